@@ -1,0 +1,69 @@
+"""hdfchk: a dict that lives in an HDF5 file.
+
+>>> from hdfchk import HDF5Checkpointer
+>>> chk = HDF5Checkpointer(None)              # in memory; give it a path to keep a file
+>>> chk["params"] = {"steps": 500, "method": "euler"}
+>>> chk["params/steps"]
+500
+"""
+
+from .array import Array
+from .attributes import Attributes
+from .backends.schemes import UnknownTargetError
+from .checkpoint import HDF5Checkpointer, load, save
+from .codecs.codec import Codec
+from .codecs.registry import CodecRegistry, default_registry
+from .errors import (
+    CheckpointerKeyError,
+    ClosedError,
+    CorruptFileError,
+    CycleError,
+    HdfchkError,
+    InvalidKeyError,
+    InvalidKeyTypeError,
+    MissingExtraError,
+    NestingError,
+    NotAGroupError,
+    ReadOnlyError,
+    RegistrationError,
+    UnknownTypeError,
+    UnsafeFileError,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
+from .filters import KeyFilter
+from .group import Group
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Array",
+    "Attributes",
+    "CheckpointerKeyError",
+    "ClosedError",
+    "Codec",
+    "CodecRegistry",
+    "CorruptFileError",
+    "CycleError",
+    "Group",
+    "HDF5Checkpointer",
+    "HdfchkError",
+    "InvalidKeyError",
+    "InvalidKeyTypeError",
+    "KeyFilter",
+    "MissingExtraError",
+    "NestingError",
+    "NotAGroupError",
+    "ReadOnlyError",
+    "RegistrationError",
+    "UnknownTargetError",
+    "UnknownTypeError",
+    "UnsafeFileError",
+    "UnsupportedStoredError",
+    "UnsupportedTypeError",
+    "load",
+    "register",
+    "save",
+]
+
+register = default_registry.register

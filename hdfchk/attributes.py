@@ -1,0 +1,131 @@
+"""The HDF5 attributes of a group or array, as a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+from .codecs.packing import mark_from_text, mark_to_text
+from .context import Context
+from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError, UnsupportedTypeError
+from .keys import Path, join
+from .tree import Leaf
+
+__all__ = ["Attributes"]
+
+_PREFIX = "hdfchk"
+_MARK_PREFIX = "hdfchk:mark:"
+
+
+class Attributes(MutableMapping[str, Any]):
+    """Small notes on a group or an array: units, a comment, where it came from.
+
+    Each is an HDF5 attribute of that name, which any tool shows. Values are numbers, strings,
+    arrays and short lists; they come back as what they were. The library's own marks (all names
+    that begin with ``hdfchk``) are not seen here and are refused on write.
+
+    Guarantees:
+        Setting or deleting one attribute is one commit.
+
+    Example:
+        >>> from hdfchk import HDF5Checkpointer
+        >>> chk = HDF5Checkpointer(None)
+        >>> chk["energy"] = -76.4
+        >>> chk.group("params", create=True).attrs["units"] = "hartree"
+        >>> dict(chk.group("params").attrs)
+        {'units': 'hartree'}
+    """
+
+    def __init__(self, context: Context, path: Path, check: Callable[[], None]) -> None:
+        self._context = context
+        self._path = path
+        self._check = check
+
+    def __repr__(self) -> str:
+        """Place and count."""
+        return f"<Attributes of {join(self._path)!r}: {len(self)}>"
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of an attribute.
+
+        Raises:
+            CheckpointerKeyError: there is none of this name (a `KeyError`).
+        """
+        self._check()
+        if not isinstance(name, str) or name.startswith(_PREFIX) or "\0" in name or not name:
+            raise self._missing(name)
+        with self._context.handle.reading() as session:
+            leaf = session.read_attribute(self._path, name)
+            note = session.read_attribute(self._path, _MARK_PREFIX + name)
+        if leaf is None:
+            raise self._missing(name)
+        if note is not None and isinstance(note.data, str):
+            leaf = Leaf(leaf.data, mark_from_text(note.data))
+        return self._context.decode(leaf, self._path)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Set an attribute.
+
+        Raises:
+            InvalidKeyError: the name is empty, holds a NUL, or is the library's.
+            UnsupportedTypeError: a value that an attribute can not keep (a dict, say).
+        """
+        self._check()
+        if not isinstance(name, str):
+            raise InvalidKeyTypeError(f"the name of an attribute is a str, not {name!r}")
+        if name.startswith(_PREFIX) or "\0" in name or not name:
+            raise InvalidKeyError(
+                f"{name!r} can not be the name of an attribute",
+                key=join(self._path),
+                hint="names that begin with 'hdfchk' belong to the library",
+            )
+        node = self._context.encode(value, self._path)
+        if not isinstance(node, Leaf):
+            raise UnsupportedTypeError(
+                f"attribute {name!r}: a {type(value).__qualname__} needs more than one HDF5 object",
+                key=join(self._path),
+                hint="store it under a key of its own",
+            )
+        note = None if node.mark is None else Leaf(mark_to_text(node.mark))
+        with self._context.handle.writing() as session:
+            session.write_attribute(self._path, name, Leaf(node.data))
+            session.write_attribute(self._path, _MARK_PREFIX + name, note)
+
+    def __delitem__(self, name: str) -> None:
+        """Delete an attribute.
+
+        Raises:
+            CheckpointerKeyError: there is none of this name (a `KeyError`).
+        """
+        self._check()
+        if name not in self:
+            raise self._missing(name)
+        with self._context.handle.writing() as session:
+            session.write_attribute(self._path, name, None)
+            session.write_attribute(self._path, _MARK_PREFIX + name, None)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is an attribute of this name."""
+        return name in self._names()
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._names())
+
+    def _names(self) -> list[str]:
+        self._check()
+        with self._context.handle.reading() as session:
+            found = session.attribute_names(self._path)
+        return [name for name in found if not name.startswith(_PREFIX)]
+
+    def _missing(self, name: object) -> CheckpointerKeyError:
+        return CheckpointerKeyError(
+            f"no attribute {name!r}",
+            file=self._context.handle.backend.address,
+            key=join(self._path),
+            hint="see list(attrs)",
+        )

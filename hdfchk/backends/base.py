@@ -1,0 +1,173 @@
+"""What a backend is: the small interface between trees and storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+
+from ..codecs.portable import Capabilities
+from ..keys import Path
+from ..tree import Branch, Leaf, Mark
+
+__all__ = ["ArrayInfo", "Backend", "Change", "Delete", "Put", "Select", "Session", "Stat"]
+
+
+@attrs.frozen
+class Stat:
+    """What stands at a path, without its data.
+
+    Args:
+        is_dict: it is a dict: a live group, whose children are keys.
+        is_group: it is stored as a group (a dict, or a value such as a record).
+        mark: its mark, if any.
+    """
+
+    is_dict: bool
+    is_group: bool
+    mark: Mark | None
+
+
+@attrs.frozen
+class ArrayInfo:
+    """The outside of a stored array: what is known without reading it.
+
+    Args:
+        shape: lengths of the axes.
+        dtype: the dtype it is stored with.
+        mark: the mark, from which the codec tells the dtype of the value.
+        maxshape: the lengths it can grow to, None for no limit.
+        chunks: the shape of a chunk, or None.
+        compression: the name of the filter that compresses the chunks, or None.
+        offset: where the bytes begin in the file, if they lie there in one unfiltered run.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    mark: Mark | None
+    maxshape: tuple[int | None, ...]
+    chunks: tuple[int, ...] | None = None
+    compression: str | None = None
+    offset: int | None = None
+
+
+@attrs.frozen
+class Put:
+    """Put a tree at a path: what stood there before is replaced."""
+
+    path: Path
+    node: Leaf | Branch
+
+
+@attrs.frozen
+class Delete:
+    """Delete what stands at a path; nothing there is no error."""
+
+    path: Path
+
+
+Change = Put | Delete
+
+Select = Callable[[Path, bool], bool]
+"""``select(path, is_dict)``: whether a reader wants what stands at this absolute path."""
+
+
+class Session(Protocol):
+    """Storage that is open. Paths are absolute; the empty path is the root, which always is.
+
+    A session is used by one thread at a time: its owner holds a lock.
+    """
+
+    writable: bool
+
+    def stat(self, path: Path) -> Stat | None:
+        """What stands at `path`, or None. Reads no data."""
+
+    def names(self, path: Path) -> list[str]:
+        """The names of a group's children, in insertion order."""
+
+    def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
+        """The whole tree at `path`, but for children that `select` does not want.
+
+        Raises:
+            CheckpointerKeyError: nothing stands there.
+        """
+
+    def read_value(self, path: Path) -> Leaf | Branch | None:
+        """As `read`, but None for a dict: the common case of ``chk[key]`` in one look-up."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Apply all changes, in order, as one commit: all of them or none.
+
+        Raises:
+            NotAGroupError: a path goes through a value.
+        """
+
+    def attribute_names(self, path: Path) -> list[str]:
+        """The names of all attributes but the library's own marks."""
+
+    def read_attribute(self, path: Path, name: str) -> Leaf | None:
+        """One attribute, or None."""
+
+    def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
+        """Set one attribute, or delete it (None). One commit."""
+
+    def array_info(self, path: Path) -> ArrayInfo:
+        """The outside of the array at `path`.
+
+        Raises:
+            UnsupportedStoredError: it is no array.
+        """
+
+    def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
+        """The elements at `index`: integers, slices, one list or mask of rows, Ellipsis."""
+
+    def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write `data`, which broadcasts to the selected shape. One commit."""
+
+    def resize(self, path: Path, rows: int) -> None:
+        """Set the length of the first axis, making the array growable if it was not."""
+
+    def stream(self) -> Any:
+        """The library's own object for the open storage (an `h5py.File`), or None."""
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+
+    def abandon(self) -> None:
+        """Forget the storage without writing to it: in a child process after ``fork``."""
+
+    def close(self) -> None:
+        """Flush and close. Closing twice is allowed."""
+
+
+class Backend(Protocol):
+    """A place where trees can be kept."""
+
+    capabilities: Capabilities
+    writable: bool
+    """Whether it could be opened for writing, as far as is known without trying."""
+
+    @property
+    def address(self) -> str:
+        """How messages call it: the file's path, or what else says which it is."""
+
+    def exists(self) -> bool:
+        """Whether there is anything to open."""
+
+    def open(self, *, writable: bool, truncate: bool = False) -> Session:
+        """Open it; for writing it is created if it does not exist.
+
+        Args:
+            writable: open for reading and writing.
+            truncate: throw away all that it holds.
+
+        Raises:
+            CorruptFileError: it is there, but is no file of this backend's.
+            ReadOnlyError: it can not be written.
+        """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle as the address and the options, or raise `TypeError`."""

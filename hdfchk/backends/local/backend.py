@@ -1,0 +1,161 @@
+"""HDF5 files by path, by file object, and files or groups that are open already."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from typing import Any
+
+import attrs
+import h5py
+from h5py import h5f, h5fd
+
+from ...codecs.portable import NATIVE, Capabilities
+from ...errors import CorruptFileError, ReadOnlyError
+from ...keys import Path, join
+from .session import LocalSession
+from .types import file_access, file_creation
+
+__all__ = ["FileBackend", "ObjectBackend", "StreamBackend"]
+
+
+@attrs.define(eq=False)
+class FileBackend:
+    """An HDF5 file, by its path."""
+
+    path: str
+    capabilities: Capabilities = NATIVE
+    writable: bool = True
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return self.path
+
+    def exists(self) -> bool:
+        """Whether there is a file that is not empty (an empty one is what `mkstemp` makes)."""
+        try:
+            return os.stat(self.path).st_size > 0
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
+        """Open the file; for writing it is created if it does not exist."""
+        name = os.fsencode(self.path)
+        try:
+            if writable and (truncate or not self.exists()):
+                fid = h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
+            else:
+                fid = h5f.open(name, h5f.ACC_RDWR if writable else h5f.ACC_RDONLY, file_access())
+        except OSError as error:
+            raise explain(error, self.path, writable=writable) from error
+        return LocalSession(h5py.File(fid), address=self.path, writable=writable, owned=True)
+
+
+@attrs.define(eq=False)
+class StreamBackend:
+    """An HDF5 file in a binary file object or `BytesIO` that somebody else has opened."""
+
+    file: Any
+    capabilities: Capabilities = NATIVE
+    writable: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Check that it is binary."""
+        if isinstance(self.file, io.TextIOBase):
+            raise OSError(
+                errno.EINVAL, "HDF5 needs a file that is open in binary mode", self.address
+            )
+        self.writable = bool(self.file.writable())
+
+    @property
+    def address(self) -> str:
+        """The file object's name."""
+        return str(getattr(self.file, "name", repr(self.file)))
+
+    def exists(self) -> bool:
+        """Whether the file holds anything."""
+        return bool(self.file.seek(0, io.SEEK_END) > 0)
+
+    def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
+        """Open HDF5 on the file object, which stays open afterwards."""
+        plist = file_access()
+        plist.set_fileobj_driver(h5fd.fileobj_driver, self.file)
+        try:
+            if writable and (truncate or not self.exists()):
+                self.file.truncate(0)
+                fid = h5f.create(self._name(), h5f.ACC_TRUNC, file_creation(), plist)
+            else:
+                flags = h5f.ACC_RDWR if writable else h5f.ACC_RDONLY
+                fid = h5f.open(self._name(), flags, plist)
+        except OSError as error:
+            raise explain(error, self.address, writable=writable) from error
+        return LocalSession(h5py.File(fid), address=self.address, writable=writable, owned=True)
+
+    def _name(self) -> bytes:
+        return repr(self.file).encode("ascii", "replace")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """An open file has no address to pickle."""
+        raise TypeError(f"a store over the open file {self.address} can not be pickled")
+
+
+@attrs.define(eq=False)
+class ObjectBackend:
+    """An `h5py.File` or `h5py.Group` that somebody else has opened, and will close."""
+
+    group: Any
+    capabilities: Capabilities = NATIVE
+
+    @property
+    def address(self) -> str:
+        """The file's name, and the group's if it is not the root."""
+        if not self.group:
+            return "a closed h5py object"
+        inner: Path = tuple(part for part in self.group.name.split("/") if part)
+        return f"{self.group.file.filename}{':' + join(inner) if inner else ''}"
+
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return bool(self.group) and self.group.file.mode != "r"
+
+    def exists(self) -> bool:
+        """It is open, so it is there."""
+        return True
+
+    def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
+        """A session over the open object."""
+        if self.group and writable and not self.writable:
+            raise ReadOnlyError(
+                "the h5py object is open for reading only", file=self.address, hint="use mode 'r+'"
+            )
+        if truncate and self.group:
+            self.group.clear()
+        return LocalSession(self.group, address=self.address, writable=writable, owned=False)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """An open object has no address to pickle."""
+        raise TypeError(f"a store over the open {self.address} can not be pickled")
+
+
+def explain(error: OSError, path: str, *, writable: bool) -> OSError:
+    """The error to raise for one of HDF5's when it opens a file."""
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
+        return ReadOnlyError(
+            "the file can not be written", file=path, hint="check its permissions, or mode='r'"
+        )
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(errno.ENOENT, "no such file or folder", path)
+    if isinstance(error, IsADirectoryError):
+        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
+    if error.errno in {errno.EAGAIN, errno.EACCES, errno.EPERM, errno.ENOSPC}:
+        return error
+    if os.path.isdir(path):
+        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
+    return CorruptFileError(
+        f"it can not be opened as an HDF5 file ({error})",
+        file=path,
+        hint="it may be another kind of file, or cut short: restore it from a copy",
+    )

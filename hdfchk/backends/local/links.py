@@ -1,0 +1,91 @@
+"""Links: what a path leads to, without ever leaving the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from h5py import h5, h5l
+
+from ...errors import CheckpointerKeyError, UnsafeFileError, UnsupportedStoredError
+from ...keys import Path, join, to_bytes
+from .order import read_order
+
+__all__ = ["HARD", "entries", "is_ordered", "locate", "resolve"]
+
+HARD = h5l.TYPE_HARD
+MAX_SOFT_LINKS = 40
+
+
+def is_ordered(gid: Any) -> bool:
+    """Whether the group keeps the order in which its links were made."""
+    return bool(gid.get_create_plist().get_link_creation_order() & 1)
+
+
+def entries(gid: Any) -> list[tuple[bytes, int]]:
+    """Name and link type of each child, in insertion order where the group keeps it."""
+    found: list[tuple[bytes, int, int]] = []
+    ordered = is_ordered(gid)
+    index = h5.INDEX_CRT_ORDER if ordered else h5.INDEX_NAME
+    gid.links.iterate(
+        lambda name, info: found.append((name, info.type, info.corder)), idx_type=index, info=True
+    )
+    moved = read_order(gid) if ordered else {}
+    if moved:
+        found.sort(key=lambda entry: moved.get(entry[2], entry[2]))
+    return [(name, link) for name, link, _ in found]
+
+
+def locate(root: Any, path: Path) -> bytes | None:
+    """The name under which HDF5 finds `path`, or None if nothing is there.
+
+    Raises:
+        UnsafeFileError: the path goes through a link to another file.
+    """
+    if len(path) == 1:  # the common case: one level, a hard link
+        name = to_bytes(path[0])
+        if not root.links.exists(name):
+            return None
+        if root.links.get_info(name).type == HARD:
+            return name
+    return resolve(root, path)
+
+
+def resolve(root: Any, path: Path) -> bytes | None:
+    """As `locate`, level by level; soft links are followed here, so that none leads outside."""
+    todo = [to_bytes(name) for name in path]
+    done: list[bytes] = []
+    followed = 0
+    while todo:
+        name = b"/".join([*done, todo[0]])
+        try:
+            if not root.links.exists(name):
+                return None
+            link = root.links.get_info(name).type
+        except (KeyError, RuntimeError, ValueError, OSError):
+            return None  # a level above is no group
+        if link == HARD:
+            done.append(todo.pop(0))
+        elif link == h5l.TYPE_SOFT:
+            followed += 1
+            if followed > MAX_SOFT_LINKS:
+                raise CheckpointerKeyError(
+                    "soft links that lead in a circle", key=join(path), hint="delete the link"
+                )
+            done, todo = _follow(root.links.get_val(name), done, todo[1:])
+        elif link == h5l.TYPE_EXTERNAL:
+            target = root.links.get_val(name)
+            raise UnsafeFileError(
+                f"a link to another file, {target[0]!r}, which is not followed",
+                key=join(path),
+                hint="open that file itself",
+            )
+        else:
+            raise UnsupportedStoredError("a user-defined link", key=join(path))
+    return b"/".join(done) or b"/"
+
+
+def _follow(
+    target: bytes, done: list[bytes], rest: list[bytes]
+) -> tuple[list[bytes], list[bytes]]:
+    names = [name for name in target.split(b"/") if name not in {b"", b"."}]
+    return ([] if target.startswith(b"/") else done), names + rest

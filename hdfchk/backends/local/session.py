@@ -1,0 +1,194 @@
+"""An open HDF5 file, or a group of one, as a backend's session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5o
+
+from ...errors import (
+    CheckpointerKeyError,
+    ClosedError,
+    NotAGroupError,
+    ReadOnlyError,
+    UnsupportedStoredError,
+)
+from ...keys import Path, join, to_bytes, to_text
+from ...tree import Branch, Leaf
+from ..base import ArrayInfo, Change, Select, Stat
+from ..plan import plan
+from . import links, slices
+from .commit import Commit
+from .order import ORDER
+from .reading import MARK, Reader, is_dict, read_attribute, read_mark
+from .writing import Writer, delete_attribute, write_attribute
+
+__all__ = ["LocalSession"]
+
+_OWN_ATTRIBUTES = frozenset({MARK, ORDER})
+_ABANDONED: list[Any] = []
+"""HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
+
+
+class LocalSession:
+    """A session over one open HDF5 file or group.
+
+    Args:
+        stream: the open `h5py.File` or `h5py.Group`, whose root is the root of all paths.
+        address: how messages call it.
+        writable: it was opened for writing.
+        owned: close it with the session.
+    """
+
+    def __init__(self, stream: Any, *, address: str, writable: bool, owned: bool) -> None:
+        self.writable = writable
+        self._stream = stream
+        self._owned = owned
+        self._address = address
+        self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
+        self._reader = Reader(self._root)
+        self._writer = Writer(self._root)
+
+    def stat(self, path: Path) -> Stat | None:
+        """What stands at `path`, or None."""
+        oid = self._open(path)
+        if oid is None:
+            return None
+        mark = read_mark(oid)
+        group = type(oid) is h5g.GroupID
+        return Stat(is_dict=group and is_dict(oid, mark), is_group=group, mark=mark)
+
+    def names(self, path: Path) -> list[str]:
+        """The names of a group's children, in insertion order."""
+        gid = self._need(path)
+        if type(gid) is not h5g.GroupID:
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        return [to_text(name) for name, _ in links.entries(gid)]
+
+    def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
+        """The whole tree at `path`, but for children that `select` does not want."""
+        oid = self._need(path)
+        if type(oid) is h5d.DatasetID:
+            return self._reader.dataset(oid)
+        return self._reader.group(oid, read_mark(oid), path, select, frozenset())
+
+    def read_value(self, path: Path) -> Leaf | Branch | None:
+        """As `read`, but None for a dict."""
+        oid = self._need(path)
+        if type(oid) is h5d.DatasetID:
+            return self._reader.dataset(oid)
+        mark = read_mark(oid)
+        if is_dict(oid, mark):
+            return None
+        return self._reader.group(oid, mark, path, None, frozenset())
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Apply all changes as one commit."""
+        self._check_writable()
+        steps = plan(changes, self.stat, self._address)
+        Commit(self._root, self._writer).run(steps)
+
+    def attribute_names(self, path: Path) -> list[str]:
+        """The names of all attributes but the library's own marks."""
+        found: list[bytes] = []
+        oid = self._need(path)
+        if h5a.get_num_attrs(oid):
+            h5a.iterate(oid, found.append)
+        return [to_text(name) for name in found if name not in _OWN_ATTRIBUTES]
+
+    def read_attribute(self, path: Path, name: str) -> Leaf | None:
+        """One attribute, or None."""
+        oid, raw = self._need(path), to_bytes(name)
+        return read_attribute(oid, raw) if h5a.exists(oid, raw) else None
+
+    def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
+        """Set one attribute, or delete it."""
+        self._check_writable()
+        oid, raw = self._need(path), to_bytes(name)
+        if leaf is None:
+            delete_attribute(oid, raw)
+        else:
+            write_attribute(oid, raw, leaf)
+
+    def array_info(self, path: Path) -> ArrayInfo:
+        """The outside of the array at `path`."""
+        return slices.info(self._dataset(path))
+
+    def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
+        """The elements at `index`."""
+        return slices.read(self._dataset(path), index)
+
+    def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write `data` at `index`."""
+        self._check_writable()
+        slices.write(self._dataset(path), index, data)
+
+    def resize(self, path: Path, rows: int) -> None:
+        """Set the length of the first axis."""
+        self._check_writable()
+        did = self._dataset(path)
+        if not slices.resize(did, rows):
+            leaf = slices.growable_copy(self._root, did)
+            Commit(self._root, self._writer).swap(path, leaf)
+            slices.resize(leaf, rows)
+
+    def stream(self) -> Any:
+        """The `h5py.File` or `h5py.Group`."""
+        return self._stream
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        if self.writable and self._stream:
+            self._stream.file.flush()
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process: this process's writes go nowhere from now on."""
+        _ABANDONED.append((self._stream, self._root, self._reader, self._writer))
+        if self.writable and self._owned:
+            try:
+                descriptor = self._stream.id.get_vfd_handle()
+            except NotImplementedError:  # a file object of Python's: the caller's own
+                return
+            sink = os.open(os.devnull, os.O_RDWR)
+            os.dup2(sink, descriptor)
+            os.close(sink)
+
+    def close(self) -> None:
+        """Flush and close what the session owns."""
+        if self._owned:
+            if self._stream:
+                self._stream.close()
+        else:
+            self.flush()
+
+    def _open(self, path: Path) -> Any:
+        if not self._stream:
+            raise ClosedError(
+                "the file was closed by its owner", file=self._address, hint="open it again"
+            )
+        if not path:
+            return self._root
+        name = links.locate(self._root, path)
+        return None if name is None else h5o.open(self._root, name)
+
+    def _need(self, path: Path) -> Any:
+        oid = self._open(path)
+        if oid is None:
+            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+        return oid
+
+    def _dataset(self, path: Path) -> Any:
+        did = self._need(path)
+        if type(did) is not h5d.DatasetID:
+            raise UnsupportedStoredError("it is a group, no array", key=join(path))
+        return did
+
+    def _check_writable(self) -> None:
+        if not self.writable:
+            raise ReadOnlyError(
+                "it is open for reading only", file=self._address, hint="open it with mode='a'"
+            )

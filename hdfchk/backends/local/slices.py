@@ -1,0 +1,83 @@
+"""Parts of datasets: slices read and written, and growing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5p, h5s, h5z
+
+from ..base import ArrayInfo
+from .reading import plain_array, read_mark
+from .types import numpy_dtype
+from .writing import copy_attributes
+
+__all__ = ["growable_copy", "info", "read", "resize", "write"]
+
+CHUNK_BYTES = 2**20
+COPY_BYTES = 16 * 2**20
+_FILTERS = {h5z.FILTER_DEFLATE: "gzip", h5z.FILTER_LZF: "lzf", h5z.FILTER_SZIP: "szip"}
+_SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+
+
+def info(did: Any) -> ArrayInfo:
+    """The outside of a dataset."""
+    space = did.get_space()
+    plist = did.get_create_plist()
+    chunked = plist.get_layout() == h5d.CHUNKED
+    filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
+    names = [_FILTERS.get(item[0], f"filter {item[0]}") for item in filters if item[0] not in _SERVICE]
+    shape = tuple(space.shape or ())
+    whole = space.get_simple_extent_type() == h5s.SIMPLE
+    limits = space.get_simple_extent_dims(True) if whole else ()
+    dtype = numpy_dtype(did.get_type())
+    return ArrayInfo(
+        shape=shape,
+        dtype=np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype,
+        mark=read_mark(did),
+        maxshape=tuple(None if limit == h5s.UNLIMITED else limit for limit in limits),
+        chunks=plist.get_chunk() if chunked else None,
+        compression=names[0] if names else None,
+        offset=did.get_offset() if plist.get_layout() == h5d.CONTIGUOUS else None,
+    )
+
+
+def read(did: Any, index: Any) -> np.ndarray[Any, Any]:
+    """The elements at `index`, as h5py selects them."""
+    return plain_array(np.asarray(h5py.Dataset(did)[index]))
+
+
+def write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
+    """Write `data` to the elements at `index`, as h5py selects them."""
+    h5py.Dataset(did)[index] = data
+
+
+def resize(did: Any, rows: int) -> bool:
+    """Set the length of the first axis; False if the dataset can not grow so."""
+    space = did.get_space()
+    limit = space.get_simple_extent_dims(True)[0]
+    if did.get_create_plist().get_layout() != h5d.CHUNKED:
+        return False
+    if limit != h5s.UNLIMITED and rows > limit:
+        return False
+    did.set_extent((rows, *space.shape[1:]))
+    return True
+
+
+def growable_copy(root: Any, did: Any) -> Any:
+    """A copy of a dataset, without a link, whose first axis has no limit."""
+    space, tid = did.get_space(), did.get_type()
+    shape = space.shape
+    row = max(1, int(np.prod(shape[1:])) * tid.get_size())
+    plist = h5p.create(h5p.DATASET_CREATE)
+    plist.set_obj_track_times(False)
+    plist.set_chunk((max(1, CHUNK_BYTES // row), *(max(1, length) for length in shape[1:])))
+    limits = (h5s.UNLIMITED, *shape[1:])
+    new = h5d.create(root, None, tid, h5s.create_simple(shape, limits), plist)
+    source, target = h5py.Dataset(did), h5py.Dataset(new)
+    step = max(1, COPY_BYTES // row)
+    for start in range(0, shape[0], step):
+        target[start : start + step] = source[start : start + step]
+    copy_attributes(did, new, ())
+    return new

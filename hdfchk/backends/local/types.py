@@ -1,0 +1,151 @@
+"""HDF5's types and property lists, made once: making them is a good part of an object's cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5f, h5p, h5s, h5t
+
+from ...errors import UnsupportedStoredError
+
+__all__ = [
+    "BOOL",
+    "COMPLEX",
+    "FLOAT",
+    "GROUP_CREATION",
+    "INT",
+    "NULL",
+    "NULL_TYPE",
+    "SCALAR",
+    "dataset_creation",
+    "file_access",
+    "file_creation",
+    "numpy_dtype",
+    "string_type",
+    "type_for",
+]
+
+FLOAT = h5t.IEEE_F64LE
+INT = h5t.STD_I64LE
+BOOL = h5t.py_create(np.dtype(np.bool), logical=True)
+COMPLEX = h5t.py_create(np.dtype(np.complex128), logical=True)
+NULL_TYPE = h5t.STD_I32LE
+SCALAR = h5s.create(h5s.SCALAR)
+NULL = h5s.create(h5s.NULL)
+
+COMPACT_BYTES = 2048
+"""Up to this size an array lies inside its object header: one read less, and no padding."""
+ALIGN_FROM = 65536
+ALIGNMENT = 64
+"""Arrays from `ALIGN_FROM` bytes up start at multiples of `ALIGNMENT`, as vector units like."""
+
+CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
+
+
+def _group_creation() -> Any:
+    plist = h5p.create(h5p.GROUP_CREATE)
+    plist.set_link_creation_order(CREATION_ORDER)
+    return plist
+
+
+def _dataset_creation(*, compact: bool) -> Any:
+    plist = h5p.create(h5p.DATASET_CREATE)
+    plist.set_obj_track_times(False)
+    plist.set_fill_time(h5d.FILL_TIME_NEVER)  # every element is written at once
+    if compact:
+        plist.set_layout(h5d.COMPACT)
+    return plist
+
+
+GROUP_CREATION = _group_creation()
+_COMPACT = _dataset_creation(compact=True)
+_CONTIGUOUS = _dataset_creation(compact=False)
+
+
+def dataset_creation(nbytes: int) -> Any:
+    """The creation properties of a dataset of `nbytes` bytes that does not grow."""
+    return _COMPACT if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
+
+
+def file_creation() -> Any:
+    """The creation properties of a file: order kept at the root, free space kept across opens."""
+    plist = h5p.create(h5p.FILE_CREATE)
+    plist.set_link_creation_order(CREATION_ORDER)
+    plist.set_file_space_strategy(h5f.FSPACE_STRATEGY_FSM_AGGR, True, 1)
+    return plist
+
+
+def file_access() -> Any:
+    """The access properties of a file."""
+    plist = h5p.create(h5p.FILE_ACCESS)
+    plist.set_fclose_degree(h5f.CLOSE_STRONG)
+    plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
+    plist.set_alignment(ALIGN_FROM, ALIGNMENT)
+    return plist
+
+
+_STRING_TYPES: dict[int, Any] = {}
+_TYPES: dict[np.dtype[Any], Any] = {}
+_CACHED = 512
+_VARIABLE_STRING = h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
+
+
+def string_type(width: int) -> Any:
+    """The fixed-width UTF-8 string type of `width` bytes, padded with NULs."""
+    found = _STRING_TYPES.get(width)
+    if found is None:
+        found = h5t.C_S1.copy()
+        found.set_size(width)
+        found.set_cset(h5t.CSET_UTF8)
+        found.set_strpad(h5t.STR_NULLPAD)
+        if len(_STRING_TYPES) < _CACHED:
+            _STRING_TYPES[width] = found
+    return found
+
+
+def type_for(dtype: np.dtype[Any]) -> Any:
+    """The HDF5 type of an array's dtype; of kind O: variable-length UTF-8 strings."""
+    if dtype.kind == "O":
+        return _VARIABLE_STRING
+    if dtype.metadata or dtype.names:  # equal dtypes may differ in these
+        return h5t.py_create(dtype, logical=True)
+    found = _TYPES.get(dtype)
+    if found is None:
+        found = h5t.py_create(dtype, logical=True)
+        if len(_TYPES) < _CACHED:
+            _TYPES[dtype] = found
+    return found
+
+
+def numpy_dtype(tid: Any) -> np.dtype[Any]:
+    """The dtype by which h5py reads an HDF5 type.
+
+    Raises:
+        UnsupportedStoredError: NumPy has nothing like it.
+    """
+    try:
+        dtype: np.dtype[Any] = tid.dtype
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise UnsupportedStoredError(
+            f"an HDF5 type that NumPy has not ({error})", hint="read it with plain h5py"
+        ) from error
+    if h5py.check_ref_dtype(dtype) is not None or _has_reference(dtype):
+        raise UnsupportedStoredError(
+            "HDF5 references, which are no values", hint="read them with plain h5py"
+        )
+    return dtype
+
+
+def _has_reference(dtype: np.dtype[Any]) -> bool:
+    if dtype.subdtype is not None:
+        return _has_reference(dtype.subdtype[0])
+    if dtype.fields is not None:
+        return any(_has_reference(field[0]) for field in dtype.fields.values())
+    if dtype.kind != "O":
+        return False
+    inner = h5py.check_vlen_dtype(dtype)
+    if isinstance(inner, np.dtype):
+        return _has_reference(inner)
+    return h5py.check_ref_dtype(dtype) is not None

@@ -1,0 +1,323 @@
+"""The in-memory backend, and two relatives: a dict used in place, and a store that keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..codecs.portable import NATIVE, Capabilities
+from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
+from ..keys import Path, join, problem_of_name
+from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark
+from .base import ArrayInfo, Change, Select, Stat
+from .plan import plan
+
+__all__ = ["DictBackend", "MemoryBackend", "NullBackend"]
+
+
+@attrs.define(eq=False)
+class _Notes:
+    """What belongs to a path beside its data."""
+
+    mark: Mark | None = None
+    attributes: dict[str, Leaf] = attrs.field(factory=dict)
+
+
+def _copied(leaf: Leaf) -> Leaf:
+    """A leaf whose array is its own: the store must not change with the caller's."""
+    data = leaf.data
+    if not isinstance(data, np.ndarray):
+        return leaf
+    return Leaf(np.array(data, order="C", subok=False), leaf.mark)
+
+
+@attrs.define(eq=False)
+class MemorySession:
+    """A session over nested dicts of leaves; the backend owns them, so closing keeps them.
+
+    Args:
+        root: the nested dicts. Their leaves are `Leaf` objects, or, where `raw`, the values.
+        notes: marks of groups, and attributes, by path.
+        raw: the dicts are somebody's own: leaves are kept as the very values that were given.
+    """
+
+    root: dict[str, Any]
+    notes: dict[Path, _Notes]
+    raw: bool = False
+    writable: bool = True
+
+    def stat(self, path: Path) -> Stat | None:
+        """What stands at `path`, or None."""
+        item = self._find(path)
+        if item is None:
+            return None
+        if isinstance(item, dict):
+            mark = self._mark(path)
+            return Stat(is_dict=self._is_dict(path, item), is_group=True, mark=mark)
+        return Stat(is_dict=False, is_group=False, mark=None if self.raw else item[0].mark)
+
+    def names(self, path: Path) -> list[str]:
+        """The names of a group's children, in insertion order."""
+        item = self._need(path)
+        if not isinstance(item, dict):
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        return list(item)
+
+    def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
+        """The whole tree at `path`, but for children that `select` does not want."""
+        item = self._need(path)
+        if not isinstance(item, dict):
+            return Leaf(item[0]) if self.raw else _copied(item[0])
+        children: dict[str, Any] = {}
+        for name in item:
+            inner = (*path, name)
+            stat = self.stat(inner)
+            if select is None or stat is None:
+                children[name] = self.read(inner)
+            elif select(inner, stat.is_dict):
+                children[name] = self.read(inner, select if stat.is_dict else None)
+        return Branch(children, self._mark(path))
+
+    def read_value(self, path: Path) -> Leaf | Branch | None:
+        """As `read`, but None for a dict."""
+        item = self._need(path)
+        return None if isinstance(item, dict) and self._is_dict(path, item) else self.read(path)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Apply all changes as one commit: what can fail is done before the first of them."""
+        steps = plan(changes, self.stat, "memory")
+        ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
+        for path, node in ready.items():
+            parent = self._parent(path, create=node is not None)
+            if parent is None:
+                continue
+            kept = self.notes.get(path, _Notes()).attributes if node is not None else {}
+            self._drop_notes(path)
+            if node is None:
+                parent.pop(path[-1], None)
+            else:
+                self._place(parent, path, node)
+                if kept:
+                    self.notes.setdefault(path, _Notes()).attributes = kept
+                self._guard_name(path)
+
+    def attribute_names(self, path: Path) -> list[str]:
+        """The names of all attributes."""
+        self._need(path)
+        return list(self.notes.get(path, _Notes()).attributes)
+
+    def read_attribute(self, path: Path, name: str) -> Leaf | None:
+        """One attribute, or None."""
+        self._need(path)
+        return self.notes.get(path, _Notes()).attributes.get(name)
+
+    def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
+        """Set one attribute, or delete it."""
+        self._need(path)
+        attributes = self.notes.setdefault(path, _Notes()).attributes
+        if leaf is None:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = _copied(leaf)
+
+    def array_info(self, path: Path) -> ArrayInfo:
+        """The outside of the array at `path`."""
+        leaf = self._array(path)
+        data = leaf.data
+        return ArrayInfo(
+            data.shape, data.dtype, leaf.mark, (None, *data.shape[1:]) if data.ndim else ()
+        )
+
+    def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
+        """The elements at `index`."""
+        return np.array(self._array(path).data[index])
+
+    def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write `data` at `index`."""
+        self._array(path).data[index] = data
+
+    def resize(self, path: Path, rows: int) -> None:
+        """Set the length of the first axis."""
+        leaf = self._array(path)
+        old = leaf.data
+        leaf.data = np.zeros((rows, *old.shape[1:]), old.dtype)
+        leaf.data[: min(rows, len(old))] = old[:rows]
+
+    def stream(self) -> Any:
+        """There is no library below: the nested dicts themselves."""
+        return self.root
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def abandon(self) -> None:
+        """A child process has a copy of its own."""
+
+    def close(self) -> None:
+        """The backend keeps the data."""
+
+    def _find(self, path: Path) -> Any:
+        """A dict, a 1-tuple of a leaf, or None."""
+        item: Any = self.root
+        for name in path:
+            if not isinstance(item, dict) or name not in item:
+                return None
+            item = item[name]
+        return item if type(item) is dict else (item,)
+
+    def _need(self, path: Path) -> Any:
+        item = self._find(path)
+        if item is None:
+            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+        return item
+
+    def _array(self, path: Path) -> Any:
+        item = self._need(path)
+        leaf = Leaf(item[0]) if self.raw and not isinstance(item, dict) else item[0]
+        if isinstance(item, dict) or not isinstance(leaf.data, np.ndarray):
+            raise UnsupportedStoredError("it is no array", key=join(path))
+        return leaf
+
+    def _mark(self, path: Path) -> Mark | None:
+        notes = self.notes.get(path)
+        return None if notes is None else notes.mark
+
+    def _is_dict(self, path: Path, item: dict[str, Any]) -> bool:
+        mark = self._mark(path)
+        if mark is not None:
+            return mark.name == "dict"
+        return self.raw or RESERVED_CHILDREN.isdisjoint(item)
+
+    def _own(self, node: Any) -> Any:
+        if isinstance(node, Branch):
+            children = {name: self._own(child) for name, child in node.children.items()}
+            return Branch(children, node.mark)
+        return node if self.raw else _copied(node)
+
+    def _place(self, parent: dict[str, Any], path: Path, node: Leaf | Branch) -> None:
+        if isinstance(node, Leaf):
+            parent[path[-1]] = node.data if self.raw else node
+            return
+        group: dict[str, Any] = {}
+        parent[path[-1]] = group
+        if node.mark is not None:
+            self.notes[path] = _Notes(node.mark)
+        for name, child in node.children.items():
+            self._place(group, (*path, name), child)  # type: ignore[arg-type]
+
+    def _guard_name(self, path: Path) -> None:
+        if path[-1] in RESERVED_CHILDREN and not self.raw:
+            notes = self.notes.setdefault(path[:-1], _Notes())
+            notes.mark = notes.mark or Mark("dict")
+
+    def _parent(self, path: Path, *, create: bool) -> dict[str, Any] | None:
+        item = self.root
+        for name in path[:-1]:
+            if name not in item:
+                if not create:
+                    return None
+                item[name] = {}
+            item = item[name]
+        return item
+
+    def _drop_notes(self, path: Path) -> None:
+        for known in [key for key in self.notes if key[: len(path)] == path]:
+            del self.notes[known]
+
+
+@attrs.define(eq=False)
+class MemoryBackend:
+    """A store in memory: gone with the process."""
+
+    capabilities: Capabilities = NATIVE
+    writable: bool = True
+    root: dict[str, Any] = attrs.field(factory=dict)
+    notes: dict[Path, _Notes] = attrs.field(factory=dict)
+
+    @property
+    def address(self) -> str:
+        """There is none."""
+        return "memory"
+
+    def exists(self) -> bool:
+        """Always."""
+        return True
+
+    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
+        """A session over what is kept."""
+        if truncate:
+            self.root.clear()
+            self.notes.clear()
+        return MemorySession(self.root, self.notes)
+
+
+class _Plain:
+    """The codecs of a dict used in place: none. Values are kept as the objects that they are."""
+
+    def encode(self, value: Any, _: Capabilities = NATIVE) -> Leaf | Branch:
+        """Nested dicts become branches, everything else a leaf."""
+        if type(value) is dict and all(
+            type(key) is str and problem_of_name(key) is None for key in value
+        ):
+            return Branch({name: self.encode(item) for name, item in value.items()})
+        return Leaf(value)
+
+    def decode(self, node: Any, *, allow_pickle: bool = False) -> Any:
+        """The inverse of `encode`."""
+        if isinstance(node, Branch):
+            return {
+                name: self.decode(child, allow_pickle=allow_pickle)
+                for name, child in node.children.items()
+            }
+        return node.data
+
+
+@attrs.define(eq=False)
+class DictBackend:
+    """A dict of the caller's, used in place: what is set is in it, as the very object."""
+
+    target: dict[str, Any]
+    capabilities: Capabilities = NATIVE
+    writable: bool = True
+    notes: dict[Path, _Notes] = attrs.field(factory=dict)
+    codecs: Any = attrs.field(factory=_Plain)
+
+    @property
+    def address(self) -> str:
+        """There is none."""
+        return "a dict"
+
+    def exists(self) -> bool:
+        """Always."""
+        return True
+
+    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
+        """A session over the dict."""
+        if truncate:
+            self.target.clear()
+        return MemorySession(self.target, self.notes, raw=True)
+
+
+@attrs.define(eq=False)
+class _NullSession(MemorySession):
+    """Takes everything and keeps nothing."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Forget the changes."""
+
+
+@attrs.define(eq=False)
+class NullBackend(DictBackend):
+    """A store that keeps nothing, so that a script can turn checkpointing off."""
+
+    @property
+    def address(self) -> str:
+        """There is none."""
+        return "a store that keeps nothing"
+
+    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
+        """A session that forgets what it is given."""
+        return _NullSession({}, {}, raw=True)

@@ -1,0 +1,107 @@
+"""Putting the changes of one commit in order, before storage is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..errors import NotAGroupError
+from ..keys import Path, join
+from ..tree import Branch, Leaf
+from .base import Change, Put, Stat
+
+__all__ = ["plan"]
+
+
+def plan(
+    changes: Sequence[Change], stat: Callable[[Path], Stat | None], file: str
+) -> dict[Path, Leaf | Branch | None]:
+    """What to do at each path: put a tree, or delete (None); no path lies inside another's tree.
+
+    A later change of one commit sees the earlier ones, as it would in a dict.
+
+    Raises:
+        NotAGroupError: a path goes through a value; nothing has been done.
+    """
+    steps: dict[Path, Leaf | Branch | None] = {}
+    checked: set[Path] = set()
+    parents: set[Path] = set()
+    for change in changes:
+        path = change.path
+        _check_parents(path, steps, checked, stat, file)
+        above = _enclosing(path, steps)
+        node = change.node if isinstance(change, Put) else None
+        if path in parents:  # it replaces what earlier changes put below it
+            for inner in [known for known in steps if known[: len(path)] == path]:
+                del steps[inner]
+        parents.update(path[:depth] for depth in range(1, len(path)))
+        if above is None:
+            steps[path] = node
+        else:
+            _graft(steps, above, path, node)
+    return steps
+
+
+def _check_parents(
+    path: Path,
+    steps: dict[Path, Leaf | Branch | None],
+    checked: set[Path],
+    stat: Callable[[Path], Stat | None],
+    file: str,
+) -> None:
+    for depth in range(1, len(path)):
+        parent = path[:depth]
+        if parent in steps:
+            found = steps[parent]
+            if found is None or (isinstance(found, Branch) and _is_dict(found)):
+                return  # what lies deeper is checked while grafting
+            _refuse(path, parent, file)
+        if parent in checked:
+            continue
+        there = stat(parent)
+        if there is None:
+            return
+        if not there.is_dict:
+            _refuse(path, parent, file)
+        checked.add(parent)
+
+
+def _refuse(path: Path, parent: Path, file: str) -> None:
+    raise NotAGroupError(
+        f"{join(parent)!r} holds a value, not a dict, so nothing can stand below it",
+        file=file,
+        key=join(path),
+        hint=f"delete {join(parent)!r} first, or use another key",
+    )
+
+
+def _is_dict(node: Branch) -> bool:
+    return node.mark is None or node.mark.name == "dict"
+
+
+def _enclosing(path: Path, steps: dict[Path, Leaf | Branch | None]) -> Path | None:
+    for depth in range(1, len(path)):
+        if path[:depth] in steps:
+            return path[:depth]
+    return None
+
+
+def _graft(
+    steps: dict[Path, Leaf | Branch | None], above: Path, path: Path, node: Leaf | Branch | None
+) -> None:
+    """Put `node` into the tree that an earlier change of this commit puts at `above`."""
+    root = steps[above]
+    copy = Branch(dict(root.children), root.mark) if isinstance(root, Branch) else Branch({})
+    steps[above] = copy
+    for name in path[len(above) : -1]:
+        child = copy.children.get(name)
+        if child is not None and not (isinstance(child, Branch) and _is_dict(child)):
+            _refuse(path, path[:-1], "this commit")
+        inner = Branch(dict(child.children), child.mark) if isinstance(child, Branch) else Branch({})
+        copy.children[name] = inner
+        copy = inner
+    if node is None:
+        copy.children.pop(path[-1], None)
+    else:
+        copy.children[path[-1]] = node
+    if root is None and node is None:
+        steps[above] = None

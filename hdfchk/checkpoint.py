@@ -1,0 +1,294 @@
+"""`HDF5Checkpointer`: the store, root mapping and owner of the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, ClassVar
+
+from .backends.memory import DictBackend, NullBackend
+from .backends.schemes import UnknownTargetError, backend_for
+from .codecs.registry import default_registry
+from .context import Codecs, Context
+from .edits import check_visible
+from .errors import InvalidKeyError
+from .filters import Filters, KeyFilter
+from .group import Group
+from .handle import Handle
+from .keys import Key, parse_for_read
+
+__all__ = ["HDF5Checkpointer", "load", "save"]
+
+_OTHER_FORMATS = frozenset({".json", ".npz", ".npy", ".pkl", ".yml", ".yaml", ".py"})
+
+
+class HDF5Checkpointer(Group):
+    """A dict that lives in an HDF5 file.
+
+    Outside a ``with`` block each call opens the file, works, and closes it: no lock and no
+    descriptor stays. Inside, the file is opened at the first use, for reading until the first
+    write, and closed at the end of the outermost block; blocks nest.
+
+    Args:
+        checkpoint_file: a path (`str` or `PathLike`); an open binary file or `BytesIO`; an open
+            `h5py.File` or `h5py.Group`, which stays open; None for a store in memory.
+        serializer: the `CodecRegistry` to use, if not the one of `hdfchk.register`.
+        allowed_keys: a key, an iterable of keys (paths and globs too), or a callable.
+        omitted_keys: the same; omitted wins over allowed.
+        mode: as in h5py. ``"a"``: read and write, create if missing; ``"r"``: read only;
+            ``"r+"``: read and write an existing file; ``"w"``: begin anew at the first use;
+            ``"x"``: create, and fail if it exists.
+        allow_pickle: unpickle what the older checkpointer pickled. Unpickling runs code that the
+            file names: only for files that you trust.
+
+    Guarantees:
+        Those of `Group`. Reading never creates or changes a file: a missing file is an empty
+        mapping. A store pickles and copies as its address and its options; it works after
+        ``fork``, where the child opens the file for itself, and in many threads.
+
+        A value is on its way to the disk when the file is closed: at the end of the call, or of
+        the outermost ``with``. A process that is killed inside a ``with`` block may leave a
+        damaged file.
+
+    Raises:
+        UnknownTargetError: `checkpoint_file` is none of these (a `TypeError`).
+
+    Example:
+        >>> import tempfile, os
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "run.hdf5")
+        >>> with HDF5Checkpointer(path) as chk:
+        ...     chk["params"] = {"steps": 500, "tol": 1e-8}
+        ...     chk["wfn", "energies"] = [-76.4, -76.2]
+        >>> chk = HDF5Checkpointer(path, omitted_keys="params")
+        >>> list(chk), chk["wfn/energies"]
+        (['wfn'], [-76.4, -76.2])
+        >>> folder.cleanup()
+    """
+
+    default_extension: ClassVar[str] = ".hdf5"
+
+    def __init__(
+        self,
+        checkpoint_file: Any,
+        serializer: Codecs | None = None,
+        allowed_keys: Any = None,
+        omitted_keys: Any = None,
+        *,
+        mode: str = "a",
+        allow_pickle: bool = False,
+    ) -> None:
+        backend = backend_for(checkpoint_file)
+        codecs = serializer or getattr(backend, "codecs", None) or default_registry
+        context = Context(Handle(backend, mode), codecs, allow_pickle)
+        rule = KeyFilter.make(allowed_keys, omitted_keys)
+        super().__init__(context, (), Filters().add((), rule))
+        self.checkpoint_file = checkpoint_file
+        self.allowed_keys = allowed_keys
+        self.omitted_keys = omitted_keys
+
+    def __repr__(self) -> str:
+        """Address and count."""
+        return super().__repr__().replace(" '/' in ", " ")
+
+    # -- the handle ----------------------------------------------------------------------------
+
+    def __enter__(self) -> HDF5Checkpointer:
+        """Keep the file open from its next use on."""
+        self._context.handle.hold()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, at the end of the outermost block."""
+        self._context.handle.release()
+
+    def close(self) -> None:
+        """Leave all ``with`` blocks and close the file. The store can be used again."""
+        while self._context.handle.is_held:
+            self._context.handle.release()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store is inside a ``with`` block, and keeps its file open between calls."""
+        return self._context.handle.is_held
+
+    @property
+    def stream(self) -> Any:
+        """The open `h5py.File` (or `h5py.Group`) inside a ``with`` block; None outside.
+
+        What is done to it is not seen by the store's filters.
+        """
+        handle = self._context.handle
+        if not handle.is_held:
+            return None
+        if handle.session is None:
+            if handle.mode == "r" or (handle.backend.exists() and handle.mode not in {"w", "x"}):
+                with handle.reading() as session:
+                    return session.stream()
+            with handle.writing() as session:
+                return session.stream()
+        return handle.session.stream()
+
+    def open_checkpoint_file(self, chk: Any = None) -> Any:
+        """Open the store's file and keep it open; the older name for entering a ``with``.
+
+        Args:
+            chk: the store's own file, or None.
+
+        Returns:
+            The open `h5py.File`, to be given to `close_checkpoint_file`.
+        """
+        if chk is not None and chk is not self.checkpoint_file and chk != self.checkpoint_file:
+            raise UnknownTargetError(
+                f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
+                hint="make a store of that file",
+            )
+        self._context.handle.hold()
+        return self.stream
+
+    def close_checkpoint_file(self, stream: Any = None) -> None:
+        """Close what `open_checkpoint_file` opened."""
+        self._context.handle.release()
+
+    def __del__(self) -> None:
+        """Warn about a block that was never left; nothing is written or closed here."""
+        context = getattr(self, "_context", None)
+        if context is not None:
+            context.handle.warn_if_held(f"store {context.handle.backend.address}")
+
+    def __reduce__(self) -> Any:
+        """Pickle as address and options: the file stays where it is."""
+        context = self._context
+        options = {"mode": context.handle.mode, "allow_pickle": context.allow_pickle}
+        backend = context.handle.backend
+        own = None if context.codecs is default_registry else context.codecs
+        args = (backend, own, self.allowed_keys, self.omitted_keys)
+        return (_rebuild, (args, options, self.checkpoint_file))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A store of the same address and options. `load` gives a plain dict."""
+        import copy
+
+        _, (args, options, target) = self.__reduce__()
+        args = (copy.deepcopy(args[0], memo), *args[1:])
+        return _rebuild(args, options, target)
+
+    # -- older names ---------------------------------------------------------------------------
+
+    def check_parameter(self, key: Key) -> bool:
+        """Whether there is such a key: ``key in chk`` under its older name."""
+        return key in self
+
+    def check_allowed_key(self, key: Key) -> None:
+        """Raise if the filters refuse a key.
+
+        Raises:
+            CheckpointerKeyError: they do.
+        """
+        check_visible(self._filters, parse_for_read(key))
+
+    @classmethod
+    def from_file(cls, file: Any, **opts: Any) -> HDF5Checkpointer:
+        """The store of a file; `opts` are those of the class.
+
+        Raises:
+            InvalidKeyError: the extension is that of another format (a `ValueError`).
+        """
+        name = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", "")
+        extension = os.path.splitext(os.fspath(name))[1] if isinstance(name, (str, os.PathLike)) else ""
+        if extension in _OTHER_FORMATS:
+            raise InvalidKeyError(
+                f"a file with the extension {extension!r} is no HDF5 file",
+                file=str(name),
+                hint=f"use the extension {cls.default_extension!r}, or call {cls.__name__}(file)",
+            )
+        return cls(file, **opts)
+
+    @classmethod
+    def build_canonical(cls, checkpoint: Any) -> HDF5Checkpointer:
+        """The store that a specification stands for.
+
+        Args:
+            checkpoint: a path or open file; a store, which is returned as it is; a dict, which
+                is used in place; None for a store that keeps nothing, so that a script can turn
+                checkpointing off; or ``{"file": …, "keys": …, "opts": …}``, where ``keys`` is a
+                list of allowed keys or a dict of ``allowed_keys`` and ``omitted_keys``, and
+                ``opts`` are options of the class.
+
+        Raises:
+            InvalidKeyError: the specification has other parts than these.
+        """
+        if checkpoint is None:
+            return cls(NullBackend({}))
+        if isinstance(checkpoint, HDF5Checkpointer):
+            return checkpoint
+        if isinstance(checkpoint, Mapping) and not isinstance(checkpoint, Group):
+            if "file" in checkpoint and set(checkpoint) <= {"file", "keys", "opts"}:
+                return cls._from_spec(checkpoint)
+            return cls(DictBackend(checkpoint))  # type: ignore[arg-type]
+        return cls.from_file(checkpoint)
+
+    @classmethod
+    def _from_spec(cls, spec: Mapping[str, Any]) -> HDF5Checkpointer:
+        options = dict(spec.get("opts") or {})
+        names = spec.get("keys")
+        if isinstance(names, Mapping):
+            unknown = set(names) - {"allowed_keys", "omitted_keys"}
+            if unknown:
+                raise InvalidKeyError(
+                    f"'keys' has the unknown parts {sorted(unknown)}",
+                    hint="it takes allowed_keys and omitted_keys, or is a list of allowed keys",
+                )
+            options.update(names)
+        elif names is not None:
+            options["allowed_keys"] = names
+        return cls.from_file(spec["file"], **options)
+
+
+def _rebuild(args: tuple[Any, ...], options: dict[str, Any], target: Any) -> HDF5Checkpointer:
+    store = HDF5Checkpointer(*args, **options)
+    store.checkpoint_file = target
+    return store
+
+
+def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
+    """Write a whole dict to a new file, or in place of an old one.
+
+    Args:
+        path: a path, an open binary file or `BytesIO`.
+        mapping: what to store; its keys may be paths.
+        options: options of `HDF5Checkpointer` but `mode`.
+
+    Raises:
+        UnsupportedTypeError: a value can not be kept exactly; nothing was written.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> save(file, {"steps": 3, "who": "me"})
+        >>> load(file)
+        {'steps': 3, 'who': 'me'}
+    """
+    with HDF5Checkpointer(path, mode="w", **options) as store:
+        store.update(mapping)
+
+
+def load(path: Any, **options: Any) -> dict[str, Any]:
+    """Read a whole file as a plain dict.
+
+    Args:
+        path: a path, an open binary file, `BytesIO`, `h5py.File` or `h5py.Group`.
+        options: options of `HDF5Checkpointer` but `mode`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CorruptFileError: it is no HDF5 file.
+    """
+    loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load()
+    return loaded

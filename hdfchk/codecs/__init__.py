@@ -1,0 +1,1 @@
+"""Codecs: values to trees and back, one file a family. A codec never sees a file."""

@@ -1,0 +1,147 @@
+"""Codecs of NumPy arrays: every dtype kind, byte order, memory order and shape.
+
+An array that HDF5 alone describes carries no mark. The others are viewed, without a copy, as
+their storage dtype (`hdfchk.codecs.dtypes`), and the mark names the dtype.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import CorruptFileError
+from ..tree import Leaf, Mark, Node, Sequence
+from . import dtypes, strings
+from .codec import Codec, Decoder, Encoder
+
+__all__ = ["CODECS", "decode_elements", "object_array"]
+
+Array = np.ndarray[Any, Any]
+
+_CLASSES: dict[str, type[Any]] = {
+    "matrix": np.matrix,
+    "recarray": np.recarray,
+    "chararray": np.char.chararray,
+}
+
+
+def _encode(value: Array, encoder: Encoder) -> Node:
+    params: dict[str, Any] = {}
+    cls = type(value)
+    if cls is not np.ndarray:
+        params["class"] = cls.__name__
+        value = value.view(np.ndarray)
+    if value.ndim > 1 and value.flags.f_contiguous and not value.flags.c_contiguous:
+        params["order"] = "F"
+    dtype = value.dtype
+    if dtype.kind == "T":
+        return strings.encode_variable(value, params, encoder)
+    if dtype.hasobject:
+        return _encode_objects(value, params, encoder)
+    if dtype.itemsize == 0:
+        params |= {"dtype": dtypes.describe(dtype), "shape": list(value.shape)}
+        return Leaf(np.empty(0, np.uint8), Mark("ndarray", 1, params))
+    if dtype.kind == "U":
+        params["dtype"] = dtypes.describe(dtype)
+        return Leaf(strings.to_bytes(value), Mark("ndarray", 1, params))
+    if not dtypes.is_native(dtype):
+        params["dtype"] = dtypes.describe(dtype)
+        value = value.view(dtypes.storage(dtype))
+    elif value.ndim == 0:
+        params["dtype"] = dtypes.describe(dtype)  # or it would be read as a scalar
+    return Leaf(value, Mark("ndarray", 1, params) if params else None)
+
+
+def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> Node:
+    params |= {"dtype": dtypes.describe(value.dtype), "shape": list(value.shape)}
+    mark = Mark("ndarray", 1, params)
+    if value.dtype.names is None:
+        return encoder.sequence(value, value.ravel().tolist(), mark)
+    columns = [np.ascontiguousarray(value[name]) for name in value.dtype.names]
+    return encoder.sequence(value, columns, mark)
+
+
+def _decode(node: Leaf | Sequence, decoder: Decoder) -> Array:
+    mark = node.mark
+    params = mark.params if mark is not None else {}
+    if isinstance(node, Sequence):
+        value = _decode_sequence(decoder.items(node), params)
+    else:
+        value = decode_elements(node.data, params)
+    if params.get("order") == "F":
+        value = np.asfortranarray(value)
+    if "class" in params:
+        value = value.view(_CLASSES[params["class"]])
+    return value
+
+
+def _decode_sequence(items: list[Any], params: Any) -> Array:
+    shape = tuple(params["shape"])
+    if isinstance(params["dtype"], dict) and "string" in params["dtype"]:
+        return strings.from_items(items, params["dtype"]["string"], shape)
+    dtype = dtypes.rebuild(params["dtype"])
+    if dtype.names is None:
+        return object_array(items, shape)
+    value = np.empty(shape, dtype)
+    for name, column in zip(dtype.names, items, strict=True):
+        value[name] = column
+    return value
+
+
+def object_array(items: list[Any], shape: tuple[int, ...]) -> Array:
+    """An object array of `shape` whose items are the very objects in `items`, in C order."""
+    flat = np.empty(len(items), object)
+    for index, item in enumerate(items):  # flat[:] = items would take nested lists apart
+        flat[index] = item
+    return flat.reshape(shape)
+
+
+def decode_elements(data: Any, params: Any) -> Array:
+    """The array, or a slice of it, that stands for stored `data` under a mark's `params`.
+
+    Args:
+        data: what the backend holds, or some rows of it.
+        params: the parameters of an ``ndarray`` mark.
+    """
+    spec = params.get("dtype")
+    if spec is None:
+        return np.asarray(data)
+    if isinstance(spec, dict) and "string" in spec:
+        return strings.from_objects(np.asarray(data, object), spec["string"])
+    dtype = dtypes.rebuild(spec)
+    if dtype.itemsize == 0:
+        return np.zeros(tuple(params["shape"]), dtype)
+    if dtype.kind == "U":
+        return strings.from_bytes(np.asarray(data), dtype)
+    stored = data if isinstance(data, np.ndarray) else np.array(data, dtypes.storage(dtype))
+    if stored.dtype.itemsize != dtype.itemsize:
+        raise CorruptFileError(
+            f"items of {stored.dtype.itemsize} bytes, where {dtype} has {dtype.itemsize}",
+            hint="restore it from a copy",
+        )
+    return stored.view(dtype)
+
+
+def _encode_dtype(value: np.dtype[Any], encoder: Encoder) -> Node:
+    if value.kind == "T":
+        return Leaf(None, Mark("dtype", 1, {"string": strings.describe(value, encoder)}))
+    return Leaf(None, Mark("dtype", 1, {"dtype": dtypes.describe(value)}))
+
+
+def _decode_dtype(node: Leaf, _: Decoder) -> np.dtype[Any]:
+    params = node.mark.params if node.mark is not None else {}
+    if "string" in params:
+        return strings.rebuild(params["string"])
+    return dtypes.rebuild(params["dtype"])
+
+
+# Each dtype object has a class of its own: np.dtype('f8') is a numpy.dtypes.Float64DType.
+_DTYPE_CLASSES = tuple(
+    {type(np.dtype(char)) for char in np.typecodes["All"]} | {type(np.dtypes.StringDType())}
+)
+
+CODECS = (
+    Codec("ndarray", (np.ndarray, *_CLASSES.values()), _encode, _decode),
+    Codec("dtype", _DTYPE_CLASSES, _encode_dtype, _decode_dtype),
+)

@@ -1,0 +1,201 @@
+"""What a codec is, and what it is handed: the encoder and the decoder of one value.
+
+A codec turns a value into a tree (`hdfchk.tree`) and back; it never sees a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import attrs
+import numpy as np
+
+from ..errors import (
+    CorruptFileError,
+    CycleError,
+    HdfchkError,
+    NestingError,
+    UnknownTypeError,
+    UnsupportedTypeError,
+)
+from ..tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence
+from .packing import fold
+
+if TYPE_CHECKING:
+    from .registry import CodecRegistry
+
+__all__ = ["Codec", "Decoder", "Encoder"]
+
+
+@attrs.frozen
+class Codec:
+    """One encoding: how values of some exact types become a tree, and come back.
+
+    Args:
+        name: the encoding's name in the file (`Mark.name`).
+        types: the exact types it encodes: classes, or ``"package.module.Class"`` for those of
+            optional libraries, which are so never imported for a look.
+        encode: ``encode(value, encoder) -> node``; it must not change anything.
+        decode: ``decode(node, decoder) -> value``; `node.mark` has the version and parameters.
+        version: the version it writes; it must read all from 1 up to it.
+
+    Example:
+        >>> from hdfchk.tree import Leaf, Mark
+        >>> mark = Mark("celsius")
+        >>> class Celsius(float): ...
+        >>> codec = Codec(
+        ...     "celsius", (Celsius,),
+        ...     encode=lambda value, encoder: Leaf(float(value), mark),
+        ...     decode=lambda node, decoder: Celsius(node.data),
+        ... )
+        >>> from hdfchk import CodecRegistry
+        >>> registry = CodecRegistry().add(codec)
+        >>> type(registry.decode(registry.encode(Celsius(21.5)))).__name__
+        'Celsius'
+    """
+
+    name: str
+    types: tuple[type | str, ...]
+    encode: Callable[[Any, Encoder], Node]
+    decode: Callable[[Any, Decoder], Any]
+    version: int = 1
+
+
+@attrs.define(eq=False)
+class Encoder:
+    """Encodes one value: it finds the codec of each part, and refuses cycles and abysses."""
+
+    registry: CodecRegistry
+    _open: set[int] = attrs.field(init=False, factory=set)
+    _sequences: int = attrs.field(init=False, default=0)
+
+    def encode(self, value: Any) -> Node:
+        """The tree of `value`.
+
+        Raises:
+            UnsupportedTypeError: no codec keeps this type exactly.
+        """
+        encode = self.registry.encoders.get(type(value))
+        if encode is None:
+            encode = self.registry.encoder_of(value)
+        return encode(value, self)
+
+    @property
+    def in_sequence(self) -> bool:
+        """Whether the value stands inside a sequence, and so will be part of its text."""
+        return self._sequences > 0
+
+    def branch(self, owner: object, fields: Mapping[str, Any], mark: Mark | None) -> Branch:
+        """A branch of the encoded `fields` of `owner`; the names must be valid link names."""
+        self._enter(owner)
+        try:
+            children: dict[str, Node] = {}
+            for name, item in fields.items():
+                try:
+                    children[name] = self.encode(item)
+                except HdfchkError as error:
+                    raise error.under(name) from error.__cause__
+            return Branch(children, mark)
+        finally:
+            self._open.discard(id(owner))
+
+    def sequence(self, owner: object, items: Iterable[Any], mark: Mark) -> Node:
+        """The encoded `items` of `owner`, folded into one dataset unless there are arrays."""
+        self._enter(owner)
+        self._sequences += 1
+        try:
+            nodes = []
+            for index, item in enumerate(items):
+                try:
+                    nodes.append(self.encode(item))
+                except HdfchkError as error:
+                    raise error.under(f"[{index}]") from error.__cause__
+        finally:
+            self._sequences -= 1
+            self._open.discard(id(owner))
+        node = Sequence(nodes, mark)
+        # Only the outermost sequence is folded: what stands inside becomes part of its text.
+        return node if self._sequences else fold(node)
+
+    def refuse(self, value: object, why: str, hint: str) -> NoReturn:
+        """Refuse `value`: it can not be kept exactly."""
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise UnsupportedTypeError(f"a {kind} {why}", hint=hint)
+
+    def _enter(self, owner: object) -> None:
+        if id(owner) in self._open:
+            raise CycleError(
+                f"the {type(owner).__name__} holds itself",
+                hint="a file has no place for cycles: store a key or an index instead",
+            )
+        if len(self._open) >= MAX_DEPTH:
+            raise NestingError(
+                f"nested more than {MAX_DEPTH} levels deep",
+                hint="store the levels flat, under keys of their own",
+            )
+        self._open.add(id(owner))
+
+
+@attrs.define(eq=False)
+class Decoder:
+    """Decodes one tree.
+
+    Args:
+        registry: the codecs and classes to rebuild with.
+        allow_pickle: unpickle what the older checkpointer pickled. Unpickling runs code that
+            the file names: only for files that you trust.
+    """
+
+    registry: CodecRegistry
+    allow_pickle: bool = False
+
+    def decode(self, node: Node) -> Any:
+        """The value of a tree.
+
+        Raises:
+            UnknownTypeError: an encoding or record that is not registered here.
+            CorruptFileError: the data contradict the mark.
+        """
+        mark = node.mark
+        if mark is None:
+            return self._unmarked(node)
+        codec = self.registry.codec_named(mark)
+        try:
+            return codec.decode(node, self)
+        except HdfchkError:
+            raise
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
+            raise CorruptFileError(
+                f"the data do not fit their mark {mark.name!r} ({type(e).__name__}: {e})",
+                hint="read the parts with chk.group(key) or with plain h5py",
+            ) from e
+
+    def fields(self, node: Branch) -> dict[str, Any]:
+        """The decoded children of a branch."""
+        values = {}
+        for name, child in node.children.items():
+            # Scalars without a mark are most of what there is: spare them the calls.
+            if type(child) is Leaf and child.mark is None and type(child.data) is not np.ndarray:
+                values[name] = child.data
+                continue
+            try:
+                values[name] = self.decode(child)
+            except HdfchkError as error:
+                raise error.under(name) from error.__cause__
+        return values
+
+    def items(self, node: Sequence) -> list[Any]:
+        """The decoded items of a sequence."""
+        return [self.decode(item) for item in node.items]
+
+    def _unmarked(self, node: Node) -> Any:
+        if isinstance(node, Leaf):
+            data = node.data
+            # An unmarked scalar dataset of a type that Python has not is a NumPy scalar.
+            return data[()] if isinstance(data, np.ndarray) and data.ndim == 0 else data
+        if isinstance(node, Sequence):
+            raise UnknownTypeError("a sequence without a mark")
+        if not RESERVED_CHILDREN.isdisjoint(node.children):
+            return self.registry.legacy(node, self)
+        return self.fields(node)

@@ -1,0 +1,113 @@
+"""Codecs of list, tuple, set, frozenset, deque, and of what sequences are packed into.
+
+Items of one plain type make one ordinary dataset; nested lists of equal lengths make one of more
+dimensions. Everything else is packed (`hdfchk.codecs.packing`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..tree import Leaf, Mark, Node, Sequence
+from . import numpy_scalars
+from .codec import Codec, Decoder, Encoder
+from .packing import unfold
+from .scalars import is_plain_text
+
+__all__ = ["CODECS"]
+
+_DTYPES: dict[type, Any] = {int: np.int64, float: np.float64, bool: np.bool, complex: np.complex128}
+_MAX_NDIM = 8
+
+
+def _uniform(items: list[Any]) -> tuple[np.ndarray[Any, Any], str] | None:
+    """One array of all items and the name of their type, if they have one that fits."""
+    kinds = set(map(type, items))
+    if len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    if kind in _DTYPES:
+        try:
+            return np.array(items, _DTYPES[kind]), kind.__name__
+        except OverflowError:  # an int of more than 64 bits
+            return None
+    if kind is str and all(map(is_plain_text, items)):
+        objects = np.empty(len(items), object)
+        objects[:] = items
+        return objects, "str"
+    if kind in numpy_scalars.PLAIN_TYPES:
+        return np.array(items, kind), "numpy"
+    return None
+
+
+def _flatten(items: list[Any]) -> tuple[list[Any], tuple[int, ...]] | None:
+    """The items of nested lists of equal lengths, and their shape; None for ragged ones."""
+    shape = [len(items)]
+    while items and len(shape) <= _MAX_NDIM and all(type(item) is list for item in items):
+        width = len(items[0])
+        if width == 0 or any(len(item) != width for item in items):
+            return None
+        shape.append(width)
+        items = [part for item in items for part in item]
+    return (items, tuple(shape)) if items else None
+
+
+def _encode(name: str, params: dict[str, Any], value: Any, encoder: Encoder) -> Node:
+    items = list(value)
+    if not encoder.in_sequence:
+        flat = _flatten(items) if name == "list" else (items, (len(items),))
+        uniform = _uniform(flat[0]) if flat else None
+        if flat and uniform is not None:
+            array, item = uniform
+            mark = Mark(name, 1, {"item": item} | params)
+            return Leaf(array.reshape(flat[1]), mark)
+    return encoder.sequence(value, items, Mark(name, 1, params))
+
+
+def _items(node: Leaf | Sequence, decoder: Decoder) -> list[Any]:
+    if isinstance(node, Sequence):
+        return decoder.items(node)
+    array = np.asarray(node.data)
+    numpy_items = node.mark is not None and node.mark.params.get("item") == "numpy"
+    items: list[Any] = list(array) if numpy_items and array.ndim == 1 else array.tolist()
+    if numpy_items and array.ndim > 1:
+        return [_items(Leaf(row, node.mark), decoder) for row in array]
+    return items
+
+
+def _simple(cls: Callable[[list[Any]], Any], name: str) -> Codec:
+    return Codec(
+        name,
+        (cls,),  # type: ignore[arg-type]
+        lambda value, encoder: _encode(name, {}, value, encoder),
+        lambda node, decoder: cls(_items(node, decoder)),
+    )
+
+
+def _encode_deque(value: deque[Any], encoder: Encoder) -> Node:
+    params = {} if value.maxlen is None else {"maxlen": value.maxlen}
+    return _encode("deque", params, value, encoder)
+
+
+def _decode_deque(node: Leaf | Sequence, decoder: Decoder) -> deque[Any]:
+    maxlen = node.mark.params.get("maxlen") if node.mark is not None else None
+    return deque(_items(node, decoder), maxlen)
+
+
+def _never(value: Any, encoder: Encoder) -> Node:
+    encoder.refuse(value, "is no value", "use a list")
+
+
+CODECS = (
+    _simple(list, "list"),
+    _simple(tuple, "tuple"),
+    _simple(set, "set"),
+    _simple(frozenset, "frozenset"),
+    Codec("deque", (deque,), _encode_deque, _decode_deque),
+    # What folding makes: no Python type of its own.
+    Codec("packed", (), _never, lambda node, decoder: decoder.decode(unfold(node))),
+)

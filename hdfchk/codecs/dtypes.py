@@ -1,0 +1,149 @@
+"""Descriptions of NumPy dtypes in JSON, and the storage dtype of each.
+
+The storage dtype has the same item size and only such kinds as HDF5 has, so that an array is
+viewed as it, without a copy: datetimes as int64, str as UCS-4 code points, and so on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import CorruptFileError
+
+__all__ = ["describe", "is_native", "rebuild", "storage"]
+
+AnyDType = np.dtype[Any]
+
+
+def describe(dtype: AnyDType) -> Any:
+    """A JSON value from which `rebuild` makes the same dtype.
+
+    Args:
+        dtype: any dtype but `StringDType`; structured ones with offsets, titles, sub-arrays and
+            alignment.
+
+    Example:
+        >>> describe(np.dtype("<M8[ns]")), describe(np.dtype([("x", "<f8"), ("n", "<i4", (2,))]))[
+        ...     "names"]
+        ('<M8[ns]', ['x', 'n'])
+    """
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return {"base": describe(base), "shape": list(shape)}
+    if dtype.names is not None or dtype.type is np.record:
+        return _describe_structured(dtype)
+    text = dtype.str
+    # Two C types may have one size: numpy keeps `long` and `long long` apart by their char.
+    if np.dtype(text).char != dtype.char:
+        text = text[0] + dtype.char
+    return text
+
+
+def _describe_structured(dtype: AnyDType) -> dict[str, Any]:
+    fields = dtype.fields or {}
+    names = list(dtype.names or ())
+    spec: dict[str, Any] = {
+        "names": names,
+        "formats": [describe(fields[name][0]) for name in names],
+        "offsets": [fields[name][1] for name in names],
+        "itemsize": dtype.itemsize,
+    }
+    titles = [fields[name][2] if len(fields[name]) > 2 else None for name in names]
+    if any(title is not None for title in titles):
+        spec["titles"] = titles
+    if dtype.isalignedstruct:
+        spec["align"] = True
+    if dtype.type is np.record:
+        spec["record"] = True
+    return spec
+
+
+def rebuild(spec: Any) -> AnyDType:
+    """The dtype of a description made by `describe`.
+
+    Raises:
+        CorruptFileError: `spec` describes no dtype.
+    """
+    try:
+        if isinstance(spec, str):
+            return np.dtype(spec)
+        if "base" in spec:
+            return np.dtype((rebuild(spec["base"]), tuple(spec["shape"])))
+        fields = {
+            "names": list(spec["names"]),
+            "formats": [rebuild(item) for item in spec["formats"]],
+            "offsets": list(spec["offsets"]),
+            "itemsize": spec["itemsize"],
+        }
+        if "titles" in spec:
+            fields["titles"] = list(spec["titles"])
+        # numpy's stubs want a TypedDict; its constructor takes any such dict.
+        dtype: AnyDType = np.dtype(fields, align=bool(spec.get("align")))  # type: ignore[call-overload]
+        return np.dtype((np.record, dtype)) if spec.get("record") else dtype
+    except (TypeError, ValueError, KeyError) as error:
+        raise CorruptFileError(
+            f"{spec!r} describes no dtype ({error})", hint="restore it from a copy"
+        ) from error
+
+
+def storage(dtype: AnyDType) -> AnyDType:
+    """The dtype of the same item size under which HDF5 keeps the items of `dtype`.
+
+    Example:
+        >>> storage(np.dtype("<M8[us]")), storage(np.dtype("<U3"))
+        (dtype('int64'), dtype(('<u4', (3,))))
+    """
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((storage(base), shape))
+    if dtype.itemsize == 0:
+        return np.dtype("V0")
+    if dtype.names is not None:
+        return _storage_structured(dtype)
+    if dtype.kind in "mM":
+        return np.dtype(np.int64).newbyteorder(dtype.byteorder)
+    if dtype.kind == "U":
+        code = np.dtype(np.uint32).newbyteorder(dtype.byteorder)
+        return np.dtype((code, (dtype.itemsize // 4,)))
+    return dtype
+
+
+def _storage_structured(dtype: AnyDType) -> AnyDType:
+    fields = dtype.fields or {}
+    names = list(dtype.names or ())
+    spans = sorted((fields[name][1], fields[name][1] + fields[name][0].itemsize) for name in names)
+    overlap = any(end > start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    empty = any(fields[name][0].itemsize == 0 for name in names)
+    if overlap or empty or not names or any(not _bears(name) for name in names):
+        return np.dtype(f"V{dtype.itemsize}")  # no compound type is like this: keep the bytes
+    spec = {
+        "names": names,
+        "formats": [storage(fields[name][0]) for name in names],
+        "offsets": [fields[name][1] for name in names],
+        "itemsize": dtype.itemsize,
+    }
+    return np.dtype(spec)  # type: ignore[call-overload,no-any-return]
+
+
+def _bears(name: str) -> bool:
+    """Whether HDF5 can name a compound's member so."""
+    try:
+        return bool(name.encode()) and "\0" not in name
+    except UnicodeEncodeError:
+        return False
+
+
+def is_native(dtype: AnyDType) -> bool:
+    """Whether a dataset of HDF5 alone tells `dtype`, with every detail of it."""
+    if dtype.kind in "biufcSV" and dtype.names is None and dtype.subdtype is None:
+        return dtype.itemsize > 0 and np.dtype(dtype.str).char == dtype.char
+    if dtype.names is None or dtype.type is np.record or dtype.isalignedstruct:
+        return False
+    if any(len(field) > 2 for field in (dtype.fields or {}).values()):
+        return False
+    # A nested dtype that is stored as something else makes the whole so.
+    return storage(dtype) == dtype and all(
+        is_native((field[0].subdtype or (field[0],))[0]) for field in (dtype.fields or {}).values()
+    )

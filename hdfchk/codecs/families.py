@@ -1,0 +1,29 @@
+"""The list of codec families: a new type is one file beside this one, and one line here."""
+
+from __future__ import annotations
+
+from . import (
+    arrays,
+    containers,
+    mappings,
+    masked,
+    numpy_scalars,
+    plain,
+    portable,
+    records,
+    scalars,
+)
+
+__all__ = ["CODECS"]
+
+CODECS = (
+    *scalars.CODECS,
+    *numpy_scalars.CODECS,
+    *arrays.CODECS,
+    *masked.CODECS,
+    *containers.CODECS,
+    *mappings.CODECS,
+    *plain.CODECS,
+    *records.CODECS,
+    *portable.CODECS,
+)

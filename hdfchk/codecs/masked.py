@@ -1,0 +1,43 @@
+"""Codec of NumPy's masked arrays: data, mask, fill value and hardness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tree import Branch, Leaf, Mark, Node
+from .codec import Codec, Decoder, Encoder
+
+__all__ = ["CODECS"]
+
+
+def _encode(value: Any, encoder: Encoder) -> Node:
+    if value is np.ma.masked:
+        return Leaf("masked", Mark("masked"))
+    if value.baseclass is not np.ndarray:
+        encoder.refuse(value, f"over a {value.baseclass.__name__}", "mask a plain array instead")
+    parts = {"data": value.data}
+    if value.mask is not np.ma.nomask:
+        parts["mask"] = np.ma.getmaskarray(value)
+    # The public fill_value invents a default, and sets it: ask for what was really set.
+    fill = value._fill_value
+    if fill is not None:
+        parts["fill_value"] = np.asarray(fill)
+    return encoder.branch(value, parts, Mark("masked", 1, {"hard": True} if value.hardmask else {}))
+
+
+def _decode(node: Branch | Leaf, decoder: Decoder) -> Any:
+    if isinstance(node, Leaf):
+        return np.ma.masked
+    parts = decoder.fields(node)
+    hard = bool(node.mark is not None and node.mark.params.get("hard"))
+    value: Any = np.ma.MaskedArray(
+        parts["data"], mask=parts.get("mask", np.ma.nomask), hard_mask=hard
+    )
+    if "fill_value" in parts:
+        value._fill_value = parts["fill_value"]
+    return value
+
+
+CODECS = (Codec("masked", (np.ma.MaskedArray, type(np.ma.masked)), _encode, _decode),)

@@ -1,0 +1,108 @@
+"""Codecs of NumPy's scalars.
+
+Those of types that Python has not (int32, float16, …) need no mark: a scalar dataset of such a
+type is a NumPy scalar. The others carry one, and so come back as what they were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tree import Leaf, Mark, Node
+from . import dtypes
+from .codec import Codec, Decoder, Encoder
+from .scalars import is_plain_text
+
+__all__ = ["CODECS", "PLAIN_TYPES"]
+
+PLAIN_TYPES: frozenset[type] = frozenset(
+    np.dtype(char).type for char in "?bBhHiIlLqQefdgFDG" if np.dtype(np.dtype(char).str).char == char
+)
+"""The numeric scalar types that an array's dtype brings back without help."""
+
+_LIKE_PYTHON: dict[type, type] = {
+    np.bool: bool,
+    np.int64: int,
+    np.float64: float,
+    np.complex128: complex,
+}
+_NUMERIC = tuple(dict.fromkeys(np.dtype(char).type for char in "?bBhHiIlLqQefdgFDG"))
+
+
+def _mark(spec: Any) -> Mark:
+    return Mark("numpy", 1, {"dtype": spec})
+
+
+def _encode_numeric(value: Any, _: Encoder) -> Node:
+    cls = type(value)
+    if cls in _LIKE_PYTHON:
+        return Leaf(_LIKE_PYTHON[cls](value), _mark(dtypes.describe(value.dtype)))
+    data = np.asarray(value)
+    mark = None if cls in PLAIN_TYPES else _mark(dtypes.describe(value.dtype))
+    return Leaf(data, mark, inline=True)
+
+
+def _encode_time(value: Any, _: Encoder) -> Node:
+    return Leaf(int(value.view(np.int64)), _mark(value.dtype.str))
+
+
+def _encode_str(value: np.str_, _: Encoder) -> Node:
+    text = str(value)
+    if is_plain_text(text):
+        return Leaf(text, _mark("U"))
+    raw = text.encode("utf-8", "surrogatepass")
+    return Leaf(np.frombuffer(raw, np.uint8), _mark("U"), inline=True)
+
+
+def _encode_bytes(value: np.bytes_, _: Encoder) -> Node:
+    return Leaf(np.frombuffer(bytes(value), np.uint8), _mark("S"), inline=True)
+
+
+def _encode_void(value: np.void, encoder: Encoder) -> Node:
+    dtype = value.dtype
+    if dtype.hasobject:
+        encoder.refuse(value, "that holds Python objects", "store a 0-d array, or a tuple of it")
+    if dtype.itemsize == 0:
+        return Leaf(None, _mark(dtypes.describe(dtype)))
+    data = np.empty((), dtype)
+    data[()] = value
+    if dtypes.is_native(dtype):
+        return Leaf(data, None, inline=True)
+    return Leaf(data.view(dtypes.storage(dtype)), _mark(dtypes.describe(dtype)), inline=True)
+
+
+def _decode(node: Leaf, _: Decoder) -> Any:
+    spec = node.mark.params["dtype"] if node.mark is not None else None
+    data = node.data
+    if spec == "U":
+        text = data if isinstance(data, str) else _text(data)
+        return np.str_(text)
+    if spec == "S":
+        return np.bytes_(np.asarray(data, np.uint8).tobytes())
+    dtype = dtypes.rebuild(spec)
+    if dtype.itemsize == 0:
+        return np.zeros((), dtype)[()]
+    stored = data if isinstance(data, np.ndarray) else np.array(data, dtypes.storage(dtype))
+    return stored.view(dtype)[()] if stored.dtype != dtype else stored.view(dtype).reshape(())[()]
+
+
+def _text(data: Any) -> str:
+    return np.asarray(data, np.uint8).tobytes().decode("utf-8", "surrogatepass")
+
+
+def _encode_any(value: Any, encoder: Encoder) -> Node:
+    return _ENCODERS.get(type(value), _encode_numeric)(value, encoder)
+
+
+_ENCODERS: dict[type, Any] = {
+    np.datetime64: _encode_time,
+    np.timedelta64: _encode_time,
+    np.str_: _encode_str,
+    np.bytes_: _encode_bytes,
+    np.void: _encode_void,
+    np.record: _encode_void,
+}
+
+CODECS = (Codec("numpy", (*_NUMERIC, *_ENCODERS), _encode_any, _decode),)

@@ -1,0 +1,182 @@
+"""Codecs of plain objects of the standard library: paths, dates, exact numbers, ranges."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pathlib
+import uuid
+import zoneinfo
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from ..errors import CorruptFileError
+from ..tree import Leaf, Mark, Node, Sequence
+from .codec import Codec, Decoder, Encoder
+from .scalars import is_plain_text
+
+__all__ = ["CODECS"]
+
+_PATHS = {
+    cls.__name__: cls
+    for cls in (
+        pathlib.PosixPath,
+        pathlib.WindowsPath,
+        pathlib.PurePosixPath,
+        pathlib.PureWindowsPath,
+    )
+}
+
+
+def _params(node: Node) -> dict[str, Any]:
+    return dict(node.mark.params) if node.mark is not None else {}
+
+
+def _encode_path(value: pathlib.PurePath, encoder: Encoder) -> Node:
+    text = str(value)
+    if not is_plain_text(text):
+        encoder.refuse(value, f"that is no UTF-8, {text!r},", "store os.fsencode(path)")
+    return Leaf(text, Mark("Path", 1, {"class": type(value).__name__}))
+
+
+def _decode_path(node: Leaf, _: Decoder) -> pathlib.PurePath:
+    name = _params(node)["class"]
+    try:
+        return _PATHS[name](str(node.data))
+    except NotImplementedError as error:  # a WindowsPath on POSIX, or the other way round
+        raise CorruptFileError(
+            f"a {name} can not be made on this system", hint="read the text with chk.array(key)"
+        ) from error
+
+
+def _zone(value: Any, zone: dt.tzinfo | None, encoder: Encoder) -> dict[str, Any]:
+    """The parameters that tell a time zone; only zones that compare by what they tell."""
+    if zone is None:
+        return {}
+    if zone is dt.UTC:
+        return {"utc": True}
+    if type(zone) is dt.timezone:
+        offset = zone.utcoffset(None)
+        spec: dict[str, Any] = {"offset": [offset.days, offset.seconds, offset.microseconds]}
+        name = zone.tzname(None)
+        return spec if name == dt.timezone(offset).tzname(None) else spec | {"name": name}
+    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
+        return {"zone": zone.key}
+    encoder.refuse(
+        value, f"whose time zone is {zone!r}", "use datetime.timezone or zoneinfo.ZoneInfo"
+    )
+
+
+def _rebuild_zone(params: dict[str, Any]) -> dt.tzinfo | None:
+    if params.get("utc"):
+        return dt.UTC
+    if "offset" in params:
+        days, seconds, microseconds = params["offset"]
+        offset = dt.timedelta(days, seconds, microseconds)
+        return dt.timezone(offset, params["name"]) if "name" in params else dt.timezone(offset)
+    if "zone" in params:
+        try:
+            return zoneinfo.ZoneInfo(params["zone"])
+        except zoneinfo.ZoneInfoNotFoundError as error:
+            raise CorruptFileError(
+                f"this machine has no data for the time zone {params['zone']!r}",
+                hint="install the package tzdata",
+            ) from error
+    return None
+
+
+def _encode_time(value: dt.datetime | dt.time, encoder: Encoder) -> Node:
+    params = _zone(value, value.tzinfo, encoder)
+    if value.fold:
+        params["fold"] = 1
+    return Leaf(value.replace(tzinfo=None).isoformat(), Mark(type(value).__name__, 1, params))
+
+
+def _decode_time(cls: Any) -> Any:
+    def decode(node: Leaf, _: Decoder) -> Any:
+        params = _params(node)
+        zone, fold = _rebuild_zone(params), params.get("fold", 0)
+        return cls.fromisoformat(node.data).replace(tzinfo=zone, fold=fold)
+
+    return decode
+
+
+def _encode_delta(value: dt.timedelta, _: Encoder) -> Node:
+    text = f"{value.days} {value.seconds} {value.microseconds}"
+    return Leaf(text, Mark("timedelta"))
+
+
+def _decode_delta(node: Leaf, _: Decoder) -> dt.timedelta:
+    days, seconds, microseconds = str(node.data).split()
+    return dt.timedelta(int(days), int(seconds), int(microseconds))
+
+
+def _encode_zone(value: dt.timezone | zoneinfo.ZoneInfo, encoder: Encoder) -> Node:
+    return Leaf(str(value), Mark("tzinfo", 1, _zone(value, value, encoder)))
+
+
+def _encode_fraction(value: Fraction, _: Encoder) -> Node:
+    # Hexadecimal: Python limits how many decimal digits it converts.
+    return Leaf(f"{value.numerator:#x}/{value.denominator:#x}", Mark("Fraction"))
+
+
+def _decode_fraction(node: Leaf, _: Decoder) -> Fraction:
+    numerator, denominator = str(node.data).split("/")
+    return Fraction(int(numerator, 16), int(denominator, 16))
+
+
+def _encode_uuid(value: uuid.UUID, _: Encoder) -> Node:
+    safe = value.is_safe
+    params = {} if safe is uuid.SafeUUID.unknown else {"safe": safe.name}
+    return Leaf(str(value), Mark("UUID", 1, params))
+
+
+def _decode_uuid(node: Leaf, _: Decoder) -> uuid.UUID:
+    safe = uuid.SafeUUID[_params(node).get("safe", "unknown")]
+    return uuid.UUID(str(node.data), is_safe=safe)
+
+
+def _encode_range(value: range | slice, encoder: Encoder) -> Node:
+    parts = [value.start, value.stop, value.step]
+    return encoder.sequence(value, parts, Mark(type(value).__name__))
+
+
+def _decode_parts(cls: Any) -> Any:
+    def decode(node: Sequence, decoder: Decoder) -> Any:
+        return cls(*decoder.items(node))
+
+    return decode
+
+
+def _from_text(cls: Any) -> Any:
+    return lambda node, _: cls(node.data)
+
+
+CODECS = (
+    Codec("Path", tuple(_PATHS.values()), _encode_path, _decode_path),
+    Codec("datetime", (dt.datetime,), _encode_time, _decode_time(dt.datetime)),
+    Codec("time", (dt.time,), _encode_time, _decode_time(dt.time)),
+    Codec(
+        "date",
+        (dt.date,),
+        lambda value, _: Leaf(value.isoformat(), Mark("date")),
+        lambda node, _: dt.date.fromisoformat(node.data),
+    ),
+    Codec("timedelta", (dt.timedelta,), _encode_delta, _decode_delta),
+    Codec(
+        "tzinfo",
+        (dt.timezone, zoneinfo.ZoneInfo),
+        _encode_zone,
+        lambda node, _: _rebuild_zone(_params(node)),
+    ),
+    Codec(
+        "Decimal",
+        (Decimal,),
+        lambda value, _: Leaf(str(value), Mark("Decimal")),
+        _from_text(Decimal),
+    ),
+    Codec("Fraction", (Fraction,), _encode_fraction, _decode_fraction),
+    Codec("UUID", (uuid.UUID,), _encode_uuid, _decode_uuid),
+    Codec("range", (range,), _encode_range, _decode_parts(range)),
+    Codec("slice", (slice,), _encode_range, _decode_parts(slice)),
+)

@@ -1,0 +1,133 @@
+"""Stored forms for backends that can not keep everything natively, and full marking.
+
+A codec writes what HDF5 has. A backend that lacks some of it says so in its `Capabilities`; then
+the tree is lowered: what it lacks is put into a form that it has, under the mark ``lowered``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..tree import Branch, Leaf, Mark, Node
+from . import dtypes
+from .codec import Codec, Decoder, Encoder
+from .packing import mark_from_text, mark_to_text
+
+__all__ = ["CODECS", "NATIVE", "Capabilities", "lower"]
+
+
+@attrs.frozen
+class Capabilities:
+    """What a backend keeps natively.
+
+    Args:
+        null: empty (null) datasets, for None.
+        complex_numbers: complex numbers.
+        longdouble: floats of more than 64 bits.
+        variable_strings: variable-length strings.
+        mark_all: every node must carry a mark, as types do not come back by themselves.
+    """
+
+    null: bool = True
+    complex_numbers: bool = True
+    longdouble: bool = True
+    variable_strings: bool = True
+    mark_all: bool = False
+
+
+NATIVE = Capabilities()
+"""A backend that keeps everything that a tree may hold."""
+
+
+def lower(node: Node, capabilities: Capabilities) -> Node:
+    """The same tree, with nothing in it that the backend lacks."""
+    if isinstance(node, Branch):
+        children = {name: lower(child, capabilities) for name, child in node.children.items()}
+        mark = node.mark or (Mark("dict") if capabilities.mark_all else None)
+        return Branch(children, mark)
+    if not isinstance(node, Leaf):
+        return node
+    lowered = _lower_data(node.data, capabilities)
+    if lowered is not None:
+        data, params = lowered
+        if node.mark is not None:
+            params["mark"] = mark_to_text(node.mark)
+        return Leaf(data, Mark("lowered", 1, params))
+    if node.mark is None and capabilities.mark_all:
+        return Leaf(node.data, Mark(_own_name(node.data), 1, _own_params(node.data)))
+    return node
+
+
+def _own_name(data: Any) -> str:
+    if not isinstance(data, np.ndarray):
+        return type(data).__name__ if data is not None else "None"
+    return "ndarray" if data.ndim else "numpy"
+
+
+def _own_params(data: Any) -> dict[str, Any]:
+    return {"dtype": dtypes.describe(data.dtype)} if isinstance(data, np.ndarray) else {}
+
+
+def _lower_data(data: Any, can: Capabilities) -> tuple[Any, dict[str, Any]] | None:
+    if data is None:
+        return None if can.null else ("None", {"form": "null"})
+    if isinstance(data, complex) and not can.complex_numbers:
+        return np.array([data.real, data.imag]), {"form": "complex"}
+    if not isinstance(data, np.ndarray):
+        return None
+    if data.dtype.kind == "O":
+        if can.variable_strings:
+            return None
+        joined = "".join(data.ravel().tolist()).encode()
+        ends = np.cumsum([len(item.encode()) for item in data.ravel().tolist()], dtype=np.int64)
+        text = np.concatenate([ends, np.frombuffer(joined, np.uint8).astype(np.int64)])
+        return text, {"form": "strings", "shape": list(data.shape)}
+    wide = _has(data.dtype, lambda dtype: dtype.kind in "fc" and dtype.char in "gG")
+    pairs = _has(data.dtype, lambda dtype: dtype.kind == "c")
+    if (wide and not can.longdouble) or (pairs and not can.complex_numbers):
+        raw = np.frombuffer(data.tobytes(), np.uint8)
+        spec = {"form": "raw", "dtype": dtypes.describe(data.dtype), "shape": list(data.shape)}
+        return raw, spec
+    return None
+
+
+def _has(dtype: np.dtype[Any], test: Any) -> bool:
+    if dtype.subdtype is not None:
+        return _has(dtype.subdtype[0], test)
+    if dtype.fields is not None:
+        return any(_has(field[0], test) for field in dtype.fields.values())
+    return bool(test(dtype))
+
+
+def _raise_data(data: Any, params: Any) -> Any:
+    form = params["form"]
+    if form == "null":
+        return None
+    if form == "complex":
+        return complex(float(data[0]), float(data[1]))
+    shape = tuple(params["shape"])
+    if form == "raw":
+        raw = bytearray(np.asarray(data, np.uint8).tobytes())
+        return np.frombuffer(raw, dtypes.rebuild(params["dtype"])).reshape(shape)
+    count = int(np.prod(shape))
+    text = np.asarray(data[count:], np.uint8).tobytes()
+    ends = [0, *np.asarray(data[:count]).tolist()]
+    objects = np.empty(count, object)
+    objects[:] = [text[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]
+    return objects.reshape(shape)
+
+
+def _decode(node: Leaf, decoder: Decoder) -> Any:
+    params = node.mark.params if node.mark is not None else {}
+    mark = mark_from_text(params["mark"]) if "mark" in params else None
+    return decoder.decode(Leaf(_raise_data(node.data, params), mark))
+
+
+def _never(value: Any, encoder: Encoder) -> Node:
+    encoder.refuse(value, "is no value", "store what it stands for")
+
+
+CODECS = (Codec("lowered", (), _never, _decode),)

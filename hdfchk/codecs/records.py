@@ -1,0 +1,224 @@
+"""Registered classes: dataclasses, attrs classes, enums, namedtuples, ``to_state`` classes.
+
+A file knows a class by its registered name and nothing else: no class is imported because a file
+names it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+from collections.abc import Callable, Container
+from typing import Any
+
+import attrs
+
+from .. import keys
+from ..errors import RegistrationError, UnknownTypeError
+from ..tree import Leaf, Mark, Node, Sequence
+from .codec import Codec, Decoder, Encoder
+
+__all__ = ["CODECS", "Record", "describe", "is_redefinition", "way_out"]
+
+STATE = "state"
+"""The one child of a record whose state is no dict of fields."""
+
+
+@attrs.frozen
+class Record:
+    """A registered class.
+
+    Args:
+        cls: the class.
+        name: its name in files.
+        version: the version of its state.
+        migrate: brings the state of an older version up to date, or None.
+        fields: the names of its fields, or None for classes that make their state themselves.
+    """
+
+    cls: type
+    name: str
+    version: int
+    migrate: Callable[[Any, int], Any] | None
+    fields: tuple[str, ...] | None
+
+    def encode(self, value: Any, encoder: Encoder) -> Node:
+        """The tree of an instance: a branch of its fields, or a leaf with an enum's name."""
+        mark = Mark("record", 1, {"class": self.name, "version": self.version})
+        if isinstance(value, enum.Enum):
+            return _encode_enum(value, mark, encoder)
+        state = self._state(value, encoder)
+        if type(state) is not dict or not all(_is_field(name) for name in state):
+            state, mark = {STATE: state}, attrs.evolve(mark, params={**mark.params, "whole": True})
+        return encoder.branch(value, state, mark)
+
+    def rebuild(self, state: Any, version: int, decoder: Decoder) -> Any:
+        """The instance of a decoded state.
+
+        Raises:
+            UnknownTypeError: the state is of another version, or lacks fields.
+        """
+        takes_version = self.fields is None and _takes(self.cls.from_state, "version")  # type: ignore[attr-defined]
+        if version != self.version:
+            if self.migrate is not None and version < self.version:
+                state = self.migrate(state, version)
+            elif not (takes_version and version < self.version):
+                raise UnknownTypeError(
+                    f"a {self.name!r} of version {version}, where version {self.version} is "
+                    "registered and no migrate= is given",
+                    hint="pass register() a migrate= that brings the old state up to date",
+                )
+        if issubclass(self.cls, enum.Enum):
+            return self._member(state)
+        if self.fields is None:
+            options: dict[str, Any] = {"version": version} if takes_version else {}
+            if _takes(self.cls.from_state, "serializer"):  # type: ignore[attr-defined]
+                options["serializer"] = decoder.registry
+            return self.cls.from_state(state, **options)  # type: ignore[attr-defined]
+        return self._from_fields(state)
+
+    def _state(self, value: Any, encoder: Encoder) -> Any:
+        if self.fields is None:
+            if _takes(value.to_state, "serializer"):
+                return value.to_state(serializer=encoder.registry)
+            return value.to_state()
+        try:
+            state = {name: getattr(value, name) for name in self.fields}
+        except AttributeError as error:
+            encoder.refuse(value, f"lacks a field ({error})", "set all fields first")
+        # What was set beside the fields (a cached property, say) is part of what it is.
+        return state | getattr(value, "__dict__", {})
+
+    def _member(self, state: Any) -> Any:
+        try:
+            return self.cls[state] if isinstance(state, str) else self.cls(state["value"])  # type: ignore[index,call-arg]
+        except (KeyError, ValueError) as error:
+            raise UnknownTypeError(
+                f"{self.name!r} has no member {state!r}",
+                hint="register a newer version with a migrate= for the members that went",
+            ) from error
+
+    def _from_fields(self, state: dict[str, Any]) -> Any:
+        missing = [name for name in self.fields or () if name not in state]
+        if missing:
+            raise UnknownTypeError(
+                f"the stored {self.name!r} has no field {missing[0]!r}",
+                hint="raise register(version=...) with the fields, and pass migrate=",
+            )
+        if issubclass(self.cls, tuple):
+            return self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+        # Not through __init__: it may compute, check or count, and the state is complete.
+        value = object.__new__(self.cls)
+        for name, item in state.items():
+            try:
+                object.__setattr__(value, name, item)
+            except AttributeError as error:
+                raise UnknownTypeError(
+                    f"the class {self.name!r} has no place for the stored field {name!r}",
+                    hint="raise register(version=...) with the fields, and pass migrate=",
+                ) from error
+        return value
+
+
+def describe(
+    cls: type,
+    *,
+    name: str | None,
+    version: int,
+    migrate: Callable[[Any, int], Any] | None,
+) -> Record:
+    """The record for a class.
+
+    Raises:
+        RegistrationError: it is of no kind that can be stored and rebuilt.
+    """
+    text = name or f"{cls.__module__}:{cls.__qualname__}"
+    if type(version) is not int or version < 1:
+        raise RegistrationError(f"version {version!r} of {text!r} is no int from 1 up")
+    fields: tuple[str, ...] | None
+    if hasattr(cls, "to_state") and hasattr(cls, "from_state"):
+        fields = None
+    elif dataclasses.is_dataclass(cls):
+        fields = tuple(field.name for field in dataclasses.fields(cls))
+    elif attrs.has(cls):
+        fields = tuple(field.name for field in attrs.fields(cls))
+    elif issubclass(cls, enum.Enum):
+        fields = ()
+    elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        fields = tuple(cls._fields)
+    else:
+        raise RegistrationError(
+            f"{text!r} is no dataclass, attrs class, enum or namedtuple",
+            hint="give it to_state() and a class method from_state(state)",
+        )
+    if fields and cls.__base__ not in {object, tuple} and _holds_more(cls):
+        raise RegistrationError(
+            f"{text!r} inherits from {cls.__base__!r}, whose contents are no fields",
+            hint="give it to_state() and a class method from_state(state)",
+        )
+    return Record(cls, text, version, migrate, fields)
+
+
+def is_redefinition(old: type, new: type) -> bool:
+    """Whether `new` is `old` itself or the same class, defined once more."""
+    return old is new or (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__)
+
+
+def way_out(cls: type, known: Container[type]) -> str:
+    """What to do with a value whose class has no codec."""
+    for base in cls.__mro__[1:]:
+        if base in known and base is not object:
+            return (
+                f"convert it to {base.__name__}, or give the class to_state() and from_state(), "
+                "and pass it to hdfchk.register()"
+            )
+    if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
+        return "pass its class to hdfchk.register()"
+    if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
+        return "store numpy.asarray(value)"
+    return "store its parts in a dict, or give its class to_state() and from_state() and register it"
+
+
+def _holds_more(cls: type) -> bool:
+    """Whether a built-in base keeps contents of its own (a dict's items, an int's value)."""
+    return any(
+        base.__module__ == "builtins" and base not in {object, tuple} for base in cls.__mro__
+    )
+
+
+def _is_field(name: object) -> bool:
+    return type(name) is str and keys.problem_of_name(name) is None
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter `name`."""
+    return name in inspect.signature(function).parameters
+
+
+def _encode_enum(value: enum.Enum, mark: Mark, encoder: Encoder) -> Node:
+    # A combination of flags is no member by a single name.
+    if isinstance(value, enum.Flag) and value.name not in type(value).__members__:
+        return encoder.branch(value, {"value": value.value}, mark)
+    return Leaf(value.name, mark)
+
+
+def _decode(node: Node, decoder: Decoder) -> Any:
+    params = node.mark.params if node.mark is not None else {}
+    record = decoder.registry.record_named(params["class"])
+    if isinstance(node, Leaf):
+        state: Any = node.data
+    elif isinstance(node, Sequence):
+        state = decoder.items(node)
+    else:
+        state = decoder.fields(node)
+    if params.get("whole"):
+        state = state[STATE]
+    return record.rebuild(state, params["version"], decoder)
+
+
+def _never(value: Any, encoder: Encoder) -> Node:
+    encoder.refuse(value, "is not registered", "pass its class to hdfchk.register()")
+
+
+CODECS = (Codec("record", (), _never, _decode),)

@@ -1,0 +1,123 @@
+"""Arrays of strings: fixed-width ``U`` arrays as UTF-8, `StringDType` as variable-length UTF-8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingExtraError
+from ..tree import Leaf, Mark, Node, utf8_dtype
+from .codec import Encoder
+from .scalars import is_plain_text
+
+__all__ = [
+    "describe",
+    "encode_variable",
+    "from_bytes",
+    "from_items",
+    "from_objects",
+    "rebuild",
+    "to_bytes",
+]
+
+Array = np.ndarray[Any, Any]
+
+
+def to_bytes(value: Array) -> Array:
+    """A ``U`` array as fixed-width UTF-8, or as code points where there is no UTF-8.
+
+    Returns:
+        An ``S`` array of the same shape; or, for lone surrogates, a uint32 array with one more
+        axis, the code points of each item.
+    """
+    try:
+        raw = value.astype("S")  # ASCII only, and by far the fastest
+    except UnicodeEncodeError:
+        try:
+            raw = np.strings.encode(value, "utf-8")
+        except UnicodeEncodeError:
+            native = value.astype(value.dtype.newbyteorder("<"))
+            points = np.ascontiguousarray(native)[..., np.newaxis].view("<u4")
+            return points.reshape((*value.shape, -1))
+    raw = np.asarray(raw)
+    return raw.astype(utf8_dtype(max(raw.dtype.itemsize, 1)))
+
+
+def from_bytes(stored: Array, dtype: np.dtype[Any]) -> Array:
+    """The inverse of `to_bytes`."""
+    if stored.dtype.kind == "u":
+        width = dtype.itemsize // 4
+        native = dtype.newbyteorder("<")
+        points = np.ascontiguousarray(stored, "<u4").reshape((*stored.shape[:-1], width))
+        return points.view(native)[..., 0].astype(dtype)
+    plain = np.asarray(stored).view(np.dtype(f"S{stored.dtype.itemsize}"))
+    try:
+        return plain.astype(dtype)
+    except UnicodeDecodeError:
+        return np.asarray(np.strings.decode(plain, "utf-8")).astype(dtype)
+
+
+def describe(dtype: Any, encoder: Encoder) -> dict[str, Any]:
+    """The parameters of a `StringDType` in JSON; what stands for a missing string is `na`."""
+    spec: dict[str, Any] = {} if dtype.coerce else {"coerce": False}
+    if not hasattr(dtype, "na_object"):
+        return spec
+    missing = dtype.na_object
+    if missing is None:
+        return spec | {"na": "None"}
+    if type(missing) is float and missing != missing:
+        return spec | {"na": "nan"}
+    if type(missing).__qualname__ == "NAType" and type(missing).__module__.startswith("pandas."):
+        return spec | {"na": "pandas.NA"}
+    if type(missing) is str:
+        return spec | {"na": "str", "text": missing}
+    encoder.refuse(
+        dtype, f"whose na_object is {missing!r}", "use None, nan, pandas.NA or a str as na_object"
+    )
+
+
+def rebuild(spec: dict[str, Any]) -> Any:
+    """The `StringDType` of a description made by `describe`."""
+    coerce = spec.get("coerce", True)
+    if "na" not in spec:
+        return np.dtypes.StringDType(coerce=coerce)
+    return np.dtypes.StringDType(coerce=coerce, na_object=_missing(spec))
+
+
+def _missing(spec: dict[str, Any]) -> Any:
+    if spec["na"] == "pandas.NA":
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError.naming("pandas", "pandas", "a string array with NA") from error
+        return pd.NA
+    return {"None": None, "nan": np.nan, "str": spec.get("text")}[spec["na"]]
+
+
+def encode_variable(value: Array, params: dict[str, Any], encoder: Encoder) -> Node:
+    """A `StringDType` array: variable-length strings, or a list where some are missing."""
+    spec = describe(value.dtype, encoder)
+    params["dtype"] = {"string": spec}
+    objects = value.astype(object)
+    items = objects.ravel().tolist()
+    if "na" not in spec and value.ndim > 0 and all(map(is_plain_text, items)):
+        return Leaf(objects, Mark("ndarray", 1, params))
+    params["shape"] = list(value.shape)
+    if "na" in spec and spec["na"] != "str":
+        items = [item if isinstance(item, str) else None for item in items]
+    return encoder.sequence(value, items, Mark("ndarray", 1, params))
+
+
+def from_objects(objects: Array, spec: dict[str, Any]) -> Array:
+    """The `StringDType` array of an object array of `str`."""
+    return objects.astype(rebuild(spec))
+
+
+def from_items(items: list[Any], spec: dict[str, Any], shape: tuple[int, ...]) -> Array:
+    """The `StringDType` array of a list in which None stands for a missing string."""
+    dtype = rebuild(spec)
+    missing = _missing(spec) if "na" in spec else None
+    flat = np.empty(len(items), object)
+    flat[:] = [missing if item is None else item for item in items]
+    return flat.reshape(shape).astype(dtype)

@@ -1,0 +1,176 @@
+"""What a view may see and change: the filters applied to reads, writes and deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .backends.base import Change, Delete, Put, Session, Stat
+from .errors import CheckpointerKeyError
+from .filters import Filters, Verdict
+from .keys import Path, join
+from .tree import Branch, Leaf
+
+__all__ = [
+    "check_read",
+    "check_visible",
+    "check_written",
+    "emptying",
+    "hidden_below",
+    "refused",
+    "removal",
+    "replacement",
+    "visible_names",
+]
+
+
+def refused(path: Path, why: str = "the key filter refuses this key") -> CheckpointerKeyError:
+    """The error for a key that a filter refuses."""
+    return CheckpointerKeyError(
+        why, key=join(path), hint="see allowed_keys and omitted_keys of this store or view"
+    )
+
+
+def check_visible(filters: Filters, path: Path) -> Verdict:
+    """What the filters say of a path.
+
+    Raises:
+        CheckpointerKeyError: they refuse it.
+    """
+    found = filters.verdict(path)
+    if found is Verdict.NONE:
+        raise refused(path)
+    return found
+
+
+def visible_names(session: Session, filters: Filters, path: Path) -> list[str]:
+    """The names of the children of a group that the filters let through."""
+    names = session.names(path)
+    if not filters.stack:
+        return names
+    return [name for name in names if is_visible(session, filters, (*path, name))]
+
+
+def is_visible(session: Session, filters: Filters, path: Path) -> bool:
+    """Whether the filters let through what stands at `path`, if anything does."""
+    found = filters.verdict(path)
+    if found is not Verdict.PART:
+        return found is Verdict.FULL
+    stat = session.stat(path)
+    return stat is not None and stat.is_dict
+
+
+def check_read(filters: Filters, path: Path, node: Leaf | Branch) -> None:
+    """Refuse a value (a record, an `OrderedDict`) of which the filters hide a part.
+
+    Dicts inside `node` have been read through the filters and are whole as they are.
+
+    Raises:
+        CheckpointerKeyError: a part of a value is hidden.
+    """
+    if filters.is_whole(path):
+        return
+    if isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict"):
+        for name, child in node.children.items():
+            check_read(filters, (*path, name), child)  # type: ignore[arg-type]
+    elif filters.verdict(path) is not Verdict.FULL or _hides(filters, path, node):
+        raise refused(path, "the key filter hides a part of this value, which is no dict")
+
+
+def _hides(filters: Filters, path: Path, node: Leaf | Branch) -> bool:
+    return any(filters.verdict(inner) is not Verdict.FULL for inner in _parts(path, node))
+
+
+def _parts(path: Path, node: Leaf | Branch) -> Iterator[Path]:
+    if isinstance(node, Branch) and not (node.mark is not None and node.mark.name == "packed"):
+        for name, child in node.children.items():
+            yield (*path, name)
+            yield from _parts((*path, name), child)  # type: ignore[arg-type]
+
+
+def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
+    """Refuse a tree of which the filters refuse a part; nothing has been written.
+
+    Raises:
+        CheckpointerKeyError: naming the first part that is refused.
+    """
+    if filters.is_whole(path):
+        return
+    found = check_visible(filters, path)
+    as_dict = isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")
+    if found is Verdict.PART and not as_dict:
+        raise refused(path, "the key filter lets only a dict stand at this key")
+    for inner in _parts(path, node):
+        # A dict that is allowed in part must hold nothing but what is allowed.
+        if filters.verdict(inner) is Verdict.NONE:
+            raise refused(inner)
+    if as_dict and isinstance(node, Branch):
+        for name, child in node.children.items():
+            check_written(filters, (*path, name), child)  # type: ignore[arg-type]
+
+
+def hidden_below(session: Session, filters: Filters, path: Path) -> bool:
+    """Whether something that the filters hide is stored at or below `path`."""
+    if filters.is_whole(path):
+        return False
+    stat = session.stat(path)
+    if stat is None:
+        return False
+    if not _shows(filters, path, stat):
+        return True
+    return stat.is_group and any(
+        hidden_below(session, filters, (*path, name)) for name in session.names(path)
+    )
+
+
+def _shows(filters: Filters, path: Path, stat: Stat) -> bool:
+    return filters.wants(path, stat.is_dict)
+
+
+def replacement(
+    session: Session, filters: Filters, path: Path, node: Leaf | Branch
+) -> list[Change]:
+    """The changes that put `node` at `path` and keep what the filters hide.
+
+    Raises:
+        CheckpointerKeyError: `node` can not stand there without deleting a hidden key.
+    """
+    if not hidden_below(session, filters, path):
+        return [Put(path, node)]
+    stat = session.stat(path)
+    as_dict = isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")
+    if stat is None or not stat.is_dict or not as_dict or not isinstance(node, Branch):
+        raise refused(path, "this would delete keys that the filter hides")
+    changes: list[Change] = []
+    for name in visible_names(session, filters, path):
+        if name not in node.children:
+            changes += emptying(session, filters, (*path, name))
+    for name, child in node.children.items():
+        changes += replacement(session, filters, (*path, name), child)  # type: ignore[arg-type]
+    return changes
+
+
+def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
+    """The change that deletes what stands at `path`.
+
+    Raises:
+        CheckpointerKeyError: nothing is there, or it holds keys that the filters hide.
+    """
+    check_visible(filters, path)
+    stat = session.stat(path)
+    if stat is None or not _shows(filters, path, stat):
+        raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+    if hidden_below(session, filters, path):
+        raise refused(path, "this would delete keys that the filter hides")
+    return [Delete(path)]
+
+
+def emptying(session: Session, filters: Filters, path: Path) -> list[Change]:
+    """The changes that delete all that the filters show at and below `path`."""
+    if not hidden_below(session, filters, path):
+        return [Delete(path)]
+    changes: list[Change] = []
+    stat = session.stat(path)
+    if stat is not None and stat.is_dict:
+        for name in visible_names(session, filters, path):
+            changes += emptying(session, filters, (*path, name))
+    return changes

@@ -1,0 +1,153 @@
+"""The errors of hdfchk: one base, and each also the built-in that a caller expects.
+
+Every message says what is wrong, in which file and at which key path, and what to do. The parts
+are attributes too (``file``, ``key``, ``hint``), and they survive pickling.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "CheckpointerKeyError",
+    "ClosedError",
+    "CorruptFileError",
+    "CycleError",
+    "HdfchkError",
+    "InvalidKeyError",
+    "InvalidKeyTypeError",
+    "MissingExtraError",
+    "NestingError",
+    "NotAGroupError",
+    "ReadOnlyError",
+    "RegistrationError",
+    "UnknownTypeError",
+    "UnsafeFileError",
+    "UnsupportedStoredError",
+    "UnsupportedTypeError",
+]
+
+
+class HdfchkError(Exception):
+    """Base of all errors that hdfchk raises itself.
+
+    Args:
+        problem: what is wrong, one clause.
+        file: the file (or other address) it concerns, if known.
+        key: the key path in the file, ``"a/b"``, if known.
+        hint: what to do about it.
+
+    Example:
+        >>> str(HdfchkError("no such key", file="run.hdf5", key="a/b", hint="see keys()"))
+        "no such key (key 'a/b' in run.hdf5); see keys()"
+    """
+
+    def __init__(
+        self,
+        problem: str = "",
+        *,
+        file: str | None = None,
+        key: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.file = file
+        self.key = key
+        self.hint = hint
+
+    # KeyError prints the repr of its argument and OSError takes two arguments for an errno, so
+    # the text is made here for all of them.
+    def __str__(self) -> str:
+        """Problem, place and remedy in one line."""
+        place = ""
+        if self.key is not None and self.file is not None:
+            place = f" (key {self.key!r} in {self.file})"
+        elif self.key is not None:
+            place = f" (key {self.key!r})"
+        elif self.file is not None:
+            place = f" (in {self.file})"
+        remedy = f"; {self.hint}" if self.hint else ""
+        return f"{self.problem}{place}{remedy}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all parts."""
+        state = {"file": self.file, "key": self.key, "hint": self.hint}
+        return (_rebuild, (type(self), self.problem, state))
+
+    def under(self, name: str) -> HdfchkError:
+        """Put `name` in front of the key path: called once a level while an error travels up."""
+        self.key = name if self.key is None else f"{name}/{self.key}"
+        return self
+
+
+def _rebuild(cls: type[HdfchkError], problem: str, state: dict[str, Any]) -> HdfchkError:
+    return cls(problem, **state)
+
+
+class CheckpointerKeyError(HdfchkError, KeyError):
+    """A key that is not there, or that a filter refuses."""
+
+
+class InvalidKeyError(HdfchkError, ValueError):
+    """A key that no file can hold: empty, ``"."``, ``".."``, with a NUL, an empty tuple."""
+
+
+class InvalidKeyTypeError(HdfchkError, TypeError):
+    """A key that is neither a `str` nor a tuple of `str`."""
+
+
+class NotAGroupError(CheckpointerKeyError, TypeError):
+    """A key path that goes through a value which is no dict."""
+
+
+class UnsupportedTypeError(HdfchkError, TypeError):
+    """A value that can not be kept exactly. Nothing was written."""
+
+
+class CycleError(UnsupportedTypeError, ValueError):
+    """A container that holds itself. Nothing was written."""
+
+
+class NestingError(UnsupportedTypeError, ValueError):
+    """A value nested more deeply than `hdfchk.tree.MAX_DEPTH` levels. Nothing was written."""
+
+
+class UnknownTypeError(HdfchkError, LookupError):
+    """A stored encoding or record whose name is not registered here."""
+
+
+class RegistrationError(HdfchkError, ValueError):
+    """Two codecs or classes for one name, or a class that can not be registered."""
+
+
+class UnsupportedStoredError(HdfchkError, TypeError):
+    """An HDF5 object that this library can not turn into a value (a reference, say)."""
+
+
+class CorruptFileError(HdfchkError, OSError):
+    """A file that is no HDF5 file, is cut short, or holds data that contradict its marks."""
+
+
+class UnsafeFileError(HdfchkError, OSError):
+    """A file that points outside itself (external link or storage), which is not followed."""
+
+
+class ReadOnlyError(HdfchkError, PermissionError):
+    """A write to something that was opened, or can only be opened, for reading."""
+
+
+class ClosedError(HdfchkError, ValueError):
+    """A use of a file or stream after its owner has closed it."""
+
+
+class MissingExtraError(HdfchkError, ImportError):
+    """An optional library that is needed here is not installed; the text names the extra."""
+
+    @classmethod
+    def naming(cls, library: str, extra: str, what: str) -> MissingExtraError:
+        """The error for `library` of extra `extra`, needed for `what`."""
+        return cls(
+            f"{what} needs {library}, which is not installed",
+            hint=f"install it with: pip install 'hdfchk[{extra}]'",
+        )

@@ -1,0 +1,190 @@
+"""The handle: when the storage behind a store is opened, for what, and when it is closed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .backends.base import Backend, Session
+from .backends.memory import MemoryBackend
+from .errors import HdfchkError, InvalidKeyError, ReadOnlyError
+
+__all__ = ["MODES", "Handle"]
+
+MODES = frozenset({"a", "r", "r+", "w", "x"})
+
+
+class Handle:
+    """Opens storage at the first use and closes it when nobody needs it any more.
+
+    Outside any `held` block, each `reading` or `writing` block opens and closes. Inside, the
+    storage is opened once: for reading until the first write, and for writing from then on.
+
+    Args:
+        backend: what to open.
+        mode: as in h5py: ``a`` read and write, create if missing; ``r`` read; ``r+`` read and
+            write an existing file; ``w`` start anew; ``x`` start, and fail if it exists.
+
+    Guarantees:
+        One lock is held during each block, so threads take turns. After ``fork``, the child
+        opens the storage anew.
+    """
+
+    def __init__(self, backend: Backend, mode: str) -> None:
+        if mode not in MODES:
+            raise InvalidKeyError(
+                f"mode {mode!r} is none of {', '.join(sorted(MODES))}", hint="see h5py.File"
+            )
+        self.backend = backend
+        self.mode = mode
+        self.changes = 0
+        """Counts commits, so that an iterator can tell whether anything happened at all."""
+        self._depth = 0
+        self._session: Session | None = None
+        self._lock = threading.RLock()
+        _HANDLES.add(self)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some block keeps the storage open between calls."""
+        return self._depth > 0
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is open, or None."""
+        return self._session
+
+    def hold(self) -> None:
+        """Keep the storage open, from its next use until `release`. Calls nest."""
+        with self._lock:
+            self._depth += 1
+
+    def release(self) -> None:
+        """End a `hold`; the last one closes the storage."""
+        with self._lock:
+            if self._depth == 0:
+                return
+            self._depth -= 1
+            if self._depth == 0:
+                if self.mode in {"w", "x"}:  # asked for an empty file, and nothing was written
+                    with self.writing():
+                        pass
+                self._close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A block in which the storage is opened once, if it is used."""
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session to read from; over nothing, where the file does not exist yet."""
+        with self._lock:
+            session = self._session
+            if session is None:
+                session = self._open_to_read()
+            try:
+                yield session
+            except HdfchkError as error:
+                error.file = error.file or self.backend.address
+                raise
+            finally:
+                if session is not self._session:
+                    session.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session to write to; the storage is created if the mode allows it."""
+        with self._lock:
+            session = self._session
+            if session is None or not session.writable:
+                self._close()
+                session = self._open_to_write()
+                if self._depth:
+                    self._session = session
+            self.changes += 1
+            try:
+                yield session
+            except HdfchkError as error:
+                error.file = error.file or self.backend.address
+                raise
+            finally:
+                if session is not self._session:
+                    session.close()
+
+    def warn_if_held(self, name: str) -> None:
+        """For finalisers: say that a block was never left. Nothing is written or closed here."""
+        if self._depth and self._session is not None:
+            warnings.warn(f"{name} was never closed: use `with`", ResourceWarning, stacklevel=3)
+
+    def after_fork(self) -> None:
+        """In a child process: leave the parent's open file alone, and start from its address."""
+        self._lock = threading.RLock()  # some thread of the parent may have held the old one
+        if self._session is not None:
+            self._session.abandon()
+            self._session = None
+
+    def _open_to_read(self) -> Session:
+        missing = self.mode in {"w", "x"} or not self.backend.exists()
+        if missing and self.mode == "x" and self.backend.exists():
+            raise self._exists()
+        if missing and self.mode in {"a", "w", "x"}:
+            # Nothing is created for a look: a file that does not exist is an empty mapping.
+            return MemoryBackend().open(writable=False)
+        session = self.backend.open(writable=False)
+        if self._depth:
+            self._session = session
+        return session
+
+    def _open_to_write(self) -> Session:
+        if self.mode == "r":
+            raise ReadOnlyError(
+                "the store was opened with mode='r'",
+                file=self.backend.address,
+                hint="open it with mode='a'",
+            )
+        if self.mode == "x" and self.backend.exists():
+            raise self._exists()
+        if self.mode == "r+" and not self.backend.exists():
+            return self.backend.open(writable=False)  # its error says what is missing
+        session = self.backend.open(writable=True, truncate=self.mode == "w")
+        if self.mode in {"w", "x"}:
+            self.mode = "a"  # started: from now on it goes on
+        return session
+
+    def _exists(self) -> FileExistsError:
+        return FileExistsError(17, "mode='x', and the file exists", self.backend.address)
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The address and the mode: an open session stays where it is."""
+        return {"backend": self.backend, "mode": self.mode}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A handle on the same address, not opened yet."""
+        Handle.__init__(self, **state)
+
+
+_HANDLES: weakref.WeakSet[Handle] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for handle in list(_HANDLES):
+        handle.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

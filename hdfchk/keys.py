@@ -1,0 +1,118 @@
+"""Key paths: parse, check, join.
+
+A key is a `str`, in which ``"/"`` separates levels, or a tuple of such strings. Parsed, it is a
+tuple of plain names, the one spelling that the rest of the library sees.
+"""
+
+from __future__ import annotations
+
+from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError
+
+__all__ = [
+    "Key",
+    "Path",
+    "join",
+    "parse",
+    "parse_for_read",
+    "problem_of_name",
+    "to_bytes",
+    "to_text",
+]
+
+Key = str | tuple[str, ...]
+"""What a caller may write in ``chk[...]``."""
+
+Path = tuple[str, ...]
+"""A parsed key: one name a level; the empty tuple is the root."""
+
+
+def problem_of_name(name: str) -> str | None:
+    """Say what is wrong with one level's name, or None if an HDF5 link can bear it.
+
+    Example:
+        >>> problem_of_name("energies")
+        >>> problem_of_name("..")
+        "the name '..' has a special meaning in HDF5 paths"
+    """
+    if not name:
+        return "a key, or one of its levels, is empty"
+    if name in {".", ".."}:
+        return f"the name {name!r} has a special meaning in HDF5 paths"
+    if "\0" in name:
+        return f"the name {name!r} holds a NUL, which ends a name in HDF5"
+    if "/" in name:
+        return f"the name {name!r} holds '/', which separates levels"
+    # HDF5 names are bytes. Those of a file that are no UTF-8 reach us as surrogate escapes and
+    # must find their way back; any other lone surrogate has no bytes of its own.
+    try:
+        bears = name.isascii() or to_text(to_bytes(name)) == name
+    except UnicodeEncodeError:
+        bears = False
+    return None if bears else f"the name {name!r} has no UTF-8 form"
+
+
+def to_bytes(name: str) -> bytes:
+    """The bytes of a name as HDF5 keeps them: UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def to_text(name: bytes) -> str:
+    """The name for bytes found in a file; bytes that are no UTF-8 become surrogate escapes."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def parse(key: object) -> Path:
+    """Parse `key` for writing.
+
+    Args:
+        key: a `str` (``"/"`` separates levels) or a tuple of them.
+
+    Returns:
+        The names, outermost first; never empty.
+
+    Raises:
+        InvalidKeyTypeError: `key` is no `str` nor tuple of `str` (a `TypeError`).
+        InvalidKeyError: a level is empty, ``"."``, ``".."`` or holds a NUL (a `ValueError`).
+
+    Example:
+        >>> parse("a/b"), parse(("a", "b")), parse(("a/b", "c"))
+        (('a', 'b'), ('a', 'b'), ('a', 'b', 'c'))
+    """
+    if type(key) is str and key.isidentifier():  # by far the most common, and always good
+        return (key,)
+    if isinstance(key, str):
+        path = tuple(key.split("/"))
+    elif isinstance(key, tuple) and all(isinstance(part, str) for part in key):
+        path = tuple(name for part in key for name in part.split("/"))
+    else:
+        raise InvalidKeyTypeError(
+            f"a key is a str or a tuple of str, not {key!r} of type {type(key).__qualname__}",
+            hint="use str(key), or store a dict with other keys as one value",
+        )
+    if not path:
+        raise InvalidKeyError("an empty tuple is no key", hint="use load() for the whole store")
+    for name in path:
+        problem = problem_of_name(name)
+        if problem is not None:
+            raise InvalidKeyError(problem, key=str(key), hint="use another key")
+    return tuple(str(name) for name in path)
+
+
+def parse_for_read(key: object) -> Path:
+    """Parse `key` for reading or deleting: a key that can not exist is a `KeyError`."""
+    try:
+        return parse(key)
+    except (InvalidKeyError, InvalidKeyTypeError) as error:
+        raise CheckpointerKeyError(
+            f"no such key {key!r}: {error.problem}", hint="see keys()"
+        ) from error
+
+
+def join(path: Path) -> str:
+    """The path as text, levels separated by ``"/"``; the root is ``"/"``.
+
+    Example:
+        >>> join(("a", "b")), join(())
+        ('a/b', '/')
+    """
+    return "/".join(path) if path else "/"
