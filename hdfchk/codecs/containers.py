@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Leaf, Mark, Node, Sequence
+from ..tree import Leaf, Mark, Node, Sequence, utf8_dtype
 from . import numpy_scalars
 from .codec import Codec, Decoder, Encoder
 from .packing import unfold
@@ -22,6 +22,8 @@ __all__ = ["CODECS"]
 
 _DTYPES: dict[type, Any] = {int: np.int64, float: np.float64, bool: np.bool, complex: np.complex128}
 _MAX_NDIM = 8
+_MAX_PADDING = 4
+"""Strings of one width may take this many times the bytes that they have."""
 
 
 def _uniform(items: list[Any]) -> tuple[np.ndarray[Any, Any], str] | None:
@@ -36,12 +38,21 @@ def _uniform(items: list[Any]) -> tuple[np.ndarray[Any, Any], str] | None:
         except OverflowError:  # an int of more than 64 bits
             return None
     if kind is str and all(map(is_plain_text, items)):
-        objects = np.empty(len(items), object)
-        objects[:] = items
-        return objects, "str"
+        return _strings(items), "str"
     if kind in numpy_scalars.PLAIN_TYPES:
         return np.array(items, kind), "numpy"
     return None
+
+
+def _strings(items: list[str]) -> np.ndarray[Any, Any]:
+    """Strings of one width, unless one long one would blow up the rest."""
+    raw = [item.encode() for item in items]
+    width = max(1, *map(len, raw))
+    if width * len(raw) <= _MAX_PADDING * (sum(map(len, raw)) + len(raw)):
+        return np.array(raw, utf8_dtype(width))
+    objects = np.empty(len(items), object)
+    objects[:] = items
+    return objects
 
 
 def _flatten(items: list[Any]) -> tuple[list[Any], tuple[int, ...]] | None:
@@ -73,10 +84,16 @@ def _items(node: Leaf | Sequence, decoder: Decoder) -> list[Any]:
         return decoder.items(node)
     array = np.asarray(node.data)
     numpy_items = node.mark is not None and node.mark.params.get("item") == "numpy"
+    if array.dtype.kind == "S":
+        return _decoded(array.tolist())
     items: list[Any] = list(array) if numpy_items and array.ndim == 1 else array.tolist()
     if numpy_items and array.ndim > 1:
         return [_items(Leaf(row, node.mark), decoder) for row in array]
     return items
+
+
+def _decoded(items: list[Any]) -> list[Any]:
+    return [item.decode() if isinstance(item, bytes) else _decoded(item) for item in items]
 
 
 def _simple(cls: Callable[[list[Any]], Any], name: str) -> Codec:

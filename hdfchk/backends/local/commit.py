@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
-from h5py import h5a, h5d, h5g, h5o
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p
 
 from ...errors import HdfchkError, InvalidKeyError
 from ...keys import Path, join, to_bytes
@@ -18,6 +19,11 @@ from .writing import Writer, copy_attributes, relink, write_mark
 
 __all__ = ["Commit"]
 
+_COUNTER = itertools.count()
+REUSE_FROM = 2**16
+REUSE_UP_TO = 2**26
+"""Arrays of this many bytes are moved into memory before they are replaced."""
+
 
 class Commit:
     """One commit: steps are done one by one, and undone in reverse if one fails.
@@ -25,15 +31,20 @@ class Commit:
     Args:
         root: the group that is the root of all paths.
         writer: makes the objects.
+        reuse: free the space of an array before its successor is written, which then can take
+            it. Worth it where one session writes again and again; what HDF5 has allotted to
+            metadata lies then in blocks, and not scattered behind the arrays.
     """
 
-    def __init__(self, root: Any, writer: Writer) -> None:
+    def __init__(self, root: Any, writer: Writer, *, reuse: bool = False) -> None:
         self._root = root
+        self._reuse = reuse
         self._writer = writer
         self._groups: dict[Path, Any] = {(): root}
         self._ordered: dict[Path, bool] = {}
         self._moved: dict[Path, dict[int, int]] = {}
         self._undo: list[Callable[[], None]] = []
+        self._aside: Any = None
 
     def run(self, steps: dict[Path, Leaf | Branch | None]) -> None:
         """Do all steps, or none.
@@ -47,12 +58,16 @@ class Commit:
                     self._delete(path)
                 else:
                     self._put(path, node)
-            for path, moved in self._moved.items():
-                write_order(self._groups[path], moved)
+            self._write_places()
         except BaseException:
             for undo in reversed(self._undo):
                 undo()
+            self._write_places()
             raise
+        finally:
+            self._undo.clear()
+            if self._aside is not None:
+                self._aside.close()
 
     def _group(self, path: Path) -> Any:
         """The group at `path`, made with all above it if it is not there."""
@@ -100,29 +115,69 @@ class Commit:
         same_kind = type(old) is h5d.DatasetID and isinstance(node, Leaf)
         if same_kind and self._writer.overwrite(old, node):  # type: ignore[arg-type]
             return
+        place = parent.links.get_info(raw)
+        if self._reuse and same_kind and REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
+            old = self._move_aside(path, parent, raw, place)
         new = self._writer.create(self._root, None, node)
         if old is not None:
             copy_attributes(old, new, (MARK, ORDER))
-        self._swing(path, parent, raw, old, new)
+        self._swing(path, parent, raw, old, new, place)
+
+    def _move_aside(self, path: Path, parent: Any, raw: bytes, place: Any) -> Any:
+        """Move an array into memory, so that its space is free for what replaces it.
+
+        Without this an array that grows a little each time wanders through the file, and the
+        file keeps room for three of them.
+        """
+        if self._aside is None:
+            plist = h5p.create(h5p.FILE_ACCESS)
+            plist.set_fapl_core(2**20, False)
+            plist.set_fclose_degree(h5f.CLOSE_STRONG)
+            # HDF5 tells open files by their names, also those that are in memory alone.
+            self._aside = h5f.create(b"hdfchk-replaced-%d" % next(_COUNTER), fapl=plist)
+        aside, name = self._aside, b"%d" % len(self._undo)
+        h5o.copy(parent, raw, aside, name)
+
+        def restore() -> None:
+            if parent.links.exists(raw):
+                parent.unlink(raw)
+            h5o.copy(aside, name, parent, raw)
+            self._keep_place(path, parent, raw, place)
+
+        parent.unlink(raw)
+        self._undo.append(restore)
+        return h5o.open(aside, name)
 
     def swap(self, path: Path, new: Any) -> None:
         """Let `path`, which is there, lead to the object `new`."""
         old = h5o.open(self._root, links.locate(self._root, path))
-        self._swing(path, self._group(path[:-1]), to_bytes(path[-1]), old, new)
-        for above, moved in self._moved.items():
-            write_order(self._groups[above], moved)
+        parent, raw = self._group(path[:-1]), to_bytes(path[-1])
+        self._swing(path, parent, raw, old, new, parent.links.get_info(raw))
+        self._write_places()
 
-    def _swing(self, path: Path, parent: Any, raw: bytes, old: Any, new: Any) -> None:
+    def _swing(
+        self, path: Path, parent: Any, raw: bytes, old: Any, new: Any, place: Any
+    ) -> None:
+        """Let the link lead to `new`; the old object stays whole until the commit is through."""
         self._forget_below(path)
-        place = parent.links.get_info(raw)
-        relink(parent, raw, new)
-        if old is not None:
-            # The old object stays open, and so whole, until the commit is through.
-            self._undo.append(lambda: relink(parent, raw, old))
+        if parent.links.exists(raw):
+            relink(parent, raw, new)
+            if old is not None:
+                self._undo.append(lambda: self._swing(path, parent, raw, None, old, place))
+        else:
+            h5o.link(new, parent, raw)
+        self._keep_place(path, parent, raw, place)
+
+    def _keep_place(self, path: Path, parent: Any, raw: bytes, place: Any) -> None:
+        """A key that was replaced stays where it was in the order of keys."""
         if place.corder_valid:
             moved = self._places(path[:-1], parent)
             order = moved.pop(place.corder, place.corder)
             moved[parent.links.get_info(raw).corder] = order
+
+    def _write_places(self) -> None:
+        for path, moved in self._moved.items():
+            write_order(self._groups[path], moved)
 
     def _delete(self, path: Path) -> None:
         parent_name = links.locate(self._root, path[:-1]) if len(path) > 1 else b"/"

@@ -23,7 +23,7 @@ from ...keys import Path, to_bytes, to_text
 from ...tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark
 from ..base import Select
 from . import links
-from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype
+from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, plain_dtype
 
 __all__ = ["MARK", "Reader", "is_dict", "plain_array", "read_attribute", "read_mark"]
 
@@ -119,6 +119,12 @@ class Reader:
             return self._scalar(did, tid, mark)
         if kind == h5s.NULL:
             return Leaf(None, mark)
+        dtype = plain_dtype(tid)
+        if dtype is not None:  # the usual types: no look at what else the type may be
+            data = np.empty(space.shape, dtype)
+            if data.size:
+                _read_into(did, data, tid)
+            return Leaf(data, mark)
         data = np.empty(space.shape, numpy_dtype(tid))
         if data.size:
             _read_into(did, data)
@@ -156,9 +162,12 @@ class Reader:
         children: dict[str, Any] = {}
         for raw, link in links.entries(gid):
             name = to_text(raw)
+            inner = (*path, name)
             try:
-                inner = (*path, name)
-                oid = self.open_entry(gid, raw, link, inner)
+                oid = h5o.open(gid, raw) if link == links.HARD else self._open_soft(inner)
+                if select is None and type(oid) is h5d.DatasetID:
+                    children[name] = self.dataset(oid)
+                    continue
                 child = self._child(oid, inner, select, above | {address})
             except HdfchkError as error:
                 raise error.under(name) from error.__cause__
@@ -181,19 +190,17 @@ class Reader:
             select = select if as_dict else None  # a value is read whole
         return self.group(oid, mark, path, select, above)
 
-    def open_entry(self, gid: Any, raw: bytes, link: int, path: Path) -> Any:
-        """Open a child by its link; only what lies in this file."""
-        if link == links.HARD:
-            return h5o.open(gid, raw)
+    def _open_soft(self, path: Path) -> Any:
+        """Open what a link that is not hard leads to; only what lies in this file."""
         found = links.resolve(self.root, path)
         if found is None:
             raise UnsafeFileError("a soft link that leads nowhere", hint="delete the link")
         return h5o.open(self.root, found)
 
 
-def _read_into(did: Any, data: np.ndarray[Any, Any]) -> None:
+def _read_into(did: Any, data: np.ndarray[Any, Any], tid: Any = None) -> None:
     try:
-        did.read(h5s.ALL, h5s.ALL, data)
+        did.read(h5s.ALL, h5s.ALL, data, tid)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, TypeError):
             raise UnsupportedStoredError(str(error), hint="read it with plain h5py") from error

@@ -52,6 +52,7 @@ class LocalSession:
         self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
         self._reader = Reader(self._root)
         self._writer = Writer(self._root)
+        self._has_written = False
 
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""
@@ -90,7 +91,8 @@ class LocalSession:
         """Apply all changes as one commit."""
         self._check_writable()
         steps = plan(changes, self.stat, self._address)
-        Commit(self._root, self._writer).run(steps)
+        Commit(self._root, self._writer, reuse=self._has_written).run(steps)
+        self._has_written = True
 
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes but the library's own marks."""

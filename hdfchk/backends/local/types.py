@@ -22,7 +22,9 @@ __all__ = [
     "dataset_creation",
     "file_access",
     "file_creation",
+    "dataspace",
     "numpy_dtype",
+    "plain_dtype",
     "string_type",
     "type_for",
 ]
@@ -41,6 +43,9 @@ ALIGN_FROM = 65536
 ALIGNMENT = 64
 """Arrays from `ALIGN_FROM` bytes up start at multiples of `ALIGNMENT`, as vector units like."""
 
+META_BLOCK = 4096
+"""Metadata are allotted in blocks of this size, so that they do not lie between the arrays."""
+
 CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 
@@ -50,10 +55,11 @@ def _group_creation() -> Any:
     return plist
 
 
-def _dataset_creation(*, compact: bool) -> Any:
+def _dataset_creation(*, compact: bool = False, fill: bool = False) -> Any:
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_obj_track_times(False)
-    plist.set_fill_time(h5d.FILL_TIME_NEVER)  # every element is written at once
+    if not fill:
+        plist.set_fill_time(h5d.FILL_TIME_NEVER)  # every element is written at once
     if compact:
         plist.set_layout(h5d.COMPACT)
     return plist
@@ -61,11 +67,14 @@ def _dataset_creation(*, compact: bool) -> Any:
 
 GROUP_CREATION = _group_creation()
 _COMPACT = _dataset_creation(compact=True)
-_CONTIGUOUS = _dataset_creation(compact=False)
+_CONTIGUOUS = _dataset_creation()
+_VARIABLE = _dataset_creation(fill=True)  # HDF5 wants a fill value for variable-length items
 
 
-def dataset_creation(nbytes: int) -> Any:
+def dataset_creation(nbytes: int, *, variable: bool = False) -> Any:
     """The creation properties of a dataset of `nbytes` bytes that does not grow."""
+    if variable:
+        return _VARIABLE
     return _COMPACT if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
 
 
@@ -83,6 +92,7 @@ def file_access() -> Any:
     plist.set_fclose_degree(h5f.CLOSE_STRONG)
     plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
+    plist.set_meta_block_size(META_BLOCK)
     return plist
 
 
@@ -116,6 +126,35 @@ def type_for(dtype: np.dtype[Any]) -> Any:
         found = h5t.py_create(dtype, logical=True)
         if len(_TYPES) < _CACHED:
             _TYPES[dtype] = found
+    return found
+
+
+_PLAIN_TYPES = tuple(
+    (h5t.py_create(np.dtype(name)), np.dtype(name))
+    for name in ("<f8", "<i8", "<f4", "<i4", "|u1", "<u4", "<u8", "<i2", "<u2", "|i1")
+)
+
+
+def plain_dtype(tid: Any) -> np.dtype[Any] | None:
+    """The dtype of the most common HDF5 types, or None for all others."""
+    for known, dtype in _PLAIN_TYPES:
+        if tid.equal(known):
+            return dtype
+    return None
+
+
+_SPACES: dict[tuple[int, ...], Any] = {}
+
+
+def dataspace(shape: tuple[int, ...]) -> Any:
+    """The dataspace of an array of `shape`. Not to be changed: it may be shared."""
+    if not shape:
+        return SCALAR
+    found = _SPACES.get(shape)
+    if found is None:
+        found = h5s.create_simple(shape)
+        if len(_SPACES) < _CACHED:
+            _SPACES[shape] = found
     return found
 
 

@@ -24,6 +24,7 @@ from .types import (
     NULL_TYPE,
     SCALAR,
     dataset_creation,
+    dataspace,
     string_type,
     type_for,
 )
@@ -78,8 +79,9 @@ class Writer:
             did.write(h5s.ALL, h5s.ALL, self._int, INT)
             return did
         tid, space, array = _prepare(data)
-        nbytes = 0 if array is None else array.size * tid.get_size()
-        did = h5d.create(parent, name, tid, space, dataset_creation(nbytes))
+        variable = array is not None and array.dtype.kind == "O"
+        plist = dataset_creation(0 if array is None else array.nbytes, variable=variable)
+        did = h5d.create(parent, name, tid, space, plist)
         if array is not None and array.size:
             write_elements(did, array, tid)
         return did
@@ -106,8 +108,7 @@ def _prepare(data: Any) -> tuple[Any, Any, Any]:
     if data is None:
         return NULL_TYPE, NULL, None
     if isinstance(data, np.ndarray):
-        space = h5s.create_simple(data.shape) if data.ndim else SCALAR
-        return type_for(data.dtype), space, data
+        return type_for(data.dtype), dataspace(data.shape), data
     if isinstance(data, str):
         raw = data.encode()
         width = max(len(raw), 1)
