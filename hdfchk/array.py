@@ -70,7 +70,8 @@ class Array:
         spec = params.get("dtype")
         if isinstance(spec, str) and np.dtype(spec).kind == "U":
             return np.dtype(spec)
-        return decode_elements(data, params).dtype
+        dtype: np.dtype[Any] = decode_elements(data, params).dtype
+        return dtype
 
     @property
     def ndim(self) -> int:
@@ -142,7 +143,9 @@ class Array:
         """
         self._check()
         with self._context.handle.writing() as session:
-            session.write_slice(self._path, index, self._stored(value, session.array_info(self._path)))
+            session.write_slice(
+                self._path, index, self._stored(value, session.array_info(self._path))
+            )
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
@@ -204,7 +207,7 @@ class Array:
             )
         params = info.mark.params if info.mark is not None and _is_array(info.mark) else {}
         dtype = self.dtype
-        if dtype.itemsize != info.dtype.itemsize or "dtype" in params and dtype.kind == "U":
+        if dtype.itemsize != info.dtype.itemsize or ("dtype" in params and dtype.kind == "U"):
             raise UnsupportedStoredError(
                 f"elements of {dtype} are stored in another form", key=join(self._path)
             )

@@ -52,7 +52,7 @@ class Attributes(MutableMapping[str, Any]):
             CheckpointerKeyError: there is none of this name (a `KeyError`).
         """
         self._check()
-        if not isinstance(name, str) or name.startswith(_PREFIX) or "\0" in name or not name:
+        if not _is_name(name):
             raise self._missing(name)
         with self._context.handle.reading() as session:
             leaf = session.read_attribute(self._path, name)
@@ -71,9 +71,9 @@ class Attributes(MutableMapping[str, Any]):
             UnsupportedTypeError: a value that an attribute can not keep (a dict, say).
         """
         self._check()
-        if not isinstance(name, str):
+        if type(name) is not str:
             raise InvalidKeyTypeError(f"the name of an attribute is a str, not {name!r}")
-        if name.startswith(_PREFIX) or "\0" in name or not name:
+        if not _is_name(name):
             raise InvalidKeyError(
                 f"{name!r} can not be the name of an attribute",
                 key=join(self._path),
@@ -129,3 +129,10 @@ class Attributes(MutableMapping[str, Any]):
             key=join(self._path),
             hint="see list(attrs)",
         )
+
+
+def _is_name(name: object) -> bool:
+    """Whether an attribute of the caller's can have this name."""
+    return (
+        isinstance(name, str) and bool(name) and "\0" not in name and not name.startswith(_PREFIX)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from .backends.memory import DictBackend, NullBackend
 from .backends.schemes import UnknownTargetError, backend_for
@@ -94,7 +94,7 @@ class HDF5Checkpointer(Group):
 
     # -- the handle ----------------------------------------------------------------------------
 
-    def __enter__(self) -> HDF5Checkpointer:
+    def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
         self._context.handle.hold()
         return self
@@ -201,7 +201,9 @@ class HDF5Checkpointer(Group):
             InvalidKeyError: the extension is that of another format (a `ValueError`).
         """
         name = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", "")
-        extension = os.path.splitext(os.fspath(name))[1] if isinstance(name, (str, os.PathLike)) else ""
+        extension = (
+            os.path.splitext(os.fspath(name))[1] if isinstance(name, (str, os.PathLike)) else ""
+        )
         if extension in _OTHER_FORMATS:
             raise InvalidKeyError(
                 f"a file with the extension {extension!r} is no HDF5 file",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar, overload
 
 from . import calls, edits, keys
 from .array import Array
 from .attributes import Attributes
 from .backends.base import Change, Put, Session
-from .context import Context
-from .equality import same
-from .errors import CheckpointerKeyError, HdfchkError, NotAGroupError
-from .filters import Filters, KeyFilter, Verdict
+from .errors import CheckpointerKeyError, NotAGroupError
+from .filters import KeyFilter
 from .keys import Key, Path, join
+from .reader import GroupReader, is_dict
 from .tree import Branch, Leaf
 
 __all__ = ["Group"]
@@ -22,19 +21,7 @@ T = TypeVar("T")
 _MISSING: Any = object()
 
 
-class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
-
-    def __getitem__(self, index: Any) -> Any:
-        """The key at a position, or a list of those of a slice."""
-        return list(self)[index]
-
-    def __repr__(self) -> str:
-        """The keys."""
-        return f"Keys({list(self)!r})"
-
-
-class Group(MutableMapping[str, Any]):
+class Group(GroupReader):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -59,110 +46,7 @@ class Group(MutableMapping[str, Any]):
         {'steps': 600, 'method': 'euler'}
     """
 
-    def __init__(self, context: Context, path: Path, filters: Filters) -> None:
-        self._context = context
-        self._path = path
-        self._filters = filters
-
-    def __repr__(self) -> str:
-        """Place and count, not contents."""
-        try:
-            count = f"{len(self)} keys"
-        except (HdfchkError, OSError) as error:
-            count = type(error).__name__
-        return f"<{type(self).__name__} {join(self._path)!r} in {self._address}: {count}>"
-
-    # -- reading -------------------------------------------------------------------------------
-
-    def __getitem__(self, key: Key) -> Any:
-        """The value at a key: a live `Group` for a dict, else the value itself.
-
-        Args:
-            key: a `str` (``"/"`` separates levels) or a tuple of them.
-
-        Raises:
-            CheckpointerKeyError: there is no such key, or a filter refuses it (a `KeyError`).
-            UnknownTypeError: it is of a class that is not registered.
-        """
-        path = self._path + keys.parse_for_read(key)
-        with self._context.handle.reading() as session:
-            verdict = edits.check_visible(self._filters, path)
-            node = session.read_value(path)
-            if node is not None:
-                if verdict is Verdict.PART:
-                    raise edits.refused(path)
-                edits.check_read(self._filters, path, node)
-        if node is None:
-            return Group(self._context, path, self._filters)
-        return self._context.decode(node, path)
-
-    def __contains__(self, key: object) -> bool:
-        """Whether there is such a key. Reads no value, and answers for any object."""
-        try:
-            path = self._path + keys.parse(key)
-        except HdfchkError:
-            return False
-        if self._filters.verdict(path) is Verdict.NONE:
-            return False
-        with self._context.handle.reading() as session:
-            stat = session.stat(path)
-            return stat is not None and self._filters.wants(path, stat.is_dict)
-
-    def __iter__(self) -> Iterator[str]:
-        """The keys of this level, in the order in which they were first set.
-
-        Raises:
-            RuntimeError: keys came or went since the iteration began, as for a `dict`.
-        """
-        handle = self._context.handle
-        with handle.held():
-            names = self._names()
-            changes = handle.changes
-            for name in names:
-                if handle.changes != changes:
-                    if self._names() != names:
-                        raise RuntimeError("the group changed during iteration")
-                    changes = handle.changes
-                yield name
-
-    def __len__(self) -> int:
-        """The number of keys of this level."""
-        return len(self._names())
-
-    def keys(self) -> KeysView[str]:
-        """The keys, as a live view."""
-        return Keys(self)
-
-    def load(self, key: Key | None = None) -> Any:
-        """All of it, or what is at `key`, as plain dicts and values.
-
-        Args:
-            key: a key below this group; None for the whole group.
-
-        Returns:
-            A plain `dict` with everything read; a value where `key` leads to one.
-
-        Raises:
-            CheckpointerKeyError: there is no such key, or a filter refuses it.
-        """
-        path = self._path if key is None else self._path + keys.parse_for_read(key)
-        with self._context.handle.reading() as session:
-            verdict = edits.check_visible(self._filters, path)
-            whole = self._filters.is_whole(path)
-            node = session.read(path, None if whole else self._filters.wants)
-            if verdict is Verdict.PART and not _is_dict(node):
-                raise edits.refused(path)
-            edits.check_read(self._filters, path, node)
-        return self._context.decode(node, path)
-
-    def load_parameter(self, key: Key) -> Any:
-        """The value at a key, dicts as plain dicts: `load` under its older name."""
-        return self.load(key)
-
-    def get_keys(self, keys: Iterable[Key]) -> list[Any]:
-        """The values at several keys, in their order, the file being opened once."""
-        with self._context.handle.held():
-            return [self[key] for key in keys]
+    # -- places --------------------------------------------------------------------------------
 
     def array(self, key: Key) -> Array:
         """A handle on the array at a key, which reads nothing yet.
@@ -202,7 +86,7 @@ class Group(MutableMapping[str, Any]):
                 raise edits.refused(path)
         if stat is None:
             self._apply(lambda _: [Put(path, Branch({}))])
-        return Group(self._context, path, self._filters)
+        return self._at(path)
 
     def view(self, *, allowed_keys: Any = None, omitted_keys: Any = None) -> Group:
         """The same group through one more filter.
@@ -221,7 +105,9 @@ class Group(MutableMapping[str, Any]):
     def attrs(self) -> Attributes:
         """The HDF5 attributes of this group, as a mapping."""
         return Attributes(
-            self._context, self._path, lambda: _discard(edits.check_visible(self._filters, self._path))
+            self._context,
+            self._path,
+            lambda: _discard(edits.check_visible(self._filters, self._path)),
         )
 
     # -- writing -------------------------------------------------------------------------------
@@ -349,36 +235,10 @@ class Group(MutableMapping[str, Any]):
                 ]
             )
 
-    # -- comparing and joining -----------------------------------------------------------------
-
-    def __eq__(self, other: object) -> bool:
-        """Whether `other` is a mapping with equal contents; arrays are compared by value."""
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        return same(self.load(), other.load() if isinstance(other, Group) else other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __or__(self, other: Any) -> dict[str, Any]:
-        """A plain dict of these keys and those of `other`, which win."""
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        return {**self.load(), **_plain(other)}
-
-    def __ror__(self, other: Any) -> dict[str, Any]:
-        """A plain dict of the keys of `other` and these, which win."""
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        return {**_plain(other), **self.load()}
-
-    def __ior__(self, other: Any) -> Group:
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override]
         """`update`."""
         self.update(other)
         return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """A plain dict of all that is stored here."""
-        return self.load()
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -458,14 +318,8 @@ class Group(MutableMapping[str, Any]):
 
     # -- inside --------------------------------------------------------------------------------
 
-    @property
-    def _address(self) -> str:
-        return self._context.handle.backend.address
-
-    def _names(self) -> list[str]:
-        edits.check_visible(self._filters, self._path)
-        with self._context.handle.reading() as session:
-            return edits.visible_names(session, self._filters, self._path)
+    def _at(self, path: Path) -> Group:
+        return Group(self._context, path, self._filters)
 
     def _encode(self, path: Path, value: Any) -> Leaf | Branch:
         """The tree of a value that may stand at `path`; no file is touched."""
@@ -498,15 +352,6 @@ def _discard(_: object) -> None:
     return None
 
 
-def _is_dict(node: Leaf | Branch) -> bool:
-    return isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")
-
-
-def _plain(other: Mapping[str, Any]) -> dict[str, Any]:
-    loaded: dict[str, Any] = other.load() if isinstance(other, Group) else dict(other)
-    return loaded
-
-
 def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(vals, Group):
         pairs: Iterable[tuple[Any, Any]] = vals.load().items()
@@ -520,7 +365,7 @@ def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
 
 def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
     """What a merge puts: everything that is no dict, and dicts that are empty."""
-    if not _is_dict(node) or not isinstance(node, Branch) or not node.children:
+    if not is_dict(node) or not isinstance(node, Branch) or not node.children:
         yield path, node
         return
     for name, child in node.children.items():

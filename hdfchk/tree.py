@@ -43,7 +43,6 @@ RESERVED_CHILDREN = frozenset({"_data", "_list_numitems", "pseudopickle_protocol
 that has one of them is read by its rules; a dict of ours that has one is marked."""
 
 
-
 def utf8_dtype(width: int) -> np.dtype[np.bytes_]:
     """The dtype of fixed-width strings of `width` bytes that are UTF-8 (and not just bytes).
 

@@ -146,9 +146,9 @@ class Session(Protocol):
 class Backend(Protocol):
     """A place where trees can be kept."""
 
-    capabilities: Capabilities
-    writable: bool
-    """Whether it could be opened for writing, as far as is known without trying."""
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it keeps natively."""
 
     @property
     def address(self) -> str:

@@ -1,4 +1,4 @@
-"""The in-memory backend, and two relatives: a dict used in place, and a store that keeps nothing."""
+"""The in-memory backend, a dict used in place, and a store that keeps nothing."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ def _graft(
         child = copy.children.get(name)
         if child is not None and not (isinstance(child, Branch) and _is_dict(child)):
             _refuse(path, path[:-1], "this commit")
-        inner = Branch(dict(child.children), child.mark) if isinstance(child, Branch) else Branch({})
+        inner = (
+            Branch(dict(child.children), child.mark) if isinstance(child, Branch) else Branch({})
+        )
         copy.children[name] = inner
         copy = inner
     if node is None:

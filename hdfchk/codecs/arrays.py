@@ -113,6 +113,8 @@ def decode_elements(data: Any, params: Any) -> Array:
     if dtype.itemsize == 0:
         return np.zeros(tuple(params["shape"]), dtype)
     if dtype.kind == "U":
+        if isinstance(data, str):  # a 0-d array
+            return np.array(data, dtype)
         return strings.from_bytes(np.asarray(data), dtype)
     stored = data if isinstance(data, np.ndarray) else np.array(data, dtypes.storage(dtype))
     if stored.dtype.itemsize != dtype.itemsize:

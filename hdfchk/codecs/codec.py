@@ -34,8 +34,8 @@ class Codec:
 
     Args:
         name: the encoding's name in the file (`Mark.name`).
-        types: the exact types it encodes: classes, or ``"package.module.Class"`` for those of
-            optional libraries, which are so never imported for a look.
+        types: the exact types it encodes: classes, or ``"package.Class"`` for those of optional
+            libraries, which are so never imported for a look.
         encode: ``encode(value, encoder) -> node``; it must not change anything.
         decode: ``decode(node, decoder) -> value``; `node.mark` has the version and parameters.
         version: the version it writes; it must read all from 1 up to it.

@@ -6,6 +6,7 @@ viewed as it, without a copy: datetimes as int64, str as UCS-4 code points, and 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def describe(dtype: AnyDType) -> Any:
 
 
 def _describe_structured(dtype: AnyDType) -> dict[str, Any]:
-    fields = dtype.fields or {}
+    fields: Any = dtype.fields or {}
     names = list(dtype.names or ())
     spec: dict[str, Any] = {
         "names": names,
@@ -104,6 +105,9 @@ def storage(dtype: AnyDType) -> AnyDType:
         return _storage_structured(dtype)
     if dtype.kind in "mM":
         return np.dtype(np.int64).newbyteorder(dtype.byteorder)
+    if _is_swapped_clongdouble(dtype):
+        part = np.dtype(np.longdouble).newbyteorder(dtype.byteorder)
+        return np.dtype([("re", part), ("im", part)])
     if dtype.kind == "U":
         code = np.dtype(np.uint32).newbyteorder(dtype.byteorder)
         return np.dtype((code, (dtype.itemsize // 4,)))
@@ -111,10 +115,10 @@ def storage(dtype: AnyDType) -> AnyDType:
 
 
 def _storage_structured(dtype: AnyDType) -> AnyDType:
-    fields = dtype.fields or {}
+    fields: Any = dtype.fields or {}
     names = list(dtype.names or ())
     spans = sorted((fields[name][1], fields[name][1] + fields[name][0].itemsize) for name in names)
-    overlap = any(end > start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    overlap = any(end > start for (_, end), (start, _) in itertools.pairwise(spans))
     empty = any(fields[name][0].itemsize == 0 for name in names)
     if overlap or empty or not names or any(not _bears(name) for name in names):
         return np.dtype(f"V{dtype.itemsize}")  # no compound type is like this: keep the bytes
@@ -125,6 +129,14 @@ def _storage_structured(dtype: AnyDType) -> AnyDType:
         "itemsize": dtype.itemsize,
     }
     return np.dtype(spec)  # type: ignore[call-overload,no-any-return]
+
+
+def _is_swapped_clongdouble(dtype: AnyDType) -> bool:
+    """Whether it is a complex number of two long doubles in the other byte order.
+
+    h5py writes them in the other order, and says on reading that they are in this one.
+    """
+    return dtype.char == "G" and not dtype.isnative
 
 
 def _bears(name: str) -> bool:
@@ -138,7 +150,9 @@ def _bears(name: str) -> bool:
 def is_native(dtype: AnyDType) -> bool:
     """Whether a dataset of HDF5 alone tells `dtype`, with every detail of it."""
     if dtype.kind in "biufcSV" and dtype.names is None and dtype.subdtype is None:
-        return dtype.itemsize > 0 and np.dtype(dtype.str).char == dtype.char
+        if dtype.itemsize == 0 or _is_swapped_clongdouble(dtype):
+            return False
+        return np.dtype(dtype.str).char == dtype.char
     if dtype.names is None or dtype.type is np.record or dtype.isalignedstruct:
         return False
     if any(len(field) > 2 for field in (dtype.fields or {}).values()):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from . import (
     arrays,
     containers,
+    frames,
+    frame_arrays,
+    labelled,
     mappings,
     masked,
     numpy_scalars,
@@ -12,6 +15,8 @@ from . import (
     portable,
     records,
     scalars,
+    sparse,
+    tensors,
 )
 
 __all__ = ["CODECS"]
@@ -25,5 +30,10 @@ CODECS = (
     *mappings.CODECS,
     *plain.CODECS,
     *records.CODECS,
+    *sparse.CODECS,
+    *frame_arrays.CODECS,
+    *frames.CODECS,
+    *labelled.CODECS,
+    *tensors.CODECS,
     *portable.CODECS,
 )

@@ -13,17 +13,24 @@ import base64
 import binascii
 import pickle
 import pickletools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import CorruptFileError, UnsupportedStoredError
+from ..errors import CorruptFileError, HdfchkError, UnsupportedStoredError
 from ..tree import Branch, Node
 
 if TYPE_CHECKING:
     from .codec import Decoder
 
 __all__ = ["class_name", "decode"]
+
+FIRST_VERSION = 1
+"""The older checkpointer kept no versions: a state of its is that of a class's first one."""
+
+_MEMO = frozenset({"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"})
+_RECALL = frozenset({"GET", "BINGET", "LONG_BINGET"})
 
 
 def decode(node: Branch, decoder: Decoder) -> Any:
@@ -37,59 +44,88 @@ def decode(node: Branch, decoder: Decoder) -> Any:
         if "class" in children and "state" in children:
             return _decode_object(children, decoder)
     elif list(children) == ["_data"]:
-        return decoder.decode(children["_data"])
+        return _child(children, "_data", decoder)
     return decoder.fields(node)
 
 
-def _decode_list(children: dict[str, Node], decoder: Decoder) -> list[Any]:
-    count = decoder.decode(children["_list_numitems"])
+def _child(children: Mapping[str, Node], name: str, decoder: Decoder) -> Any:
     try:
-        return [decoder.decode(children[f"_list_item_{index}"]) for index in range(int(count))]
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, KeyError) and not str(error).startswith("'_list_item_"):
-            raise
+        return decoder.decode(children[name])
+    except HdfchkError as error:
+        raise error.under(name) from error.__cause__
+
+
+def _decode_list(children: Mapping[str, Node], decoder: Decoder) -> list[Any]:
+    count = _child(children, "_list_numitems", decoder)
+    names = [name for name in children if name.startswith("_list_item_")]
+    # The count is not trusted with a loop of its own: a damaged one may be of any size.
+    whole = isinstance(count, (int, np.integer)) and 0 <= count <= len(names)
+    wanted = [f"_list_item_{index}" for index in range(int(count))] if whole else []
+    if not whole or not all(name in children for name in wanted):
         raise CorruptFileError(
-            f"a list of {count!r} items lacks some of them", hint="read them with chk.group(key)"
-        ) from error
+            f"a list of {count!r} items, of which {len(names)} are there",
+            hint="read them with chk.group(key)",
+        )
+    return [_child(children, name, decoder) for name in wanted]
 
 
-def _decode_object(children: dict[str, Node], decoder: Decoder) -> Any:
-    state = decoder.decode(children["state"])
+def _decode_object(children: Mapping[str, Node], decoder: Decoder) -> Any:
     kind = children["class"]
     if not isinstance(kind, Branch) or "pickle_data" not in kind.children:
         raise CorruptFileError("an object whose class is no pickle", hint="use chk.group(key)")
+    state = _child(children, "state", decoder)
     raw = _raw_pickle(kind.children, decoder)
     name = class_name(raw)
-    if name is None or (decoder.allow_pickle and not decoder.registry.knows(name)):
-        cls = _unpickle(raw, decoder)
-        if not hasattr(cls, "from_state"):
-            return {"class": cls, "state": state}
+    if name is not None and (decoder.registry.knows(name) or not decoder.allow_pickle):
+        return decoder.registry.record_named(name).rebuild(state, FIRST_VERSION, decoder)
+    cls = _unpickle(raw, decoder)
+    if isinstance(cls, type) and isinstance(state, cls):
+        return state  # a NumPy scalar, which it pickled beside its class
+    if hasattr(cls, "from_state"):
         return cls.from_state(state, serializer=decoder.registry)
-    record = decoder.registry.record_named(name)
-    return record.rebuild(state, record.version, decoder)
+    return {"class": cls, "state": state}
 
 
 def class_name(raw: bytes) -> str | None:
-    """The ``module:QualName`` that a pickle of a class names, read without unpickling.
+    """The ``module:QualName`` of a pickle that is nothing but a class, found without unpickling.
 
     Example:
         >>> from fractions import Fraction
         >>> class_name(pickle.dumps(Fraction))
         'fractions:Fraction'
+        >>> class_name(pickle.dumps(Fraction(1, 2)))
     """
     texts: list[str] = []
-    for opcode, argument, _ in pickletools.genops(raw):
-        if opcode.name == "GLOBAL":
-            return str(argument).replace(" ", ":", 1)
-        if opcode.name == "STACK_GLOBAL" and len(texts) >= 2:
-            return f"{texts[-2]}:{texts[-1]}"
-        if "UNICODE" in opcode.name:
-            texts.append(str(argument))
+    memo: list[str] = []
+    found: str | None = None
+    try:
+        for opcode, argument, _ in pickletools.genops(raw):
+            name = opcode.name
+            if name == "STOP":
+                return found
+            if name in {"PROTO", "FRAME"}:
+                continue
+            if name in _MEMO:
+                memo.extend(texts[-1:])
+            elif found is not None:
+                return None
+            elif name == "GLOBAL":
+                found = str(argument).replace(" ", ":", 1)
+            elif name == "STACK_GLOBAL":
+                found = ":".join(texts[-2:])
+            elif name in _RECALL:
+                texts.append(memo[int(argument or 0)])
+            elif "UNICODE" in name:
+                texts.append(str(argument))
+            else:
+                return None
+    except (ValueError, IndexError):
+        pass  # cut short, or no pickle: it names nothing
     return None
 
 
-def _raw_pickle(children: dict[str, Node], decoder: Decoder) -> bytes:
-    data = decoder.decode(children["pickle_data"]) if "pickle_data" in children else None
+def _raw_pickle(children: Mapping[str, Node], decoder: Decoder) -> bytes:
+    data = _child(children, "pickle_data", decoder)
     if isinstance(data, np.ndarray):
         data = data.tobytes()
     if isinstance(data, str):
@@ -108,4 +144,10 @@ def _unpickle(raw: bytes, decoder: Decoder) -> Any:
             "a pickle of the older checkpointer, which runs code when it is read",
             hint="if you trust the file, open it with allow_pickle=True",
         )
-    return pickle.loads(raw)  # noqa: S301  only with the caller's allow_pickle=True
+    try:
+        return pickle.loads(raw)  # noqa: S301  only with the caller's allow_pickle=True
+    except Exception as error:  # a pickle may raise anything
+        raise CorruptFileError(
+            f"its pickle can not be read ({type(error).__name__}: {error})",
+            hint="what it names must be importable as it was when the file was written",
+        ) from error

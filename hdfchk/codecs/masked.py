@@ -21,7 +21,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     if value.mask is not np.ma.nomask:
         parts["mask"] = np.ma.getmaskarray(value)
     # The public fill_value invents a default, and sets it: ask for what was really set.
-    fill = value._fill_value
+    fill = value._fill_value  # noqa: SLF001
     if fill is not None:
         parts["fill_value"] = np.asarray(fill)
     return encoder.branch(value, parts, Mark("masked", 1, {"hard": True} if value.hardmask else {}))
@@ -36,7 +36,7 @@ def _decode(node: Branch | Leaf, decoder: Decoder) -> Any:
         parts["data"], mask=parts.get("mask", np.ma.nomask), hard_mask=hard
     )
     if "fill_value" in parts:
-        value._fill_value = parts["fill_value"]
+        value._fill_value = parts["fill_value"]  # noqa: SLF001  as above
     return value
 
 

@@ -18,7 +18,9 @@ from .scalars import is_plain_text
 __all__ = ["CODECS", "PLAIN_TYPES"]
 
 PLAIN_TYPES: frozenset[type] = frozenset(
-    np.dtype(char).type for char in "?bBhHiIlLqQefdgFDG" if np.dtype(np.dtype(char).str).char == char
+    np.dtype(char).type
+    for char in "?bBhHiIlLqQefdgFDG"
+    if np.dtype(np.dtype(char).str).char == char
 )
 """The numeric scalar types that an array's dtype brings back without help."""
 
@@ -49,7 +51,7 @@ def _encode_time(value: Any, _: Encoder) -> Node:
 
 
 def _encode_str(value: np.str_, _: Encoder) -> Node:
-    text = str(value)
+    text = "".join(value)  # str() drops NULs at the end
     if is_plain_text(text):
         return Leaf(text, _mark("U"))
     raw = text.encode("utf-8", "surrogatepass")
@@ -93,7 +95,8 @@ def _text(data: Any) -> str:
 
 
 def _encode_any(value: Any, encoder: Encoder) -> Node:
-    return _ENCODERS.get(type(value), _encode_numeric)(value, encoder)
+    node: Node = _ENCODERS.get(type(value), _encode_numeric)(value, encoder)
+    return node
 
 
 _ENCODERS: dict[type, Any] = {

@@ -6,6 +6,7 @@ the tree is lowered: what it lacks is put into a form that it has, under the mar
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import attrs
@@ -116,7 +117,7 @@ def _raise_data(data: Any, params: Any) -> Any:
     text = np.asarray(data[count:], np.uint8).tobytes()
     ends = [0, *np.asarray(data[:count]).tolist()]
     objects = np.empty(count, object)
-    objects[:] = [text[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]
+    objects[:] = [text[a:b].decode() for a, b in itertools.pairwise(ends)]
     return objects.reshape(shape)
 
 

@@ -92,7 +92,7 @@ class Record:
 
     def _member(self, state: Any) -> Any:
         try:
-            return self.cls[state] if isinstance(state, str) else self.cls(state["value"])  # type: ignore[index,call-arg]
+            return self.cls[state] if isinstance(state, str) else self.cls(state["value"])  # type: ignore[index]
         except (KeyError, ValueError) as error:
             raise UnknownTypeError(
                 f"{self.name!r} has no member {state!r}",
@@ -177,7 +177,9 @@ def way_out(cls: type, known: Container[type]) -> str:
         return "pass its class to hdfchk.register()"
     if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
         return "store numpy.asarray(value)"
-    return "store its parts in a dict, or give its class to_state() and from_state() and register it"
+    return (
+        "store its parts in a dict, or give its class to_state() and from_state() and register it"
+    )
 
 
 def _holds_more(cls: type) -> bool:

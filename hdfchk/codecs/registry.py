@@ -125,9 +125,7 @@ class CodecRegistry:
             Point(x=1.0, y=2.0)
         """
         if cls is None:
-            return lambda target: self.register(
-                target, name=name, version=version, migrate=migrate
-            )
+            return lambda target: self.register(target, name=name, version=version, migrate=migrate)
         if not isinstance(cls, type):
             self._register_factory(cls, name)
             return cls
@@ -173,7 +171,8 @@ class CodecRegistry:
     def encoder_of(self, value: Any) -> Encode:
         """The encode function for the exact type of `value`, looked up the slow way."""
         cls = type(value)
-        codec = self._by_type_name.get(f"{cls.__module__}.{cls.__qualname__}")
+        # By package and name: where in its package a class lives changes between versions.
+        codec = self._by_type_name.get(f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}")
         if codec is not None:
             self.encoders[cls] = codec.encode
             return codec.encode
@@ -217,8 +216,7 @@ class CodecRegistry:
         except KeyError:
             raise UnknownTypeError(
                 f"the class {name!r} is not registered",
-                hint="hdfchk.register() it before reading, or read its fields with "
-                "chk.group(key)",
+                hint="hdfchk.register() it before reading, or read its fields with chk.group(key)",
             ) from None
 
     def knows(self, name: str) -> bool:

@@ -41,7 +41,7 @@ def is_plain_text(value: str) -> bool:
     return True
 
 
-def _encode_bare(value: bool | float | complex | None, _: Encoder) -> Node:
+def _encode_bare(value: bool | complex | None, _: Encoder) -> Node:
     return Leaf(value)
 
 

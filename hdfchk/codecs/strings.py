@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def describe(dtype: Any, encoder: Encoder) -> dict[str, Any]:
     missing = dtype.na_object
     if missing is None:
         return spec | {"na": "None"}
-    if type(missing) is float and missing != missing:
+    if type(missing) is float and math.isnan(missing):
         return spec | {"na": "nan"}
     if type(missing).__qualname__ == "NAType" and type(missing).__module__.startswith("pandas."):
         return spec | {"na": "pandas.NA"}
@@ -77,7 +78,7 @@ def describe(dtype: Any, encoder: Encoder) -> dict[str, Any]:
     )
 
 
-def rebuild(spec: dict[str, Any]) -> Any:
+def rebuild(spec: dict[str, Any]) -> np.dtype[Any]:
     """The `StringDType` of a description made by `describe`."""
     coerce = spec.get("coerce", True)
     if "na" not in spec:

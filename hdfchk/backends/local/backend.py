@@ -80,6 +80,10 @@ class StreamBackend:
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """Open HDF5 on the file object, which stays open afterwards."""
+        if writable and not self.writable:
+            raise ReadOnlyError(
+                "the file object is open for reading only", file=self.address, hint="open it 'r+b'"
+            )
         plist = file_access()
         plist.set_fileobj_driver(h5fd.fileobj_driver, self.file)
         try:

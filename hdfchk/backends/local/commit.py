@@ -111,8 +111,8 @@ class Commit:
 
     def _replace(self, path: Path, parent: Any, raw: bytes, node: Leaf | Branch) -> None:
         found = links.locate(self._root, path)
-        old = None if found is None else h5o.open(self._root, found)
-        same_kind = type(old) is h5d.DatasetID and isinstance(node, Leaf)
+        old: Any = None if found is None else h5o.open(self._root, found)
+        same_kind = old is not None and type(old) is h5d.DatasetID and isinstance(node, Leaf)
         if same_kind and self._writer.overwrite(old, node):  # type: ignore[arg-type]
             return
         place = parent.links.get_info(raw)
@@ -155,9 +155,7 @@ class Commit:
         self._swing(path, parent, raw, old, new, parent.links.get_info(raw))
         self._write_places()
 
-    def _swing(
-        self, path: Path, parent: Any, raw: bytes, old: Any, new: Any, place: Any
-    ) -> None:
+    def _swing(self, path: Path, parent: Any, raw: bytes, old: Any, new: Any, place: Any) -> None:
         """Let the link lead to `new`; the old object stays whole until the commit is through."""
         self._forget_below(path)
         if parent.links.exists(raw):

@@ -6,8 +6,8 @@ from typing import Any
 
 from h5py import h5, h5l
 
-from ...errors import CheckpointerKeyError, UnsafeFileError, UnsupportedStoredError
-from ...keys import Path, join, to_bytes
+from ...errors import UnsafeFileError, UnsupportedStoredError
+from ...keys import Path, join, to_bytes, to_text
 from .order import read_order
 
 __all__ = ["HARD", "entries", "is_ordered", "locate", "resolve"]
@@ -22,7 +22,10 @@ def is_ordered(gid: Any) -> bool:
 
 
 def entries(gid: Any) -> list[tuple[bytes, int]]:
-    """Name and link type of each child, in insertion order where the group keeps it."""
+    """Name and link type of each child, in insertion order where the group keeps it.
+
+    Soft links that lead nowhere are left out: nothing is there.
+    """
     found: list[tuple[bytes, int, int]] = []
     ordered = is_ordered(gid)
     index = h5.INDEX_CRT_ORDER if ordered else h5.INDEX_NAME
@@ -32,7 +35,14 @@ def entries(gid: Any) -> list[tuple[bytes, int]]:
     moved = read_order(gid) if ordered else {}
     if moved:
         found.sort(key=lambda entry: moved.get(entry[2], entry[2]))
-    return [(name, link) for name, link, _ in found]
+    return [(name, link) for name, link, _ in found if link != h5l.TYPE_SOFT or _leads(gid, name)]
+
+
+def _leads(gid: Any, name: bytes) -> bool:
+    try:
+        return resolve(gid, (to_text(name),)) is not None
+    except UnsafeFileError:
+        return True  # out of the file: for the reader to refuse
 
 
 def locate(root: Any, path: Path) -> bytes | None:
@@ -68,9 +78,7 @@ def resolve(root: Any, path: Path) -> bytes | None:
         elif link == h5l.TYPE_SOFT:
             followed += 1
             if followed > MAX_SOFT_LINKS:
-                raise CheckpointerKeyError(
-                    "soft links that lead in a circle", key=join(path), hint="delete the link"
-                )
+                return None  # they lead in a circle
             done, todo = _follow(root.links.get_val(name), done, todo[1:])
         elif link == h5l.TYPE_EXTERNAL:
             target = root.links.get_val(name)
@@ -81,11 +89,10 @@ def resolve(root: Any, path: Path) -> bytes | None:
             )
         else:
             raise UnsupportedStoredError("a user-defined link", key=join(path))
-    return b"/".join(done) or b"/"
+    return b"/".join(done) or (b"/" if done else b".")
 
 
-def _follow(
-    target: bytes, done: list[bytes], rest: list[bytes]
-) -> tuple[list[bytes], list[bytes]]:
+def _follow(target: bytes, done: list[bytes], rest: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     names = [name for name in target.split(b"/") if name not in {b"", b"."}]
-    return ([] if target.startswith(b"/") else done), names + rest
+    # An empty first name makes the path an absolute one, also where the root is no file's.
+    return ([b""] if target.startswith(b"/") else done), names + rest

@@ -25,7 +25,7 @@ def read_order(gid: Any) -> dict[int, int]:
         return {}
     aid = h5a.open(gid, ORDER)
     pairs = np.empty(aid.shape, np.int64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not pairs.size:  # noqa: PLR2004  pairs
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not pairs.size:
         return {}
     aid.read(pairs)
     return dict(pairs.tolist())

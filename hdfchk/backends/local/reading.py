@@ -9,8 +9,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5o, h5s, h5t
+from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
 
+from ...codecs import dtypes
 from ...codecs.packing import mark_from_text
 from ...errors import (
     CorruptFileError,
@@ -19,16 +20,31 @@ from ...errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ...keys import Path, to_bytes, to_text
+from ...keys import Path, join, to_bytes, to_text
 from ...tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark
 from ..base import Select
 from . import links
 from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, plain_dtype
 
-__all__ = ["MARK", "Reader", "is_dict", "plain_array", "read_attribute", "read_mark"]
+__all__ = [
+    "MARK",
+    "Reader",
+    "check_inside",
+    "is_dict",
+    "key_of",
+    "plain_array",
+    "read_attribute",
+    "read_mark",
+    "unreadable",
+]
 
 MARK = b"hdfchk"
-_RESERVED = tuple(to_bytes(name) for name in sorted(RESERVED_CHILDREN))
+_BARE = b"_data"
+_RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name) != _BARE)
+MAX_LEVELS = 2 * MAX_DEPTH
+"""How deeply groups may nest that are read: twice what is written."""
+_EXTERNAL_FILES = 1 << 7
+"""The bit of an object header that has a list of external files (message type 7)."""
 
 
 def read_mark(oid: Any) -> Mark | None:
@@ -36,9 +52,13 @@ def read_mark(oid: Any) -> Mark | None:
     if h5a.get_num_attrs(oid) == 0 or not h5a.exists(oid, MARK):
         return None
     text = read_attribute(oid, MARK).data
-    if not isinstance(text, str):
-        raise CorruptFileError("a mark that is no string", hint="restore it from a copy")
-    return mark_from_text(text)
+    try:
+        if not isinstance(text, str):
+            raise CorruptFileError("a mark that is no string", hint="restore it from a copy")
+        return mark_from_text(text)
+    except CorruptFileError as error:
+        error.key = key_of(oid)
+        raise
 
 
 def read_attribute(oid: Any, name: bytes) -> Leaf:
@@ -49,18 +69,64 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
     if kind == h5s.NULL:
         return Leaf(None)
     tid = aid.get_type()
-    dtype = numpy_dtype(tid)
+    try:
+        dtype = numpy_dtype(tid)
+    except HdfchkError as error:
+        error.problem = f"attribute {to_text(name)!r}: {error.problem}"
+        error.key = key_of(oid)
+        raise
     data = np.empty(space.shape, dtype)
     if data.size:
-        aid.read(data)
-    return Leaf(_to_scalar(data, tid) if kind == h5s.SCALAR else plain_array(data))
+        aid.read(data, _memory_type(dtype))
+    as_scalar = kind == h5s.SCALAR and data.ndim == 0
+    return Leaf(_to_scalar(data, tid) if as_scalar else plain_array(data))
+
+
+def key_of(oid: Any, root: Any = None) -> str:
+    """The key path by which an object was opened, for messages."""
+    name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
+    inner = name[len(above) :] if above and name.startswith(above) else name
+    return to_text(inner).strip("/") or "/"
+
+
+def check_inside(did: Any, present: int | None = None) -> None:
+    """Refuse a dataset whose elements lie in other files.
+
+    Args:
+        did: the dataset.
+        present: the bits of its object header, if they are known.
+
+    Raises:
+        UnsafeFileError: they do, by external storage or as a virtual dataset.
+    """
+    if present is None:
+        present = h5o.get_info(did).hdr.mesg.present
+    if present & _EXTERNAL_FILES:
+        raise UnsafeFileError(
+            "an array whose elements lie in another file, which is not read",
+            key=key_of(did),
+            hint="if you trust the file, read it with plain h5py",
+        )
+    if did.get_storage_size():
+        return  # a virtual dataset has none of its own
+    plist = did.get_create_plist()
+    if plist.get_layout() == h5d.VIRTUAL:
+        sources = {plist.get_virtual_filename(i) for i in range(plist.get_virtual_count())}
+        if sources - {"."}:
+            raise UnsafeFileError(
+                f"an array that is put together of other files, {sorted(sources)}",
+                key=key_of(did),
+                hint="if you trust the file, read it with plain h5py",
+            )
 
 
 def is_dict(gid: Any, mark: Mark | None) -> bool:
     """Whether a group stands for a dict, and not for a value of ours or of the older tool."""
     if mark is not None:
         return mark.name == "dict"
-    return not any(gid.links.exists(name) for name in _RESERVED)
+    if type(gid) is not h5g.GroupID or any(gid.links.exists(name) for name in _RESERVED):
+        return False
+    return not gid.links.exists(_BARE) or gid.get_num_objs() > 1
 
 
 def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -72,9 +138,19 @@ def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         for index, item in enumerate(source):
             flat[index] = _text(item)
         return plain
-    if dtype.metadata is not None and dtype.names is None:
+    if dtype.names is not None:
+        _decode_fields(data, dtype.names)
+    elif dtype.metadata is not None:
         return data.view(np.dtype(object) if dtype.kind == "O" else np.dtype(dtype.str))
     return data
+
+
+def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:
+    """Decode the variable-length strings of a structured array, in place."""
+    for name in names:
+        dtype = data.dtype[name]
+        if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
+            data[name] = plain_array(data[name])
 
 
 def _text(item: Any) -> Any:
@@ -90,8 +166,8 @@ def _to_scalar(data: np.ndarray[Any, Any], tid: Any) -> Any:
     """A 0-d array as the Python scalar that a tree has for it, or as it is."""
     dtype = data.dtype
     if dtype.kind == "S" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None):
-        item = data[()]
-        return _text(bytes(item) if isinstance(item, np.bytes_) else item)
+        item: Any = data[()]
+        return _text(bytes(item) if type(item) is np.bytes_ else item)
     if tid.equal(INT) or tid.equal(FLOAT) or tid.equal(BOOL) or tid.equal(COMPLEX):
         return data.item()
     return plain_array(data)
@@ -110,24 +186,42 @@ class Reader:
         self._int = np.empty((), np.int64)
 
     def dataset(self, did: Any) -> Leaf:
-        """One dataset, whole."""
-        mark = read_mark(did)
-        tid = did.get_type()
+        """One dataset, whole.
+
+        Raises:
+            UnsafeFileError: its elements lie in another file.
+            UnsupportedStoredError: NumPy has nothing like its type.
+            CorruptFileError: the data can not be read.
+        """
+        try:
+            return self._dataset(did)
+        except HdfchkError as error:
+            error.key = key_of(did, self.root)
+            raise
+
+    def _dataset(self, did: Any) -> Leaf:
+        info = h5o.get_info(did)
+        mark = read_mark(did) if info.num_attrs else None
+        present = info.hdr.mesg.present
         space = did.get_space()
         kind = space.get_simple_extent_type()
-        if kind == h5s.SCALAR:
-            return self._scalar(did, tid, mark)
         if kind == h5s.NULL:
             return Leaf(None, mark)
+        if present & _EXTERNAL_FILES or not did.get_storage_size():
+            check_inside(did, present)
+        tid = did.get_type()
+        if kind == h5s.SCALAR:
+            return self._scalar(did, tid, mark)
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
             data = np.empty(space.shape, dtype)
             if data.size:
                 _read_into(did, data, tid)
             return Leaf(data, mark)
-        data = np.empty(space.shape, numpy_dtype(tid))
+        dtype = numpy_dtype(tid)
+        data = np.empty(space.shape, dtype)
         if data.size:
-            _read_into(did, data)
+            _read_into(did, data, _memory_type(dtype))
         return Leaf(plain_array(data), mark)
 
     def _scalar(self, did: Any, tid: Any, mark: Mark | None) -> Leaf:
@@ -139,38 +233,52 @@ class Reader:
             return Leaf(self._int.item(), mark)
         if tid.get_class() == h5t.STRING and not tid.is_variable_str():
             raw = np.empty((), f"S{tid.get_size()}")
+            if tid.get_strpad() != h5t.STR_NULLPAD:  # C's strings end at a NUL, Fortran's at blanks
+                tid = tid.copy()
+                tid.set_strpad(h5t.STR_NULLPAD)
             did.read(h5s.ALL, h5s.ALL, raw, tid)
             if mark is not None and tid.get_cset() != h5t.CSET_UTF8:
                 return Leaf(raw, mark)
             return Leaf(_text(raw.item()), mark)
-        data = np.empty((), numpy_dtype(tid))
-        _read_into(did, data)
+        dtype = numpy_dtype(tid)
+        data = np.empty((), dtype)
+        _read_into(did, data, _memory_type(dtype))
+        if data.ndim:  # a scalar of an array type
+            return Leaf(plain_array(data), mark)
         # Marked data of an array's dtype stay arrays: a variable string stays a string.
         return Leaf(_to_scalar(data, tid), mark)
 
     def group(
         self, gid: Any, mark: Mark | None, path: Path, select: Select | None, above: frozenset[Any]
-    ) -> Branch:
-        """One group with all below it that `select` wants."""
+    ) -> Leaf | Branch:
+        """One group with all below it that `select` wants; a named datatype is read as a dtype."""
+        if type(gid) is not h5g.GroupID:
+            return _named_type(gid, path)
         address = h5o.get_info(gid).addr
-        if address in above or len(path) > 2 * MAX_DEPTH:
+        if address in above or len(path) > MAX_LEVELS:
             raise NestingError(
-                "a group that holds itself, by a hard link" if address in above
-                else f"groups nested more than {2 * MAX_DEPTH} levels deep",
+                "a group that holds itself, by a link"
+                if address in above
+                else f"groups nested more than {MAX_LEVELS} levels deep",
+                key=join(path),
                 hint="read single keys below it",
             )
         children: dict[str, Any] = {}
         for raw, link in links.entries(gid):
             name = to_text(raw)
             inner = (*path, name)
-            try:
-                oid = h5o.open(gid, raw) if link == links.HARD else self._open_soft(inner)
-                if select is None and type(oid) is h5d.DatasetID:
-                    children[name] = self.dataset(oid)
-                    continue
-                child = self._child(oid, inner, select, above | {address})
-            except HdfchkError as error:
-                raise error.under(name) from error.__cause__
+            oid = h5o.open(gid, raw) if link == links.HARD else self._open_soft(inner)
+            if oid is None:
+                continue
+            if type(oid) is h5d.DatasetID:
+                try:
+                    if select is None or select(inner, False):
+                        children[name] = self._dataset(oid)
+                except HdfchkError as error:
+                    error.key = join(inner)
+                    raise
+                continue
+            child = self._child(oid, inner, select, above | {address})
             if child is not None:
                 children[name] = child
         return Branch(children, mark)
@@ -178,10 +286,6 @@ class Reader:
     def _child(
         self, oid: Any, path: Path, select: Select | None, above: frozenset[Any]
     ) -> Leaf | Branch | None:
-        if type(oid) is h5d.DatasetID:
-            return self.dataset(oid) if select is None or select(path, False) else None
-        if type(oid) is not h5g.GroupID:
-            return None  # a named datatype is no value
         mark = read_mark(oid)
         if select is not None:
             as_dict = is_dict(oid, mark)
@@ -191,11 +295,27 @@ class Reader:
         return self.group(oid, mark, path, select, above)
 
     def _open_soft(self, path: Path) -> Any:
-        """Open what a link that is not hard leads to; only what lies in this file."""
+        """Open what a link that is not hard leads to; None if it leads nowhere."""
         found = links.resolve(self.root, path)
-        if found is None:
-            raise UnsafeFileError("a soft link that leads nowhere", hint="delete the link")
-        return h5o.open(self.root, found)
+        return None if found is None else h5o.open(self.root, found)
+
+
+def _named_type(tid: Any, path: Path) -> Leaf:
+    """A named datatype: the dtype that it is."""
+    try:
+        dtype = numpy_dtype(tid)
+    except HdfchkError as error:
+        error.key = join(path)
+        raise
+    return Leaf(None, Mark("dtype", 1, {"dtype": dtypes.describe(dtype)}))
+
+
+def _memory_type(dtype: np.dtype[Any]) -> Any:
+    """The memory type to read by, where that of the array that is read into is another.
+
+    NumPy takes an array type's axes into the array's own.
+    """
+    return None if dtype.subdtype is None else h5t.py_create(dtype)
 
 
 def _read_into(did: Any, data: np.ndarray[Any, Any], tid: Any = None) -> None:
@@ -204,7 +324,13 @@ def _read_into(did: Any, data: np.ndarray[Any, Any], tid: Any = None) -> None:
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, TypeError):
             raise UnsupportedStoredError(str(error), hint="read it with plain h5py") from error
-        raise CorruptFileError(
-            f"the data can not be read ({error})",
-            hint="if a filter is missing, install its plug-in; else restore it from a copy",
-        ) from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: Exception, key: str | None = None) -> CorruptFileError:
+    """The error for data that HDF5 does not read."""
+    return CorruptFileError(
+        f"the data can not be read ({error})",
+        key=key,
+        hint="if a filter is missing, install its plug-in; else restore it from a copy",
+    )

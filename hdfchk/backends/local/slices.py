@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5s, h5z
 
+from ...errors import HdfchkError
 from ..base import ArrayInfo
-from .reading import plain_array, read_mark
+from .reading import check_inside, key_of, plain_array, read_mark, unreadable
 from .types import numpy_dtype
 from .writing import copy_attributes
 
@@ -27,11 +28,17 @@ def info(did: Any) -> ArrayInfo:
     plist = did.get_create_plist()
     chunked = plist.get_layout() == h5d.CHUNKED
     filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
-    names = [_FILTERS.get(item[0], f"filter {item[0]}") for item in filters if item[0] not in _SERVICE]
+    names = [
+        _FILTERS.get(item[0], f"filter {item[0]}") for item in filters if item[0] not in _SERVICE
+    ]
     shape = tuple(space.shape or ())
     whole = space.get_simple_extent_type() == h5s.SIMPLE
     limits = space.get_simple_extent_dims(True) if whole else ()
-    dtype = numpy_dtype(did.get_type())
+    try:
+        dtype = numpy_dtype(did.get_type())
+    except HdfchkError as error:
+        error.key = key_of(did)
+        raise
     return ArrayInfo(
         shape=shape,
         dtype=np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype,
@@ -44,12 +51,26 @@ def info(did: Any) -> ArrayInfo:
 
 
 def read(did: Any, index: Any) -> np.ndarray[Any, Any]:
-    """The elements at `index`, as h5py selects them."""
-    return plain_array(np.asarray(h5py.Dataset(did)[index]))
+    """The elements at `index`, as h5py selects them.
+
+    Raises:
+        UnsafeFileError: they lie in another file.
+        CorruptFileError: they can not be read.
+    """
+    check_inside(did)
+    try:
+        return plain_array(np.asarray(h5py.Dataset(did)[index]))
+    except OSError as error:
+        raise unreadable(error, key_of(did)) from error
 
 
 def write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
-    """Write `data` to the elements at `index`, as h5py selects them."""
+    """Write `data` to the elements at `index`, as h5py selects them.
+
+    Raises:
+        UnsafeFileError: they lie in another file.
+    """
+    check_inside(did)
     h5py.Dataset(did)[index] = data
 
 

@@ -18,11 +18,12 @@ __all__ = [
     "INT",
     "NULL",
     "NULL_TYPE",
+    "PYTHON_STRINGS",
     "SCALAR",
     "dataset_creation",
+    "dataspace",
     "file_access",
     "file_creation",
-    "dataspace",
     "numpy_dtype",
     "plain_dtype",
     "string_type",
@@ -99,6 +100,8 @@ def file_access() -> Any:
 _STRING_TYPES: dict[int, Any] = {}
 _TYPES: dict[np.dtype[Any], Any] = {}
 _CACHED = 512
+PYTHON_STRINGS = h5t.py_create(h5py.string_dtype("utf-8"))
+"""The type in memory of an object array of `str`."""
 _VARIABLE_STRING = h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
 
 

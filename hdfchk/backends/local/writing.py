@@ -22,6 +22,7 @@ from .types import (
     INT,
     NULL,
     NULL_TYPE,
+    PYTHON_STRINGS,
     SCALAR,
     dataset_creation,
     dataspace,
@@ -75,7 +76,7 @@ class Writer:
             return did
         if kind is int:
             did = h5d.create(parent, name, INT, SCALAR, dataset_creation(8))
-            self._int[()] = data
+            self._int[()] = data  # type: ignore[assignment]
             did.write(h5s.ALL, h5s.ALL, self._int, INT)
             return did
         tid, space, array = _prepare(data)
@@ -127,6 +128,8 @@ _BUFFERS: dict[type, Any] = {
 
 def write_elements(did: Any, array: np.ndarray[Any, Any], tid: Any) -> None:
     """Write a whole array into a dataset; one that is not contiguous, block by block."""
+    if array.dtype.kind == "O":
+        tid = PYTHON_STRINGS
     if array.flags.c_contiguous:
         did.write(h5s.ALL, h5s.ALL, array, tid)
         return
@@ -149,7 +152,8 @@ def write_attribute(oid: Any, name: bytes, leaf: Leaf) -> None:
     delete_attribute(oid, name)
     aid = h5a.create(oid, name, tid, space)
     if array is not None and array.size:
-        aid.write(np.ascontiguousarray(array).reshape(array.shape), tid)
+        memory = PYTHON_STRINGS if array.dtype.kind == "O" else tid
+        aid.write(np.ascontiguousarray(array).reshape(array.shape), memory)
 
 
 def delete_attribute(oid: Any, name: bytes) -> None:

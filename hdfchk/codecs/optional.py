@@ -1,0 +1,23 @@
+"""Importing optional libraries, where they are used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..errors import MissingExtraError
+
+__all__ = ["need"]
+
+
+def need(library: str, what: str, extra: str | None = None) -> Any:
+    """The module `library`, which rebuilds `what`.
+
+    Raises:
+        MissingExtraError: it is not installed; the text names the extra that has it.
+    """
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        root = library.partition(".")[0]
+        raise MissingExtraError.naming(root, extra or root, what) from error

@@ -1,0 +1,89 @@
+"""Codecs of SciPy's sparse arrays and matrices: the arrays of which each format is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tree import Branch, Mark, Node
+from .codec import Codec, Decoder, Encoder
+from .optional import need
+
+__all__ = ["CODECS"]
+
+_PARTS = {
+    "csr": ("data", "indices", "indptr"),
+    "csc": ("data", "indices", "indptr"),
+    "bsr": ("data", "indices", "indptr"),
+    "dia": ("data", "offsets"),
+    "lil": ("rows", "data"),
+}
+
+
+def _encode(value: Any, encoder: Encoder) -> Node:
+    params: dict[str, Any] = {"class": type(value).__name__, "shape": list(value.shape)}
+    layout = value.format
+    if layout == "coo":
+        parts = {"data": value.data}
+        parts |= {f"coords{axis}": item for axis, item in enumerate(value.coords)}
+        params["canonical"] = bool(value.has_canonical_format)
+    elif layout == "dok":
+        items = list(value.items())
+        keys = np.array([key for key, _ in items], np.int64).reshape(len(items), value.ndim)
+        parts = {"keys": keys, "data": np.array([item for _, item in items], value.dtype)}
+    else:
+        parts = {name: getattr(value, name) for name in _PARTS[layout]}
+        if layout == "lil":
+            params["dtype"] = value.dtype.str
+    return encoder.branch(value, parts, Mark("sparse", 1, params))
+
+
+def _decode(node: Branch, decoder: Decoder) -> Any:
+    params = node.mark.params if node.mark is not None else {}
+    sparse = need("scipy.sparse", "a sparse array", "scipy")
+    cls, shape = getattr(sparse, _class_name(params["class"])), tuple(params["shape"])
+    parts = decoder.fields(node)
+    layout = params["class"][:3]
+    if layout == "coo":
+        coords = tuple(parts[f"coords{axis}"] for axis in range(len(shape)))
+        value = cls((parts["data"], coords), shape=shape)
+        value.coords = coords  # the constructor may choose another index dtype
+        value.has_canonical_format = params["canonical"]
+        return value
+    if layout == "dok":
+        value = cls(shape, dtype=parts["data"].dtype)
+        for key, item in zip(parts["keys"].tolist(), parts["data"], strict=True):
+            value[tuple(key) if len(key) > 1 else key[0]] = item
+        return value
+    if layout == "lil":
+        value = cls(shape, dtype=np.dtype(params["dtype"]))
+        value.rows, value.data = parts["rows"], parts["data"]
+        return value
+    names = _PARTS[layout]
+    value = cls(tuple(parts[name] for name in names), shape=shape)
+    for name in names[1:]:  # as above
+        setattr(value, name, parts[name])
+    return value
+
+
+def _class_name(name: str) -> str:
+    """A class of scipy.sparse; nothing else can be named by a file."""
+    layout, _, kind = name.partition("_")
+    if layout not in {*_PARTS, "coo", "dok"} or kind not in {"array", "matrix"}:
+        raise ValueError(f"{name!r} is no sparse array")
+    return name
+
+
+CODECS = (
+    Codec(
+        "sparse",
+        tuple(
+            f"scipy.{layout}_{kind}"
+            for layout in ("csr", "csc", "bsr", "dia", "lil", "coo", "dok")
+            for kind in ("array", "matrix")
+        ),
+        _encode,
+        _decode,
+    ),
+)

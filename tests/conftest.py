@@ -1,0 +1,49 @@
+"""What all tests share: profiles of hypothesis, and a check that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+settings.register_profile("local", max_examples=30, **_COMMON)
+settings.register_profile("ci", max_examples=60, derandomize=True, **_COMMON)
+settings.register_profile("full", max_examples=2000, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
+
+
+def _open_files(folder: Path) -> list[str]:
+    """The files below `folder` that this process holds open."""
+    if not os.path.isdir("/proc/self/fd"):
+        return []
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            continue
+        if target.startswith(str(folder)):
+            found.append(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No file below `tmp_path` is still open after a test, and no temporary sibling is left."""
+    if "tmp_path" not in request.fixturenames:
+        yield
+        return
+    folder = request.getfixturevalue("tmp_path")
+    yield
+    assert _open_files(folder) == []
+    assert list(folder.rglob("*.partial")) == []
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Where a store may be made."""
+    return str(tmp_path / "store.hdf5")

@@ -1,0 +1,95 @@
+"""The contract, on every kind of mapping."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import pytest
+
+from hdfchk import HDF5Checkpointer
+from tests.contract import MappingContract
+
+
+class TestStore(MappingContract):
+    """A store on a file, opened anew for each call."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Any:
+        return HDF5Checkpointer(path)
+
+
+class TestOpenStore(MappingContract):
+    """A store inside a with block."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Iterator[Any]:
+        with HDF5Checkpointer(path) as chk:
+            yield chk
+
+
+class TestMemory(MappingContract):
+    """A store in memory."""
+
+    @pytest.fixture
+    def mapping(self) -> Any:
+        return HDF5Checkpointer(None)
+
+
+class TestGroup(MappingContract):
+    """A group two levels down, beside other keys."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Any:
+        chk = HDF5Checkpointer(path)
+        chk["a"] = {"other": 1, "b": {}}
+        return chk["a"]["b"]
+
+
+class TestView(MappingContract):
+    """A view that hides something of the file."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Any:
+        chk = HDF5Checkpointer(path)
+        chk["hidden"] = {"x": 1}
+        return HDF5Checkpointer(path, omitted_keys=["hidden", "**/hidden"])
+
+
+class TestViewOfView(MappingContract):
+    """A view of a view of a group."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Any:
+        chk = HDF5Checkpointer(path)
+        chk["g"] = {"hidden": 1, "other": {"y": 1}}
+        return chk.view(omitted_keys="g/hidden")["g"].view(omitted_keys=["other"])
+
+
+class TestBytesIO(MappingContract):
+    """A store in a BytesIO."""
+
+    @pytest.fixture
+    def mapping(self) -> Any:
+        return HDF5Checkpointer(io.BytesIO())
+
+
+class TestH5pyFile(MappingContract):
+    """A store over an open h5py.File that keeps no order of its own."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Iterator[Any]:
+        with h5py.File(path, "w", track_order=True) as file:
+            yield HDF5Checkpointer(file)
+            assert file
+
+
+class TestH5pyGroup(MappingContract):
+    """A store over an h5py.Group."""
+
+    @pytest.fixture
+    def mapping(self, path: str) -> Iterator[Any]:
+        with h5py.File(path, "w") as file:
+            yield HDF5Checkpointer(file.create_group("in/side", track_order=True))
