@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -106,7 +107,7 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._context.handle.release()
+        self._context.handle.release(failed=kind is not None)
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
@@ -262,6 +263,8 @@ def _rebuild(args: tuple[Any, ...], options: dict[str, Any], target: Any) -> HDF
 def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
     """Write a whole dict to a new file, or in place of an old one.
 
+    A file appears whole: it is written beside the old one, and takes its place at the end.
+
     Args:
         path: a path, an open binary file or `BytesIO`.
         mapping: what to store; its keys may be paths.
@@ -277,8 +280,32 @@ def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
         >>> load(file)
         {'steps': 3, 'who': 'me'}
     """
-    with HDF5Checkpointer(path, mode="w", **options) as store:
-        store.update(mapping)
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        with HDF5Checkpointer(path, mode="w", **options) as store:
+            store.update(mapping)
+        return
+    final = os.path.realpath(os.fsdecode(path))
+    beside = f"{final}.{os.getpid()}.{threading.get_ident()}.partial"
+    try:
+        with HDF5Checkpointer(beside, mode="w", **options) as store:
+            store.update(mapping)
+        _sync(beside)
+        os.replace(beside, final)
+        _sync(os.path.dirname(final))
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+def _sync(path: str) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    if os.name == "nt" and os.path.isdir(path):
+        return  # a folder can not be opened there
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def load(path: Any, **options: Any) -> dict[str, Any]:

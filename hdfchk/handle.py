@@ -64,14 +64,18 @@ class Handle:
         with self._lock:
             self._depth += 1
 
-    def release(self) -> None:
-        """End a `hold`; the last one closes the storage."""
+    def release(self, *, failed: bool = False) -> None:
+        """End a `hold`; the last one closes the storage.
+
+        Args:
+            failed: an exception ends it: a file that was to begin anew is left as it was.
+        """
         with self._lock:
             if self._depth == 0:
                 return
             self._depth -= 1
             if self._depth == 0:
-                if self.mode in {"w", "x"}:  # asked for an empty file, and nothing was written
+                if self.mode in {"w", "x"} and not failed:  # asked for an empty file, and nothing was written
                     with self.writing():
                         pass
                 self._close()

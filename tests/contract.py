@@ -355,5 +355,6 @@ class MappingContract:
         assert mapping.array("t")[1] == np.datetime64("2021") and mapping.array("t").dtype == "M8[Y]"
         mapping.array("t")[0] = np.datetime64("1999")
         assert mapping["t"].tolist()[0].year == 1999
+        mapping["new"] = {}
         with pytest.raises(TypeError):
-            mapping.array("t") and mapping.group("new", create=True) and mapping.array("new")
+            mapping.array("new")

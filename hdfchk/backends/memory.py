@@ -176,8 +176,8 @@ class MemorySession:
 
     def _array(self, path: Path) -> Any:
         item = self._need(path)
-        leaf = Leaf(item[0]) if self.raw and not isinstance(item, dict) else item[0]
-        if isinstance(item, dict) or not isinstance(leaf.data, np.ndarray):
+        leaf = Leaf(None) if isinstance(item, dict) else Leaf(item[0]) if self.raw else item[0]
+        if not isinstance(leaf.data, np.ndarray):
             raise UnsupportedStoredError("it is no array", key=join(path))
         return leaf
 
@@ -215,11 +215,12 @@ class MemorySession:
 
     def _parent(self, path: Path, *, create: bool) -> dict[str, Any] | None:
         item = self.root
-        for name in path[:-1]:
+        for depth, name in enumerate(path[:-1], 1):
             if name not in item:
                 if not create:
                     return None
                 item[name] = {}
+                self._guard_name(path[:depth])
             item = item[name]
         return item
 

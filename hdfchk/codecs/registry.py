@@ -87,6 +87,10 @@ class CodecRegistry:
 
     __copy__ = copy
 
+    def __reduce__(self) -> Any:
+        """The default registry pickles by its name; others as their contents."""
+        return "default_registry" if self is default_registry else super().__reduce__()
+
     def register(
         self,
         cls: T | None = None,

@@ -1,0 +1,459 @@
+"""Files that others wrote with plain h5py are read as far as they go, and errors are clear."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from h5py import h5d, h5s, h5t
+
+from hdfchk import (
+    CheckpointerKeyError,
+    CorruptFileError,
+    Group,
+    HDF5Checkpointer,
+    HdfchkError,
+    UnsupportedStoredError,
+    load,
+)
+
+from .foreign import fingerprint, read_all
+
+ENUM = h5py.enum_dtype({"RED": 0, "GREEN": 1}, basetype="i4")
+NESTED = np.dtype([("a", "<i4"), ("in", [("x", "<f8", (2,)), ("s", "S3")])])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "foreign.h5")
+
+
+@pytest.fixture(params=[False, True], ids=["by name", "by creation"])
+def file(path, request):
+    with h5py.File(path, "w", track_order=request.param) as opened:
+        yield opened
+
+
+def raw_dataset(file, name, tid, space, data=None):
+    """A dataset of an HDF5 type for which NumPy has no dtype."""
+    did = h5d.create(file.id, name, tid, space)
+    if data is not None:
+        did.write(h5s.ALL, h5s.ALL, data, tid)
+
+
+# name: what h5py is given, what is read
+VALUES = {
+    "int64": (np.int64(3), 3),
+    "int32": (np.int32(3), np.int32(3)),
+    "uint8": (np.uint8(3), np.uint8(3)),
+    "float64": (2.5, 2.5),
+    "float16": (np.float16(2), np.float16(2)),
+    "longdouble": (np.longdouble(1) / 3, np.longdouble(1) / 3),
+    "complex128": (1 + 2j, 1 + 2j),
+    "complex64": (np.complex64(1), np.complex64(1)),
+    "bool": (True, True),
+    "text": ("héllo", "héllo"),
+    "bytes": (np.bytes_(b"abc"), "abc"),
+    "empty": (h5py.Empty("f8"), None),
+    "empty text": (h5py.Empty(h5py.string_dtype()), None),
+}
+ARRAYS = {
+    "floats": (np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(2, 3)),
+    "big endian": (np.arange(3, dtype=">i4"), np.arange(3, dtype=">i4")),
+    "bools": (np.array([True, False]), np.array([True, False])),
+    "zero-size": (np.empty((0, 3)), np.empty((0, 3))),
+    "bytes array": (np.array([b"ab", b"c"]), np.array([b"ab", b"c"])),
+    "opaque": (np.array([b"abcd"], "V4"), np.array([b"abcd"], "V4")),
+    "compound": (np.array([(1, 2.5)], "i4,f8"), np.array([(1, 2.5)], "i4,f8")),
+    "nested compound": (np.zeros(2, NESTED), np.zeros(2, NESTED)),
+    "strings": (np.array([["a", "é"]], object), np.array([["a", "é"]], object)),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_scalars(file, path, name):
+    """A scalar dataset is the Python or NumPy scalar that it stands for."""
+    given, expected = VALUES[name]
+    file.create_dataset("x", data=given)
+    file.close()
+    found = HDF5Checkpointer(path)["x"]
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays(file, path, name):
+    """An array is an array of the same dtype and shape."""
+    given, expected = ARRAYS[name]
+    file.create_dataset("x", data=given)
+    file.close()
+    chk = HDF5Checkpointer(path)
+    found = chk["x"]
+    assert found.dtype == expected.dtype and found.dtype.metadata is None
+    assert np.array_equal(found, expected)
+    assert chk.array("x").shape == expected.shape
+    assert np.array_equal(chk.array("x")[...], expected)
+
+
+def test_enums(file, path):
+    """Enumerations are their numbers, in the type that they have."""
+    file.create_dataset("array", data=np.array([0, 1, 0], "i4"), dtype=ENUM)
+    file.create_dataset("one", data=1, dtype=ENUM)
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert chk["array"].dtype == np.int32 and chk["array"].tolist() == [0, 1, 0]
+    assert chk["one"] == np.int32(1)
+
+
+def test_variable_length(file, path):
+    """Variable-length items are arrays in an object array; a single one is an array."""
+    ragged = file.create_dataset("ragged", (3,), h5py.vlen_dtype("i4"))
+    ragged[0], ragged[1] = [1, 2], [3]
+    one = file.create_dataset("one", (), h5py.vlen_dtype("f8"))
+    one[()] = np.array([1.0, 2.0])
+    file.create_dataset("deep", (2,), h5py.vlen_dtype(h5py.vlen_dtype("i4")))
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert [item.tolist() for item in chk["ragged"]] == [[1, 2], [3], []]
+    assert chk["ragged"][0].dtype == np.int32 and chk["one"].tolist() == [1.0, 2.0]
+    assert [item.tolist() for item in chk["deep"]] == [[], []]
+
+
+def test_strings_of_every_kind(file, path):
+    """Strings are `str`: of fixed and variable length, ASCII and UTF-8, padded as C or Fortran do."""
+    file.create_dataset("ascii", data=[b"a", b"bc"], dtype=h5py.string_dtype("ascii"))
+    file.create_dataset("fixed", data="hé".encode(), dtype=h5py.string_dtype("utf-8", 10))
+    file.create_dataset("unwritten", (2,), h5py.string_dtype())
+    file.create_dataset("unwritten one", (), h5py.string_dtype())
+    for name, pad, raw in ((b"C", h5t.STR_NULLTERM, b"ab\0zz"), (b"F", h5t.STR_SPACEPAD, b"ab   ")):
+        tid = h5t.C_S1.copy()
+        tid.set_size(5)
+        tid.set_strpad(pad)
+        raw_dataset(file, name, tid, h5s.create(h5s.SCALAR), np.array(raw))
+    file.close()
+    loaded = load(path)
+    assert loaded["ascii"].tolist() == ["a", "bc"] and loaded["fixed"] == "hé"
+    assert loaded["unwritten"].tolist() == ["", ""] and loaded["unwritten one"] == ""
+    assert loaded["C"] == "ab" and loaded["F"] == "ab"
+
+
+def test_strings_that_are_no_text(file, path):
+    """Strings whose bytes are no UTF-8 are given as those bytes."""
+    file.create_dataset("one", data=b"\xff\xfe", dtype=h5py.string_dtype())
+    file.create_dataset("two", data=[b"\xff", b"a"], dtype=h5py.string_dtype())
+    file.create_dataset("fixed", data=np.bytes_(b"\xff\xfe"))
+    file.close()
+    loaded = load(path)
+    assert loaded["one"] == b"\xff\xfe" == loaded["fixed"]
+    assert loaded["two"].tolist() == [b"\xff", "a"]
+
+
+def test_compounds_with_strings(file, path):
+    """Strings in a compound are `str`, its enumerations numbers, its ragged fields arrays."""
+    fields = [("s", h5py.string_dtype()), ("v", h5py.vlen_dtype("i2")), ("e", ENUM)]
+    table = file.create_dataset("table", (1,), np.dtype(fields))
+    table[0] = ("hé", np.array([1, 2], "i2"), 1)
+    file.close()
+    row = HDF5Checkpointer(path)["table"][0]
+    assert row["s"] == "hé" and row["v"].tolist() == [1, 2] and row["e"] == 1
+
+
+def test_array_types(file, path):
+    """Elements that are arrays themselves become further axes."""
+    tid = h5t.array_create(h5t.NATIVE_INT32, (3,))
+    space = h5s.create_simple((2,))
+    raw_dataset(file, b"array", tid, space, np.arange(6, dtype="i4").reshape(2, 3))
+    raw_dataset(file, b"one", tid, h5s.create(h5s.SCALAR), np.arange(3, dtype="i4"))
+    aid = h5py.h5a.create(file.id, b"note", tid, h5s.create(h5s.SCALAR))
+    aid.write(np.arange(3, dtype="i4"), tid)
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert chk["array"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert chk["one"].tolist() == [0, 1, 2] == chk.attrs["note"].tolist()
+
+
+def test_layouts_and_filters(file, path):
+    """Chunked, compressed, checked and scaled arrays are read; `Array` tells how they lie."""
+    data = np.arange(1000.0).reshape(10, 100)
+    options = {"chunks": (5, 50), "compression": "gzip", "shuffle": True, "fletcher32": True}
+    file.create_dataset("gzip", data=data, maxshape=(None, 100), **options)
+    file.create_dataset("scaled", data=np.arange(100), scaleoffset=0, chunks=(10,))
+    file.create_dataset("lzf", data=np.arange(100), compression="lzf")
+    file.create_dataset("unwritten", (3,), "f8", fillvalue=7.0)
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert np.array_equal(chk["gzip"], data) and np.array_equal(chk["scaled"], np.arange(100))
+    assert np.array_equal(chk["lzf"], np.arange(100)) and chk["unwritten"].tolist() == [7.0] * 3
+    assert np.array_equal(chk.array("gzip")[2:4], data[2:4])
+    chk.array("gzip").append(data[:1])
+    assert len(chk.array("gzip")) == 11
+
+
+def test_bitfields_and_odd_numbers(file, path):
+    """Bitfields and integers of odd precision are integers."""
+    raw_dataset(file, b"bits", h5t.STD_B8LE, h5s.create_simple((2,)), np.array([1, 2], "u1"))
+    raw_dataset(file, b"wide bits", h5t.STD_B16LE, h5s.create(h5s.SCALAR))
+    tid = h5t.STD_I32LE.copy()
+    tid.set_precision(24)
+    raw_dataset(file, b"24 bits", tid, h5s.create_simple((2,)))
+    file.close()
+    loaded = load(path)
+    assert loaded["bits"].tolist() == [1, 2] and loaded["wide bits"] == 0
+    assert loaded["24 bits"].tolist() == [0, 0]
+
+
+def test_times_of_h5py(file, path):
+    """Dates that h5py stores as opaque bytes with a tag are dates."""
+    given = np.array(["2020-01-01"], "M8[s]")
+    file["dates"] = given.astype(h5py.opaque_dtype(given.dtype))
+    file.close()
+    found = HDF5Checkpointer(path)["dates"]
+    assert found.dtype == given.dtype and found == given
+
+
+def test_named_datatypes(file, path):
+    """A named datatype is the dtype that it is; arrays of it are arrays."""
+    file["float"] = np.dtype("f4")
+    file["pair"] = np.dtype([("a", "i4"), ("b", "f8")])
+    file["enum"] = ENUM
+    file.create_dataset("array", (2,), dtype=file["float"])
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert chk["float"] == np.dtype("f4") and chk["pair"].names == ("a", "b")
+    assert chk["array"].dtype == np.float32 and len(chk.load()) == len(chk) == 4
+    assert chk["enum"] == np.int32
+
+
+REFUSED = ["one", "many", "region", "compound", "ragged", "time"]
+
+
+@pytest.fixture
+def refused(path):
+    """A file of things that have no value."""
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(5)
+        inner = file.create_group("g/h")
+        inner.create_dataset("one", data=file["x"].ref, dtype=h5py.ref_dtype)
+        inner.create_dataset("many", data=[file["x"].ref], dtype=h5py.ref_dtype)
+        inner.create_dataset("region", data=file["x"].regionref[:2], dtype=h5py.regionref_dtype)
+        inner.create_dataset("compound", (1,), np.dtype([("r", h5py.ref_dtype), ("n", "i4")]))
+        inner.create_dataset("ragged", (1,), h5py.vlen_dtype(h5py.ref_dtype))
+        h5d.create(inner.id, b"time", h5t.UNIX_D32LE, h5s.create_simple((2,)))
+        inner.attrs["ref"] = file["x"].ref
+    return path
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_value_is_refused(refused, name):
+    """References and times are refused with file and key path; what is beside them is read."""
+    chk = HDF5Checkpointer(refused)
+    key = f"g/h/{name}"
+    assert key in chk and name in chk["g/h"] and chk["x"].sum() == 10
+    for look in (chk.__getitem__, chk.load, chk.load_parameter, chk.get):
+        with pytest.raises(UnsupportedStoredError, match="h5py") as caught:
+            look(key)
+        assert caught.value.key == key and caught.value.file == refused
+
+
+def test_a_refusal_in_a_whole_file_names_the_key(refused):
+    """Loading a whole file that holds such a thing names it; a filter leaves it out."""
+    with pytest.raises(UnsupportedStoredError) as caught:
+        load(refused)
+    assert caught.value.key is not None and caught.value.key.startswith("g/h/")
+    rest = load(refused, omitted_keys=[f"g/h/{name}" for name in REFUSED])
+    assert rest["x"].sum() == 10 and rest["g"] == {"h": {}}
+
+
+def test_a_refused_attribute_names_itself(refused):
+    """An attribute that is no value is refused with its name and its place; it is listed."""
+    attributes = HDF5Checkpointer(refused)["g/h"].attrs
+    assert list(attributes) == ["ref"]
+    with pytest.raises(UnsupportedStoredError, match="'ref'") as caught:
+        attributes["ref"]
+    assert caught.value.key == "g/h" and caught.value.file == refused
+
+
+def test_attributes(file, path):
+    """Attributes of any plain type are read, on groups and arrays."""
+    array = file.create_dataset("g/x", data=np.arange(3))
+    array.attrs["units"] = "Å"
+    array.attrs["names"] = np.array(["a", "b"], object)
+    array.attrs["empty"] = h5py.Empty("f4")
+    array.attrs["vector"] = np.arange(3.0)
+    file["g"].attrs["n"] = 3
+    file.close()
+    chk = HDF5Checkpointer(path)
+    found = dict(chk.array("g/x").attrs)
+    assert found["units"] == "Å" and found["names"].tolist() == ["a", "b"]
+    assert found["empty"] is None and found["vector"].tolist() == [0, 1, 2]
+    assert dict(chk["g"].attrs) == {"n": 3}
+
+
+def test_order_of_keys(path):
+    """Keys come in the order of their creation where the file keeps it, else sorted by HDF5."""
+    for tracked, expected in ((True, ["b", "c", "a"]), (False, ["a", "b", "c"])):
+        with h5py.File(path, "w", track_order=tracked) as file:
+            for name in ("b", "c", "a"):
+                file[name] = 1
+        assert list(HDF5Checkpointer(path)) == expected
+        HDF5Checkpointer(path)["d"] = 1
+        assert list(HDF5Checkpointer(path)) == [*expected, "d"]
+
+
+def test_odd_names(path):
+    """Keys that are no UTF-8, or odd in other ways, are keys all the same."""
+    names = ["with space", "ünï", "a.b", "#refs#", "0", "$x", "hdfchk"]
+    with h5py.File(path, "w") as file:
+        for name in names:
+            file[name] = 1
+        h5d.create(file.id, b"\xff\xfe", h5t.NATIVE_INT32, h5s.create(h5s.SCALAR))
+    chk = HDF5Checkpointer(path)
+    assert set(chk) == {*names, "\udcff\udcfe"} and all(name in chk for name in chk)
+    assert load(path)["\udcff\udcfe"] == 0
+    chk["\udcff\udcfe"] = 2
+    assert chk["\udcff\udcfe"] == 2 and len(chk) == len(names) + 1
+
+
+def test_groups_are_live(file, path):
+    """Groups are live, their keys can be set and deleted, and the rest stays."""
+    file["g/x"] = 1
+    file["g/h/y"] = np.arange(3)
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert isinstance(chk["g"], Group)
+    chk["g"]["z"] = {"new": [1, "é"]}
+    chk["g/x"] = "text"
+    del chk["g/h/y"]
+    assert chk.load() == {"g": {"h": {}, "x": "text", "z": {"new": [1, "é"]}}}
+
+
+def test_vast_arrays_are_read_in_parts(path):
+    """An array that fits in no memory is a `MemoryError` whole, and read in parts at once."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("vast", (2**20, 2**20, 2**10), "f8", chunks=(1, 1024, 1024))
+    chk = HDF5Checkpointer(path)
+    assert chk.array("vast").shape == (2**20, 2**20, 2**10)
+    assert chk.array("vast")[5, 7, :3].tolist() == [0, 0, 0]
+    with pytest.raises(MemoryError):
+        chk["vast"]
+
+
+def test_damaged_data_are_told(path):
+    """Data that fail their checksum are a `CorruptFileError`; the rest is read."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("g/x", data=np.arange(64), chunks=(64,), fletcher32=True)
+        file["y"] = 1
+        offset = file["g/x"].id.get_chunk_info(0).byte_offset
+    with open(path, "r+b") as stream:
+        stream.seek(offset)
+        stream.write(b"\xff" * 16)
+    chk = HDF5Checkpointer(path)
+    for look in (lambda: chk["g/x"], chk.load, lambda: chk.array("g/x")[:3]):
+        with pytest.raises(CorruptFileError) as caught:
+            look()
+        assert caught.value.key == "g/x" and caught.value.file == path
+    assert chk["y"] == 1
+
+
+@pytest.mark.parametrize("content", [b"no HDF5 at all", b"\x89HDF\r\n\x1a\n", b"\0" * 4096])
+def test_other_files_are_told(path, content):
+    """A file that is no HDF5 file, or cut short, is a `CorruptFileError` that names it."""
+    with open(path, "wb") as stream:
+        stream.write(content)
+    for look in (lambda: HDF5Checkpointer(path)["x"], lambda: load(path)):
+        with pytest.raises(CorruptFileError, match="HDF5 file") as caught:
+            look()
+        assert caught.value.file == path
+    with pytest.raises(CorruptFileError):
+        HDF5Checkpointer(path)["x"] = 1
+    with open(path, "rb") as stream:
+        assert stream.read() == content
+
+
+def test_missing_filters_are_told(path):
+    """Data of a filter that is not installed are a `CorruptFileError` that speaks of it."""
+    with h5py.File(path, "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((4,))
+        plist.set_filter(305, h5py.h5z.FLAG_OPTIONAL)
+        did = h5d.create(file.id, b"x", h5t.NATIVE_INT32, h5s.create_simple((4,)), plist)
+        # Raw bytes said to have gone through the filter: nobody here can undo it.
+        did.write_direct_chunk((0,), np.arange(4, dtype="i4").tobytes(), 0)
+    with pytest.raises(CorruptFileError, match="filter") as caught:
+        HDF5Checkpointer(path)["x"]
+    assert caught.value.key == "x"
+    assert HDF5Checkpointer(path).array("x").compression == "filter 305"
+
+
+def many(file):
+    """A file of many kinds of objects."""
+    data = np.arange(1000.0).reshape(10, 100)
+    file.create_dataset("gzip", data=data, compression="gzip", chunks=(5, 50)).attrs["u"] = "m"
+    file.create_dataset("g/enum", data=np.array([0, 1], "i4"), dtype=ENUM)
+    file.create_dataset("g/ref", data=file["gzip"].ref, dtype=h5py.ref_dtype)
+    file.create_dataset("table", data=np.zeros(2, NESTED))
+    file["text"], file["empty"], file["type"] = "é", h5py.Empty("f4"), np.dtype("f4")
+    file["soft"], file["dangling"] = h5py.SoftLink("/g/enum"), h5py.SoftLink("/nothing")
+    file["external"], file["hard"] = h5py.ExternalLink("other.h5", "/x"), file["gzip"]
+    file.attrs["title"] = "T"
+
+
+def test_appending_leaves_the_rest(file, path):
+    """Keys are added to a file of others, and all else in it stays as it was."""
+    many(file)
+    file.close()
+    before = fingerprint(path)
+    chk = HDF5Checkpointer(path)
+    chk["new"] = {"a": np.arange(5), "list": [1, "é", None], "deep": {"t": (1, 2)}}
+    chk.update({"n": 3, "s": "text"})
+    chk["n"] = 2.5
+    del chk["s"]
+    after = fingerprint(path, but=("new", "n", "s"))
+    assert after == before
+    assert chk["n"] == 2.5 and chk["new", "deep", "t"] == (1, 2)
+
+
+def test_everything_is_tried(file, path):
+    """Every key of such a file is read, or refused by one of our errors with file and key."""
+    many(file)
+    file.close()
+    values, errors = read_all(HDF5Checkpointer(path))
+    assert set(errors) == {"external", "g/ref"}
+    assert {key: error.key for key, error in errors.items()} == {key: key for key in errors}
+    assert all(isinstance(error, HdfchkError) and error.file == path for error in errors.values())
+    assert values["soft"].tolist() == [0, 1] and values["hard"].shape == (10, 100)
+    assert values["text"] == "é" and values["empty"] is None and "dangling" not in values
+
+
+def test_read_only_files_and_folders(file, path):
+    """A file that can not be written, in a folder that can not, is read."""
+    many(file)
+    file.close()
+    os.chmod(path, 0o444)
+    folder = os.path.dirname(path)
+    os.chmod(folder, 0o555)
+    try:
+        code = "import hdfchk, sys; print(hdfchk.HDF5Checkpointer(sys.argv[1])['text'])"
+        out = subprocess.run(
+            [sys.executable, "-c", code, path], capture_output=True, check=True, encoding="utf-8",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        assert out.stdout.strip() == "é"
+    finally:
+        os.chmod(folder, 0o755)
+
+
+def test_a_path_through_a_value(file, path):
+    """A path that goes through an array is no key, and can not become one."""
+    file["x"] = np.arange(3)
+    file.close()
+    chk = HDF5Checkpointer(path)
+    assert "x/y" not in chk
+    with pytest.raises(CheckpointerKeyError):
+        chk["x/y"]
+    with pytest.raises(TypeError):
+        chk["x/y"] = 1
+    assert chk["x"].tolist() == [0, 1, 2]

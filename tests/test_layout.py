@@ -1,0 +1,91 @@
+"""The house: what imports what, how long things are, what an import brings in."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "hdfchk"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm"]
+LAYERS = ["checkpoint", "group", "reader calls array", "attributes edits", "context filters equality", "handle", "backends", "codecs", "tree", "keys", "errors"]
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of the package that a module imports, wherever it does."""
+    found = set()
+    inside = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = inside[: len(inside) - (node.level - 1)]
+            names = [(*base, *node.module.split("."))] if node.module else [(*base, alias.name) for alias in node.names]
+            found |= {name[0] for name in names if name}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("!" + node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {"!" + alias.name.split(".")[0] for alias in node.names}
+    return found
+
+
+def test_imports_go_downwards() -> None:
+    """Imports go downwards only, as docs and pyproject.toml say."""
+    rank = {name: level for level, layer in enumerate(LAYERS) for name in layer.split()}
+    typing_only = {("calls", "group")}
+    for path in MODULES:
+        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        assert own in rank, f"{own} has no layer"
+        for other in imports(path):
+            if other[0] != "!" and other != own and (own, other) not in typing_only:
+                assert rank[own] < rank[other], f"{path.name} imports {other}"
+
+
+def test_only_backends_import_h5py() -> None:
+    """h5py is imported in backends alone, and codecs import no backend."""
+    for path in MODULES:
+        if "backends" not in path.parts:
+            assert "!h5py" not in imports(path), path
+        if "codecs" in path.parts:
+            assert not imports(path) & {"backends", "handle", "context"}, path
+
+
+def test_import_is_light() -> None:
+    """`import hdfchk`, and a store in memory, import neither h5py nor an optional library."""
+    code = f"import sys, hdfchk; hdfchk.HDF5Checkpointer(None)['a'] = [1]; assert not set({HEAVY}) & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+
+
+@pytest.mark.parametrize("path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name)
+def test_sizes(path: Path) -> None:
+    """A module has at most 400 lines (tests a few more), a function of the package 45 of code."""
+    text = path.read_text(encoding="utf-8")
+    limit = 400 if PACKAGE in path.parents else 475
+    assert len(text.splitlines()) <= limit
+    if PACKAGE not in path.parents:
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert length <= 45, f"{path.name}: {node.name} has {length} lines"
+
+
+def test_backends_fit_the_protocol() -> None:
+    """Both backends have what the protocol asks for, with the same parameters."""
+    import inspect
+
+    from hdfchk.backends import base
+    from hdfchk.backends.local.session import LocalSession
+    from hdfchk.backends.memory import MemorySession
+
+    for name, wanted in vars(base.Session).items():
+        if name.startswith("_") or not callable(wanted):
+            continue
+        for session in (LocalSession, MemorySession):
+            found = list(inspect.signature(getattr(session, name)).parameters)
+            assert found == list(inspect.signature(wanted).parameters), f"{session.__name__}.{name}"
