@@ -75,7 +75,8 @@ class Handle:
                 return
             self._depth -= 1
             if self._depth == 0:
-                if self.mode in {"w", "x"} and not failed:  # asked for an empty file, and nothing was written
+                # An empty file was asked for, and nothing was written.
+                if self.mode in {"w", "x"} and not failed:
                     with self.writing():
                         pass
                 self._close()

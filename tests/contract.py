@@ -17,7 +17,20 @@ from hdfchk import (
     UnsupportedTypeError,
 )
 
-VALUES: list[Any] = [1, 2.5, "text", None, True, 1j, b"bytes", [1, 2], [1, "a"], (1,), {}, {"q": {"r": 1}}]
+VALUES: list[Any] = [
+    1,
+    2.5,
+    "text",
+    None,
+    True,
+    1j,
+    b"bytes",
+    [1, 2],
+    [1, "a"],
+    (1,),
+    {},
+    {"q": {"r": 1}},
+]
 VALUES += [np.arange(3), np.arange(4.0), np.zeros((2, 2)), np.float32(1), {1: 2}]
 
 
@@ -28,7 +41,11 @@ def plain(value: Any) -> Any:
 def equal(left: Any, right: Any) -> bool:
     left, right = plain(left), plain(right)
     if isinstance(left, np.ndarray):
-        return isinstance(right, np.ndarray) and left.dtype == right.dtype and np.array_equal(left, right)
+        return (
+            isinstance(right, np.ndarray)
+            and left.dtype == right.dtype
+            and np.array_equal(left, right)
+        )
     return type(left) is type(right) and left == right
 
 
@@ -42,7 +59,13 @@ class MappingContract:
     def test_empty(self, mapping: Any) -> None:
         """A new mapping is empty in every way that one can ask."""
         assert len(mapping) == 0
-        assert list(mapping) == [] == list(mapping.keys()) == list(mapping.values()) == list(mapping.items())
+        assert (
+            list(mapping)
+            == []
+            == list(mapping.keys())
+            == list(mapping.values())
+            == list(mapping.items())
+        )
         assert mapping == {} and mapping.load() == {} and not mapping
         assert "x" not in mapping
         mapping.clear()
@@ -56,7 +79,11 @@ class MappingContract:
             assert equal(mapping[f"k{index}"], value)
             assert equal(mapping.get(f"k{index}"), value)
             assert f"k{index}" in mapping
-        assert list(mapping) == [f"k{i}" for i in range(len(VALUES))] == [k for k, _ in mapping.items()]
+        assert (
+            list(mapping)
+            == [f"k{i}" for i in range(len(VALUES))]
+            == [k for k, _ in mapping.items()]
+        )
         assert all(equal(a, b) for a, b in zip(mapping.values(), VALUES, strict=True))
         assert list(mapping.keys())[0] == mapping.keys()[0] == "k0"
 
@@ -106,20 +133,31 @@ class MappingContract:
         assert ("a", "b", "c") in mapping and "a/b/c" in mapping and "a/x/c" not in mapping
         assert "a/b/c/d" not in mapping
 
-    @pytest.mark.parametrize("key", ["", ".", "..", "/a", "a/", "a//b", "a/./b", "n\0", (), ("",), ("a", ""), "\ud800"])
+    @pytest.mark.parametrize(
+        "key", ["", ".", "..", "/a", "a/", "a//b", "a/./b", "n\0", (), ("",), ("a", ""), "\ud800"]
+    )
     def test_bad_keys(self, mapping: Any, key: Any) -> None:
         """A key that no file can hold: ValueError on write, KeyError on read, False for in."""
         with pytest.raises(ValueError) as caught:
             mapping[key] = 1
         assert isinstance(caught.value, InvalidKeyError)
-        for read in (mapping.__getitem__, mapping.load, mapping.pop, mapping.__delitem__, mapping.array, mapping.group):
+        for read in (
+            mapping.__getitem__,
+            mapping.load,
+            mapping.pop,
+            mapping.__delitem__,
+            mapping.array,
+            mapping.group,
+        ):
             with pytest.raises(KeyError):
                 read(key)
         assert key not in mapping
         assert mapping.get(key, "default") == "default"
         assert len(mapping) == 0
 
-    @pytest.mark.parametrize("key", [1, None, b"a", 1.5, ("a", 1), ["a"], {}, object(), frozenset(), np.zeros(2)])
+    @pytest.mark.parametrize(
+        "key", [1, None, b"a", 1.5, ("a", 1), ["a"], {}, object(), frozenset(), np.zeros(2)]
+    )
     def test_keys_of_other_types(self, mapping: Any, key: Any) -> None:
         """A key that is no str nor tuple of str: TypeError on write, KeyError on read, False for in."""
         with pytest.raises(TypeError) as caught:
@@ -269,7 +307,13 @@ class MappingContract:
     def test_plain(self, mapping: Any) -> None:
         """load, load_parameter and deepcopy of a group give plain dicts."""
         mapping["g"] = {"a": {"b": np.zeros(2)}}
-        for found in (mapping.load("g"), mapping.load_parameter("g"), copy.deepcopy(mapping["g"]), mapping["g"].load(), mapping.load()["g"]):
+        for found in (
+            mapping.load("g"),
+            mapping.load_parameter("g"),
+            copy.deepcopy(mapping["g"]),
+            mapping["g"].load(),
+            mapping.load()["g"],
+        ):
             assert type(found) is dict and type(found["a"]) is dict
 
     def test_group(self, mapping: Any) -> None:
@@ -306,7 +350,9 @@ class MappingContract:
             assert attrs["units"] == "eV" and type(attrs["np"]) is np.float64
             assert attrs["list"] == [1, "a"] and attrs["shape"] == (2, 3)
             assert equal(attrs["array"], np.arange(3))
-            assert set(attrs) == {"units", "count", "np", "list", "shape", "array"} and len(attrs) == 6
+            assert (
+                set(attrs) == {"units", "count", "np", "list", "shape", "array"} and len(attrs) == 6
+            )
             attrs["list"] = "text now"
             assert attrs["list"] == "text now"
             del attrs["np"]
@@ -341,7 +387,11 @@ class MappingContract:
         array = mapping.array("x")
         assert array.shape == (4, 3) and array.dtype == "f8" and array.ndim == 2 and len(array) == 4
         assert array.size == 12 and array.nbytes == 96
-        assert equal(array[1], np.arange(3.0, 6)) and array[1, 2] == 5 and equal(array[:, 1], np.array([1.0, 4, 7, 10]))
+        assert (
+            equal(array[1], np.arange(3.0, 6))
+            and array[1, 2] == 5
+            and equal(array[:, 1], np.array([1.0, 4, 7, 10]))
+        )
         array[1] = 0
         array[2:, 0] = [7, 8]
         assert equal(mapping["x"][1:, 0], np.array([0.0, 7, 8]))
@@ -352,7 +402,9 @@ class MappingContract:
         with pytest.raises(ValueError):
             array.append(np.zeros((1, 4)))
         mapping["t"] = np.array(["2020", "2021"], "M8[Y]")
-        assert mapping.array("t")[1] == np.datetime64("2021") and mapping.array("t").dtype == "M8[Y]"
+        assert (
+            mapping.array("t")[1] == np.datetime64("2021") and mapping.array("t").dtype == "M8[Y]"
+        )
         mapping.array("t")[0] = np.datetime64("1999")
         assert mapping["t"].tolist()[0].year == 1999
         mapping["new"] = {}

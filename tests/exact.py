@@ -61,13 +61,28 @@ def _array(a: np.ndarray, b: np.ndarray, where: str) -> str | None:
         return f"{where}: can not be written"
     if a.dtype.kind == "T" or a.dtype.hasobject:
         if a.dtype.names:
-            return next(filter(None, (_array(a[n], b[n], f"{where}.{n}") for n in a.dtype.names)), None)
+            return next(
+                filter(None, (_array(a[n], b[n], f"{where}.{n}") for n in a.dtype.names)), None
+            )
         pairs = zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)
-        return next(filter(None, (differs(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(pairs))), None)
+        return next(
+            filter(None, (differs(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(pairs))), None
+        )
     if a.dtype.names:
-        return next(filter(None, (_array(np.asarray(a)[n], np.asarray(b)[n], f"{where}.{n}") for n in a.dtype.names)), None)
+        return next(
+            filter(
+                None,
+                (_array(np.asarray(a)[n], np.asarray(b)[n], f"{where}.{n}") for n in a.dtype.names),
+            ),
+            None,
+        )
     if a.dtype.kind in "fc" and a.dtype.char in "gG":  # padding bytes are no value
-        return None if np.array_equal(a, b, equal_nan=True) and np.array_equal(np.signbit(a.real), np.signbit(b.real)) else f"{where}: {a!r} became {b!r}"
+        return (
+            None
+            if np.array_equal(a, b, equal_nan=True)
+            and np.array_equal(np.signbit(a.real), np.signbit(b.real))
+            else f"{where}: {a!r} became {b!r}"
+        )
     return None if a.tobytes() == b.tobytes() else f"{where}: {a!r} became {b!r}"
 
 
@@ -82,7 +97,9 @@ def _masked(a: Any, b: Any, where: str) -> str | None:
         why = _array(np.asarray(a._fill_value), np.asarray(b._fill_value), f"{where}.fill_value")
         if why:
             return why
-    return _array(a.data, b.data, where) or _array(np.ma.getmaskarray(a), np.ma.getmaskarray(b), f"{where}.mask")
+    return _array(a.data, b.data, where) or _array(
+        np.ma.getmaskarray(a), np.ma.getmaskarray(b), f"{where}.mask"
+    )
 
 
 def _scalar(a: np.generic, b: np.generic, where: str) -> str | None:
@@ -98,7 +115,13 @@ def _scalar(a: np.generic, b: np.generic, where: str) -> str | None:
 def _sequence(a: Any, b: Any, where: str) -> str | None:
     if len(a) != len(b) or getattr(a, "maxlen", None) != getattr(b, "maxlen", None):
         return f"{where}: length or maxlen changed"
-    return next(filter(None, (differs(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))), None)
+    return next(
+        filter(
+            None,
+            (differs(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True))),
+        ),
+        None,
+    )
 
 
 def _set(a: Any, b: Any, where: str) -> str | None:
@@ -109,7 +132,9 @@ def _set(a: Any, b: Any, where: str) -> str | None:
 def _dict(a: dict, b: dict, where: str) -> str | None:
     if getattr(a, "default_factory", None) is not getattr(b, "default_factory", None):
         return f"{where}: default factory changed"
-    return _sequence(list(a), list(b), f"{where} keys") or _sequence(list(a.values()), list(b.values()), f"{where} values")
+    return _sequence(list(a), list(b), f"{where} keys") or _sequence(
+        list(a.values()), list(b.values()), f"{where} values"
+    )
 
 
 def _slice(a: Any, b: Any, where: str) -> str | None:
@@ -126,7 +151,9 @@ def _date(a: Any, b: Any, where: str) -> str | None:
 
 
 def _state(a: Any, b: Any, where: str) -> str | None:
-    names = [n for c in type(a).__mro__ for n in getattr(c, "__slots__", ()) if not n.startswith("__")]
+    names = [
+        n for c in type(a).__mro__ for n in getattr(c, "__slots__", ()) if not n.startswith("__")
+    ]
     names += getattr(a, "__dataclass_fields__", ())
     left = getattr(a, "__dict__", {}) | {n: getattr(a, n) for n in names if hasattr(a, n)}
     right = getattr(b, "__dict__", {}) | {n: getattr(b, n) for n in names if hasattr(b, n)}
@@ -159,7 +186,10 @@ _COMPARE: list[Any] = [
     (np.dtype, _dtype),
     (np.ndarray, _array),
     (np.generic, _scalar),
-    ((bool, int, str, bytes, bytearray, type(None), type(...), type(NotImplemented)), lambda a, b, w: None if a == b or a is b else f"{w}: {a!r} became {b!r}"),
+    (
+        (bool, int, str, bytes, bytearray, type(None), type(...), type(NotImplemented)),
+        lambda a, b, w: None if a == b or a is b else f"{w}: {a!r} became {b!r}",
+    ),
     (float, _float),
     (complex, _complex),
     (range, lambda a, b, w: _slice(a, b, w)),

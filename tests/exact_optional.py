@@ -10,7 +10,9 @@ import numpy as np
 def differs(a: Any, b: Any, where: str) -> str | None:
     """As `tests.exact.differs`; the types are equal already."""
     package = type(a).__module__.split(".")[0]
-    return {"pandas": _pandas, "scipy": _sparse, "xarray": _xarray, "torch": _torch}[package](a, b, where)
+    return {"pandas": _pandas, "scipy": _sparse, "xarray": _xarray, "torch": _torch}[package](
+        a, b, where
+    )
 
 
 def _pandas(a: Any, b: Any, where: str) -> str | None:
@@ -21,10 +23,20 @@ def _pandas(a: Any, b: Any, where: str) -> str | None:
     try:
         if isinstance(a, pd.DataFrame):
             pd.testing.assert_frame_equal(a, b, check_exact=True, check_freq=True, check_flags=True)
-            return exact(a.attrs, b.attrs, where) or _pandas(a.index, b.index, where) or _pandas(a.columns, b.columns, where)
+            return (
+                exact(a.attrs, b.attrs, where)
+                or _pandas(a.index, b.index, where)
+                or _pandas(a.columns, b.columns, where)
+            )
         if isinstance(a, pd.Series):
-            pd.testing.assert_series_equal(a, b, check_exact=True, check_freq=True, check_flags=True)
-            return exact(a.attrs, b.attrs, where) or _pandas(a.index, b.index, where) or exact(a.name, b.name, where)
+            pd.testing.assert_series_equal(
+                a, b, check_exact=True, check_freq=True, check_flags=True
+            )
+            return (
+                exact(a.attrs, b.attrs, where)
+                or _pandas(a.index, b.index, where)
+                or exact(a.name, b.name, where)
+            )
         if isinstance(a, pd.Index):
             pd.testing.assert_index_equal(a, b, exact=True, check_exact=True)
             if getattr(a, "freq", None) != getattr(b, "freq", None) or a.dtype != b.dtype:
@@ -32,7 +44,9 @@ def _pandas(a: Any, b: Any, where: str) -> str | None:
             return exact(list(a.names), list(b.names), where)
         if isinstance(a, pd.api.extensions.ExtensionArray):
             pd.testing.assert_extension_array_equal(a, b, check_exact=True)
-            return None if a.dtype == b.dtype and repr(a.dtype) == repr(b.dtype) else f"{where}: dtype"
+            return (
+                None if a.dtype == b.dtype and repr(a.dtype) == repr(b.dtype) else f"{where}: dtype"
+            )
     except AssertionError as error:
         return f"{where}: {error}"
     if a is pd.NaT or a is pd.NA:
@@ -77,7 +91,9 @@ def _torch(a: Any, b: Any, where: str) -> str | None:
 
     if a.dtype != b.dtype or a.shape != b.shape or a.requires_grad != b.requires_grad:
         return f"{where}: dtype, shape or requires_grad changed"
-    left, right = (x.detach().contiguous().reshape(-1).view(torch.uint8) if x.numel() else x for x in (a, b))
+    left, right = (
+        x.detach().contiguous().reshape(-1).view(torch.uint8) if x.numel() else x for x in (a, b)
+    )
     return None if torch.equal(left, right) else f"{where}: bits changed"
 
 

@@ -27,7 +27,9 @@ def test_kwargs(chk: HDF5Checkpointer) -> None:
     assert dict(**chk.view(omitted_keys="b")) == {"a": 1}
 
 
-def test_kwargs_for_reads_only_what_is_taken(chk: HDF5Checkpointer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kwargs_for_reads_only_what_is_taken(
+    chk: HDF5Checkpointer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """kwargs_for and call give what the signature takes, and read nothing else."""
     chk.update({"a": 1, "b": 2, "big": np.zeros(100), "args": 5})
     read: list[str] = []
@@ -82,7 +84,11 @@ def test_decorator(chk: HDF5Checkpointer) -> None:
         calls.append((n, m))
         return n + m
 
-    assert fixed() == fixed() == {"a": 1} and fixed.__doc__ == "Its docstring." and fixed.__name__ == "fixed"
+    assert (
+        fixed() == fixed() == {"a": 1}
+        and fixed.__doc__ == "Its docstring."
+        and fixed.__name__ == "fixed"
+    )
     assert [by(1), by(1), by(1, m=2), by(9), by(9)] == [1, 1, 3, 9, 9]
     assert calls == ["fixed", (1, 0), (1, 2), (9, 0), (9, 0)]
     assert chk["by"] == {"1-0": 1, "1-2": 3}

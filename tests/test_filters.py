@@ -34,7 +34,22 @@ def untouched(full: HDF5Checkpointer) -> bool:
     return differs(TREE, full.load()) is None
 
 
-SPELLINGS = ["secret", ("secret",), "/secret", "secret/", "//secret", "./secret", "wfn/secret", ("wfn", "secret"), "wfn//secret", "wfn/./secret", "wfn/secret/deep", ("wfn/secret", "deep"), "wfn/../secret", ("", "secret")]
+SPELLINGS = [
+    "secret",
+    ("secret",),
+    "/secret",
+    "secret/",
+    "//secret",
+    "./secret",
+    "wfn/secret",
+    ("wfn", "secret"),
+    "wfn//secret",
+    "wfn/./secret",
+    "wfn/secret/deep",
+    ("wfn/secret", "deep"),
+    "wfn/../secret",
+    ("", "secret"),
+]
 
 
 @pytest.mark.parametrize("key", SPELLINGS)
@@ -42,7 +57,15 @@ def test_no_way_round(full: HDF5Checkpointer, key: Any) -> None:
     """A hidden key is refused in every spelling: on read, write, delete, in, get, load, pop."""
     view = full.view(omitted_keys=["secret", "wfn/secret"])
     assert key not in view and view.get(key) is None
-    for read in (view.__getitem__, view.load, view.load_parameter, view.pop, view.array, view.group, view.__delitem__):
+    for read in (
+        view.__getitem__,
+        view.load,
+        view.load_parameter,
+        view.pop,
+        view.array,
+        view.group,
+        view.__delitem__,
+    ):
         with pytest.raises(KeyError):
             read(key)
     for write in (
@@ -70,7 +93,12 @@ def test_what_a_view_shows(full: HDF5Checkpointer) -> None:
     }
     assert list(view) == list(expected) and len(view) == 4
     assert view == expected and differs(expected, view.load()) is None
-    assert differs(list(expected.values()), [getattr(v, "load", lambda v=v: v)() for v in view.values()]) is None
+    assert (
+        differs(
+            list(expected.values()), [getattr(v, "load", lambda v=v: v)() for v in view.values()]
+        )
+        is None
+    )
     assert list(view["wfn"]) == ["energies", "more"] and len(view["wfn"]) == 2
     assert view["wfn"].load().keys() == {"energies", "more"}
     with pytest.raises(CheckpointerKeyError):
@@ -96,7 +124,9 @@ def test_allowed_paths(full: HDF5Checkpointer) -> None:
     ):
         with pytest.raises(CheckpointerKeyError):
             write()
-    assert full["wfn/more"] == 5 and full["wfn/energies"] == [1] and full["absent/deep/anything"] == 1
+    assert (
+        full["wfn/more"] == 5 and full["wfn/energies"] == [1] and full["absent/deep/anything"] == 1
+    )
 
 
 def test_partial_refusal_writes_nothing(full: HDF5Checkpointer) -> None:
@@ -130,7 +160,12 @@ def test_replacing_keeps_what_is_hidden(full: HDF5Checkpointer) -> None:
 def test_clear(full: HDF5Checkpointer) -> None:
     """clear deletes what a view shows, and nothing that it hides."""
     full.view(omitted_keys=["secret", "wfn/secret", "step_*"]).clear()
-    assert full == {"secret": 2, "wfn": {"secret": {"deep": 4}}, "step_1": TREE["step_1"], "step_2": TREE["step_2"]}
+    assert full == {
+        "secret": 2,
+        "wfn": {"secret": {"deep": 4}},
+        "step_1": TREE["step_1"],
+        "step_2": TREE["step_2"],
+    }
     full.view(allowed_keys="step_1/x").clear()
     assert full["step_1"] == {"tmp": 2}
 
@@ -143,7 +178,14 @@ def test_attrs(full: HDF5Checkpointer) -> None:
     from hdfchk import Group
 
     hidden = Group(view._context, ("wfn",), view._filters)
-    for use in (lambda: hidden.attrs["units"], lambda: hidden.attrs.update(units=1), lambda: list(hidden.attrs), lambda: list(hidden), lambda: hidden["more"], lambda: hidden.load()):
+    for use in (
+        lambda: hidden.attrs["units"],
+        lambda: hidden.attrs.update(units=1),
+        lambda: list(hidden.attrs),
+        lambda: list(hidden),
+        lambda: hidden["more"],
+        lambda: hidden.load(),
+    ):
         with pytest.raises(CheckpointerKeyError):
             use()
 
@@ -193,7 +235,9 @@ def test_single_string(full: HDF5Checkpointer) -> None:
     full["s"] = 1
     assert list(full.view(allowed_keys="secret")) == ["secret"]
     assert "s" in full.view(omitted_keys="secret")
-    assert "open" not in full.view(allowed_keys="opening") and "open" in full.view(omitted_keys="opening")
+    assert "open" not in full.view(allowed_keys="opening") and "open" in full.view(
+        omitted_keys="opening"
+    )
 
 
 def test_omitted_wins(full: HDF5Checkpointer) -> None:
@@ -240,8 +284,14 @@ def test_literal_names() -> None:
 
 
 NAMES = st.sampled_from("abc")
-TREES = st.recursive(st.integers(0, 3), lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3), max_leaves=8)
-PATTERNS = st.lists(st.sampled_from(["a", "b", "c", "*", "**", "[ab]"]), min_size=1, max_size=3).map("/".join)
+TREES = st.recursive(
+    st.integers(0, 3),
+    lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+PATTERNS = st.lists(
+    st.sampled_from(["a", "b", "c", "*", "**", "[ab]"]), min_size=1, max_size=3
+).map("/".join)
 
 
 def matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
@@ -282,7 +332,11 @@ def _tails(n: int) -> list[tuple[str, ...]]:
     return [()] if n == 0 else [(c, *rest) for c in "abc" for rest in _tails(n - 1)]
 
 
-@given(tree=st.dictionaries(NAMES, TREES, max_size=3), allowed=st.none() | st.lists(PATTERNS, max_size=2), omitted=st.lists(PATTERNS, max_size=2))
+@given(
+    tree=st.dictionaries(NAMES, TREES, max_size=3),
+    allowed=st.none() | st.lists(PATTERNS, max_size=2),
+    omitted=st.lists(PATTERNS, max_size=2),
+)
 def test_against_a_model(tree: Any, allowed: Any, omitted: Any) -> None:
     """Any filter shows of any tree what the rule, written out simply, says."""
     chk = HDF5Checkpointer(None)

@@ -412,6 +412,7 @@ def test_appending_leaves_the_rest(file, path):
     chk["n"] = 2.5
     del chk["s"]
     after = fingerprint(path, but=("new", "n", "s"))
+    after["/"].pop("hdfchk:order", None)  # keeps the place of the key that was replaced
     assert after == before
     assert chk["n"] == 2.5 and chk["new", "deep", "t"] == (1, 2)
 
@@ -438,7 +439,10 @@ def test_read_only_files_and_folders(file, path):
     try:
         code = "import hdfchk, sys; print(hdfchk.HDF5Checkpointer(sys.argv[1])['text'])"
         out = subprocess.run(
-            [sys.executable, "-c", code, path], capture_output=True, check=True, encoding="utf-8",
+            [sys.executable, "-c", code, path],
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
         assert out.stdout.strip() == "é"

@@ -20,6 +20,11 @@ from hdfchk import (
 )
 
 
+WRITTEN_THROUGH = pytest.mark.xfail(
+    strict=True, reason="an overwrite in place follows links and external storage"
+)
+
+
 @pytest.fixture
 def path(tmp_path):
     return str(tmp_path / "links.h5")
@@ -123,9 +128,10 @@ def test_nothing_leads_out_of_the_file(external, name):
     """External links, external storage and virtual datasets are refused, with file and key."""
     chk = HDF5Checkpointer(external)
     key = f"in/{name}"
-    for look in (chk.__getitem__, chk.load, chk["in"].load, lambda key: chk.array(key)[...]):
+    inner = chk["in"]
+    for look in (chk.load, lambda key: inner[name], inner.load, lambda key: chk.array(key)[...]):
         with pytest.raises(UnsafeFileError) as caught:
-            look(name if look == chk["in"].load else key)
+            look(name if look == inner.load else key)
         assert caught.value.file == external and caught.value.key is not None
     assert chk["x"] == 1
 
@@ -199,6 +205,7 @@ def test_deep_files(path):
     assert found == {"x": 1}
 
 
+@WRITTEN_THROUGH
 def test_setting_a_key_sets_no_other(path):
     """Setting a key that shares its object with another, by any link, leaves the other."""
     for value in (np.arange(3.0) + 5, np.arange(4.0), 7):
@@ -213,6 +220,21 @@ def test_setting_a_key_sets_no_other(path):
         assert np.array_equal(chk["soft"], value) and chk["a"].tolist() == [0, 1, 2]
 
 
+@WRITTEN_THROUGH
+def test_a_failed_commit_restores_links(external):
+    """A commit that fails leaves links as they were: soft ones, external ones, hard ones."""
+    with h5py.File(external, "r+") as file:
+        file["soft"], file["hard"] = h5py.SoftLink("/x"), file["x"]
+    chk = HDF5Checkpointer(external)
+    values = {"soft": 2, "hard": 3, "in/link": 4, "k" * 70_000: 5}
+    with pytest.raises(ValueError, match="name"):
+        chk.update(values)
+    with h5py.File(external) as file:
+        assert file.get("soft", getlink=True).path == "/x" and file["hard"] == file["x"]
+        assert isinstance(file["in"].get("link", getlink=True), h5py.ExternalLink)
+    assert chk["x"] == 1 == chk["hard"] == chk["soft"]
+
+
 def test_deleting_a_key_deletes_no_other(path):
     """Deleting a key that shares its object with another leaves the other."""
     with h5py.File(path, "w") as file:
@@ -225,6 +247,7 @@ def test_deleting_a_key_deletes_no_other(path):
     assert chk.load()["hard"].tolist() == [0, 1, 2]
 
 
+@WRITTEN_THROUGH
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_what_leads_out_can_be_replaced_and_deleted(external, name):
     """A key that leads out of the file can be set and deleted; the other file stays as it was."""

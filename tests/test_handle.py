@@ -45,7 +45,14 @@ def test_nothing_stays_open(path: str) -> None:
     chk = HDF5Checkpointer(path)
     chk["a"] = {"x": np.arange(3)}
     group, array = chk["a"], chk.array("a/x")
-    for use in (lambda: chk["a/x"], lambda: list(chk), lambda: chk.load(), lambda: array[0], lambda: len(group), lambda: group.attrs.update(u=1)):
+    for use in (
+        lambda: chk["a/x"],
+        lambda: list(chk),
+        lambda: chk.load(),
+        lambda: array[0],
+        lambda: len(group),
+        lambda: group.attrs.update(u=1),
+    ):
         use()
         assert descriptors(path) == []
     with h5py.File(path, "r+"):
@@ -78,7 +85,12 @@ def test_reading_creates_nothing(path: str) -> None:
         assert chk.pop("a", 1) == 1 and len(chk) == 0
         chk.clear()
         chk.update({})
-    for fails in (lambda: chk["a"], lambda: chk.array("a"), lambda: chk.group("a"), lambda: chk.__delitem__("a")):
+    for fails in (
+        lambda: chk["a"],
+        lambda: chk.array("a"),
+        lambda: chk.group("a"),
+        lambda: chk.__delitem__("a"),
+    ):
         with pytest.raises(KeyError):
             fails()
     assert not os.path.exists(path)
@@ -121,10 +133,21 @@ for write in (lambda: chk.__setitem__("b", 1), lambda: chk.__delitem__("a"), lam
         raise SystemExit("written")
 """
     for parent in [tmp_path, *tmp_path.parents]:
-        if parent.stat().st_mode & 0o005 != 0o005 and parent.owner() == "root" and str(parent).startswith("/tmp/pytest"):
+        if (
+            parent.stat().st_mode & 0o005 != 0o005
+            and parent.owner() == "root"
+            and str(parent).startswith("/tmp/pytest")
+        ):
             parent.chmod(0o755)
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/", env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
         assert done.returncode == 0, done.stderr
     finally:
         folder.chmod(0o755)
@@ -206,7 +229,9 @@ def test_save_and_load(path: str) -> None:
     hdfchk.save(path, {"a": {"b": np.arange(3)}, "c/d": 1})
     hdfchk.save(path, {"a": {"b": np.arange(3)}, "c/d": 1})
     loaded = hdfchk.load(path)
-    assert type(loaded) is dict and loaded["c"] == {"d": 1} and loaded["a"]["b"].tolist() == [0, 1, 2]
+    assert (
+        type(loaded) is dict and loaded["c"] == {"d": 1} and loaded["a"]["b"].tolist() == [0, 1, 2]
+    )
     with pytest.raises(TypeError):
         hdfchk.save(path, {"bad": object()})
     assert hdfchk.load(path)["c"] == {"d": 1}
@@ -327,7 +352,14 @@ with chk:
     chk["more"] = 2
 assert list(chk) == ["before", "big", "after", "child", "more"]
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -367,7 +399,13 @@ def test_open_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chk = HDF5Checkpointer(path)
     chk.update({f"k{i}": i for i in range(50)})
     assert opened == [True]
-    for use in (lambda: dict(chk.items()), lambda: chk.load(), lambda: chk.get_keys(["k1", "k2"]), lambda: chk.call(lambda k1, k2: 0), lambda: chk == {}):
+    for use in (
+        lambda: dict(chk.items()),
+        lambda: chk.load(),
+        lambda: chk.get_keys(["k1", "k2"]),
+        lambda: chk.call(lambda k1, k2: 0),
+        lambda: chk == {},
+    ):
         opened.clear()
         use()
         assert opened == [False]
@@ -409,7 +447,13 @@ except OSError as error:
 else:
     raise SystemExit("written")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -12,7 +12,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm"]
-LAYERS = ["checkpoint", "group", "reader calls array", "attributes edits", "context filters equality", "handle", "backends", "codecs", "tree", "keys", "errors"]
+LAYERS = [
+    "checkpoint",
+    "group",
+    "reader calls array",
+    "attributes edits",
+    "context filters equality",
+    "handle",
+    "backends",
+    "codecs",
+    "tree",
+    "keys",
+    "errors",
+]
 
 
 def imports(path: Path) -> set[str]:
@@ -22,7 +34,11 @@ def imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = inside[: len(inside) - (node.level - 1)]
-            names = [(*base, *node.module.split("."))] if node.module else [(*base, alias.name) for alias in node.names]
+            names = (
+                [(*base, *node.module.split("."))]
+                if node.module
+                else [(*base, alias.name) for alias in node.names]
+            )
             found |= {name[0] for name in names if name}
         elif isinstance(node, ast.ImportFrom):
             found.add("!" + node.module.split(".")[0])
@@ -60,7 +76,9 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
-@pytest.mark.parametrize("path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name
+)
 def test_sizes(path: Path) -> None:
     """A module has at most 400 lines (tests a few more), a function of the package 45 of code."""
     text = path.read_text(encoding="utf-8")

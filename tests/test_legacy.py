@@ -66,10 +66,22 @@ def old(path: str) -> str:
 def test_values(old: str) -> None:
     """Nested dicts, scalars, None, strings, arrays and lists read as what they were."""
     chk = HDF5Checkpointer(old)
-    assert differs([500, 1e-8, True, "implicit euler", None], [chk[k] for k in ("steps", "tol", "flag", "method", "nothing")]) is None
+    assert (
+        differs(
+            [500, 1e-8, True, "implicit euler", None],
+            [chk[k] for k in ("steps", "tol", "flag", "method", "nothing")],
+        )
+        is None
+    )
     assert differs(np.array([1, 2, 3]), chk["step_1"]) is None
     assert differs(np.array(["a", "bcd"], "S3"), chk["names"]) is None
-    assert differs({"x": np.arange(4.0), "none": None}, dict(sorted(chk.load("nested")["inner"].items(), reverse=True))) is None
+    assert (
+        differs(
+            {"x": np.arange(4.0), "none": None},
+            dict(sorted(chk.load("nested")["inner"].items(), reverse=True)),
+        )
+        is None
+    )
     assert differs([np.arange(2), "text", list(range(12))], chk["mixed"]) is None
     assert differs([np.arange(2), "text", list(range(12))], chk.load("mixed")) is None
     assert differs(np.arange(5), chk["wrapped"]) is None
@@ -89,7 +101,10 @@ def test_objects(old: str) -> None:
     with pytest.raises(UnknownTypeError, match="tests.records:Holder") as caught:
         HDF5Checkpointer(old, registry)["object"]
     assert caught.value.key == "object" and caught.value.file == old
-    assert HDF5Checkpointer(old, registry).group("object").load("state") == {"steps": 3, "name": "x"}
+    assert HDF5Checkpointer(old, registry).group("object").load("state") == {
+        "steps": 3,
+        "name": "x",
+    }
     registry.register(Holder)
     found = HDF5Checkpointer(old, registry)["object"]
     assert type(found) is Holder and found.data == {"steps": 3, "name": "x"}
@@ -144,4 +159,8 @@ def test_writing_goes_on(old: str) -> None:
     chk["nested/inner/y"] = 2
     del chk["object"], chk["pickled"]
     assert chk["new"] == {"a": [1, "b"]} and chk["mixed"] == {"now": "a dict"}
-    assert chk["method"] == "a longer string than before" and set(chk["nested/inner"]) == {"x", "none", "y"}
+    assert chk["method"] == "a longer string than before" and set(chk["nested/inner"]) == {
+        "x",
+        "none",
+        "y",
+    }

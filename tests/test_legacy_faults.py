@@ -142,7 +142,9 @@ def test_in_reads_no_value(path):
     """`in` and `check_parameter` answer for values that can not be read at all."""
     with h5py.File(path, "w") as file:
         file.create_dataset("vast", (2**20, 2**20, 2**10), "f8", chunks=(1, 1024, 1024))
-        poisoned = file.create_dataset("poisoned", data=np.arange(64), chunks=(64,), fletcher32=True)
+        poisoned = file.create_dataset(
+            "poisoned", data=np.arange(64), chunks=(64,), fletcher32=True
+        )
         offset = poisoned.id.get_chunk_info(0).byte_offset
     with open(path, "r+b") as stream:
         stream.seek(offset)

@@ -30,8 +30,14 @@ def test_parameters(path: str) -> None:
         assert chk.is_open
         chk.save_parameter("a", {"b": [1, 2]})
         chk.save_parameter(("c", "d"), np.arange(2))
-        assert type(chk.load_parameter("a")) is dict and chk.load_parameter(("c", "d")).tolist() == [0, 1]
-        assert chk.check_parameter("a") and not chk.check_parameter("x") and not chk.check_parameter(("a", "x"))
+        assert type(chk.load_parameter("a")) is dict and chk.load_parameter(
+            ("c", "d")
+        ).tolist() == [0, 1]
+        assert (
+            chk.check_parameter("a")
+            and not chk.check_parameter("x")
+            and not chk.check_parameter(("a", "x"))
+        )
         chk.delete_parameter("a")
         assert not chk.check_parameter("a")
         with pytest.raises(CheckpointerKeyError):
@@ -42,7 +48,13 @@ def test_filters_hold_for_old_names(path: str) -> None:
     """The filters hold for the older names, too."""
     chk = HDF5Checkpointer(path, None, ["a"], ["b"])
     chk.check_allowed_key("a")
-    for call in (lambda: chk.save_parameter("b", 1), lambda: chk.load_parameter("b"), lambda: chk.delete_parameter("b"), lambda: chk.check_allowed_key("b"), lambda: chk.check_allowed_key("c")):
+    for call in (
+        lambda: chk.save_parameter("b", 1),
+        lambda: chk.load_parameter("b"),
+        lambda: chk.delete_parameter("b"),
+        lambda: chk.check_allowed_key("b"),
+        lambda: chk.check_allowed_key("c"),
+    ):
         with pytest.raises(CheckpointerKeyError):
             call()
     assert not chk.check_parameter("b")
@@ -53,7 +65,11 @@ def test_keys(path: str) -> None:
     chk = HDF5Checkpointer(path)
     chk.update([("a", 1), ("b", 2.5)])
     chk.update({"c": "x"})
-    assert list(chk.keys()) == ["a", "b", "c"] and chk.keys()[0] == "a" and chk.keys()[1:] == ["b", "c"]
+    assert (
+        list(chk.keys()) == ["a", "b", "c"]
+        and chk.keys()[0] == "a"
+        and chk.keys()[1:] == ["b", "c"]
+    )
     assert chk.get_keys(["c", "a"]) == ["x", 1]
     with pytest.raises(KeyError):
         chk.get_keys(["c", "missing"])
@@ -74,7 +90,9 @@ def test_cached_eval(path: str) -> None:
         assert chk.cached_eval("k", generate, args=(1,), kwargs={"m": 2}) == {"sum": 3}
     assert calls == [(1, 2)]
     asked: list[Any] = []
-    assert chk.cached_eval("k", generate, condition=lambda key: asked.append(key), args=(5,)) == {"sum": 5}
+    assert chk.cached_eval("k", generate, condition=lambda key: asked.append(key), args=(5,)) == {
+        "sum": 5
+    }
     assert asked == ["k"] and chk["k/sum"] == 3
 
 

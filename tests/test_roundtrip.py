@@ -108,7 +108,11 @@ def test_two_interpreters(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     for program in (SAVE, READ):
         done = subprocess.run(
-            [sys.executable, "-c", program, path], capture_output=True, text=True, cwd=root, check=False
+            [sys.executable, "-c", program, path],
+            capture_output=True,
+            text=True,
+            cwd=root,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) == 2 * len(roundtrip.cases())

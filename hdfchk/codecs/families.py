@@ -5,8 +5,8 @@ from __future__ import annotations
 from . import (
     arrays,
     containers,
-    frames,
     frame_arrays,
+    frames,
     labelled,
     mappings,
     masked,

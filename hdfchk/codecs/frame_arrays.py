@@ -40,7 +40,10 @@ def _decode_timestamp(node: Branch, decoder: Decoder) -> Any:
 
 
 def _encode_timedelta(value: Any, encoder: Encoder) -> Node:
-    return Leaf(int(value.to_timedelta64().view(np.int64)), Mark("pandas.Timedelta", 1, {"unit": value.unit}))
+    return Leaf(
+        int(value.to_timedelta64().view(np.int64)),
+        Mark("pandas.Timedelta", 1, {"unit": value.unit}),
+    )
 
 
 def _decode_timedelta(node: Leaf, _: Decoder) -> Any:
@@ -88,7 +91,9 @@ def _encode_array(value: Any, encoder: Encoder) -> Node:
         parts = {"values": value.asi8.view(f"m8[{value.unit}]")}
         return encoder.branch(value, parts, _array_mark("timedelta"))
     if kind == "PeriodArray":
-        return encoder.branch(value, {"ordinals": value.asi8}, _array_mark("period", freq=value.freqstr))
+        return encoder.branch(
+            value, {"ordinals": value.asi8}, _array_mark("period", freq=value.freqstr)
+        )
     if kind == "IntervalArray":
         parts = {"left": value.left, "right": value.right}
         return encoder.branch(value, parts, _array_mark("interval", closed=value.closed))
@@ -174,10 +179,14 @@ _ARRAYS = (
 CODECS = (
     Codec("pandas.Timestamp", ("pandas.Timestamp",), _encode_timestamp, _decode_timestamp),
     Codec("pandas.Timedelta", ("pandas.Timedelta",), _encode_timedelta, _decode_timedelta),
-    Codec("pandas.constant", ("pandas.NaTType", "pandas.NAType"), _encode_constant, _decode_constant),
+    Codec(
+        "pandas.constant", ("pandas.NaTType", "pandas.NAType"), _encode_constant, _decode_constant
+    ),
     Codec("pandas.Period", ("pandas.Period",), _encode_period, _decode_period),
     Codec("pandas.Interval", ("pandas.Interval",), _encode_interval, _decode_interval),
-    Codec("pandas.array", tuple(f"pandas.{name}" for name in _ARRAYS), _encode_array, _decode_array),
+    Codec(
+        "pandas.array", tuple(f"pandas.{name}" for name in _ARRAYS), _encode_array, _decode_array
+    ),
     Codec(
         "pandas.CategoricalDtype",
         ("pandas.CategoricalDtype",),

@@ -113,7 +113,9 @@ _INDEXES = (
 )
 
 CODECS = (
-    Codec("pandas.Index", tuple(f"pandas.{name}" for name in _INDEXES), _encode_index, _decode_index),
+    Codec(
+        "pandas.Index", tuple(f"pandas.{name}" for name in _INDEXES), _encode_index, _decode_index
+    ),
     Codec("pandas.Series", ("pandas.Series",), _encode_series, _decode_series),
     Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame),
 )

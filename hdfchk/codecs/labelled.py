@@ -24,7 +24,9 @@ def _encode_variable(value: Any, encoder: Encoder) -> Node:
     else:
         data = value.data
         if not isinstance(data, np.ndarray):
-            encoder.refuse(value, f"over a {type(data).__name__}", "call .load() or .compute() first")
+            encoder.refuse(
+                value, f"over a {type(data).__name__}", "call .load() or .compute() first"
+            )
     parts = {"dims": tuple(value.dims), "data": data, "attrs": dict(value.attrs)}
     if value.encoding:
         parts["encoding"] = dict(value.encoding)

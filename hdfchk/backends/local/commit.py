@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from h5py import h5a, h5d, h5f, h5g, h5o, h5p
+from h5py import h5d, h5f, h5g, h5o, h5p
 
 from ...errors import HdfchkError, InvalidKeyError
 from ...keys import Path, join, to_bytes
@@ -32,8 +32,9 @@ class Commit:
         root: the group that is the root of all paths.
         writer: makes the objects.
         reuse: free the space of an array before its successor is written, which then can take
-            it. Worth it where one session writes again and again; what HDF5 has allotted to
-            metadata lies then in blocks, and not scattered behind the arrays.
+            it. Worth it where one session writes again and again: what HDF5 has allotted to
+            metadata lies then in blocks. In the first commit after opening they are scattered
+            behind the arrays, and the space that is freed before them is too small.
     """
 
     def __init__(self, root: Any, writer: Writer, *, reuse: bool = False) -> None:
@@ -41,7 +42,6 @@ class Commit:
         self._reuse = reuse
         self._writer = writer
         self._groups: dict[Path, Any] = {(): root}
-        self._ordered: dict[Path, bool] = {}
         self._moved: dict[Path, dict[int, int]] = {}
         self._undo: list[Callable[[], None]] = []
         self._aside: Any = None
@@ -115,16 +115,34 @@ class Commit:
         same_kind = old is not None and type(old) is h5d.DatasetID and isinstance(node, Leaf)
         if same_kind and self._writer.overwrite(old, node):  # type: ignore[arg-type]
             return
-        place = parent.links.get_info(raw)
         if self._reuse and same_kind and REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
-            old = self._move_aside(path, parent, raw, place)
+            old = None  # as long as it is open it keeps its space
+            self._replace_in_its_space(path, parent, raw, node)
+            return
         new = self._writer.create(self._root, None, node)
         if old is not None:
             copy_attributes(old, new, (MARK, ORDER))
-        self._swing(path, parent, raw, old, new, place)
+        self._swing(path, parent, raw, old, new)
 
-    def _move_aside(self, path: Path, parent: Any, raw: bytes, place: Any) -> Any:
-        """Move an array into memory, so that its space is free for what replaces it.
+    def swap(self, path: Path, new: Any) -> None:
+        """Let `path`, which is there, lead to the object `new`."""
+        old = h5o.open(self._root, links.locate(self._root, path))
+        self._swing(path, self._group(path[:-1]), to_bytes(path[-1]), old, new)
+        self._write_places()
+
+    def _swing(self, path: Path, parent: Any, raw: bytes, old: Any, new: Any) -> None:
+        """Let the link lead to `new`; the old object stays whole until the commit is through."""
+        self._forget_below(path)
+        order = self._take_order(path, parent, raw)
+        relink(parent, raw, new)
+        self._give_order(path, parent, raw, order)
+        if old is not None:
+            self._undo.append(lambda: self._swing(path, parent, raw, None, old))
+
+    def _replace_in_its_space(
+        self, path: Path, parent: Any, raw: bytes, node: Leaf | Branch
+    ) -> None:
+        """Replace an array that is moved into memory first, so that its space is free.
 
         Without this an array that grows a little each time wanders through the file, and the
         file keeps room for three of them.
@@ -137,69 +155,60 @@ class Commit:
             self._aside = h5f.create(b"hdfchk-replaced-%d" % next(_COUNTER), fapl=plist)
         aside, name = self._aside, b"%d" % len(self._undo)
         h5o.copy(parent, raw, aside, name)
+        order = self._take_order(path, parent, raw)
 
         def restore() -> None:
             if parent.links.exists(raw):
+                self._take_order(path, parent, raw)
                 parent.unlink(raw)
             h5o.copy(aside, name, parent, raw)
-            self._keep_place(path, parent, raw, place)
+            self._give_order(path, parent, raw, order)
 
-        parent.unlink(raw)
         self._undo.append(restore)
-        return h5o.open(aside, name)
-
-    def swap(self, path: Path, new: Any) -> None:
-        """Let `path`, which is there, lead to the object `new`."""
-        old = h5o.open(self._root, links.locate(self._root, path))
-        parent, raw = self._group(path[:-1]), to_bytes(path[-1])
-        self._swing(path, parent, raw, old, new, parent.links.get_info(raw))
-        self._write_places()
-
-    def _swing(self, path: Path, parent: Any, raw: bytes, old: Any, new: Any, place: Any) -> None:
-        """Let the link lead to `new`; the old object stays whole until the commit is through."""
-        self._forget_below(path)
-        if parent.links.exists(raw):
-            relink(parent, raw, new)
-            if old is not None:
-                self._undo.append(lambda: self._swing(path, parent, raw, None, old, place))
-        else:
-            h5o.link(new, parent, raw)
-        self._keep_place(path, parent, raw, place)
-
-    def _keep_place(self, path: Path, parent: Any, raw: bytes, place: Any) -> None:
-        """A key that was replaced stays where it was in the order of keys."""
-        if place.corder_valid:
-            moved = self._places(path[:-1], parent)
-            order = moved.pop(place.corder, place.corder)
-            moved[parent.links.get_info(raw).corder] = order
-
-    def _write_places(self) -> None:
-        for path, moved in self._moved.items():
-            write_order(self._groups[path], moved)
+        parent.unlink(raw)
+        new = self._writer.create(parent, raw, node)
+        copy_attributes(h5o.open(aside, name), new, (MARK, ORDER))
+        self._give_order(path, parent, raw, order)
 
     def _delete(self, path: Path) -> None:
-        parent_name = links.locate(self._root, path[:-1]) if len(path) > 1 else b"/"
-        if parent_name is None:
+        if len(path) > 1 and links.locate(self._root, path[:-1]) is None:
             return
         parent = self._group(path[:-1])
         raw = to_bytes(path[-1])
         if not parent.links.exists(raw):
             return
-        place = parent.links.get_info(raw)
-        found = links.locate(self._root, path) if place.type == links.HARD else None
-        old = None if found is None else h5o.open(self._root, found)
+        hard = parent.links.get_info(raw).type == links.HARD
+        old = h5o.open(parent, raw) if hard else None
+        order = self._take_order(path, parent, raw)
         parent.unlink(raw)
         self._forget_below(path)
-        if old is not None:
-            self._undo.append(lambda: h5o.link(old, parent, raw))
-        if place.corder_valid and (path[:-1] in self._moved or h5a.exists(parent, ORDER)):
-            self._places(path[:-1], parent).pop(place.corder, None)
 
-    def _places(self, path: Path, parent: Any) -> dict[int, int]:
-        moved = self._moved.get(path)
+        def restore() -> None:
+            h5o.link(old, parent, raw)
+            self._give_order(path, parent, raw, order)
+
+        if old is not None:
+            self._undo.append(restore)
+
+    def _take_order(self, path: Path, parent: Any, raw: bytes) -> int | None:
+        """The place of a key in the order of keys, for whom it will be given to."""
+        info = parent.links.get_info(raw)
+        if not info.corder_valid:
+            return None
+        moved = self._moved.get(path[:-1])
         if moved is None:
-            moved = self._moved[path] = read_order(parent)
-        return moved
+            moved = self._moved[path[:-1]] = read_order(parent)
+        order: int = moved.pop(info.corder, info.corder)
+        return order
+
+    def _give_order(self, path: Path, parent: Any, raw: bytes, order: int | None) -> None:
+        """Give a key its place in the order of keys: that of what it replaces."""
+        if order is not None:
+            self._moved[path[:-1]][parent.links.get_info(raw).corder] = order
+
+    def _write_places(self) -> None:
+        for path, moved in self._moved.items():
+            write_order(self._groups[path], moved)
 
     def _forget_below(self, path: Path) -> None:
         """Drop what is known of a group that is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from h5py import h5, h5l
@@ -10,7 +11,7 @@ from ...errors import UnsafeFileError, UnsupportedStoredError
 from ...keys import Path, join, to_bytes, to_text
 from .order import read_order
 
-__all__ = ["HARD", "entries", "is_ordered", "locate", "resolve"]
+__all__ = ["HARD", "entries", "is_ordered", "is_there", "locate", "resolve", "restorer"]
 
 HARD = h5l.TYPE_HARD
 MAX_SOFT_LINKS = 40
@@ -58,6 +59,30 @@ def locate(root: Any, path: Path) -> bytes | None:
         if root.links.get_info(name).type == HARD:
             return name
     return resolve(root, path)
+
+
+def is_there(root: Any, path: Path) -> bool:
+    """Whether the last level of `path` is a link, wherever it leads."""
+    try:
+        parent = locate(root, path[:-1]) if len(path) > 1 else b"."
+    except (UnsafeFileError, UnsupportedStoredError):
+        return False
+    return parent is not None and bool(root.links.exists(parent + b"/" + to_bytes(path[-1])))
+
+
+def restorer(parent: Any, name: bytes) -> Callable[[], None]:
+    """What puts a soft or external link back as it is now, over whatever will stand there."""
+    kind, value = parent.links.get_info(name).type, parent.links.get_val(name)
+
+    def restore() -> None:
+        if parent.links.exists(name):
+            parent.unlink(name)
+        if kind == h5l.TYPE_SOFT:
+            parent.links.create_soft(name, value)
+        else:
+            parent.links.create_external(name, *value)
+
+    return restore
 
 
 def resolve(root: Any, path: Path) -> bytes | None:

@@ -35,6 +35,7 @@ __all__ = [
     "plain_array",
     "read_attribute",
     "read_mark",
+    "stands_alone",
     "unreadable",
 ]
 
@@ -118,6 +119,14 @@ def check_inside(did: Any, present: int | None = None) -> None:
                 key=key_of(did),
                 hint="if you trust the file, read it with plain h5py",
             )
+
+
+def stands_alone(did: Any) -> bool:
+    """Whether writing into a dataset changes nothing else: no other key, and no other file."""
+    info = h5o.get_info(did)
+    if info.rc > 1 or info.hdr.mesg.present & _EXTERNAL_FILES:
+        return False
+    return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
 
 
 def is_dict(gid: Any, mark: Mark | None) -> bool:
@@ -255,7 +264,7 @@ class Reader:
         if type(gid) is not h5g.GroupID:
             return _named_type(gid, path)
         address = h5o.get_info(gid).addr
-        if address in above or len(path) > MAX_LEVELS:
+        if address in above or len(above) > MAX_LEVELS:
             raise NestingError(
                 "a group that holds itself, by a link"
                 if address in above
@@ -267,9 +276,14 @@ class Reader:
         for raw, link in links.entries(gid):
             name = to_text(raw)
             inner = (*path, name)
-            oid = h5o.open(gid, raw) if link == links.HARD else self._open_soft(inner)
-            if oid is None:
-                continue
+            if link == links.HARD:
+                oid = h5o.open(gid, raw)
+            else:
+                # What nobody wants is not followed: the link may lead out of the file.
+                wanted = select is None or select(inner, True)
+                oid = self._open_soft(inner) if wanted else None
+                if oid is None:
+                    continue
             if type(oid) is h5d.DatasetID:
                 try:
                     if select is None or select(inner, False):

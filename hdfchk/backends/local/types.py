@@ -44,7 +44,7 @@ ALIGN_FROM = 65536
 ALIGNMENT = 64
 """Arrays from `ALIGN_FROM` bytes up start at multiples of `ALIGNMENT`, as vector units like."""
 
-META_BLOCK = 4096
+META_BLOCK = 16384
 """Metadata are allotted in blocks of this size, so that they do not lie between the arrays."""
 
 CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED

@@ -1,0 +1,1 @@
+"""Benchmarks: hdfchk beside what people would use instead, in one run."""

@@ -1,0 +1,42 @@
+"""Each code block of the README and the docs runs; each page is what its maker makes."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"(<!-- not run: .+? -->\s*)?```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a page run, in order, in one namespace, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    module = types.ModuleType(f"page_{page.stem}")  # dataclasses look their module up
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    for reason, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if not reason:
+            exec(compile(block, page.name, "exec"), vars(module))
+
+
+def test_links() -> None:
+    """Each file that a page links to, or names in the docs folder, is there."""
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_no_workplace_words() -> None:
+    """The repo speaks of the software alone."""
+    words = re.compile(r"/root/|/work/|\bissue #?\d|pypi\.org", re.IGNORECASE)
+    for folder in ("hdfchk", "docs", "tests", "examples", "benchmarks"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".md"} and path != Path(__file__):
+                assert not words.search(path.read_text(encoding="utf-8")), path
