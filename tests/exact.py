@@ -161,9 +161,9 @@ def _state(a: Any, b: Any, where: str) -> str | None:
 
 
 import datetime as _dt  # noqa: E402
+import decimal as _decimal  # noqa: E402
 import enum as _enum  # noqa: E402
 import fractions as _fractions  # noqa: E402
-import decimal as _decimal  # noqa: E402
 import pathlib as _pathlib  # noqa: E402
 import uuid as _uuid  # noqa: E402
 import zoneinfo as _zoneinfo  # noqa: E402

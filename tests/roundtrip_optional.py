@@ -230,7 +230,7 @@ def tensors() -> list[Any]:
 
 def rows() -> list[Any]:
     """The rows. Tensors are tried by `tests/codecs/test_tensors.py`, where PyTorch is."""
-    from .roundtrip import Row
+    from .roundtrip_row import Row
 
     return [
         Row(

@@ -13,7 +13,7 @@ from ...keys import Path, join, to_bytes
 from ...tree import RESERVED_CHILDREN, Branch, Leaf, Mark
 from . import links
 from .order import ORDER, read_order, write_order
-from .reading import MARK, read_mark
+from .reading import MARK, read_mark, stands_alone
 from .types import GROUP_CREATION
 from .writing import Writer, copy_attributes, relink, write_mark
 
@@ -110,18 +110,21 @@ class Commit:
             self._undo.append(lambda: parent.unlink(raw))
 
     def _replace(self, path: Path, parent: Any, raw: bytes, node: Leaf | Branch) -> None:
-        found = links.locate(self._root, path)
-        old: Any = None if found is None else h5o.open(self._root, found)
-        same_kind = old is not None and type(old) is h5d.DatasetID and isinstance(node, Leaf)
-        if same_kind and self._writer.overwrite(old, node):  # type: ignore[arg-type]
-            return
-        if self._reuse and same_kind and REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
-            old = None  # as long as it is open it keeps its space
-            self._replace_in_its_space(path, parent, raw, node)
-            return
+        # What another link than a hard one leads to has a key of its own: the link is replaced.
+        hard = parent.links.get_info(raw).type == links.HARD
+        old: Any = h5o.open(parent, raw) if hard else None
+        if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
+            if self._writer.overwrite(old, node):
+                return
+            if self._reuse and REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
+                old = None  # as long as it is open it keeps its space
+                self._replace_in_its_space(path, parent, raw, node)
+                return
         new = self._writer.create(self._root, None, node)
-        if old is not None:
+        if hard:
             copy_attributes(old, new, (MARK, ORDER))
+        else:
+            self._undo.append(links.restorer(parent, raw))
         self._swing(path, parent, raw, old, new)
 
     def swap(self, path: Path, new: Any) -> None:
@@ -179,16 +182,19 @@ class Commit:
             return
         hard = parent.links.get_info(raw).type == links.HARD
         old = h5o.open(parent, raw) if hard else None
+        relink_old = None if hard else links.restorer(parent, raw)
         order = self._take_order(path, parent, raw)
         parent.unlink(raw)
         self._forget_below(path)
 
         def restore() -> None:
-            h5o.link(old, parent, raw)
+            if relink_old is None:
+                h5o.link(old, parent, raw)
+            else:
+                relink_old()
             self._give_order(path, parent, raw, order)
 
-        if old is not None:
-            self._undo.append(restore)
+        self._undo.append(restore)
 
     def _take_order(self, path: Path, parent: Any, raw: bytes) -> int | None:
         """The place of a key in the order of keys, for whom it will be given to."""

@@ -212,23 +212,22 @@ class Reader:
         info = h5o.get_info(did)
         mark = read_mark(did) if info.num_attrs else None
         present = info.hdr.mesg.present
-        space = did.get_space()
-        kind = space.get_simple_extent_type()
-        if kind == h5s.NULL:
+        shape = did.get_space().shape
+        if shape is None:
             return Leaf(None, mark)
         if present & _EXTERNAL_FILES or not did.get_storage_size():
             check_inside(did, present)
         tid = did.get_type()
-        if kind == h5s.SCALAR:
+        if shape == ():
             return self._scalar(did, tid, mark)
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
-            data = np.empty(space.shape, dtype)
+            data = np.empty(shape, dtype)
             if data.size:
                 _read_into(did, data, tid)
             return Leaf(data, mark)
         dtype = numpy_dtype(tid)
-        data = np.empty(space.shape, dtype)
+        data = np.empty(shape, dtype)
         if data.size:
             _read_into(did, data, _memory_type(dtype))
         return Leaf(plain_array(data), mark)

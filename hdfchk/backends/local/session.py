@@ -15,6 +15,7 @@ from ...errors import (
     ClosedError,
     NotAGroupError,
     ReadOnlyError,
+    UnsafeFileError,
     UnsupportedStoredError,
 )
 from ...keys import Path, join, to_bytes, to_text
@@ -56,7 +57,10 @@ class LocalSession:
 
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""
-        oid = self._open(path)
+        try:
+            oid = self._open(path)
+        except UnsafeFileError:  # there it is, and reading it is what will be refused
+            return Stat(is_dict=False, is_group=False, mark=None)
         if oid is None:
             return None
         mark = read_mark(oid)

@@ -1,0 +1,202 @@
+"""The rows of containers in the round-trip table."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+import numpy as np
+
+from . import records
+from .roundtrip_row import Row
+
+
+def _deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"d": value}
+    return value
+
+
+def _deep_list(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def _lists() -> list[Any]:
+    cases: list[Any] = [
+        [],
+        [1, 2, 3],
+        [1.5, -0.0, float("nan")],
+        [True, False],
+        [1j],
+        ["a", "é", ""],
+        [1, "a", None, 2.5],
+    ]
+    cases += [
+        [[1, 2], [3, 4]],
+        [[1], [2, 3]],
+        [[]],
+        [[], []],
+        [[[1.0]], [[2.0]]],
+        [["a", "b"], ["c", "d"]],
+        [2**63],
+        [1, 2**70],
+    ]
+    cases += [
+        [np.float64(1), np.float64(2)],
+        [np.int32(1)] * 3,
+        [np.bool(True)],
+        [[np.float64(1)], [np.float64(2)]],
+        [np.longlong(1)],
+    ]
+    cases += [
+        ["a\0"],
+        ["\ud800", "b"],
+        [b"x", b"y"],
+        [None, None],
+        ["short", "x" * 9000],
+        ["", ""],
+        list(range(5000)),
+        [True, 1, 1.0, 1 + 0j],
+    ]
+    cases += [
+        [np.zeros(3), 1, [np.ones(2)]],
+        [np.zeros(0)],
+        [{"a": 1, "$b": 2}],
+        [{"$": 3, "items": 1}],
+        [(1, [2, {3}])],
+        [b"x" * 9000],
+    ]
+    return [
+        *cases,
+        _deep_list(40),
+        [float("inf"), 1],
+        [-0.0, 0],
+        [[1, 2], (3, 4)],
+        [1, True],
+        [np.float32(1), 2.0],
+        [np.zeros((), "f8")],
+    ]
+
+
+def _dicts() -> list[Any]:
+    cases: list[Any] = [
+        {},
+        {"a": 1},
+        {"b": {}, "a": {"c": {}}},
+        {"é": 1, "with space": 2, "a.b": 3},
+        {"a": [1, {"b": np.zeros(2)}]},
+    ]
+    cases += [
+        {1: "a", 2.5: "b", None: "c", (1, "x"): "d", True: 0},
+        {"a": 1, 2: "b"},
+        {"": 1},
+        {"a/b": 1, "c": 2},
+        {".": 1},
+        {"..": 0, "n\0": 1},
+    ]
+    cases += [
+        {"_data": np.zeros(3)},
+        {"_data": 1, "b": 2},
+        {"_list_numitems": 1, "_list_item_0": 2},
+        {"pseudopickle_protocol": 1, "class": 2, "state": 3},
+    ]
+    cases += [
+        {"items": "x", "0": 1},
+        {"z": 1, "a": 2, "m": 3},
+        {"\ud800": 1},
+        {"k" * 300: 1},
+        _deep(40),
+        {(1, 2): np.zeros(3)},
+        {np.str_("s"): 1},
+    ]
+    return [
+        *cases,
+        {"hdfchk": 1, "hdfchk:order": 2},
+        {f"k{i}": i for i in range(300)},
+        {frozenset({1}): {b"x": None}},
+    ]
+
+
+CONTAINERS = [
+    Row("Containers", "list", "one dataset of numbers or strings, else packed text", _lists),
+    Row(
+        "Containers",
+        "tuple",
+        "as a list, with a mark",
+        lambda: [
+            (),
+            (1, 2),
+            ("a", None),
+            ((1,), [2]),
+            (np.zeros(2), "x"),
+            (1.5, 2.5),
+            (True,),
+            ("a", "é"),
+        ],
+    ),
+    Row(
+        "Containers",
+        "set, frozenset",
+        "as a list, with a mark",
+        lambda: [
+            set(),
+            {1, 2},
+            {"a", 1, None},
+            frozenset(),
+            frozenset({1.5}),
+            {(1, 2), frozenset({"x"})},
+            {"a", "b"},
+        ],
+    ),
+    Row(
+        "Containers",
+        "deque",
+        "as a list, with a mark",
+        lambda: [
+            collections.deque(),
+            collections.deque([1, 2]),
+            collections.deque(["a", 1], 5),
+            collections.deque([1], 1),
+            collections.deque([], 0),
+        ],
+    ),
+    Row("Containers", "dict", "a group; with keys that are no names, packed text", _dicts),
+    Row(
+        "Containers",
+        "OrderedDict",
+        "a group with a mark",
+        lambda: [
+            collections.OrderedDict(),
+            collections.OrderedDict(b=1, a=np.zeros(2)),
+            collections.OrderedDict([(1, 2), ("x", 3)]),
+        ],
+    ),
+    Row(
+        "Containers",
+        "defaultdict",
+        "a group with a mark",
+        lambda: [
+            collections.defaultdict(None, {"a": 1}),
+            collections.defaultdict(list, {"a": [1]}),
+            collections.defaultdict(int, {1: 2}),
+            collections.defaultdict(dict),
+            collections.defaultdict(records.make_default, a=1),
+            collections.defaultdict(records.Whole, a=1),
+        ],
+    ),
+    Row(
+        "Containers",
+        "Counter",
+        "a group with a mark",
+        lambda: [
+            collections.Counter(),
+            collections.Counter("hello"),
+            collections.Counter({"a": -3, "b": 0}),
+            collections.Counter([1, 1, (2,)]),
+        ],
+    ),
+]
