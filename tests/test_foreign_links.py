@@ -180,6 +180,24 @@ def test_groups_that_hold_themselves(path):
     assert load(path, omitted_keys=["a/b/up", "c/self"]) == {"a": {"b": {}, "x": 1}, "c": {"x": 2}}
 
 
+def test_groups_that_multiply(path):
+    """Groups that share groups that share groups end in a `NestingError`, not in a hang."""
+    with h5py.File(path, "w") as file:
+        file["g0/x"] = 1
+        for level in range(1, 60):
+            group = file.create_group(f"g{level}")
+            for way in ("a", "b", "c"):
+                group[way] = file[f"g{level - 1}"]
+        file["twice/a"] = file["g2"]
+        file["twice/b"] = h5py.SoftLink("/g2")
+    chk = HDF5Checkpointer(path)
+    with pytest.raises(NestingError, match="ways") as caught:
+        chk.load("g59")
+    assert caught.value.key is not None and caught.value.key.startswith("g59/a/a")
+    twice = chk.load("twice")
+    assert twice["a"] == twice["b"] and twice["a"]["c"]["a"] == {"x": 1}
+
+
 def test_deep_files(path):
     """Groups may nest deeply; beyond a limit loading is refused, and single keys are read."""
     with h5py.File(path, "w") as file:

@@ -11,29 +11,32 @@ from ...errors import UnsafeFileError, UnsupportedStoredError
 from ...keys import Path, join, to_bytes, to_text
 from .order import read_order
 
-__all__ = ["HARD", "entries", "is_ordered", "is_there", "locate", "resolve", "restorer"]
+__all__ = ["HARD", "entries", "is_there", "locate", "resolve", "restorer"]
 
 HARD = h5l.TYPE_HARD
 MAX_SOFT_LINKS = 40
 
 
-def is_ordered(gid: Any) -> bool:
-    """Whether the group keeps the order in which its links were made."""
-    return bool(gid.get_create_plist().get_link_creation_order() & 1)
-
-
-def entries(gid: Any) -> list[tuple[bytes, int]]:
+def entries(gid: Any, *, marked: bool = True) -> list[tuple[bytes, int]]:
     """Name and link type of each child, in insertion order where the group keeps it.
 
     Soft links that lead nowhere are left out: nothing is there.
+
+    Args:
+        gid: the group.
+        marked: it may have attributes that tell of its order.
     """
     found: list[tuple[bytes, int, int]] = []
-    ordered = is_ordered(gid)
-    index = h5.INDEX_CRT_ORDER if ordered else h5.INDEX_NAME
-    gid.links.iterate(
-        lambda name, info: found.append((name, info.type, info.corder)), idx_type=index, info=True
-    )
-    moved = read_order(gid) if ordered else {}
+
+    def add(name: bytes, info: Any) -> None:
+        found.append((name, info.type, info.corder))
+
+    try:
+        gid.links.iterate(add, idx_type=h5.INDEX_CRT_ORDER, info=True)
+    except RuntimeError:  # a group that keeps no order; asking it first costs more
+        found.clear()
+        gid.links.iterate(add, idx_type=h5.INDEX_NAME, info=True)
+    moved = read_order(gid) if marked else {}
     if moved:
         found.sort(key=lambda entry: moved.get(entry[2], entry[2]))
     return [(name, link) for name, link, _ in found if link != h5l.TYPE_SOFT or _leads(gid, name)]

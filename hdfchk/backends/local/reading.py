@@ -44,6 +44,9 @@ _BARE = b"_data"
 _RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name) != _BARE)
 MAX_LEVELS = 2 * MAX_DEPTH
 """How deeply groups may nest that are read: twice what is written."""
+MAX_VISITS = 1000
+"""How often one group may come, by several links, in what is read at once. Groups that share groups
+that share groups would else grow with each level, to more than any memory holds."""
 _EXTERNAL_FILES = 1 << 7
 """The bit of an object header that has a list of external files (message type 7)."""
 
@@ -193,6 +196,7 @@ class Reader:
         self.root = root
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
+        self._visits: dict[Any, int] = {}
 
     def dataset(self, did: Any) -> Leaf:
         """One dataset, whole.
@@ -262,7 +266,17 @@ class Reader:
         """One group with all below it that `select` wants; a named datatype is read as a dtype."""
         if type(gid) is not h5g.GroupID:
             return _named_type(gid, path)
-        address = h5o.get_info(gid).addr
+        info = h5o.get_info(gid)
+        address = info.addr
+        if not above:
+            self._visits.clear()
+        visits = self._visits[address] = self._visits.get(address, 0) + 1
+        if visits > MAX_VISITS:
+            raise NestingError(
+                f"one group that is reached by more than {MAX_VISITS} ways",
+                key=join(path),
+                hint="read single keys below it",
+            )
         if address in above or len(above) > MAX_LEVELS:
             raise NestingError(
                 "a group that holds itself, by a link"
@@ -272,7 +286,7 @@ class Reader:
                 hint="read single keys below it",
             )
         children: dict[str, Any] = {}
-        for raw, link in links.entries(gid):
+        for raw, link in links.entries(gid, marked=info.num_attrs > 0):
             name = to_text(raw)
             inner = (*path, name)
             if link == links.HARD:
