@@ -157,3 +157,25 @@ def test_none_keeps_nothing() -> None:
         for _ in range(2):
             assert chk.cached_eval("k", lambda: calls.append(1) or 7) == 7
     assert calls == [1, 1]
+
+
+def test_serializer_of_older_classes(path: str) -> None:
+    """A to_state that calls serializer.serialize, and a from_state that calls deserialize, work."""
+    from hdfchk import CodecRegistry
+
+    class Older:
+        def __init__(self, parts: Any) -> None:
+            self.parts = parts
+
+        def to_state(self, serializer: Any = None) -> dict[str, Any]:
+            return {"parts": serializer.serialize(self.parts)}
+
+        @classmethod
+        def from_state(cls, state: dict[str, Any], serializer: Any = None) -> Any:
+            return cls(serializer.deserialize(state["parts"]))
+
+    registry = CodecRegistry()
+    registry.register(Older, name="older")
+    chk = HDF5Checkpointer(path, registry)
+    chk["x"] = Older([1, "a", {"b": np.arange(2)}])
+    assert chk["x"].parts[2]["b"].tolist() == [0, 1]

@@ -8,7 +8,7 @@ from typing import Any
 
 from h5py import h5d, h5f, h5g, h5o, h5p
 
-from ...errors import HdfchkError, InvalidKeyError
+from ...errors import HdfchkError, UnsupportedTypeError
 from ...keys import Path, join, to_bytes
 from ...tree import RESERVED_CHILDREN, Branch, Leaf, Mark
 from . import links
@@ -96,8 +96,8 @@ class Commit:
         except (ValueError, RuntimeError) as error:
             if isinstance(error, HdfchkError):
                 raise
-            raise InvalidKeyError(
-                f"HDF5 refuses it ({error})", key=join(path), hint="use a shorter name"
+            raise UnsupportedTypeError(
+                f"HDF5 can not keep it ({error})", key=join(path), hint="store it in parts"
             ) from error
         self._guard_name(parent, path[-1])
 

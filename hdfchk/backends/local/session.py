@@ -59,8 +59,10 @@ class LocalSession:
         """What stands at `path`, or None."""
         try:
             oid = self._open(path)
-        except UnsafeFileError:  # there it is, and reading it is what will be refused
-            return Stat(is_dict=False, is_group=False, mark=None)
+        except (UnsafeFileError, UnsupportedStoredError):
+            # A link that leads out is there; reading it is what will be refused.
+            there = links.is_there(self._root, path)
+            return Stat(is_dict=False, is_group=False, mark=None) if there else None
         if oid is None:
             return None
         mark = read_mark(oid)

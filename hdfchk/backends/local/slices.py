@@ -71,6 +71,11 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
         UnsafeFileError: they lie in another file.
     """
     check_inside(did)
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, (list, np.ndarray)) for part in parts):
+        # h5py does not broadcast to lists and masks of rows.
+        shape = np.broadcast_to(np.zeros((), np.bool), did.shape)[index].shape
+        data = np.broadcast_to(data, shape)
     h5py.Dataset(did)[index] = data
 
 

@@ -1,0 +1,156 @@
+"""The handle on one stored array: parts read and written, growth, memory maps."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from hdfchk import (
+    CheckpointerKeyError,
+    HDF5Checkpointer,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
+
+
+@pytest.fixture
+def chk(path: str) -> HDF5Checkpointer:
+    return HDF5Checkpointer(path)
+
+
+def test_map(chk: HDF5Checkpointer, path: str) -> None:
+    """A map is a read-only view of the bytes in the file, aligned, also for datetimes."""
+    chk["x"] = np.arange(30000.0).reshape(300, 100)
+    chk["t"] = np.arange(10000).astype("M8[s]")
+    mapped = chk.array("x").map()
+    assert isinstance(mapped, np.memmap) and mapped.filename == path
+    assert (
+        mapped.offset % 64 == 0 and np.array_equal(mapped, chk["x"]) and not mapped.flags.writeable
+    )
+    times = chk.array("t").map()
+    assert times.dtype == "M8[s]" and times[5] == np.datetime64(5, "s")
+    mapped._mmap.close(), times._mmap.close()
+
+
+def test_no_map(chk: HDF5Checkpointer) -> None:
+    """Why an array can not be mapped is said: too small, grown, stored in another form, no file."""
+    chk["small"] = np.arange(3)
+    chk["text"] = np.array(["a" * 50] * 100)
+    chk["grown"] = np.zeros(20000)
+    chk.array("grown").append(np.zeros(1))
+    memory = HDF5Checkpointer(None)
+    memory["x"] = np.zeros(20000)
+    for array in (chk.array("small"), chk.array("grown"), chk.array("text"), memory.array("x")):
+        with pytest.raises(UnsupportedStoredError):
+            array.map()
+
+
+def test_append(chk: HDF5Checkpointer, path: str) -> None:
+    """Rows are appended one or many at a time; attributes and order stay; others can read it."""
+    chk["before"] = 1
+    chk["x"] = np.arange(6).reshape(3, 2)
+    chk["after"] = 1
+    array = chk.array("x")
+    array.attrs["units"] = "m"
+    for n in range(50):
+        array.append([n, n])
+    array.append(np.zeros((0, 2), int))
+    array.append(np.ones((3, 2), int))
+    assert array.shape == (56, 2) and array.maxshape == (None, 2) and array.chunks
+    assert array[3:53, 0].tolist() == list(range(50)) and array.attrs["units"] == "m"
+    assert list(chk) == ["before", "x", "after"] and chk["x"].dtype == int
+    with h5py.File(path) as file:
+        assert file["x"].shape == (56, 2)
+    chk["names"] = np.array(["a", "bc"])
+    chk.array("names").append(np.array(["d"]))
+    assert chk["names"].tolist() == ["a", "bc", "d"]
+    with pytest.raises(UnsupportedTypeError):
+        chk.array("names").append(np.array(["longer than before"]))
+    assert chk["names"].tolist() == ["a", "bc", "d"]
+
+
+def test_refused_elements(chk: HDF5Checkpointer) -> None:
+    """What does not fit the stored dtype is refused and changes nothing."""
+    chk["s"] = np.array(["ab", "cd"])
+    with pytest.raises(UnsupportedTypeError):
+        chk.array("s")[0] = "abc"
+    chk.array("s")[0] = "x"
+    assert chk["s"].tolist() == ["x", "cd"]
+    chk["n"] = np.arange(3)
+    with pytest.raises((TypeError, ValueError)):
+        chk.array("n")[0] = "text"
+    for index in (7, (0, 0)):
+        with pytest.raises((IndexError, ValueError)):
+            chk.array("n")[index]
+    assert chk["n"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        0,
+        -1,
+        slice(None),
+        slice(1, 4, 2),
+        (slice(None), 1),
+        (2, 1),
+        ...,
+        [0, 3],
+        np.array([True, False, True, False, False]),
+    ],
+)
+def test_indexing(chk: HDF5Checkpointer, index: Any) -> None:
+    """Indexing gives what NumPy's gives, and writing there changes just that."""
+    data = np.arange(15.0).reshape(5, 3)
+    chk["x"] = data
+    array = chk.array("x")
+    assert np.array_equal(array[index], data[index]) and np.shape(array[index]) == np.shape(
+        data[index]
+    )
+    array[index] = -1
+    data[index] = -1
+    assert np.array_equal(chk["x"], data)
+
+
+def test_rows(chk: HDF5Checkpointer) -> None:
+    """Iteration gives the rows; the handle pickles, and says where it is."""
+    chk["x"] = np.arange(6).reshape(3, 2)
+    array = chk.array("x")
+    assert [row.tolist() for row in array] == [[0, 1], [2, 3], [4, 5]]
+    assert pickle.loads(pickle.dumps(array))[2].tolist() == [4, 5]
+    assert "'x'" in repr(array) and "(3, 2)" in repr(array)
+    assert np.asarray(array, dtype="f4").dtype == "f4" and np.sum(array) == 15
+    with pytest.raises(ValueError):
+        np.asarray(array, copy=False)
+
+
+def test_gone(chk: HDF5Checkpointer) -> None:
+    """A handle on an array that was deleted, or is hidden, is a KeyError."""
+    chk["x"] = np.arange(3)
+    array = chk.array("x")
+    hidden = chk.view(omitted_keys="y").array("x")
+    del chk["x"]
+    for use in (
+        lambda: array.shape,
+        lambda: array[0],
+        lambda: array.append([1]),
+        lambda: hidden[0],
+    ):
+        with pytest.raises(CheckpointerKeyError):
+            use()
+
+
+def test_arrays_of_others(chk: HDF5Checkpointer, path: str) -> None:
+    """A chunked, compressed, growable array of another program is read and appended to."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "z", data=np.arange(100.0), chunks=(10,), maxshape=(None,), compression="gzip"
+        )
+    array = chk.array("z")
+    assert array.chunks == (10,) and array.compression == "gzip" and array.maxshape == (None,)
+    array.append(np.zeros(5))
+    assert array.shape == (105,) and array.compression == "gzip"

@@ -1,0 +1,127 @@
+"""The examples run as scripts; the scan gives the same result however it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hdfchk
+from tests.exact import differs
+
+ROOT = Path(__file__).parents[1]
+STEPS = "12"
+
+
+def command(script: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-W", "error", str(ROOT / "examples" / script), *arguments]
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def run(folder: Path, script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        command(script, *arguments),
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a scan that runs through."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(folder, "water_scan.py", "w.hdf5", "--angles", STEPS)
+    return folder / "w.hdf5"
+
+
+def test_stopped_and_resumed(whole: Path, tmp_path: Path) -> None:
+    """Stopped by the flag, and again, and resumed: the same to the last bit, each step done once."""
+    first = run(tmp_path, "water_scan.py", "w.hdf5", "--angles", STEPS, "--stop-after", "5")
+    second = run(tmp_path, "water_scan.py", "w.hdf5", "--angles", STEPS, "--stop-after", "3")
+    third = run(tmp_path, "water_scan.py", "w.hdf5", "--angles", STEPS)
+    assert [text.count("saved") for text in (first, second, third)] == [5, 3, 4]
+    assert "complete" in third and "complete" not in second
+    assert differs(hdfchk.load(whole), hdfchk.load(tmp_path / "w.hdf5")) is None
+    assert run(tmp_path, "water_scan.py", "w.hdf5", "--angles", STEPS).count("saved") == 0
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_killed_and_restarted(whole: Path, tmp_path: Path, after: int) -> None:
+    """Killed after some saved steps and started again: the same to the last bit."""
+    process = subprocess.Popen(
+        command("water_scan.py", "w.hdf5", "--angles", STEPS),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for _ in range(after):
+        assert "saved" in process.stdout.readline()
+    process.send_signal(signal.SIGSTOP)  # between the call that saved and the next one
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+    done = len(hdfchk.load(tmp_path / "w.hdf5")["scan"])
+    assert done >= after
+    assert (
+        run(tmp_path, "water_scan.py", "w.hdf5", "--angles", STEPS).count("saved")
+        == int(STEPS) - done
+    )
+    assert differs(hdfchk.load(whole), hdfchk.load(tmp_path / "w.hdf5")) is None
+
+
+def test_report(whole: Path, tmp_path: Path) -> None:
+    """The second script reports what the first has stored; of an unfinished scan it says so."""
+    text = run(tmp_path, "water_report.py", str(whole))
+    assert "zero-point energy" in text and "asymmetric stretch" in text
+    run(tmp_path, "water_scan.py", "w.hdf5", "--angles", STEPS, "--stop-after", "1")
+    done = subprocess.run(
+        command("water_report.py", "w.hdf5"),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0 and "not complete" in done.stderr
+
+
+def test_physics(tmp_path: Path) -> None:
+    """With all angles the fundamentals lie within 3.2 per cent of the measured ones."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    try:
+        from water_report import BANDS, MEASURED
+    finally:
+        sys.path.remove(str(ROOT / "examples"))
+    for molecule in ("H2O", "D2O"):
+        run(tmp_path, "water_scan.py", f"{molecule}.hdf5", "--molecule", molecule)
+        energies = hdfchk.load(tmp_path / f"{molecule}.hdf5")["energies"]
+        for name, symmetry, place in BANDS:
+            measured = MEASURED[molecule].get(name)
+            if measured is not None:
+                assert (
+                    abs(energies[symmetry][place] - energies["even"][0] - measured)
+                    < 0.032 * measured
+                )
+
+
+def test_old_script(tmp_path: Path) -> None:
+    """A script of the older checkpointer runs with nothing but its import changed; twice."""
+    first, second = (run(tmp_path, "old_script.py", "run.hdf5").splitlines() for _ in range(2))
+    assert first[1:] == second[1:] and first[1].startswith("mean position")
+    assert "'piece_2'" in first[0] and "'mean'" in second[0]
+    loaded = hdfchk.load(tmp_path / "run.hdf5")
+    assert loaded["info"] == {"pieces": 3} and loaded["params"]["method"] == "implicit euler"
