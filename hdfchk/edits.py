@@ -8,7 +8,7 @@ from .backends.base import Change, Delete, Put, Session, Stat
 from .errors import CheckpointerKeyError
 from .filters import Filters, Verdict
 from .keys import Path, join
-from .tree import Branch, Leaf
+from .tree import Branch, Leaf, is_dict
 
 __all__ = [
     "check_read",
@@ -69,7 +69,7 @@ def check_read(filters: Filters, path: Path, node: Leaf | Branch) -> None:
     """
     if filters.is_whole(path):
         return
-    if isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict"):
+    if is_dict(node):
         for name, child in node.children.items():
             check_read(filters, (*path, name), child)  # type: ignore[arg-type]
     elif filters.verdict(path) is not Verdict.FULL or _hides(filters, path, node):
@@ -96,14 +96,13 @@ def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
     if filters.is_whole(path):
         return
     found = check_visible(filters, path)
-    as_dict = isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")
-    if found is Verdict.PART and not as_dict:
+    if found is Verdict.PART and not is_dict(node):
         raise refused(path, "the key filter lets only a dict stand at this key")
     for inner in _parts(path, node):
         # A dict that is allowed in part must hold nothing but what is allowed.
         if filters.verdict(inner) is Verdict.NONE:
             raise refused(inner)
-    if as_dict and isinstance(node, Branch):
+    if is_dict(node):
         for name, child in node.children.items():
             check_written(filters, (*path, name), child)  # type: ignore[arg-type]
 
@@ -137,8 +136,7 @@ def replacement(
     if not hidden_below(session, filters, path):
         return [Put(path, node)]
     stat = session.stat(path)
-    as_dict = isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")
-    if stat is None or not stat.is_dict or not as_dict or not isinstance(node, Branch):
+    if stat is None or not stat.is_dict or not is_dict(node):
         raise refused(path, "this would delete keys that the filter hides")
     changes: list[Change] = []
     for name in visible_names(session, filters, path):

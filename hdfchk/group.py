@@ -12,8 +12,8 @@ from .backends.base import Change, Put, Session
 from .errors import CheckpointerKeyError, NotAGroupError
 from .filters import KeyFilter
 from .keys import Key, Path, join
-from .reader import GroupReader, is_dict
-from .tree import Branch, Leaf
+from .reader import GroupReader
+from .tree import Branch, Leaf, is_dict
 
 __all__ = ["Group"]
 
@@ -365,7 +365,7 @@ def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
 
 def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
     """What a merge puts: everything that is no dict, and dicts that are empty."""
-    if not is_dict(node) or not isinstance(node, Branch) or not node.children:
+    if not is_dict(node) or not node.children:
         yield path, node
         return
     for name, child in node.children.items():

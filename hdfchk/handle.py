@@ -93,18 +93,8 @@ class Handle:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
-        with self._lock:
-            session = self._session
-            if session is None:
-                session = self._open_to_read()
-            try:
-                yield session
-            except HdfchkError as error:
-                error.file = error.file or self.backend.address
-                raise
-            finally:
-                if session is not self._session:
-                    session.close()
+        with self._lock, self._lent(self._session or self._open_to_read()) as session:
+            yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -117,14 +107,20 @@ class Handle:
                 if self._depth:
                     self._session = session
             self.changes += 1
-            try:
+            with self._lent(session):
                 yield session
-            except HdfchkError as error:
-                error.file = error.file or self.backend.address
-                raise
-            finally:
-                if session is not self._session:
-                    session.close()
+
+    @contextmanager
+    def _lent(self, session: Session) -> Iterator[Session]:
+        """Lend a session: errors get the file's name, and what no block keeps open is closed."""
+        try:
+            yield session
+        except HdfchkError as error:
+            error.file = error.file or self.backend.address
+            raise
+        finally:
+            if session is not self._session:
+                session.close()
 
     def warn_if_held(self, name: str) -> None:
         """For finalisers: say that a block was never left. Nothing is written or closed here."""

@@ -12,9 +12,9 @@ from .equality import same
 from .errors import HdfchkError
 from .filters import Filters, Verdict
 from .keys import Key, Path, join
-from .tree import Branch, Leaf
+from .tree import is_dict
 
-__all__ = ["GroupReader", "is_dict"]
+__all__ = ["GroupReader"]
 
 
 class Keys(KeysView[str]):
@@ -177,11 +177,6 @@ class GroupReader(MutableMapping[str, Any]):
         edits.check_visible(self._filters, self._path)
         with self._context.handle.reading() as session:
             return edits.visible_names(session, self._filters, self._path)
-
-
-def is_dict(node: Leaf | Branch) -> bool:
-    """Whether a node stands for a dict."""
-    return isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")
 
 
 def _plain(other: Mapping[str, Any]) -> dict[str, Any]:

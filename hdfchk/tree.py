@@ -14,7 +14,7 @@ not tell the type. Arrays are held by reference and never copied.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import attrs
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "Node",
     "Scalar",
     "Sequence",
+    "is_dict",
     "utf8_dtype",
 ]
 
@@ -103,3 +104,8 @@ class Sequence:
 
 
 Node = Leaf | Branch | Sequence
+
+
+def is_dict(node: Node) -> TypeGuard[Branch]:
+    """Whether a node stands for a dict, and not for another value that is kept as a branch."""
+    return isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")

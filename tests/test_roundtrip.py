@@ -82,6 +82,7 @@ with HDF5Checkpointer(sys.argv[1]) as chk:
     for key, value in roundtrip.cases():
         chk["top", key] = value
         chk["nested", key] = {"in": {"value": value}}
+        chk["listed", key] = [0, value]
 """
 READ = """
 import sys
@@ -93,7 +94,8 @@ chk = HDF5Checkpointer(sys.argv[1], mode="r")
 count = 0
 with chk:
     for key, value in roundtrip.cases():
-        for found in (chk.load(("top", key)), chk.load(("nested", key, "in", "value"))):
+        nested = chk.load(("nested", key, "in", "value"))
+        for found in (chk.load(("top", key)), nested, chk.load(("listed", key))[1]):
             why = differs(value, found, key)
             count += 1
             if why:
@@ -115,7 +117,7 @@ def test_two_interpreters(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout) == 2 * len(roundtrip.cases())
+    assert int(done.stdout) == 3 * len(roundtrip.cases())
 
 
 def test_types_page() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import NotAGroupError
 from ..keys import Path, join
-from ..tree import Branch, Leaf
+from ..tree import Branch, Leaf, is_dict
 from .base import Change, Put, Stat
 
 __all__ = ["plan"]
@@ -52,7 +52,7 @@ def _check_parents(
         parent = path[:depth]
         if parent in steps:
             found = steps[parent]
-            if found is None or (isinstance(found, Branch) and _is_dict(found)):
+            if found is None or is_dict(found):
                 return  # what lies deeper is checked while grafting
             _refuse(path, parent, file)
         if parent in checked:
@@ -74,10 +74,6 @@ def _refuse(path: Path, parent: Path, file: str) -> None:
     )
 
 
-def _is_dict(node: Branch) -> bool:
-    return node.mark is None or node.mark.name == "dict"
-
-
 def _enclosing(path: Path, steps: dict[Path, Leaf | Branch | None]) -> Path | None:
     for depth in range(1, len(path)):
         if path[:depth] in steps:
@@ -94,7 +90,7 @@ def _graft(
     steps[above] = copy
     for name in path[len(above) : -1]:
         child = copy.children.get(name)
-        if child is not None and not (isinstance(child, Branch) and _is_dict(child)):
+        if child is not None and not is_dict(child):
             _refuse(path, path[:-1], "this commit")
         inner = (
             Branch(dict(child.children), child.mark) if isinstance(child, Branch) else Branch({})
