@@ -42,6 +42,8 @@ class HDF5Checkpointer(Group):
             ``"x"``: create, and fail if it exists.
         allow_pickle: unpickle what the older checkpointer pickled. Unpickling runs code that the
             file names: only for files that you trust.
+        lock_timeout: seconds to wait for another process that has the file open for writing
+            (or, to write, open at all), before a `LockedError`.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -79,8 +81,9 @@ class HDF5Checkpointer(Group):
         *,
         mode: str = "a",
         allow_pickle: bool = False,
+        lock_timeout: float = 10.0,
     ) -> None:
-        backend = backend_for(checkpoint_file)
+        backend = backend_for(checkpoint_file, lock_timeout=lock_timeout)
         codecs = serializer or getattr(backend, "codecs", None) or default_registry
         context = Context(Handle(backend, mode), codecs, allow_pickle)
         rule = KeyFilter.make(allowed_keys, omitted_keys)

@@ -16,6 +16,7 @@ __all__ = [
     "HdfchkError",
     "InvalidKeyError",
     "InvalidKeyTypeError",
+    "LockedError",
     "MissingExtraError",
     "NestingError",
     "NotAGroupError",
@@ -135,6 +136,10 @@ class UnsafeFileError(HdfchkError, OSError):
 
 class ReadOnlyError(HdfchkError, PermissionError):
     """A write to something that was opened, or can only be opened, for reading."""
+
+
+class LockedError(HdfchkError, BlockingIOError):
+    """A file that another process, or another store of this one, holds open."""
 
 
 class ClosedError(HdfchkError, ValueError):

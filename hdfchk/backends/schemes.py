@@ -17,12 +17,13 @@ class UnknownTargetError(HdfchkError, TypeError):
     """Something that is no file, path, or open HDF5 object."""
 
 
-def backend_for(target: Any) -> Backend:
+def backend_for(target: Any, **options: Any) -> Backend:
     """The backend of a target.
 
     Args:
         target: a path (`str` or `PathLike`), an open binary file or `BytesIO`, an open
             `h5py.File` or `h5py.Group`, a backend, or None for a store in memory.
+        options: options of the backend for paths.
 
     Raises:
         UnknownTargetError: it is none of these (a `TypeError`).
@@ -30,9 +31,9 @@ def backend_for(target: Any) -> Backend:
     if target is None:
         return MemoryBackend()
     if isinstance(target, (str, os.PathLike)):
-        return _file(os.fspath(target))
+        return _file(os.fspath(target), options)
     if isinstance(target, bytes):
-        return _file(os.fsdecode(target))
+        return _file(os.fsdecode(target), options)
     h5py = sys.modules.get("h5py")  # an h5py object can not come from where h5py is not imported
     if h5py is not None and isinstance(target, h5py.Group):
         from .local import ObjectBackend
@@ -50,7 +51,7 @@ def backend_for(target: Any) -> Backend:
     )
 
 
-def _file(path: str | bytes) -> Backend:
+def _file(path: str | bytes, options: dict[str, Any]) -> Backend:
     from .local import FileBackend
 
-    return FileBackend(os.fsdecode(path))
+    return FileBackend(os.fsdecode(path), **options)

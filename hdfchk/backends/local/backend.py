@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import time
 from typing import Any
 
 import attrs
@@ -12,21 +13,30 @@ import h5py
 from h5py import h5f, h5fd
 
 from ...codecs.portable import NATIVE, Capabilities
-from ...errors import CorruptFileError, ReadOnlyError
+from ...errors import CorruptFileError, LockedError, ReadOnlyError
 from ...keys import Path, join
 from .session import LocalSession
 from .types import file_access, file_creation
+
+LOCK_TIMEOUT = 10.0
+RETRY_SECONDS = 0.02
 
 __all__ = ["FileBackend", "ObjectBackend", "StreamBackend"]
 
 
 @attrs.define(eq=False)
 class FileBackend:
-    """An HDF5 file, by its path."""
+    """An HDF5 file, by its path.
+
+    Args:
+        path: the path.
+        lock_timeout: seconds to wait for a process that holds the file open.
+        capabilities: HDF5 keeps everything.
+    """
 
     path: str
+    lock_timeout: float = LOCK_TIMEOUT
     capabilities: Capabilities = NATIVE
-    writable: bool = True
 
     @property
     def address(self) -> str:
@@ -42,15 +52,24 @@ class FileBackend:
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """Open the file; for writing it is created if it does not exist."""
-        name = os.fsencode(self.path)
-        try:
-            if writable and (truncate or not self.exists()):
-                fid = h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
-            else:
-                fid = h5f.open(name, h5f.ACC_RDWR if writable else h5f.ACC_RDONLY, file_access())
-        except OSError as error:
-            raise explain(error, self.path, writable=writable) from error
+        end = time.monotonic() + self.lock_timeout
+        while True:
+            try:
+                fid = self._open(writable=writable, truncate=truncate)
+                break
+            except BlockingIOError as error:  # HDF5's lock: somebody works on the file
+                if time.monotonic() > end:
+                    raise explain(error, self.path, writable=writable) from error
+                time.sleep(RETRY_SECONDS)
+            except OSError as error:
+                raise explain(error, self.path, writable=writable) from error
         return LocalSession(h5py.File(fid), address=self.path, writable=writable, owned=True)
+
+    def _open(self, *, writable: bool, truncate: bool) -> Any:
+        name = os.fsencode(self.path)
+        if writable and (truncate or not self.exists()):
+            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
+        return h5f.open(name, h5f.ACC_RDWR if writable else h5f.ACC_RDONLY, file_access())
 
 
 @attrs.define(eq=False)
@@ -154,7 +173,14 @@ def explain(error: OSError, path: str, *, writable: bool) -> OSError:
         return FileNotFoundError(errno.ENOENT, "no such file or folder", path)
     if isinstance(error, IsADirectoryError):
         return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    if error.errno in {errno.EAGAIN, errno.EACCES, errno.EPERM, errno.ENOSPC}:
+    if isinstance(error, BlockingIOError) or "already open" in str(error):
+        # In one process HDF5 does not open for writing what is open for reading.
+        return LockedError(
+            "the file is in use by another process, or open for reading in this one",
+            file=path,
+            hint="close it there (leave the with block), or raise lock_timeout",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.ENOSPC}:
         return error
     if os.path.isdir(path):
         return IsADirectoryError(errno.EISDIR, "it is a folder", path)
