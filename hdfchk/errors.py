@@ -22,6 +22,7 @@ __all__ = [
     "NotAGroupError",
     "ReadOnlyError",
     "RegistrationError",
+    "TransactionError",
     "UnknownTypeError",
     "UnsafeFileError",
     "UnsupportedStoredError",
@@ -140,6 +141,10 @@ class ReadOnlyError(HdfchkError, PermissionError):
 
 class LockedError(HdfchkError, BlockingIOError):
     """A file that another process, or another store of this one, holds open."""
+
+
+class TransactionError(HdfchkError, RuntimeError):
+    """A transaction that can not be committed, as one of its changes has failed."""
 
 
 class ClosedError(HdfchkError, ValueError):

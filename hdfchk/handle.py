@@ -12,7 +12,8 @@ from typing import Any
 
 from .backends.base import Backend, Session
 from .backends.memory import MemoryBackend
-from .errors import HdfchkError, InvalidKeyError, ReadOnlyError
+from .backends.signals import deferred
+from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
 
 __all__ = ["MODES", "Handle"]
 
@@ -45,6 +46,8 @@ class Handle:
         self.changes = 0
         """Counts commits, so that an iterator can tell whether anything happened at all."""
         self._depth = 0
+        self._transactions = 0
+        self._failed = False
         self._session: Session | None = None
         self._lock = threading.RLock()
         _HANDLES.add(self)
@@ -91,6 +94,31 @@ class Handle:
             self.release()
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A block whose changes are one commit; an exception gives them all up. Blocks nest."""
+        with self._lock, self.held():
+            self._transactions += 1
+            try:
+                yield
+                if self._failed:
+                    raise TransactionError(
+                        "an error in this transaction was swallowed, and its changes are lost",
+                        file=self.backend.address,
+                        hint="let errors leave the transaction, or do the work outside of it",
+                    )
+            except BaseException:
+                if self._session is not None and self._session.writable:
+                    self._session.rollback()
+                raise
+            finally:
+                self._transactions -= 1
+                if self._transactions == 0:
+                    self._failed = False
+            if self._transactions == 0 and self._session is not None and self._session.writable:
+                with deferred():
+                    self._session.commit()
+
+    @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
         with self._lock, self._lent(self._session or self._open_to_read()) as session:
@@ -107,8 +135,16 @@ class Handle:
                 if self._depth:
                     self._session = session
             self.changes += 1
-            with self._lent(session):
-                yield session
+            with deferred(), self._lent(session):
+                try:
+                    yield session
+                    if not self._transactions:
+                        session.commit()
+                except BaseException:
+                    # A transaction that lost one of its commits can only be given up whole.
+                    self._failed = self._transactions > 0
+                    session.rollback()
+                    raise
 
     @contextmanager
     def _lent(self, session: Session) -> Iterator[Session]:

@@ -105,6 +105,12 @@ class Session(Protocol):
             NotAGroupError: a path goes through a value.
         """
 
+    def commit(self) -> None:
+        """Make all that was written since the last commit one commit, where the backend can."""
+
+    def rollback(self) -> None:
+        """Give up all that was written since the last commit, where the backend can."""
+
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes but the library's own marks."""
 

@@ -104,6 +104,12 @@ class MemorySession:
                     self.notes.setdefault(path, _Notes()).attributes = kept
                 self._guard_name(path)
 
+    def commit(self) -> None:
+        """Nothing waits."""
+
+    def rollback(self) -> None:
+        """What can fail in `apply` is done before it changes anything."""
+
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes."""
         self._need(path)

@@ -13,10 +13,12 @@ import h5py
 from h5py import h5f, h5fd
 
 from ...codecs.portable import NATIVE, Capabilities
-from ...errors import CorruptFileError, LockedError, ReadOnlyError
+from ...errors import CorruptFileError, HdfchkError, LockedError, ReadOnlyError
 from ...keys import Path, join
+from .journaled_session import JournaledSession, SnapshotSession
 from .session import LocalSession
 from .types import file_access, file_creation
+from .writer import WriterFile, open_snapshot
 
 LOCK_TIMEOUT = 10.0
 RETRY_SECONDS = 0.02
@@ -30,12 +32,16 @@ class FileBackend:
 
     Args:
         path: the path.
-        lock_timeout: seconds to wait for a process that holds the file open.
+        lock_timeout: seconds to wait for a process that writes the file.
+        durable: bring commits to the disk, and not only to the system.
+        sync_interval: seconds that commits may wait for that.
         capabilities: HDF5 keeps everything.
     """
 
     path: str
     lock_timeout: float = LOCK_TIMEOUT
+    durable: bool = True
+    sync_interval: float = 1.0
     capabilities: Capabilities = NATIVE
 
     @property
@@ -52,24 +58,38 @@ class FileBackend:
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """Open the file; for writing it is created if it does not exist."""
+        create = writable and (truncate or not self.exists())
+        try:
+            if writable:
+                return JournaledSession(self._writer(create=create), create=create)
+            stream = self._read()
+        except OSError as error:
+            raise explain(error, self.path, writable=writable) from error
+        # The lock of an open file keeps its journal from being applied: the order matters.
+        snapshot = open_snapshot(self.path, self.lock_timeout)
+        if snapshot is None:
+            return LocalSession(stream, address=self.path, writable=False, owned=True)
+        stream.close()
+        return SnapshotSession(snapshot, self.path)
+
+    def _writer(self, *, create: bool) -> WriterFile:
+        return WriterFile(
+            self.path,
+            create=create,
+            durable=self.durable,
+            sync_interval=self.sync_interval,
+            lock_timeout=self.lock_timeout,
+        )
+
+    def _read(self) -> Any:
         end = time.monotonic() + self.lock_timeout
         while True:
             try:
-                fid = self._open(writable=writable, truncate=truncate)
-                break
-            except BlockingIOError as error:  # HDF5's lock: somebody works on the file
+                return h5py.File(h5f.open(os.fsencode(self.path), h5f.ACC_RDONLY, file_access()))
+            except BlockingIOError:  # a journal is being applied
                 if time.monotonic() > end:
-                    raise explain(error, self.path, writable=writable) from error
+                    raise
                 time.sleep(RETRY_SECONDS)
-            except OSError as error:
-                raise explain(error, self.path, writable=writable) from error
-        return LocalSession(h5py.File(fid), address=self.path, writable=writable, owned=True)
-
-    def _open(self, *, writable: bool, truncate: bool) -> Any:
-        name = os.fsencode(self.path)
-        if writable and (truncate or not self.exists()):
-            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
-        return h5f.open(name, h5f.ACC_RDWR if writable else h5f.ACC_RDONLY, file_access())
 
 
 @attrs.define(eq=False)
@@ -165,6 +185,8 @@ class ObjectBackend:
 
 def explain(error: OSError, path: str, *, writable: bool) -> OSError:
     """The error to raise for one of HDF5's when it opens a file."""
+    if isinstance(error, HdfchkError):
+        return error
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
         return ReadOnlyError(
             "the file can not be written", file=path, hint="check its permissions, or mode='r'"

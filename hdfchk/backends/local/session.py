@@ -47,13 +47,22 @@ class LocalSession:
 
     def __init__(self, stream: Any, *, address: str, writable: bool, owned: bool) -> None:
         self.writable = writable
-        self._stream = stream
         self._owned = owned
         self._address = address
+        self._has_written = False
+        self._use(stream)
+
+    def _use(self, stream: Any) -> None:
+        self._stream = stream
         self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
         self._reader = Reader(self._root)
         self._writer = Writer(self._root)
-        self._has_written = False
+
+    def commit(self) -> None:
+        """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
+
+    def rollback(self) -> None:
+        """Give up what was written since the last commit: `apply` undoes what fails by itself."""
 
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""

@@ -1,0 +1,304 @@
+"""The file object under HDF5: every byte that a commit needs is safe before another takes its place.
+
+Writes below the end of the last commit, and small ones anywhere, are kept as pages until the commit
+appends them to the journal. Large ones beyond that end go straight into the file, once, and are on
+the disk before the commit that needs them is written. Applying brings the journal's pages into the
+file, after the journal itself is on the disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from typing import Any
+
+from .journal import PAGE, Journal, Snapshot, read_all, write_all
+
+__all__ = ["JournaledFile", "SnapshotFile"]
+
+DIRECT_BYTES = 2**16
+"""Writes from this size up, beyond what is committed, go straight into the file."""
+SPILL_BYTES = 2**24
+"""So much may wait in memory; more goes to the journal before its commit."""
+APPLY_BYTES = 2**24
+"""A journal that is longer is applied."""
+
+
+class SnapshotFile:
+    """One committed state of a file, to be read: the main file under a journal's pages.
+
+    Args:
+        descriptor: the open main file.
+        journal: reads pages of the journal, or None where there is none.
+        snapshot: what the journal says.
+    """
+
+    def __init__(self, descriptor: int, journal: Journal, snapshot: Snapshot) -> None:
+        self._descriptor = descriptor
+        self._journal = journal
+        self._pages: dict[int, int] = dict(snapshot.pages)
+        self._pending: dict[int, bytearray | int] = {}
+        self._position = 0
+        self._size = os.fstat(descriptor).st_size if snapshot.size is None else snapshot.size
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; what was never written reads as zeros."""
+        view = memoryview(buffer).cast("B")
+        start, length = self._position, len(view)
+        done = 0
+        while done < length:
+            count = os.preadv(self._descriptor, [view[done:]], start + done)
+            if not count:
+                view[done:] = bytes(length - done)
+                break
+            done += count
+        first, last = start // PAGE, (start + length - 1) // PAGE
+        if self._pages or self._pending:
+            self._patch(view, start, first, last)
+        self._position += length
+        return length
+
+    def _patch(self, view: memoryview, start: int, first: int, last: int) -> None:
+        known = len(self._pages) + len(self._pending)
+        numbers: Any = range(first, last + 1)
+        if known < last - first:
+            numbers = [n for n in {*self._pages, *self._pending} if first <= n <= last]
+        for number in numbers:
+            data = self._overlaid(number)
+            if data is not None:
+                begin = max(number * PAGE, start)
+                end = min((number + 1) * PAGE, start + len(view))
+                view[begin - start : end - start] = data[begin - number * PAGE : end - number * PAGE]
+
+    def _overlaid(self, number: int) -> bytes | bytearray | None:
+        found = self._pending.get(number, self._pages.get(number))
+        return self._journal.read(found) if isinstance(found, int) else found
+
+    def write(self, data: Any) -> int:
+        """Nothing is written to a snapshot."""
+        raise PermissionError("a snapshot is read only")
+
+    def truncate(self, size: int | None = None) -> int:
+        """Nothing is cut off a snapshot."""
+        return self._size if size is None else size
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+class JournaledFile(SnapshotFile):
+    """A file that is written through a journal.
+
+    Args:
+        descriptor: the main file, open for reading and writing.
+        journal: the journal, whose lock is held.
+        durable: bring commits to the disk.
+        sync_interval: seconds that commits may wait for that; 0 for none.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        journal: Journal,
+        *,
+        durable: bool = True,
+        sync_interval: float = 1.0,
+    ) -> None:
+        super().__init__(descriptor, journal, Snapshot({}, None, 0, 0))
+        self.durable = durable
+        self.sync_interval = sync_interval
+        self.discarding = False
+        self._process = os.getpid()
+        self._base = self._committed_size = self._size
+        self._bulk = False
+        self._waiting = 0
+        self._synced = time.monotonic()
+
+    def adopt(self, found: Snapshot) -> None:
+        """Take over the commits of a writer that is gone."""
+        self._pages = dict(found.pages)
+        if found.size is not None:
+            self._size = self._committed_size = found.size
+            self._base = max(self._base, found.size)
+
+    def write(self, data: Any) -> int:
+        """Write at the position."""
+        view = memoryview(data).cast("B")
+        start, length = self._position, len(view)
+        self._position += length
+        if self.discarding or os.getpid() != self._process:
+            return length  # a state that is given up, or a child's copy of its parent's file
+        end = start + length
+        direct = -(-max(start, self._base) // PAGE) * PAGE
+        direct_end = end // PAGE * PAGE
+        if direct_end - direct >= DIRECT_BYTES:
+            write_all(self._descriptor, view[direct - start : direct_end - start], direct)
+            self._bulk = True
+            self._drop(direct // PAGE, direct_end // PAGE)
+            self._keep(view[: direct - start], start)
+            self._keep(view[direct_end - start :], direct_end)
+        else:
+            self._keep(view, start)
+        self._size = max(self._size, end)
+        return length
+
+    def _drop(self, first: int, end: int) -> None:
+        """Forget pending pages that a direct write has replaced."""
+        if len(self._pending) < end - first:
+            gone = [number for number in self._pending if first <= number < end]
+        else:
+            gone = [number for number in range(first, end) if number in self._pending]
+        for number in gone:
+            del self._pending[number]
+
+    def _keep(self, view: memoryview, start: int) -> None:
+        """Keep bytes as pages until the commit."""
+        offset, length = 0, len(view)
+        while offset < length:
+            number, inside = divmod(start + offset, PAGE)
+            count = min(PAGE - inside, length - offset)
+            if count == PAGE:
+                self._pending[number] = bytearray(view[offset : offset + PAGE])
+                self._waiting += PAGE
+            else:
+                page = self._page(number)
+                page[inside : inside + count] = view[offset : offset + count]
+            offset += count
+        if self._waiting > SPILL_BYTES:
+            self._spill()
+
+    def _page(self, number: int) -> bytearray:
+        """A pending page, to be changed."""
+        found = self._pending.get(number)
+        if isinstance(found, bytearray):
+            return found
+        data = self._overlaid(number)
+        if data is None:
+            data = read_all(self._descriptor, PAGE, number * PAGE)
+        page = bytearray(PAGE)
+        page[: len(data)] = data
+        self._pending[number] = page
+        self._waiting += PAGE
+        return page
+
+    def _in_memory(self) -> list[tuple[int, bytes]]:
+        items = self._pending.items()
+        return [(number, bytes(page)) for number, page in items if isinstance(page, bytearray)]
+
+    def _spill(self) -> None:
+        """Bring pending pages to the journal before their commit, so that memory is bounded."""
+        self._pending.update(self._journal.append(self._in_memory(), None))
+        self._waiting = 0
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length. Nothing that a commit needs is cut off before the journal is applied."""
+        size = self._position if size is None else size
+        if not self.discarding and os.getpid() == self._process:
+            self._size = size
+            if os.fstat(self._descriptor).st_size > max(size, self._base):
+                os.ftruncate(self._descriptor, max(size, self._base))
+        return size
+
+    def commit(self) -> None:
+        """Make all that was written one commit: a kill from now on leaves it there.
+
+        Raises:
+            OSError: there is no room; the state is that of the last commit, after `rollback`.
+        """
+        if os.getpid() != self._process:
+            return
+        changed = self._size != self._committed_size
+        if not (self._pending or self._bulk or changed):
+            return
+        if self._bulk and self.durable:
+            os.fdatasync(self._descriptor)
+        places = self._journal.append(self._in_memory(), self._size)
+        self._pages.update({n: p for n, p in self._pending.items() if isinstance(p, int)})
+        self._pages.update(places)
+        self._pending.clear()
+        self._waiting, self._bulk = 0, False
+        self._committed_size = self._size
+        self._base = max(self._base, self._size)
+        if self.durable and time.monotonic() - self._synced >= self.sync_interval:
+            self.sync()
+        if self._journal.size > APPLY_BYTES:
+            self.apply()
+
+    def sync(self) -> None:
+        """Bring all commits to the disk."""
+        if self.durable:
+            self._journal.sync()
+            self._synced = time.monotonic()
+
+    def rollback(self) -> None:
+        """Give up all that was written since the last commit."""
+        self._pending.clear()
+        self._waiting, self._bulk = 0, False
+        self._size = self._committed_size
+        self._journal.forget()
+        if os.fstat(self._descriptor).st_size > self._base:
+            os.ftruncate(self._descriptor, self._base)
+
+    def apply(self) -> bool:
+        """Bring all commits into the file, and empty the journal.
+
+        Returns:
+            Whether it was done: not while somebody reads the file. It can be done again.
+
+        Raises:
+            OSError: there is no room; all commits are still in the journal.
+        """
+        if not self._lock_alone():
+            return False
+        try:
+            if self.durable:
+                self._journal.sync()
+            if self._committed_size > os.fstat(self._descriptor).st_size:
+                os.posix_fallocate(self._descriptor, 0, self._committed_size)
+            for start, data in self._runs():
+                write_all(self._descriptor, data, start)
+            os.ftruncate(self._descriptor, self._committed_size)
+            if self.durable:
+                os.fsync(self._descriptor)
+            self._journal.begin()
+            self._pages.clear()
+            self._base = self._committed_size
+            self._synced = time.monotonic()
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return True
+
+    def _runs(self) -> Any:
+        """Committed pages in the order of the file, neighbours together, a MiB at most."""
+        start, parts, after = 0, [], -1
+        for number in sorted(self._pages):
+            if number * PAGE >= self._committed_size:
+                continue
+            if number != after or len(parts) >= 256:
+                if parts:
+                    yield start, b"".join(parts)
+                start, parts = number * PAGE, []
+            parts.append(self._journal.read(self._pages[number]))
+            after = number + 1
+        if parts:
+            yield start, b"".join(parts)
+
+    def _lock_alone(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # A failed conversion may have lost the shared lock.
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            return False
+        return True

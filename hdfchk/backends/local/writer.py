@@ -1,0 +1,204 @@
+"""Opening a file to write it through its journal, and its committed state to read it.
+
+The lock of the one writer is `flock` on the journal. Readers, of any HDF5 library, hold a shared
+`flock` on the file itself; the journal is applied only while nobody does.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+
+from ...errors import LockedError
+from .journal import Journal, holder, scan
+from .journaled_file import JournaledFile, SnapshotFile
+
+__all__ = ["WriterFile", "journal_of", "open_snapshot"]
+
+RETRY_SECONDS = 0.02
+
+
+def journal_of(path: str) -> str:
+    """The name of a file's journal."""
+    return f"{path}-journal"
+
+
+def sync_folder(path: str) -> None:
+    """Bring the names in the folder of `path` to the disk."""
+    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_journal(path: str, timeout: float) -> int:
+    """Open and lock the journal of a file; a lock left by a dead process is none."""
+    name = journal_of(path)
+    end = time.monotonic() + timeout
+    while True:
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, name):
+                return descriptor
+            os.close(descriptor)  # its owner has just removed it: make another
+        except BlockingIOError as error:
+            who = holder(descriptor)
+            os.close(descriptor)
+            if time.monotonic() > end:
+                raise LockedError(
+                    f"the file is being written by {who}",
+                    file=path,
+                    hint="wait for it, or raise lock_timeout",
+                ) from error
+            time.sleep(RETRY_SECONDS)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+def _is_at(descriptor: int, name: str) -> bool:
+    try:
+        there = os.stat(name)
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
+
+
+class WriterFile(JournaledFile):
+    """A file by its path, open for writing.
+
+    Args:
+        path: the path.
+        create: begin a new file. It appears, whole, with its first commit; an old one stays until
+            then.
+        durable: bring commits to the disk.
+        sync_interval: seconds that commits may wait for that.
+        lock_timeout: seconds to wait for another writer.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool,
+        durable: bool = True,
+        sync_interval: float = 1.0,
+        lock_timeout: float = 10.0,
+    ) -> None:
+        self.path = os.path.realpath(path)
+        self._beside: str | None = f"{self.path}-new" if create else None
+        flags = os.O_RDWR | (os.O_CREAT | os.O_TRUNC if create else 0)
+        if not create:  # a file that can not be written gets no journal
+            os.close(os.open(self.path, os.O_RDWR))
+        lock = _lock_journal(self.path, lock_timeout)
+        self._lock_descriptor: int | None = lock
+        descriptor = -1
+        try:
+            descriptor = os.open(self._beside or self.path, flags, 0o666)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            journal = Journal(lock)
+            if not create:
+                recover(descriptor, lock, durable=durable)
+            journal.begin()
+            super().__init__(descriptor, journal, durable=durable, sync_interval=sync_interval)
+        except BaseException:
+            if descriptor >= 0:
+                os.close(descriptor)
+            self._unlock()
+            raise
+
+    def commit(self) -> None:
+        """As for any journaled file; a new one appears with its first commit."""
+        super().commit()
+        if self._beside is not None and os.getpid() == self._process:
+            self.apply()
+            os.replace(self._beside, self.path)
+            self._beside = None
+            if self.durable:
+                sync_folder(self.path)
+
+    def close(self) -> None:
+        """Apply all commits, remove the journal, and close. Closing twice is allowed."""
+        if self._lock_descriptor is None:
+            return
+        try:
+            if os.getpid() == self._process:
+                self.rollback()
+                if self._beside is not None:
+                    os.unlink(self._beside)
+                    os.unlink(journal_of(self.path))
+                elif not self._pages or self.apply():
+                    os.unlink(journal_of(self.path))
+        finally:
+            os.close(self._descriptor)
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+    def _unlock(self) -> None:
+        if self._lock_descriptor is not None:
+            if scan(self._lock_descriptor).size is None:
+                os.unlink(journal_of(self.path))
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+
+def recover(descriptor: int, journal: int, *, durable: bool) -> bool:
+    """Bring what a journal holds into its file; being killed here, it is done again."""
+    found = scan(journal)
+    if found.size is None:
+        return False
+    file = JournaledFile(descriptor, Journal(journal), durable=durable)
+    file.adopt(found)
+    if not file.apply():
+        raise LockedError(
+            "commits of a writer that was killed wait for readers of the file to end",
+            hint="close the readers",
+        )
+    return True
+
+
+def open_snapshot(path: str, timeout: float) -> SnapshotFile | None:
+    """The last committed state of a file, if it is not the file alone.
+
+    The caller holds a shared lock on the file, so that no journal is applied meanwhile.
+    """
+    try:
+        journal = os.open(journal_of(path), os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    found = scan(journal)
+    if found.size is None:
+        os.close(journal)
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            break
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.EACCES} or time.monotonic() > end:
+                os.close(descriptor)
+                os.close(journal)
+                raise
+            time.sleep(RETRY_SECONDS)
+    return SnapshotReader(descriptor, journal)
+
+
+class SnapshotReader(SnapshotFile):
+    """A snapshot that owns its descriptors."""
+
+    def __init__(self, descriptor: int, journal: int) -> None:
+        self._owned: tuple[int, ...] = (descriptor, journal)
+        super().__init__(descriptor, Journal(journal), scan(journal))
+
+    def close(self) -> None:
+        """Close both files."""
+        for descriptor in self._owned:
+            os.close(descriptor)
+        self._owned = ()
