@@ -126,3 +126,14 @@ def test_many_replacements_keep_order(session: Session) -> None:
         assert session.names(()) == names
     session.apply([Delete(("k0",)), Put(("k0x",), Leaf(1))])
     assert session.names(()) == [*names[1:], "k0x"]
+
+
+def test_order_after_the_only_key_was_replaced(session: Session) -> None:
+    """HDF5 counts links anew when the last one goes; a key that is set later still comes later."""
+    session.apply([Put((name,), Leaf(1)) for name in "abc"])
+    session.apply([Put(("d",), Leaf(1))])
+    session.apply([Delete((name,)) for name in "abc"])
+    session.apply([Put(("d",), Leaf("another type"))])
+    session.apply([Put(("e",), Leaf(1))])
+    session.apply([Put(("d",), Leaf(2.5))])
+    assert session.names(()) == ["d", "e"]

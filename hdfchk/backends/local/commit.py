@@ -209,8 +209,15 @@ class Commit:
 
     def _give_order(self, path: Path, parent: Any, raw: bytes, order: int | None) -> None:
         """Give a key its place in the order of keys: that of what it replaces."""
-        if order is not None:
-            self._moved[path[:-1]][parent.links.get_info(raw).corder] = order
+        if order is None:
+            return
+        moved = self._moved[path[:-1]]
+        number = parent.links.get_info(raw).corder
+        if number < order:
+            # HDF5 begins to count anew when the last link of a group goes: this is the only one.
+            moved.clear()
+        else:
+            moved[number] = order
 
     def _write_places(self) -> None:
         for path, moved in self._moved.items():
