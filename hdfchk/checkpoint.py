@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -13,7 +14,7 @@ from .backends.schemes import UnknownTargetError, backend_for
 from .codecs.registry import default_registry
 from .context import Codecs, Context
 from .edits import check_visible
-from .errors import InvalidKeyError
+from .errors import InvalidKeyError, TransactionError
 from .filters import Filters, KeyFilter
 from .group import Group
 from .handle import Handle
@@ -44,6 +45,12 @@ class HDF5Checkpointer(Group):
             file names: only for files that you trust.
         lock_timeout: seconds to wait for another process that has the file open for writing
             (or, to write, open at all), before a `LockedError`.
+        journal: write a file that is given by its path through a redo journal: what an
+            assignment has returned from survives a kill at any moment, and readers go on beside
+            the one writer. A preview in this version: see ``docs/durability.md``.
+        durable: with `journal`, bring commits to the disk, so that they survive a loss of power.
+        sync_interval: with `journal`, seconds that commits inside a ``with`` may wait for that;
+            0 for none.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -82,8 +89,17 @@ class HDF5Checkpointer(Group):
         mode: str = "a",
         allow_pickle: bool = False,
         lock_timeout: float = 10.0,
+        journal: bool = False,
+        durable: bool = True,
+        sync_interval: float = 1.0,
     ) -> None:
-        backend = backend_for(checkpoint_file, lock_timeout=lock_timeout)
+        backend = backend_for(
+            checkpoint_file,
+            lock_timeout=lock_timeout,
+            journal=journal,
+            durable=durable,
+            sync_interval=sync_interval,
+        )
         codecs = serializer or getattr(backend, "codecs", None) or default_registry
         context = Context(Handle(backend, mode), codecs, allow_pickle)
         rule = KeyFilter.make(allowed_keys, omitted_keys)
@@ -182,6 +198,37 @@ class HDF5Checkpointer(Group):
         _, (args, options, target) = self.__reduce__()
         args = (copy.deepcopy(args[0], memo), *args[1:])
         return _rebuild(args, options, target)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A block whose changes are one commit; an exception gives them all up. Blocks nest.
+
+        Raises:
+            TransactionError: the store does not write through a journal, so that it could not
+                give up what was done; or an error inside the block was swallowed.
+
+        Example:
+            >>> import tempfile, os
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> chk = HDF5Checkpointer(os.path.join(folder.name, "x.hdf5"), journal=True)
+            >>> with chk.transaction():
+            ...     chk["a"] = 1
+            ...     chk["b"] = 2
+            >>> len(chk)
+            2
+            >>> folder.cleanup()
+        """
+        handle = self._context.handle
+        if not getattr(handle.backend, "journal", False):
+            raise TransactionError(
+                "only a store with journal=True has transactions",
+                file=self._address,
+                hint="use update() for one commit of several keys",
+            )
+        return handle.transaction()
+
+    def commit(self) -> None:
+        """Bring all that was assigned to the disk, and into the file, now."""
+        self._context.handle.sync()
 
     # -- older names ---------------------------------------------------------------------------
 

@@ -158,6 +158,12 @@ class Handle:
             if session is not self._session:
                 session.close()
 
+    def sync(self) -> None:
+        """Bring all commits of the open session, if there is one, to where they are safe."""
+        with self._lock:
+            if self._session is not None and self._session.writable:
+                self._session.flush()
+
     def warn_if_held(self, name: str) -> None:
         """For finalisers: say that a block was never left. Nothing is written or closed here."""
         if self._depth and self._session is not None:

@@ -29,11 +29,11 @@ def deferred() -> Iterator[None]:
         handler = signal.getsignal(number)
         if callable(handler):
             handlers[number] = handler
-            signal.signal(number, lambda number, frame: came.append((number, frame)))
+            signal.signal(number, lambda signum, frame: came.append((signum, frame)))
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number, frame in came:
-            handlers[number](number, frame)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        for signum, frame in came:
+            handlers[signum](signum, frame)

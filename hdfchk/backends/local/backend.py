@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -18,7 +19,7 @@ from ...keys import Path, join
 from .journaled_session import JournaledSession, SnapshotSession
 from .session import LocalSession
 from .types import file_access, file_creation
-from .writer import WriterFile, open_snapshot
+from .writer import WriterFile, open_snapshot, recover_file
 
 LOCK_TIMEOUT = 10.0
 RETRY_SECONDS = 0.02
@@ -33,6 +34,7 @@ class FileBackend:
     Args:
         path: the path.
         lock_timeout: seconds to wait for a process that writes the file.
+        journal: write through a redo journal: commits survive a kill.
         durable: bring commits to the disk, and not only to the system.
         sync_interval: seconds that commits may wait for that.
         capabilities: HDF5 keeps everything.
@@ -40,6 +42,7 @@ class FileBackend:
 
     path: str
     lock_timeout: float = LOCK_TIMEOUT
+    journal: bool = False
     durable: bool = True
     sync_interval: float = 1.0
     capabilities: Capabilities = NATIVE
@@ -60,12 +63,30 @@ class FileBackend:
         """Open the file; for writing it is created if it does not exist."""
         create = writable and (truncate or not self.exists())
         try:
-            if writable:
+            if writable and self.journal:
                 return JournaledSession(self._writer(create=create), create=create)
-            stream = self._read()
+            if writable:
+                recover_file(self.path, self.lock_timeout)
+                stream = h5py.File(self._waiting(self._open_to_write, create))
+                return LocalSession(stream, address=self.path, writable=True, owned=True)
+            return self._reader()
         except OSError as error:
             raise explain(error, self.path, writable=writable) from error
-        # The lock of an open file keeps its journal from being applied: the order matters.
+
+    def _reader(self) -> LocalSession:
+        """The last commit: of the file alone, or under what its journal holds."""
+        snapshot = open_snapshot(self.path, self.lock_timeout)
+        if snapshot is not None:
+            return SnapshotSession(snapshot, self.path)
+        try:
+            stream = h5py.File(self._waiting(self._open_to_read))
+        except OSError:
+            # A writer may have come, and been killed while it applied its journal.
+            snapshot = open_snapshot(self.path, self.lock_timeout)
+            if snapshot is None:
+                raise
+            return SnapshotSession(snapshot, self.path)
+        # From here on HDF5's lock keeps a journal from being applied.
         snapshot = open_snapshot(self.path, self.lock_timeout)
         if snapshot is None:
             return LocalSession(stream, address=self.path, writable=False, owned=True)
@@ -81,12 +102,22 @@ class FileBackend:
             lock_timeout=self.lock_timeout,
         )
 
-    def _read(self) -> Any:
+    def _open_to_write(self, create: bool) -> Any:
+        name = os.fsencode(self.path)
+        if create:
+            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
+        return h5f.open(name, h5f.ACC_RDWR, file_access())
+
+    def _open_to_read(self) -> Any:
+        return h5f.open(os.fsencode(self.path), h5f.ACC_RDONLY, file_access())
+
+    def _waiting(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Do it as soon as nobody else holds HDF5's lock on the file."""
         end = time.monotonic() + self.lock_timeout
         while True:
             try:
-                return h5py.File(h5f.open(os.fsencode(self.path), h5f.ACC_RDONLY, file_access()))
-            except BlockingIOError:  # a journal is being applied
+                return work(*args)
+            except BlockingIOError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""The file object under HDF5: every byte that a commit needs is safe before another takes its place.
+"""The file object under HDF5: no byte that a commit needs goes before its successor is safe.
 
 Writes below the end of the last commit, and small ones anywhere, are kept as pages until the commit
 appends them to the journal. Large ones beyond that end go straight into the file, once, and are on
@@ -79,7 +79,8 @@ class SnapshotFile:
             if data is not None:
                 begin = max(number * PAGE, start)
                 end = min((number + 1) * PAGE, start + len(view))
-                view[begin - start : end - start] = data[begin - number * PAGE : end - number * PAGE]
+                inside = number * PAGE
+                view[begin - start : end - start] = data[begin - inside : end - inside]
 
     def _overlaid(self, number: int) -> bytes | bytearray | None:
         found = self._pending.get(number, self._pages.get(number))
@@ -238,8 +239,11 @@ class JournaledFile(SnapshotFile):
     def sync(self) -> None:
         """Bring all commits to the disk."""
         if self.durable:
-            self._journal.sync()
+            self._sync_journal()
             self._synced = time.monotonic()
+
+    def _sync_journal(self) -> None:
+        self._journal.sync()
 
     def rollback(self) -> None:
         """Give up all that was written since the last commit."""
@@ -250,8 +254,11 @@ class JournaledFile(SnapshotFile):
         if os.fstat(self._descriptor).st_size > self._base:
             os.ftruncate(self._descriptor, self._base)
 
-    def apply(self) -> bool:
+    def apply(self, *, last: bool = False) -> bool:
         """Bring all commits into the file, and empty the journal.
+
+        Args:
+            last: the journal is about to be removed, and need not be emptied.
 
         Returns:
             Whether it was done: not while somebody reads the file. It can be done again.
@@ -263,7 +270,7 @@ class JournaledFile(SnapshotFile):
             return False
         try:
             if self.durable:
-                self._journal.sync()
+                self._sync_journal()
             if self._committed_size > os.fstat(self._descriptor).st_size:
                 os.posix_fallocate(self._descriptor, 0, self._committed_size)
             for start, data in self._runs():
@@ -271,7 +278,12 @@ class JournaledFile(SnapshotFile):
             os.ftruncate(self._descriptor, self._committed_size)
             if self.durable:
                 os.fsync(self._descriptor)
-            self._journal.begin()
+            if not last:
+                self._journal.begin()
+                # Or new records could lie, after a loss of power, behind old ones: these would
+                # bring back a part of what is applied already.
+                if self.durable:
+                    self._journal.sync()
             self._pages.clear()
             self._base = self._committed_size
             self._synced = time.monotonic()
@@ -281,7 +293,8 @@ class JournaledFile(SnapshotFile):
 
     def _runs(self) -> Any:
         """Committed pages in the order of the file, neighbours together, a MiB at most."""
-        start, parts, after = 0, [], -1
+        start, after = 0, -1
+        parts: list[bytes] = []
         for number in sorted(self._pages):
             if number * PAGE >= self._committed_size:
                 continue

@@ -55,8 +55,8 @@ class JournaledSession(LocalSession):
         self._use(_open(self._file, None if self._is_new else h5f.ACC_RDWR))
         self._has_written = False
 
-    def sync(self) -> None:
-        """Bring all commits to the disk, and into the file."""
+    def flush(self) -> None:
+        """Bring all commits to the disk, and into the file unless somebody reads it."""
         self._file.sync()
         self._file.apply()
 

@@ -6,13 +6,12 @@ The lock of the one writer is `flock` on the journal. Readers, of any HDF5 libra
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
 
 from ...errors import LockedError
-from .journal import Journal, holder, scan
+from .journal import Journal, Snapshot, holder, scan
 from .journaled_file import JournaledFile, SnapshotFile
 
 __all__ = ["WriterFile", "journal_of", "open_snapshot"]
@@ -97,10 +96,11 @@ class WriterFile(JournaledFile):
             os.close(os.open(self.path, os.O_RDWR))
         lock = _lock_journal(self.path, lock_timeout)
         self._lock_descriptor: int | None = lock
+        self._journal_is_named = False
         descriptor = -1
         try:
             descriptor = os.open(self._beside or self.path, flags, 0o666)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            _lock_shared(descriptor, self.path, lock_timeout)
             journal = Journal(lock)
             if not create:
                 recover(descriptor, lock, durable=durable)
@@ -111,6 +111,12 @@ class WriterFile(JournaledFile):
                 os.close(descriptor)
             self._unlock()
             raise
+
+    def _sync_journal(self) -> None:
+        super()._sync_journal()
+        if not self._journal_is_named:  # a file that is not in its folder is on no disk
+            sync_folder(self.path)
+            self._journal_is_named = True
 
     def commit(self) -> None:
         """As for any journaled file; a new one appears with its first commit."""
@@ -132,8 +138,10 @@ class WriterFile(JournaledFile):
                 if self._beside is not None:
                     os.unlink(self._beside)
                     os.unlink(journal_of(self.path))
-                elif not self._pages or self.apply():
+                elif not self._pages or self.apply(last=True):
                     os.unlink(journal_of(self.path))
+                    if self.durable:  # or an old journal could come back under a newer file
+                        sync_folder(self.path)
         finally:
             os.close(self._descriptor)
             os.close(self._lock_descriptor)
@@ -162,43 +170,70 @@ def recover(descriptor: int, journal: int, *, durable: bool) -> bool:
     return True
 
 
-def open_snapshot(path: str, timeout: float) -> SnapshotFile | None:
-    """The last committed state of a file, if it is not the file alone.
-
-    The caller holds a shared lock on the file, so that no journal is applied meanwhile.
-    """
-    try:
-        journal = os.open(journal_of(path), os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    found = scan(journal)
-    if found.size is None:
-        os.close(journal)
-        return None
-    descriptor = os.open(path, os.O_RDONLY)
-    end = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            break
-        except OSError as error:
-            if error.errno not in {errno.EAGAIN, errno.EACCES} or time.monotonic() > end:
-                os.close(descriptor)
-                os.close(journal)
-                raise
-            time.sleep(RETRY_SECONDS)
-    return SnapshotReader(descriptor, journal)
-
-
 class SnapshotReader(SnapshotFile):
     """A snapshot that owns its descriptors."""
 
-    def __init__(self, descriptor: int, journal: int) -> None:
+    def __init__(self, descriptor: int, journal: int, found: Snapshot) -> None:
         self._owned: tuple[int, ...] = (descriptor, journal)
-        super().__init__(descriptor, Journal(journal), scan(journal))
+        super().__init__(descriptor, Journal(journal), found)
 
     def close(self) -> None:
         """Close both files."""
         for descriptor in self._owned:
             os.close(descriptor)
         self._owned = ()
+
+
+def open_snapshot(path: str, timeout: float) -> SnapshotReader | None:
+    """The last committed state of a file, if it is not the file alone.
+
+    The shared lock on the file, which the snapshot holds until it is closed, keeps the journal from
+    being applied: what it says of the file stays true.
+    """
+    if not os.path.exists(journal_of(path)):
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _lock_shared(descriptor, path, timeout)
+        journal = os.open(journal_of(path), os.O_RDONLY)
+    except FileNotFoundError:  # its writer has just removed it: the file stands alone
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    found = scan(journal)
+    if found.size is None:
+        os.close(descriptor)
+        os.close(journal)
+        return None
+    return SnapshotReader(descriptor, journal, found)
+
+
+def _lock_shared(descriptor: int, path: str, timeout: float) -> None:
+    """Hold the file as its readers do: no journal is applied meanwhile."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise LockedError(
+                    "the file is in use by another process",
+                    file=path,
+                    hint="close it there, or raise lock_timeout",
+                ) from error
+            time.sleep(RETRY_SECONDS)
+
+
+def recover_file(path: str, timeout: float) -> None:
+    """Bring a journal that a killed writer has left into its file, if there is one."""
+    if not os.path.exists(journal_of(path)):
+        return
+    if os.path.exists(path):
+        WriterFile(path, create=False, lock_timeout=timeout).close()
+    else:  # of a file that never appeared, or was removed: it must not be taken for the next one's
+        lock = _lock_journal(path, timeout)
+        os.unlink(journal_of(path))
+        os.close(lock)

@@ -1,0 +1,292 @@
+"""Real processes: killed at random moments, reading beside a writer, waiting for the lock."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from hdfchk import HDF5Checkpointer, LockedError, TransactionError
+
+ROOT = Path(__file__).parents[2]
+FULL = os.environ.get("HDFCHK_CRASH") == "full"
+KILLS = 300 if FULL else 15
+SECONDS = 60 if FULL else 3
+
+WRITER = """
+import sys
+import numpy as np
+from hdfchk import HDF5Checkpointer
+path, end = sys.argv[1], int(sys.argv[2])
+with HDF5Checkpointer(path, journal=True) as chk:
+    n = chk.get("x", 0)
+    while n < end:
+        n += 1
+        chk.update({"x": n, "y": -n, "a": np.full(n * 37 % 30000 + 1, n), f"k{n % 7}": {"v": "t" * (n % 900)}})
+        print(n, flush=True)
+"""
+READER = """
+import sys, time
+from hdfchk import HDF5Checkpointer
+path, end = sys.argv[1], time.monotonic() + float(sys.argv[2])
+count = last = 0
+while time.monotonic() < end:
+    with HDF5Checkpointer(path, mode="r") as chk:
+        x = chk["x"]
+        time.sleep(0.002)
+        assert x + chk["y"] == 0, (x, chk["y"])
+        assert chk["a"].shape == (x * 37 % 30000 + 1,) and (chk["a"] == x).all()
+        assert chk[f"k{x % 7}/v"] == "t" * (x % 900)
+        assert x >= last
+        last, count = x, count + 1
+print(count, last)
+"""
+
+
+def start(program: str, *arguments: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_kills(path: str) -> None:
+    """A kill at any moment costs nothing that had returned, and leaves one commit whole."""
+    chance = random.Random(1)
+    for _ in range(KILLS):
+        process = start(WRITER, path, 10**9)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.random() * 0.1)
+        process.kill()
+        printed = process.communicate()[0].split()
+        returned = int(printed[-1]) if printed and printed[-1].isdigit() else 0
+        found = HDF5Checkpointer(path).load()
+        assert found["x"] >= returned - 1 and found["x"] + found["y"] == 0  # the last may be torn
+        assert (
+            found["a"].shape == (found["x"] * 37 % 30000 + 1,) and (found["a"] == found["x"]).all()
+        )
+        with h5py.File(path) as file:  # plain HDF5 opens it at the last applied commit
+            assert file["x"][()] + file["y"][()] == 0
+    with HDF5Checkpointer(path, journal=True) as chk:
+        chk["x"] = chk["x"]
+    assert sorted(os.listdir(os.path.dirname(path))) == ["store.hdf5"]
+
+
+def test_readers_beside_a_writer(path: str) -> None:
+    """Readers see whole commits while one process writes; nobody fails or waits."""
+    HDF5Checkpointer(path, journal=True).update(
+        {"x": 0, "y": 0, "a": np.full(1, 0), "k0": {"v": ""}}
+    )
+    writer = start(WRITER, path, 10**9)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    readers = [start(READER, path, SECONDS) for _ in range(4)]
+    time.sleep(0.3)
+    assert subprocess.run(["h5ls", path], capture_output=True, check=False).returncode == 0
+    for reader in readers:
+        out, error = reader.communicate(timeout=SECONDS + 60)
+        assert reader.returncode == 0, error[-1500:]
+        assert int(out.split()[0]) > 5
+    assert writer.poll() is None
+    writer.kill()
+    writer.communicate()
+
+
+def test_second_writer(path: str) -> None:
+    """A second writer waits, then is told who holds the lock; a dead process holds none."""
+    writer = start(WRITER, path, 10**9)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    started = time.monotonic()
+    with pytest.raises(LockedError) as caught:
+        HDF5Checkpointer(path, journal=True, lock_timeout=0.3)["z"] = 1
+    assert time.monotonic() - started >= 0.3
+    assert str(writer.pid) in str(caught.value) and socket.gethostname() in str(caught.value)
+    writer.kill()
+    writer.communicate()
+    chk = HDF5Checkpointer(path, journal=True, lock_timeout=0.3)
+    chk["z"] = 1
+    assert chk["x"] + chk["y"] == 0 and chk["z"] == 1
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import numpy as np
+from hdfchk import HDF5Checkpointer
+path = sys.argv[1]
+me, stop = os.getpid(), False
+def send():
+    while not stop:
+        time.sleep(0.003)
+        os.kill(me, signal.SIGINT)
+came = done = 0
+with HDF5Checkpointer(path, journal=True) as chk:
+    chk.update({"x": 0, "y": 0})
+    thread = threading.Thread(target=send)
+    end = time.monotonic() + 2
+    n = 0
+    try:
+        thread.start()
+    except KeyboardInterrupt:
+        came += 1
+    while time.monotonic() < end:
+        try:
+            chk.update({"x": n + 1, "y": -n - 1, "big": np.full(20000 + n % 50, n + 1)})
+            done += 1
+        except KeyboardInterrupt:
+            came += 1
+        try:
+            n = chk["x"]
+            assert n + chk["y"] == 0 and (n == 0 or (chk["big"] == n).all())
+        except KeyboardInterrupt:
+            came += 1
+    while True:
+        try:
+            stop = True
+            thread.join()
+            break
+        except KeyboardInterrupt:
+            pass
+    assert chk["x"] + chk["y"] == 0 and (chk["big"] == chk["x"]).all()
+print(came, done)
+"""
+
+
+def test_interrupts(path: str) -> None:
+    """Ctrl-C in the middle of assignments, many times: each is whole or not there, none is lost."""
+    process = start(INTERRUPTED, path)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error[-2000:]
+    came, done = map(int, out.split())
+    assert came > 20 and done >= 0
+    assert HDF5Checkpointer(path)["x"] + HDF5Checkpointer(path)["y"] == 0
+
+
+def test_terminate(path: str) -> None:
+    """SIGTERM, too, costs nothing that had returned."""
+    writer = start(WRITER, path, 10**9)
+    assert writer.stdout is not None
+    for _ in range(20):
+        last = int(writer.stdout.readline())
+    writer.send_signal(signal.SIGTERM)
+    writer.communicate()
+    found = HDF5Checkpointer(path).load()
+    assert found["x"] >= last and found["x"] + found["y"] == 0
+
+
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from hdfchk import HDF5Checkpointer
+path = sys.argv[1]
+with HDF5Checkpointer(path, journal=True) as chk:
+    chk["small"] = {"a": 1}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    for value in (np.ones(1_000_000), "x" * 400_000, [b"x" * 300_000, b"y" * 300_000]):
+        try:
+            chk["big"] = value
+        except OSError as error:
+            pass
+        else:
+            raise SystemExit("written")
+        assert chk.load() == {"small": {"a": 1}}
+    chk["still"] = 2
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    chk["big"] = np.ones(1_000_000)
+assert HDF5Checkpointer(path)["big"].sum() == 1_000_000 and HDF5Checkpointer(path)["still"] == 2
+"""
+
+
+def test_full_disk(path: str) -> None:
+    """No room: an ordinary error, nothing lost, and the store goes on when there is room again."""
+    process = start(FULL_DISK, path)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error[-2000:]
+
+
+def test_transactions(path: str) -> None:
+    """A transaction is one commit: after an exception nothing of it is there; nested ones join."""
+    chk = HDF5Checkpointer(path, journal=True)
+    chk["a"] = {"x": 1}
+    with pytest.raises(ZeroDivisionError), chk.transaction():
+        chk["a/x"] = 2
+        chk["b"] = np.ones(100_000)
+        assert chk["a/x"] == 2
+        with chk.transaction():
+            chk["c"] = 3
+        del chk["a"]
+        1 / 0  # noqa: B018
+    assert chk.load() == {"a": {"x": 1}}
+    with chk, chk.transaction():
+        chk["b"] = 1
+        assert "b" not in HDF5Checkpointer(path)
+    assert chk["b"] == 1
+    with pytest.raises(TransactionError), chk.transaction():
+        chk["c"] = 1
+        try:
+            chk._context.handle.backend.open  # noqa: B018
+            with chk._context.handle.writing():
+                raise OSError("a failure of the disk")
+        except OSError:
+            pass
+    assert chk.load() == {"a": {"x": 1}, "b": 1}
+    with pytest.raises(TransactionError):
+        HDF5Checkpointer(None).transaction()
+
+
+def test_plain_with_keeps_what_returned(path: str) -> None:
+    """A with block that is left by an exception keeps the assignments that had returned."""
+    with pytest.raises(ZeroDivisionError), HDF5Checkpointer(path, journal=True) as chk:
+        chk["a"] = 1
+        1 / 0  # noqa: B018
+    assert HDF5Checkpointer(path).load() == {"a": 1}
+    with pytest.raises(TypeError):
+        HDF5Checkpointer(path, journal=True)["b"] = {"x": 1, "bad": object()}
+    assert HDF5Checkpointer(path).load() == {"a": 1}
+
+
+def test_new_file_appears_whole(path: str) -> None:
+    """A new file appears with its first commit; nothing is left where there was none."""
+    folder = os.path.dirname(path)
+    with HDF5Checkpointer(path, journal=True) as chk:
+        assert os.listdir(folder) == []
+        chk["a"] = 1
+        assert sorted(os.listdir(folder)) == ["store.hdf5", "store.hdf5-journal"]
+    assert os.listdir(folder) == ["store.hdf5"]
+    old = Path(path).read_bytes()
+    with pytest.raises(TypeError), HDF5Checkpointer(path, mode="w", journal=True) as chk:
+        chk["a"] = object()
+    assert Path(path).read_bytes() == old
+    with HDF5Checkpointer(path, mode="w", journal=True) as chk:
+        chk["n"] = 1
+    assert HDF5Checkpointer(path).load() == {"n": 1}
+
+
+def test_without_the_journal_a_pending_one_is_brought_in(path: str) -> None:
+    """A store that writes without a journal first brings in what a killed one has left."""
+    writer = start(WRITER, path, 10**9)
+    assert writer.stdout is not None
+    for _ in range(5):
+        last = int(writer.stdout.readline())
+    writer.kill()
+    writer.communicate()
+    assert os.path.exists(path + "-journal")
+    HDF5Checkpointer(path)["plain"] = 1
+    assert not os.path.exists(path + "-journal")
+    chk = HDF5Checkpointer(path)
+    assert chk["x"] >= last and chk["x"] + chk["y"] == 0 and chk["plain"] == 1
