@@ -26,14 +26,12 @@ class Case:
         make: makes the data; the argument says whether they may be smaller for a quick look.
         measure: does it once with a library, and gives the figures: seconds or megabytes.
         limits: figure -> (limit, "ratio" to plain h5py, or "ms" / "MB" as it is).
-        libraries: which libraries take part; None for all.
     """
 
     name: str
     make: Callable[[bool], Any]
     measure: Measure
     limits: dict[str, tuple[float, str]]
-    libraries: tuple[str, ...] | None = None
 
 
 def _timed(work: Callable[[], Any]) -> float:
@@ -68,11 +66,14 @@ def _scalars(quick: bool) -> dict[str, Any]:
 
 
 def _arrays(quick: bool) -> dict[str, Any]:
-    groups = 111 if quick else 1111
-    return {
-        f"g{i}": {f"a{j}": np.arange(10.0) + j for j in range(10 if i else 1)}
-        for i in range(groups)
-    } | ({} if quick else {"last": {}})
+    """Groups ten to a level below the root, 1 + 10 + 100 + 1,000; ten arrays in each last one."""
+
+    def level(depth: int) -> dict[str, Any]:
+        if depth == 0:
+            return {f"a{i}": np.arange(10.0) + i for i in range(10)}
+        return {f"g{i}": level(depth - 1) for i in range(10)}
+
+    return level(2 if quick else 3)
 
 
 def _lists(_: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     python old_script.py run.hdf5
 
-Two-body dynamics with a restart file: the parameters are kept once, the trajectory piece by piece.
+A harmonic oscillator with a restart file: parameters kept once, the trajectory piece by piece.
 """
 
 import sys
@@ -28,7 +28,7 @@ def propagate(x, v, params):
 
 def main(chk_file):
     with HDF5Checkpointer(chk_file) as chk:
-        chk["params"] = {"steps": 500, "step_size": 0.01, "method": "implicit euler", "k": 1.5}
+        chk["params"] = {"steps": 500, "step_size": 0.01, "method": "semi-implicit euler", "k": 1.5}
 
     with HDF5Checkpointer(chk_file) as chk:
         params = chk.load_parameter("params")

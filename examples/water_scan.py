@@ -81,7 +81,7 @@ def potential(r1: Any, r2: Any, angle: Any) -> Any:
     return energy * WAVENUMBERS_PER_KCAL
 
 
-def to_bonds(q1: Any, q2: Any, cosine: float, mass_ratio: float) -> tuple[Any, Any, Any]:
+def to_bonds(q1: Any, q2: Any, cosine: Any, mass_ratio: float) -> tuple[Any, Any, Any]:
     """Bond lengths and bond angle at Radau coordinates; `mass_ratio` is hydrogen to oxygen."""
     c = (np.sqrt(1 + 2 * mass_ratio) - 1) / 2  # r1 = q1 + c (q1 + q2), as vectors
     d = 1 + c
@@ -98,7 +98,8 @@ def bend_matrix(grid: Any) -> np.ndarray:
     degree = np.arange(count)
     vandermonde = np.polynomial.legendre.legvander(grid["cosine"], count - 1)
     basis = vandermonde * np.sqrt(degree + 0.5) * np.sqrt(grid["weight"])[:, None]
-    return (basis * (degree * (degree + 1))) @ basis.T
+    matrix: np.ndarray = (basis * (degree * (degree + 1))) @ basis.T
+    return matrix
 
 
 def exchange_bases(points: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -175,7 +176,7 @@ def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | No
 
     done = 0
     for index in range(angles):
-        key = ("scan", f"{index:02d}")
+        key = f"scan/{index:02d}"
         if key in chk:
             continue
         if done == stop_after:
@@ -189,10 +190,12 @@ def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | No
         with chk:  # the steps are read with the file open once
             scan = list(chk["scan"].load().values())
             levels = {name: full_levels(grid, given, scan, name)[:40] for name in ("even", "odd")}
+        mass_ratio = given["hydrogen_mass"] / given["oxygen_mass"]
+        bond_angle = to_bonds(1.0, 1.0, grid["cosine"], mass_ratio)[2]  # the same at all q1 == q2
         chk.update({
             "energies": levels,
             "bend": {
-                "angle": grid["angle"],
+                "bond_angle": np.degrees(bond_angle),
                 "stretch_ground_state": np.array(
                     [step["even"]["energies"][:1].sum() or np.nan for step in scan]
                 ),

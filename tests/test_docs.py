@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"(<!-- not run: .+? -->\s*)?```python\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(<!-- not run: (?:(?!-->).)+ -->\s*)?```python\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -26,6 +26,17 @@ def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             exec(compile(block, page.name, "exec"), vars(module))
 
 
+def test_blocks_found() -> None:
+    """A reason stands for the python block right after it, and for no other."""
+    text = (
+        "<!-- not run: a -->\n```sh\n```\n```python\n1\n```\n<!-- not run: b -->\n```python\n2\n```"
+    )
+    assert [(bool(reason), block) for reason, block in BLOCK.findall(text)] == [
+        (False, "1\n"),
+        (True, "2\n"),
+    ]
+
+
 def test_links() -> None:
     """Each file that a page links to, or names in the docs folder, is there."""
     for page in PAGES:
@@ -36,7 +47,9 @@ def test_links() -> None:
 def test_no_workplace_words() -> None:
     """The repo speaks of the software alone."""
     words = re.compile(r"/root/|/work/|\bissue #?\d|pypi\.org", re.IGNORECASE)
+    files = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), ROOT / ".ci" / "run", ROOT / ".gitignore"]
     for folder in ("hdfchk", "docs", "tests", "examples", "benchmarks"):
-        for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".md"} and path != Path(__file__):
-                assert not words.search(path.read_text(encoding="utf-8")), path
+        files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md"}]
+    for path in files:
+        if path != Path(__file__):
+            assert not words.search(path.read_text(encoding="utf-8")), path
