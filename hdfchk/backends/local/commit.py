@@ -31,15 +31,10 @@ class Commit:
     Args:
         root: the group that is the root of all paths.
         writer: makes the objects.
-        reuse: free the space of an array before its successor is written, which then can take
-            it. Worth it where one session writes again and again: what HDF5 has allotted to
-            metadata lies then in blocks. In the first commit after opening they are scattered
-            behind the arrays, and the space that is freed before them is too small.
     """
 
-    def __init__(self, root: Any, writer: Writer, *, reuse: bool = False) -> None:
+    def __init__(self, root: Any, writer: Writer) -> None:
         self._root = root
-        self._reuse = reuse
         self._writer = writer
         self._groups: dict[Path, Any] = {(): root}
         self._moved: dict[Path, dict[int, int]] = {}
@@ -116,9 +111,10 @@ class Commit:
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             if self._writer.overwrite(old, node):
                 return
-            if self._reuse and REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
+            if REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
                 old = None  # as long as it is open it keeps its space
-                self._replace_in_its_space(path, parent, raw, node)
+                with self._writer.room():
+                    self._replace_in_its_space(path, parent, raw, node)
                 return
         new = self._writer.create(self._root, None, node)
         if hard:

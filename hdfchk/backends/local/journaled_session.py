@@ -53,7 +53,6 @@ class JournaledSession(LocalSession):
         self._discard()
         self._file.rollback()
         self._use(_open(self._file, None if self._is_new else h5f.ACC_RDWR))
-        self._has_written = False
 
     def flush(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it."""

@@ -49,7 +49,6 @@ class LocalSession:
         self.writable = writable
         self._owned = owned
         self._address = address
-        self._has_written = False
         self._use(stream)
 
     def _use(self, stream: Any) -> None:
@@ -106,8 +105,7 @@ class LocalSession:
         """Apply all changes as one commit."""
         self._check_writable()
         steps = plan(changes, self.stat, self._address)
-        Commit(self._root, self._writer, reuse=self._has_written).run(steps)
-        self._has_written = True
+        Commit(self._root, self._writer).run(steps)
 
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes but the library's own marks."""

@@ -12,6 +12,7 @@ from ...errors import UnsupportedStoredError
 
 __all__ = [
     "BOOL",
+    "BYTE",
     "COMPLEX",
     "FLOAT",
     "GROUP_CREATION",
@@ -20,6 +21,7 @@ __all__ = [
     "NULL_TYPE",
     "PYTHON_STRINGS",
     "SCALAR",
+    "compact_creation",
     "dataset_creation",
     "dataspace",
     "file_access",
@@ -32,6 +34,7 @@ __all__ = [
 
 FLOAT = h5t.IEEE_F64LE
 INT = h5t.STD_I64LE
+BYTE = h5t.STD_U8LE
 BOOL = h5t.py_create(np.dtype(np.bool), logical=True)
 COMPLEX = h5t.py_create(np.dtype(np.complex128), logical=True)
 NULL_TYPE = h5t.STD_I32LE
@@ -80,6 +83,11 @@ def dataset_creation(nbytes: int, *, variable: bool = False) -> Any:
     if variable:
         return _VARIABLE
     return _COMPACT if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
+
+
+def compact_creation() -> Any:
+    """The creation properties of a dataset that lies inside its object header."""
+    return _COMPACT
 
 
 def file_creation() -> Any:

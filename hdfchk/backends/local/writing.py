@@ -5,6 +5,8 @@ New objects are complete before a link leads to them, and what they replace is l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from ...tree import Branch, Leaf, Mark
 from .reading import MARK, read_mark
 from .types import (
     BOOL,
+    BYTE,
     COMPLEX,
     FLOAT,
     GROUP_CREATION,
@@ -24,6 +27,7 @@ from .types import (
     NULL_TYPE,
     PYTHON_STRINGS,
     SCALAR,
+    compact_creation,
     dataset_creation,
     dataspace,
     string_type,
@@ -42,6 +46,9 @@ __all__ = [
 
 BLOCK_BYTES = 16 * 2**20
 """Arrays that are not contiguous are copied and written in blocks of about this size."""
+ROOM_FROM = 2**16
+"""For arrays of this many bytes room for metadata is kept before them."""
+ROOM_BYTES = 4096
 
 
 class Writer:
@@ -51,6 +58,26 @@ class Writer:
         self._fid = fid
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
+        self._has_room = False
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """A block that writes a large array, before which some space is kept for metadata.
+
+        HDF5 takes the space of small objects from what is free. Had it to put them behind the
+        array, they would stay there, and when the array is replaced its space could not be
+        given back, nor grow: the file would come to hold it many times.
+        """
+        if self._has_room:
+            yield
+            return
+        self._has_room = True
+        keeper = h5d.create(self._fid, None, *_KEEPER)  # it has no name: it goes with its id
+        try:
+            yield
+        finally:
+            del keeper
+            self._has_room = False
 
     def create(self, parent: Any, name: bytes | None, node: Leaf | Branch) -> Any:
         """Make the objects of `node` under `name` in `parent`, or without a link (None)."""
@@ -82,6 +109,11 @@ class Writer:
         tid, space, array = _prepare(data)
         variable = array is not None and array.dtype.kind == "O"
         plist = dataset_creation(0 if array is None else array.nbytes, variable=variable)
+        if array is not None and array.nbytes >= ROOM_FROM:
+            with self.room():
+                did = h5d.create(parent, name, tid, space, plist)
+                write_elements(did, array, tid)
+            return did
         did = h5d.create(parent, name, tid, space, plist)
         if array is not None and array.size:
             write_elements(did, array, tid)
@@ -102,6 +134,9 @@ class Writer:
         if array.size:
             write_elements(did, array, tid)
         return True
+
+
+_KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())
 
 
 def _prepare(data: Any) -> tuple[Any, Any, Any]:
