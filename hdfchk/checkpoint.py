@@ -89,7 +89,7 @@ class HDF5Checkpointer(Group):
         mode: str = "a",
         allow_pickle: bool = False,
         lock_timeout: float = 10.0,
-        journal: bool = False,
+        journal: bool = True,
         durable: bool = True,
         sync_interval: float = 1.0,
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import warnings
@@ -169,6 +170,12 @@ class Handle:
         if self._depth and self._session is not None:
             warnings.warn(f"{name} was never closed: use `with`", ResourceWarning, stacklevel=3)
 
+    def close(self) -> None:
+        """Close the storage, whatever keeps it open."""
+        with self._lock:
+            self._depth = 0
+            self._close()
+
     def after_fork(self) -> None:
         """In a child process: leave the parent's open file alone, and start from its address."""
         self._lock = threading.RLock()  # some thread of the parent may have held the old one
@@ -229,5 +236,12 @@ def _after_fork_in_child() -> None:
         handle.after_fork()
 
 
+def _close_at_exit() -> None:
+    # HDF5 closes what is open when its library ends; by then there is no Python to write for it.
+    for handle in list(_HANDLES):
+        handle.close()
+
+
+atexit.register(_close_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

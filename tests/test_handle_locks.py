@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from hdfchk import HDF5Checkpointer, LockedError
@@ -42,33 +45,69 @@ def holder(path: str) -> Any:
 
 
 def test_locked(path: str, holder: Any) -> None:
-    """After lock_timeout a reader and a writer get a LockedError that names the file."""
+    """After lock_timeout a second writer gets a LockedError that names file, process and host."""
     chk = HDF5Checkpointer(path, lock_timeout=0.1)
-    for use in (lambda: chk["a"], lambda: chk.update(b=1), lambda: list(chk)):
-        started = time.monotonic()
-        with pytest.raises(LockedError) as caught:
-            use()
-        assert time.monotonic() - started >= 0.1
-        assert caught.value.file == path and isinstance(caught.value, BlockingIOError)
+    started = time.monotonic()
+    with pytest.raises(LockedError) as caught:
+        chk.update(b=1)
+    assert time.monotonic() - started >= 0.1
+    assert caught.value.file == path and isinstance(caught.value, BlockingIOError)
+    assert f"process {holder.pid} on {socket.gethostname()}" in str(caught.value)
     assert not chk.is_open
 
 
+def test_reads_beside_a_writer(path: str, holder: Any) -> None:
+    """A reader sees the writer's last commit, and keeps it until it closes the file."""
+    chk = HDF5Checkpointer(path, lock_timeout=0.1)
+    with chk:
+        assert chk.load() == {"a": 1, "held": 1}
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        holder.wait(timeout=30)
+        assert chk.load() == {"a": 1, "held": 1}
+        # The reader keeps the commits in the journal, and holds no second writer up.
+        HDF5Checkpointer(path, lock_timeout=0.1)["more"] = 3
+        assert chk.load() == {"a": 1, "held": 1}
+    assert chk.load() == {"a": 1, "held": 1, "done": 2, "more": 3}
+    HDF5Checkpointer(path)["last"] = 4
+    assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+
+
 def test_waits(path: str, holder: Any) -> None:
-    """A reader waits for a writer that comes to its end in time."""
+    """A second writer waits for a first that comes to its end in time."""
     holder.stdin.write("\n")
     holder.stdin.flush()
-    assert HDF5Checkpointer(path)["done"] == 2
+    chk = HDF5Checkpointer(path)
+    chk["after"] = 1
+    assert chk["done"] == 2
+
+
+def test_plain_h5py_writes(path: str) -> None:
+    """A process that writes with plain h5py is waited for, then named as what holds the file."""
+    with h5py.File(path, "w") as file:
+        file["a"] = 1
+        file.flush()
+        chk = HDF5Checkpointer(path, lock_timeout=0.1)
+        for use in (lambda: chk["a"], lambda: chk.update(b=1), lambda: list(chk)):
+            with pytest.raises(LockedError) as caught:
+                use()
+            assert caught.value.file == path
+    chk["b"] = 2
+    assert chk.load() == {"a": 1, "b": 2}
 
 
 def test_two_stores_in_one_process(path: str) -> None:
-    """A second store reads beside a first; writing beside one that reads is a LockedError."""
+    """One store reads, another writes, beside each other; two that write are a LockedError."""
     first, second = HDF5Checkpointer(path), HDF5Checkpointer(path, lock_timeout=0.1)
     first["a"] = 1
     with first:
         assert first["a"] == 1 == second["a"]
-        with pytest.raises(LockedError):
-            second["b"] = 2
-    second["b"] = 2
+        second["b"] = 2
+        assert "b" not in first and second["b"] == 2
     with first:
         first["c"] = 3
         assert second["c"] == 3
+        with pytest.raises(LockedError):
+            second["d"] = 4
+    second["d"] = 4
+    assert first.load() == {"a": 1, "b": 2, "c": 3, "d": 4}

@@ -29,7 +29,7 @@ class Recorder:
         self.folder = folder
         self.log: list[Any] = []
         self._files: dict[tuple[int, int], int] = {}
-        self._serials: dict[tuple[str, int], int] = {}
+        self._caught: dict[int, bytes] = {}
         self._count = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -72,11 +72,29 @@ class Recorder:
 
     def fsync(self, descriptor: int) -> None:
         kind = "sync names" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "sync"
+        if kind == "sync":
+            self._catch_up(os.readlink(f"/proc/self/fd/{descriptor}"))
         self.log.append(Operation(kind, 0 if kind != "sync" else self._id(descriptor)))
+
+    def _catch_up(self, name: str) -> None:
+        """Write down what HDF5's own driver has written to a new file beside its place."""
+        if name.endswith("-new"):
+            descriptor = os.open(name, os.O_RDONLY)
+            if not self._caught:  # its number may be that of a file that is gone
+                self._files.pop((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_dev), None)
+            number, data = self._id(descriptor), os.pread(descriptor, 2**30, 0)
+            os.close(descriptor)
+            if self._caught.get(number) != data:
+                self._caught[number] = data
+                self.log.append(Operation("name", number, name=os.path.basename(name)))
+                self.log.append(Operation("truncate", number, size=0))
+                self.log.append(Operation("write", number, 0, data))
 
     fdatasync = fsync
 
     def replace(self, source: str, target: str) -> None:
+        self._catch_up(source)
+        self._caught.clear()
         os.replace(source, target)
         self.log.append(
             Operation("rename", name=os.path.basename(source), target=os.path.basename(target))

@@ -28,7 +28,7 @@ import sys
 import numpy as np
 from hdfchk import HDF5Checkpointer
 path, end = sys.argv[1], int(sys.argv[2])
-with HDF5Checkpointer(path, journal=True) as chk:
+with HDF5Checkpointer(path) as chk:
     n = chk.get("x", 0)
     while n < end:
         n += 1
@@ -81,16 +81,14 @@ def test_kills(path: str) -> None:
         )
         with h5py.File(path) as file:  # plain HDF5 opens it at the last applied commit
             assert file["x"][()] + file["y"][()] == 0
-    with HDF5Checkpointer(path, journal=True) as chk:
+    with HDF5Checkpointer(path) as chk:
         chk["x"] = chk["x"]
     assert sorted(os.listdir(os.path.dirname(path))) == ["store.hdf5"]
 
 
 def test_readers_beside_a_writer(path: str) -> None:
     """Readers see whole commits while one process writes; nobody fails or waits."""
-    HDF5Checkpointer(path, journal=True).update(
-        {"x": 0, "y": 0, "a": np.full(1, 0), "k0": {"v": ""}}
-    )
+    HDF5Checkpointer(path).update({"x": 0, "y": 0, "a": np.full(1, 0), "k0": {"v": ""}})
     writer = start(WRITER, path, 10**9)
     assert writer.stdout is not None
     writer.stdout.readline()
@@ -113,12 +111,12 @@ def test_second_writer(path: str) -> None:
     writer.stdout.readline()
     started = time.monotonic()
     with pytest.raises(LockedError) as caught:
-        HDF5Checkpointer(path, journal=True, lock_timeout=0.3)["z"] = 1
+        HDF5Checkpointer(path, lock_timeout=0.3)["z"] = 1
     assert time.monotonic() - started >= 0.3
     assert str(writer.pid) in str(caught.value) and socket.gethostname() in str(caught.value)
     writer.kill()
     writer.communicate()
-    chk = HDF5Checkpointer(path, journal=True, lock_timeout=0.3)
+    chk = HDF5Checkpointer(path, lock_timeout=0.3)
     chk["z"] = 1
     assert chk["x"] + chk["y"] == 0 and chk["z"] == 1
 
@@ -134,7 +132,7 @@ def send():
         time.sleep(0.003)
         os.kill(me, signal.SIGINT)
 came = done = 0
-with HDF5Checkpointer(path, journal=True) as chk:
+with HDF5Checkpointer(path) as chk:
     chk.update({"x": 0, "y": 0})
     thread = threading.Thread(target=send)
     end = time.monotonic() + 2
@@ -188,12 +186,31 @@ def test_terminate(path: str) -> None:
     assert found["x"] >= last and found["x"] + found["y"] == 0
 
 
+FORGOTTEN = """
+import sys
+from hdfchk import HDF5Checkpointer
+chk = HDF5Checkpointer(sys.argv[1])
+chk.__enter__()
+chk["a"] = 1
+chk["b"] = 2
+"""
+
+
+def test_forgotten_at_exit(path: str) -> None:
+    """A block that is still open when the interpreter ends: the file is whole, and alone."""
+    process = start(FORGOTTEN, path)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Error" not in error, error
+    assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+    assert HDF5Checkpointer(path).load() == {"a": 1, "b": 2}
+
+
 FULL_DISK = """
 import resource, sys
 import numpy as np
 from hdfchk import HDF5Checkpointer
 path = sys.argv[1]
-with HDF5Checkpointer(path, journal=True) as chk:
+with HDF5Checkpointer(path) as chk:
     chk["small"] = {"a": 1}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
@@ -221,7 +238,7 @@ def test_full_disk(path: str) -> None:
 
 def test_transactions(path: str) -> None:
     """A transaction is one commit: after an exception nothing of it is there; nested ones join."""
-    chk = HDF5Checkpointer(path, journal=True)
+    chk = HDF5Checkpointer(path)
     chk["a"] = {"x": 1}
     with pytest.raises(ZeroDivisionError), chk.transaction():
         chk["a/x"] = 2
@@ -251,28 +268,28 @@ def test_transactions(path: str) -> None:
 
 def test_plain_with_keeps_what_returned(path: str) -> None:
     """A with block that is left by an exception keeps the assignments that had returned."""
-    with pytest.raises(ZeroDivisionError), HDF5Checkpointer(path, journal=True) as chk:
+    with pytest.raises(ZeroDivisionError), HDF5Checkpointer(path) as chk:
         chk["a"] = 1
         1 / 0  # noqa: B018
     assert HDF5Checkpointer(path).load() == {"a": 1}
     with pytest.raises(TypeError):
-        HDF5Checkpointer(path, journal=True)["b"] = {"x": 1, "bad": object()}
+        HDF5Checkpointer(path)["b"] = {"x": 1, "bad": object()}
     assert HDF5Checkpointer(path).load() == {"a": 1}
 
 
 def test_new_file_appears_whole(path: str) -> None:
     """A new file appears with its first commit; nothing is left where there was none."""
     folder = os.path.dirname(path)
-    with HDF5Checkpointer(path, journal=True) as chk:
+    with HDF5Checkpointer(path) as chk:
         assert os.listdir(folder) == []
         chk["a"] = 1
         assert sorted(os.listdir(folder)) == ["store.hdf5", "store.hdf5-journal"]
     assert os.listdir(folder) == ["store.hdf5"]
     old = Path(path).read_bytes()
-    with pytest.raises(TypeError), HDF5Checkpointer(path, mode="w", journal=True) as chk:
+    with pytest.raises(TypeError), HDF5Checkpointer(path, mode="w") as chk:
         chk["a"] = object()
     assert Path(path).read_bytes() == old
-    with HDF5Checkpointer(path, mode="w", journal=True) as chk:
+    with HDF5Checkpointer(path, mode="w") as chk:
         chk["n"] = 1
     assert HDF5Checkpointer(path).load() == {"n": 1}
 

@@ -91,7 +91,7 @@ def run(path: str, recorder: Any, seed: int, operations: int, sync_interval: flo
 
     done = 0
     while done < operations:
-        store = HDF5Checkpointer(path, journal=True, sync_interval=sync_interval)
+        store = HDF5Checkpointer(path, sync_interval=sync_interval)
         if chance.random() < 0.3:
             work(store, True)
             done += 1

@@ -16,13 +16,13 @@ from h5py import h5f, h5fd
 from ...codecs.portable import NATIVE, Capabilities
 from ...errors import CorruptFileError, HdfchkError, LockedError, ReadOnlyError
 from ...keys import Path, join
-from .journaled_session import JournaledSession, SnapshotSession
+from .disk import RETRY_SECONDS
+from .journaled_session import JournaledSession, ReaderSession
 from .session import LocalSession
 from .types import file_access, file_creation
-from .writer import WriterFile, open_snapshot, recover_file
+from .writer import recover_file
 
 LOCK_TIMEOUT = 10.0
-RETRY_SECONDS = 0.02
 
 __all__ = ["FileBackend", "ObjectBackend", "StreamBackend"]
 
@@ -42,7 +42,7 @@ class FileBackend:
 
     path: str
     lock_timeout: float = LOCK_TIMEOUT
-    journal: bool = False
+    journal: bool = True
     durable: bool = True
     sync_interval: float = 1.0
     capabilities: Capabilities = NATIVE
@@ -63,53 +63,27 @@ class FileBackend:
         """Open the file; for writing it is created if it does not exist."""
         create = writable and (truncate or not self.exists())
         try:
-            if writable and self.journal:
-                return JournaledSession(self._writer(create=create), create=create)
-            if writable:
-                recover_file(self.path, self.lock_timeout)
-                stream = h5py.File(self._waiting(self._open_to_write, create))
-                return LocalSession(stream, address=self.path, writable=True, owned=True)
-            return self._reader()
+            if not writable:
+                return ReaderSession(self.path, lock_timeout=self.lock_timeout)
+            if self.journal:
+                return JournaledSession(
+                    self.path,
+                    create=create,
+                    durable=self.durable,
+                    sync_interval=self.sync_interval,
+                    lock_timeout=self.lock_timeout,
+                )
+            recover_file(self.path, self.lock_timeout)
+            stream = h5py.File(self._waiting(self._open_to_write, create))
+            return LocalSession(stream, address=self.path, writable=True, owned=True)
         except OSError as error:
             raise explain(error, self.path, writable=writable) from error
-
-    def _reader(self) -> LocalSession:
-        """The last commit: of the file alone, or under what its journal holds."""
-        snapshot = open_snapshot(self.path, self.lock_timeout)
-        if snapshot is not None:
-            return SnapshotSession(snapshot, self.path)
-        try:
-            stream = h5py.File(self._waiting(self._open_to_read))
-        except OSError:
-            # A writer may have come, and been killed while it applied its journal.
-            snapshot = open_snapshot(self.path, self.lock_timeout)
-            if snapshot is None:
-                raise
-            return SnapshotSession(snapshot, self.path)
-        # From here on HDF5's lock keeps a journal from being applied.
-        snapshot = open_snapshot(self.path, self.lock_timeout)
-        if snapshot is None:
-            return LocalSession(stream, address=self.path, writable=False, owned=True)
-        stream.close()
-        return SnapshotSession(snapshot, self.path)
-
-    def _writer(self, *, create: bool) -> WriterFile:
-        return WriterFile(
-            self.path,
-            create=create,
-            durable=self.durable,
-            sync_interval=self.sync_interval,
-            lock_timeout=self.lock_timeout,
-        )
 
     def _open_to_write(self, create: bool) -> Any:
         name = os.fsencode(self.path)
         if create:
             return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
         return h5f.open(name, h5f.ACC_RDWR, file_access())
-
-    def _open_to_read(self) -> Any:
-        return h5f.open(os.fsencode(self.path), h5f.ACC_RDONLY, file_access())
 
     def _waiting(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it as soon as nobody else holds HDF5's lock on the file."""

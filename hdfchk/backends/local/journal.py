@@ -15,11 +15,12 @@ import socket
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import attrs
 
-__all__ = ["PAGE", "Journal", "Snapshot", "scan"]
+from .disk import read_all, sync, write_all
+
+__all__ = ["PAGE", "Journal", "Snapshot", "holder", "journal_of", "scan"]
 
 PAGE = 4096
 """The unit of what is kept, in bytes."""
@@ -48,24 +49,9 @@ class Snapshot:
     checksum: int
 
 
-def write_all(descriptor: int, data: Any, offset: int) -> None:
-    """Write all of `data`; the system may take less than it is given."""
-    view = memoryview(data).cast("B")
-    while view:
-        done = os.pwrite(descriptor, view, offset)
-        view, offset = view[done:], offset + done
-
-
-def read_all(descriptor: int, length: int, offset: int) -> bytes:
-    """Read `length` bytes, or what there is."""
-    parts = []
-    while length:
-        part = os.pread(descriptor, length, offset)
-        if not part:
-            break
-        parts.append(part)
-        length, offset = length - len(part), offset + len(part)
-    return b"".join(parts)
+def journal_of(path: str) -> str:
+    """The name of the journal of a file."""
+    return f"{path}-journal"
 
 
 def scan(descriptor: int) -> Snapshot:
@@ -127,6 +113,12 @@ class Journal:
         self._end = self._committed = _HEADER.size
         self._chain = self._committed_chain = zlib.crc32(salt)
 
+    def resume(self, found: Snapshot) -> None:
+        """Go on behind the last commit of another writer."""
+        self._end = self._committed = found.end
+        self._chain = self._committed_chain = found.checksum
+        os.ftruncate(self._descriptor, found.end)
+
     def append(self, pages: Iterable[tuple[int, bytes]], size: int | None) -> dict[int, int]:
         """Append a record; with a size it ends a commit.
 
@@ -158,7 +150,7 @@ class Journal:
 
     def sync(self) -> None:
         """Bring the journal to the disk."""
-        os.fdatasync(self._descriptor)
+        sync(self._descriptor)
 
 
 def holder(descriptor: int) -> str:

@@ -8,14 +8,15 @@ file, after the journal itself is on the disk.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from typing import Any
 
-from .journal import PAGE, Journal, Snapshot, read_all, write_all
+from .disk import lock_alone, lock_shared, read_all, reserve, sync, write_all
+from .journal import PAGE, Journal, Snapshot
+from .snapshot import SnapshotFile
 
-__all__ = ["JournaledFile", "SnapshotFile"]
+__all__ = ["JournaledFile"]
 
 DIRECT_BYTES = 2**16
 """Writes from this size up, beyond what is committed, go straight into the file."""
@@ -23,79 +24,6 @@ SPILL_BYTES = 2**24
 """So much may wait in memory; more goes to the journal before its commit."""
 APPLY_BYTES = 2**24
 """A journal that is longer is applied."""
-
-
-class SnapshotFile:
-    """One committed state of a file, to be read: the main file under a journal's pages.
-
-    Args:
-        descriptor: the open main file.
-        journal: reads pages of the journal, or None where there is none.
-        snapshot: what the journal says.
-    """
-
-    def __init__(self, descriptor: int, journal: Journal, snapshot: Snapshot) -> None:
-        self._descriptor = descriptor
-        self._journal = journal
-        self._pages: dict[int, int] = dict(snapshot.pages)
-        self._pending: dict[int, bytearray | int] = {}
-        self._position = 0
-        self._size = os.fstat(descriptor).st_size if snapshot.size is None else snapshot.size
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; what was never written reads as zeros."""
-        view = memoryview(buffer).cast("B")
-        start, length = self._position, len(view)
-        done = 0
-        while done < length:
-            count = os.preadv(self._descriptor, [view[done:]], start + done)
-            if not count:
-                view[done:] = bytes(length - done)
-                break
-            done += count
-        first, last = start // PAGE, (start + length - 1) // PAGE
-        if self._pages or self._pending:
-            self._patch(view, start, first, last)
-        self._position += length
-        return length
-
-    def _patch(self, view: memoryview, start: int, first: int, last: int) -> None:
-        known = len(self._pages) + len(self._pending)
-        numbers: Any = range(first, last + 1)
-        if known < last - first:
-            numbers = [n for n in {*self._pages, *self._pending} if first <= n <= last]
-        for number in numbers:
-            data = self._overlaid(number)
-            if data is not None:
-                begin = max(number * PAGE, start)
-                end = min((number + 1) * PAGE, start + len(view))
-                inside = number * PAGE
-                view[begin - start : end - start] = data[begin - inside : end - inside]
-
-    def _overlaid(self, number: int) -> bytes | bytearray | None:
-        found = self._pending.get(number, self._pages.get(number))
-        return self._journal.read(found) if isinstance(found, int) else found
-
-    def write(self, data: Any) -> int:
-        """Nothing is written to a snapshot."""
-        raise PermissionError("a snapshot is read only")
-
-    def truncate(self, size: int | None = None) -> int:
-        """Nothing is cut off a snapshot."""
-        return self._size if size is None else size
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
 
 class JournaledFile(SnapshotFile):
@@ -128,6 +56,7 @@ class JournaledFile(SnapshotFile):
 
     def adopt(self, found: Snapshot) -> None:
         """Take over the commits of a writer that is gone."""
+        self._journal.resume(found)
         self._pages = dict(found.pages)
         if found.size is not None:
             self._size = self._committed_size = found.size
@@ -223,7 +152,7 @@ class JournaledFile(SnapshotFile):
         if not (self._pending or self._bulk or changed):
             return
         if self._bulk and self.durable:
-            os.fdatasync(self._descriptor)
+            sync(self._descriptor)
         places = self._journal.append(self._in_memory(), self._size)
         self._pages.update({n: p for n, p in self._pending.items() if isinstance(p, int)})
         self._pages.update(places)
@@ -271,13 +200,12 @@ class JournaledFile(SnapshotFile):
         try:
             if self.durable:
                 self._sync_journal()
-            if self._committed_size > os.fstat(self._descriptor).st_size:
-                os.posix_fallocate(self._descriptor, 0, self._committed_size)
+            reserve(self._descriptor, self._committed_size)
             for start, data in self._runs():
                 write_all(self._descriptor, data, start)
             os.ftruncate(self._descriptor, self._committed_size)
             if self.durable:
-                os.fsync(self._descriptor)
+                sync(self._descriptor)
             if not last:
                 self._journal.begin()
                 # Or new records could lie, after a loss of power, behind old ones: these would
@@ -288,7 +216,7 @@ class JournaledFile(SnapshotFile):
             self._base = self._committed_size
             self._synced = time.monotonic()
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            lock_shared(self._descriptor)
         return True
 
     def _runs(self) -> Any:
@@ -308,10 +236,7 @@ class JournaledFile(SnapshotFile):
             yield start, b"".join(parts)
 
     def _lock_alone(self) -> bool:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # A failed conversion may have lost the shared lock.
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-            return False
-        return True
+        if lock_alone(self._descriptor):
+            return True
+        lock_shared(self._descriptor)  # a failed conversion may have lost the shared lock
+        return False

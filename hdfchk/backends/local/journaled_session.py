@@ -1,98 +1,168 @@
-"""A session whose commits survive: HDF5 on a journaled file."""
+"""Sessions on files that have a journal: of the one writer, and of readers beside it."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import h5py
 from h5py import h5f, h5fd
 
 from .session import LocalSession
+from .snapshot import FileInUse
 from .types import file_access, file_creation
-from .writer import SnapshotReader, WriterFile
+from .writer import NewFile, WriterFile, WriterLock
 
-__all__ = ["JournaledSession", "SnapshotSession"]
+__all__ = ["JournaledSession", "ReaderSession"]
 
 
-def _open(file: Any, flags: int | None) -> Any:
-    """HDF5 on a file object; no flags create a new file."""
+def _open(file: Any, flags: int) -> Any:
+    """HDF5 on a file object."""
     plist = file_access()
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    name = repr(file).encode("ascii", "replace")
-    if flags is None:
-        return h5py.File(h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist))
-    return h5py.File(h5f.open(name, flags, plist))
+    return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
 
 
 class JournaledSession(LocalSession):
     """A session for writing a file by its path.
 
+    A new file is written by HDF5's own driver beside its place, where nobody can miss it, until
+    its first commit. From then on, and where the file is there, all goes through the journal.
+
     Args:
-        file: the journaled file; the session closes it.
-        create: begin a new HDF5 file.
+        path: the path.
+        create: begin a new file in place of what is there.
+        durable: bring commits to the disk.
+        sync_interval: seconds that commits may wait for that.
+        lock_timeout: seconds to wait for another writer.
     """
 
-    def __init__(self, file: WriterFile, *, create: bool) -> None:
-        self._file = file
-        self._is_new = create
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool,
+        durable: bool,
+        sync_interval: float,
+        lock_timeout: float,
+    ) -> None:
+        path = os.path.realpath(path)
+        self._durable = durable
+        self._sync_interval = sync_interval
+        self._new: NewFile | None = None
+        self._file: WriterFile | None = None
+        if not create:  # a file that can not be written gets no journal
+            os.close(os.open(path, os.O_RDWR))
+        self._lock = WriterLock(path, lock_timeout)
         try:
-            stream = _open(file, None if create else h5f.ACC_RDWR)
+            stream = self._begin() if create else self._go_on()
         except BaseException:
-            file.close()
+            self._release()
             raise
-        super().__init__(stream, address=file.path, writable=True, owned=True)
+        super().__init__(stream, address=path, writable=True, owned=True)
+
+    def _begin(self) -> Any:
+        self._new = self._new or NewFile(self._lock, durable=self._durable)
+        name = os.fsencode(self._new.beside)
+        return h5py.File(h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access()))
+
+    def _go_on(self) -> Any:
+        self._file = self._file or WriterFile(
+            self._lock, durable=self._durable, sync_interval=self._sync_interval
+        )
+        return _open(self._file, h5f.ACC_RDWR)
 
     def commit(self) -> None:
         """Make what was written since the last commit one commit: a kill leaves it there."""
-        self._stream.flush()
-        self._file.commit()
-        self._is_new = False
+        if self._new is not None:
+            self._stream.close()
+            self._new.appear()
+            self._new = None
+            self._use(self._go_on())
+        elif self._file is not None:
+            self._stream.flush()
+            self._file.commit()
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
-        self._discard()
+        if self._file is None:
+            self._stream.close()
+            self._use(self._begin())
+            return
+        self._discard(self._file)
         self._file.rollback()
-        self._use(_open(self._file, None if self._is_new else h5f.ACC_RDWR))
+        self._use(self._go_on())
 
     def flush(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it."""
-        self._file.sync()
-        self._file.apply()
+        if self._file is not None:
+            self._file.sync()
+            self._file.apply()
 
-    def _discard(self) -> None:
+    def _discard(self, file: WriterFile) -> None:
         """Close HDF5 on the file; what it writes on the way goes nowhere."""
-        self._file.discarding = True
+        file.discarding = True
         try:
             self._stream.close()
         finally:
-            self._file.discarding = False
+            file.discarding = False
 
     def close(self) -> None:
-        """Commit, bring all commits into the file, and close."""
-        if not self._stream:
-            self._file.close()
-            return
+        """Bring all commits into the file, and close; what was not committed is given up."""
         try:
-            # Closing writes the table of free space: it is a commit of its own.
-            self._stream.close()
-            self._file.commit()
+            if self._stream:
+                # Closing writes the table of free space: it is a commit of its own.
+                self._stream.close()
+                if self._file is not None:
+                    self._file.commit()
         finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self._new is not None:
+            self._new.close()
+        elif self._file is not None:
             self._file.close()
+        else:
+            self._lock.release()
 
     def abandon(self) -> None:
-        """Leave the file to the parent process; the file object knows it by its process."""
-        self._owned = False
+        """Leave the file to the parent process."""
         super().abandon()
+        if self._file is not None:
+            self._file.abandon()
+        else:
+            self._lock.abandon()
 
 
-class SnapshotSession(LocalSession):
-    """A session that reads the last commit of a file whose journal is not applied yet."""
+class ReaderSession(LocalSession):
+    """A session that reads the last commit of a file, whoever writes it meanwhile.
 
-    def __init__(self, file: SnapshotReader, path: str) -> None:
-        self._file = file
-        super().__init__(_open(file, h5f.ACC_RDONLY), address=path, writable=False, owned=True)
+    Args:
+        path: the path.
+        lock_timeout: seconds to wait for a process that writes the file itself.
+    """
+
+    def __init__(self, path: str, *, lock_timeout: float) -> None:
+        self._held = FileInUse(path, lock_timeout)
+        try:
+            if self._held.snapshot is not None:
+                stream = _open(self._held.snapshot, h5f.ACC_RDONLY)
+            else:
+                stream = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access()))
+        except BaseException:
+            self._held.close()
+            raise
+        super().__init__(stream, address=path, writable=False, owned=True)
 
     def close(self) -> None:
         """Close HDF5 and the files."""
-        super().close()
-        self._file.close()
+        try:
+            super().close()
+        finally:
+            self._held.close()
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process."""
+        super().abandon()
+        self._held.abandon()

@@ -1,116 +1,166 @@
-"""Opening a file to write it through its journal, and its committed state to read it.
+"""Opening a file to write it through its journal, and making a new one.
 
-The lock of the one writer is `flock` on the journal. Readers, of any HDF5 library, hold a shared
-`flock` on the file itself; the journal is applied only while nobody does.
+The lock of the one writer is a lock on the journal. Readers, of any HDF5 library, hold a shared
+lock on the file itself; the journal is applied only while nobody does.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
+import shutil
 import time
 
 from ...errors import LockedError
-from .journal import Journal, Snapshot, holder, scan
-from .journaled_file import JournaledFile, SnapshotFile
+from .disk import RETRY_SECONDS, is_at, lock_alone, open_file, sync, sync_folder, wait_shared
+from .journal import Journal, holder, journal_of, scan
+from .journaled_file import JournaledFile
 
-__all__ = ["WriterFile", "journal_of", "open_snapshot"]
-
-RETRY_SECONDS = 0.02
-
-
-def journal_of(path: str) -> str:
-    """The name of a file's journal."""
-    return f"{path}-journal"
+__all__ = ["NewFile", "WriterFile", "WriterLock", "recover_file"]
 
 
-def sync_folder(path: str) -> None:
-    """Bring the names in the folder of `path` to the disk."""
-    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class WriterLock:
+    """The right to write a file: its journal, locked. A lock left by a dead process is none.
 
+    Args:
+        path: the file.
+        timeout: seconds to wait for another writer.
 
-def _lock_journal(path: str, timeout: float) -> int:
-    """Open and lock the journal of a file; a lock left by a dead process is none."""
-    name = journal_of(path)
-    end = time.monotonic() + timeout
-    while True:
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(descriptor, name):
-                return descriptor
-            os.close(descriptor)  # its owner has just removed it: make another
-        except BlockingIOError as error:
-            who = holder(descriptor)
+    Raises:
+        LockedError: there is one, for longer.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self.path = path
+        self.timeout = timeout
+        self.descriptor = self._take(journal_of(path))
+        self._process = os.getpid()
+
+    def _take(self, name: str) -> int:
+        end = time.monotonic() + self.timeout
+        while True:
+            descriptor = open_file(name, os.O_RDWR | os.O_CREAT)
+            try:
+                if lock_alone(descriptor):
+                    if is_at(descriptor, name):
+                        return descriptor
+                    os.close(descriptor)  # its owner has just removed it: make another
+                    continue
+                who = holder(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
             if time.monotonic() > end:
                 raise LockedError(
                     f"the file is being written by {who}",
-                    file=path,
+                    file=self.path,
                     hint="wait for it, or raise lock_timeout",
-                ) from error
+                )
             time.sleep(RETRY_SECONDS)
+
+    def release(self, *, remove: bool | None = None) -> None:
+        """Let others write. Releasing twice is allowed.
+
+        Args:
+            remove: remove the journal: nothing of it is needed any more. By default, if it
+                holds no commits.
+        """
+        if self.descriptor < 0:
+            return
+        if remove is None:
+            remove = scan(self.descriptor).size is None
+        if remove and os.getpid() == self._process:
+            os.unlink(journal_of(self.path))
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+    def abandon(self) -> None:
+        """Leave the lock to the parent process."""
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+    def __del__(self) -> None:
+        """A forgotten writer holds nobody up; its commits stay in the journal."""
+        if getattr(self, "descriptor", -1) >= 0:
+            os.close(self.descriptor)
+
+
+class NewFile:
+    """A file that is made beside its place, and appears there, whole, when it is done.
+
+    Args:
+        lock: the right to write it.
+        durable: bring it to the disk before it appears.
+
+    Attributes:
+        beside: where it is made.
+    """
+
+    def __init__(self, lock: WriterLock, *, durable: bool) -> None:
+        self._lock = lock
+        self._durable = durable
+        self.beside = f"{lock.path}-new"
+        if os.path.exists(lock.path):  # what a killed writer had committed to it is still its own
+            recover(lock, durable=durable)
+        elif scan(lock.descriptor).size is not None:
+            # Of a file that was removed: it must not be taken for the new one's.
+            Journal(lock.descriptor).begin()
+            sync(lock.descriptor)
+
+    def appear(self) -> None:
+        """Put the file in its place; what was there is gone then, and not before."""
+        descriptor = open_file(self.beside, os.O_RDWR)
+        try:
+            if self._durable:
+                sync(descriptor)
+            if os.path.exists(self._lock.path):
+                shutil.copymode(self._lock.path, self.beside)
+        finally:
+            os.close(descriptor)
+        os.replace(self.beside, self._lock.path)
+        if self._durable:
+            sync_folder(self._lock.path)
+
+    def close(self) -> None:
+        """Give it up, if it has not appeared, and let others write."""
+        _remove(self.beside)
+        self._lock.release(remove=True)
+
+
+class WriterFile(JournaledFile):
+    """A file that is there, open for writing.
+
+    Args:
+        lock: the right to write it; released by `close`.
+        durable: bring commits to the disk.
+        sync_interval: seconds that commits may wait for that.
+    """
+
+    def __init__(
+        self, lock: WriterLock, *, durable: bool = True, sync_interval: float = 1.0
+    ) -> None:
+        self._lock = lock
+        self._journal_is_named = False
+        self._descriptor = -1
+        _remove(f"{lock.path}-new")  # half a file, of a process that was killed
+        descriptor = open_file(lock.path, os.O_RDWR)
+        try:
+            wait_shared(descriptor, lock.path, lock.timeout)
+            journal, found = Journal(lock.descriptor), scan(lock.descriptor)
+            super().__init__(descriptor, journal, durable=durable, sync_interval=sync_interval)
+            if found.size is None:
+                journal.begin()
+            else:
+                self.adopt(found)
+                self.apply()  # if somebody reads the file, its commits stay in the journal
         except BaseException:
             os.close(descriptor)
             raise
 
-
-def _is_at(descriptor: int, name: str) -> bool:
-    try:
-        there = os.stat(name)
-    except FileNotFoundError:
-        return False
-    here = os.fstat(descriptor)
-    return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
-
-
-class WriterFile(JournaledFile):
-    """A file by its path, open for writing.
-
-    Args:
-        path: the path.
-        create: begin a new file. It appears, whole, with its first commit; an old one stays until
-            then.
-        durable: bring commits to the disk.
-        sync_interval: seconds that commits may wait for that.
-        lock_timeout: seconds to wait for another writer.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        *,
-        create: bool,
-        durable: bool = True,
-        sync_interval: float = 1.0,
-        lock_timeout: float = 10.0,
-    ) -> None:
-        self.path = os.path.realpath(path)
-        self._beside: str | None = f"{self.path}-new" if create else None
-        flags = os.O_RDWR | (os.O_CREAT | os.O_TRUNC if create else 0)
-        if not create:  # a file that can not be written gets no journal
-            os.close(os.open(self.path, os.O_RDWR))
-        lock = _lock_journal(self.path, lock_timeout)
-        self._lock_descriptor: int | None = lock
-        self._journal_is_named = False
-        descriptor = -1
-        try:
-            descriptor = os.open(self._beside or self.path, flags, 0o666)
-            _lock_shared(descriptor, self.path, lock_timeout)
-            journal = Journal(lock)
-            if not create:
-                recover(descriptor, lock, durable=durable)
-            journal.begin()
-            super().__init__(descriptor, journal, durable=durable, sync_interval=sync_interval)
-        except BaseException:
-            if descriptor >= 0:
-                os.close(descriptor)
-            self._unlock()
-            raise
+    @property
+    def path(self) -> str:
+        """The path."""
+        return self._lock.path
 
     def _sync_journal(self) -> None:
         super()._sync_journal()
@@ -118,122 +168,87 @@ class WriterFile(JournaledFile):
             sync_folder(self.path)
             self._journal_is_named = True
 
-    def commit(self) -> None:
-        """As for any journaled file; a new one appears with its first commit."""
-        super().commit()
-        if self._beside is not None and os.getpid() == self._process:
-            self.apply()
-            os.replace(self._beside, self.path)
-            self._beside = None
-            if self.durable:
-                sync_folder(self.path)
-
     def close(self) -> None:
         """Apply all commits, remove the journal, and close. Closing twice is allowed."""
-        if self._lock_descriptor is None:
+        if self._descriptor < 0:
             return
+        done = False
         try:
             if os.getpid() == self._process:
                 self.rollback()
-                if self._beside is not None:
-                    os.unlink(self._beside)
-                    os.unlink(journal_of(self.path))
-                elif not self._pages or self.apply(last=True):
-                    os.unlink(journal_of(self.path))
-                    if self.durable:  # or an old journal could come back under a newer file
-                        sync_folder(self.path)
+                done = not self._pages or self.apply(last=True)
         finally:
             os.close(self._descriptor)
-            os.close(self._lock_descriptor)
-            self._lock_descriptor = None
+            self._descriptor = -1
+            self._lock.release(remove=done)
+        if done and self.durable:  # or an old journal could come back under a newer file
+            sync_folder(self.path)
 
-    def _unlock(self) -> None:
-        if self._lock_descriptor is not None:
-            if scan(self._lock_descriptor).size is None:
-                os.unlink(journal_of(self.path))
-            os.close(self._lock_descriptor)
-            self._lock_descriptor = None
+    def __del__(self) -> None:
+        """A forgotten writer holds nobody up; its commits stay in the journal."""
+        if getattr(self, "_descriptor", -1) >= 0:
+            os.close(self._descriptor)
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process."""
+        self._lock.abandon()
+        sink = os.open(os.devnull, os.O_RDWR)
+        os.dup2(sink, self._descriptor)  # HDF5 may still try to use it
+        os.close(sink)
 
 
-def recover(descriptor: int, journal: int, *, durable: bool) -> bool:
-    """Bring what a journal holds into its file; being killed here, it is done again."""
-    found = scan(journal)
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)
+
+
+def recover(lock: WriterLock, *, durable: bool) -> bool:
+    """Bring what the journal holds into its file; being killed here, it is done again.
+
+    Returns:
+        Whether there was anything.
+
+    Raises:
+        LockedError: readers hold the file.
+    """
+    found = scan(lock.descriptor)
     if found.size is None:
         return False
-    file = JournaledFile(descriptor, Journal(journal), durable=durable)
-    file.adopt(found)
-    if not file.apply():
-        raise LockedError(
-            "commits of a writer that was killed wait for readers of the file to end",
-            hint="close the readers",
-        )
+    descriptor = open_file(lock.path, os.O_RDWR)
+    try:
+        wait_shared(descriptor, lock.path, lock.timeout)
+        file = JournaledFile(descriptor, Journal(lock.descriptor), durable=durable)
+        file.adopt(found)
+        end = time.monotonic() + lock.timeout
+        while not file.apply():
+            if time.monotonic() > end:
+                raise LockedError(
+                    "commits of a writer that was killed wait for readers of the file to end",
+                    file=lock.path,
+                    hint="close the readers, or raise lock_timeout",
+                )
+            time.sleep(RETRY_SECONDS)
+    finally:
+        os.close(descriptor)
     return True
 
 
-class SnapshotReader(SnapshotFile):
-    """A snapshot that owns its descriptors."""
+def recover_file(path: str, timeout: float) -> bool:
+    """Bring a journal that a killed writer has left into its file, if there is one.
 
-    def __init__(self, descriptor: int, journal: int, found: Snapshot) -> None:
-        self._owned: tuple[int, ...] = (descriptor, journal)
-        super().__init__(descriptor, Journal(journal), found)
-
-    def close(self) -> None:
-        """Close both files."""
-        for descriptor in self._owned:
-            os.close(descriptor)
-        self._owned = ()
-
-
-def open_snapshot(path: str, timeout: float) -> SnapshotReader | None:
-    """The last committed state of a file, if it is not the file alone.
-
-    The shared lock on the file, which the snapshot holds until it is closed, keeps the journal from
-    being applied: what it says of the file stays true.
+    Returns:
+        Whether there was anything to bring in.
     """
+    path = os.path.realpath(path)
     if not os.path.exists(journal_of(path)):
-        return None
-    descriptor = os.open(path, os.O_RDONLY)
+        return False
+    lock = WriterLock(path, timeout)
+    done = found = False
     try:
-        _lock_shared(descriptor, path, timeout)
-        journal = os.open(journal_of(path), os.O_RDONLY)
-    except FileNotFoundError:  # its writer has just removed it: the file stands alone
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    found = scan(journal)
-    if found.size is None:
-        os.close(descriptor)
-        os.close(journal)
-        return None
-    return SnapshotReader(descriptor, journal, found)
-
-
-def _lock_shared(descriptor: int, path: str, timeout: float) -> None:
-    """Hold the file as its readers do: no journal is applied meanwhile."""
-    end = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > end:
-                raise LockedError(
-                    "the file is in use by another process",
-                    file=path,
-                    hint="close it there, or raise lock_timeout",
-                ) from error
-            time.sleep(RETRY_SECONDS)
-
-
-def recover_file(path: str, timeout: float) -> None:
-    """Bring a journal that a killed writer has left into its file, if there is one."""
-    if not os.path.exists(journal_of(path)):
-        return
-    if os.path.exists(path):
-        WriterFile(path, create=False, lock_timeout=timeout).close()
-    else:  # of a file that never appeared, or was removed: it must not be taken for the next one's
-        lock = _lock_journal(path, timeout)
-        os.unlink(journal_of(path))
-        os.close(lock)
+        if os.path.exists(path):
+            found = recover(lock, durable=True)
+        done = True  # without its file, which never appeared or was removed, it is nobody's
+    finally:
+        lock.release(remove=done)
+    sync_folder(path)
+    return found
