@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -142,18 +141,20 @@ class HDF5Checkpointer(Group):
     def stream(self) -> Any:
         """The open `h5py.File` (or `h5py.Group`) inside a ``with`` block; None outside.
 
-        What is done to it is not seen by the store's filters.
+        What is done to it is not seen by the store's filters, and is a part of the next commit,
+        or of the end of the block. It stays valid until a later write has to open the file anew.
         """
         handle = self._context.handle
         if not handle.is_held:
             return None
         if handle.session is None:
             if handle.mode == "r" or (handle.backend.exists() and handle.mode not in {"w", "x"}):
-                with handle.reading() as session:
-                    return session.stream()
-            with handle.writing() as session:
-                return session.stream()
-        return handle.session.stream()
+                with handle.reading():
+                    pass
+            else:
+                with handle.writing():
+                    pass
+        return handle.session.stream() if handle.session is not None else None
 
     def open_checkpoint_file(self, chk: Any = None) -> Any:
         """Open the store's file and keep it open; the older name for entering a ``with``.
@@ -330,32 +331,8 @@ def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
         >>> load(file)
         {'steps': 3, 'who': 'me'}
     """
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        with HDF5Checkpointer(path, mode="w", **options) as store:
-            store.update(mapping)
-        return
-    final = os.path.realpath(os.fsdecode(path))
-    beside = f"{final}.{os.getpid()}.{threading.get_ident()}.partial"
-    try:
-        with HDF5Checkpointer(beside, mode="w", **options) as store:
-            store.update(mapping)
-        _sync(beside)
-        os.replace(beside, final)
-        _sync(os.path.dirname(final))
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)
-
-
-def _sync(path: str) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    if os.name == "nt" and os.path.isdir(path):
-        return  # a folder can not be opened there
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with HDF5Checkpointer(path, mode="w", **options) as store:
+        store.update(mapping)
 
 
 def load(path: Any, **options: Any) -> dict[str, Any]:

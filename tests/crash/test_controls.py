@@ -117,10 +117,10 @@ def _no_journal(patch: pytest.MonkeyPatch) -> None:
     """Commits go straight into the file, and no record of them is found."""
 
     def straight(self: Any) -> None:
-        self._journal.append(self._in_memory(), self._size)
-        for number, page in self._in_memory():
-            journaled_file.write_all(self._descriptor, page, number * 4096)
-        self._pending.clear()
+        self._journal.append(self._record, self._size)
+        for place, data in self._record:
+            journaled_file.write_all(self._descriptor, data, place)
+        self._clear_record()
         self._committed_size = self._base = self._size
 
     patch.setattr(JournaledFile, "commit", straight)

@@ -1,20 +1,21 @@
 """The file object under HDF5: no byte that a commit needs goes before its successor is safe.
 
-Writes below the end of the last commit, and small ones anywhere, are kept as pages until the commit
-appends them to the journal. Large ones beyond that end go straight into the file, once, and are on
-the disk before the commit that needs them is written. Applying brings the journal's pages into the
-file, after the journal itself is on the disk.
+Writes below the end of the last commit, and small ones anywhere, are kept until the commit appends
+them to the journal. Large ones beyond that end go straight into the file, once, and are on the disk
+before the commit that needs them is written. Applying brings what is in the journal into the file,
+after the journal itself is on the disk.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from .disk import lock_alone, lock_shared, read_all, reserve, sync, write_all
-from .journal import PAGE, Journal, Snapshot
-from .snapshot import SnapshotFile
+from .disk import lock_alone, lock_shared, reserve, sync, write_all
+from .journal import Journal, Snapshot, Write
+from .snapshot import PAGE, SnapshotFile
 
 __all__ = ["JournaledFile"]
 
@@ -22,8 +23,12 @@ DIRECT_BYTES = 2**16
 """Writes from this size up, beyond what is committed, go straight into the file."""
 SPILL_BYTES = 2**24
 """So much may wait in memory; more goes to the journal before its commit."""
+PIECE_BYTES = 2**22
+"""Large writes go to the journal in records of this size."""
 APPLY_BYTES = 2**24
 """A journal that is longer is applied."""
+APPLY_WRITES = 2**13
+"""A journal of more writes is applied: readers have to lay them all over the file."""
 
 
 class JournaledFile(SnapshotFile):
@@ -44,47 +49,95 @@ class JournaledFile(SnapshotFile):
         durable: bool = True,
         sync_interval: float = 1.0,
     ) -> None:
-        super().__init__(descriptor, journal, Snapshot({}, None, 0, 0))
+        super().__init__(descriptor, journal, Snapshot((), None, 0, 0))
         self.durable = durable
         self.sync_interval = sync_interval
         self.discarding = False
+        """Whether what HDF5 writes goes nowhere: a state is given up, or the file is another
+        process's."""
         self._process = os.getpid()
         self._base = self._committed_size = self._size
         self._bulk = False
+        self._record: list[Write] = []
+        """What was written since the last commit or spill."""
         self._waiting = 0
+        """How many bytes these are."""
+        self._laid = 0
+        """How many of these are in the pending pages."""
+        self._late: dict[tuple[int, int], Any] = {}
+        """What was committed, and is not in the pages yet, as nobody has asked for it: place and
+        length -> bytes. The same place is written again and again."""
+        self._writes = 0
         self._synced = time.monotonic()
 
     def adopt(self, found: Snapshot) -> None:
         """Take over the commits of a writer that is gone."""
         self._journal.resume(found)
-        self._pages = dict(found.pages)
+        for place, extent, source in found.writes:
+            self._lay(self._pages, place, extent, source)
         if found.size is not None:
             self._size = self._committed_size = found.size
             self._base = max(self._base, found.size)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with what was written last."""
+        self._settle()
+        return super().readinto(buffer)
+
+    def _settle(self) -> None:
+        """Lay all that was written over the file."""
+        for (place, extent), data in self._late.items():
+            self._lay(self._pages, place, extent, data)
+        self._late.clear()
+        if self._laid < len(self._record):
+            for place, data in self._record[self._laid :]:
+                self._lay(self._pending, place, len(data), data)
+            self._laid = len(self._record)
 
     def write(self, data: Any) -> int:
         """Write at the position."""
         view = memoryview(data).cast("B")
         start, length = self._position, len(view)
-        self._position += length
-        if self.discarding or os.getpid() != self._process:
-            return length  # a state that is given up, or a child's copy of its parent's file
-        end = start + length
-        direct = -(-max(start, self._base) // PAGE) * PAGE
-        direct_end = end // PAGE * PAGE
-        if direct_end - direct >= DIRECT_BYTES:
-            write_all(self._descriptor, view[direct - start : direct_end - start], direct)
-            self._bulk = True
-            self._drop(direct // PAGE, direct_end // PAGE)
-            self._keep(view[: direct - start], start)
-            self._keep(view[direct_end - start :], direct_end)
+        self._position = end = start + length
+        if self.discarding:
+            return length
+        if length < DIRECT_BYTES:
+            self._keep(start, view)
         else:
-            self._keep(view, start)
+            self._write_large(start, view)
         self._size = max(self._size, end)
         return length
 
+    def _write_large(self, start: int, view: memoryview) -> None:
+        end = start + len(view)
+        direct = -(-max(start, self._base) // PAGE) * PAGE
+        direct_end = end // PAGE * PAGE
+        if direct_end - direct < DIRECT_BYTES:
+            self._spill_large(start, view)
+            return
+        if direct > start:
+            self._write_large_part(start, view[: direct - start])
+        write_all(self._descriptor, view[direct - start : direct_end - start], direct)
+        self._bulk = True
+        self._drop(direct // PAGE, direct_end // PAGE)
+        if direct_end < end:
+            self._keep(direct_end, view[direct_end - start :])
+
+    def _write_large_part(self, start: int, view: memoryview) -> None:
+        if len(view) < DIRECT_BYTES:
+            self._keep(start, view)
+        else:
+            self._spill_large(start, view)
+
     def _drop(self, first: int, end: int) -> None:
         """Forget pending pages that a direct write has replaced."""
+        self._settle()
+        self._record = [
+            (place, data)
+            for place, data in self._record
+            if place < first * PAGE or place + len(data) > end * PAGE
+        ]
+        self._laid = len(self._record)
         if len(self._pending) < end - first:
             gone = [number for number in self._pending if first <= number < end]
         else:
@@ -92,49 +145,36 @@ class JournaledFile(SnapshotFile):
         for number in gone:
             del self._pending[number]
 
-    def _keep(self, view: memoryview, start: int) -> None:
-        """Keep bytes as pages until the commit."""
-        offset, length = 0, len(view)
-        while offset < length:
-            number, inside = divmod(start + offset, PAGE)
-            count = min(PAGE - inside, length - offset)
-            if count == PAGE:
-                self._pending[number] = bytearray(view[offset : offset + PAGE])
-                self._waiting += PAGE
-            else:
-                page = self._page(number)
-                page[inside : inside + count] = view[offset : offset + count]
-            offset += count
+    def _keep(self, start: int, view: memoryview) -> None:
+        """Keep a write until the commit."""
+        self._record.append((start, bytes(view)))
+        self._waiting += len(view)
         if self._waiting > SPILL_BYTES:
             self._spill()
 
-    def _page(self, number: int) -> bytearray:
-        """A pending page, to be changed."""
-        found = self._pending.get(number)
-        if isinstance(found, bytearray):
-            return found
-        data = self._overlaid(number)
-        if data is None:
-            data = read_all(self._descriptor, PAGE, number * PAGE)
-        page = bytearray(PAGE)
-        page[: len(data)] = data
-        self._pending[number] = page
-        self._waiting += PAGE
-        return page
-
-    def _in_memory(self) -> list[tuple[int, bytes]]:
-        items = self._pending.items()
-        return [(number, bytes(page)) for number, page in items if isinstance(page, bytearray)]
-
     def _spill(self) -> None:
-        """Bring pending pages to the journal before their commit, so that memory is bounded."""
-        self._pending.update(self._journal.append(self._in_memory(), None))
-        self._waiting = 0
+        """Bring what waits to the journal before its commit, so that memory is bounded."""
+        self._settle()
+        items = [(n, bytes(p)) for n, p in self._pending.items() if isinstance(p, bytearray)]
+        start = self._journal.append([(n * PAGE, data) for n, data in items], None)
+        for index, (number, _) in enumerate(items):
+            self._pending[number] = start + index * PAGE
+        self._writes += len(items)
+        self._record.clear()
+        self._waiting = self._laid = 0
+
+    def _spill_large(self, start: int, view: memoryview) -> None:
+        """Bring a large write to the journal at once."""
+        self._spill()
+        for offset in range(0, len(view), PIECE_BYTES):
+            piece = view[offset : offset + PIECE_BYTES]
+            at = self._journal.append([(start + offset, piece)], None)
+            self._lay(self._pending, start + offset, len(piece), at)
 
     def truncate(self, size: int | None = None) -> int:
         """Set the length. Nothing that a commit needs is cut off before the journal is applied."""
         size = self._position if size is None else size
-        if not self.discarding and os.getpid() == self._process:
+        if not self.discarding:
             self._size = size
             if os.fstat(self._descriptor).st_size > max(size, self._base):
                 os.ftruncate(self._descriptor, max(size, self._base))
@@ -149,21 +189,32 @@ class JournaledFile(SnapshotFile):
         if os.getpid() != self._process:
             return
         changed = self._size != self._committed_size
-        if not (self._pending or self._bulk or changed):
+        if not (self._record or self._pending or self._bulk or changed):
             return
         if self._bulk and self.durable:
             sync(self._descriptor)
-        places = self._journal.append(self._in_memory(), self._size)
-        self._pages.update({n: p for n, p in self._pending.items() if isinstance(p, int)})
-        self._pages.update(places)
-        self._pending.clear()
-        self._waiting, self._bulk = 0, False
+        self._journal.append(self._record, self._size)
+        self._writes += len(self._record)
+        if self._pending:
+            self._pages.update(self._pending)
+            self._pending.clear()
+        late = self._late
+        for place, data in self._record[self._laid :]:
+            key = (place, len(data))
+            late.pop(key, None)  # it comes last now
+            late[key] = data
+        self._clear_record()
         self._committed_size = self._size
         self._base = max(self._base, self._size)
         if self.durable and time.monotonic() - self._synced >= self.sync_interval:
             self.sync()
-        if self._journal.size > APPLY_BYTES:
+        if self._journal.size > APPLY_BYTES or self._writes > APPLY_WRITES:
             self.apply()
+
+    def _clear_record(self) -> None:
+        self._record.clear()
+        self._waiting = self._laid = 0
+        self._bulk = False
 
     def sync(self) -> None:
         """Bring all commits to the disk."""
@@ -177,11 +228,16 @@ class JournaledFile(SnapshotFile):
     def rollback(self) -> None:
         """Give up all that was written since the last commit."""
         self._pending.clear()
-        self._waiting, self._bulk = 0, False
+        self._clear_record()
         self._size = self._committed_size
         self._journal.forget()
         if os.fstat(self._descriptor).st_size > self._base:
             os.ftruncate(self._descriptor, self._base)
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the file is the last commit as it stands."""
+        return not self._journal.has_commits
 
     def apply(self, *, last: bool = False) -> bool:
         """Bring all commits into the file, and empty the journal.
@@ -213,16 +269,18 @@ class JournaledFile(SnapshotFile):
                 if self.durable:
                     self._journal.sync()
             self._pages.clear()
+            self._writes = 0
             self._base = self._committed_size
             self._synced = time.monotonic()
         finally:
             lock_shared(self._descriptor)
         return True
 
-    def _runs(self) -> Any:
+    def _runs(self) -> Iterator[Write]:
         """Committed pages in the order of the file, neighbours together, a MiB at most."""
+        self._settle()
         start, after = 0, -1
-        parts: list[bytes] = []
+        parts: list[bytes | bytearray] = []
         for number in sorted(self._pages):
             if number * PAGE >= self._committed_size:
                 continue
@@ -230,7 +288,8 @@ class JournaledFile(SnapshotFile):
                 if parts:
                     yield start, b"".join(parts)
                 start, parts = number * PAGE, []
-            parts.append(self._journal.read(self._pages[number]))
+            page = self._pages[number]
+            parts.append(self._journal.read(page, PAGE) if isinstance(page, int) else page)
             after = number + 1
         if parts:
             yield start, b"".join(parts)

@@ -16,9 +16,14 @@ from .writer import NewFile, WriterFile, WriterLock
 __all__ = ["JournaledSession", "ReaderSession"]
 
 
+METADATA_CACHE = 2**18
+"""HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
+saves, as the system keeps the file in memory, too."""
+
+
 def _open(file: Any, flags: int) -> Any:
     """HDF5 on a file object."""
-    plist = file_access()
+    plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
     return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
 

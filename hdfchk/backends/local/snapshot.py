@@ -9,33 +9,44 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .disk import is_at, open_file, read_into, wait_shared
-from .journal import PAGE, Journal, Snapshot, journal_of, scan
+from .disk import is_at, open_file, read_all, read_into, wait_shared
+from .journal import Journal, Snapshot, journal_of, scan
 
-__all__ = ["FileInUse", "SnapshotFile"]
+__all__ = ["PAGE", "FileInUse", "Pages", "SnapshotFile"]
+
+
+PAGE = 4096
+"""The unit in which what is not in the file yet is laid over it, in bytes."""
+
+Pages = dict[int, bytearray | int]
+"""Number of a page -> its bytes, or where they begin in the journal."""
 
 
 class SnapshotFile:
-    """One committed state of a file, to be read: the main file under a journal's pages.
+    """One committed state of a file, to be read: the file under the writes in a journal.
 
     Args:
-        descriptor: the open main file.
-        journal: reads pages of the journal, or None where there is none.
+        descriptor: the open file.
+        journal: its journal.
         snapshot: what the journal says.
     """
 
     def __init__(self, descriptor: int, journal: Journal, snapshot: Snapshot) -> None:
         self._descriptor = descriptor
         self._journal = journal
-        self._pages: dict[int, int] = dict(snapshot.pages)
-        self._pending: dict[int, bytearray | int] = {}
+        self._pages: Pages = {}
+        self._pending: Pages = {}
         self._position = 0
         self._size = os.fstat(descriptor).st_size if snapshot.size is None else snapshot.size
+        for place, extent, source in snapshot.writes:
+            self._lay(self._pages, place, extent, source)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = base + offset
+        if whence == os.SEEK_SET:
+            self._position = offset
+        else:
+            self._position = offset + (self._size if whence == os.SEEK_END else self._position)
         return self._position
 
     def tell(self) -> int:
@@ -49,28 +60,61 @@ class SnapshotFile:
         done = read_into(self._descriptor, view, start)
         if done < length:
             view[done:] = bytes(length - done)
-        first, last = start // PAGE, (start + length - 1) // PAGE
         if self._pages or self._pending:
-            self._patch(view, start, first, last)
+            self._patch(view, start)
         self._position += length
         return length
 
-    def _patch(self, view: memoryview, start: int, first: int, last: int) -> None:
-        known = len(self._pages) + len(self._pending)
+    def _patch(self, view: memoryview, start: int) -> None:
+        first, last = start // PAGE, (start + len(view) - 1) // PAGE
         numbers: Any = range(first, last + 1)
-        if known < last - first:
+        if len(self._pages) + len(self._pending) < last - first:
             numbers = [n for n in {*self._pages, *self._pending} if first <= n <= last]
         for number in numbers:
             data = self._overlaid(number)
             if data is not None:
-                begin = max(number * PAGE, start)
-                end = min((number + 1) * PAGE, start + len(view))
                 inside = number * PAGE
+                begin, end = max(inside, start), min(inside + PAGE, start + len(view))
                 view[begin - start : end - start] = data[begin - inside : end - inside]
 
     def _overlaid(self, number: int) -> bytes | bytearray | None:
-        found = self._pending.get(number, self._pages.get(number))
-        return self._journal.read(found) if isinstance(found, int) else found
+        found = self._pending.get(number)
+        if found is None:
+            found = self._pages.get(number)
+        return self._journal.read(found, PAGE) if isinstance(found, int) else found
+
+    def _lay(self, pages: Pages, start: int, length: int, source: bytes | memoryview | int) -> None:
+        """Lay a write over the file: whole pages, and parts of what is there."""
+        done = 0
+        while done < length:
+            number, inside = divmod(start + done, PAGE)
+            count = min(PAGE - inside, length - done)
+            if count == PAGE and isinstance(source, int):
+                pages[number] = source + done
+            else:
+                part: Any
+                if isinstance(source, int):
+                    part = self._journal.read(source + done, count)
+                else:
+                    part = source[done : done + count]
+                if count == PAGE:
+                    pages[number] = bytearray(part)
+                else:
+                    self._page(pages, number)[inside : inside + count] = part
+            done += count
+
+    def _page(self, pages: Pages, number: int) -> bytearray:
+        """A page of one layer, to be changed."""
+        found = pages.get(number)
+        if isinstance(found, bytearray):
+            return found
+        data = self._overlaid(number)
+        if data is None:
+            data = read_all(self._descriptor, PAGE, number * PAGE)
+        page = bytearray(PAGE)
+        page[: len(data)] = data
+        pages[number] = page
+        return page
 
     def write(self, data: Any) -> int:
         """Nothing is written to a snapshot."""

@@ -98,13 +98,22 @@ def file_creation() -> Any:
     return plist
 
 
-def file_access() -> Any:
-    """The access properties of a file."""
+def file_access(*, metadata_cache: int | None = None) -> Any:
+    """The access properties of a file.
+
+    Args:
+        metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
+    """
     plist = h5p.create(h5p.FILE_ACCESS)
     plist.set_fclose_degree(h5f.CLOSE_STRONG)
     plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
     plist.set_meta_block_size(META_BLOCK)
+    if metadata_cache is not None:
+        config = plist.get_mdc_config()
+        config.set_initial_size = True
+        config.initial_size = config.min_size = config.max_size = metadata_cache
+        plist.set_mdc_config(config)
     return plist
 
 

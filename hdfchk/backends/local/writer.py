@@ -176,7 +176,7 @@ class WriterFile(JournaledFile):
         try:
             if os.getpid() == self._process:
                 self.rollback()
-                done = not self._pages or self.apply(last=True)
+                done = self.is_applied or self.apply(last=True)
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -191,6 +191,7 @@ class WriterFile(JournaledFile):
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
+        self.discarding = True
         self._lock.abandon()
         sink = os.open(os.devnull, os.O_RDWR)
         os.dup2(sink, self._descriptor)  # HDF5 may still try to use it
