@@ -9,8 +9,9 @@
 
 from .array import Array
 from .attributes import Attributes
+from .backends.options import trusting
 from .backends.schemes import UnknownTargetError
-from .checkpoint import HDF5Checkpointer, load, save
+from .checkpoint import HDF5Checkpointer
 from .codecs.codec import Codec
 from .codecs.registry import CodecRegistry, default_registry
 from .errors import (
@@ -35,6 +36,8 @@ from .errors import (
 )
 from .filters import KeyFilter
 from .group import Group
+from .saveload import load, save
+from .verify import Report
 
 __version__ = "0.1.0"
 
@@ -59,6 +62,7 @@ __all__ = [
     "NotAGroupError",
     "ReadOnlyError",
     "RegistrationError",
+    "Report",
     "TransactionError",
     "UnknownTargetError",
     "UnknownTypeError",
@@ -68,6 +72,7 @@ __all__ = [
     "load",
     "register",
     "save",
+    "trusting",
 ]
 
 register = default_registry.register

@@ -8,18 +8,21 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from .backends.base import Progress
 from .backends.memory import DictBackend, NullBackend
+from .backends.options import Options
 from .backends.schemes import UnknownTargetError, backend_for
 from .codecs.registry import default_registry
 from .context import Codecs, Context
 from .edits import check_visible
-from .errors import InvalidKeyError, TransactionError
+from .errors import InvalidKeyError, TransactionError, UnsupportedStoredError
 from .filters import Filters, KeyFilter
 from .group import Group
 from .handle import Handle
 from .keys import Key, parse_for_read
+from .verify import Report, verify
 
-__all__ = ["HDF5Checkpointer", "load", "save"]
+__all__ = ["HDF5Checkpointer"]
 
 _OTHER_FORMATS = frozenset({".json", ".npz", ".npy", ".pkl", ".yml", ".yaml", ".py"})
 
@@ -44,21 +47,27 @@ class HDF5Checkpointer(Group):
             file names: only for files that you trust.
         lock_timeout: seconds to wait for another process that has the file open for writing
             (or, to write, open at all), before a `LockedError`.
-        journal: write a file that is given by its path through a redo journal: what an
-            assignment has returned from survives a kill at any moment, and readers go on beside
-            the one writer. A preview in this version: see ``docs/durability.md``.
-        durable: with `journal`, bring commits to the disk, so that they survive a loss of power.
-        sync_interval: with `journal`, seconds that commits inside a ``with`` may wait for that;
+        journal: write a file that is given by its path through a redo journal, which is what all
+            promises rest on; False writes straight into it.
+        durable: bring commits to the disk, so that they survive a loss of power; False leaves
+            that to the system, and calls no fsync at all.
+        sync_interval: seconds that commits inside a ``with`` may wait to be brought to the disk;
             0 for none.
+        checksum: arrays get checksums, so that a byte that changes on the disk is an error when
+            it is read, and found by `verify`.
+        trust: read what the file names in other files. Only for files that you trust.
+        expand_limit: bytes of memory that what is read at once may need beyond 100 times the
+            space it takes in the file; more is an `UnsafeFileError`.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
         mapping. A store pickles and copies as its address and its options; it works after
         ``fork``, where the child opens the file for itself, and in many threads.
 
-        A value is on its way to the disk when the file is closed: at the end of the call, or of
-        the outermost ``with``. A process that is killed inside a ``with`` block may leave a
-        damaged file.
+        For a file that is given by its path: an assignment, a deletion, an `update` and a
+        `transaction` are one commit each, which a kill leaves whole or not there; what has
+        returned stays. At the end of a call outside a ``with``, of the outermost ``with`` and of
+        `commit`, it is on the disk. One process writes, others read beside it.
 
     Raises:
         UnknownTargetError: `checkpoint_file` is none of these (a `TypeError`).
@@ -91,9 +100,13 @@ class HDF5Checkpointer(Group):
         journal: bool = True,
         durable: bool = True,
         sync_interval: float = 1.0,
+        checksum: bool = False,
+        trust: bool = False,
+        expand_limit: int = 2**30,
     ) -> None:
         backend = backend_for(
             checkpoint_file,
+            Options(trust=trust, expand_limit=expand_limit, checksum=checksum),
             lock_timeout=lock_timeout,
             journal=journal,
             durable=durable,
@@ -210,7 +223,7 @@ class HDF5Checkpointer(Group):
         Example:
             >>> import tempfile, os
             >>> folder = tempfile.TemporaryDirectory()
-            >>> chk = HDF5Checkpointer(os.path.join(folder.name, "x.hdf5"), journal=True)
+            >>> chk = HDF5Checkpointer(os.path.join(folder.name, "x.hdf5"))
             >>> with chk.transaction():
             ...     chk["a"] = 1
             ...     chk["b"] = 2
@@ -230,6 +243,72 @@ class HDF5Checkpointer(Group):
     def commit(self) -> None:
         """Bring all that was assigned to the disk, and into the file, now."""
         self._context.handle.sync()
+
+    # -- the file as a whole -------------------------------------------------------------------
+
+    def verify(self, progress: Progress | None = None) -> Report:
+        """Read everything, and tell which keys are whole. Filters do not matter here.
+
+        HDF5 keeps checksums of its metadata and of small values always, of arrays in stores with
+        ``checksum=True``. What is read at one time is one value.
+
+        Args:
+            progress: ``progress(done, total)``, in values.
+
+        Raises:
+            CorruptFileError: the file can not even be opened.
+
+        Example:
+            >>> import io
+            >>> chk = HDF5Checkpointer(io.BytesIO(), checksum=True)
+            >>> chk["a"] = {"b": [1, 2]}
+            >>> chk.verify().whole
+            ('a/b',)
+        """
+        return verify(self._context, progress)
+
+    def recover(self, progress: Progress | None = None) -> bool:
+        """Bring in what a killed writer has left in the journal. The next write does it, too.
+
+        Args:
+            progress: ``progress(done, total)``, in bytes.
+
+        Returns:
+            Whether there was anything.
+
+        Raises:
+            LockedError: the writer is alive, or somebody reads the file.
+        """
+        with self._context.handle.closed() as backend:
+            recover = getattr(backend, "recover", None)
+            return bool(recover(progress)) if recover is not None else False
+
+    def compact(self, progress: Progress | None = None) -> int:
+        """Write the file anew, without the space that it does not use.
+
+        The new file is made beside the old one and takes its place, atomically, when it is whole:
+        there must be room for both. Readers that have the old one open go on with it.
+
+        Args:
+            progress: ``progress(done, total)``, in objects of HDF5.
+
+        Returns:
+            How many bytes that gave back to the file system.
+
+        Raises:
+            UnsupportedStoredError: the store is not one of a file by its path; or the file holds
+                HDF5 references, which a copy would break. Nothing was changed.
+            LockedError: another process writes the file.
+        """
+        with self._context.handle.closed() as backend:
+            compact = getattr(backend, "compact", None)
+            if compact is None:
+                raise UnsupportedStoredError(
+                    "only a file that is given by its path can be compacted",
+                    file=self._address,
+                    hint="use h5repack",
+                )
+            return int(compact(progress))
 
     # -- older names ---------------------------------------------------------------------------
 
@@ -309,42 +388,3 @@ def _rebuild(args: tuple[Any, ...], options: dict[str, Any], target: Any) -> HDF
     store = HDF5Checkpointer(*args, **options)
     store.checkpoint_file = target
     return store
-
-
-def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
-    """Write a whole dict to a new file, or in place of an old one.
-
-    A file appears whole: it is written beside the old one, and takes its place at the end.
-
-    Args:
-        path: a path, an open binary file or `BytesIO`.
-        mapping: what to store; its keys may be paths.
-        options: options of `HDF5Checkpointer` but `mode`.
-
-    Raises:
-        UnsupportedTypeError: a value can not be kept exactly; nothing was written.
-
-    Example:
-        >>> import io
-        >>> file = io.BytesIO()
-        >>> save(file, {"steps": 3, "who": "me"})
-        >>> load(file)
-        {'steps': 3, 'who': 'me'}
-    """
-    with HDF5Checkpointer(path, mode="w", **options) as store:
-        store.update(mapping)
-
-
-def load(path: Any, **options: Any) -> dict[str, Any]:
-    """Read a whole file as a plain dict.
-
-    Args:
-        path: a path, an open binary file, `BytesIO`, `h5py.File` or `h5py.Group`.
-        options: options of `HDF5Checkpointer` but `mode`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        CorruptFileError: it is no HDF5 file.
-    """
-    loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load()
-    return loaded

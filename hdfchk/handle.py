@@ -159,6 +159,25 @@ class Handle:
             if session is not self._session:
                 session.close()
 
+    @contextmanager
+    def closed(self) -> Iterator[Backend]:
+        """A block in which the storage is closed, for work on it as a whole.
+
+        Raises:
+            ReadOnlyError: the mode allows no writing.
+            TransactionError: in a transaction.
+        """
+        with self._lock:
+            if self._transactions:
+                raise TransactionError(
+                    "not inside a transaction", file=self.backend.address, hint="do it afterwards"
+                )
+            if self.mode == "r":
+                raise self._reads_only()
+            self._close()
+            self.changes += 1
+            yield self.backend
+
     def sync(self) -> None:
         """Bring all commits of the open session, if there is one, to where they are safe."""
         with self._lock:
@@ -197,11 +216,7 @@ class Handle:
 
     def _open_to_write(self) -> Session:
         if self.mode == "r":
-            raise ReadOnlyError(
-                "the store was opened with mode='r'",
-                file=self.backend.address,
-                hint="open it with mode='a'",
-            )
+            raise self._reads_only()
         if self.mode == "x" and self.backend.exists():
             raise self._exists()
         if self.mode == "r+" and not self.backend.exists():
@@ -210,6 +225,13 @@ class Handle:
         if self.mode in {"w", "x"}:
             self.mode = "a"  # started: from now on it goes on
         return session
+
+    def _reads_only(self) -> ReadOnlyError:
+        return ReadOnlyError(
+            "the store was opened with mode='r'",
+            file=self.backend.address,
+            hint="open it with mode='a'",
+        )
 
     def _exists(self) -> FileExistsError:
         return FileExistsError(17, "mode='x', and the file exists", self.backend.address)

@@ -13,9 +13,10 @@ PACKAGE = Path(__file__).parents[1] / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm"]
 LAYERS = [
+    "saveload",
     "checkpoint",
     "group",
-    "reader calls array",
+    "reader calls array verify",
     "attributes edits",
     "context filters equality",
     "handle",

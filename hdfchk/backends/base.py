@@ -12,7 +12,17 @@ from ..codecs.portable import Capabilities
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
 
-__all__ = ["ArrayInfo", "Backend", "Change", "Delete", "Put", "Select", "Session", "Stat"]
+__all__ = [
+    "ArrayInfo",
+    "Backend",
+    "Change",
+    "Delete",
+    "Progress",
+    "Put",
+    "Select",
+    "Session",
+    "Stat",
+]
 
 
 @attrs.frozen
@@ -74,6 +84,10 @@ Select = Callable[[Path, bool], bool]
 """``select(path, is_dict)``: whether a reader wants what stands at this absolute path."""
 
 
+Progress = Callable[[int, int], object]
+"""``progress(done, total)``: called while long work goes on."""
+
+
 class Session(Protocol):
     """Storage that is open. Paths are absolute; the empty path is the root, which always is.
 
@@ -97,6 +111,16 @@ class Session(Protocol):
 
     def read_value(self, path: Path) -> Leaf | Branch | None:
         """As `read`, but None for a dict: the common case of ``chk[key]`` in one look-up."""
+
+    def identity(self, path: Path) -> Any:
+        """Something that is equal for two paths to one object, and for no others; hashable."""
+
+    def verify(self, path: Path) -> None:
+        """Look at checksums that reading does not look at.
+
+        Raises:
+            CorruptFileError: the data are not those that were written.
+        """
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Apply all changes, in order, as one commit: all of them or none.

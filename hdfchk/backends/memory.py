@@ -86,6 +86,13 @@ class MemorySession:
         item = self._need(path)
         return None if isinstance(item, dict) and self._is_dict(path, item) else self.read(path)
 
+    def identity(self, path: Path) -> Any:
+        """The node's own."""
+        return id(self.read(path))
+
+    def verify(self, path: Path) -> None:
+        """Memory keeps no checksums."""
+
     def apply(self, changes: Sequence[Change]) -> None:
         """Apply all changes as one commit: what can fail is done before the first of them."""
         steps = plan(changes, self.stat, "memory")

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import HdfchkError
 from .base import Backend
 from .memory import MemoryBackend
+from .options import Options
 
 __all__ = ["UnknownTargetError", "backend_for"]
 
@@ -17,13 +18,14 @@ class UnknownTargetError(HdfchkError, TypeError):
     """Something that is no file, path, or open HDF5 object."""
 
 
-def backend_for(target: Any, **options: Any) -> Backend:
+def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
     """The backend of a target.
 
     Args:
         target: a path (`str` or `PathLike`), an open binary file or `BytesIO`, an open
             `h5py.File` or `h5py.Group`, a backend, or None for a store in memory.
-        options: options of the backend for paths.
+        options: how files are written and read.
+        of_files: options of the backend for paths.
 
     Raises:
         UnknownTargetError: it is none of these (a `TypeError`).
@@ -31,18 +33,18 @@ def backend_for(target: Any, **options: Any) -> Backend:
     if target is None:
         return MemoryBackend()
     if isinstance(target, (str, os.PathLike)):
-        return _file(os.fspath(target), options)
+        return _file(os.fspath(target), options, of_files)
     if isinstance(target, bytes):
-        return _file(os.fsdecode(target), options)
+        return _file(os.fsdecode(target), options, of_files)
     h5py = sys.modules.get("h5py")  # an h5py object can not come from where h5py is not imported
     if h5py is not None and isinstance(target, h5py.Group):
         from .local import ObjectBackend
 
-        return ObjectBackend(target)
+        return ObjectBackend(target, options)
     if hasattr(target, "seek") and hasattr(target, "read"):
         from .local import StreamBackend
 
-        return StreamBackend(target)
+        return StreamBackend(target, options)
     if hasattr(target, "open") and hasattr(target, "capabilities"):
         return target  # type: ignore[no-any-return]
     raise UnknownTargetError(
@@ -51,7 +53,7 @@ def backend_for(target: Any, **options: Any) -> Backend:
     )
 
 
-def _file(path: str | bytes, options: dict[str, Any]) -> Backend:
+def _file(path: str | bytes, options: Options, of_files: dict[str, Any]) -> Backend:
     from .local import FileBackend
 
-    return FileBackend(os.fsdecode(path), **options)
+    return FileBackend(os.fsdecode(path), options, **of_files)

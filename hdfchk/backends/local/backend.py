@@ -16,6 +16,9 @@ from h5py import h5f, h5fd
 from ...codecs.portable import NATIVE, Capabilities
 from ...errors import CorruptFileError, HdfchkError, LockedError, ReadOnlyError
 from ...keys import Path, join
+from ..base import Progress
+from ..options import DEFAULTS, Options
+from .compacting import compact_file
 from .disk import RETRY_SECONDS
 from .journaled_session import JournaledSession, ReaderSession
 from .session import LocalSession
@@ -37,10 +40,12 @@ class FileBackend:
         journal: write through a redo journal: commits survive a kill.
         durable: bring commits to the disk, and not only to the system.
         sync_interval: seconds that commits may wait for that.
+        options: how the file is written and read.
         capabilities: HDF5 keeps everything.
     """
 
     path: str
+    options: Options = DEFAULTS
     lock_timeout: float = LOCK_TIMEOUT
     journal: bool = True
     durable: bool = True
@@ -64,10 +69,13 @@ class FileBackend:
         create = writable and (truncate or not self.exists())
         try:
             if not writable:
-                return ReaderSession(self.path, lock_timeout=self.lock_timeout)
+                return ReaderSession(
+                    self.path, options=self.options, lock_timeout=self.lock_timeout
+                )
             if self.journal:
                 return JournaledSession(
                     self.path,
+                    options=self.options,
                     create=create,
                     durable=self.durable,
                     sync_interval=self.sync_interval,
@@ -75,9 +83,22 @@ class FileBackend:
                 )
             recover_file(self.path, self.lock_timeout)
             stream = h5py.File(self._waiting(self._open_to_write, create))
-            return LocalSession(stream, address=self.path, writable=True, owned=True)
+            return LocalSession(
+                stream, address=self.path, writable=True, owned=True, options=self.options
+            )
         except OSError as error:
             raise explain(error, self.path, writable=writable) from error
+
+    def recover(self, progress: Progress | None = None) -> bool:
+        """Bring in what a killed writer has left in the journal; whether there was anything."""
+        return recover_file(self.path, self.lock_timeout, progress)
+
+    def compact(self, progress: Progress | None = None) -> int:
+        """Write the file anew, without unused space; how many bytes that gave back."""
+        try:
+            return compact_file(self.path, self.lock_timeout, progress, durable=self.durable)
+        except OSError as error:
+            raise explain(error, self.path, writable=True) from error
 
     def _open_to_write(self, create: bool) -> Any:
         name = os.fsencode(self.path)
@@ -102,6 +123,7 @@ class StreamBackend:
     """An HDF5 file in a binary file object or `BytesIO` that somebody else has opened."""
 
     file: Any
+    options: Options = DEFAULTS
     capabilities: Capabilities = NATIVE
     writable: bool = attrs.field(init=False)
 
@@ -139,7 +161,13 @@ class StreamBackend:
                 fid = h5f.open(self._name(), flags, plist)
         except OSError as error:
             raise explain(error, self.address, writable=writable) from error
-        return LocalSession(h5py.File(fid), address=self.address, writable=writable, owned=True)
+        return LocalSession(
+            h5py.File(fid),
+            address=self.address,
+            writable=writable,
+            owned=True,
+            options=self.options,
+        )
 
     def _name(self) -> bytes:
         return repr(self.file).encode("ascii", "replace")
@@ -154,6 +182,7 @@ class ObjectBackend:
     """An `h5py.File` or `h5py.Group` that somebody else has opened, and will close."""
 
     group: Any
+    options: Options = DEFAULTS
     capabilities: Capabilities = NATIVE
 
     @property
@@ -181,7 +210,13 @@ class ObjectBackend:
             )
         if truncate and self.group:
             self.group.clear()
-        return LocalSession(self.group, address=self.address, writable=writable, owned=False)
+        return LocalSession(
+            self.group,
+            address=self.address,
+            writable=writable,
+            owned=False,
+            options=self.options,
+        )
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""

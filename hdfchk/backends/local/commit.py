@@ -12,8 +12,9 @@ from ...errors import HdfchkError, UnsupportedTypeError
 from ...keys import Path, join, to_bytes
 from ...tree import RESERVED_CHILDREN, Branch, Leaf, Mark
 from . import links
+from .guard import stands_alone
 from .order import ORDER, read_order, write_order
-from .reading import MARK, read_mark, stands_alone
+from .reading import MARK, read_mark
 from .types import GROUP_CREATION
 from .writing import Writer, copy_attributes, relink, write_mark
 

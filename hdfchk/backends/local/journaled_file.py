@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ..base import Progress
 from .disk import lock_alone, lock_shared, reserve, sync, write_all
 from .journal import Journal, Snapshot, Write
 from .snapshot import PAGE, SnapshotFile
@@ -239,11 +240,12 @@ class JournaledFile(SnapshotFile):
         """Whether the file is the last commit as it stands."""
         return not self._journal.has_commits
 
-    def apply(self, *, last: bool = False) -> bool:
+    def apply(self, *, last: bool = False, progress: Progress | None = None) -> bool:
         """Bring all commits into the file, and empty the journal.
 
         Args:
             last: the journal is about to be removed, and need not be emptied.
+            progress: is told how many bytes are written.
 
         Returns:
             Whether it was done: not while somebody reads the file. It can be done again.
@@ -257,8 +259,12 @@ class JournaledFile(SnapshotFile):
             if self.durable:
                 self._sync_journal()
             reserve(self._descriptor, self._committed_size)
+            done = 0
             for start, data in self._runs():
                 write_all(self._descriptor, data, start)
+                done += len(data)
+                if progress is not None:
+                    progress(done, len(self._pages) * PAGE)
             os.ftruncate(self._descriptor, self._committed_size)
             if self.durable:
                 sync(self._descriptor)

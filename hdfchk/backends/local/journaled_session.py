@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 from h5py import h5f, h5fd
 
+from ..options import Options
 from .session import LocalSession
 from .snapshot import FileInUse
 from .types import file_access, file_creation
@@ -36,6 +37,7 @@ class JournaledSession(LocalSession):
 
     Args:
         path: the path.
+        options: how it is written and read.
         create: begin a new file in place of what is there.
         durable: bring commits to the disk.
         sync_interval: seconds that commits may wait for that.
@@ -46,6 +48,7 @@ class JournaledSession(LocalSession):
         self,
         path: str,
         *,
+        options: Options,
         create: bool,
         durable: bool,
         sync_interval: float,
@@ -64,7 +67,7 @@ class JournaledSession(LocalSession):
         except BaseException:
             self._release()
             raise
-        super().__init__(stream, address=path, writable=True, owned=True)
+        super().__init__(stream, address=path, writable=True, owned=True, options=options)
 
     def _begin(self) -> Any:
         self._new = self._new or NewFile(self._lock, durable=self._durable)
@@ -145,10 +148,11 @@ class ReaderSession(LocalSession):
 
     Args:
         path: the path.
+        options: how it is read.
         lock_timeout: seconds to wait for a process that writes the file itself.
     """
 
-    def __init__(self, path: str, *, lock_timeout: float) -> None:
+    def __init__(self, path: str, *, options: Options, lock_timeout: float) -> None:
         self._held = FileInUse(path, lock_timeout)
         try:
             if self._held.snapshot is not None:
@@ -158,7 +162,7 @@ class ReaderSession(LocalSession):
         except BaseException:
             self._held.close()
             raise
-        super().__init__(stream, address=path, writable=False, owned=True)
+        super().__init__(stream, address=path, writable=False, owned=True, options=options)
 
     def close(self) -> None:
         """Close HDF5 and the files."""

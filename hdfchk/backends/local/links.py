@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from h5py import h5, h5l
+from h5py import h5, h5i, h5l, h5o
 
-from ...errors import UnsafeFileError, UnsupportedStoredError
+from ...errors import (
+    CheckpointerKeyError,
+    NestingError,
+    UnsafeFileError,
+    UnsupportedStoredError,
+)
 from ...keys import Path, join, to_bytes, to_text
 from .order import read_order
 
-__all__ = ["HARD", "entries", "is_there", "locate", "resolve", "restorer"]
+__all__ = ["HARD", "entries", "is_there", "key_of", "locate", "open_object", "resolve", "restorer"]
 
 HARD = h5l.TYPE_HARD
 MAX_SOFT_LINKS = 40
+MAX_PATH = 2000
+"""Levels of a path: HDF5 goes through all of them again for each."""
 
 
-def entries(gid: Any, *, marked: bool = True) -> list[tuple[bytes, int]]:
+def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[tuple[bytes, int]]:
     """Name and link type of each child, in insertion order where the group keeps it.
 
     Soft links that lead nowhere are left out: nothing is there.
@@ -25,6 +32,7 @@ def entries(gid: Any, *, marked: bool = True) -> list[tuple[bytes, int]]:
     Args:
         gid: the group.
         marked: it may have attributes that tell of its order.
+        dangling: give soft links that lead nowhere, too.
     """
     found: list[tuple[bytes, int, int]] = []
 
@@ -39,7 +47,11 @@ def entries(gid: Any, *, marked: bool = True) -> list[tuple[bytes, int]]:
     moved = read_order(gid) if marked else {}
     if moved:
         found.sort(key=lambda entry: moved.get(entry[2], entry[2]))
-    return [(name, link) for name, link, _ in found if link != h5l.TYPE_SOFT or _leads(gid, name)]
+    return [
+        (name, link)
+        for name, link, _ in found
+        if link != h5l.TYPE_SOFT or dangling or _leads(gid, name)
+    ]
 
 
 def _leads(gid: Any, name: bytes) -> bool:
@@ -49,7 +61,7 @@ def _leads(gid: Any, name: bytes) -> bool:
         return True  # out of the file: for the reader to refuse
 
 
-def locate(root: Any, path: Path) -> bytes | None:
+def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     """The name under which HDF5 finds `path`, or None if nothing is there.
 
     Raises:
@@ -61,16 +73,39 @@ def locate(root: Any, path: Path) -> bytes | None:
             return None
         if root.links.get_info(name).type == HARD:
             return name
-    return resolve(root, path)
+    return resolve(root, path, trust=trust)
 
 
 def is_there(root: Any, path: Path) -> bool:
     """Whether the last level of `path` is a link, wherever it leads."""
     try:
         parent = locate(root, path[:-1]) if len(path) > 1 else b"."
-    except (UnsafeFileError, UnsupportedStoredError):
+    except (UnsafeFileError, UnsupportedStoredError, NestingError):
         return False
     return parent is not None and bool(root.links.exists(parent + b"/" + to_bytes(path[-1])))
+
+
+def key_of(oid: Any, root: Any = None) -> str:
+    """The key path by which an object was opened, for messages."""
+    name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
+    inner = name[len(above) :] if above and name.startswith(above) else name
+    return to_text(inner).strip("/") or "/"
+
+
+def open_object(root: Any, name: bytes, path: Path) -> Any:
+    """Open what a name that was found leads to.
+
+    Raises:
+        CheckpointerKeyError: it is in another file, which can not be opened.
+    """
+    try:
+        return h5o.open(root, name)
+    except (KeyError, OSError) as error:
+        raise CheckpointerKeyError(
+            f"what it leads to can not be opened ({error.args[0]})",
+            key=join(path),
+            hint="see verify(), and whether the files that it links to are there",
+        ) from error
 
 
 def restorer(parent: Any, name: bytes) -> Callable[[], None]:
@@ -88,8 +123,20 @@ def restorer(parent: Any, name: bytes) -> Callable[[], None]:
     return restore
 
 
-def resolve(root: Any, path: Path) -> bytes | None:
-    """As `locate`, level by level; soft links are followed here, so that none leads outside."""
+def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
+    """As `locate`, level by level; soft links are followed here, so that none leads outside.
+
+    Args:
+        root: the group that is the root of all paths.
+        path: the path.
+        trust: HDF5 may follow links to other files.
+    """
+    if len(path) > MAX_PATH:
+        raise NestingError(
+            f"a path of more than {MAX_PATH} levels",
+            key=f"{join(path[:3])}/…",
+            hint="open a group on the way with plain h5py, and make a store of it",
+        )
     todo = [to_bytes(name) for name in path]
     done: list[bytes] = []
     followed = 0
@@ -101,7 +148,7 @@ def resolve(root: Any, path: Path) -> bytes | None:
             link = root.links.get_info(name).type
         except (KeyError, RuntimeError, ValueError, OSError):
             return None  # a level above is no group
-        if link == HARD:
+        if link == HARD or (trust and link == h5l.TYPE_EXTERNAL):
             done.append(todo.pop(0))
         elif link == h5l.TYPE_SOFT:
             followed += 1
@@ -113,7 +160,7 @@ def resolve(root: Any, path: Path) -> bytes | None:
             raise UnsafeFileError(
                 f"a link to another file, {target[0]!r}, which is not followed",
                 key=join(path),
-                hint="open that file itself",
+                hint="open that file itself; or, if you trust this one, use trust=True",
             )
         else:
             raise UnsupportedStoredError("a user-defined link", key=join(path))

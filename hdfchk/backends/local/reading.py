@@ -5,11 +5,12 @@ Per-object cost is what this module is about: a scalar without a mark is read in
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
+from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 
 from ...codecs import dtypes
 from ...codecs.packing import mark_from_text
@@ -17,26 +18,23 @@ from ...errors import (
     CorruptFileError,
     HdfchkError,
     NestingError,
-    UnsafeFileError,
     UnsupportedStoredError,
 )
 from ...keys import Path, join, to_bytes, to_text
 from ...tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark
 from ..base import Select
 from . import links
+from .guard import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
+from .links import key_of
 from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, plain_dtype
 
 __all__ = [
     "MARK",
     "Reader",
-    "check_inside",
     "is_dict",
-    "key_of",
     "plain_array",
     "read_attribute",
     "read_mark",
-    "stands_alone",
-    "unreadable",
 ]
 
 MARK = b"hdfchk"
@@ -47,8 +45,6 @@ MAX_LEVELS = 2 * MAX_DEPTH
 MAX_VISITS = 1000
 """How often one group may come, by several links, in what is read at once. Groups that share groups
 that share groups would else grow with each level, to more than any memory holds."""
-_EXTERNAL_FILES = 1 << 7
-"""The bit of an object header that has a list of external files (message type 7)."""
 
 
 def read_mark(oid: Any) -> Mark | None:
@@ -84,52 +80,6 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
         aid.read(data, _memory_type(dtype))
     as_scalar = kind == h5s.SCALAR and data.ndim == 0
     return Leaf(_to_scalar(data, tid) if as_scalar else plain_array(data))
-
-
-def key_of(oid: Any, root: Any = None) -> str:
-    """The key path by which an object was opened, for messages."""
-    name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
-    inner = name[len(above) :] if above and name.startswith(above) else name
-    return to_text(inner).strip("/") or "/"
-
-
-def check_inside(did: Any, present: int | None = None) -> None:
-    """Refuse a dataset whose elements lie in other files.
-
-    Args:
-        did: the dataset.
-        present: the bits of its object header, if they are known.
-
-    Raises:
-        UnsafeFileError: they do, by external storage or as a virtual dataset.
-    """
-    if present is None:
-        present = h5o.get_info(did).hdr.mesg.present
-    if present & _EXTERNAL_FILES:
-        raise UnsafeFileError(
-            "an array whose elements lie in another file, which is not read",
-            key=key_of(did),
-            hint="if you trust the file, read it with plain h5py",
-        )
-    if did.get_storage_size():
-        return  # a virtual dataset has none of its own
-    plist = did.get_create_plist()
-    if plist.get_layout() == h5d.VIRTUAL:
-        sources = {plist.get_virtual_filename(i) for i in range(plist.get_virtual_count())}
-        if sources - {"."}:
-            raise UnsafeFileError(
-                f"an array that is put together of other files, {sorted(sources)}",
-                key=key_of(did),
-                hint="if you trust the file, read it with plain h5py",
-            )
-
-
-def stands_alone(did: Any) -> bool:
-    """Whether writing into a dataset changes nothing else: no other key, and no other file."""
-    info = h5o.get_info(did)
-    if info.rc > 1 or info.hdr.mesg.present & _EXTERNAL_FILES:
-        return False
-    return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
 
 
 def is_dict(gid: Any, mark: Mark | None) -> bool:
@@ -190,10 +140,12 @@ class Reader:
 
     Args:
         root: the group that is the root of all paths.
+        guard: what the file can not make the reader do.
     """
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Any, guard: Guard) -> None:
         self.root = root
+        self._guard = guard
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._visits: dict[Any, int] = {}
@@ -219,24 +171,50 @@ class Reader:
         shape = did.get_space().shape
         if shape is None:
             return Leaf(None, mark)
-        if present & _EXTERNAL_FILES or not did.get_storage_size():
-            check_inside(did, present)
+        if present & EXTERNAL_FILES or not did.get_storage_size():
+            self._guard.inside(did, present)
         tid = did.get_type()
         if shape == ():
-            return self._scalar(did, tid, mark)
+            return self._scalar(did, present, tid, mark)
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
-            data = np.empty(shape, dtype)
+            data = self._room(did, shape, dtype)
             if data.size:
-                _read_into(did, data, tid)
+                self._read_into(did, present, data, tid)
             return Leaf(data, mark)
         dtype = numpy_dtype(tid)
-        data = np.empty(shape, dtype)
+        data = self._room(did, shape, dtype)
         if data.size:
-            _read_into(did, data, _memory_type(dtype))
+            self._read_into(did, present, data, _memory_type(dtype))
         return Leaf(plain_array(data), mark)
 
-    def _scalar(self, did: Any, tid: Any, mark: Mark | None) -> Leaf:
+    def _room(self, did: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        nbytes = math.prod(shape) * dtype.itemsize
+        if nbytes > CHECK_FROM:
+            self._guard.size(did, nbytes)
+        return np.empty(shape, dtype)
+
+    def _read_into(
+        self, did: Any, present: int, data: np.ndarray[Any, Any], tid: Any = None
+    ) -> None:
+        try:
+            if is_variable(data.dtype):
+                self._guard.variable(did, data)
+            elif present & FILTERED:
+                with self._guard.decoding(did):
+                    did.read(h5s.ALL, h5s.ALL, data, tid)
+            else:
+                did.read(h5s.ALL, h5s.ALL, data, tid)
+        except TypeError as error:
+            if isinstance(error, HdfchkError):
+                raise
+            raise UnsupportedStoredError(str(error), hint="read it with plain h5py") from error
+        except (OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, HdfchkError):
+                raise
+            raise self._guard.explain(did, error) from error
+
+    def _scalar(self, did: Any, present: int, tid: Any, mark: Mark | None) -> Leaf:
         if tid.equal(FLOAT):
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
             return Leaf(self._float.item(), mark)
@@ -244,17 +222,19 @@ class Reader:
             did.read(h5s.ALL, h5s.ALL, self._int, INT)
             return Leaf(self._int.item(), mark)
         if tid.get_class() == h5t.STRING and not tid.is_variable_str():
+            if tid.get_size() > CHECK_FROM:
+                self._guard.size(did, tid.get_size())
             raw = np.empty((), f"S{tid.get_size()}")
             if tid.get_strpad() != h5t.STR_NULLPAD:  # C's strings end at a NUL, Fortran's at blanks
                 tid = tid.copy()
                 tid.set_strpad(h5t.STR_NULLPAD)
-            did.read(h5s.ALL, h5s.ALL, raw, tid)
+            self._read_into(did, present, raw, tid)
             if mark is not None and tid.get_cset() != h5t.CSET_UTF8:
                 return Leaf(raw, mark)
             return Leaf(_text(raw.item()), mark)
         dtype = numpy_dtype(tid)
-        data = np.empty((), dtype)
-        _read_into(did, data, _memory_type(dtype))
+        data = self._room(did, (), dtype)
+        self._read_into(did, present, data, _memory_type(dtype))
         if data.ndim:  # a scalar of an array type
             return Leaf(plain_array(data), mark)
         # Marked data of an array's dtype stay arrays: a variable string stays a string.
@@ -267,24 +247,8 @@ class Reader:
         if type(gid) is not h5g.GroupID:
             return _named_type(gid, path)
         info = h5o.get_info(gid)
-        address = info.addr
-        if not above:
-            self._visits.clear()
-        visits = self._visits[address] = self._visits.get(address, 0) + 1
-        if visits > MAX_VISITS:
-            raise NestingError(
-                f"one group that is reached by more than {MAX_VISITS} ways",
-                key=join(path),
-                hint="read single keys below it",
-            )
-        if address in above or len(above) > MAX_LEVELS:
-            raise NestingError(
-                "a group that holds itself, by a link"
-                if address in above
-                else f"groups nested more than {MAX_LEVELS} levels deep",
-                key=join(path),
-                hint="read single keys below it",
-            )
+        address = (info.fileno, info.addr)
+        self._check_visit(address, path, above)
         children: dict[str, Any] = {}
         for raw, link in links.entries(gid, marked=info.num_attrs > 0):
             name = to_text(raw)
@@ -310,6 +274,27 @@ class Reader:
                 children[name] = child
         return Branch(children, mark)
 
+    def _check_visit(self, address: Any, path: Path, above: frozenset[Any]) -> None:
+        """Refuse a group that holds itself, or comes again and again."""
+        if not above:
+            self._visits.clear()
+            self._guard.begin()
+        visits = self._visits[address] = self._visits.get(address, 0) + 1
+        if visits > MAX_VISITS:
+            raise NestingError(
+                f"one group that is reached by more than {MAX_VISITS} ways",
+                key=join(path),
+                hint="read single keys below it",
+            )
+        if address in above or len(above) > MAX_LEVELS:
+            raise NestingError(
+                "a group that holds itself, by a link"
+                if address in above
+                else f"groups nested more than {MAX_LEVELS} levels deep",
+                key=join(path),
+                hint="read single keys below it",
+            )
+
     def _child(
         self, oid: Any, path: Path, select: Select | None, above: frozenset[Any]
     ) -> Leaf | Branch | None:
@@ -323,8 +308,8 @@ class Reader:
 
     def _open_soft(self, path: Path) -> Any:
         """Open what a link that is not hard leads to; None if it leads nowhere."""
-        found = links.resolve(self.root, path)
-        return None if found is None else h5o.open(self.root, found)
+        found = links.resolve(self.root, path, trust=self._guard.trusts)
+        return None if found is None else links.open_object(self.root, found, path)
 
 
 def _named_type(tid: Any, path: Path) -> Leaf:
@@ -343,21 +328,3 @@ def _memory_type(dtype: np.dtype[Any]) -> Any:
     NumPy takes an array type's axes into the array's own.
     """
     return None if dtype.subdtype is None else h5t.py_create(dtype)
-
-
-def _read_into(did: Any, data: np.ndarray[Any, Any], tid: Any = None) -> None:
-    try:
-        did.read(h5s.ALL, h5s.ALL, data, tid)
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, TypeError):
-            raise UnsupportedStoredError(str(error), hint="read it with plain h5py") from error
-        raise unreadable(error) from error
-
-
-def unreadable(error: Exception, key: str | None = None) -> CorruptFileError:
-    """The error for data that HDF5 does not read."""
-    return CorruptFileError(
-        f"the data can not be read ({error})",
-        key=key,
-        hint="if a filter is missing, install its plug-in; else restore it from a copy",
-    )

@@ -13,6 +13,7 @@ from h5py import h5a, h5d, h5g, h5o
 from ...errors import (
     CheckpointerKeyError,
     ClosedError,
+    NestingError,
     NotAGroupError,
     ReadOnlyError,
     UnsafeFileError,
@@ -21,16 +22,18 @@ from ...errors import (
 from ...keys import Path, join, to_bytes, to_text
 from ...tree import Branch, Leaf
 from ..base import ArrayInfo, Change, Select, Stat
+from ..options import DEFAULTS, Options
 from ..plan import plan
-from . import links, slices
+from . import links, slices, sums
 from .commit import Commit
+from .guard import Guard
 from .order import ORDER
 from .reading import MARK, Reader, is_dict, read_attribute, read_mark
 from .writing import Writer, delete_attribute, write_attribute
 
 __all__ = ["LocalSession"]
 
-_OWN_ATTRIBUTES = frozenset({MARK, ORDER})
+_OWN_ATTRIBUTES = frozenset({MARK, ORDER, sums.SUM})
 _ABANDONED: list[Any] = []
 """HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
 
@@ -43,9 +46,19 @@ class LocalSession:
         address: how messages call it.
         writable: it was opened for writing.
         owned: close it with the session.
+        options: how it is written and read.
     """
 
-    def __init__(self, stream: Any, *, address: str, writable: bool, owned: bool) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        *,
+        address: str,
+        writable: bool,
+        owned: bool,
+        options: Options = DEFAULTS,
+    ) -> None:
+        self._options = options
         self.writable = writable
         self._owned = owned
         self._address = address
@@ -54,8 +67,9 @@ class LocalSession:
     def _use(self, stream: Any) -> None:
         self._stream = stream
         self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
-        self._reader = Reader(self._root)
-        self._writer = Writer(self._root)
+        self._guard = Guard(stream, self._options)
+        self._reader = Reader(self._root, self._guard)
+        self._writer = Writer(self._root, checksum=self._options.checksum)
 
     def commit(self) -> None:
         """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
@@ -67,6 +81,8 @@ class LocalSession:
         """What stands at `path`, or None."""
         try:
             oid = self._open(path)
+        except NestingError:
+            return None
         except (UnsafeFileError, UnsupportedStoredError):
             # A link that leads out is there; reading it is what will be refused.
             there = links.is_there(self._root, path)
@@ -100,6 +116,17 @@ class LocalSession:
         if is_dict(oid, mark):
             return None
         return self._reader.group(oid, mark, path, None, frozenset())
+
+    def identity(self, path: Path) -> Any:
+        """Where the object lies."""
+        info = h5o.get_info(self._need(path))
+        return (info.fileno, info.addr)
+
+    def verify(self, path: Path) -> None:
+        """Look at the checksum of what HDF5 keeps none of."""
+        oid = self._need(path)
+        if type(oid) is h5d.DatasetID:
+            sums.verify(oid, self._reader.dataset(oid))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Apply all changes as one commit."""
@@ -135,17 +162,20 @@ class LocalSession:
 
     def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
         """The elements at `index`."""
-        return slices.read(self._dataset(path), index)
+        return slices.read(self._dataset(path), index, self._guard)
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
         self._check_writable()
-        slices.write(self._dataset(path), index, data)
+        did = self._dataset(path)
+        sums.forget(did)
+        slices.write(did, index, data, self._guard)
 
     def resize(self, path: Path, rows: int) -> None:
         """Set the length of the first axis."""
         self._check_writable()
         did = self._dataset(path)
+        sums.forget(did)
         if not slices.resize(did, rows):
             leaf = slices.growable_copy(self._root, did)
             Commit(self._root, self._writer).swap(path, leaf)
@@ -187,8 +217,8 @@ class LocalSession:
             )
         if not path:
             return self._root
-        name = links.locate(self._root, path)
-        return None if name is None else h5o.open(self._root, name)
+        name = links.locate(self._root, path, trust=self._guard.trusts)
+        return None if name is None else links.open_object(self._root, name, path)
 
     def _need(self, path: Path) -> Any:
         oid = self._open(path)

@@ -7,16 +7,19 @@ from typing import Any
 import h5py
 import numpy as np
 from h5py import h5d, h5p, h5s, h5z
+from h5py._hl.selections import select
 
 from ...errors import HdfchkError
 from ..base import ArrayInfo
-from .reading import check_inside, key_of, plain_array, read_mark, unreadable
+from .chunks import chunk_shape
+from .guard import CHECK_FROM, Guard
+from .links import key_of
+from .reading import plain_array, read_mark
 from .types import numpy_dtype
 from .writing import copy_attributes
 
 __all__ = ["growable_copy", "info", "read", "resize", "write"]
 
-CHUNK_BYTES = 2**20
 COPY_BYTES = 16 * 2**20
 _FILTERS = {h5z.FILTER_DEFLATE: "gzip", h5z.FILTER_LZF: "lzf", h5z.FILTER_SZIP: "szip"}
 _SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
@@ -50,27 +53,38 @@ def info(did: Any) -> ArrayInfo:
     )
 
 
-def read(did: Any, index: Any) -> np.ndarray[Any, Any]:
+def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     """The elements at `index`, as h5py selects them.
 
     Raises:
-        UnsafeFileError: they lie in another file.
+        UnsafeFileError: they lie in another file, or need far more memory than the file has data.
         CorruptFileError: they can not be read.
     """
-    check_inside(did)
+    guard.inside(did)
+    guard.begin()
+    dataset = h5py.Dataset(did)
+    if dataset.nbytes > CHECK_FROM:
+        guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
+    with guard.decoding(did):
+        return plain_array(np.asarray(dataset[index]))
+
+
+def _selected_items(dataset: Any, index: Any) -> int:
+    """How many items h5py selects with an index."""
+    args = index if isinstance(index, tuple) else (index,)
     try:
-        return plain_array(np.asarray(h5py.Dataset(did)[index]))
-    except OSError as error:
-        raise unreadable(error, key_of(did)) from error
+        return int(select(dataset.shape, args, dataset).nselect)
+    except (TypeError, ValueError, IndexError):
+        return 0  # h5py's own error is on its way
 
 
-def write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
+def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
     """Write `data` to the elements at `index`, as h5py selects them.
 
     Raises:
         UnsafeFileError: they lie in another file.
     """
-    check_inside(did)
+    guard.inside(did)
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, (list, np.ndarray)) for part in parts):
         # h5py does not broadcast to lists and masks of rows.
@@ -98,7 +112,12 @@ def growable_copy(root: Any, did: Any) -> Any:
     row = max(1, int(np.prod(shape[1:])) * tid.get_size())
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_obj_track_times(False)
-    plist.set_chunk((max(1, CHUNK_BYTES // row), *(max(1, length) for length in shape[1:])))
+    plist.set_chunk(chunk_shape((2**62, *shape[1:]), tid.get_size()))
+    old = did.get_create_plist()
+    if old.get_layout() == h5d.CHUNKED and any(
+        old.get_filter(index)[0] == h5z.FILTER_FLETCHER32 for index in range(old.get_nfilters())
+    ):
+        plist.set_fletcher32()
     limits = (h5s.UNLIMITED, *shape[1:])
     new = h5d.create(root, None, tid, h5s.create_simple(shape, limits), plist)
     source, target = h5py.Dataset(did), h5py.Dataset(new)

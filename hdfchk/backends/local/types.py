@@ -13,6 +13,7 @@ from ...errors import UnsupportedStoredError
 __all__ = [
     "BOOL",
     "BYTE",
+    "COMPACT_BYTES",
     "COMPLEX",
     "FLOAT",
     "GROUP_CREATION",
@@ -21,6 +22,7 @@ __all__ = [
     "NULL_TYPE",
     "PYTHON_STRINGS",
     "SCALAR",
+    "checked_creation",
     "compact_creation",
     "dataset_creation",
     "dataspace",
@@ -88,6 +90,14 @@ def dataset_creation(nbytes: int, *, variable: bool = False) -> Any:
 def compact_creation() -> Any:
     """The creation properties of a dataset that lies inside its object header."""
     return _COMPACT
+
+
+def checked_creation(chunk: tuple[int, ...]) -> Any:
+    """The creation properties of a dataset in chunks that have checksums."""
+    plist = _dataset_creation()
+    plist.set_chunk(chunk)
+    plist.set_fletcher32()
+    return plist
 
 
 def file_creation() -> Any:

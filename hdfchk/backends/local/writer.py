@@ -11,6 +11,7 @@ import shutil
 import time
 
 from ...errors import LockedError
+from ..base import Progress
 from .disk import RETRY_SECONDS, is_at, lock_alone, open_file, sync, sync_folder, wait_shared
 from .journal import Journal, holder, journal_of, scan
 from .journaled_file import JournaledFile
@@ -203,8 +204,13 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def recover(lock: WriterLock, *, durable: bool) -> bool:
+def recover(lock: WriterLock, *, durable: bool, progress: Progress | None = None) -> bool:
     """Bring what the journal holds into its file; being killed here, it is done again.
+
+    Args:
+        lock: the right to write it.
+        durable: bring it to the disk.
+        progress: is told how many bytes are written.
 
     Returns:
         Whether there was anything.
@@ -221,7 +227,7 @@ def recover(lock: WriterLock, *, durable: bool) -> bool:
         file = JournaledFile(descriptor, Journal(lock.descriptor), durable=durable)
         file.adopt(found)
         end = time.monotonic() + lock.timeout
-        while not file.apply():
+        while not file.apply(progress=progress):
             if time.monotonic() > end:
                 raise LockedError(
                     "commits of a writer that was killed wait for readers of the file to end",
@@ -234,7 +240,7 @@ def recover(lock: WriterLock, *, durable: bool) -> bool:
     return True
 
 
-def recover_file(path: str, timeout: float) -> bool:
+def recover_file(path: str, timeout: float, progress: Progress | None = None) -> bool:
     """Bring a journal that a killed writer has left into its file, if there is one.
 
     Returns:
@@ -247,7 +253,7 @@ def recover_file(path: str, timeout: float) -> bool:
     done = found = False
     try:
         if os.path.exists(path):
-            found = recover(lock, durable=True)
+            found = recover(lock, durable=True, progress=progress)
         done = True  # without its file, which never appeared or was removed, it is nobody's
     finally:
         lock.release(remove=done)

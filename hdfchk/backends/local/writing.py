@@ -15,10 +15,13 @@ from h5py import h5a, h5d, h5g, h5o, h5s
 from ...codecs.packing import mark_to_text
 from ...keys import to_bytes
 from ...tree import Branch, Leaf, Mark
+from . import sums
+from .chunks import chunk_shape
 from .reading import MARK, read_mark
 from .types import (
     BOOL,
     BYTE,
+    COMPACT_BYTES,
     COMPLEX,
     FLOAT,
     GROUP_CREATION,
@@ -27,6 +30,7 @@ from .types import (
     NULL_TYPE,
     PYTHON_STRINGS,
     SCALAR,
+    checked_creation,
     compact_creation,
     dataset_creation,
     dataspace,
@@ -52,10 +56,16 @@ ROOM_BYTES = 4096
 
 
 class Writer:
-    """Makes objects in one open file."""
+    """Makes objects in one open file.
 
-    def __init__(self, fid: Any) -> None:
+    Args:
+        fid: the file, or a group of it.
+        checksum: arrays get checksums.
+    """
+
+    def __init__(self, fid: Any, *, checksum: bool = False) -> None:
         self._fid = fid
+        self._checksum = checksum
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._has_room = False
@@ -109,6 +119,15 @@ class Writer:
         tid, space, array = _prepare(data)
         variable = array is not None and array.dtype.kind == "O"
         plist = dataset_creation(0 if array is None else array.nbytes, variable=variable)
+        if self._checksum and array is not None and (variable or array.nbytes > COMPACT_BYTES):
+            if array.ndim and not variable:
+                plist = checked_creation(chunk_shape(array.shape, array.itemsize))
+            else:
+                did = h5d.create(parent, name, tid, space, plist)
+                if array.size:
+                    write_elements(did, array, tid)
+                sums.write(did, data)
+                return did
         if array is not None and array.nbytes >= ROOM_FROM:
             with self.room():
                 did = h5d.create(parent, name, tid, space, plist)
@@ -133,6 +152,8 @@ class Writer:
             return False
         if array.size:
             write_elements(did, array, tid)
+        if sums.has(did):
+            sums.write(did, leaf.data)
         return True
 
 

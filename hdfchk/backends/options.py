@@ -1,0 +1,56 @@
+"""What a store may be told about how its files are written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import attrs
+
+__all__ = ["DEFAULTS", "Options", "trusting"]
+
+_TRUSTING: ContextVar[bool] = ContextVar("hdfchk_trusting", default=False)
+
+
+@contextmanager
+def trusting() -> Iterator[None]:
+    """A block in which files may lead to other files.
+
+    They do by external links, external storage and virtual datasets. Do it for files that you
+    trust: one of somebody else's may name any file that you can read, and hand you its contents
+    as its own. It holds for this thread, or task of asyncio.
+
+    Example:
+        >>> with trusting():
+        ...     pass  # chk["linked"] is read from the file that the link names
+    """
+    token = _TRUSTING.set(True)
+    try:
+        yield
+    finally:
+        _TRUSTING.reset(token)
+
+
+@attrs.frozen
+class Options:
+    """Options of the local backend.
+
+    Args:
+        trust: files may lead to other files.
+        expand_limit: bytes of memory that what is read at once may need beyond 100 times the
+            space it takes in the file.
+        checksum: arrays get checksums.
+    """
+
+    trust: bool = False
+    expand_limit: int = 2**30
+    checksum: bool = False
+
+    @property
+    def trusts(self) -> bool:
+        """Whether files may lead to other files, here and now."""
+        return self.trust or _TRUSTING.get()
+
+
+DEFAULTS = Options()

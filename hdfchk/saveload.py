@@ -1,0 +1,68 @@
+"""`save` and `load`: a whole dict out, a whole dict in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .checkpoint import HDF5Checkpointer
+from .errors import UnsupportedStoredError
+
+__all__ = ["load", "save"]
+
+
+def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
+    """Write a whole dict to a new file, or in place of an old one.
+
+    A file appears whole: it is written beside the old one, and takes its place at the end.
+
+    Args:
+        path: a path, an open binary file or `BytesIO`.
+        mapping: what to store; its keys may be paths.
+        options: options of `HDF5Checkpointer` but `mode`.
+
+    Raises:
+        UnsupportedTypeError: a value can not be kept exactly; nothing was written.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> save(file, {"steps": 3, "who": "me"})
+        >>> load(file)
+        {'steps': 3, 'who': 'me'}
+    """
+    with HDF5Checkpointer(path, mode="w", **options) as store:
+        store.update(mapping)
+
+
+def load(
+    path: Any, *, isolated: bool = False, timeout: float | None = None, **options: Any
+) -> dict[str, Any]:
+    """Read a whole file as a plain dict.
+
+    Args:
+        path: a path, an open binary file, `BytesIO`, `h5py.File` or `h5py.Group`.
+        isolated: let a child process read the file, and take over what it found by a file that it
+            makes. Where a damaged file ends a process that reads it, for a mistake in HDF5, that
+            is then an error. It costs the start of an interpreter, and a copy of the data.
+        timeout: with `isolated`, seconds that the child may take.
+        options: options of `HDF5Checkpointer` but `mode`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CorruptFileError: it is no HDF5 file; or the child that read it did not come to its end.
+        UnsupportedStoredError: `isolated` with something else than a path.
+    """
+    if isolated:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise UnsupportedStoredError(
+                "only a file that is given by its path can be read in a child process",
+                hint="write it to a file, or leave isolated out",
+            )
+        from .backends.local.isolated import copy_in_child
+
+        with copy_in_child(os.fsdecode(path), options, timeout) as clean:
+            return load(clean, **options)
+    loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load()
+    return loaded
