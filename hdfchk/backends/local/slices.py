@@ -66,7 +66,12 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     if dataset.nbytes > CHECK_FROM:
         guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
     with guard.decoding(did):
-        return plain_array(np.asarray(dataset[index]))
+        found = dataset[index]
+    if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
+        item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
+        item[()] = found
+        found = item
+    return plain_array(np.asarray(found))
 
 
 def _selected_items(dataset: Any, index: Any) -> int:

@@ -1,0 +1,135 @@
+"""Files to mutate, ways to, and a child process that reads the mutants."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import resource
+import signal
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from hdfchk import HDF5Checkpointer, HdfchkError
+
+MEMORY = 2**32
+SECONDS = 20
+
+
+def ours(path: str) -> None:
+    """A file of ours: values of all the families, small and large, overwritten and deleted."""
+    with HDF5Checkpointer(path) as chk:
+        chk["params"] = {"steps": 500, "tol": 1e-8, "name": "é" * 40, "none": None}
+        chk["list"] = [1, "a", None, [2.5, {"x": (1, 2)}]]
+        chk["energies"] = np.linspace(0, 1, 3000)
+        chk["ints"] = list(range(500))
+        chk["texts"] = [f"text {i}" for i in range(200)]
+        chk["strings"] = np.array(["a", "bc" * 30, ""], object)
+        chk["table"] = np.zeros(20, [("a", "i4"), ("b", "f8", (2,)), ("c", "S5")])
+        chk["masked"] = np.ma.masked_array([1, 2, 3], [0, 1, 0])
+        chk["mixed"] = {1: "a", (2, "b"): np.arange(3), None: {"x": 1j}}
+        chk["big"] = 2**100
+        del chk["ints"]
+        chk["energies"] = np.linspace(0, 2, 4000)
+    chk.array("energies").append(np.ones(5))
+
+
+def checked(path: str) -> None:
+    """One with checksums."""
+    HDF5Checkpointer(path, checksum=True).update(
+        {"a": np.arange(5000.0), "s": "y" * 5000, "o": np.array(["x", "z" * 99], object)}
+    )
+
+
+def others(path: str) -> None:
+    """One of plain h5py, with the older format's metadata, filters, and links."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("gzip", data=np.arange(3000), compression="gzip", chunks=(500,))
+        file.create_dataset("lzf", data=np.ones((40, 50)), compression="lzf", shuffle=True)
+        file["g/strings"] = ["a", "bb" * 40]
+        file["g/ragged"] = np.array([np.arange(3), np.arange(5)], object) if False else 1
+        ragged = file.create_dataset("ragged", (3,), h5py.vlen_dtype("i4"))
+        ragged[0] = [1, 2, 3]
+        file["soft"] = h5py.SoftLink("/g")
+        file["hard"] = file["g"]
+        file["g/ref"] = file["gzip"].ref
+        file["g"].attrs["units"] = "eV"
+        file["enum"] = np.array([0, 1], h5py.enum_dtype({"A": 0, "B": 1}))
+
+
+MAKERS: tuple[Callable[[str], None], ...] = (ours, checked, others)
+
+
+def mutate(raw: bytes, chance: random.Random) -> bytes:
+    """Some bytes changed: flipped, filled, swapped, taken out, or set to a number of note."""
+    data = bytearray(raw)
+    for _ in range(chance.choice([1, 1, 2, 4, 16])):
+        at = chance.randrange(len(data))
+        kind = chance.randrange(6)
+        if kind <= 1:
+            data[at] ^= 1 << chance.randrange(8)
+        elif kind == 2:
+            data[at] = chance.choice([0, 1, 0x7F, 0x80, 0xFF])
+        elif kind == 3:
+            width = chance.choice([2, 4, 8])
+            number = chance.choice([0, 2**63 - 1, 2**64 - 1, 2**31, len(raw), at, 2**40])
+            data[at : at + width] = (number % 2 ** (8 * width)).to_bytes(width, "little")
+        elif kind == 4:
+            other, length = chance.randrange(len(data)), chance.randrange(1, 64)
+            data[at : at + length] = data[other : other + length]
+        else:
+            del data[at : at + chance.randrange(1, 32)]
+    return bytes(data)
+
+
+def read_everything(path: str) -> None:
+    """Read a file in all ways; errors of the library are what it is for.
+
+    Raises:
+        Exception: what a damaged file must not raise.
+    """
+    chk = HDF5Checkpointer(path, mode="r", expand_limit=2**26)
+    for look in (chk.load, chk.verify, lambda: list(chk.items()), lambda: chk.attrs.items()):
+        try:
+            look()
+        except HdfchkError:
+            continue
+    try:
+        for key in chk:
+            chk.array(key)[:2]
+    except (HdfchkError, TypeError, IndexError):
+        return
+
+
+def outcome(path: Path, work: Callable[[str], Any] = read_everything) -> str:
+    """What reading a file in a child process ends in: "read", or what went wrong."""
+    folder = path.parent
+    said = folder / "said"
+    said.write_bytes(b"")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            faulthandler.disable()
+            signal.setitimer(signal.ITIMER_REAL, SECONDS)  # its signal ends the process
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            work(str(path))
+            status = 0
+        except BaseException:
+            said.write_text(traceback.format_exc(), encoding="utf-8")
+            status = 2
+        finally:
+            os._exit(status)
+    status = os.waitpid(child, 0)[1]
+    if status == 0:
+        return "read"
+    if os.WIFSIGNALED(status):
+        return f"signal {os.WTERMSIG(status)}"
+    return said.read_text(encoding="utf-8") or f"status {status}"
