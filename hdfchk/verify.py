@@ -7,7 +7,6 @@ import attrs
 from .backends.base import Progress, Session
 from .context import Context
 from .errors import (
-    CorruptFileError,
     HdfchkError,
     MissingExtraError,
     UnknownTypeError,
@@ -100,8 +99,6 @@ class _Verifier:
                     todo += [(*path, name) for name in reversed(names)]
             except HdfchkError as error:
                 self._note(path, error)
-            except (OSError, RuntimeError, KeyError, ValueError) as error:
-                self._note(path, _unreadable(error))
         return found
 
     def _attributes(self, path: Path) -> None:
@@ -109,17 +106,8 @@ class _Verifier:
             self._session.read_attribute(path, name)
 
     def _value(self, path: Path) -> None:
-        try:
-            self._attributes(path)
-            node = self._session.read_value(path)
-            self._session.verify(path)
-        except HdfchkError:
-            raise
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise _unreadable(error) from error
+        self._attributes(path)
+        node = self._session.read_value(path)
+        self._session.verify(path)
         if node is not None:
             self._context.decode(node, path)
-
-
-def _unreadable(error: Exception) -> HdfchkError:
-    return CorruptFileError(f"it can not be read ({error})", hint="restore it from a copy")

@@ -102,7 +102,7 @@ def read_everything(path: str) -> None:
     try:
         for key in chk:
             chk.array(key)[:2]
-    except (HdfchkError, TypeError, IndexError):
+    except (HdfchkError, TypeError, IndexError, ValueError):
         return
 
 

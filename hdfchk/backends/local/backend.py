@@ -19,6 +19,7 @@ from ...keys import Path, join
 from ..base import Progress
 from ..options import DEFAULTS, Options
 from .compacting import compact_file
+from .damage import RAISED
 from .disk import RETRY_SECONDS
 from .journaled_session import JournaledSession, ReaderSession
 from .session import LocalSession
@@ -86,7 +87,7 @@ class FileBackend:
             return LocalSession(
                 stream, address=self.path, writable=True, owned=True, options=self.options
             )
-        except OSError as error:
+        except RAISED as error:
             raise explain(error, self.path, writable=writable) from error
 
     def recover(self, progress: Progress | None = None) -> bool:
@@ -97,7 +98,7 @@ class FileBackend:
         """Write the file anew, without unused space; how many bytes that gave back."""
         try:
             return compact_file(self.path, self.lock_timeout, progress, durable=self.durable)
-        except OSError as error:
+        except RAISED as error:
             raise explain(error, self.path, writable=True) from error
 
     def _open_to_write(self, create: bool) -> Any:
@@ -159,7 +160,7 @@ class StreamBackend:
             else:
                 flags = h5f.ACC_RDWR if writable else h5f.ACC_RDONLY
                 fid = h5f.open(self._name(), flags, plist)
-        except OSError as error:
+        except RAISED as error:
             raise explain(error, self.address, writable=writable) from error
         return LocalSession(
             h5py.File(fid),
@@ -223,11 +224,12 @@ class ObjectBackend:
         raise TypeError(f"a store over the open {self.address} can not be pickled")
 
 
-def explain(error: OSError, path: str, *, writable: bool) -> OSError:
+def explain(error: Exception, path: str, *, writable: bool) -> Exception:
     """The error to raise for one of HDF5's when it opens a file."""
     if isinstance(error, HdfchkError):
         return error
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
+    number = getattr(error, "errno", None)
+    if number in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
         return ReadOnlyError(
             "the file can not be written", file=path, hint="check its permissions, or mode='r'"
         )
@@ -242,7 +244,7 @@ def explain(error: OSError, path: str, *, writable: bool) -> OSError:
             file=path,
             hint="close it there (leave the with block), or raise lock_timeout",
         )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.ENOSPC}:
+    if number in {errno.EACCES, errno.EPERM, errno.ENOSPC}:
         return error
     if os.path.isdir(path):
         return IsADirectoryError(errno.EISDIR, "it is a folder", path)

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 from h5py import h5d, h5o, h5pl, h5s, h5z
 
-from ...errors import CorruptFileError, HdfchkError, UnsafeFileError, UnsupportedStoredError
+from ...errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ..options import Options
+from .damage import unreadable
 from .links import key_of
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
@@ -167,11 +168,7 @@ class Guard:
                 key=key_of(did),
                 hint="install its plug-in and import it (most are in hdf5plugin)",
             )
-        return CorruptFileError(
-            f"the data can not be read ({error})",
-            key=key_of(did),
-            hint="restore it from a copy; verify() says which keys are whole",
-        )
+        return unreadable("the data", error, key_of(did))
 
     def _foreign_filters(self, did: Any) -> list[tuple[int, str]]:
         plist = did.get_create_plist()

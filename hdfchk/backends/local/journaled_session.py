@@ -64,10 +64,10 @@ class JournaledSession(LocalSession):
         self._lock = WriterLock(path, lock_timeout)
         try:
             stream = self._begin() if create else self._go_on()
+            super().__init__(stream, address=path, writable=True, owned=True, options=options)
         except BaseException:
             self._release()
             raise
-        super().__init__(stream, address=path, writable=True, owned=True, options=options)
 
     def _begin(self) -> Any:
         self._new = self._new or NewFile(self._lock, durable=self._durable)
@@ -159,10 +159,10 @@ class ReaderSession(LocalSession):
                 stream = _open(self._held.snapshot, h5f.ACC_RDONLY)
             else:
                 stream = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access()))
+            super().__init__(stream, address=path, writable=False, owned=True, options=options)
         except BaseException:
             self._held.close()
             raise
-        super().__init__(stream, address=path, writable=False, owned=True, options=options)
 
     def close(self) -> None:
         """Close HDF5 and the files."""

@@ -14,6 +14,7 @@ from ...errors import (
     UnsupportedStoredError,
 )
 from ...keys import Path, join, to_bytes, to_text
+from .damage import RAISED, unreadable
 from .order import read_order
 
 __all__ = ["HARD", "entries", "is_there", "key_of", "locate", "open_object", "resolve", "restorer"]
@@ -97,15 +98,18 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
 
     Raises:
         CheckpointerKeyError: it is in another file, which can not be opened.
+        CorruptFileError: it is in this one.
     """
     try:
         return h5o.open(root, name)
-    except (KeyError, OSError) as error:
-        raise CheckpointerKeyError(
-            f"what it leads to can not be opened ({error.args[0]})",
-            key=join(path),
-            hint="see verify(), and whether the files that it links to are there",
-        ) from error
+    except RAISED as error:
+        if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
+            raise CheckpointerKeyError(
+                f"what it leads to can not be opened ({error.args[0]})",
+                key=join(path),
+                hint="is the file that it links to there?",
+            ) from error
+        raise unreadable("it", error, join(path)) from error
 
 
 def restorer(parent: Any, name: bytes) -> Callable[[], None]:

@@ -254,7 +254,7 @@ class Reader:
             name = to_text(raw)
             inner = (*path, name)
             if link == links.HARD:
-                oid = h5o.open(gid, raw)
+                oid = links.open_object(gid, raw, inner)
             else:
                 # What nobody wants is not followed: the link may lead out of the file.
                 wanted = select is None or select(inner, True)

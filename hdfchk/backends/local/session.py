@@ -26,6 +26,7 @@ from ..options import DEFAULTS, Options
 from ..plan import plan
 from . import links, slices, sums
 from .commit import Commit
+from .damage import RAISED, telling, unreadable
 from .guard import Guard
 from .order import ORDER
 from .reading import MARK, Reader, is_dict, read_attribute, read_mark
@@ -66,7 +67,12 @@ class LocalSession:
 
     def _use(self, stream: Any) -> None:
         self._stream = stream
-        self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
+        try:
+            self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
+        except RAISED as error:
+            if self._owned:
+                stream.close()
+            raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
         self._reader = Reader(self._root, self._guard)
         self._writer = Writer(self._root, checksum=self._options.checksum)
@@ -77,6 +83,7 @@ class LocalSession:
     def rollback(self) -> None:
         """Give up what was written since the last commit: `apply` undoes what fails by itself."""
 
+    @telling
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""
         try:
@@ -93,6 +100,7 @@ class LocalSession:
         group = type(oid) is h5g.GroupID
         return Stat(is_dict=group and is_dict(oid, mark), is_group=group, mark=mark)
 
+    @telling
     def names(self, path: Path) -> list[str]:
         """The names of a group's children, in insertion order."""
         gid = self._need(path)
@@ -100,6 +108,7 @@ class LocalSession:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return [to_text(name) for name, _ in links.entries(gid)]
 
+    @telling
     def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
         oid = self._need(path)
@@ -107,6 +116,7 @@ class LocalSession:
             return self._reader.dataset(oid)
         return self._reader.group(oid, read_mark(oid), path, select, frozenset())
 
+    @telling
     def read_value(self, path: Path) -> Leaf | Branch | None:
         """As `read`, but None for a dict."""
         oid = self._need(path)
@@ -117,11 +127,13 @@ class LocalSession:
             return None
         return self._reader.group(oid, mark, path, None, frozenset())
 
+    @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
         info = h5o.get_info(self._need(path))
         return (info.fileno, info.addr)
 
+    @telling
     def verify(self, path: Path) -> None:
         """Look at the checksum of what HDF5 keeps none of."""
         oid = self._need(path)
@@ -134,6 +146,7 @@ class LocalSession:
         steps = plan(changes, self.stat, self._address)
         Commit(self._root, self._writer).run(steps)
 
+    @telling
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes but the library's own marks."""
         found: list[bytes] = []
@@ -142,6 +155,7 @@ class LocalSession:
             h5a.iterate(oid, found.append)
         return [to_text(name) for name in found if name not in _OWN_ATTRIBUTES]
 
+    @telling
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
         """One attribute, or None."""
         oid, raw = self._need(path), to_bytes(name)
@@ -156,6 +170,7 @@ class LocalSession:
         else:
             write_attribute(oid, raw, leaf)
 
+    @telling
     def array_info(self, path: Path) -> ArrayInfo:
         """The outside of the array at `path`."""
         return slices.info(self._dataset(path))
@@ -226,6 +241,7 @@ class LocalSession:
             raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
         return oid
 
+    @telling
     def _dataset(self, path: Path) -> Any:
         did = self._need(path)
         if type(did) is not h5d.DatasetID:

@@ -12,6 +12,7 @@ from h5py._hl.selections import select
 from ...errors import HdfchkError
 from ..base import ArrayInfo
 from .chunks import chunk_shape
+from .damage import unreadable
 from .guard import CHECK_FROM, Guard
 from .links import key_of
 from .reading import plain_array, read_mark
@@ -66,7 +67,11 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     if dataset.nbytes > CHECK_FROM:
         guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
     with guard.decoding(did):
-        found = dataset[index]
+        try:
+            found = dataset[index]
+        except (TypeError, ValueError, IndexError, KeyError) as error:
+            _select(dataset, index)  # is it the index, it is the caller's mistake
+            raise unreadable("the data", error, key_of(did)) from error
     if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
         item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
         item[()] = found
@@ -76,11 +81,14 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
 
 def _selected_items(dataset: Any, index: Any) -> int:
     """How many items h5py selects with an index."""
-    args = index if isinstance(index, tuple) else (index,)
     try:
-        return int(select(dataset.shape, args, dataset).nselect)
+        return int(_select(dataset, index).nselect)
     except (TypeError, ValueError, IndexError):
         return 0  # h5py's own error is on its way
+
+
+def _select(dataset: Any, index: Any) -> Any:
+    return select(dataset.shape, index if isinstance(index, tuple) else (index,), dataset)
 
 
 def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
