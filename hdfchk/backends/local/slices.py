@@ -12,7 +12,7 @@ from h5py._hl.selections import select
 from ...errors import HdfchkError
 from ..base import ArrayInfo
 from .chunks import chunk_shape
-from .damage import unreadable
+from .damage import RAISED, unreadable
 from .guard import CHECK_FROM, Guard
 from .links import key_of
 from .reading import plain_array, read_mark
@@ -61,17 +61,20 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
         CorruptFileError: they can not be read.
     """
-    guard.inside(did)
-    guard.begin()
     dataset = h5py.Dataset(did)
-    if dataset.nbytes > CHECK_FROM:
-        guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
-    with guard.decoding(did):
-        try:
+    try:
+        guard.inside(did)
+        guard.begin()
+        if dataset.nbytes > CHECK_FROM:
+            guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
+        with guard.decoding(did):
             found = dataset[index]
-        except (TypeError, ValueError, IndexError, KeyError) as error:
-            _select(dataset, index)  # is it the index, it is the caller's mistake
-            raise unreadable("the data", error, key_of(did)) from error
+    except HdfchkError:
+        raise
+    except (*RAISED, IndexError) as error:
+        if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(dataset, index):
+            raise  # the caller's mistake
+        raise unreadable("the data", error, key_of(did)) from error
     if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
         item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
         item[()] = found
@@ -81,14 +84,16 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
 
 def _selected_items(dataset: Any, index: Any) -> int:
     """How many items h5py selects with an index."""
+    args = index if isinstance(index, tuple) else (index,)
+    return int(select(dataset.shape, args, dataset).nselect)
+
+
+def _fits(dataset: Any, index: Any) -> bool:
     try:
-        return int(_select(dataset, index).nselect)
-    except (TypeError, ValueError, IndexError):
-        return 0  # h5py's own error is on its way
-
-
-def _select(dataset: Any, index: Any) -> Any:
-    return select(dataset.shape, index if isinstance(index, tuple) else (index,), dataset)
+        _selected_items(dataset, index)
+    except RAISED:
+        return False
+    return True
 
 
 def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
