@@ -216,7 +216,7 @@ class Array:
 
     def _stored(self, value: Any, info: ArrayInfo) -> np.ndarray[Any, Any]:
         """`value` in the form in which this array's elements are stored."""
-        array = np.asarray(value, self.dtype) if self.dtype.kind not in "UST" else np.asarray(value)
+        array = np.asarray(value, self.dtype) if self.dtype.kind not in "US" else np.asarray(value)
         node = self._context.encode(np.atleast_1d(array), self._path)
         if not isinstance(node, Leaf) or not isinstance(node.data, np.ndarray):
             raise UnsupportedTypeError(

@@ -154,3 +154,32 @@ def test_arrays_of_others(chk: HDF5Checkpointer, path: str) -> None:
     assert array.chunks == (10,) and array.compression == "gzip" and array.maxshape == (None,)
     array.append(np.zeros(5))
     assert array.shape == (105,) and array.compression == "gzip"
+
+
+def test_growing_keeps_attributes(path: str) -> None:
+    """An array that is made growable keeps its attributes, of whatever type."""
+    chk = HDF5Checkpointer(path)
+    chk["a"] = np.arange(6000.0)
+    table = np.array([(1, "hey"), (2, "z" * 99)], [("n", "i4"), ("s", h5py.string_dtype())])
+    with h5py.File(path, "a") as file:
+        attrs = file["a"].attrs
+        attrs["text"], attrs["texts"], attrs["empty"] = "a run", ["x", "y" * 500], h5py.Empty("f4")
+        attrs.create("table", table, dtype=table.dtype)
+        attrs.create("ragged", [np.arange(3), np.arange(2)], dtype=h5py.vlen_dtype("i4"))
+        attrs["bytes"], attrs["flag"], attrs["self"] = np.bytes_(b"a\0b"), True, file["a"].ref
+        before = {key: repr(value) for key, value in attrs.items() if key != "self"}
+    chk.array("a").append(np.ones(3))
+    with h5py.File(path) as file:
+        attrs = file["a"].attrs
+        assert {key: repr(value) for key, value in attrs.items() if key != "self"} == before
+        assert isinstance(attrs["self"], h5py.Reference)
+
+
+def test_strings_by_slices(path: str) -> None:
+    """Strings of any length are written one by one where the array has room for any length."""
+    chk = HDF5Checkpointer(path)
+    chk["s"] = np.array(["one", "two" * 50], np.dtypes.StringDType())
+    chk.array("s")[0] = "changed"
+    chk.array("s").append(np.array(["new"]))
+    assert chk["s"].tolist() == ["changed", "two" * 50, "new"]
+    assert chk["s"].dtype == np.dtypes.StringDType()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5o, h5s
+from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 
 from ...codecs.packing import mark_to_text
 from ...keys import to_bytes
@@ -230,9 +230,15 @@ def copy_attributes(source: Any, target: Any, but: tuple[bytes, ...]) -> None:
         old = h5a.open(source, name)
         tid, space = old.get_type(), old.get_space()
         new = h5a.create(target, name, tid, space)
-        if space.get_simple_extent_type() != h5s.NULL:
+        if space.get_simple_extent_type() == h5s.NULL:
+            continue
+        if tid.detect_class(h5t.VLEN) or tid.detect_class(h5t.STRING):
             data = np.empty(old.shape, old.dtype)
             old.read(data)
+            new.write(data)
+        else:  # whatever NumPy makes of the type, the bytes are what they are
+            data = np.empty(space.shape, f"V{tid.get_size()}")
+            old.read(data, tid)
             new.write(data, tid)
 
 
