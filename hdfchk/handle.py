@@ -109,7 +109,7 @@ class Handle:
                     )
             except BaseException:
                 if self._session is not None and self._session.writable:
-                    self._session.rollback()
+                    self._give_up(self._session)
                 raise
             finally:
                 self._transactions -= 1
@@ -144,8 +144,16 @@ class Handle:
                 except BaseException:
                     # A transaction that lost one of its commits can only be given up whole.
                     self._failed = self._transactions > 0
-                    session.rollback()
+                    self._give_up(session)
                     raise
+
+    def _give_up(self, session: Session) -> None:
+        """Roll back, on the way of an error; where that fails, too, the next use opens anew."""
+        try:
+            session.rollback()
+        except Exception:
+            self._session = None
+            session.close()
 
     @contextmanager
     def _lent(self, session: Session) -> Iterator[Session]:

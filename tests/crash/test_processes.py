@@ -20,7 +20,7 @@ from hdfchk import HDF5Checkpointer, LockedError, TransactionError
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
-KILLS = 300 if FULL else 15
+KILLS = 300 if FULL else 20
 SECONDS = 60 if FULL else 3
 
 WRITER = """

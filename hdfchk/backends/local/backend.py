@@ -21,6 +21,7 @@ from ..options import DEFAULTS, Options
 from .compacting import compact_file
 from .damage import RAISED
 from .disk import RETRY_SECONDS
+from .headroom import require_headroom
 from .journaled_session import JournaledSession, ReaderSession
 from .session import LocalSession
 from .types import file_access, file_creation
@@ -67,6 +68,7 @@ class FileBackend:
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """Open the file; for writing it is created if it does not exist."""
+        require_headroom()
         create = writable and (truncate or not self.exists())
         try:
             if not writable:

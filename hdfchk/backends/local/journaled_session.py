@@ -93,12 +93,13 @@ class JournaledSession(LocalSession):
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
-        if self._file is None:
+        if self._new is not None:
             self._stream.close()
             self._use(self._begin())
             return
-        self._discard(self._file)
-        self._file.rollback()
+        if self._file is not None:
+            self._discard(self._file)
+            self._file.rollback()
         self._use(self._go_on())
 
     def flush(self) -> None:

@@ -28,6 +28,7 @@ from . import links, slices, sums
 from .commit import Commit
 from .damage import RAISED, telling, unreadable
 from .guard import Guard
+from .headroom import require_headroom
 from .order import ORDER
 from .reading import MARK, Reader, is_dict, read_attribute, read_mark
 from .writing import Writer, delete_attribute, write_attribute
@@ -111,6 +112,7 @@ class LocalSession:
     @telling
     def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
+        require_headroom()
         oid = self._need(path)
         if type(oid) is h5d.DatasetID:
             return self._reader.dataset(oid)
@@ -249,6 +251,7 @@ class LocalSession:
         return did
 
     def _check_writable(self) -> None:
+        require_headroom()
         if not self.writable:
             raise ReadOnlyError(
                 "it is open for reading only", file=self._address, hint="open it with mode='a'"

@@ -155,6 +155,7 @@ class WriterFile(JournaledFile):
                 self.adopt(found)
                 self.apply()  # if somebody reads the file, its commits stay in the journal
         except BaseException:
+            self._descriptor = -1
             os.close(descriptor)
             raise
 
