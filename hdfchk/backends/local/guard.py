@@ -27,7 +27,7 @@ CHECK_FROM = 2**20
 EXPANSION = 100
 """How many times what it takes in the file anything may need in memory."""
 _OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, h5z.FILTER_LZF})
-_DEFAULT_PLUGINS = (
+DEFAULT_PLUGINS = (
     b"/usr/local/lib/plugin",
     b"/usr/local/hdf5/lib/plugin",
     b"%ALLUSERSPROFILE%\\hdf5\\lib\\plugin",
@@ -186,7 +186,7 @@ class Guard:
         taken: list[bytes] = []
         if "HDF5_PLUGIN_PATH" not in os.environ:
             for index in reversed(range(h5pl.size())):
-                if h5pl.get(index) in _DEFAULT_PLUGINS:
+                if h5pl.get(index) in DEFAULT_PLUGINS:
                     taken.append(h5pl.get(index))
                     h5pl.remove(index)
         return taken
