@@ -330,7 +330,7 @@ def test_isolated(path: str) -> None:
 
 def test_isolated_from_a_crash(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that is ended by a signal, or takes too long, is an error."""
-        from hdfchk.backends.local import isolated
+    from hdfchk.backends.local import isolated
 
     hdfchk.save(path, {"a": 1})
     monkeypatch.setattr(isolated, "_CHILD", "import os; os.kill(os.getpid(), 11)")
