@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mmap
+from typing import Any
 
 __all__ = ["NEEDED", "require_headroom"]
 
 NEEDED = 2**23
 """Bytes that HDF5 may take for one call, beside the data."""
+_OWN: Any = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 def require_headroom() -> None:
@@ -19,6 +21,6 @@ def require_headroom() -> None:
         MemoryError: there is none.
     """
     try:
-        mmap.mmap(-1, NEEDED).close()
+        mmap.mmap(-1, NEEDED, **_OWN).close()
     except OSError as error:
         raise MemoryError("too little memory is left for HDF5 to work in") from error
