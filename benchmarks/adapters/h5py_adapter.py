@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -25,7 +28,7 @@ def _read(group: h5py.Group) -> dict[str, Any]:
 class Adapter:
     """The baseline of all ratios."""
 
-    name = "h5py"
+    name = module = "h5py"
 
     def save(self, path: str, tree: dict[str, Any]) -> None:
         """Write a nested dict to a new file."""
@@ -42,11 +45,37 @@ class Adapter:
         with h5py.File(path, "r") as file:
             return file[key][()]
 
+    def update(self, path: str, tree: dict[str, Any]) -> None:
+        """Set all keys of a dict in a file that is there."""
+        self.overwrite(path, [tree])
+
     def overwrite(self, path: str, values: list[dict[str, Any]]) -> None:
         """In one open file, set the keys of each dict in turn: delete, and create anew."""
-        with h5py.File(path, "a") as file:
+        with self.setter(path) as assign:
             for tree in values:
                 for key, value in tree.items():
-                    if key in file:
-                        del file[key]
-                    file[key] = value
+                    assign(key, value)
+
+    @contextmanager
+    def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
+        """Assignments to an open file."""
+        with h5py.File(path, "a") as file:
+
+            def assign(key: str, value: Any) -> None:
+                if key in file:
+                    del file[key]
+                file[key] = value
+
+            yield assign
+
+
+class Synced(Adapter):
+    """Plain h5py whose file is brought to the disk at the end."""
+
+    name = "h5py + fsync"
+
+    def save(self, path: str, tree: dict[str, Any]) -> None:
+        """Write a nested dict to a new file, and wait for the disk."""
+        super().save(path, tree)
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())

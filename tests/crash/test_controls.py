@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import resource
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from hdfchk import HDF5Checkpointer, LockedError
 from hdfchk.backends.local import journal, journaled_file, writer
 from hdfchk.backends.local.journal import Journal
 from hdfchk.backends.local.journaled_file import JournaledFile
@@ -168,6 +171,67 @@ def test_broken_for_power(
 ) -> None:
     """A loss of power does damage when this part is missing."""
     assert in_child(lambda: _does_damage(breaking, tmp_path, monkeypatch, power=True))
+
+
+def _mixed(path: str) -> bool:
+    """Whether a reader sees what was committed after it had opened the file."""
+    with HDF5Checkpointer(path) as chk:
+        chk.update({"x": 1.0, "a": np.full(5000, 1.0)})
+    with HDF5Checkpointer(path, mode="r") as reader:
+        seen = reader["x"]
+        HDF5Checkpointer(path).update({"x": 2.0, "a": np.full(5000, 2.0)})
+        return bool((reader["a"] != seen).any())
+
+
+def test_broken_for_readers(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader sees a mixed state when the journal is applied without regard to its lock."""
+    assert not _mixed(path)
+
+    def apply_anyway() -> bool:
+        monkeypatch.setattr(JournaledFile, "_lock_alone", lambda self: True)
+        return _mixed(path)
+
+    assert in_child(apply_anyway)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether plain h5py finds all in a file that was closed, and nothing lies beside it."""
+    with HDF5Checkpointer(path) as chk:
+        chk["a"] = 1
+        chk["b"] = 2
+    with h5py.File(path) as file:
+        return set(file) == {"a", "b"} and os.listdir(os.path.dirname(path)) == ["store.hdf5"]
+
+
+def test_broken_for_others(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain h5py does not find everything when the end of a block does not apply the journal."""
+    assert _is_plain(path)
+    os.unlink(path)
+    monkeypatch.setattr(JournaledFile, "apply", lambda self, **options: False)
+    assert in_child(lambda: not _is_plain(path))
+
+
+def test_broken_for_writers(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two writers at once lose commits when the journal is not locked."""
+
+    def two() -> set[str]:
+        with HDF5Checkpointer(path) as one:
+            one["a"] = 1
+            with suppress(LockedError):
+                HDF5Checkpointer(path, lock_timeout=0.1)["b"] = 2
+            one["c"] = np.ones(9000)
+        return set(HDF5Checkpointer(path).load())
+
+    assert two() == {"a", "c"}
+
+    def unlocked() -> bool:
+        monkeypatch.setattr(writer, "lock_alone", lambda descriptor: True)
+        try:
+            return two() != {"a", "b", "c"}
+        except Exception:
+            return True
+
+    assert in_child(unlocked)
 
 
 def _does_damage(
