@@ -123,7 +123,11 @@ class Handle:
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
         with self._lock, self._lent(self._session or self._open_to_read()) as session:
-            yield session
+            if session.calls_back:
+                with deferred():
+                    yield session
+            else:
+                yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -149,11 +153,12 @@ class Handle:
 
     def _give_up(self, session: Session) -> None:
         """Roll back, on the way of an error; where that fails, too, the next use opens anew."""
-        try:
-            session.rollback()
-        except Exception:
-            self._session = None
-            session.close()
+        with deferred():
+            try:
+                session.rollback()
+            except Exception:
+                self._session = None
+                session.close()
 
     @contextmanager
     def _lent(self, session: Session) -> Iterator[Session]:
@@ -165,7 +170,8 @@ class Handle:
             raise
         finally:
             if session is not self._session:
-                session.close()
+                with deferred():
+                    session.close()
 
     @contextmanager
     def closed(self) -> Iterator[Backend]:
@@ -190,7 +196,8 @@ class Handle:
         """Bring all commits of the open session, if there is one, to where they are safe."""
         with self._lock:
             if self._session is not None and self._session.writable:
-                self._session.flush()
+                with deferred():
+                    self._session.flush()
 
     def warn_if_held(self, name: str) -> None:
         """For finalisers: say that a block was never left. Nothing is written or closed here."""
@@ -247,7 +254,8 @@ class Handle:
     def _close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            session.close()
+            with deferred():
+                session.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""

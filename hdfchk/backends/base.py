@@ -95,6 +95,8 @@ class Session(Protocol):
     """
 
     writable: bool
+    calls_back: bool
+    """Whether its library calls Python while it works: signals have to wait until it returns."""
 
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None. Reads no data."""

@@ -48,6 +48,7 @@ class MemorySession:
     notes: dict[Path, _Notes]
     raw: bool = False
     writable: bool = True
+    calls_back: bool = attrs.field(default=False, init=False)
 
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""

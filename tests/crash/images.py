@@ -20,6 +20,9 @@ from .workload import run
 MODULES: tuple[Any, ...] = (disk, journal, journaled_file, snapshot, writer)
 """Those that touch files."""
 
+CUT = 77
+"""What a process ends with that is cut."""
+
 States = list[Any]
 Log = list[Any]
 
@@ -101,7 +104,7 @@ def recovered(folder: Path, cut: random.Random | None = None) -> Any:
     path = folder / "x.hdf5"
     reader = HDF5Checkpointer(path).load()
     if cut is not None:
-        cut_recovery(folder, cut)
+        cut_recovery(folder, cut.randrange(12))
     with HDF5Checkpointer(path) as chk:
         if path.exists():
             chk.group("recovered", create=True)
@@ -114,20 +117,31 @@ def recovered(folder: Path, cut: random.Random | None = None) -> Any:
     return found
 
 
-def cut_recovery(folder: Path, chance: random.Random) -> None:
-    """Kill a process that recovers, at some operation of the recovery; what it did stays."""
-    left = chance.randrange(12)
+def cut_recovery(folder: Path, left: int) -> bool:
+    """Kill a process that recovers, before an operation of the recovery; what it did stays.
+
+    Args:
+        folder: the folder.
+        left: how many operations it may do.
+
+    Returns:
+        Whether it came to its end before.
+    """
 
     class Cutting(Recorder):
         def _count_down(self) -> None:
             nonlocal left
             left -= 1
             if left < 0:
-                os._exit(0)
+                os._exit(CUT)
 
         def pwrite(self, descriptor: int, data: Any, offset: int) -> int:
             self._count_down()
             return super().pwrite(descriptor, data, offset)
+
+        def posix_fallocate(self, descriptor: int, offset: int, size: int) -> None:
+            self._count_down()
+            super().posix_fallocate(descriptor, offset, size)
 
         def ftruncate(self, descriptor: int, size: int) -> None:
             self._count_down()
@@ -137,27 +151,36 @@ def cut_recovery(folder: Path, chance: random.Random) -> None:
             self._count_down()
             super().unlink(name)
 
-    def recover() -> bool:
+    def recover() -> None:
         for module in MODULES:
             module.os = Cutting(str(folder))
         writer.recover_file(str(folder / "x.hdf5"), 1.0)
-        return True
 
-    assert in_child(recover)
+    status = _status_of(recover)
+    assert status in {0, CUT}
+    return status == 0
 
 
 def in_child(work: Callable[[], bool]) -> bool:
     """Whether `work`, in a child process, returns True."""
+
+    def judge() -> None:
+        assert work()
+
+    return _status_of(judge) == 0
+
+
+def _status_of(work: Callable[[], object]) -> int:
+    """The exit status of a child process that does `work`."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            status = 0 if work() else 1
-        except Exception:
-            status = 2
+            work()
+            status = 0
         finally:
             os._exit(status)
-    return os.waitpid(child, 0)[1] == 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def check(states: States, found: Any, least: int, most: int, what: str) -> None:

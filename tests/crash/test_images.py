@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from hdfchk import HDF5Checkpointer
 from hdfchk.backends.local import disk
 
-from .images import after_kills, after_power_loss, check, record, recovered
+from .images import after_kills, after_power_loss, check, cut_recovery, record, recovered
 
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
 SEEDS = range(24 if FULL else 3)
@@ -52,6 +53,29 @@ def test_loss_of_power(seed: int, sync_interval: float, tmp_path: Path, folder: 
         image.write_to(str(folder))
         found = recovered(folder, chance if chance.random() < 0.3 else None)
         check(states, found, durable, last + 1, f"power lost at {cut} of {len(log)}")
+
+
+@pytest.mark.parametrize("seed", range(5 if FULL else 1))
+def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: Path) -> None:
+    """Wherever recovery is killed, and wherever it is killed again, the same state is found."""
+    chance = random.Random(seed)
+    states, log = record(tmp_path / "run", seed + 200, OPERATIONS, 1.0)
+    cuts = 0
+    for image, returned, cut in after_kills(log, POWER // 10, chance):
+        for fresh in (True, False):  # a whole image each time, or what the last cut has left
+            image.write_to(str(folder))
+            left = 0
+            while not cut_recovery(folder, left):
+                cuts += 1
+                what = f"cut at {cut} of {len(log)}, recovery at {left}"
+                check(
+                    states, HDF5Checkpointer(folder / "x.hdf5").load(), returned, returned + 1, what
+                )
+                left += 1
+                if fresh:
+                    image.write_to(str(folder))
+            check(states, recovered(folder), returned, returned + 1, f"cut at {cut}, recovered")
+    assert cuts > POWER // 10
 
 
 def test_kills_where_the_system_offers_less(

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, LockedError, TransactionError
+from hdfchk.backends.local.journaled_file import JournaledFile
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
@@ -53,10 +54,11 @@ print(count, last)
 """
 
 
-def start(program: str, *arguments: Any) -> subprocess.Popen[str]:
+def start(program: str, *arguments: Any, stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
+    """A program in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -86,22 +88,30 @@ def test_kills(path: str) -> None:
     assert sorted(os.listdir(os.path.dirname(path))) == ["store.hdf5"]
 
 
-def test_readers_beside_a_writer(path: str) -> None:
+def test_readers_beside_a_writer(path: str, tmp_path: Path) -> None:
     """Readers see whole commits while one process writes; nobody fails or waits."""
     HDF5Checkpointer(path).update({"x": 0, "y": 0, "a": np.full(1, 0), "k0": {"v": ""}})
-    writer = start(WRITER, path, 10**9)
-    assert writer.stdout is not None
-    writer.stdout.readline()
+    said = tmp_path.parent / f"{tmp_path.name}-commits"  # a pipe that nobody empties stops a writer
+    with open(said, "w") as file:
+        writer = start(WRITER, path, 10**9, stdout=file)
+    while not said.stat().st_size:
+        time.sleep(0.01)
     readers = [start(READER, path, SECONDS) for _ in range(4)]
     time.sleep(0.3)
     assert subprocess.run(["h5ls", path], capture_output=True, check=False).returncode == 0
+    seen = []
     for reader in readers:
         out, error = reader.communicate(timeout=SECONDS + 60)
         assert reader.returncode == 0, error[-1500:]
-        assert int(out.split()[0]) > 5
+        count, last = map(int, out.split())
+        assert count > 5
+        seen.append(last)
     assert writer.poll() is None
     writer.kill()
     writer.communicate()
+    commits = len(said.read_text().split())
+    assert min(seen) > 20 * SECONDS and commits >= max(seen) - 1, (seen, commits)
+    sys.stdout.write(f"{commits} commits beside readers that saw up to {seen}\n")
 
 
 def test_second_writer(path: str) -> None:
@@ -126,6 +136,7 @@ import os, signal, sys, threading, time
 import numpy as np
 from hdfchk import HDF5Checkpointer
 path = sys.argv[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 me, stop = os.getpid(), False
 def send():
     while not stop:
@@ -172,6 +183,45 @@ def test_interrupts(path: str) -> None:
     came, done = map(int, out.split())
     assert came > 20 and done >= 0
     assert HDF5Checkpointer(path)["x"] + HDF5Checkpointer(path)["y"] == 0
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_interrupt_in_a_callback(path: str, new: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C inside one of HDF5's calls of ours comes after it, and no write is lost."""
+    if not new:
+        HDF5Checkpointer(path)["old"] = 0
+    real, left = JournaledFile.write, [0]
+
+    def write(self: JournaledFile, data: Any) -> int:
+        left[0] -= 1
+        if left[0] == 0:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, data)
+
+    monkeypatch.setattr(JournaledFile, "write", write)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        came = _interrupted(path, left)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert came > 5
+
+
+def _interrupted(path: str, left: list[int]) -> int:
+    """How often Ctrl-C came out of assignments, each of which is there."""
+    came = 0
+    for number in range(1, 40):
+        left[0] = number
+        value = {"n": number, "a": np.full(9000 + number, number)}
+        try:
+            with HDF5Checkpointer(path) as chk:
+                chk["step"] = value
+        except KeyboardInterrupt:
+            came += 1
+        found = HDF5Checkpointer(path)["step"]
+        assert found["n"] == number and (found["a"] == number).all()
+        assert os.listdir(os.path.dirname(path)) == ["store.hdf5"]
+    return came
 
 
 def test_terminate(path: str) -> None:

@@ -170,6 +170,7 @@ class StreamBackend:
             writable=writable,
             owned=True,
             options=self.options,
+            calls_back=True,
         )
 
     def _name(self) -> bytes:

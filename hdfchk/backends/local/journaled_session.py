@@ -9,6 +9,7 @@ import h5py
 from h5py import h5f, h5fd
 
 from ..options import Options
+from ..signals import deferred
 from .session import LocalSession
 from .snapshot import FileInUse
 from .types import file_access, file_creation
@@ -26,7 +27,8 @@ def _open(file: Any, flags: int) -> Any:
     """HDF5 on a file object."""
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
+    with deferred():
+        return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
 
 
 class JournaledSession(LocalSession):
@@ -64,7 +66,9 @@ class JournaledSession(LocalSession):
         self._lock = WriterLock(path, lock_timeout)
         try:
             stream = self._begin() if create else self._go_on()
-            super().__init__(stream, address=path, writable=True, owned=True, options=options)
+            super().__init__(
+                stream, address=path, writable=True, owned=True, options=options, calls_back=True
+            )
         except BaseException:
             self._release()
             raise
@@ -160,7 +164,14 @@ class ReaderSession(LocalSession):
                 stream = _open(self._held.snapshot, h5f.ACC_RDONLY)
             else:
                 stream = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access()))
-            super().__init__(stream, address=path, writable=False, owned=True, options=options)
+            super().__init__(
+                stream,
+                address=path,
+                writable=False,
+                owned=True,
+                options=options,
+                calls_back=self._held.snapshot is not None,
+            )
         except BaseException:
             self._held.close()
             raise

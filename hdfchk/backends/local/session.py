@@ -49,6 +49,7 @@ class LocalSession:
         writable: it was opened for writing.
         owned: close it with the session.
         options: how it is written and read.
+        calls_back: HDF5 works on a file object of Python's.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class LocalSession:
         writable: bool,
         owned: bool,
         options: Options = DEFAULTS,
+        calls_back: bool = False,
     ) -> None:
         self._options = options
+        self.calls_back = calls_back
         self.writable = writable
         self._owned = owned
         self._address = address
