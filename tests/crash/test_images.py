@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+def tell(images: int, states: list[Any], log: list[Any]) -> None:
+    """Say, for ``-rP``, what was tried."""
+    commits = len(states) - 1
+    sys.stdout.write(f"{images} images of {commits} commits, {len(log)} operations of the disk\n")
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kills(seed: int, tmp_path: Path, folder: Path) -> None:
     """After a kill at any operation, its write torn, all that had returned is there."""
@@ -42,6 +49,7 @@ def test_kills(seed: int, tmp_path: Path, folder: Path) -> None:
         image.write_to(str(folder))
         found = recovered(folder, chance if chance.random() < 0.3 else None)
         check(states, found, returned, returned + 1, f"cut at {cut} of {len(log)}")
+    tell(min(count, len(log)), states, log)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -54,6 +62,7 @@ def test_loss_of_power(seed: int, sync_interval: float, tmp_path: Path, folder: 
         image.write_to(str(folder))
         found = recovered(folder, chance if chance.random() < 0.3 else None)
         check(states, found, durable, last + 1, f"power lost at {cut} of {len(log)}")
+    tell(POWER, states, log)
 
 
 @pytest.mark.parametrize("seed", range(5 if FULL else 1))
@@ -77,6 +86,7 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
                     image.write_to(str(folder))
             check(states, recovered(folder), returned, returned + 1, f"cut at {cut}, recovered")
     assert cuts > POWER // 10
+    tell(cuts, states, log)
 
 
 def test_kills_where_the_system_offers_less(
