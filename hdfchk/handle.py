@@ -13,7 +13,7 @@ from typing import Any
 
 from .backends.base import Backend, Session
 from .backends.memory import MemoryBackend
-from .backends.signals import deferred
+from .backends.undisturbed import undisturbed
 from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
 
 __all__ = ["MODES", "Handle"]
@@ -116,7 +116,7 @@ class Handle:
                 if self._transactions == 0:
                     self._failed = False
             if self._transactions == 0 and self._session is not None and self._session.writable:
-                with deferred():
+                with undisturbed():
                     self._session.commit()
 
     @contextmanager
@@ -124,7 +124,7 @@ class Handle:
         """A session to read from; over nothing, where the file does not exist yet."""
         with self._lock, self._lent(self._session or self._open_to_read()) as session:
             if session.calls_back:
-                with deferred():
+                with undisturbed():
                     yield session
             else:
                 yield session
@@ -140,7 +140,7 @@ class Handle:
                 if self._depth:
                     self._session = session
             self.changes += 1
-            with deferred(), self._lent(session):
+            with undisturbed(), self._lent(session):
                 try:
                     yield session
                     if not self._transactions:
@@ -153,7 +153,7 @@ class Handle:
 
     def _give_up(self, session: Session) -> None:
         """Roll back, on the way of an error; where that fails, too, the next use opens anew."""
-        with deferred():
+        with undisturbed():
             try:
                 session.rollback()
             except Exception:
@@ -170,7 +170,7 @@ class Handle:
             raise
         finally:
             if session is not self._session:
-                with deferred():
+                with undisturbed():
                     session.close()
 
     @contextmanager
@@ -196,7 +196,7 @@ class Handle:
         """Bring all commits of the open session, if there is one, to where they are safe."""
         with self._lock:
             if self._session is not None and self._session.writable:
-                with deferred():
+                with undisturbed():
                     self._session.flush()
 
     def warn_if_held(self, name: str) -> None:
@@ -254,7 +254,7 @@ class Handle:
     def _close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            with deferred():
+            with undisturbed():
                 session.close()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -357,3 +359,35 @@ def test_without_the_journal_a_pending_one_is_brought_in(path: str) -> None:
     assert not os.path.exists(path + "-journal")
     chk = HDF5Checkpointer(path)
     assert chk["x"] >= last and chk["x"] + chk["y"] == 0 and chk["plain"] == 1
+
+
+def test_garbage_waits(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector closes no object of HDF5's while HDF5 works; it runs again afterwards."""
+    real, inside, events = JournaledFile.write, [False], []
+
+    class Holder:
+        def __init__(self, held: Any) -> None:
+            self.held, self.me = held, self
+
+    def write(self: JournaledFile, data: Any) -> int:
+        inside[0] = True
+        waste = [[n] for n in range(3000)]
+        inside[0] = False
+        return real(self, data) if waste else 0
+
+    monkeypatch.setattr(JournaledFile, "write", write)
+    thresholds = gc.get_threshold()
+    try:
+        gc.set_threshold(500, 1, 1)
+        with HDF5Checkpointer(path) as chk:
+            chk["a"] = np.ones(9000)
+            for n in range(20):
+                holder = Holder(chk.stream["a"])
+                weakref.finalize(holder, lambda: events.append(inside[0]))
+                del holder
+                chk[f"k{n}"] = n
+                waste = [[n] for n in range(3000)]  # now it may
+    finally:
+        gc.set_threshold(*thresholds)
+    assert gc.isenabled() and waste
+    assert events and not any(events)

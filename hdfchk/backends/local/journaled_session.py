@@ -9,7 +9,7 @@ import h5py
 from h5py import h5f, h5fd
 
 from ..options import Options
-from ..signals import deferred
+from ..undisturbed import undisturbed
 from .session import LocalSession
 from .snapshot import FileInUse
 from .types import file_access, file_creation
@@ -27,7 +27,7 @@ def _open(file: Any, flags: int) -> Any:
     """HDF5 on a file object."""
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    with deferred():
+    with undisturbed():
         return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
 
 
