@@ -226,7 +226,7 @@ CASES = [
         "10,000 scalars by update, in a file that is there",
         _keys,
         update,
-        (Limit("add", 0.5), Limit("overwrite", 0.5)),
+        (Limit("add", 0.5),),
     ),
     Case("10,000 single assignments in a with", _keys, assign_all, (Limit("all", 3),)),
     Case(

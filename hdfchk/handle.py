@@ -170,8 +170,7 @@ class Handle:
             raise
         finally:
             if session is not self._session:
-                with undisturbed():
-                    session.close()
+                _close(session)
 
     @contextmanager
     def closed(self) -> Iterator[Backend]:
@@ -254,8 +253,7 @@ class Handle:
     def _close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            with undisturbed():
-                session.close()
+            _close(session)
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""
@@ -264,6 +262,14 @@ class Handle:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A handle on the same address, not opened yet."""
         Handle.__init__(self, **state)
+
+
+def _close(session: Session) -> None:
+    if session.writable or session.calls_back:
+        with undisturbed():
+            session.close()
+    else:
+        session.close()
 
 
 _HANDLES: weakref.WeakSet[Handle] = weakref.WeakSet()

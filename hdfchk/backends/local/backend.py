@@ -68,7 +68,8 @@ class FileBackend:
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """Open the file; for writing it is created if it does not exist."""
-        require_headroom()
+        if writable:
+            require_headroom()
         create = writable and (truncate or not self.exists())
         try:
             if not writable:

@@ -18,6 +18,7 @@ from .writer import NewFile, WriterFile, WriterLock
 __all__ = ["JournaledSession", "ReaderSession"]
 
 
+_NATIVE = file_access()
 METADATA_CACHE = 2**18
 """HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
 saves, as the system keeps the file in memory, too."""
@@ -163,7 +164,7 @@ class ReaderSession(LocalSession):
             if self._held.snapshot is not None:
                 stream = _open(self._held.snapshot, h5f.ACC_RDONLY)
             else:
-                stream = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access()))
+                stream = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _NATIVE))
             super().__init__(
                 stream,
                 address=path,

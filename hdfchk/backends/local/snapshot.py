@@ -153,8 +153,9 @@ class FileInUse:
         descriptor = open_file(path, os.O_RDONLY)
         self._owned.append(descriptor)
         wait_shared(descriptor, path, timeout)
+        real = os.path.realpath(path) if os.path.islink(path) else path
         try:
-            journal = open_file(journal_of(os.path.realpath(path)), os.O_RDONLY)
+            journal = open_file(journal_of(real), os.O_RDONLY)
         except FileNotFoundError:
             return is_at(descriptor, path)
         self._owned.append(journal)
