@@ -100,7 +100,7 @@ def _encode_array(value: Any, encoder: Encoder) -> Node:
     if kind == "Categorical":
         parts = {"codes": np.asarray(value.codes), "categories": value.categories}
         return encoder.branch(value, parts, _array_mark("categorical", ordered=bool(value.ordered)))
-    if kind == "StringArray":
+    if kind in _STRING_ARRAYS:
         return _encode_strings(value, encoder)
     missing = np.asarray(value.isna())
     data = value.to_numpy(dtype=value.dtype.numpy_dtype, na_value=value.dtype.type(0))
@@ -163,6 +163,8 @@ def _decode_categories(node: Branch, decoder: Decoder) -> Any:
     return pandas().CategoricalDtype(categories, ordered=_params(node)["ordered"])
 
 
+_STRING_ARRAYS = ("StringArray", "StringArrayNumpySemantics")
+"""pandas 2 has a class of its own for those whose missing items are NaN."""
 _ARRAYS = (
     "NumpyExtensionArray",
     "DatetimeArray",
@@ -170,10 +172,10 @@ _ARRAYS = (
     "PeriodArray",
     "IntervalArray",
     "Categorical",
-    "StringArray",
     "IntegerArray",
     "FloatingArray",
     "BooleanArray",
+    *_STRING_ARRAYS,
 )
 
 CODECS = (
