@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,29 +10,39 @@ import numpy as np
 
 from . import edits
 from .attributes import Attributes
-from .codecs.arrays import decode_elements
+from .codecs.elements import Elements, elements_of
 from .context import Context
-from .errors import InvalidKeyError, UnsupportedStoredError, UnsupportedTypeError
+from .equality import same
+from .errors import InvalidKeyError, UnsupportedStoredError
 from .filters import Filters, Verdict
 from .keys import Path, join
-from .tree import Leaf, Mark
+from .progress import ProgressOption, teller
+from .rows import RowBuffer
 
 if TYPE_CHECKING:
-    from .backends.base import ArrayInfo
+    from .backends.base import ArrayInfo, Session
 
 __all__ = ["Array"]
+
+BLOCK_BYTES = 2**24
+"""About so many bytes are read at once where an array is gone through."""
 
 
 class Array:
     """A handle on one stored array: it holds a place, and reads only what is asked for.
 
-    You get it from ``chk.array(key)``. Indexing is h5py's: integers, slices, ``...``, and one
-    list or mask of rows. Elements come back as the codec makes them: datetimes as datetimes,
-    strings as strings.
+    You get it from ``chk.array(key)`` and ``chk.create(key, shape, dtype)``. Indexing is h5py's:
+    integers, slices, ``...``, and one list or mask of rows. Elements come back as the codec makes
+    them: datetimes as datetimes, strings as strings, rows of a tensor as tensors.
 
     Guarantees:
-        Each assignment to a slice and each `append` is one commit. A handle works outside a
-        ``with`` block (it opens the file for each use), and threads take turns.
+        Each assignment to a slice and each `append` is one commit; inside a ``with`` block,
+        appended rows may wait for it for ``sync_interval`` seconds. A handle works outside a
+        ``with`` block (it opens the file for each use), threads take turns, and it pickles as
+        the address of its store and its place there.
+
+        Not atomic: `blocks` and iteration outside a ``with`` block; another process may write
+        between two blocks.
 
     Example:
         >>> import numpy as np
@@ -49,6 +60,7 @@ class Array:
     def __init__(self, context: Context, path: Path, filters: Filters) -> None:
         self._context = context
         self._path = path
+        self._stored = path
         self._filters = filters
 
     def __repr__(self) -> str:
@@ -56,22 +68,18 @@ class Array:
         place = f"{join(self._path)!r} in {self._context.handle.backend.address}"
         return f"<Array {place}: shape {self.shape}, dtype {self.dtype}>"
 
+    # -- the outside ---------------------------------------------------------------------------
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
         return self._info().shape
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the values."""
+    def dtype(self) -> Any:
+        """The dtype of the values: a `numpy.dtype`, or a ``torch.dtype`` for a tensor."""
         info = self._info()
-        data = np.empty((0,), info.dtype)
-        params = info.mark.params if info.mark is not None and _is_array(info.mark) else {}
-        spec = params.get("dtype")
-        if isinstance(spec, str) and np.dtype(spec).kind == "U":
-            return np.dtype(spec)
-        dtype: np.dtype[Any] = decode_elements(data, params).dtype
-        return dtype
+        return elements_of(info.mark, info.dtype).dtype
 
     @property
     def ndim(self) -> int:
@@ -81,12 +89,12 @@ class Array:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
         """The size in bytes of the whole array in memory."""
-        return self.size * self.dtype.itemsize
+        return self.size * int(self.dtype.itemsize)
 
     @property
     def maxshape(self) -> tuple[int | None, ...]:
@@ -115,11 +123,7 @@ class Array:
             raise TypeError("a 0-d array has no rows")
         return shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
-        """The rows, read one by one."""
-        with self._context.handle.held():
-            for row in range(len(self)):
-                yield self[row]
+    # -- reading -------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
         """The elements at an index; only they are read.
@@ -129,23 +133,51 @@ class Array:
         """
         self._check()
         with self._context.handle.reading() as session:
-            mark = session.array_info(self._path).mark
-            data = session.read_slice(self._path, index)
-        params = mark.params if mark is not None and _is_array(mark) else {}
-        value = decode_elements(data, params)
+            return self._read(session, index)
+
+    def _read(self, session: Session, index: Any) -> Any:
+        info = session.array_info(self._stored)
+        value = elements_of(info.mark, info.dtype).decode(session.read_slice(self._stored, index))
         return value[()] if value.ndim == 0 and index is not Ellipsis else value
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        """Write elements, broadcast to the index; one commit.
+    def __iter__(self) -> Iterator[Any]:
+        """The rows, read in blocks."""
+        len(self)  # a 0-d array has none
+        for block in self.blocks():
+            yield from block
+
+    def blocks(self, rows: int | None = None, *, progress: ProgressOption = None) -> Iterator[Any]:
+        """The array block by block, so that it is never in memory as a whole.
+
+        Args:
+            rows: how many rows a block has; None for about 16 MiB of whole chunks.
+            progress: True for a progress bar, or ``progress(done, total)``, in rows.
 
         Raises:
-            UnsupportedTypeError: an element does not fit the stored dtype (a longer string).
+            InvalidKeyError: `rows` is less than 1 (a `ValueError`).
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["x"] = np.arange(5)
+            >>> [block.sum() for block in chk.array("x").blocks(2)]
+            [np.int64(1), np.int64(5), np.int64(4)]
         """
-        self._check()
-        with self._context.handle.writing() as session:
-            session.write_slice(
-                self._path, index, self._stored(value, session.array_info(self._path))
-            )
+        if rows is not None and rows < 1:
+            raise InvalidKeyError(f"a block has at least one row, not {rows}")
+        total = len(self)
+        with self._context.handle.held(), teller(progress, join(self._path), "rows") as tell:
+            step = rows or self._block_rows()
+            for start in range(0, total, step):
+                yield self[start : start + step]
+                tell(min(total, start + step), total)
+
+    def _block_rows(self) -> int:
+        info = self._info()
+        row = max(1, math.prod(info.shape[1:]) * info.dtype.itemsize)
+        chunk = info.chunks[0] if info.chunks else 1
+        return max(1, BLOCK_BYTES // row // chunk) * chunk
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
@@ -160,8 +192,84 @@ class Array:
         value = np.asarray(self[...])
         return value if dtype is None else value.astype(dtype, copy=False)
 
+    def astype(self, dtype: Any) -> np.ndarray[Any, Any]:
+        """The whole array in memory, cast as by NumPy."""
+        return np.asarray(self[...]).astype(dtype)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether `other`, an array or another handle, has the same shape and elements.
+
+        Shapes are compared first, elements block by block. ``array[...] == other`` compares one
+        by one.
+        """
+        if isinstance(other, Array):
+            if self.shape != other.shape:
+                return False
+            if not self.shape:
+                return same(self[...], other[...])
+            step = self._block_rows()
+            return all(
+                same(self[start : start + step], other[start : start + step])
+                for start in range(0, len(self), step)
+            )
+        if not isinstance(other, np.ndarray):
+            return NotImplemented
+        return self.shape == other.shape and same(self[...], other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def map(self) -> np.ndarray[Any, Any]:
+        """A read-only view of the elements as they lie in the file, for an array in one piece.
+
+        Nothing is copied; pages are read as they are used. What the journal still holds is first
+        brought into the file. The array must not be overwritten, deleted or grown while the map
+        is in use: its bytes may then become others. What is done to other keys does not matter,
+        but for making the file shorter.
+
+        Raises:
+            UnsupportedStoredError: the array is in chunks, compressed, very small, or not in a
+                file: the error says which, and what to do.
+        """
+        self._check()
+        with self._context.handle.reading() as session:
+            elements = self._elements(session)
+            if elements.stored.kind in "SO" and not elements.is_plain:
+                raise UnsupportedStoredError(
+                    f"elements of {elements.dtype} are stored in another form, as {elements.stored}"
+                    ", and can not be mapped",
+                    key=join(self._path),
+                    hint="index it, or read it by blocks()",
+                )
+            stored = session.map(self._stored)
+        if elements.kind == "torch.Tensor":
+            return stored  # torch has no tensors that can not be written
+        value: np.ndarray[Any, Any] = elements.decode(stored)
+        return value
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write elements, broadcast to the index; one commit.
+
+        Values are cast as NumPy casts them, within their kind: a float does not become an
+        integer, nor an integer one that it does not fit.
+
+        Raises:
+            UnsupportedTypeError: an element does not fit the stored dtype (a longer string).
+        """
+        self._check()
+        with self._context.handle.writing() as session:
+            self._write(session, index, value)
+
+    def _write(self, session: Session, index: Any, value: Any) -> None:
+        session.write_slice(self._stored, index, self._elements(session).encode(value))
+
     def append(self, block: Any) -> None:
         """Append rows; one commit. The array is made growable at the first append.
+
+        Inside a ``with`` block small rows wait in memory, and are committed together: after
+        ``sync_interval`` seconds, before anything else is done with the store, by `commit`, and at
+        the end of the block. A kill costs no more than that. Readers see whole rows only.
 
         Args:
             block: an array whose shape is ``(rows, *shape[1:])``, or one row of ``shape[1:]``.
@@ -170,78 +278,73 @@ class Array:
             InvalidKeyError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
         """
-        self._check()
-        with self._context.handle.writing() as session:
-            info = session.array_info(self._path)
-            rows = np.asarray(block)
-            if info.shape and rows.shape == info.shape[1:]:
-                rows = rows[np.newaxis]
-            if not info.shape or rows.shape[1:] != info.shape[1:]:
-                raise InvalidKeyError(
-                    f"rows of shape {rows.shape[1:]} do not fit an array of shape {info.shape}",
-                    key=join(self._path),
-                )
-            stored = self._stored(rows, info)
-            start = info.shape[0]
-            session.resize(self._path, start + len(rows))
-            session.write_slice(self._path, slice(start, start + len(rows)), stored)
+        handle = self._context.handle
+        with handle.lock:
+            self._check()
+            log = handle.log(self._path)
+            if log is not None and log.take(block):
+                handle.wait(log)
+                return
+            self._append(block, log)
 
-    def map(self) -> np.memmap[Any, Any]:
-        """A read-only memory map of the array: nothing is copied, pages are read as used.
+    def _append(self, block: Any, log: RowBuffer | None) -> None:
+        handle = self._context.handle
+        if log is not None:
+            rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
+            if rows.nbytes < BLOCK_BYTES:
+                log.add(rows)
+                handle.wait(log)
+                return
+        with handle.reading() as session:
+            shape, elements = session.array_info(self._stored).shape, self._elements(session)
+        rows = rows_of(elements.encode(block), shape, self._path)
+        with handle.writing() as session:
+            session.append(self._stored, rows)
+        handle.keep_log(RowBuffer(self._path, elements, shape[1:], handle.changes))
 
-        The file must not be written while the map is in use: its bytes may then be freed.
+    # -- inside --------------------------------------------------------------------------------
 
-        Raises:
-            UnsupportedStoredError: the array is chunked, compressed, very small, or not in a
-                file; `key` says which, and the hint what to do.
-        """
-        self._check()
-        with self._context.handle.reading() as session:
-            info = session.array_info(self._path)
-        if info.offset is None:
+    def _elements(self, session: Session) -> Elements:
+        info = session.array_info(self._stored)
+        elements = elements_of(info.mark, info.dtype)
+        if elements.in_one_axis_more:
             raise UnsupportedStoredError(
-                "the bytes do not lie in the file in one piece",
-                file=self._context.handle.backend.address,
+                "strings with lone surrogates are stored as code points, and read as a whole",
                 key=join(self._path),
-                hint="only arrays above 2 KiB that never grew can be mapped; slice it instead",
+                hint="read it by chk[key]",
             )
-        params = info.mark.params if info.mark is not None and _is_array(info.mark) else {}
-        dtype = self.dtype
-        if dtype.itemsize != info.dtype.itemsize or ("dtype" in params and dtype.kind == "U"):
-            raise UnsupportedStoredError(
-                f"elements of {dtype} are stored in another form", key=join(self._path)
-            )
-        address = self._context.handle.backend.address
-        return np.memmap(address, dtype=dtype, mode="r", offset=info.offset, shape=info.shape)
-
-    def _stored(self, value: Any, info: ArrayInfo) -> np.ndarray[Any, Any]:
-        """`value` in the form in which this array's elements are stored."""
-        array = np.asarray(value, self.dtype) if self.dtype.kind not in "US" else np.asarray(value)
-        node = self._context.encode(np.atleast_1d(array), self._path)
-        if not isinstance(node, Leaf) or not isinstance(node.data, np.ndarray):
-            raise UnsupportedTypeError(
-                f"elements of {array.dtype} can not be written one by one", key=join(self._path)
-            )
-        data = node.data.reshape(array.shape) if node.data.size == array.size else node.data
-        if data.dtype.kind != info.dtype.kind or (
-            data.dtype.kind == "S" and data.dtype.itemsize > info.dtype.itemsize
-        ):
-            raise UnsupportedTypeError(
-                f"elements of {array.dtype} do not fit the stored {info.dtype}",
-                key=join(self._path),
-                hint="assign the whole array anew",
-            )
-        return data
+        return elements
 
     def _info(self) -> ArrayInfo:
         self._check()
         with self._context.handle.reading() as session:
-            return session.array_info(self._path)
+            return session.array_info(self._stored)
 
     def _check(self) -> None:
-        if edits.check_visible(self._filters, self._path) is not Verdict.FULL:
+        if self._filters.stack and self._filters.verdict(self._path) is not Verdict.FULL:
+            edits.check_visible(self._filters, self._path)
             raise edits.refused(self._path)
 
 
-def _is_array(mark: Mark) -> bool:
-    return mark.name == "ndarray"
+def rows_of(
+    stored: np.ndarray[Any, Any], shape: tuple[int, ...], path: Path
+) -> np.ndarray[Any, Any]:
+    """Stored elements as rows of an array: one row, or a block of rows.
+
+    Args:
+        stored: of shape ``shape[1:]`` or ``(rows, *shape[1:])``.
+        shape: of the array.
+        path: where it is, for messages.
+
+    Raises:
+        InvalidKeyError: the shape does not fit.
+    """
+    if shape and stored.shape == shape[1:]:
+        return stored[np.newaxis]
+    if not shape or stored.shape[1:] != shape[1:] or not stored.shape:
+        raise InvalidKeyError(
+            f"rows of shape {stored.shape[1:]} do not fit an array of shape {shape}",
+            key=join(path),
+            hint="append one row, or a block of rows",
+        )
+    return stored

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from .backends.base import Progress
-from .backends.memory import DictBackend, NullBackend
+from .backends.in_place import DictBackend, NullBackend
 from .backends.options import Options
 from .backends.schemes import UnknownTargetError, backend_for
+from .canonical import check_extension, is_specification, options_of
 from .codecs.registry import default_registry
+from .compression import CompressionRules
 from .context import Codecs, Context
 from .edits import check_visible
-from .errors import InvalidKeyError, TransactionError, UnsupportedStoredError
+from .errors import TransactionError, UnsupportedStoredError
 from .filters import Filters, KeyFilter
 from .group import Group
 from .handle import Handle
 from .keys import Key, parse_for_read
+from .progress import ProgressOption, teller
 from .verify import Report, verify
 
 __all__ = ["HDF5Checkpointer"]
-
-_OTHER_FORMATS = frozenset({".json", ".npz", ".npy", ".pkl", ".yml", ".yaml", ".py"})
 
 
 class HDF5Checkpointer(Group):
@@ -55,6 +54,13 @@ class HDF5Checkpointer(Group):
             0 for none.
         checksum: arrays get checksums, so that a byte that changes on the disk is an error when
             it is read, and found by `verify`.
+        compression: how arrays are compressed: ``"gzip"`` (level 1, with shuffle; packed and
+            unpacked in threads), ``"lzf"``, ``"auto"`` (gzip where a sample says that it is worth
+            it), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and ``"bitshuffle"``;
+            a pair of a name and a level; or a mapping of keys, paths or globs to these, of which
+            the first that fits counts. Arrays below 16 KiB are not compressed.
+        mmap: ``chk[key]`` and `load` give large arrays that lie in the file in one piece as
+            read-only views of it, see `Array.map`.
         trust: read what the file names in other files. Only for files that you trust.
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
             space it takes in the file; more is an `UnsafeFileError`.
@@ -101,19 +107,26 @@ class HDF5Checkpointer(Group):
         durable: bool = True,
         sync_interval: float = 1.0,
         checksum: bool = False,
+        compression: Any = None,
+        mmap: bool = False,
         trust: bool = False,
         expand_limit: int = 2**30,
     ) -> None:
         backend = backend_for(
             checkpoint_file,
-            Options(trust=trust, expand_limit=expand_limit, checksum=checksum),
+            Options(
+                trust=trust,
+                expand_limit=expand_limit,
+                checksum=checksum,
+                compression=CompressionRules.make(compression),
+            ),
             lock_timeout=lock_timeout,
             journal=journal,
             durable=durable,
             sync_interval=sync_interval,
         )
         codecs = serializer or getattr(backend, "codecs", None) or default_registry
-        context = Context(Handle(backend, mode), codecs, allow_pickle)
+        context = Context(Handle(backend, mode), codecs, allow_pickle, mmap)
         rule = KeyFilter.make(allowed_keys, omitted_keys)
         super().__init__(context, (), Filters().add((), rule))
         self.checkpoint_file = checkpoint_file
@@ -199,7 +212,11 @@ class HDF5Checkpointer(Group):
     def __reduce__(self) -> Any:
         """Pickle as address and options: the file stays where it is."""
         context = self._context
-        options = {"mode": context.handle.mode, "allow_pickle": context.allow_pickle}
+        options = {
+            "mode": context.handle.mode,
+            "allow_pickle": context.allow_pickle,
+            "mmap": context.mmap,
+        }
         backend = context.handle.backend
         own = None if context.codecs is default_registry else context.codecs
         args = (backend, own, self.allowed_keys, self.omitted_keys)
@@ -246,14 +263,14 @@ class HDF5Checkpointer(Group):
 
     # -- the file as a whole -------------------------------------------------------------------
 
-    def verify(self, progress: Progress | None = None) -> Report:
+    def verify(self, progress: ProgressOption = None) -> Report:
         """Read everything, and tell which keys are whole. Filters do not matter here.
 
         HDF5 keeps checksums of its metadata and of small values always, of arrays in stores with
         ``checksum=True``. What is read at one time is one value.
 
         Args:
-            progress: ``progress(done, total)``, in values.
+            progress: True for a progress bar, or ``progress(done, total)``, in values.
 
         Raises:
             CorruptFileError: the file can not even be opened.
@@ -265,13 +282,14 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        return verify(self._context, progress)
+        with teller(progress, "verify", "values") as tell:
+            return verify(self._context, tell if progress else None)
 
-    def recover(self, progress: Progress | None = None) -> bool:
+    def recover(self, progress: ProgressOption = None) -> bool:
         """Bring in what a killed writer has left in the journal. The next write does it, too.
 
         Args:
-            progress: ``progress(done, total)``, in bytes.
+            progress: True for a progress bar, or ``progress(done, total)``, in bytes.
 
         Returns:
             Whether there was anything.
@@ -281,16 +299,17 @@ class HDF5Checkpointer(Group):
         """
         with self._context.handle.closed() as backend:
             recover = getattr(backend, "recover", None)
-            return bool(recover(progress)) if recover is not None else False
+            with teller(progress, "recover", "B") as tell:
+                return bool(recover(tell if progress else None)) if recover is not None else False
 
-    def compact(self, progress: Progress | None = None) -> int:
+    def compact(self, progress: ProgressOption = None) -> int:
         """Write the file anew, without the space that it does not use.
 
         The new file is made beside the old one and takes its place, atomically, when it is whole:
         there must be room for both. Readers that have the old one open go on with it.
 
         Args:
-            progress: ``progress(done, total)``, in objects of HDF5.
+            progress: True for a progress bar, or ``progress(done, total)``, in objects of HDF5.
 
         Returns:
             How many bytes that gave back to the file system.
@@ -308,7 +327,8 @@ class HDF5Checkpointer(Group):
                     file=self._address,
                     hint="use h5repack",
                 )
-            return int(compact(progress))
+            with teller(progress, "compact", "objects") as tell:
+                return int(compact(tell if progress else None))
 
     # -- older names ---------------------------------------------------------------------------
 
@@ -331,16 +351,7 @@ class HDF5Checkpointer(Group):
         Raises:
             InvalidKeyError: the extension is that of another format (a `ValueError`).
         """
-        name = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", "")
-        extension = (
-            os.path.splitext(os.fspath(name))[1] if isinstance(name, (str, os.PathLike)) else ""
-        )
-        if extension in _OTHER_FORMATS:
-            raise InvalidKeyError(
-                f"a file with the extension {extension!r} is no HDF5 file",
-                file=str(name),
-                hint=f"use the extension {cls.default_extension!r}, or call {cls.__name__}(file)",
-            )
+        check_extension(file, cls.default_extension)
         return cls(file, **opts)
 
     @classmethod
@@ -362,26 +373,10 @@ class HDF5Checkpointer(Group):
         if isinstance(checkpoint, HDF5Checkpointer):
             return checkpoint
         if isinstance(checkpoint, Mapping) and not isinstance(checkpoint, Group):
-            if "file" in checkpoint and set(checkpoint) <= {"file", "keys", "opts"}:
-                return cls._from_spec(checkpoint)
+            if is_specification(checkpoint):
+                return cls.from_file(checkpoint["file"], **options_of(checkpoint))
             return cls(DictBackend(checkpoint))  # type: ignore[arg-type]
         return cls.from_file(checkpoint)
-
-    @classmethod
-    def _from_spec(cls, spec: Mapping[str, Any]) -> HDF5Checkpointer:
-        options = dict(spec.get("opts") or {})
-        names = spec.get("keys")
-        if isinstance(names, Mapping):
-            unknown = set(names) - {"allowed_keys", "omitted_keys"}
-            if unknown:
-                raise InvalidKeyError(
-                    f"'keys' has the unknown parts {sorted(unknown)}",
-                    hint="it takes allowed_keys and omitted_keys, or is a list of allowed keys",
-                )
-            options.update(names)
-        elif names is not None:
-            options["allowed_keys"] = names
-        return cls.from_file(spec["file"], **options)
 
 
 def _rebuild(args: tuple[Any, ...], options: dict[str, Any], target: Any) -> HDF5Checkpointer:

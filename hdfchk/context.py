@@ -33,11 +33,13 @@ class Context:
         handle: opens and closes the storage.
         codecs: values to trees and back.
         allow_pickle: unpickle what the older checkpointer pickled.
+        mmap: large arrays are mapped, where they can be, and not read.
     """
 
     handle: Handle
     codecs: Codecs
     allow_pickle: bool = False
+    mmap: bool = False
 
     def encode(self, value: Any, path: Path) -> Any:
         """The tree of `value`, which is to stand at `path`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .backends.base import Change, Delete, Put, Session, Stat
+from .backends.base import Change, Delete, Put, Session, Stat, Stored
 from .errors import CheckpointerKeyError
 from .filters import Filters, Verdict
 from .keys import Path, join
@@ -125,9 +125,7 @@ def _shows(filters: Filters, path: Path, stat: Stat) -> bool:
     return filters.wants(path, stat.is_dict)
 
 
-def replacement(
-    session: Session, filters: Filters, path: Path, node: Leaf | Branch
-) -> list[Change]:
+def replacement(session: Session, filters: Filters, path: Path, node: Stored) -> list[Change]:
     """The changes that put `node` at `path` and keep what the filters hide.
 
     Raises:

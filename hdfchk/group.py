@@ -11,8 +11,8 @@ from .attributes import Attributes
 from .backends.base import Change, Put, Session
 from .errors import CheckpointerKeyError, NotAGroupError
 from .filters import KeyFilter
+from .group_arrays import GroupArrays
 from .keys import Key, Path, join
-from .reader import GroupReader
 from .tree import Branch, Leaf, is_dict
 
 __all__ = ["Group"]
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _MISSING: Any = object()
 
 
-class Group(GroupReader):
+class Group(GroupArrays):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -47,18 +47,6 @@ class Group(GroupReader):
     """
 
     # -- places --------------------------------------------------------------------------------
-
-    def array(self, key: Key) -> Array:
-        """A handle on the array at a key, which reads nothing yet.
-
-        Raises:
-            CheckpointerKeyError: there is no such key, or a filter refuses it.
-            UnsupportedStoredError: what stands there is no array.
-        """
-        path = self._path + keys.parse_for_read(key)
-        array = Array(self._context, path, self._filters)
-        _ = array.shape  # says now that there is none
-        return array
 
     def group(self, key: Key, create: bool = False) -> Group:
         """The group at a key.
@@ -124,9 +112,7 @@ class Group(GroupReader):
                 written.
             NotAGroupError: the path goes through a value that is no dict.
         """
-        path = self._path + keys.parse(key)
-        node = self._encode(path, value)
-        self._apply(lambda session: edits.replacement(session, self._filters, path, node))
+        self._assign([(self._path + keys.parse(key), value)])
 
     def save_parameter(self, key: Key, value: Any) -> None:
         """Put a value at a key: ``chk[key] = value`` under its older name."""
@@ -161,13 +147,9 @@ class Group(GroupReader):
         Raises:
             Everything that an assignment raises; nothing was written then.
         """
-        pairs = [*_pairs(vals), *more.items()]
-        puts = []
-        for key, value in pairs:
-            path = self._path + keys.parse(key)
-            puts.append((path, self._encode(path, value)))
-        if puts:
-            self._apply(lambda session: self._replacements(session, puts))
+        pairs = [(self._path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]]
+        if pairs:
+            self._assign(pairs)
 
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.
@@ -181,7 +163,7 @@ class Group(GroupReader):
         def changes(session: Session) -> list[Change]:
             if session.stat(base) is None:
                 return [Put(base, node)]
-            return self._replacements(session, puts)
+            return self._changes(session, puts)
 
         self._apply(changes)
 
@@ -331,17 +313,6 @@ class Group(GroupReader):
         node: Leaf | Branch = self._context.encode(value, path)
         edits.check_written(self._filters, path, node)
         return node
-
-    def _replacements(
-        self, session: Session, puts: Iterable[tuple[Path, Leaf | Branch]]
-    ) -> list[Change]:
-        if not self._filters.stack:
-            return [Put(path, node) for path, node in puts]
-        return [
-            change
-            for path, node in puts
-            for change in edits.replacement(session, self._filters, path, node)
-        ]
 
     def _apply(self, changes: Callable[[Session], list[Change]]) -> None:
         with self._context.handle.writing() as session:

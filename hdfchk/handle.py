@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .backends.alarm import Alarm
 from .backends.base import Backend, Session
 from .backends.memory import MemoryBackend
 from .backends.undisturbed import undisturbed
 from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
+from .keys import Path
+from .rows import RowBuffer
 
 __all__ = ["MODES", "Handle"]
 
+WAITING_BYTES = 2**20
+"""So many bytes of rows may wait to be appended to one array."""
 MODES = frozenset({"a", "r", "r+", "w", "x"})
 
 
@@ -50,7 +55,13 @@ class Handle:
         self._transactions = 0
         self._failed = False
         self._session: Session | None = None
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        self._logs: dict[Path, RowBuffer] = {}
+        """The arrays to which rows were appended in this block."""
+        self._waiting: dict[Path, RowBuffer] = {}
+        """Those of them that have rows which are not committed."""
+        self._writes_rows = False
+        self._alarm = Alarm(self._write_rows_late)
         _HANDLES.add(self)
 
     @property
@@ -65,7 +76,7 @@ class Handle:
 
     def hold(self) -> None:
         """Keep the storage open, from its next use until `release`. Calls nest."""
-        with self._lock:
+        with self.lock:
             self._depth += 1
 
     def release(self, *, failed: bool = False) -> None:
@@ -74,16 +85,24 @@ class Handle:
         Args:
             failed: an exception ends it: a file that was to begin anew is left as it was.
         """
-        with self._lock:
+        with self.lock:
             if self._depth == 0:
                 return
-            self._depth -= 1
-            if self._depth == 0:
-                # An empty file was asked for, and nothing was written.
-                if self.mode in {"w", "x"} and not failed:
-                    with self.writing():
-                        pass
-                self._close()
+            try:
+                if self._depth == 1:
+                    self.write_rows()
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._end(failed=failed)
+
+    def _end(self, *, failed: bool) -> None:
+        self._logs.clear()
+        # An empty file was asked for, and nothing was written.
+        if self.mode in {"w", "x"} and not failed:
+            with self.writing():
+                pass
+        self._close()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -97,10 +116,12 @@ class Handle:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A block whose changes are one commit; an exception gives them all up. Blocks nest."""
-        with self._lock, self.held():
+        with self.lock, self.held():
+            self.write_rows()
             self._transactions += 1
             try:
                 yield
+                self.write_rows()
                 if self._failed:
                     raise TransactionError(
                         "an error in this transaction was swallowed, and its changes are lost",
@@ -108,6 +129,7 @@ class Handle:
                         hint="let errors leave the transaction, or do the work outside of it",
                     )
             except BaseException:
+                self._forget_rows()
                 if self._session is not None and self._session.writable:
                     self._give_up(self._session)
                 raise
@@ -122,17 +144,22 @@ class Handle:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
-        with self._lock, self._lent(self._session or self._open_to_read()) as session:
-            if session.calls_back:
-                with undisturbed():
+        with self.lock:
+            if self._waiting:
+                self.write_rows()
+            with self._lent(self._session or self._open_to_read()) as session:
+                if session.calls_back:
+                    with undisturbed():
+                        yield session
+                else:
                     yield session
-            else:
-                yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session to write to; the storage is created if the mode allows it."""
-        with self._lock:
+        with self.lock:
+            if self._waiting:
+                self.write_rows()
             session = self._session
             if session is None or not session.writable:
                 self._close()
@@ -150,6 +177,66 @@ class Handle:
                     self._failed = self._transactions > 0
                     self._give_up(session)
                     raise
+
+    # -- rows that wait to be appended ----------------------------------------------------------
+
+    def log(self, path: Path) -> RowBuffer | None:
+        """What takes rows for the array at a path, if nothing has changed since it was made."""
+        found = self._logs.get(path)
+        return found if found is not None and found.changes == self.changes else None
+
+    def keep_log(self, buffer: RowBuffer) -> None:
+        """Let a buffer take the rows of its array, while the storage is open for writing."""
+        if self._depth and self._session is not None and self._session.writable:
+            buffer.changes = self.changes
+            self._logs[buffer.path] = buffer
+
+    def wait(self, buffer: RowBuffer) -> None:
+        """Say that rows wait in a buffer: they are committed soon, and before anything else."""
+        interval = getattr(self.backend, "sync_interval", 1.0)
+        self._waiting[buffer.path] = buffer
+        if buffer.nbytes > WAITING_BYTES or interval <= 0:
+            self.write_rows()
+        elif not self._alarm.is_set:
+            self._alarm.set(interval)
+
+    def write_rows(self) -> None:
+        """Append all rows that wait, as one commit; after an error they wait still."""
+        if not self._waiting or self._writes_rows:
+            return
+        self._writes_rows = True
+        try:
+            with self.writing() as session:
+                for buffer in self._waiting.values():
+                    buffer.write(session)
+        except (LookupError, TypeError):  # no array of theirs is there any more
+            self._forget_rows()
+            raise
+        finally:
+            self._writes_rows = False
+        for buffer in self._waiting.values():
+            buffer.clear()
+            buffer.changes = self.changes
+        self._waiting.clear()
+
+    def _forget_rows(self) -> None:
+        for buffer in self._waiting.values():
+            buffer.clear()
+        self._waiting.clear()
+        self._logs.clear()
+
+    def _write_rows_late(self) -> bool:
+        """Commit what has waited long enough, in the thread of the alarm."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._transactions:  # it commits them at its end
+                self.write_rows()
+        except Exception:  # noqa: S110  the rows wait still: the next call meets the same error
+            pass
+        finally:
+            self.lock.release()
+        return True
 
     def _give_up(self, session: Session) -> None:
         """Roll back, on the way of an error; where that fails, too, the next use opens anew."""
@@ -180,20 +267,22 @@ class Handle:
             ReadOnlyError: the mode allows no writing.
             TransactionError: in a transaction.
         """
-        with self._lock:
+        with self.lock:
             if self._transactions:
                 raise TransactionError(
                     "not inside a transaction", file=self.backend.address, hint="do it afterwards"
                 )
             if self.mode == "r":
                 raise self._reads_only()
+            self.write_rows()
             self._close()
             self.changes += 1
             yield self.backend
 
     def sync(self) -> None:
         """Bring all commits of the open session, if there is one, to where they are safe."""
-        with self._lock:
+        with self.lock:
+            self.write_rows()
             if self._session is not None and self._session.writable:
                 with undisturbed():
                     self._session.flush()
@@ -205,13 +294,18 @@ class Handle:
 
     def close(self) -> None:
         """Close the storage, whatever keeps it open."""
-        with self._lock:
-            self._depth = 0
-            self._close()
+        with self.lock:
+            try:
+                self.write_rows()
+            finally:
+                self._depth = 0
+                self._logs.clear()
+                self._close()
 
     def after_fork(self) -> None:
         """In a child process: leave the parent's open file alone, and start from its address."""
-        self._lock = threading.RLock()  # some thread of the parent may have held the old one
+        self.lock = threading.RLock()  # some thread of the parent may have held the old one
+        self._forget_rows()  # they are the parent's to write
         if self._session is not None:
             self._session.abandon()
             self._session = None

@@ -68,7 +68,7 @@ class GroupReader(MutableMapping[str, Any]):
         path = self._path + keys.parse_for_read(key)
         with self._context.handle.reading() as session:
             verdict = edits.check_visible(self._filters, path)
-            node = session.read_value(path)
+            node = session.read_value(path, mapped=self._context.mmap)
             if node is not None:
                 if verdict is Verdict.PART:
                     raise edits.refused(path)
@@ -114,11 +114,14 @@ class GroupReader(MutableMapping[str, Any]):
         """The keys, as a live view."""
         return Keys(self)
 
-    def load(self, key: Key | None = None) -> Any:
+    def load(self, key: Key | None = None, *, mmap: bool | None = None) -> Any:
         """All of it, or what is at `key`, as plain dicts and values.
 
         Args:
             key: a key below this group; None for the whole group.
+            mmap: give large arrays that lie in the file in one piece as read-only views of it,
+                which cost no memory until they are used; see `Array.map`. By default as the
+                store says.
 
         Returns:
             A plain `dict` with everything read; a value where `key` leads to one.
@@ -130,7 +133,8 @@ class GroupReader(MutableMapping[str, Any]):
         with self._context.handle.reading() as session:
             verdict = edits.check_visible(self._filters, path)
             whole = self._filters.is_whole(path)
-            node = session.read(path, None if whole else self._filters.wants)
+            mapped = self._context.mmap if mmap is None else mmap
+            node = session.read(path, None if whole else self._filters.wants, mapped=mapped)
             if verdict is Verdict.PART and not is_dict(node):
                 raise edits.refused(path)
             edits.check_read(self._filters, path, node)

@@ -106,6 +106,6 @@ class Sequence:
 Node = Leaf | Branch | Sequence
 
 
-def is_dict(node: Node) -> TypeGuard[Branch]:
+def is_dict(node: object) -> TypeGuard[Branch]:
     """Whether a node stands for a dict, and not for another value that is kept as a branch."""
     return isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")

@@ -333,12 +333,12 @@ is touched; the message names the key path and the way out. So it is with
   `dict` is no `dict`): register the class, or convert the value;
 * functions, modules, generators, open files, locks;
 * containers that hold themselves, and nesting deeper than 150 levels;
-* time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`;
-* `numpy.memmap`: store `numpy.asarray(value)`.
+* time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
 
 ## What is not kept
 
-Two references to one object become two objects. An array's `flags.writeable`, its strides (but for
+A `numpy.memmap`, an `hdfchk.Array` and a dask array are places where an array is: what is stored is the
+array, and it comes back as a `numpy.ndarray`. Two references to one object become two objects. An array's `flags.writeable`, its strides (but for
 Fortran order) and the metadata of its dtype are no part of its value. Padding bytes inside a
 structured or a long double item are not kept.
 """

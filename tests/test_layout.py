@@ -5,26 +5,17 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm"]
+HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal"]
+PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 LAYERS = [
-    "saveload",
-    "checkpoint",
-    "group",
-    "reader calls array verify",
-    "attributes edits",
-    "context filters equality",
-    "handle",
-    "backends",
-    "codecs",
-    "tree",
-    "keys",
-    "errors",
+    layer.replace("|", " ") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
 ]
 
 

@@ -11,17 +11,21 @@ import numpy as np
 from ..codecs.portable import Capabilities
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
+from .layout import Layout
 
 __all__ = [
+    "ArrayForm",
     "ArrayInfo",
     "Backend",
     "Change",
     "Delete",
+    "Draft",
     "Progress",
     "Put",
     "Select",
     "Session",
     "Stat",
+    "Stored",
 ]
 
 
@@ -64,11 +68,41 @@ class ArrayInfo:
 
 
 @attrs.frozen
+class ArrayForm:
+    """What an array is to be that is not at hand.
+
+    Args:
+        shape: lengths of the axes.
+        dtype: the dtype it is stored with.
+        mark: the mark, from which the codec tells the dtype of the value.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    mark: Mark | None = None
+
+
+class Draft(Protocol):
+    """An array that is being made. It stands nowhere, and is lost, until a `Put` places it."""
+
+    form: ArrayForm
+
+    def append(self, rows: np.ndarray[Any, Any]) -> None:
+        """Write rows behind the last ones."""
+
+    def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write `data`, which broadcasts to the selected shape."""
+
+
+Stored = Leaf | Branch | Draft
+
+
+@attrs.frozen
 class Put:
-    """Put a tree at a path: what stood there before is replaced."""
+    """Put a tree, or an array that was made, at a path: what stood there before is replaced."""
 
     path: Path
-    node: Leaf | Branch
+    node: Stored
 
 
 @attrs.frozen
@@ -104,14 +138,21 @@ class Session(Protocol):
     def names(self, path: Path) -> list[str]:
         """The names of a group's children, in insertion order."""
 
-    def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
+    def read(
+        self, path: Path, select: Select | None = None, *, mapped: bool = False
+    ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want.
+
+        Args:
+            path: where.
+            select: what is wanted of it.
+            mapped: arrays that lie in a file in one piece may be mapped and not read.
 
         Raises:
             CheckpointerKeyError: nothing stands there.
         """
 
-    def read_value(self, path: Path) -> Leaf | Branch | None:
+    def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict: the common case of ``chk[key]`` in one look-up."""
 
     def identity(self, path: Path) -> Any:
@@ -124,12 +165,34 @@ class Session(Protocol):
             CorruptFileError: the data are not those that were written.
         """
 
-    def apply(self, changes: Sequence[Change]) -> None:
+    def apply(
+        self,
+        changes: Sequence[Change],
+        layout: Layout | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Apply all changes, in order, as one commit: all of them or none.
+
+        Args:
+            changes: what to do.
+            layout: how arrays are to lie in the file, if not as the store says.
+            progress: is told how many bytes of a large array are written.
 
         Raises:
             NotAGroupError: a path goes through a value.
         """
+
+    def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> Draft:
+        """Begin to make an array.
+
+        Args:
+            form: what it is to be. Rows can be appended if its layout has chunks.
+            layout: how it is to lie in the file.
+            whole: every element will be written, so that none needs a value before.
+        """
+
+    def layout(self, path: Path) -> Layout:
+        """How the store says that an array at `path` is to lie in the file."""
 
     def commit(self) -> None:
         """Make all that was written since the last commit one commit, where the backend can."""
@@ -159,8 +222,20 @@ class Session(Protocol):
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data`, which broadcasts to the selected shape. One commit."""
 
-    def resize(self, path: Path, rows: int) -> None:
-        """Set the length of the first axis, making the array growable if it was not."""
+    def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
+        """Append rows, making the array growable if it was not. One commit.
+
+        Args:
+            path: where the array is.
+            rows: of the stored dtype, and of the shape of rows.
+        """
+
+    def map(self, path: Path) -> np.ndarray[Any, Any]:
+        """A read-only view of the stored elements in the file.
+
+        Raises:
+            UnsupportedStoredError: they can not be mapped; it says why.
+        """
 
     def stream(self) -> Any:
         """The library's own object for the open storage (an `h5py.File`), or None."""

@@ -1,4 +1,4 @@
-"""The in-memory backend, a dict used in place, and a store that keeps nothing."""
+"""The in-memory backend."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
-from ..keys import Path, join, problem_of_name
+from ..keys import Path, join
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark
-from .base import ArrayInfo, Change, Select, Stat
+from .base import ArrayForm, ArrayInfo, Change, Progress, Select, Stat
+from .layout import Layout
 from .plan import plan
 
-__all__ = ["DictBackend", "MemoryBackend", "NullBackend"]
+__all__ = ["MemoryBackend", "MemorySession", "Notes"]
 
 
 @attrs.define(eq=False)
-class _Notes:
+class Notes:
     """What belongs to a path beside its data."""
 
     mark: Mark | None = None
@@ -35,6 +37,33 @@ def _copied(leaf: Leaf) -> Leaf:
 
 
 @attrs.define(eq=False)
+class MemoryDraft:
+    """An array that is being made in memory: its rows, or all of it."""
+
+    form: ArrayForm
+    blocks: list[np.ndarray[Any, Any]] = attrs.field(factory=list)
+
+    def append(self, rows: np.ndarray[Any, Any]) -> None:
+        """Keep rows."""
+        self.blocks.append(rows.copy())
+
+    def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write into the array, which is made now."""
+        whole = self.whole()
+        whole[index] = data
+        self.blocks = [whole]
+
+    def whole(self) -> np.ndarray[Any, Any]:
+        """The array as it is by now."""
+        first = np.zeros(self.form.shape, self.form.dtype)
+        if not self.blocks:
+            return first
+        if len(self.blocks) == 1 and self.blocks[0].shape == first.shape:
+            return self.blocks[0]
+        return np.concatenate([first, *self.blocks])
+
+
+@attrs.define(eq=False)
 class MemorySession:
     """A session over nested dicts of leaves; the backend owns them, so closing keeps them.
 
@@ -45,7 +74,7 @@ class MemorySession:
     """
 
     root: dict[str, Any]
-    notes: dict[Path, _Notes]
+    notes: dict[Path, Notes]
     raw: bool = False
     writable: bool = True
     calls_back: bool = attrs.field(default=False, init=False)
@@ -67,7 +96,9 @@ class MemorySession:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
 
-    def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
+    def read(
+        self, path: Path, select: Select | None = None, *, mapped: bool = False
+    ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
         item = self._need(path)
         if not isinstance(item, dict):
@@ -82,7 +113,7 @@ class MemorySession:
                 children[name] = self.read(inner, select if stat.is_dict else None)
         return Branch(children, self._mark(path))
 
-    def read_value(self, path: Path) -> Leaf | Branch | None:
+    def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict."""
         item = self._need(path)
         return None if isinstance(item, dict) and self._is_dict(path, item) else self.read(path)
@@ -94,7 +125,23 @@ class MemorySession:
     def verify(self, path: Path) -> None:
         """Memory keeps no checksums."""
 
-    def apply(self, changes: Sequence[Change]) -> None:
+    def layout(self, path: Path) -> Layout:
+        """Memory has none."""
+        return Layout()
+
+    def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> MemoryDraft:
+        """Begin to make an array."""
+        draft = MemoryDraft(form)
+        if layout.fill_value is not None:
+            draft.write(..., np.asarray(layout.fill_value))
+        return draft
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        layout: Layout | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Apply all changes as one commit: what can fail is done before the first of them."""
         steps = plan(changes, self.stat, "memory")
         ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
@@ -102,14 +149,14 @@ class MemorySession:
             parent = self._parent(path, create=node is not None)
             if parent is None:
                 continue
-            kept = self.notes.get(path, _Notes()).attributes if node is not None else {}
+            kept = self.notes.get(path, Notes()).attributes if node is not None else {}
             self._drop_notes(path)
             if node is None:
                 parent.pop(path[-1], None)
             else:
                 self._place(parent, path, node)
                 if kept:
-                    self.notes.setdefault(path, _Notes()).attributes = kept
+                    self.notes.setdefault(path, Notes()).attributes = kept
                 self._guard_name(path)
 
     def commit(self) -> None:
@@ -121,17 +168,17 @@ class MemorySession:
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes."""
         self._need(path)
-        return list(self.notes.get(path, _Notes()).attributes)
+        return list(self.notes.get(path, Notes()).attributes)
 
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
         """One attribute, or None."""
         self._need(path)
-        return self.notes.get(path, _Notes()).attributes.get(name)
+        return self.notes.get(path, Notes()).attributes.get(name)
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it."""
         self._need(path)
-        attributes = self.notes.setdefault(path, _Notes()).attributes
+        attributes = self.notes.setdefault(path, Notes()).attributes
         if leaf is None:
             attributes.pop(name, None)
         else:
@@ -153,12 +200,18 @@ class MemorySession:
         """Write `data` at `index`."""
         self._array(path).data[index] = data
 
-    def resize(self, path: Path, rows: int) -> None:
-        """Set the length of the first axis."""
+    def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
+        """Append rows."""
         leaf = self._array(path)
-        old = leaf.data
-        leaf.data = np.zeros((rows, *old.shape[1:]), old.dtype)
-        leaf.data[: min(rows, len(old))] = old[:rows]
+        data = np.concatenate([leaf.data, rows])
+        parent = self._parent(path, create=False) or {}
+        parent[path[-1]] = data if self.raw else Leaf(data, leaf.mark)
+
+    def map(self, path: Path) -> np.ndarray[Any, Any]:
+        """There is no file to map."""
+        raise UnsupportedStoredError(
+            "the array is in memory, and in no file", key=join(path), hint="index it instead"
+        )
 
     def stream(self) -> Any:
         """There is no library below: the nested dicts themselves."""
@@ -209,6 +262,11 @@ class MemorySession:
         if isinstance(node, Branch):
             children = {name: self._own(child) for name, child in node.children.items()}
             return Branch(children, node.mark)
+        if isinstance(node, MemoryDraft):
+            whole, mark = node.whole(), node.form.mark
+            if self.raw:
+                return Leaf(elements_of(mark, node.form.dtype).decode(whole))
+            return Leaf(whole, mark)
         return node if self.raw else _copied(node)
 
     def _place(self, parent: dict[str, Any], path: Path, node: Leaf | Branch) -> None:
@@ -218,13 +276,13 @@ class MemorySession:
         group: dict[str, Any] = {}
         parent[path[-1]] = group
         if node.mark is not None:
-            self.notes[path] = _Notes(node.mark)
+            self.notes[path] = Notes(node.mark)
         for name, child in node.children.items():
             self._place(group, (*path, name), child)  # type: ignore[arg-type]
 
     def _guard_name(self, path: Path) -> None:
         if path[-1] in RESERVED_CHILDREN and not self.raw:
-            notes = self.notes.setdefault(path[:-1], _Notes())
+            notes = self.notes.setdefault(path[:-1], Notes())
             notes.mark = notes.mark or Mark("dict")
 
     def _parent(self, path: Path, *, create: bool) -> dict[str, Any] | None:
@@ -250,7 +308,7 @@ class MemoryBackend:
     capabilities: Capabilities = NATIVE
     writable: bool = True
     root: dict[str, Any] = attrs.field(factory=dict)
-    notes: dict[Path, _Notes] = attrs.field(factory=dict)
+    notes: dict[Path, Notes] = attrs.field(factory=dict)
 
     @property
     def address(self) -> str:
@@ -267,72 +325,3 @@ class MemoryBackend:
             self.root.clear()
             self.notes.clear()
         return MemorySession(self.root, self.notes)
-
-
-class _Plain:
-    """The codecs of a dict used in place: none. Values are kept as the objects that they are."""
-
-    def encode(self, value: Any, _: Capabilities = NATIVE) -> Leaf | Branch:
-        """Nested dicts become branches, everything else a leaf."""
-        if type(value) is dict and all(
-            type(key) is str and problem_of_name(key) is None for key in value
-        ):
-            return Branch({name: self.encode(item) for name, item in value.items()})
-        return Leaf(value)
-
-    def decode(self, node: Any, *, allow_pickle: bool = False) -> Any:
-        """The inverse of `encode`."""
-        if isinstance(node, Branch):
-            return {
-                name: self.decode(child, allow_pickle=allow_pickle)
-                for name, child in node.children.items()
-            }
-        return node.data
-
-
-@attrs.define(eq=False)
-class DictBackend:
-    """A dict of the caller's, used in place: what is set is in it, as the very object."""
-
-    target: dict[str, Any]
-    capabilities: Capabilities = NATIVE
-    writable: bool = True
-    notes: dict[Path, _Notes] = attrs.field(factory=dict)
-    codecs: Any = attrs.field(factory=_Plain)
-
-    @property
-    def address(self) -> str:
-        """There is none."""
-        return "a dict"
-
-    def exists(self) -> bool:
-        """Always."""
-        return True
-
-    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
-        """A session over the dict."""
-        if truncate:
-            self.target.clear()
-        return MemorySession(self.target, self.notes, raw=True)
-
-
-@attrs.define(eq=False)
-class _NullSession(MemorySession):
-    """Takes everything and keeps nothing."""
-
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Forget the changes."""
-
-
-@attrs.define(eq=False)
-class NullBackend(DictBackend):
-    """A store that keeps nothing, so that a script can turn checkpointing off."""
-
-    @property
-    def address(self) -> str:
-        """There is none."""
-        return "a store that keeps nothing"
-
-    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
-        """A session that forgets what it is given."""
-        return _NullSession({}, {}, raw=True)

@@ -8,6 +8,9 @@ from contextvars import ContextVar
 
 import attrs
 
+from ..keys import Path
+from .layout import CompressionRule, Layout
+
 __all__ = ["DEFAULTS", "Options", "trusting"]
 
 _TRUSTING: ContextVar[bool] = ContextVar("hdfchk_trusting", default=False)
@@ -41,11 +44,18 @@ class Options:
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
             space it takes in the file.
         checksum: arrays get checksums.
+        compression: which arrays are compressed; None for none.
     """
 
     trust: bool = False
     expand_limit: int = 2**30
     checksum: bool = False
+    compression: CompressionRule | None = None
+
+    def layout(self, path: Path) -> Layout:
+        """How the array at a path is to lie in the file."""
+        compression = None if self.compression is None else self.compression.at(path)
+        return Layout(compression, self.checksum)
 
     @property
     def trusts(self) -> bool:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 
 from ..errors import NotAGroupError
 from ..keys import Path, join
-from ..tree import Branch, Leaf, is_dict
-from .base import Change, Put, Stat
+from ..tree import Branch, is_dict
+from .base import Change, Put, Stat, Stored
 
 __all__ = ["plan"]
 
 
 def plan(
     changes: Sequence[Change], stat: Callable[[Path], Stat | None], file: str
-) -> dict[Path, Leaf | Branch | None]:
+) -> dict[Path, Stored | None]:
     """What to do at each path: put a tree, or delete (None); no path lies inside another's tree.
 
     A later change of one commit sees the earlier ones, as it would in a dict.
@@ -22,7 +22,7 @@ def plan(
     Raises:
         NotAGroupError: a path goes through a value; nothing has been done.
     """
-    steps: dict[Path, Leaf | Branch | None] = {}
+    steps: dict[Path, Stored | None] = {}
     checked: set[Path] = set()
     parents: set[Path] = set()
     for change in changes:
@@ -43,7 +43,7 @@ def plan(
 
 def _check_parents(
     path: Path,
-    steps: dict[Path, Leaf | Branch | None],
+    steps: dict[Path, Stored | None],
     checked: set[Path],
     stat: Callable[[Path], Stat | None],
     file: str,
@@ -74,16 +74,14 @@ def _refuse(path: Path, parent: Path, file: str) -> None:
     )
 
 
-def _enclosing(path: Path, steps: dict[Path, Leaf | Branch | None]) -> Path | None:
+def _enclosing(path: Path, steps: dict[Path, Stored | None]) -> Path | None:
     for depth in range(1, len(path)):
         if path[:depth] in steps:
             return path[:depth]
     return None
 
 
-def _graft(
-    steps: dict[Path, Leaf | Branch | None], above: Path, path: Path, node: Leaf | Branch | None
-) -> None:
+def _graft(steps: dict[Path, Stored | None], above: Path, path: Path, node: Stored | None) -> None:
     """Put `node` into the tree that an earlier change of this commit puts at `above`."""
     root = steps[above]
     copy = Branch(dict(root.children), root.mark) if isinstance(root, Branch) else Branch({})
@@ -100,6 +98,6 @@ def _graft(
     if node is None:
         copy.children.pop(path[-1], None)
     else:
-        copy.children[path[-1]] = node
+        copy.children[path[-1]] = node  # type: ignore[assignment]
     if root is None and node is None:
         steps[above] = None

@@ -30,7 +30,8 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     params: dict[str, Any] = {}
     cls = type(value)
     if cls is not np.ndarray:
-        params["class"] = cls.__name__
+        if cls is not np.memmap:  # which is a place, as a file is: its elements are the value
+            params["class"] = cls.__name__
         value = value.view(np.ndarray)
     if value.ndim > 1 and value.flags.f_contiguous and not value.flags.c_contiguous:
         params["order"] = "F"
@@ -144,6 +145,6 @@ _DTYPE_CLASSES = tuple(
 )
 
 CODECS = (
-    Codec("ndarray", (np.ndarray, *_CLASSES.values()), _encode, _decode),
+    Codec("ndarray", (np.ndarray, np.memmap, *_CLASSES.values()), _encode, _decode),
     Codec("dtype", _DTYPE_CLASSES, _encode_dtype, _decode_dtype),
 )

@@ -10,7 +10,7 @@ from ..tree import Branch, Mark, Node
 from .codec import Codec, Decoder, Encoder
 from .frame_arrays import pandas
 
-__all__ = ["CODECS"]
+__all__ = ["CODECS", "series"]
 
 
 def _values(column: Any) -> Any:
@@ -73,10 +73,14 @@ def _encode_series(value: Any, encoder: Encoder) -> Node:
 
 def _decode_series(node: Branch, decoder: Decoder) -> Any:
     parts = decoder.fields(node)
-    values = parts["values"]
-    series = pandas().Series(values, index=parts["index"], dtype=values.dtype, name=parts["name"])
-    series.attrs = parts.get("attrs", {})
-    return series
+    made = series(parts["values"], parts["index"], parts["name"])
+    made.attrs = parts.get("attrs", {})
+    return made
+
+
+def series(values: Any, index: Any, name: Any) -> Any:
+    """The Series of an array, with its very dtype."""
+    return pandas().Series(values, index=index, dtype=values.dtype, name=name)
 
 
 def _encode_frame(value: Any, encoder: Encoder) -> Node:
@@ -91,11 +95,8 @@ def _encode_frame(value: Any, encoder: Encoder) -> Node:
 def _decode_frame(node: Branch, decoder: Decoder) -> Any:
     pd, parts = pandas(), decoder.fields(node)
     index, columns = parts["index"], parts["columns"]
-    series = {}
-    for n in range(len(columns)):
-        values = parts[f"column{n}"]
-        series[n] = pd.Series(values, index=index, dtype=values.dtype)
-    frame = pd.DataFrame(series, index=index)
+    data = {n: series(parts[f"column{n}"], index, None) for n in range(len(columns))}
+    frame = pd.DataFrame(data, index=index)
     frame.columns = columns
     frame.attrs = parts.get("attrs", {})
     return frame

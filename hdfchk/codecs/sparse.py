@@ -10,7 +10,7 @@ from ..tree import Branch, Mark, Node
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
-__all__ = ["CODECS"]
+__all__ = ["CODECS", "from_parts"]
 
 _PARTS = {
     "csr": ("data", "indices", "indptr"),
@@ -60,10 +60,22 @@ def _decode(node: Branch, decoder: Decoder) -> Any:
         value = cls(shape, dtype=np.dtype(params["dtype"]))
         value.rows, value.data = parts["rows"], parts["data"]
         return value
-    names = _PARTS[layout]
-    value = cls(tuple(parts[name] for name in names), shape=shape)
-    for name in names[1:]:  # as above
-        setattr(value, name, parts[name])
+    return from_parts(params["class"], parts, shape)
+
+
+def from_parts(name: str, parts: dict[str, Any], shape: tuple[int, ...]) -> Any:
+    """A sparse array of compressed rows, columns, blocks or diagonals, of the arrays that make it.
+
+    Args:
+        name: of its class.
+        parts: its arrays, by their names.
+        shape: of it.
+    """
+    sparse = need("scipy.sparse", "a sparse array", "scipy")
+    names = _PARTS[name[:3]]
+    value = getattr(sparse, _class_name(name))(tuple(parts[part] for part in names), shape=shape)
+    for part in names[1:]:  # the constructor may choose another index dtype
+        setattr(value, part, parts[part])
     return value
 
 

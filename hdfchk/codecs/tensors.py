@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,30 +29,53 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     params: dict[str, Any] = {"dtype": name, "class": type(value).__name__}
     if value.requires_grad:
         params["requires_grad"] = True
-    plain = value.detach().contiguous()
-    if name in _BITS:
-        plain = plain.view(getattr(torch, _BITS[name]))
     try:
-        array = plain.numpy()
+        return Leaf(to_array(value), Mark("torch.Tensor", 1, params))
     except (TypeError, RuntimeError):
         encoder.refuse(value, f"of {value.dtype}", "convert it to a type that NumPy has")
-    return Leaf(array, Mark("torch.Tensor", 1, params))
+
+
+def to_array(value: Any, params: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
+    """The elements of a tensor, by its own buffer if that is contiguous.
+
+    Args:
+        value: a tensor; or, with `params`, what torch makes one of.
+        params: those of the mark of a stored tensor, whose elements these are to be.
+    """
+    torch = need("torch", "a tensor")
+    if params is not None:
+        value = torch.as_tensor(value).to(dtype_of(params))
+    plain = value.detach().contiguous()
+    bits = _BITS.get(str(value.dtype).removeprefix("torch."))
+    if bits is not None:
+        plain = plain.view(getattr(torch, bits))
+    array: np.ndarray[Any, Any] = plain.numpy()
+    return array
+
+
+def dtype_of(params: Mapping[str, Any]) -> Any:
+    """The torch dtype of a stored tensor."""
+    return getattr(need("torch", "a tensor"), params["dtype"])
+
+
+def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
+    """The tensor of stored elements; it shares their memory."""
+    torch, name, dtype = need("torch", "a tensor"), params["dtype"], dtype_of(params)
+    if not data.flags.writeable:
+        data = data.copy()  # torch has no tensors that can not be written
+    value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
+    if name in _BITS:
+        return value.to(getattr(torch, _BITS[name])).view(dtype)
+    return value if value.dtype is dtype else value.to(dtype)
 
 
 def _decode(node: Leaf, _: Decoder) -> Any:
-    torch = need("torch", "a tensor")
     params = node.mark.params if node.mark is not None else {}
-    name = params["dtype"]
-    dtype = getattr(torch, name)
-    data = node.data if isinstance(node.data, np.ndarray) else np.asarray(node.data)
-    value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
-    if name in _BITS:
-        value = value.to(getattr(torch, _BITS[name])).view(dtype)
-    elif value.dtype is not dtype:
-        value = value.to(dtype)
+    value = from_array(np.asarray(node.data), params)
+    requires_grad = bool(params.get("requires_grad"))
     if params["class"] == "Parameter":
-        return torch.nn.Parameter(value, requires_grad=bool(params.get("requires_grad")))
-    return value.requires_grad_(bool(params.get("requires_grad")))
+        return need("torch", "a tensor").nn.Parameter(value, requires_grad=requires_grad)
+    return value.requires_grad_(requires_grad)
 
 
 CODECS = (Codec("torch.Tensor", ("torch.Tensor", "torch.Parameter"), _encode, _decode),)

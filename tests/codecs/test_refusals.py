@@ -109,10 +109,14 @@ def test_cycles(name: str) -> None:
 
 
 def test_memmap(tmp_path: Path) -> None:
-    """A memory map is no plain array: the way out is said."""
+    """A memory map is a place, as a file is: its elements are stored, and come back as an array."""
     mapped = np.memmap(tmp_path / "raw", "f8", "w+", shape=3)
-    with pytest.raises(UnsupportedTypeError, match="ndarray"):
-        HDF5Checkpointer(None)["x"] = mapped
+    mapped[:] = [1, 2, 3]
+    chk = HDF5Checkpointer(None)
+    chk["x"] = {"plain": mapped, "in a list": [mapped]}
+    found = chk.load("x")
+    assert type(found["plain"]) is np.ndarray and found["plain"].tolist() == [1, 2, 3]
+    assert type(found["in a list"][0]) is np.ndarray
     mapped._mmap.close()
 
 

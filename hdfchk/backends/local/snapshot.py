@@ -11,6 +11,7 @@ from typing import Any
 
 from .disk import is_at, open_file, read_all, read_into, wait_shared
 from .journal import Journal, Snapshot, journal_of, scan
+from .mapping import Mapper
 
 __all__ = ["PAGE", "FileInUse", "Pages", "SnapshotFile"]
 
@@ -115,6 +116,18 @@ class SnapshotFile:
         page[: len(data)] = data
         pages[number] = page
         return page
+
+    def mapper(self, path: str) -> Mapper:
+        """Maps of what the file itself, which has this path, holds."""
+        return Mapper(path, self._descriptor, self.holds)
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether the file itself holds what it should, from one byte up to another."""
+        first, last = start // PAGE, (end - 1) // PAGE
+        pages = (self._pages, self._pending)
+        if sum(map(len, pages)) < last - first:
+            return not any(first <= number <= last for laid in pages for number in laid)
+        return not any(n in laid for n in range(first, last + 1) for laid in pages)
 
     def write(self, data: Any) -> int:
         """Nothing is written to a snapshot."""

@@ -22,12 +22,13 @@ __all__ = [
     "NULL_TYPE",
     "PYTHON_STRINGS",
     "SCALAR",
-    "checked_creation",
+    "chunked_creation",
     "compact_creation",
     "dataset_creation",
     "dataspace",
     "file_access",
     "file_creation",
+    "filled_creation",
     "numpy_dtype",
     "plain_dtype",
     "string_type",
@@ -92,12 +93,22 @@ def compact_creation() -> Any:
     return _COMPACT
 
 
-def checked_creation(chunk: tuple[int, ...]) -> Any:
-    """The creation properties of a dataset in chunks that have checksums."""
+def filled_creation(*, fill: bool) -> Any:
+    """The creation properties of a dataset in one piece, written part by part.
+
+    Args:
+        fill: not every element is written, and the others must read as the fill value: HDF5 writes
+            it when it takes the space, which may be such as held other data before.
+    """
     plist = _dataset_creation()
-    plist.set_chunk(chunk)
-    plist.set_fletcher32()
+    if fill:
+        plist.set_fill_time(h5d.FILL_TIME_ALLOC)
     return plist
+
+
+def chunked_creation(*, fill: bool) -> Any:
+    """The creation properties of a dataset in chunks, to be completed: a list of its own."""
+    return _dataset_creation(fill=fill)
 
 
 def file_creation() -> Any:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 
 from ...errors import LockedError
+from ..alarm import Alarm, weakly
 from ..base import Progress
 from .disk import RETRY_SECONDS, is_at, lock_alone, open_file, sync, sync_folder, wait_shared
 from .journal import Journal, holder, journal_of, scan
@@ -143,6 +145,9 @@ class WriterFile(JournaledFile):
         self._lock = lock
         self._journal_is_named = False
         self._descriptor = -1
+        self._syncing = threading.Lock()
+        self._sync_error: OSError | None = None
+        self._alarm = Alarm(weakly(self._sync_waiting))
         _remove(f"{lock.path}-new")  # half a file, of a process that was killed
         descriptor = open_file(lock.path, os.O_RDWR)
         try:
@@ -164,7 +169,35 @@ class WriterFile(JournaledFile):
         """The path."""
         return self._lock.path
 
+    def commit(self) -> None:
+        """Make all that was written one commit: a kill from now on leaves it there."""
+        self._tell_sync_error()
+        super().commit()
+
+    def _tell_sync_error(self) -> None:
+        """Raise what the thread of the alarm had nobody to tell to: the system says it once."""
+        if self._sync_error is not None:
+            error, self._sync_error = self._sync_error, None
+            raise error
+
+    def _sync_later(self) -> None:
+        if not self._alarm.is_set:
+            self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
+
+    def _sync_waiting(self) -> bool:
+        """Bring the journal to the disk, in the thread of the alarm; writes go on meanwhile."""
+        with self._syncing:
+            if self._descriptor >= 0 and os.getpid() == self._process:
+                start = time.monotonic()
+                try:
+                    self._sync_journal()
+                    self._synced = start
+                except OSError as error:
+                    self._sync_error = error
+        return True
+
     def _sync_journal(self) -> None:
+        self._tell_sync_error()
         super()._sync_journal()
         if not self._journal_is_named:  # a file that is not in its folder is on no disk
             sync_folder(self.path)
@@ -174,6 +207,11 @@ class WriterFile(JournaledFile):
         """Apply all commits, remove the journal, and close. Closing twice is allowed."""
         if self._descriptor < 0:
             return
+        self._alarm.cancel()
+        with self._syncing:
+            self._end()
+
+    def _end(self) -> None:
         done = False
         try:
             if os.getpid() == self._process:
@@ -194,6 +232,7 @@ class WriterFile(JournaledFile):
     def abandon(self) -> None:
         """Leave the file to the parent process."""
         self.discarding = True
+        self._syncing = threading.Lock()  # a thread that this process has not may have held it
         self._lock.abandon()
         sink = os.open(os.devnull, os.O_RDWR)
         os.dup2(sink, self._descriptor)  # HDF5 may still try to use it

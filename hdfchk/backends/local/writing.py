@@ -6,17 +6,21 @@ New objects are complete before a link leads to them, and what they replace is l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 
 from ...codecs.packing import mark_to_text
-from ...keys import to_bytes
+from ...keys import Path, to_bytes
 from ...tree import Branch, Leaf, Mark
+from ..base import Progress, Stored
+from ..layout import Compression, Layout
+from ..options import DEFAULTS, Options
 from . import sums
-from .chunks import chunk_shape
+from .chunked import write_rows
+from .pipeline import chunked_plist, own_pipeline, resolved
 from .reading import MARK, read_mark
 from .types import (
     BOOL,
@@ -30,7 +34,6 @@ from .types import (
     NULL_TYPE,
     PYTHON_STRINGS,
     SCALAR,
-    checked_creation,
     compact_creation,
     dataset_creation,
     dataspace,
@@ -60,12 +63,19 @@ class Writer:
 
     Args:
         fid: the file, or a group of it.
-        checksum: arrays get checksums.
+        options: how arrays are to lie in the file.
+
+    Attributes:
+        layout: how all arrays that are written now are to lie in the file, whatever the options
+            say.
+        progress: is told how many bytes of a large array are written.
     """
 
-    def __init__(self, fid: Any, *, checksum: bool = False) -> None:
+    def __init__(self, fid: Any, options: Options = DEFAULTS) -> None:
         self._fid = fid
-        self._checksum = checksum
+        self._options = options
+        self.layout: Layout | None = None
+        self.progress: Progress | None = None
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._has_room = False
@@ -89,21 +99,33 @@ class Writer:
             del keeper
             self._has_room = False
 
-    def create(self, parent: Any, name: bytes | None, node: Leaf | Branch) -> Any:
-        """Make the objects of `node` under `name` in `parent`, or without a link (None)."""
+    def create(self, parent: Any, name: bytes | None, node: Stored, path: Path) -> Any:
+        """Make the objects of `node` under `name` in `parent`, or without a link (None).
+
+        Args:
+            parent: a group.
+            name: of the link.
+            node: what is made. A draft is made already, and only linked.
+            path: where it will stand, which may tell how it is compressed.
+        """
         if isinstance(node, Leaf):
-            oid = self._dataset(parent, name, node)
+            oid = self._dataset(parent, name, node, path)
             if node.mark is not None:
                 write_mark(oid, node.mark)
+            return oid
+        if not isinstance(node, Branch):
+            oid = node.did  # type: ignore[attr-defined]
+            if name is not None:
+                h5o.link(oid, parent, name)
             return oid
         gid = h5g.create(parent, name, gcpl=GROUP_CREATION)
         if node.mark is not None:
             write_mark(gid, node.mark)
         for child_name, child in node.children.items():
-            self.create(gid, to_bytes(child_name), child)  # type: ignore[arg-type]
+            self.create(gid, to_bytes(child_name), child, (*path, child_name))  # type: ignore[arg-type]
         return gid
 
-    def _dataset(self, parent: Any, name: bytes | None, leaf: Leaf) -> Any:
+    def _dataset(self, parent: Any, name: bytes | None, leaf: Leaf, path: Path) -> Any:
         data = leaf.data
         kind = type(data)
         if kind is float:
@@ -117,25 +139,26 @@ class Writer:
             did.write(h5s.ALL, h5s.ALL, self._int, INT)
             return did
         tid, space, array = _prepare(data)
-        variable = array is not None and array.dtype.kind == "O"
-        plist = dataset_creation(0 if array is None else array.nbytes, variable=variable)
-        if self._checksum and array is not None and (variable or array.nbytes > COMPACT_BYTES):
-            if array.ndim and not variable:
-                plist = checked_creation(chunk_shape(array.shape, array.itemsize))
-            else:
-                did = h5d.create(parent, name, tid, space, plist)
-                if array.size:
-                    write_elements(did, array, tid)
-                sums.write(did, data)
-                return did
-        if array is not None and array.nbytes >= ROOM_FROM:
-            with self.room():
-                did = h5d.create(parent, name, tid, space, plist)
-                write_elements(did, array, tid)
-            return did
-        did = h5d.create(parent, name, tid, space, plist)
-        if array is not None and array.size:
-            write_elements(did, array, tid)
+        if array is None:
+            return h5d.create(parent, name, tid, space, dataset_creation(0))
+        variable = array.dtype.kind == "O"
+        plist = dataset_creation(array.nbytes, variable=variable)
+        checked = False
+        if variable or array.nbytes > COMPACT_BYTES or self.layout is not None:
+            layout = self.layout or self._options.layout(path)
+            compression = None if variable else resolved(layout, array)
+            checked = layout.checksum and (variable or array.nbytes > COMPACT_BYTES)
+            if array.size and array.ndim and not variable:
+                wanted = layout.chunks or layout.maxshape or compression or checked
+                if wanted:
+                    plist, space = _in_chunks(array, tid, layout, compression)
+                    checked = False
+        with self.room() if array.nbytes >= ROOM_FROM else nullcontext():
+            did = h5d.create(parent, name, tid, space, plist)
+            if array.size:
+                write_elements(did, array, tid, plist, self.progress)
+        if checked:
+            sums.write(did, data)
         return did
 
     def overwrite(self, did: Any, leaf: Leaf) -> bool:
@@ -151,7 +174,7 @@ class Writer:
         if kind == h5s.SIMPLE and old.shape != space.shape:
             return False
         if array.size:
-            write_elements(did, array, tid)
+            write_elements(did, array, tid, did.get_create_plist(), self.progress)
         if sums.has(did):
             sums.write(did, leaf.data)
         return True
@@ -182,11 +205,39 @@ _BUFFERS: dict[type, Any] = {
 }
 
 
-def write_elements(did: Any, array: np.ndarray[Any, Any], tid: Any) -> None:
-    """Write a whole array into a dataset; one that is not contiguous, block by block."""
+def _in_chunks(
+    array: np.ndarray[Any, Any], tid: Any, layout: Layout, compression: Compression | None
+) -> tuple[Any, Any]:
+    """Creation properties and dataspace of an array in chunks, whose first axis can grow."""
+    plist = chunked_plist(array.shape, tid.get_size(), layout, compression, whole=True)
+    limits = layout.maxshape or (None, *array.shape[1:])
+    unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
+    return plist, h5s.create_simple(array.shape, unlimited)
+
+
+def write_elements(
+    did: Any,
+    array: np.ndarray[Any, Any],
+    tid: Any,
+    plist: Any,
+    progress: Progress | None = None,
+) -> None:
+    """Write a whole array into a dataset; one that is not contiguous, block by block.
+
+    Args:
+        did: the dataset.
+        array: of its shape.
+        tid: the HDF5 type of the array, and of the dataset.
+        plist: the dataset's creation properties.
+        progress: is told how many bytes are written.
+    """
+    pipeline = own_pipeline(plist, tid.get_size()) if array.ndim and array.size else None
+    if pipeline is not None and array.dtype.kind != "O":
+        write_rows(did, array, 0, pipeline, progress)
+        return
     if array.dtype.kind == "O":
         tid = PYTHON_STRINGS
-    if array.flags.c_contiguous:
+    if array.flags.c_contiguous and (progress is None or not array.ndim):
         did.write(h5s.ALL, h5s.ALL, array, tid)
         return
     rows = max(1, BLOCK_BYTES * array.shape[0] // max(array.nbytes, 1))
@@ -195,6 +246,9 @@ def write_elements(did: Any, array: np.ndarray[Any, Any], tid: Any) -> None:
         block = np.ascontiguousarray(array[start : start + rows])
         space.select_hyperslab((start,) + (0,) * (array.ndim - 1), block.shape)
         did.write(h5s.create_simple(block.shape), space, block, tid)
+        if progress is not None:
+            done = min(array.shape[0], start + rows)
+            progress(done * array.nbytes // array.shape[0], array.nbytes)
 
 
 def write_mark(oid: Any, mark: Mark) -> None:

@@ -1,0 +1,109 @@
+"""Work that is done some seconds later, in a thread of its own, so that nothing waits for ever."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+__all__ = ["Alarm", "weakly"]
+
+RETRY_SECONDS = 0.05
+IDLE_SECONDS = 5.0
+"""The thread ends when nothing was to be done for so long."""
+
+
+class Alarm:
+    """Calls a function once, some seconds after it was set.
+
+    Args:
+        work: called in another thread; False means that it can not be done now, and is to be
+            called again soon. It deals with its own errors.
+    """
+
+    def __init__(self, work: Callable[[], bool]) -> None:
+        self.work = work
+        self.is_set = False
+
+    def set(self, seconds: float) -> None:
+        """Call the function in so many seconds, if that is not to be done already."""
+        if not self.is_set:
+            _CLOCK.set(self, seconds)
+
+    def cancel(self) -> None:
+        """Do not call it; a call that is under way goes on."""
+        if self.is_set:
+            _CLOCK.cancel(self)
+
+
+def weakly(method: Callable[[], bool]) -> Callable[[], bool]:
+    """A method to be called that does not keep its object alive; without it, nothing is done."""
+    reference = weakref.WeakMethod(method)
+
+    def call() -> bool:
+        found = reference()
+        return True if found is None else found()
+
+    return call
+
+
+class _Clock:
+    """The thread of all alarms; it is there while there are any."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due: dict[Alarm, float] = {}
+        self._thread: threading.Thread | None = None
+
+    def set(self, alarm: Alarm, seconds: float) -> None:
+        with self._changed:
+            alarm.is_set = True
+            self._due[alarm] = time.monotonic() + seconds
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="hdfchk-alarm", daemon=True)
+                self._thread.start()
+            else:
+                self._changed.notify()
+
+    def cancel(self, alarm: Alarm) -> None:
+        with self._changed:
+            alarm.is_set = False
+            self._due.pop(alarm, None)
+
+    def _run(self) -> None:
+        while True:
+            alarm = self._next()
+            if alarm is None:
+                return
+            if not alarm.work():
+                alarm.set(RETRY_SECONDS)
+
+    def _next(self) -> Alarm | None:
+        """Wait for the alarm that is due first; None if there was none for long."""
+        with self._changed:
+            while True:
+                if not self._due:
+                    if not self._changed.wait(IDLE_SECONDS) and not self._due:
+                        self._thread = None
+                        return None
+                    continue
+                alarm = min(self._due, key=self._due.__getitem__)
+                left = self._due[alarm] - time.monotonic()
+                if left <= 0:
+                    del self._due[alarm]
+                    alarm.is_set = False
+                    return alarm
+                self._changed.wait(left)
+
+    def after_fork(self) -> None:
+        """In a child process, which has no such thread: its work is the parent's."""
+        for alarm in self._due:
+            alarm.is_set = False
+        self.__init__()  # type: ignore[misc]
+
+
+_CLOCK = _Clock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_CLOCK.after_fork)

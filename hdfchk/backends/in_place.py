@@ -1,0 +1,91 @@
+"""A dict used in place, and a store that keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from ..codecs.portable import NATIVE, Capabilities
+from ..keys import Path, problem_of_name
+from ..tree import Branch, Leaf
+from .base import Change, Progress
+from .layout import Layout
+from .memory import MemorySession, Notes
+
+__all__ = ["DictBackend", "NullBackend"]
+
+
+class _Plain:
+    """The codecs of a dict used in place: none. Values are kept as the objects that they are."""
+
+    def encode(self, value: Any, _: Capabilities = NATIVE) -> Leaf | Branch:
+        """Nested dicts become branches, everything else a leaf."""
+        if type(value) is dict and all(
+            type(key) is str and problem_of_name(key) is None for key in value
+        ):
+            return Branch({name: self.encode(item) for name, item in value.items()})
+        return Leaf(value)
+
+    def decode(self, node: Any, *, allow_pickle: bool = False) -> Any:
+        """The inverse of `encode`."""
+        if isinstance(node, Branch):
+            return {
+                name: self.decode(child, allow_pickle=allow_pickle)
+                for name, child in node.children.items()
+            }
+        return node.data
+
+
+@attrs.define(eq=False)
+class DictBackend:
+    """A dict of the caller's, used in place: what is set is in it, as the very object."""
+
+    target: dict[str, Any]
+    capabilities: Capabilities = NATIVE
+    writable: bool = True
+    notes: dict[Path, Notes] = attrs.field(factory=dict)
+    codecs: Any = attrs.field(factory=_Plain)
+
+    @property
+    def address(self) -> str:
+        """There is none."""
+        return "a dict"
+
+    def exists(self) -> bool:
+        """Always."""
+        return True
+
+    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
+        """A session over the dict."""
+        if truncate:
+            self.target.clear()
+        return MemorySession(self.target, self.notes, raw=True)
+
+
+@attrs.define(eq=False)
+class _NullSession(MemorySession):
+    """Takes everything and keeps nothing."""
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        layout: Layout | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Forget the changes."""
+
+
+@attrs.define(eq=False)
+class NullBackend(DictBackend):
+    """A store that keeps nothing, so that a script can turn checkpointing off."""
+
+    @property
+    def address(self) -> str:
+        """There is none."""
+        return "a store that keeps nothing"
+
+    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
+        """A session that forgets what it is given."""
+        return _NullSession({}, {}, raw=True)

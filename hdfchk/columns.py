@@ -1,0 +1,50 @@
+"""One column of a stored DataFrame, without the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .codecs.frames import series
+from .context import Context
+from .errors import CheckpointerKeyError, UnsupportedStoredError
+from .keys import Path, join
+
+__all__ = ["column"]
+
+
+def column(context: Context, path: Path, name: Any) -> Any:
+    """The column `name` of the DataFrame at `path`, as a Series.
+
+    Raises:
+        CheckpointerKeyError: there is none.
+        UnsupportedStoredError: what stands there is no DataFrame.
+    """
+    with context.handle.reading() as session:
+        stat = session.stat(path)
+        if stat is None:
+            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+        if stat.mark is None or stat.mark.name != "pandas.DataFrame":
+            raise UnsupportedStoredError(
+                "it is no DataFrame", key=join(path), hint="read it by chk[key]"
+            )
+
+        def part(field: str) -> Any:
+            return context.decode(session.read((*path, field)), (*path, field))
+
+        names = part("columns")
+        try:
+            place = names.get_loc(name)
+        except KeyError as error:
+            raise CheckpointerKeyError(
+                f"there is no column {name!r}", key=join(path), hint=f"it has {list(names)[:20]}"
+            ) from error
+        number = place if isinstance(place, int) else _first(place)
+        values, index = part(f"column{number}"), part("index")
+    return series(values, index, names[number])
+
+
+def _first(place: Any) -> int:
+    """The first of several columns of one name: pandas gives a slice, or a mask."""
+    if isinstance(place, slice):
+        return int(place.start)
+    return int(place.argmax())

@@ -1,0 +1,361 @@
+"""What a group does with arrays: make them, let them grow, store them part by part."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import attrs
+import numpy as np
+
+from . import edits, keys, streaming
+from .array import Array, rows_of
+from .backends.base import ArrayForm, Change, Put, Session, Stored
+from .backends.layout import AUTO, Compression, Layout
+from .codecs.elements import Elements, elements_of, form_of
+from .columns import column
+from .errors import InvalidKeyError
+from .filters import Verdict
+from .keys import Key, Path, join
+from .masked import MaskedArray
+from .progress import ProgressOption, teller
+from .reader import GroupReader
+from .rows import RowBuffer
+from .sparse import SparseArray
+from .streaming import Source
+from .tree import Branch, Leaf
+
+__all__ = ["AS_THE_STORE_SAYS", "GroupArrays"]
+
+
+class _AsTheStoreSays:
+    """Stands for an option that is not given."""
+
+    def __repr__(self) -> str:
+        return "as the store says"
+
+
+AS_THE_STORE_SAYS: Any = _AsTheStoreSays()
+_HANDLES = {"masked": MaskedArray, "sparse": SparseArray}
+
+
+class GroupArrays(GroupReader):
+    """The methods of `hdfchk.Group` that are about arrays."""
+
+    def array(self, key: Key) -> Array:
+        """A handle on the array at a key, which reads nothing yet.
+
+        Masked arrays and SciPy's sparse arrays have handles, too, whose slices are such arrays.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            UnsupportedStoredError: what stands there is no array.
+        """
+        path = self._path + keys.parse_for_read(key)
+        edits.check_visible(self._filters, path)
+        with self._context.handle.reading() as session:
+            stat = session.stat(path)
+        name = stat.mark.name if stat is not None and stat.is_group and stat.mark else ""
+        array = _HANDLES.get(name, Array)(self._context, path, self._filters)
+        _ = array.shape  # says now that there is none
+        return array
+
+    def create(
+        self,
+        key: Key,
+        shape: int | tuple[int, ...],
+        dtype: Any = float,
+        *,
+        chunks: tuple[int, ...] | None = None,
+        maxshape: tuple[int | None, ...] | None = None,
+        fill_value: Any = None,
+        compression: Any = AS_THE_STORE_SAYS,
+        checksum: bool | None = None,
+    ) -> Array:
+        """Make an array whose elements are written later, slice by slice; one commit.
+
+        Args:
+            key: where; what stands there is replaced.
+            shape: the lengths of the axes.
+            dtype: of the values: what NumPy takes, ``str`` for strings of any length.
+            chunks: the shape of a chunk. By default the array lies in one piece, so that it can
+                be mapped; or, if it can grow, is compressed or has checksums, in chunks of rows.
+            maxshape: the lengths to which it can grow, None for no limit.
+            fill_value: what elements hold that nobody has written; by default zeros.
+            compression: as of the store; None for none.
+            checksum: as of the store.
+
+        Returns:
+            A handle on it.
+
+        Raises:
+            UnsupportedTypeError: arrays of this dtype are stored as a whole (objects, say).
+            InvalidKeyError: a shape, chunk or compression that can not be (a `ValueError`).
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> frames = chk.create("frames", (0, 3), "f4", maxshape=(None, 3))
+            >>> frames.append([1, 2, 3])
+            >>> chk["frames"].tolist()
+            [[1.0, 2.0, 3.0]]
+        """
+        path = self._path + keys.parse(key)
+        stored, mark = form_of(dtype)
+        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(length < 0 for length in lengths):
+            raise InvalidKeyError(f"an axis has no length below 0: {lengths}", key=join(path))
+        fill = None if fill_value is None else elements_of(mark, stored).encode(fill_value)
+        self._check_array(path)
+        with self._context.handle.writing() as session:
+            layout = _layout(session, path, compression, checksum, chunks, maxshape)
+            layout = attrs.evolve(layout, fill_value=fill)
+            draft = session.draft(ArrayForm(lengths, stored, mark), layout)
+            session.apply(self._changes(session, [(path, draft)]))
+        return Array(self._context, path, self._filters)
+
+    def append(self, key: Key, rows: Any) -> None:
+        """Append a row, or a block of rows, to the array at a key; one commit.
+
+        The first one makes the array: what is given then is one row of it, a number for a log. An
+        array that is there is made growable. Inside a ``with`` block small rows wait in memory,
+        and are committed together: after ``sync_interval`` seconds, before anything else is done
+        with the store, by `commit`, and at the end of the block. A kill costs no more than that.
+        Readers see whole rows only.
+
+        Args:
+            key: where the array is, or will be.
+            rows: an array whose shape is that of a row, or has one more axis in front.
+
+        Raises:
+            InvalidKeyError: the shape does not fit (a `ValueError`).
+            UnsupportedTypeError: an element does not fit the stored dtype.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> with chk:
+            ...     for step in range(3):
+            ...         chk.append("loss", 1 / (step + 1))
+            >>> chk["loss"].round(2).tolist()
+            [1.0, 0.5, 0.33]
+        """
+        path = self._path + keys.parse(key)
+        handle = self._context.handle
+        with handle.lock:
+            log = handle.log(path)
+            if log is not None and not self._filters.stack and log.take(rows):
+                handle.wait(log)
+                return
+            if log is None and key not in self:
+                self._begin_log(path, rows)
+            elif log is None:
+                self.array(key).append(rows)
+            else:
+                Array(self._context, path, self._filters).append(rows)
+
+    def _begin_log(self, path: Path, row: Any) -> None:
+        """Make an array of its first row."""
+        first = np.asarray(row) if not isinstance(row, np.ma.MaskedArray) else row
+        kind = type(row).__module__.partition(".")[0]
+        if kind == "torch":
+            tensor: Any = self._context.encode(row, path)
+            stored, mark = tensor.data.dtype, tensor.mark
+        else:
+            stored, mark = form_of(str if first.dtype.kind == "U" else first.dtype)
+        elements: Elements = elements_of(mark, stored)
+        data = elements.encode(row)
+        self._check_array(path)
+        with self._context.handle.writing() as session:
+            layout = attrs.evolve(session.layout(path), maxshape=(None, *data.shape))
+            draft = session.draft(ArrayForm((0, *data.shape), stored, mark), layout)
+            draft.append(rows_of(data, (0, *data.shape), path))
+            session.apply(self._changes(session, [(path, draft)]))
+        handle = self._context.handle
+        handle.keep_log(RowBuffer(path, elements, data.shape, handle.changes))
+
+    def put(
+        self,
+        key: Key,
+        value: Any,
+        *,
+        compression: Any = AS_THE_STORE_SAYS,
+        chunks: tuple[int, ...] | None = None,
+        checksum: bool | None = None,
+        progress: ProgressOption = None,
+    ) -> None:
+        """Put a value at a key, as ``chk[key] = value`` does, with a layout of its own; one commit.
+
+        Args:
+            key: where.
+            value: any value; the layout is that of all arrays in it.
+            compression: ``"gzip"``, ``"lzf"``, ``"auto"`` (gzip where a sample says that it is
+                worth it), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and
+                ``"bitshuffle"``; or a pair of a name and a level; None for none.
+            chunks: the shape of a chunk; by default whole rows, about 1 MiB.
+            checksum: whether arrays get checksums.
+            progress: True for a progress bar, or ``progress(done, total)``, in bytes.
+
+        Raises:
+            Everything that an assignment raises; `InvalidKeyError` for a layout that can not be.
+
+        Example:
+            >>> import io, numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(io.BytesIO())
+            >>> chk.put("x", np.zeros((1000, 1000)), compression="gzip", checksum=True)
+            >>> chk.array("x").compression, chk["x"].sum()
+            ('gzip', np.float64(0.0))
+        """
+        path = self._path + keys.parse(key)
+        Compression.parse(None if compression is AS_THE_STORE_SAYS else compression)
+        with teller(progress, join(path), "B") as tell:
+            self._assign(
+                [(path, value)],
+                lambda session: _layout(session, path, compression, checksum, chunks, None),
+                tell if progress else None,
+            )
+
+    def write_blocks(
+        self,
+        key: Key,
+        blocks: Iterable[Any],
+        *,
+        rows: int | None = None,
+        dtype: Any = None,
+        compression: Any = AS_THE_STORE_SAYS,
+        chunks: tuple[int, ...] | None = None,
+        checksum: bool | None = None,
+        progress: ProgressOption = None,
+    ) -> None:
+        """Put an array at a key whose rows come block by block; one commit.
+
+        It is never in memory as a whole, and it appears when its last block is written. The blocks
+        may be made from what is read of the same store.
+
+        Args:
+            key: where; what stands there is replaced at the end.
+            blocks: arrays of shape ``(n, *row)``; each may have another n.
+            rows: how many rows there are in all, if that is known: the array lies in one piece then,
+                and can be mapped.
+            dtype: of the values; by default that of the first block.
+            compression: as for `put`.
+            chunks: as for `put`.
+            checksum: as for `put`.
+            progress: True for a progress bar, or ``progress(done, total)``, in rows; the total is
+                0 where nobody knows it.
+
+        Raises:
+            InvalidKeyError: there are no blocks, one does not fit, or not as many rows as were
+                announced (a `ValueError`). Nothing is left of them.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk.write_blocks("squares", (np.arange(n, n + 2) ** 2 for n in (0, 2)))
+            >>> chk["squares"].tolist()
+            [0, 1, 4, 9]
+        """
+        path = self._path + keys.parse(key)
+        self._check_array(path)
+        handle = self._context.handle
+        with handle.transaction(), teller(progress, join(path), "rows") as tell:
+            with handle.writing() as session:
+                layout = _layout(session, path, compression, checksum, chunks, None)
+            draft = streaming.write_blocks(self._context, path, blocks, rows, dtype, layout, tell)
+            with handle.writing() as session:
+                session.apply(self._changes(session, [(path, draft)]))
+
+    def column(self, key: Key, name: Any) -> Any:
+        """One column of the pandas DataFrame at a key, as a Series; no other one is read.
+
+        Args:
+            key: where the frame is.
+            name: of the column. Where several columns have it, it is the first.
+
+        Raises:
+            CheckpointerKeyError: there is no such key or column, or a filter refuses it.
+            UnsupportedStoredError: what stands there is no DataFrame.
+        """
+        path = self._path + keys.parse_for_read(key)
+        self._check_array(path)
+        return column(self._context, path, name)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _encode(self, path: Path, value: Any) -> Leaf | Branch:
+        """The tree of a value that may stand at `path`; no file is touched."""
+
+    def _assign(
+        self,
+        pairs: list[tuple[Path, Any]],
+        layout: Callable[[Session], Layout] | None = None,
+        tell: Callable[[int, int], object] | None = None,
+    ) -> None:
+        """Put values at paths, as one commit; everything is encoded before a file is touched."""
+        nodes: list[tuple[Path, Leaf | Branch | Source]] = []
+        for path, value in pairs:
+            source = streaming.source_of(value)
+            if source is not None:
+                self._check_array(path)
+            nodes.append((path, self._encode(path, value) if source is None else source))
+        handle = self._context.handle
+        if not any(isinstance(node, Source) for _, node in nodes):
+            with handle.writing() as session:
+                changes = self._changes(session, cast("list[tuple[Path, Stored]]", nodes))
+                session.apply(changes, layout(session) if layout else None, tell)
+            return
+        with handle.transaction():
+            puts = [(path, self._draft(path, node, layout, tell)) for path, node in nodes]
+            with handle.writing() as session:
+                session.apply(self._changes(session, puts), layout(session) if layout else None)
+
+    def _draft(
+        self,
+        path: Path,
+        node: Leaf | Branch | Source,
+        layout: Callable[[Session], Layout] | None,
+        tell: Callable[[int, int], object] | None,
+    ) -> Stored:
+        if not isinstance(node, Source):
+            return node
+        with self._context.handle.writing() as session:
+            wanted = layout(session) if layout else session.layout(path)
+        told = tell or (lambda done, total: None)
+        return streaming.draft_of(self._context, node, wanted, told)
+
+    def _check_array(self, path: Path) -> None:
+        """Refuse a path at which the filters let no array stand."""
+        if edits.check_visible(self._filters, path) is not Verdict.FULL:
+            raise edits.refused(path, "the key filter lets only a dict stand at this key")
+
+    def _changes(self, session: Session, puts: Iterable[tuple[Path, Stored]]) -> list[Change]:
+        if not self._filters.stack:
+            return [Put(path, node) for path, node in puts]
+        return [
+            change
+            for path, node in puts
+            for change in edits.replacement(session, self._filters, path, node)
+        ]
+
+
+def _layout(
+    session: Session,
+    path: Path,
+    compression: Any,
+    checksum: bool | None,
+    chunks: tuple[int, ...] | None,
+    maxshape: tuple[int | None, ...] | None,
+) -> Layout:
+    """How an array is to lie in the file: what was asked for, and else what the store says."""
+    layout = session.layout(path)
+    if compression is not AS_THE_STORE_SAYS:
+        wanted = Compression.parse(compression)
+        asked = wanted is not None and wanted.name != AUTO
+        layout = attrs.evolve(layout, compression=wanted, asked=asked)
+    if checksum is not None:
+        layout = attrs.evolve(layout, checksum=checksum)
+    return attrs.evolve(layout, chunks=chunks, maxshape=maxshape)

@@ -1,0 +1,84 @@
+"""Rows that wait to be appended to a stored array: a log is written block by block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .backends.base import Session
+from .codecs.elements import Elements
+from .keys import Path
+
+__all__ = ["RowBuffer"]
+
+
+@attrs.define(eq=False)
+class RowBuffer:
+    """The rows that wait for one array.
+
+    Args:
+        path: where the array is.
+        elements: how they become what is stored.
+        row: the shape of a row.
+        changes: how many commits there had been when all this was true.
+
+    Attributes:
+        nbytes: how many bytes wait.
+    """
+
+    path: Path
+    elements: Elements
+    row: tuple[int, ...]
+    changes: int
+    nbytes: int = attrs.field(init=False, default=0)
+    _blocks: list[np.ndarray[Any, Any]] = attrs.field(init=False, factory=list)
+    _scalars: list[Any] = attrs.field(init=False, factory=list)
+    _plain: bool = attrs.field(init=False, default=False)
+    _scalar: type | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        """Tell which values are taken without a look."""
+        self._plain = self.elements.is_plain and self.elements.stored.kind != "O"
+        if self._plain and self.row == () and self.elements.stored == np.float64:
+            self._scalar = float
+
+    def take(self, value: Any) -> bool:
+        """Take one row if it is of the very kind that is stored; whether it was."""
+        kind = type(value)
+        if kind is self._scalar:
+            self._scalars.append(value)
+            self.nbytes += 8
+            return True
+        if kind is np.ndarray and self._plain and value.dtype == self.elements.stored:
+            if value.shape != self.row:
+                return False
+            self.add(value[np.newaxis])
+            return True
+        return False
+
+    def add(self, rows: np.ndarray[Any, Any]) -> None:
+        """Take rows in their stored form; they are copied, as the caller may use them again."""
+        self._settle()
+        self._blocks.append(rows.copy())
+        self.nbytes += rows.nbytes
+
+    def write(self, session: Session) -> None:
+        """Append what waits; it waits still, until `clear`."""
+        self._settle()
+        if self._blocks:
+            rows = self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+            self._blocks = [rows]
+            session.append(self.path, rows)
+
+    def clear(self) -> None:
+        """What waited was committed, or is given up."""
+        self._blocks.clear()
+        self._scalars.clear()
+        self.nbytes = 0
+
+    def _settle(self) -> None:
+        if self._scalars:
+            self._blocks.append(np.array(self._scalars, self.elements.stored))
+            self._scalars.clear()

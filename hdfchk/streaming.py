@@ -1,0 +1,164 @@
+"""Arrays that are stored part by part: other stored arrays, dask arrays, blocks of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .array import BLOCK_BYTES, Array, rows_of
+from .backends.base import ArrayForm, Draft
+from .backends.layout import Layout
+from .codecs.elements import Elements, elements_of, form_of
+from .context import Context
+from .errors import InvalidKeyError
+from .keys import Path, join
+from .masked import MaskedArray
+from .progress import Tell
+from .sparse import SparseArray
+
+__all__ = ["Source", "draft_of", "source_of", "write_blocks"]
+
+Part = tuple[Any, Any]
+
+
+@attrs.frozen(eq=False)
+class Source:
+    """An array that is not in memory, and can be had part by part.
+
+    Args:
+        form: what it is stored as.
+        parts: an index, and the values there, for each part.
+    """
+
+    form: ArrayForm
+    parts: Iterable[Part]
+
+    @property
+    def elements(self) -> Elements:
+        """How values become what is stored."""
+        return elements_of(self.form.mark, self.form.dtype)
+
+
+def source_of(value: Any) -> Source | None:
+    """The source of a large stored array or of a dask array; None for all other values.
+
+    Raises:
+        InvalidKeyError: a dask array that does not know its shape (a `ValueError`).
+        UnsupportedTypeError: a dask array of objects.
+    """
+    if isinstance(value, Array):
+        if isinstance(value, (MaskedArray, SparseArray)) or value.ndim == 0:
+            return None
+        info = value._info()  # noqa: SLF001  a handle of ours
+        kept = info.mark is not None and info.mark.name in {"ndarray", "torch.Tensor"}
+        nbytes = math.prod(info.shape) * info.dtype.itemsize
+        if nbytes < BLOCK_BYTES or info.dtype.kind == "O" or len(info.shape) != value.ndim:
+            return None
+        form = ArrayForm(info.shape, info.dtype, info.mark if kept else None)
+        return Source(form, _rows(value))
+    if type(value).__module__.partition(".")[0] == "dask" and hasattr(value, "numblocks"):
+        if any(math.isnan(length) for length in value.shape):
+            raise InvalidKeyError(
+                "a dask array that does not know its shape", hint="call compute_chunk_sizes()"
+            )
+        stored, mark = form_of(value.dtype)
+        return Source(ArrayForm(tuple(map(int, value.shape)), stored, mark), _dask_blocks(value))
+    return None
+
+
+def _rows(array: Array) -> Iterator[Part]:
+    start = 0
+    for block in array.blocks():
+        yield slice(start, start + len(block)), block
+        start += len(block)
+
+
+def _dask_blocks(value: Any) -> Iterator[Part]:
+    """The blocks of a dask array, computed one at a time."""
+    ends = [np.cumsum(lengths).tolist() for lengths in value.chunks]
+    for place in product(*[range(count) for count in value.numblocks]):
+        lengths = [chunks[n] for chunks, n in zip(value.chunks, place, strict=True)]
+        stops = [end[n] for end, n in zip(ends, place, strict=True)]
+        index = tuple(slice(stop - n, stop) for stop, n in zip(stops, lengths, strict=True))
+        yield index, np.asarray(value.blocks[place].compute())
+
+
+def draft_of(context: Context, source: Source, layout: Layout, tell: Tell) -> Draft:
+    """Store a source, part by part, as an array that stands nowhere yet.
+
+    It must be called, and the array be placed, in one transaction.
+    """
+    with context.handle.writing() as session:
+        draft = session.draft(source.form, layout, whole=True)
+    done, total = 0, math.prod(source.form.shape)
+    for index, values in source.parts:  # what is read or computed here may be interrupted
+        data = source.elements.encode(values)
+        with context.handle.writing():
+            draft.write(index, data)
+        done += data.size
+        tell(done, total)
+    return draft
+
+
+def write_blocks(
+    context: Context,
+    path: Path,
+    blocks: Iterable[Any],
+    rows: int | None,
+    dtype: Any,
+    layout: Layout,
+    tell: Tell,
+) -> Draft:
+    """Store blocks of rows as an array that stands nowhere yet. As for `draft_of`.
+
+    Args:
+        context: of the store.
+        path: where it will stand, for messages.
+        blocks: arrays of shape ``(rows, *row)``.
+        rows: how many there will be in all, if that is known.
+        dtype: of the values; None for that of the first block.
+        layout: how it is to lie in the file.
+        tell: is told how many rows are stored.
+
+    Raises:
+        InvalidKeyError: there are no blocks, one does not fit, or there are not as many rows.
+    """
+    draft: Draft | None = None
+    done, row, elements = 0, (), elements_of(None, np.dtype(float))
+    for block in blocks:
+        if draft is None:
+            first = np.asarray(block)
+            if not first.ndim:
+                raise InvalidKeyError("a block is an array of rows, not a number", key=join(path))
+            stored, mark = form_of(first.dtype if dtype is None else dtype)
+            row, elements = first.shape[1:], elements_of(mark, stored)
+            form = ArrayForm((rows or 0, *row), stored, mark)
+            with context.handle.writing() as session:
+                growing = attrs.evolve(layout, maxshape=layout.maxshape or (None, *row))
+                draft = session.draft(form, layout if rows else growing, whole=True)
+        data = rows_of(elements.encode(block), (0, *row), path)
+        if rows is not None and done + len(data) > rows:
+            raise _miscounted(path, rows, f"more than {rows}")
+        with context.handle.writing():
+            if rows is None:
+                draft.append(data)
+            else:
+                draft.write(slice(done, done + len(data)), data)
+        done += len(data)
+        tell(done, rows or 0)
+    if draft is None:
+        raise InvalidKeyError("there are no blocks", key=join(path), hint="use create()")
+    if rows is not None and done != rows:
+        raise _miscounted(path, rows, str(done))
+    return draft
+
+
+def _miscounted(path: Path, rows: int, found: str) -> InvalidKeyError:
+    return InvalidKeyError(
+        f"{rows} rows were announced, and {found} came", key=join(path), hint="leave rows out"
+    )
