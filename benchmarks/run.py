@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks.run [--quick] [--rounds N] [--only TEXT]``.
+"""Run the benchmarks: ``python -m benchmarks.run [--quick] [--rounds N] [--only TEXT] ...``.
 
 Libraries take turns within each round, so that what else the machine does hits all alike; the
 table shows medians, and ratios to plain h5py in the same run.
@@ -7,95 +7,173 @@ table shows medians, and ratios to plain h5py in the same run.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
-import platform
-import statistics
+import shlex
+import shutil
 import sys
 import tempfile
+import time
+import warnings
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
-from .adapters import ADAPTERS, BASELINE, Adapter
-from .cases import CASES, Case, Limit
+import numpy as np
 
-Figures = dict[str, dict[str, list[float]]]
+from . import page
+from .adapters import ADAPTERS, LACKS, Adapter, CannotError
+from .cases import CASES, Case
+from .machine import describe
+from .outcome import Outcome
+
+REASON = 80
 
 
-def measure(case: Case, rounds: int, *, quick: bool) -> Figures:
-    """All figures of a case: library -> figure -> one value a round."""
+def measure(case: Case, rounds: int, *, quick: bool, budget: float) -> Outcome:
+    """All figures of a case."""
+    outcome = Outcome(case, min(rounds, case.rounds or rounds))
+    adapters = _taking_part(case, outcome)
+    used: dict[str, float] = defaultdict(float)
     data = case.make(quick)
-    adapters = [ADAPTERS[name] for name in case.libraries if name in ADAPTERS]
-    figures: Figures = {adapter.name: defaultdict(list) for adapter in adapters}
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(rounds):
+        for adapter in adapters:
+            _warm(adapter, os.path.join(folder, "warm"))
+        for number in range(outcome.rounds):
             for adapter in adapters if number % 2 else adapters[::-1]:
-                _once(case, adapter, folder, data, figures)
-    return figures
+                spent = used[adapter.name] > budget and adapter.name not in case.essential
+                if adapter.name not in outcome.cannot and not spent:
+                    start = time.perf_counter()
+                    _once(outcome, adapter, os.path.join(folder, adapter.name), data)
+                    used[adapter.name] += time.perf_counter() - start
+    return outcome
 
 
-def _once(case: Case, adapter: Adapter, folder: str, data: Any, figures: Figures) -> None:
-    path = os.path.join(folder, f"{adapter.name}.hdf5")
-    for name, value in case.measure(adapter, path, data).items():
-        figures[adapter.name][name].append(value)
-    # Reading again needs the file once more.
-    if "read" not in figures[adapter.name] and os.path.exists(path):
-        os.unlink(path)
+def _taking_part(case: Case, outcome: Outcome) -> list[Adapter]:
+    """The libraries that have the methods; what others lack is kept for the table."""
+    taking = []
+    for name, adapter in ADAPTERS.items():
+        if case.libraries is not None and name not in case.libraries:
+            continue
+        lacks = [method for method in case.needs if not hasattr(adapter, method)]
+        if lacks:
+            if not getattr(adapter, "variant", False):
+                outcome.lacking[name] = LACKS[lacks[0]]
+        else:
+            outcome.figures[name] = defaultdict(list)
+            taking.append(adapter)
+    return taking
 
 
-def rows(case: Case, figures: Figures) -> list[list[str]]:
-    """The table's rows of a case."""
-    medians = {
-        library: {name: statistics.median(values) for name, values in found.items()}
-        for library, found in figures.items()
-    }
+def _warm(adapter: Adapter, folder: str) -> None:
+    """Have a library import what it imports when it is first used."""
+    os.mkdir(folder)
+    with suppress(Exception):
+        path = os.path.join(folder, "file")
+        adapter.save(path, {"x": np.ones(1)})
+        adapter.load(path)
+    shutil.rmtree(folder)
+
+
+def _once(outcome: Outcome, adapter: Adapter, folder: str, data: Any) -> None:
+    """One round of a library, in a folder for its files alone."""
+    name, case = adapter.name, outcome.case
+    path = os.path.join(folder, "file")
+    try:
+        if not os.path.exists(folder):
+            os.mkdir(folder)
+            if case.prepared:
+                adapter.save(path, data)
+        gc.collect()
+        os.sync()  # what others wrote is not to be written now
+        for figure, value in case.measure(adapter, path, data).items():
+            outcome.figures[name][figure].append(value)
+    except Exception as error:
+        outcome.cannot[name] = _reason(error, folder)
+        del outcome.figures[name]
+    if not case.prepared:
+        shutil.rmtree(folder)
+
+
+def _reason(error: Exception, folder: str) -> str:
+    """A few words, without the path of the temporary folder."""
+    lines = str(error).replace(folder, "...").strip().splitlines() or [""]
+    words = lines[0].replace("|", "/")
+    if not isinstance(error, CannotError):
+        words = f"{type(error).__name__}: {words}"
+    return words if len(words) <= REASON else f"{words[: REASON - 3]}..."
+
+
+def rows(outcome: Outcome, *, quick: bool) -> list[list[str]]:
+    """The printed rows of a case."""
     made = []
-    for library, found in medians.items():
-        for name, median in found.items():
-            mega = name in {"file", "memory"}
-            shown = f"{median:.2f} MB" if mega else f"{median * 1e3:.3g} ms"
-            base = medians[BASELINE][name]
-            ratio = f"{median / base:.2f}" if base and not mega else ""
-            verdicts = [
-                _verdict(limit, medians)
-                for limit in case.limits
-                if (limit.library, limit.figure) == (library, name)
-            ]
-            made.append([case.name, library, name, shown, ratio, "; ".join(verdicts)])
+    verdicts: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for verdict in [] if quick else outcome.verdicts:  # limits are those of the full data
+        verdicts[verdict.limit.library, verdict.limit.figure].append(str(verdict))
+    for library, found in outcome.figures.items():
+        for name in found:
+            figures = [outcome.shown(library, name), outcome.shown_ratio(library, name)]
+            limits = "; ".join(verdicts.pop((library, name), []))
+            made.append([outcome.case.name, library, name, *figures, limits])
+    for library, why in outcome.cannot.items():
+        made.append([outcome.case.name, library, "", f"can not: {why}", "", ""])
+    for (library, name), texts in verdicts.items():
+        made.append([outcome.case.name, library, name, "", "", "; ".join(texts)])
     return made
 
 
-def _verdict(limit: Limit, medians: dict[str, dict[str, float]]) -> str:
-    value = medians[limit.library][limit.figure]
-    if limit.unit == "ms":
-        value *= 1e3
-    elif limit.unit == "ratio":
-        if limit.to not in medians:
-            return f"{limit.to} is not installed"
-        value /= medians[limit.to][limit.figure]
-    to = f" to {limit.to}" if limit.unit == "ratio" else ""
-    verdict = "met" if value <= limit.most else "MISSED"
-    return f"{value:.3g} of {limit.most:g} {limit.unit}{to}: {verdict}"
-
-
-def main() -> int:
-    """Run, and print the table; the exit code is 1 if a limit was missed in a full run."""
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="hdfchk beside plain h5py, in one run")
     parser.add_argument("--quick", action="store_true", help="smaller data, for a first look")
     parser.add_argument("--rounds", type=int, default=7, help="rounds a case (default 7)")
     parser.add_argument("--only", default="", help="only cases whose name holds this text")
-    options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=60,
+        help="seconds in a case after which a library in none of its limits sits out (default 60)",
+    )
+    parser.add_argument("--markdown", default="", help="write all results to this page")
+    parser.add_argument("--plot", default="", help="write a plot to this file, .svg or .png")
+    return parser.parse_args()
+
+
+def _command() -> str:
+    """The command as it was given, without the places of files outside this folder."""
+    words = [os.path.basename(word) if os.path.isabs(word) else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", "benchmarks.run", *words])
+
+
+def main() -> int:
+    """Run, and print the table; the exit code is 1 if a limit was missed in a full run."""
+    options = _arguments()
+    warnings.simplefilter("ignore")  # of the libraries, about themselves
+    print(", ".join(f"{name}: {value}" for name, value in describe().items()))
     print(f"medians of {options.rounds} interleaved rounds\n")
     print("| case | library | figure | median | ratio to h5py | limit |")
     print("| --- | --- | --- | --- | --- | --- |")
-    missed = False
+    outcomes = []
     for case in CASES:
         if options.only in case.name:
-            for row in rows(case, measure(case, options.rounds, quick=options.quick)):
-                row[-1] = "" if options.quick else row[-1]  # limits are those of the full data
-                missed |= "MISSED" in row[-1]
+            outcome = measure(case, options.rounds, quick=options.quick, budget=options.budget)
+            outcomes.append(outcome)
+            for row in rows(outcome, quick=options.quick):
                 print(f"| {' | '.join(row)} |", flush=True)
-    return int(missed)
+    if options.plot:
+        from . import plot
+
+        plot.write(options.plot, outcomes, quick=options.quick)
+    if options.markdown:
+        page.write(
+            options.markdown,
+            outcomes,
+            command=_command(),
+            budget=options.budget,
+            quick=options.quick,
+            plot=options.plot,
+        )
+    missed = any(verdict.missed for outcome in outcomes for verdict in outcome.verdicts)
+    return int(missed and not options.quick)
 
 
 if __name__ == "__main__":

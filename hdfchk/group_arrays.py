@@ -172,8 +172,11 @@ class GroupArrays(GroupReader):
             draft = session.draft(ArrayForm((0, *data.shape), stored, mark), layout)
             draft.append(rows_of(data, (0, *data.shape), path))
             session.apply(self._changes(session, [(path, draft)]))
-        handle = self._context.handle
-        handle.keep_log(RowBuffer(path, elements, data.shape, handle.changes))
+            made = session.array_info(path) if session.stat(path) is not None else None
+        if made is not None:
+            handle = self._context.handle
+            elements = elements_of(made.mark, made.dtype)
+            handle.keep_log(RowBuffer(path, elements, data.shape, handle.changes))
 
     def put(
         self,
@@ -237,8 +240,8 @@ class GroupArrays(GroupReader):
         Args:
             key: where; what stands there is replaced at the end.
             blocks: arrays of shape ``(n, *row)``; each may have another n.
-            rows: how many rows there are in all, if that is known: the array lies in one piece then,
-                and can be mapped.
+            rows: how many rows there are in all, if that is known: the array lies in one piece
+                then, and can be mapped.
             dtype: of the values; by default that of the first block.
             compression: as for `put`.
             chunks: as for `put`.

@@ -98,6 +98,7 @@ class Handle:
 
     def _end(self, *, failed: bool) -> None:
         self._logs.clear()
+        self._alarm.cancel()
         # An empty file was asked for, and nothing was written.
         if self.mode in {"w", "x"} and not failed:
             with self.writing():
@@ -300,6 +301,7 @@ class Handle:
             finally:
                 self._depth = 0
                 self._logs.clear()
+                self._alarm.cancel()
                 self._close()
 
     def after_fork(self) -> None:

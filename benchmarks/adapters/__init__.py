@@ -5,20 +5,55 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from . import diskcache_adapter, h5py_adapter, hdfchk_adapter, sqlitedict_adapter
+from . import (
+    anndata_adapter,
+    diskcache_adapter,
+    h5io_adapter,
+    h5py_adapter,
+    hdfchk_adapter,
+    hickle_adapter,
+    jaxon_adapter,
+    joblib_adapter,
+    pickle_adapter,
+    safetensors_adapter,
+    savez_adapter,
+    shelve_adapter,
+    silx_adapter,
+    sqlitedict_adapter,
+    zarr_adapter,
+)
+from .trees import CannotError
 
-__all__ = ["ADAPTERS", "BASELINE", "Adapter"]
+__all__ = ["ADAPTERS", "BASELINE", "LACKS", "Adapter", "CannotError"]
 
 Adapter = Any
-"""An object with a `name` and what the cases call: ten lines.
+"""An object with a `name`, the `module` it needs, a line `about` how it is used, and what its
+library does of this:
 
-* ``save(path, tree)``: write a nested dict to a new file;
-* ``load(path)``: read a whole file as a nested dict;
+* ``save(path, tree)``: write a nested dict to a new file or folder;
+* ``save_compressed(path, tree)``: the same with compression, said in ``compressed_with``;
+* ``load(path)``: read all as a nested dict;
 * ``read(path, key)``: open a file and read the value at one key;
+* ``rows(path, key, start, stop)``: open a file and read some rows of an array;
+* ``map(path, key)``: open a file and map an array into memory;
 * ``update(path, tree)``: set all keys of a dict in a file that is there;
-* ``overwrite(path, values)``: in one open file, set the keys of each dict in turn;
-* ``setter(path)``: a context that gives ``set(key, value)`` on an open file.
+* ``setter(path)``: a context that gives ``set(key, value)`` on an open file;
+* ``append(path, key, count)``: in one open file, append the numbers up to a count one by one;
+* ``copy(path, source, target)``: copy an array from one key to another.
+
+A `variant` is there for the cases whose methods it has, and is not missed in others.
 """
+
+LACKS = {
+    "save_compressed": "does not compress",
+    "read": "reads only all at once",
+    "rows": "reads only whole values",
+    "update": "writes only all at once",
+    "setter": "writes only all at once",
+    "append": "can not append",
+    "copy": "copies only by way of memory",
+}
+"""What the table says of a library without a method."""
 
 BASELINE = "h5py"
 ADAPTERS: dict[str, Adapter] = {
@@ -26,10 +61,24 @@ ADAPTERS: dict[str, Adapter] = {
     for adapter in (
         h5py_adapter.Adapter(),
         h5py_adapter.Synced(),
-        hdfchk_adapter.Adapter(),
-        hdfchk_adapter.Adapter("hdfchk, no fsync", durable=False),
-        sqlitedict_adapter.Adapter(),
+        h5py_adapter.Fast(),
+        hdfchk_adapter.Adapter(
+            "hdfchk", "`HDF5Checkpointer(path)`: `update`, `load()`, `chk[key]`; waits for the disk"
+        ),
+        hdfchk_adapter.Adapter("hdfchk, no fsync", "the same with `durable=False`", durable=False),
+        hickle_adapter.Adapter(),
+        silx_adapter.Adapter(),
+        h5io_adapter.Adapter(),
+        jaxon_adapter.Adapter(),
+        anndata_adapter.Adapter(),
+        zarr_adapter.Adapter(),
+        safetensors_adapter.Adapter(),
+        joblib_adapter.Adapter(),
+        pickle_adapter.Adapter(),
+        savez_adapter.Adapter(),
+        shelve_adapter.Adapter(),
         diskcache_adapter.Adapter(),
+        sqlitedict_adapter.Adapter(),
     )
     if find_spec(adapter.module) is not None
 }

@@ -14,41 +14,63 @@ class Adapter:
 
     Args:
         name: how the table calls it.
+        about: how it is used.
         options: of the store.
     """
 
     module = "hdfchk"
+    compressed_with = '`compression="gzip"`: level 1, shuffle'
 
-    def __init__(self, name: str = "hdfchk", **options: Any) -> None:
+    def __init__(self, name: str, about: str, **options: Any) -> None:
         self.name = name
+        self.about = about
         self._options = options
+
+    def _store(self, path: str, **options: Any) -> Any:
+        return HDF5Checkpointer(path, **self._options, **options)
 
     def save(self, path: str, tree: dict[str, Any]) -> None:
         """Write a nested dict to a new file."""
-        HDF5Checkpointer(path, **self._options).update(tree)
+        self._store(path).update(tree)
+
+    def save_compressed(self, path: str, tree: dict[str, Any]) -> None:
+        """Write a dict of arrays to a new file, compressed."""
+        self._store(path, compression="gzip").update(tree)
 
     def load(self, path: str) -> dict[str, Any]:
         """Read a whole file as a nested dict."""
-        loaded: dict[str, Any] = HDF5Checkpointer(path, **self._options).load()
+        loaded: dict[str, Any] = self._store(path).load()
         return loaded
 
     def read(self, path: str, key: str) -> Any:
         """Open a file and read the value at one key."""
-        return HDF5Checkpointer(path, **self._options)[key]
+        return self._store(path)[key]
+
+    def rows(self, path: str, key: str, start: int, stop: int) -> Any:
+        """Open a file and read some rows of an array."""
+        return self._store(path).array(key)[start:stop]
+
+    def map(self, path: str, key: str) -> Any:
+        """Open a file and map an array into memory."""
+        return self._store(path).array(key).map()
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
         """Set all keys of a dict in a file that is there."""
-        HDF5Checkpointer(path, **self._options).update(tree)
-
-    def overwrite(self, path: str, values: list[dict[str, Any]]) -> None:
-        """In one open file, set the keys of each dict in turn."""
-        with self.setter(path) as assign:
-            for tree in values:
-                for key, value in tree.items():
-                    assign(key, value)
+        self._store(path).update(tree)
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
         """Assignments inside a ``with``: each is a commit."""
-        with HDF5Checkpointer(path, **self._options) as chk:
+        with self._store(path) as chk:
             yield chk.__setitem__
+
+    def append(self, path: str, key: str, count: int) -> None:
+        """Append numbers one by one to an array of an open file: they are committed in blocks."""
+        with self._store(path) as chk:
+            for number in range(count):
+                chk.append(key, float(number))
+
+    def copy(self, path: str, source: str, target: str) -> None:
+        """Copy an array within a file."""
+        with self._store(path) as chk:
+            chk[target] = chk.array(source)

@@ -83,7 +83,7 @@ def write_rows(
     """
     shape = (start + rows.shape[0], *rows.shape[1:])
 
-    def packed(offsets: Offsets) -> tuple[Offsets, int, bytes]:
+    def packed(offsets: Offsets) -> tuple[Offsets, bytes]:
         where = [
             slice(offset - base, offset - base + length)
             for offset, length, base in zip(
@@ -95,14 +95,14 @@ def write_rows(
             whole = np.full(pipeline.chunk, fill, rows.dtype)
             whole[tuple(slice(length) for length in block.shape)] = block
             block = whole
-        return offsets, *pack(block, pipeline)
+        return offsets, pack(block, pipeline)
 
     chunk_bytes = rows.itemsize * int(np.prod(pipeline.chunk))
     jobs = ((offsets,) for offsets in _grid(pipeline.chunk, shape, start, shape[0]))
     threads = _many(rows.nbytes, pipeline.chunk, rows.itemsize)
     done, fill = 0, fill_of(did, rows.dtype)
-    for offsets, mask, data in _all(packed, jobs, threads=threads):
-        did.write_direct_chunk(offsets, data, mask)
+    for offsets, data in _all(packed, jobs, threads=threads):
+        did.write_direct_chunk(offsets, data)
         done = min(rows.nbytes, done + chunk_bytes)
         if progress is not None:
             progress(done, rows.nbytes)

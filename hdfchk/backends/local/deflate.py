@@ -5,12 +5,13 @@ of the interpreter while they work. ``isal`` (Intel's ISA-L, in the extra ``fast
 there: it packs ten times as fast as zlib, whose format it writes.
 
 Sources: the filters' forms are those of "HDF5 File Format Specification", IV.A.2.l (the filter
-pipeline), and of H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5.
+pipeline), and of H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5; RFC 1950 and 1951.
 """
 
 from __future__ import annotations
 
 import functools
+import struct
 import zlib
 from typing import Any
 
@@ -25,6 +26,13 @@ _SUM_BYTES = 4
 _WORDS = 2**17
 """So many words of 16 bits are summed up at once: a float holds their weighted sum exactly."""
 _WEIGHTS = np.arange(_WORDS, 0, -1, dtype=np.float64)
+
+_ZLIB_HEADER = b"\x78\x01"
+_STORED = 2**16 - 1
+"""What a block of a deflate stream can hold that is stored as it is."""
+_STORED_HEAD = struct.Struct("<BHH")
+_SEGMENT = 2**17
+_WORTH_IT = 0.97
 
 Bytes = bytes | bytearray | memoryview
 
@@ -61,25 +69,49 @@ def _library() -> Any:
     return isal_zlib
 
 
-def pack(block: np.ndarray[Any, Any], pipeline: Pipeline) -> tuple[int, bytes]:
-    """The bytes of a chunk as they lie in the file, and which filters were left out (a mask).
-
-    Deflate is, where it would not make the chunk smaller.
+def pack(block: np.ndarray[Any, Any], pipeline: Pipeline) -> bytes:
+    """The bytes of a chunk as they lie in the file.
 
     Args:
         block: the elements, of the shape of a chunk; contiguous, or it is copied.
         pipeline: the filters.
     """
     raw = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
+    plane = raw.size
     if pipeline.itemsize > 1:
-        raw = shuffled(raw, pipeline.itemsize)
-    library = _library() if pipeline.level <= _FAST_LEVELS else zlib
-    mask, packed = 0, library.compress(raw, pipeline.level)
-    if len(packed) >= raw.size:
-        mask, packed = pipeline.deflate_bit, raw.tobytes()
+        raw, plane = shuffled(raw, pipeline.itemsize), raw.size // pipeline.itemsize
+    length = plane if _SEGMENT // 2 <= plane <= _SEGMENT * 2 else _SEGMENT
+    packed = _deflated(raw, length, pipeline.level)
     if pipeline.checksum:
         packed += fletcher32(packed).to_bytes(_SUM_BYTES, "little")
-    return mask, packed
+    return packed
+
+
+def _deflated(raw: np.ndarray[Any, Any], length: int, level: int) -> bytes:
+    """A zlib stream (RFC 1950) of bytes that are packed segment by segment, or stored as they are.
+
+    The low bytes of measured numbers are noise. Packed, they would take as much space as before,
+    and most of the time of unpacking; so each segment that hardly becomes smaller is stored.
+
+    Args:
+        raw: the bytes.
+        length: of a segment.
+        level: of deflate.
+    """
+    library = _library() if level <= _FAST_LEVELS else zlib
+    parts: list[Any] = [_ZLIB_HEADER]
+    for start in range(0, raw.size, length):
+        segment = raw[start : start + length]
+        stream = library.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        packed = stream.compress(segment) + stream.flush(zlib.Z_SYNC_FLUSH)
+        if len(packed) < _WORTH_IT * segment.size:
+            parts.append(packed)
+            continue
+        for offset in range(0, segment.size, _STORED):
+            part = segment[offset : offset + _STORED]
+            parts += [_STORED_HEAD.pack(0, part.size, part.size ^ 0xFFFF), part.data]
+    parts += [_STORED_HEAD.pack(1, 0, 0xFFFF), library.adler32(raw).to_bytes(4, "big")]
+    return b"".join(parts)
 
 
 def unpack(mask: int, packed: Bytes, target: np.ndarray[Any, Any], pipeline: Pipeline) -> bool:

@@ -68,7 +68,7 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
             likely = tuple(2**62 if most is None else max(most, now) for most, now in pairs)
             chunk = log_chunk(shape, size) if log else chunk_shape(likely, size)
             layout = attrs.evolve(layout, chunks=chunk)
-        plist = chunked_plist(shape, size, layout, layout.compression, whole=whole)
+        plist = chunked_plist(shape, size, layout, layout.compression, limits, whole=whole)
     if layout.fill_value is not None:
         plist.set_fill_value(np.array(layout.fill_value, form.dtype))
     if not shape:

@@ -55,7 +55,7 @@ def compressed_size(array: np.ndarray[Any, Any]) -> float:
     before = after = 0
     for start in np.linspace(0, rows - count, _SAMPLES if rows > count else 1, dtype=np.int64):
         piece = array[start : start + count].reshape(-1)[: _SAMPLE_BYTES // array.itemsize + 1]
-        _, packed = pack(piece, Pipeline(piece.shape, array.itemsize, 1, checksum=False))
+        packed = pack(piece, Pipeline(piece.shape, array.itemsize, 1, checksum=False))
         before, after = before + piece.nbytes, after + len(packed)
     return after / before
 
@@ -65,6 +65,7 @@ def chunked_plist(
     itemsize: int,
     layout: Layout,
     compression: Compression | None,
+    limits: tuple[int | None, ...],
     *,
     whole: bool,
 ) -> Any:
@@ -75,6 +76,7 @@ def chunked_plist(
         itemsize: of its HDF5 type, in bytes.
         layout: the checksum and the chunk that are wanted.
         compression: the filter.
+        limits: the lengths to which the array can grow, None for no limit.
         whole: every element is written at once, so that none needs a fill value.
 
     Raises:
@@ -82,7 +84,7 @@ def chunked_plist(
         MissingExtraError: the filter is one of a library that is not there.
     """
     plist = chunked_creation(fill=not whole)
-    plist.set_chunk(_chunk(shape, itemsize, layout.chunks))
+    plist.set_chunk(_chunk(shape, itemsize, layout.chunks, limits))
     if compression is not None:
         _set_compression(plist, compression, itemsize)
     if layout.checksum:
@@ -90,15 +92,23 @@ def chunked_plist(
     return plist
 
 
-def _chunk(shape: tuple[int, ...], itemsize: int, given: tuple[int, ...] | None) -> tuple[int, ...]:
+def _chunk(
+    shape: tuple[int, ...],
+    itemsize: int,
+    given: tuple[int, ...] | None,
+    limits: tuple[int | None, ...],
+) -> tuple[int, ...]:
     if given is None:
         return chunk_shape(shape, itemsize)
-    if len(given) != len(shape) or any(length < 1 for length in given):
-        raise InvalidKeyError(
-            f"chunks of shape {given} do not fit an array of shape {shape}",
-            hint="give one length, at least 1, for each axis",
-        )
-    return given
+    if len(given) == len(limits) and all(
+        1 <= length and (most is None or length <= most)
+        for length, most in zip(given, limits, strict=True)
+    ):
+        return given
+    raise InvalidKeyError(
+        f"chunks of shape {given} do not fit an array of shape {shape}",
+        hint="give one length for each axis, from 1 to that of the axis",
+    )
 
 
 def _set_compression(plist: Any, compression: Compression, itemsize: int) -> None:

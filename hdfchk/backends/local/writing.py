@@ -209,8 +209,8 @@ def _in_chunks(
     array: np.ndarray[Any, Any], tid: Any, layout: Layout, compression: Compression | None
 ) -> tuple[Any, Any]:
     """Creation properties and dataspace of an array in chunks, whose first axis can grow."""
-    plist = chunked_plist(array.shape, tid.get_size(), layout, compression, whole=True)
     limits = layout.maxshape or (None, *array.shape[1:])
+    plist = chunked_plist(array.shape, tid.get_size(), layout, compression, limits, whole=True)
     unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
     return plist, h5s.create_simple(array.shape, unlimited)
 

@@ -1,0 +1,109 @@
+"""The data of the cases, the same each time. A quick look gets less of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "COMPRESSIBLE",
+    "array",
+    "arrays",
+    "compressible",
+    "curve",
+    "keys",
+    "lists",
+    "noise",
+    "number",
+    "overwrites",
+    "scalars",
+    "state_dict",
+    "table",
+]
+
+Tree = dict[str, Any]
+
+
+def number(full: int, quick: int) -> Callable[[bool], int]:
+    """How many, or how much."""
+    return lambda is_quick: quick if is_quick else full
+
+
+def scalars(quick: bool) -> Tree:
+    """Numbers in one dict."""
+    return {"d": keys(quick)}
+
+
+def keys(quick: bool) -> Tree:
+    """Numbers at the root."""
+    return {f"k{i}": float(i) for i in range(1000 if quick else 10_000)}
+
+
+def arrays(quick: bool) -> Tree:
+    """Groups ten to a level below the root, 1 + 10 + 100 + 1,000; ten arrays in each last one."""
+
+    def level(depth: int) -> Tree:
+        if depth == 0:
+            return {f"a{i}": np.arange(10.0) + i for i in range(10)}
+        return {f"g{i}": level(depth - 1) for i in range(10)}
+
+    return level(2 if quick else 3)
+
+
+def state_dict(quick: bool) -> Tree:
+    """Weights and biases of layers, as torch nests them: 1 to 100,000 items, log-uniform."""
+    rng = np.random.default_rng(2)
+
+    def weights() -> Any:
+        return rng.random(int(10 ** rng.uniform(0, 5)), dtype=np.float32)
+
+    layers = 100 if quick else 1000
+    return {f"layer{i}": {"weight": weights(), "bias": weights()} for i in range(layers)}
+
+
+def noise(items: int) -> Tree:
+    """One array of random numbers, which do not compress."""
+    return {"x": np.random.default_rng(0).random(items)}
+
+
+def array(items: int) -> Callable[[bool], Tree]:
+    """One array of that many random numbers, or of a few."""
+    return lambda quick: noise(2**20 if quick else items)
+
+
+def table(quick: bool) -> Tree:
+    """One array of many rows, 512 MiB."""
+    shape = (32_768, 32) if quick else (65_536, 1024)
+    return {"x": np.random.default_rng(0).random(shape)}
+
+
+COMPRESSIBLE = number(50_000_000, 2_000_000)
+
+
+def compressible(quick: bool) -> Tree:
+    """One array of a smooth curve with noise upon it, as a measurement has."""
+    return curve(COMPRESSIBLE(quick))
+
+
+def curve(items: int) -> Tree:
+    """The same, of so many items."""
+    values = np.sin(np.linspace(0, items / 25_000, items))
+    values += 1e-6 * np.random.default_rng(3).standard_normal(items)
+    return {"x": values}
+
+
+def lists(_: bool) -> Tree:
+    """A list of short strings and one of integers."""
+    return {"strings": [f"string {i}" for i in range(5000)], "ints": list(range(5000))}
+
+
+def overwrites(_: bool) -> list[Tree]:
+    """What is set in turn: an array of about 1 MB, and a small one."""
+    rng = np.random.default_rng(1)
+    sizes = 125_000 + rng.integers(-2000, 2000, 200)
+    numbers = rng.random(2 * max(sizes))
+    return [
+        {"x": numbers[n : n + size], "y": numbers[: 100 + n % 13]} for n, size in enumerate(sizes)
+    ]

@@ -1,0 +1,120 @@
+"""The page of all results: the machine, the libraries, and a table for each case."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+
+from .adapters import ADAPTERS
+from .machine import describe, version_of
+from .outcome import Outcome, Verdict
+
+__all__ = ["write"]
+
+INTRODUCTION = """\
+# Benchmarks
+
+hdfchk beside what else its users would pick, each used as its own documentation shows, with its
+default settings. This page is made by
+
+```sh
+{command}
+```
+
+{quick}In each round, the libraries take turns, so that whatever else the machine does hits all
+alike; the tables show medians of {rounds} rounds, where they do not say otherwise, and in brackets
+the ratio to plain h5py in the same run. A library that has used more than {budget:g} seconds in a
+case, and is in none of its limits, sits out the rest of its rounds. What was loaded is compared
+with what was saved. Files are read right after they were written, so from the system's cache.
+"hdfchk" and "h5py + fsync" wait for the disk, the others leave that to the system.
+"""
+
+
+def write(
+    path: str, outcomes: list[Outcome], *, command: str, budget: float, quick: bool, plot: str
+) -> None:
+    """Write the page.
+
+    Args:
+        path: where.
+        outcomes: of the cases.
+        command: that made them.
+        budget: seconds of a library in a case.
+        quick: less data than the names of the cases say; limits do not hold for them.
+        plot: the file of the plot, or nothing.
+    """
+    rounds = max((outcome.rounds for outcome in outcomes), default=0)
+    less = "It is a quick look, with less data than the headings say. " if quick else ""
+    parts = [INTRODUCTION.format(command=command, rounds=rounds, quick=less, budget=budget)]
+    if plot:
+        link = os.path.relpath(plot, os.path.dirname(path) or ".")
+        parts.append(f"![Ratios to plain h5py]({link})\n")
+    parts += [_machine(), _libraries(outcomes)]
+    parts += [_case(outcome, rounds, quick=quick) for outcome in outcomes]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(parts))
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _machine() -> str:
+    rows = [[name, value] for name, value in describe().items()]
+    return "## The machine\n\n" + _table(["what", "which"], rows)
+
+
+def _libraries(outcomes: list[Outcome]) -> str:
+    seen = {name for outcome in outcomes for name in (*outcome.figures, *outcome.cannot)}
+    rows = [
+        [name, version_of(adapter), adapter.about, getattr(adapter, "compressed_with", "")]
+        for name, adapter in ADAPTERS.items()
+        if name in seen
+    ]
+    return "## The libraries\n\n" + _table(["library", "version", "used by", "compressed"], rows)
+
+
+def _case(outcome: Outcome, most: int, *, quick: bool) -> str:
+    names = outcome.names
+    fewer = "" if outcome.rounds == most else f" {outcome.rounds} rounds."
+    rows = [[_label(outcome, library), *_cells(outcome, library)] for library in outcome.figures]
+    rows += [
+        [library, f"can not: {why}", *[""] * (len(names) - 1)]
+        for library, why in outcome.cannot.items()
+    ]
+    parts = [
+        f"## {outcome.case.name}\n",
+        f"{outcome.case.about}{fewer}\n",
+        _table(["", *names], rows),
+    ]
+    if outcome.lacking:
+        parts.append(f"Left out: {_lacking(outcome.lacking)}.\n")
+    if outcome.verdicts and not quick:
+        parts.append("".join(f"* {_verdict(verdict)}\n" for verdict in outcome.verdicts))
+    return "\n".join(parts)
+
+
+def _label(outcome: Outcome, library: str) -> str:
+    rounds = outcome.rounds_of(library)
+    label = f"**{library}**" if library == "hdfchk" else library
+    return label if rounds == outcome.rounds else f"{label} ({rounds} of {outcome.rounds} rounds)"
+
+
+def _cells(outcome: Outcome, library: str) -> list[str]:
+    cells = []
+    for name in outcome.names:
+        ratio = outcome.shown_ratio(library, name)
+        cells.append(outcome.shown(library, name) + (f" ({ratio})" if ratio else ""))
+    return cells
+
+
+def _lacking(lacking: dict[str, str]) -> str:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for library, why in lacking.items():
+        reasons[why].append(library)
+    return "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+
+
+def _verdict(verdict: Verdict) -> str:
+    return f"limit of {verdict.limit.library}, {verdict.limit.figure}: {verdict}"

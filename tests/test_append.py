@@ -1,0 +1,336 @@
+"""Appending: logs made row by row, what waits and for how long, what a kill costs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from hdfchk import (
+    CheckpointerKeyError,
+    HDF5Checkpointer,
+    InvalidKeyError,
+    NotAGroupError,
+    ReadOnlyError,
+    UnsupportedTypeError,
+)
+from hdfchk.handle import WAITING_BYTES
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_a_log(path: str) -> None:
+    """The first row makes the array; inside a block and outside, all rows are there in order."""
+    chk = HDF5Checkpointer(path)
+    chk.append("log/loss", 0.5)
+    chk.append("log/loss", 0.25)
+    with chk:
+        for n in range(5000):
+            chk.append("log/loss", float(n))
+            chk["log"].append("frames", np.full((2, 3), n, "f4"))
+        assert len(chk.array("log/loss")) == 5002  # what waits is seen
+        assert chk["log/frames"].shape == (5000, 2, 3)
+    assert chk["log/loss"].tolist() == [0.5, 0.25, *map(float, range(5000))]
+    assert chk["log/frames"].dtype == "f4" and (chk["log/frames"][:, 0, 0] == range(5000)).all()
+    with h5py.File(path) as file:
+        assert file["log/loss"].maxshape == (None,)
+        assert file["log/loss"].chunks[0] * 8 <= 2**20  # a commit writes a chunk anew
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([1, 2], np.array([1, 2])),
+        ([True, False], np.array([True, False])),
+        (["a", "longer text"], np.array(["a", "longer text"], np.dtypes.StringDType())),
+        ([1 + 2j, 3j], np.array([1 + 2j, 3j])),
+        ([np.datetime64(1, "s"), np.datetime64(5, "s")], np.array([1, 5], "M8[s]")),
+        ([np.float32(1), np.float32(2)], np.array([1, 2], "f4")),
+        ([[1.0, 2.0], (3.0, 4.0)], np.array([[1.0, 2.0], [3.0, 4.0]])),
+        (
+            [np.array((1, 2.0), "i4,f8"), np.array((3, 4.0), "i4,f8")],
+            np.array([(1, 2.0), (3, 4.0)], "i4,f8"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_types(path: str, rows: list[Any], expected: np.ndarray, inside: bool) -> None:
+    """Rows of every kind of dtype make an array of that dtype."""
+    chk = HDF5Checkpointer(path)
+    if inside:
+        with chk:
+            for row in rows * 3:
+                chk.append("x", row)
+    else:
+        for row in rows * 3:
+            chk.append("x", row)
+    found = chk["x"]
+    assert found.dtype == expected.dtype
+    assert found.tolist() == np.concatenate([expected] * 3).tolist()
+
+
+def test_blocks_and_arrays_of_others(path: str) -> None:
+    """A block of rows is appended as such; arrays in one piece, lists and those of others grow."""
+    chk = HDF5Checkpointer(path)
+    chk["x"] = np.arange(40000.0).reshape(-1, 2)
+    chk["list"] = [1, 2]
+    with h5py.File(path, "a") as file:
+        file.create_dataset("theirs", data=[1, 2], maxshape=(None,), compression="gzip")
+        file.create_dataset("limited", data=[1, 2], maxshape=(3,), chunks=(2,))
+    with chk:
+        chk.append("x", np.ones((3, 2)))
+        chk.append("x", [5, 6])  # integers fit in floats
+        chk.append("list", 3)
+        chk.append("theirs", 3)
+        chk.append("limited", 3)
+        chk.append("limited", 4)
+    assert chk["x"].shape == (20004, 2) and chk["x"][-1].tolist() == [5.0, 6.0]
+    assert chk["list"] == [1, 2, 3] and type(chk["list"]) is list
+    assert chk["theirs"].tolist() == [1, 2, 3] and chk.array("theirs").compression == "gzip"
+    assert chk["limited"].tolist() == [1, 2, 3, 4]
+
+
+def test_refused(path: str) -> None:
+    """What does not fit is refused at once, and what waits before it is kept."""
+    chk = HDF5Checkpointer(path, omitted_keys="hidden")
+    with chk:
+        chk.append("n", 1)
+        chk.append("n", 2)
+        chk["value"] = "text"
+        chk.append("frames", np.zeros((2, 2)))
+        for key, row, error in (
+            ("n", 0.5, UnsupportedTypeError),
+            ("n", "text", UnsupportedTypeError),
+            ("n", [[1]], InvalidKeyError),
+            ("n", 2**70, (UnsupportedTypeError, OverflowError)),
+            ("frames", np.zeros(2), InvalidKeyError),
+            ("frames", np.ma.masked_array(np.zeros((2, 2)), True), UnsupportedTypeError),
+            ("new", object(), UnsupportedTypeError),
+            ("value", 1.0, (TypeError, ValueError)),
+            ("value/inner", 1.0, NotAGroupError),
+            ("hidden", 1.0, CheckpointerKeyError),
+            ("hidden/inner", 1.0, CheckpointerKeyError),
+            ("", 1.0, InvalidKeyError),
+        ):
+            with pytest.raises(error):
+                chk.append(key, row)
+    assert chk["n"].tolist() == [1, 2] and list(chk) == ["n", "value", "frames"]
+    with pytest.raises(ReadOnlyError):
+        HDF5Checkpointer(path, mode="r").append("n", 1)
+
+
+def test_a_row_may_be_used_again(path: str) -> None:
+    """A buffer of the caller's that is filled anew for each row is copied."""
+    with HDF5Checkpointer(path) as chk:
+        frame = np.zeros(3)
+        for n in range(4):
+            frame[:] = n
+            chk.append("frames", frame)
+    assert chk["frames"][:, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_order(path: str) -> None:
+    """What waits is committed before anything that is done after it."""
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk.append("loss", 1.0)
+        chk.append("loss", 2.0)
+        assert HDF5Checkpointer(path)["loss"].tolist() == [1.0]  # it waits
+        chk["step"] = 2
+        assert HDF5Checkpointer(path).load()["loss"].tolist() == [1.0, 2.0]
+        chk.append("loss", 3.0)
+        del chk["loss"]
+        chk.append("loss", 4.0)
+        chk.append("loss", 5.0)
+        chk["loss"] = np.array([7.0])
+        chk.append("loss", 8.0)
+        chk.commit()
+        assert HDF5Checkpointer(path)["loss"].tolist() == [7.0, 8.0]
+        for n in range(WAITING_BYTES // 8 + 2):
+            chk.append("loss", float(n))
+        assert len(HDF5Checkpointer(path)["loss"]) > WAITING_BYTES // 8  # there is a limit
+
+
+def test_transactions(path: str) -> None:
+    """Rows of a transaction are there with it, or not at all; rows before it stay."""
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk.append("loss", 1.0)
+        chk.append("loss", 2.0)
+        with pytest.raises(ZeroDivisionError), chk.transaction():
+            chk.append("loss", 3.0)
+            chk.append("loss", 4.0)
+            chk.append("other", 1.0)
+            1 / 0  # noqa: B018
+        assert chk["loss"].tolist() == [1.0, 2.0] and "other" not in chk
+        with chk.transaction():
+            chk.append("loss", 3.0)
+            chk.append("loss", 4.0)
+            assert len(chk.array("loss")) == 4
+            assert len(HDF5Checkpointer(path)["loss"]) == 2
+        assert len(HDF5Checkpointer(path)["loss"]) == 4
+    assert chk["loss"].tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_no_interval(path: str) -> None:
+    """With sync_interval=0 nothing waits."""
+    with HDF5Checkpointer(path, sync_interval=0) as chk:
+        for n in range(5):
+            chk.append("loss", float(n))
+            assert len(HDF5Checkpointer(path)["loss"]) == n + 1
+
+
+def test_rows_do_not_wait_for_ever(path: str) -> None:
+    """A thread commits what has waited for sync_interval, though nothing more is done."""
+    with HDF5Checkpointer(path, sync_interval=0.05) as chk:
+        chk.append("loss", 1.0)
+        chk.append("loss", 2.0)
+        end = time.monotonic() + 20
+        while len(HDF5Checkpointer(path)["loss"]) < 2:
+            assert time.monotonic() < end, "the row still waits"
+            time.sleep(0.01)
+        chk.append("loss", 3.0)
+    assert chk["loss"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_not_in_a_transaction(path: str) -> None:
+    """The thread leaves rows of a transaction to its end."""
+    with HDF5Checkpointer(path, sync_interval=0.01) as chk:
+        chk.append("loss", 1.0)
+        with chk.transaction():
+            chk.append("loss", 2.0)
+            chk.append("loss", 3.0)
+            time.sleep(0.2)
+            assert len(HDF5Checkpointer(path)["loss"]) == 1
+    assert len(chk["loss"]) == 3
+
+
+def test_threads(path: str) -> None:
+    """Threads that append to one store take turns: no row is lost or torn."""
+    with HDF5Checkpointer(path, sync_interval=0.01) as chk:
+
+        def work(number: int) -> None:
+            for n in range(300):
+                chk.append("shared", np.full(3, number, float))
+                if n % 50 == 0:
+                    chk[f"own{number}"] = n
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+    rows = chk["shared"]
+    assert rows.shape == (1200, 3) and (rows == rows[:, :1]).all()
+    assert np.bincount(rows[:, 0].astype(int)).tolist() == [300] * 4
+
+
+def test_a_failure_keeps_the_rows(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that can not be written now, for want of room, wait, and are written when there is."""
+    from hdfchk.backends.local.journaled_session import JournaledSession
+
+    real = JournaledSession.append
+
+    def full(self: Any, key: Any, rows: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk.append("loss", 1.0)
+        chk.append("loss", 2.0)
+        monkeypatch.setattr(JournaledSession, "append", full)
+        for use in (lambda: chk["loss"], chk.commit, lambda: chk.update(x=1)):
+            with pytest.raises(OSError, match="No space"):
+                use()
+        monkeypatch.setattr(JournaledSession, "append", real)
+        chk.append("loss", 3.0)
+        assert chk["loss"].tolist() == [1.0, 2.0, 3.0]
+        chk.append("loss", 4.0)
+        monkeypatch.setattr(JournaledSession, "append", full)
+        with pytest.raises(OSError, match="No space"):
+            chk.close()
+    monkeypatch.setattr(JournaledSession, "append", real)
+    assert chk["loss"].tolist() == [1.0, 2.0, 3.0, 4.0]  # the next use writes them
+
+
+def test_an_array_that_is_gone(path: str) -> None:
+    """Rows whose array was taken away behind the store's back are an error that says so, once."""
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk.append("loss", 1.0)
+        stream = chk.stream
+        chk.append("loss", 2.0)
+        del stream["loss"]
+        with pytest.raises(CheckpointerKeyError):
+            chk.commit()
+        chk["x"] = 1
+    assert chk.load() == {"x": 1}
+
+
+def test_fork(path: str) -> None:
+    """A child does not write the rows that wait in its parent."""
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk.append("loss", 1.0)
+        chk.append("loss", 2.0)
+        child = os.fork()
+        if child == 0:
+            try:
+                chk._context.handle.write_rows()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    assert chk["loss"].tolist() == [1.0, 2.0]
+
+
+def test_stores_that_keep_nothing(path: str) -> None:
+    """Appending works in memory, in a dict used in place, and where nothing is kept."""
+    memory = HDF5Checkpointer(None)
+    target: dict[str, Any] = {"x": np.arange(2)}
+    in_place = HDF5Checkpointer.build_canonical(target)
+    nothing = HDF5Checkpointer.build_canonical(None)
+    for chk in (memory, in_place, nothing):
+        with chk:
+            chk["x"] = np.arange(2)
+            chk.append("x", 2)
+            chk.append("t", np.datetime64(1, "s"))
+            chk.append("t", np.datetime64(2, "s"))
+    assert memory["x"].tolist() == [0, 1, 2] and memory["t"].dtype == "M8[s]"
+    assert target["x"].tolist() == [0, 1, 2] and target["t"].dtype == "M8[s]"
+    assert len(nothing) == 0
+
+
+KILLED = """
+import sys, time
+from hdfchk import HDF5Checkpointer
+with HDF5Checkpointer(sys.argv[1], sync_interval=0.1) as chk:
+    n = 0
+    while True:
+        chk.append("loss", float(n))
+        chk.append("pair", [float(n), -float(n)])
+        n += 1
+        print(time.monotonic(), n, flush=True)
+        time.sleep(0.001)
+"""
+
+
+def test_a_kill_costs_one_interval(path: str) -> None:
+    """After SIGKILL all rows are there that are older than sync_interval, and whole ones only."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline().split() for _ in range(600)]
+    process.send_signal(signal.SIGKILL)
+    said += [line.split() for line in process.communicate()[0].splitlines() if len(line) > 3]
+    last = float(said[-1][0])
+    chk = HDF5Checkpointer(path)
+    loss, pair = chk["loss"], chk["pair"]
+    assert loss.tolist() == list(map(float, range(len(loss))))
+    assert pair.shape[1:] == (2,) and (pair.sum(axis=1) == 0).all()
+    assert abs(len(loss) - len(pair)) <= 1
+    # A busy machine may be late; that it is not much is what can be asked of a test.
+    old = [int(n) for moment, n in said if float(moment) < last - 2.0]
+    assert len(loss) > 100 and (not old or len(loss) >= max(old))
