@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, overload
 
+import numpy as np
+
 from . import calls, edits, keys
 from .array import Array
 from .attributes import Attributes
@@ -19,6 +21,8 @@ __all__ = ["Group"]
 
 T = TypeVar("T")
 _MISSING: Any = object()
+_SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
+"""Types of values that may be so small that there is a faster way to store them."""
 
 
 class Group(GroupArrays):
@@ -112,7 +116,12 @@ class Group(GroupArrays):
                 written.
             NotAGroupError: the path goes through a value that is no dict.
         """
-        self._assign([(self._path + keys.parse(key), value)])
+        path = self._path + keys.parse(key)
+        if type(value) in _SMALL and not self._filters.stack and self._context.handle.is_held:
+            node = self._context.encode(value, path)
+            if isinstance(node, Leaf) and self._context.handle.put(path, node):
+                return
+        self._assign([(path, value)])
 
     def save_parameter(self, key: Key, value: Any) -> None:
         """Put a value at a key: ``chk[key] = value`` under its older name."""

@@ -18,11 +18,10 @@ from .backends.undisturbed import undisturbed
 from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
 from .keys import Path
 from .rows import RowBuffer
+from .tree import Leaf
 
 __all__ = ["MODES", "Handle"]
 
-WAITING_BYTES = 2**20
-"""So many bytes of rows may wait to be appended to one array."""
 MODES = frozenset({"a", "r", "r+", "w", "x"})
 
 
@@ -151,6 +150,7 @@ class Handle:
             with self._lent(self._session or self._open_to_read()) as session:
                 if session.calls_back:
                     with undisturbed():
+                        session.settle()
                         yield session
                 else:
                     yield session
@@ -170,6 +170,7 @@ class Handle:
             self.changes += 1
             with undisturbed(), self._lent(session):
                 try:
+                    session.settle()
                     yield session
                     if not self._transactions:
                         session.commit()
@@ -196,7 +197,7 @@ class Handle:
         """Say that rows wait in a buffer: they are committed soon, and before anything else."""
         interval = getattr(self.backend, "sync_interval", 1.0)
         self._waiting[buffer.path] = buffer
-        if buffer.nbytes > WAITING_BYTES or interval <= 0:
+        if buffer.is_full or interval <= 0:
             self.write_rows()
         elif not self._alarm.is_set:
             self._alarm.set(interval)
@@ -215,15 +216,16 @@ class Handle:
             raise
         finally:
             self._writes_rows = False
+        self._clear_rows()
+
+    def _clear_rows(self) -> None:
         for buffer in self._waiting.values():
             buffer.clear()
             buffer.changes = self.changes
         self._waiting.clear()
 
     def _forget_rows(self) -> None:
-        for buffer in self._waiting.values():
-            buffer.clear()
-        self._waiting.clear()
+        self._clear_rows()
         self._logs.clear()
 
     def _write_rows_late(self) -> bool:
@@ -238,6 +240,20 @@ class Handle:
         finally:
             self.lock.release()
         return True
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Commit a small assignment by the session's faster way; whether there is one now."""
+        with self.lock:
+            session = self._session
+            if session is None or not session.writable or self._transactions or self._waiting:
+                return False
+            if not session.put(path, leaf):
+                return False
+            self.changes += 1
+            for log in self._logs.values():  # they are still true, but for what stood here
+                if log.path[: len(path)] != path:
+                    log.changes = self.changes
+            return True
 
     def _give_up(self, session: Session) -> None:
         """Roll back, on the way of an error; where that fails, too, the next use opens anew."""

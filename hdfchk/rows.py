@@ -11,7 +11,10 @@ from .backends.base import Session
 from .codecs.elements import Elements
 from .keys import Path
 
-__all__ = ["RowBuffer"]
+__all__ = ["WAITING_BYTES", "RowBuffer"]
+
+WAITING_BYTES = 2**20
+"""So many bytes of rows may wait for one array."""
 
 
 @attrs.define(eq=False)
@@ -43,6 +46,11 @@ class RowBuffer:
         self._plain = self.elements.is_plain and self.elements.stored.kind != "O"
         if self._plain and self.row == () and self.elements.stored == np.float64:
             self._scalar = float
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more rows shall wait."""
+        return self.nbytes > WAITING_BYTES
 
     def take(self, value: Any) -> bool:
         """Take one row if it is of the very kind that is stored; whether it was."""

@@ -191,6 +191,16 @@ class Session(Protocol):
             whole: every element will be written, so that none needs a value before.
         """
 
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Put a leaf at a path as one commit, if it is so small that there is a faster way.
+
+        Returns:
+            Whether it was done. If not, `apply` has to do it.
+        """
+
+    def settle(self) -> None:
+        """Do what `put` has left to be done, so that everything else sees it."""
+
     def layout(self, path: Path) -> Layout:
         """How the store says that an array at `path` is to lie in the file."""
 

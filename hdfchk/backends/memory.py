@@ -125,6 +125,13 @@ class MemorySession:
     def verify(self, path: Path) -> None:
         """Memory keeps no checksums."""
 
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """There is no faster way."""
+        return False
+
+    def settle(self) -> None:
+        """Nothing was left to be done."""
+
     def layout(self, path: Path) -> Layout:
         """Memory has none."""
         return Layout()

@@ -34,7 +34,8 @@ def test_shuffle(data: bytes, itemsize: int) -> None:
     there = shuffled(raw, itemsize)
     count = len(data) // itemsize
     assert there.tobytes() == b"".join(
-        [data[n : count * itemsize : itemsize] for n in range(itemsize)] + [data[count * itemsize :]]
+        [data[n : count * itemsize : itemsize] for n in range(itemsize)]
+        + [data[count * itemsize :]]
     )
     back = np.empty_like(raw)
     unshuffle(there, back, itemsize)

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.local import disk, journal, journaled_file, snapshot, writer
+from hdfchk.backends.local import disk, journal, journaled_file, recovery, snapshot, writer
 from tests.exact import differs
 
 from .disk import Image, Operation, Recorder, survivors, torn
 from .workload import run
 
-MODULES: tuple[Any, ...] = (disk, journal, journaled_file, snapshot, writer)
+MODULES: tuple[Any, ...] = (disk, journal, journaled_file, recovery, snapshot, writer)
 """Those that touch files."""
 
 CUT = 77
@@ -154,7 +154,7 @@ def cut_recovery(folder: Path, left: int) -> bool:
     def recover() -> None:
         for module in MODULES:
             module.os = Cutting(str(folder))
-        writer.recover_file(str(folder / "x.hdf5"), 1.0)
+        recovery.recover_file(str(folder / "x.hdf5"), 1.0)
 
     status = _status_of(recover)
     assert status in {0, CUT}

@@ -20,6 +20,7 @@ from hdfchk import HDF5Checkpointer, LockedError
 from hdfchk.backends.local import journal, journaled_file, writer
 from hdfchk.backends.local.journal import Journal
 from hdfchk.backends.local.journaled_file import JournaledFile
+from hdfchk.backends.local.journaled_session import JournaledSession
 from hdfchk.backends.local.writer import WriterFile
 
 from .disk import Image, Operation
@@ -130,6 +131,16 @@ def _no_journal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Journal, "begin", lambda self: None)
 
 
+def _no_puts(patch: pytest.MonkeyPatch) -> None:
+    """Small assignments are kept in memory, and not written down."""
+    patch.setattr(WriterFile, "put", lambda self, payload: True)
+
+
+def _no_settling(patch: pytest.MonkeyPatch) -> None:
+    """A commit takes the place of small assignments that HDF5 has not done."""
+    patch.setattr(JournaledSession, "settle", lambda self: None)
+
+
 def _in_place(patch: pytest.MonkeyPatch) -> None:
     """Large writes go straight into the file also where it holds what is committed."""
     real = JournaledFile.write
@@ -147,6 +158,8 @@ def _in_place(patch: pytest.MonkeyPatch) -> None:
 BROKEN_FOR_KILLS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     _no_journal,
     _in_place,
+    _no_puts,
+    _no_settling,
 )
 BROKEN_FOR_POWER: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     _no_chain,
@@ -245,9 +258,9 @@ def _does_damage(
     breaking(patch)
     folder = tmp_path / "image"
     folder.mkdir()
-    for seed in range(4):
+    for seed in range(8):
         chance = random.Random(seed)
-        states, log = record(tmp_path / f"run{seed}", seed, 60, 1.0)
+        states, log = record(tmp_path / f"run{seed}", seed, 200, 1000.0)
         try:
             images: Any = (
                 after_power_loss(log, 300, chance) if power else after_kills(log, 300, chance)

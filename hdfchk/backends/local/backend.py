@@ -23,9 +23,9 @@ from .damage import RAISED
 from .disk import RETRY_SECONDS
 from .headroom import require_headroom
 from .journaled_session import JournaledSession, ReaderSession
+from .recovery import recover_file
 from .session import LocalSession
 from .types import file_access, file_creation
-from .writer import recover_file
 
 LOCK_TIMEOUT = 10.0
 

@@ -14,6 +14,7 @@ from . import links
 from .disk import write_all
 from .order import ORDER
 from .reading import MAX_LEVELS
+from .recovery import bring_in
 from .types import file_access, file_creation
 from .writer import NewFile, WriterLock
 from .writing import copy_attributes
@@ -46,6 +47,7 @@ def compact_file(
     lock = WriterLock(path, timeout)
     new: NewFile | None = None
     try:
+        bring_in(lock, durable=durable)
         new = NewFile(lock, durable=durable)
         source = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access())
         try:

@@ -2,9 +2,10 @@
 
 ``FILE-journal`` begins with a header (magic, salt, process) and goes on with records. A record
 holds writes, each a place in the file and its bytes; one that ends a commit holds the length of the
-file, too. Each carries a checksum that goes on from that of the record before, and from the salt: a
-torn record, or one of an earlier use of the file, ends the journal. The idea is that of SQLite's
-write-ahead log (https://www.sqlite.org/walformat.html).
+file, too. Or it holds a small assignment, which is a commit by itself, until the next commit of
+writes, which has it done. Each carries a checksum that goes on from that of the record before, and
+from the salt: a torn record, or one of an earlier use of the file, ends the journal. The idea is
+that of SQLite's write-ahead log (https://www.sqlite.org/walformat.html).
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from .disk import read_all, sync, write_all
 __all__ = ["Journal", "Snapshot", "Write", "holder", "journal_of", "scan"]
 
 _HEADER = struct.Struct("<8s8sQ64sI")
-_MAGIC = b"hdfchkJ1"
+_MAGIC = b"hdfchkJ2"
+_MAGICS = {b"hdfchkJ1", _MAGIC}
+"""The older one had no small assignments."""
 _RECORD = struct.Struct("<4sIQQII")
+_HEAD = struct.Struct("<4sIQQI")
 _PLACE = struct.Struct("<QQ")
 _SUM = struct.Struct("<I")
 KEEP_BYTES = 2**25
@@ -33,6 +37,7 @@ MANY = 4096
 """So many bytes of one write stay in the journal until they are needed."""
 _PART = b"PART"
 _COMMIT = b"DONE"
+_PUT = b"PUTS"
 
 Write = tuple[int, bytes | memoryview]
 """A place in the file, and what is written there."""
@@ -48,12 +53,19 @@ class Snapshot:
         size: the length of the file, or None if nothing was committed.
         end: where the last commit ends in the journal.
         checksum: the checksum to go on from.
+        puts: the small assignments that were committed behind the last writes.
     """
 
     writes: Sequence[tuple[int, int, bytes | int]]
     size: int | None
     end: int
     checksum: int
+    puts: Sequence[bytes] = ()
+
+    @property
+    def has_commits(self) -> bool:
+        """Whether it says anything that the file itself does not."""
+        return self.size is not None or bool(self.puts)
 
 
 def journal_of(path: str) -> str:
@@ -69,23 +81,29 @@ def scan(descriptor: int) -> Snapshot:
     if len(header) < _HEADER.size:
         return empty
     magic, salt, _, _, checksum = _HEADER.unpack(header)
-    if magic != _MAGIC or zlib.crc32(header[:-4]) != checksum:
+    if magic not in _MAGICS or zlib.crc32(header[:-4]) != checksum:
         return empty
     writes: list[tuple[int, int, bytes | int]] = []
     offset, chain, committed = _HEADER.size, zlib.crc32(salt), 0
     size, end, checksum_there = None, offset, chain
+    puts: list[bytes] = []
     while True:
         head = read_all(descriptor, _RECORD.size, offset)
         if len(head) < _RECORD.size:
             break
         kind, count, length, new_size, payload_sum, own_sum = _RECORD.unpack(head)
-        if kind not in {_PART, _COMMIT} or zlib.crc32(head[:-4], chain) != own_sum:
+        if kind not in {_PART, _COMMIT, _PUT} or zlib.crc32(head[:-4], chain) != own_sum:
             break
         if not count * _PLACE.size <= length <= whole - offset:
             break
         payload = read_all(descriptor, length, offset + _RECORD.size)
         if len(payload) < length or zlib.crc32(payload) != payload_sum:
             break
+        if kind == _PUT:
+            puts.append(payload)
+            offset, chain = offset + _RECORD.size + length, own_sum
+            end, checksum_there = offset, chain
+            continue
         at = count * _PLACE.size
         for place, extent in _PLACE.iter_unpack(payload[:at]):
             few = extent < MANY
@@ -95,7 +113,8 @@ def scan(descriptor: int) -> Snapshot:
         offset, chain = offset + _RECORD.size + length, own_sum
         if kind == _COMMIT:
             size, end, checksum_there, committed = new_size, offset, chain, len(writes)
-    return Snapshot(writes[:committed], size, end, checksum_there)
+            puts.clear()
+    return Snapshot(writes[:committed], size, end, checksum_there, puts)
 
 
 class Journal:
@@ -107,19 +126,25 @@ class Journal:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._committed = _HEADER.size
-        self._end = _HEADER.size
-        self._chain = self._committed_chain = 0
+        # Each a place and the checksum to go on from: they change together, whatever comes between.
+        self._tail = self._committed = (_HEADER.size, 0)
+        self.puts = 0
+        """How many small assignments were committed behind the last writes."""
 
     @property
     def size(self) -> int:
         """How long the journal is, in bytes."""
-        return self._end
+        return self._tail[0]
 
     @property
     def has_commits(self) -> bool:
         """Whether there is anything to bring into the file."""
-        return self._committed > _HEADER.size
+        return self._committed[0] > _HEADER.size
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was appended since the last commit."""
+        return self._tail is self._committed
 
     def begin(self) -> None:
         """Empty the journal: what was in it is in the main file, durably."""
@@ -129,13 +154,13 @@ class Journal:
         if os.fstat(self._descriptor).st_size > KEEP_BYTES:
             os.ftruncate(self._descriptor, 0)  # else it is written over: its blocks are there
         write_all(self._descriptor, head + _SUM.pack(zlib.crc32(head)), 0)
-        self._end = self._committed = _HEADER.size
-        self._chain = self._committed_chain = zlib.crc32(salt)
+        self._tail = self._committed = (_HEADER.size, zlib.crc32(salt))
+        self.puts = 0
 
     def resume(self, found: Snapshot) -> None:
         """Go on behind the last commit of another writer."""
-        self._end = self._committed = found.end
-        self._chain = self._committed_chain = found.checksum
+        self._tail = self._committed = (found.end, found.checksum)
+        self.puts = len(found.puts)
         os.ftruncate(self._descriptor, found.end)
 
     def append(self, writes: Sequence[Write], size: int | None) -> int:
@@ -147,15 +172,27 @@ class Journal:
         places = b"".join([_PLACE.pack(place, len(data)) for place, data in writes])
         payload = b"".join([places, *[data for _, data in writes]])
         kind = _PART if size is None else _COMMIT
-        head = _RECORD.pack(kind, len(writes), len(payload), size or 0, zlib.crc32(payload), 0)[:-4]
-        chain = zlib.crc32(head, self._chain)
-        write_all(self._descriptor, b"".join([head, _SUM.pack(chain), payload]), self._end)
-        start = self._end + _RECORD.size + len(places)
-        self._end += _RECORD.size + len(payload)
-        self._chain = chain
+        start = self._tail[0] + _RECORD.size + len(places)
+        tail = self._write(kind, len(writes), payload, size or 0)
         if size is not None:
-            self._committed, self._committed_chain = self._end, chain
+            self._committed, self.puts = tail, 0
+        self._tail = tail
         return start
+
+    def append_put(self, payload: bytes) -> None:
+        """Append a small assignment, which is a commit."""
+        tail = self._write(_PUT, 0, payload, 0)
+        self._committed = tail
+        self._tail = tail
+        self.puts += 1
+
+    def _write(self, kind: bytes, count: int, payload: bytes, size: int) -> tuple[int, int]:
+        """Write a record behind the last one; where it ends, and the checksum to go on from."""
+        end, chain = self._tail
+        head = _HEAD.pack(kind, count, len(payload), size, zlib.crc32(payload))
+        chain = zlib.crc32(head, chain)
+        write_all(self._descriptor, b"".join((head, _SUM.pack(chain), payload)), end)
+        return end + _RECORD.size + len(payload), chain
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of a write that was appended."""
@@ -163,8 +200,8 @@ class Journal:
 
     def forget(self) -> None:
         """Drop what was appended since the last commit."""
-        os.ftruncate(self._descriptor, self._committed)
-        self._end, self._chain = self._committed, self._committed_chain
+        os.ftruncate(self._descriptor, self._committed[0])
+        self._tail = self._committed
 
     def sync(self) -> None:
         """Bring the journal to the disk."""

@@ -70,10 +70,13 @@ class JournaledFile(SnapshotFile):
         length -> bytes. The same place is written again and again."""
         self._writes = 0
         self._synced = time.monotonic()
+        self.puts: list[bytes] = []
+        """The small assignments of a writer that is gone, which HDF5 has still to do."""
 
     def adopt(self, found: Snapshot) -> None:
         """Take over the commits of a writer that is gone."""
         self._journal.resume(found)
+        self.puts = list(found.puts)
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
         if found.size is not None:
@@ -195,7 +198,7 @@ class JournaledFile(SnapshotFile):
         if os.getpid() != self._process:
             return
         changed = self._size != self._committed_size
-        if not (self._record or self._pending or self._bulk or changed):
+        if not (self._record or self._pending or self._bulk or changed or self._journal.puts):
             return
         if self._bulk and self.durable:
             sync(self._descriptor)
@@ -212,13 +215,34 @@ class JournaledFile(SnapshotFile):
         self._clear_record()
         self._committed_size = self._size
         self._base = max(self._base, self._size)
+        self._see_to_sync()
+        if self._journal.size > APPLY_BYTES or self._writes > APPLY_WRITES:
+            self.apply()
+
+    def put(self, payload: bytes) -> bool:
+        """Commit a small assignment, which HDF5 is still to do; False if it can not be now.
+
+        Raises:
+            OSError: there is no room; nothing was done.
+        """
+        if not self._journal.is_whole or self._bulk or os.getpid() != self._process:
+            return False
+        self._journal.append_put(payload)
+        self._see_to_sync()
+        return True
+
+    @property
+    def waiting_puts(self) -> int:
+        """How many small assignments stand in the journal alone."""
+        return self._journal.puts
+
+    def _see_to_sync(self) -> None:
+        """Bring a commit to the disk now, or soon."""
         if self.durable:
             if time.monotonic() - self._synced >= self.sync_interval:
                 self.sync()
             else:
                 self._sync_later()
-        if self._journal.size > APPLY_BYTES or self._writes > APPLY_WRITES:
-            self.apply()
 
     def _clear_record(self) -> None:
         self._record.clear()
@@ -259,12 +283,13 @@ class JournaledFile(SnapshotFile):
             progress: is told how many bytes are written.
 
         Returns:
-            Whether it was done: not while somebody reads the file. It can be done again.
+            Whether it was done: not while somebody reads the file, nor while HDF5 has still to do
+            small assignments. It can be done again.
 
         Raises:
             OSError: there is no room; all commits are still in the journal.
         """
-        if not self._lock_alone():
+        if self._journal.puts or not self._lock_alone():
             return False
         try:
             if self.durable:

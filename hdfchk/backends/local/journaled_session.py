@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import h5py
-from h5py import h5f, h5fd
+import numpy as np
+from h5py import h5f
 
+from ...errors import HdfchkError
+from ...keys import Path
+from ...tree import Leaf
+from ..base import Change, Progress, Put, Stored
+from ..layout import Layout
 from ..options import Options
 from ..undisturbed import undisturbed
+from .commit import Commit
 from .mapping import Mapper
+from .puts import pack_put, unpack_put
+from .recovery import bring_in, carry_out, open_on
 from .session import LocalSession
-from .snapshot import FileInUse
+from .snapshot import FileInUse, SnapshotFile
 from .types import file_access, file_creation
 from .writer import NewFile, WriterFile, WriterLock
 
@@ -20,17 +30,8 @@ __all__ = ["JournaledSession", "ReaderSession"]
 
 
 _NATIVE = file_access()
-METADATA_CACHE = 2**18
-"""HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
-saves, as the system keeps the file in memory, too."""
-
-
-def _open(file: Any, flags: int) -> Any:
-    """HDF5 on a file object."""
-    plist = file_access(metadata_cache=METADATA_CACHE)
-    plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    with undisturbed():
-        return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
+MOST_PUTS = 256
+"""So many small assignments may wait for HDF5: readers have to let it do them, too."""
 
 
 class JournaledSession(LocalSession):
@@ -63,6 +64,13 @@ class JournaledSession(LocalSession):
         self._sync_interval = sync_interval
         self._new: NewFile | None = None
         self._file: WriterFile | None = None
+        self._puts: dict[Path, Leaf] = {}
+        """Small assignments that are committed, and that HDF5 has still to do."""
+        self._done_puts: dict[Path, Leaf] = {}
+        """Those that it has done, but not committed."""
+        self._dicts: set[Path] = set()
+        """Where dicts are, since nothing but small assignments was done."""
+        self._lent = False
         if not create:  # a file that can not be written gets no journal
             os.close(os.open(path, os.O_RDWR))
         self._lock = WriterLock(path, lock_timeout)
@@ -76,7 +84,10 @@ class JournaledSession(LocalSession):
             raise
 
     def _begin(self) -> Any:
-        self._new = self._new or NewFile(self._lock, durable=self._durable)
+        if self._new is None:
+            if os.path.exists(self._lock.path):
+                bring_in(self._lock, durable=self._durable)
+            self._new = NewFile(self._lock, durable=self._durable)
         name = os.fsencode(self._new.beside)
         return h5py.File(h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access()))
 
@@ -84,7 +95,66 @@ class JournaledSession(LocalSession):
         self._file = self._file or WriterFile(
             self._lock, durable=self._durable, sync_interval=self._sync_interval
         )
-        return _open(self._file, h5f.ACC_RDWR)
+        stream = open_on(self._file, h5f.ACC_RDWR)
+        left, self._file.puts = self._file.puts, []
+        self._puts.update(map(unpack_put, left))
+        return stream
+
+    # -- small assignments -----------------------------------------------------------------------
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Commit a small assignment by writing it down; HDF5 does it later."""
+        if self._file is None or self._lent or len(self._puts) >= MOST_PUTS:
+            return False
+        if len(path) > 1 and path[:-1] not in self._dicts:
+            return False
+        payload = pack_put(path, leaf)
+        if payload is None or not self._file.put(payload):
+            return False
+        if isinstance(leaf.data, np.ndarray):  # it is the caller's, who may change it
+            leaf = Leaf(leaf.data.copy(), leaf.mark)
+        self._puts[path] = leaf
+        if path in self._dicts:
+            self._dicts.clear()
+        return True
+
+    def settle(self) -> None:
+        """Let HDF5 do all small assignments that were committed."""
+        while self._puts:
+            path = next(iter(self._puts))
+            step: dict[Path, Stored | None] = {path: self._puts[path]}
+            try:
+                Commit(self._root, self._writer).run(step)
+            except HdfchkError:  # it can not be done, now or ever: it is told once
+                self._puts.pop(path)
+                raise
+            self._done_puts[path] = self._puts.pop(path)
+
+    def _undo_done(self) -> None:
+        """What HDF5 had done without a commit is to be done again."""
+        self._puts = {**self._done_puts, **self._puts}
+        self._done_puts.clear()
+        self._dicts.clear()
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        layout: Layout | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Apply all changes as one commit."""
+        self._dicts.clear()
+        super().apply(changes, layout, progress)
+        for change in changes:
+            if isinstance(change, Put):
+                self._dicts.update(change.path[:depth] for depth in range(1, len(change.path)))
+
+    def stream(self) -> Any:
+        """The `h5py.File`. What is done to it must be a part of the next commit."""
+        self._lent = True
+        return super().stream()
+
+    # -- commits -------------------------------------------------------------------------------
 
     def commit(self) -> None:
         """Make what was written since the last commit one commit: a kill leaves it there."""
@@ -94,8 +164,10 @@ class JournaledSession(LocalSession):
             self._new = None
             self._use(self._go_on())
         elif self._file is not None:
+            self.settle()
             self._stream.flush()
             self._file.commit()
+            self._done_puts.clear()
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
@@ -106,11 +178,14 @@ class JournaledSession(LocalSession):
         if self._file is not None:
             self._discard(self._file)
             self._file.rollback()
+        self._undo_done()
         self._use(self._go_on())
 
     def flush(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it."""
         if self._file is not None:
+            if self._file.waiting_puts:
+                self.commit()
             self._file.sync()
             self._file.apply()
 
@@ -135,6 +210,7 @@ class JournaledSession(LocalSession):
         """Bring all commits into the file, and close; what was not committed is given up."""
         try:
             if self._stream:
+                self.settle()
                 # Closing writes the table of free space: it is a commit of its own.
                 self._stream.close()
                 if self._file is not None:
@@ -172,7 +248,7 @@ class ReaderSession(LocalSession):
         self._held = FileInUse(path, lock_timeout)
         try:
             if self._held.snapshot is not None:
-                stream = _open(self._held.snapshot, h5f.ACC_RDONLY)
+                stream = _read_snapshot(self._held.snapshot)
             else:
                 stream = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _NATIVE))
             super().__init__(
@@ -204,3 +280,15 @@ class ReaderSession(LocalSession):
         """Leave the file to the parent process."""
         super().abandon()
         self._held.abandon()
+
+
+def _read_snapshot(snapshot: SnapshotFile) -> Any:
+    """HDF5 on a snapshot, in which it has done, in memory, what it had still to do."""
+    if snapshot.puts:
+        stream = open_on(snapshot, h5f.ACC_RDWR)
+        try:
+            carry_out(stream, snapshot.puts)
+        finally:
+            with undisturbed():
+                stream.close()
+    return open_on(snapshot, h5f.ACC_RDONLY)

@@ -101,7 +101,7 @@ def _chunk(
     if given is None:
         return chunk_shape(shape, itemsize)
     if len(given) == len(limits) and all(
-        1 <= length and (most is None or length <= most)
+        length >= 1 and (most is None or length <= most)
         for length, most in zip(given, limits, strict=True)
     ):
         return given

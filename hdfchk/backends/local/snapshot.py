@@ -7,6 +7,7 @@ applied: what it says of the file stays true.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from .disk import is_at, open_file, read_all, read_into, wait_shared
@@ -39,6 +40,8 @@ class SnapshotFile:
         self._pending: Pages = {}
         self._position = 0
         self._size = os.fstat(descriptor).st_size if snapshot.size is None else snapshot.size
+        self.puts: Sequence[bytes] = snapshot.puts
+        """The small assignments that HDF5 has still to do."""
         for place, extent, source in snapshot.writes:
             self._lay(self._pages, place, extent, source)
 
@@ -130,12 +133,17 @@ class SnapshotFile:
         return not any(n in laid for n in range(first, last + 1) for laid in pages)
 
     def write(self, data: Any) -> int:
-        """Nothing is written to a snapshot."""
-        raise PermissionError("a snapshot is read only")
+        """Lay a write over the snapshot: it is in memory only."""
+        view = memoryview(data).cast("B")
+        self._lay(self._pending, self._position, len(view), view)
+        self._position += len(view)
+        self._size = max(self._size, self._position)
+        return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Nothing is cut off a snapshot."""
-        return self._size if size is None else size
+        """Set the length of the snapshot, in memory only."""
+        self._size = self._position if size is None else size
+        return self._size
 
     def flush(self) -> None:
         """Nothing waits."""
@@ -173,7 +181,7 @@ class FileInUse:
             return is_at(descriptor, path)
         self._owned.append(journal)
         found = scan(journal)
-        if found.size is not None:
+        if found.has_commits:
             self.snapshot = SnapshotFile(descriptor, Journal(journal), found)
         # Or another file has taken this one's place, and the journal belongs to that.
         return is_at(descriptor, path)

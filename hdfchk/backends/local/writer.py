@@ -13,12 +13,11 @@ import time
 
 from ...errors import LockedError
 from ..alarm import Alarm, weakly
-from ..base import Progress
 from .disk import RETRY_SECONDS, is_at, lock_alone, open_file, sync, sync_folder, wait_shared
 from .journal import Journal, holder, journal_of, scan
 from .journaled_file import JournaledFile
 
-__all__ = ["NewFile", "WriterFile", "WriterLock", "recover_file"]
+__all__ = ["NewFile", "WriterFile", "WriterLock"]
 
 
 class WriterLock:
@@ -71,7 +70,7 @@ class WriterLock:
         if self.descriptor < 0:
             return
         if remove is None:
-            remove = scan(self.descriptor).size is None
+            remove = not scan(self.descriptor).has_commits
         if remove and os.getpid() == self._process:
             os.unlink(journal_of(self.path))
         os.close(self.descriptor)
@@ -92,7 +91,8 @@ class NewFile:
     """A file that is made beside its place, and appears there, whole, when it is done.
 
     Args:
-        lock: the right to write it.
+        lock: the right to write it. What its journal holds for a file that is there has been
+            brought in: it is still that file's own.
         durable: bring it to the disk before it appears.
 
     Attributes:
@@ -103,9 +103,7 @@ class NewFile:
         self._lock = lock
         self._durable = durable
         self.beside = f"{lock.path}-new"
-        if os.path.exists(lock.path):  # what a killed writer had committed to it is still its own
-            recover(lock, durable=durable)
-        elif scan(lock.descriptor).size is not None:
+        if not os.path.exists(lock.path) and scan(lock.descriptor).has_commits:
             # Of a file that was removed: it must not be taken for the new one's.
             Journal(lock.descriptor).begin()
             sync(lock.descriptor)
@@ -154,11 +152,11 @@ class WriterFile(JournaledFile):
             wait_shared(descriptor, lock.path, lock.timeout)
             journal, found = Journal(lock.descriptor), scan(lock.descriptor)
             super().__init__(descriptor, journal, durable=durable, sync_interval=sync_interval)
-            if found.size is None:
-                journal.begin()
-            else:
+            if found.has_commits:
                 self.adopt(found)
                 self.apply()  # if somebody reads the file, its commits stay in the journal
+            else:
+                journal.begin()
         except BaseException:
             self._descriptor = -1
             os.close(descriptor)
@@ -173,6 +171,11 @@ class WriterFile(JournaledFile):
         """Make all that was written one commit: a kill from now on leaves it there."""
         self._tell_sync_error()
         super().commit()
+
+    def put(self, payload: bytes) -> bool:
+        """Commit a small assignment, which HDF5 is still to do."""
+        self._tell_sync_error()
+        return super().put(payload)
 
     def _tell_sync_error(self) -> None:
         """Raise what the thread of the alarm had nobody to tell to: the system says it once."""
@@ -242,60 +245,3 @@ class WriterFile(JournaledFile):
 def _remove(path: str) -> None:
     if os.path.exists(path):
         os.unlink(path)
-
-
-def recover(lock: WriterLock, *, durable: bool, progress: Progress | None = None) -> bool:
-    """Bring what the journal holds into its file; being killed here, it is done again.
-
-    Args:
-        lock: the right to write it.
-        durable: bring it to the disk.
-        progress: is told how many bytes are written.
-
-    Returns:
-        Whether there was anything.
-
-    Raises:
-        LockedError: readers hold the file.
-    """
-    found = scan(lock.descriptor)
-    if found.size is None:
-        return False
-    descriptor = open_file(lock.path, os.O_RDWR)
-    try:
-        wait_shared(descriptor, lock.path, lock.timeout)
-        file = JournaledFile(descriptor, Journal(lock.descriptor), durable=durable)
-        file.adopt(found)
-        end = time.monotonic() + lock.timeout
-        while not file.apply(progress=progress):
-            if time.monotonic() > end:
-                raise LockedError(
-                    "commits of a writer that was killed wait for readers of the file to end",
-                    file=lock.path,
-                    hint="close the readers, or raise lock_timeout",
-                )
-            time.sleep(RETRY_SECONDS)
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def recover_file(path: str, timeout: float, progress: Progress | None = None) -> bool:
-    """Bring a journal that a killed writer has left into its file, if there is one.
-
-    Returns:
-        Whether there was anything to bring in.
-    """
-    path = os.path.realpath(path)
-    if not os.path.exists(journal_of(path)):
-        return False
-    lock = WriterLock(path, timeout)
-    done = found = False
-    try:
-        if os.path.exists(path):
-            found = recover(lock, durable=True, progress=progress)
-        done = True  # without its file, which never appeared or was removed, it is nobody's
-    finally:
-        lock.release(remove=done)
-    sync_folder(path)
-    return found

@@ -1,0 +1,120 @@
+"""Bringing into a file what a writer that is gone has left in its journal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import h5py
+from h5py import h5f, h5fd, h5g
+
+from ...errors import LockedError
+from ...keys import Path
+from ...tree import Leaf
+from ..base import Progress, Stored
+from ..undisturbed import undisturbed
+from .commit import Commit
+from .disk import RETRY_SECONDS, open_file, sync_folder, wait_shared
+from .journal import Journal, journal_of, scan
+from .journaled_file import JournaledFile
+from .puts import unpack_put
+from .types import file_access
+from .writer import WriterLock
+from .writing import Writer
+
+__all__ = ["bring_in", "carry_out", "open_on", "recover_file"]
+
+METADATA_CACHE = 2**18
+"""HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
+saves, as the system keeps the file in memory, too."""
+
+
+def open_on(file: Any, flags: int) -> Any:
+    """HDF5 on a file object."""
+    plist = file_access(metadata_cache=METADATA_CACHE)
+    plist.set_fileobj_driver(h5fd.fileobj_driver, file)
+    with undisturbed():
+        return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
+
+
+def carry_out(stream: Any, puts: Iterable[bytes]) -> None:
+    """Let HDF5 do small assignments that stand in a journal.
+
+    Args:
+        stream: the open `h5py.File`.
+        puts: the assignments, in their order.
+    """
+    latest: dict[Path, Leaf] = dict(map(unpack_put, puts))
+    root = h5g.open(stream.id, b".")
+    # One by one: a later one may put a value where an earlier one has made a group.
+    with undisturbed():
+        for path, leaf in latest.items():
+            step: dict[Path, Stored | None] = {path: leaf}
+            Commit(root, Writer(root)).run(step)
+
+
+def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = None) -> bool:
+    """Bring what the journal holds into its file; being killed here, it is done again.
+
+    Args:
+        lock: the right to write it.
+        durable: bring it to the disk.
+        progress: is told how many bytes are written.
+
+    Returns:
+        Whether there was anything.
+
+    Raises:
+        LockedError: readers hold the file.
+    """
+    found = scan(lock.descriptor)
+    if not found.has_commits:
+        return False
+    descriptor = open_file(lock.path, os.O_RDWR)
+    try:
+        wait_shared(descriptor, lock.path, lock.timeout)
+        file = JournaledFile(descriptor, Journal(lock.descriptor), durable=durable)
+        file.adopt(found)
+        if file.puts:
+            stream = open_on(file, h5f.ACC_RDWR)
+            try:
+                carry_out(stream, file.puts)
+            finally:
+                with undisturbed():
+                    stream.close()
+            file.commit()
+        end = time.monotonic() + lock.timeout
+        while not file.apply(progress=progress):
+            if time.monotonic() > end:
+                raise LockedError(
+                    "commits of a writer that was killed wait for readers of the file to end",
+                    file=lock.path,
+                    hint="close the readers, or raise lock_timeout",
+                )
+            time.sleep(RETRY_SECONDS)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def recover_file(path: str, timeout: float, progress: Progress | None = None) -> bool:
+    """Bring a journal that a killed writer has left into its file, if there is one.
+
+    Returns:
+        Whether there was anything to bring in.
+    """
+    path = os.path.realpath(path)
+    if not os.path.exists(journal_of(path)):
+        return False
+    lock = WriterLock(path, timeout)
+    done = found = False
+    try:
+        if os.path.exists(path):
+            found = bring_in(lock, durable=True, progress=progress)
+        done = True  # without its file, which never appeared or was removed, it is nobody's
+    finally:
+        lock.release(remove=done)
+    sync_folder(path)
+    return found
