@@ -136,8 +136,8 @@ class Array:
             return self._read(session, index)
 
     def _read(self, session: Session, index: Any) -> Any:
-        info = session.array_info(self._stored)
-        value = elements_of(info.mark, info.dtype).decode(session.read_slice(self._stored, index))
+        data, mark = session.read_slice(self._stored, index)
+        value = elements_of(mark, data.dtype).decode(data)
         return value[()] if value.ndim == 0 and index is not Ellipsis else value
 
     def __iter__(self) -> Iterator[Any]:

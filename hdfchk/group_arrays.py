@@ -15,7 +15,7 @@ from .backends.base import ArrayForm, Change, Put, Session, Stored
 from .backends.layout import AUTO, Compression, Layout
 from .codecs.elements import Elements, elements_of, form_of
 from .columns import column
-from .errors import InvalidKeyError
+from .errors import CheckpointerKeyError, InvalidKeyError
 from .filters import Verdict
 from .keys import Key, Path, join
 from .masked import MaskedArray
@@ -54,11 +54,15 @@ class GroupArrays(GroupReader):
         """
         path = self._path + keys.parse_for_read(key)
         edits.check_visible(self._filters, path)
-        with self._context.handle.reading() as session:
-            stat = session.stat(path)
-        name = stat.mark.name if stat is not None and stat.is_group and stat.mark else ""
-        array = _HANDLES.get(name, Array)(self._context, path, self._filters)
-        _ = array.shape  # says now that there is none
+        with self._context.handle.held():  # the file is opened once
+            with self._context.handle.reading() as session:
+                stat = session.stat(path)
+            if stat is None:
+                raise CheckpointerKeyError("no such key", file=self._address, key=join(path))
+            name = stat.mark.name if stat.is_group and stat.mark is not None else ""
+            array = _HANDLES.get(name, Array)(self._context, path, self._filters)
+            if stat.is_group and name not in _HANDLES:
+                _ = array.shape  # says that there is none
         return array
 
     def create(

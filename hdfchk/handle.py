@@ -353,11 +353,8 @@ class Handle:
         return session
 
     def _reads_only(self) -> ReadOnlyError:
-        return ReadOnlyError(
-            "the store was opened with mode='r'",
-            file=self.backend.address,
-            hint="open it with mode='a'",
-        )
+        address, hint = self.backend.address, "open it with mode='a'"
+        return ReadOnlyError("the store was opened with mode='r'", file=address, hint=hint)
 
     def _exists(self) -> FileExistsError:
         return FileExistsError(17, "mode='x', and the file exists", self.backend.address)

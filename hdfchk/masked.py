@@ -44,10 +44,10 @@ class MaskedArray(Array):
         )
 
     def _read(self, session: Session, index: Any) -> Any:
-        info = session.array_info(self._stored)
-        data = elements_of(info.mark, info.dtype).decode(session.read_slice(self._stored, index))
+        stored, mark_of_data = session.read_slice(self._stored, index)
+        data = elements_of(mark_of_data, stored.dtype).decode(stored)
         has_mask = session.stat(self._mask) is not None
-        mask = session.read_slice(self._mask, index) if has_mask else np.ma.nomask
+        mask = session.read_slice(self._mask, index)[0] if has_mask else np.ma.nomask
         stat = session.stat(self._path)
         hard = bool(stat and stat.mark and stat.mark.params.get("hard"))
         value: Any = np.ma.MaskedArray(data, mask=mask, hard_mask=hard)

@@ -143,13 +143,13 @@ class SparseArray(Array):
         """A sparse array of some rows (or columns), of which alone the elements are read."""
         lengths, pieces = [], []
         for first, end in _runs(wanted):
-            ends = session.read_slice((*self._path, "indptr"), slice(first, end + 1))
+            ends = session.read_slice((*self._path, "indptr"), slice(first, end + 1))[0]
             lengths.append(np.diff(ends))
             pieces.append(slice(int(ends[0]), int(ends[-1])))
         made = {}
         for part in ("data", "indices"):
             path = (*self._path, part)
-            read = [session.read_slice(path, piece) for piece in pieces]
+            read = [session.read_slice(path, piece)[0] for piece in pieces]
             none = np.empty(0, session.array_info(path).dtype)
             made[part] = np.concatenate(read) if read else none
         counts = np.concatenate([[0], *lengths])

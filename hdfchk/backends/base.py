@@ -226,8 +226,13 @@ class Session(Protocol):
             UnsupportedStoredError: it is no array.
         """
 
-    def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
-        """The elements at `index`: integers, slices, one list or mask of rows, Ellipsis."""
+    def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
+        """The elements at `index`, and the array's mark.
+
+        Args:
+            path: where the array is.
+            index: integers, slices, one list or mask of rows, Ellipsis.
+        """
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data`, which broadcasts to the selected shape. One commit."""

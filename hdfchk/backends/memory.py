@@ -199,9 +199,10 @@ class MemorySession:
             data.shape, data.dtype, leaf.mark, (None, *data.shape[1:]) if data.ndim else ()
         )
 
-    def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
-        """The elements at `index`."""
-        return np.array(self._array(path).data[index])
+    def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
+        """The elements at `index`, and the array's mark."""
+        leaf = self._array(path)
+        return np.array(leaf.data[index]), leaf.mark
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""

@@ -63,6 +63,7 @@ class Commit:
             raise
         finally:
             self._undo.clear()
+            self._writer.give_room()
             if self._aside is not None:
                 self._aside.close()
 
@@ -116,8 +117,8 @@ class Commit:
                 return
             if REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
                 old = None  # as long as it is open it keeps its space
-                with self._writer.room():
-                    self._replace_in_its_space(path, parent, raw, node)
+                self._writer.take_room()
+                self._replace_in_its_space(path, parent, raw, node)
                 return
         new = self._writer.create(self._root, None, node, path)
         if hard:

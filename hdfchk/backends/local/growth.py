@@ -15,6 +15,7 @@ from . import slices
 from .chunks import chunk_shape, log_chunk
 from .guard import Guard
 from .pipeline import chunked_plist, creation_copy
+from .runs import write_run
 from .types import filled_creation, type_for
 from .writing import copy_attributes, write_mark
 
@@ -87,7 +88,7 @@ def append(did: Any, rows: np.ndarray[Any, Any]) -> bool:
     if plist.get_layout() != h5d.CHUNKED or (limit != h5s.UNLIMITED and end > limit):
         return False
     did.set_extent((end, *shape[1:]))
-    slices.write_run(did, rows, shape[0])
+    write_run(did, rows, shape[0])
     return True
 
 

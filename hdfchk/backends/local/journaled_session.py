@@ -109,14 +109,30 @@ class JournaledSession(LocalSession):
         if len(path) > 1 and path[:-1] not in self._dicts:
             return False
         payload = pack_put(path, leaf)
-        if payload is None or not self._file.put(payload):
+        if payload is None:
             return False
         if isinstance(leaf.data, np.ndarray):  # it is the caller's, who may change it
             leaf = Leaf(leaf.data.copy(), leaf.mark)
+        # In this order: a Ctrl-C in between must not leave one that the journal alone knows of.
+        before = self._puts.get(path)
         self._puts[path] = leaf
-        if path in self._dicts:
+        done = False
+        try:
+            done = self._file.put(payload)
+        except OSError:
+            self._take_back(path, before)
+            raise
+        if not done:
+            self._take_back(path, before)
+        elif path in self._dicts:
             self._dicts.clear()
-        return True
+        return done
+
+    def _take_back(self, path: Path, before: Leaf | None) -> None:
+        if before is None:
+            del self._puts[path]
+        else:
+            self._puts[path] = before
 
     def settle(self) -> None:
         """Let HDF5 do all small assignments that were committed."""

@@ -21,7 +21,7 @@ from ...errors import (
     UnsupportedStoredError,
 )
 from ...keys import Path, join, to_bytes, to_text
-from ...tree import Branch, Leaf
+from ...tree import Branch, Leaf, Mark
 from ..base import ArrayForm, ArrayInfo, Change, Progress, Select, Stat
 from ..layout import Layout
 from ..options import DEFAULTS, Options
@@ -232,9 +232,10 @@ class LocalSession:
         """The outside of the array at `path`."""
         return slices.info(self._dataset(path))
 
-    def read_slice(self, path: Path, index: Any) -> np.ndarray[Any, Any]:
-        """The elements at `index`."""
-        return slices.read(self._dataset(path), index, self._guard)
+    def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
+        """The elements at `index`, and the array's mark."""
+        did = self._dataset(path)
+        return slices.read(did, index, self._guard), read_mark(did)
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""

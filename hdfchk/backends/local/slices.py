@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import h5py
@@ -12,18 +11,16 @@ from h5py._hl.selections import select
 
 from ...errors import HdfchkError
 from ..base import ArrayInfo
-from .chunked import read_packed, write_rows
 from .damage import RAISED, unreadable
 from .guard import CHECK_FROM, Guard
 from .links import key_of
-from .pipeline import PLUGINS, has_filters, own_pipeline
+from .pipeline import PLUGINS
 from .reading import plain_array, read_mark
-from .types import PYTHON_STRINGS, numpy_dtype, type_for
+from .runs import read_run, row_run, write_run
+from .types import numpy_dtype
 
-__all__ = ["info", "read", "write", "write_run"]
+__all__ = ["info", "read", "write"]
 
-PACKED_FROM = 2**19
-"""Fewer bytes are left to HDF5, which keeps the last chunks that it has unpacked."""
 
 _FILTERS = {
     h5z.FILTER_DEFLATE: "gzip",
@@ -69,15 +66,15 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
         CorruptFileError: they can not be read.
     """
+    guard.begin()
     dataset = h5py.Dataset(did)
     try:
+        rows = read_run(did, index, guard)
+        if rows is not None:
+            return plain_array(rows)
         guard.inside(did)
-        guard.begin()
         if dataset.nbytes > CHECK_FROM:
             guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
-        rows = _packed_rows(did, index)
-        if rows is not None:
-            return rows
         with guard.decoding(did):
             found = dataset[index]
     except HdfchkError:
@@ -91,68 +88,6 @@ def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
         item[()] = found
         found = item
     return plain_array(np.asarray(found))
-
-
-def _packed_rows(did: Any, index: Any) -> np.ndarray[Any, Any] | None:
-    """Rows of a dataset whose chunks we unpack ourselves, if the index selects such and many."""
-    shape = did.shape
-    run = row_run(index, shape)
-    if run is None or not has_filters(did.get_create_plist()):
-        return None
-    dtype = numpy_dtype(did.get_type())
-    out_shape = (run[1] - run[0], *shape[1:])
-    if math.prod(out_shape) * dtype.itemsize < PACKED_FROM:
-        return None
-    out = np.empty(out_shape, dtype)
-    return plain_array(out) if read_packed(did, out, run[0], shape) else None
-
-
-def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """The first row, and the one behind the last, if an index selects neighbouring whole rows."""
-    if not shape:
-        return None
-    if index is Ellipsis:
-        return 0, shape[0]
-    parts = index if isinstance(index, tuple) else (index,)
-    if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
-        return None
-    ranges = [part.indices(length) for part, length in zip(parts, shape, strict=False)]
-    if any(span != (0, length, 1) for span, length in zip(ranges[1:], shape[1:], strict=False)):
-        return None
-    start, stop, step = ranges[0]
-    return (start, stop) if step == 1 and stop >= start else None
-
-
-def write_run(did: Any, rows: np.ndarray[Any, Any], start: int) -> None:
-    """Write neighbouring rows; whole chunks whose filters are ours are packed in threads.
-
-    Args:
-        did: the dataset, which reaches as far.
-        rows: of its stored dtype, or of one that HDF5 converts.
-        start: the first of them.
-    """
-    tid = did.get_type()
-    if rows.dtype.kind == "O":
-        _write_part(did, rows, start, PYTHON_STRINGS)
-        return
-    pipeline = own_pipeline(did.get_create_plist(), tid.get_size()) if rows.size else None
-    if pipeline is None or not type_for(rows.dtype).equal(tid):
-        _write_part(did, rows, start, None)
-        return
-    step, end = pipeline.chunk[0], start + len(rows)
-    first = min(end, -(-start // step) * step)  # where a chunk begins
-    last = end if end == did.shape[0] else max(first, end // step * step)
-    _write_part(did, rows[: first - start], start, tid)
-    if last > first:
-        write_rows(did, rows[first - start : last - start], first, pipeline)
-    _write_part(did, rows[last - start :], last, tid)
-
-
-def _write_part(did: Any, rows: np.ndarray[Any, Any], start: int, tid: Any) -> None:
-    if rows.size:
-        space = did.get_space()
-        space.select_hyperslab((start,) + (0,) * (rows.ndim - 1), rows.shape)
-        did.write(h5s.create_simple(rows.shape), space, np.ascontiguousarray(rows), tid)
 
 
 def _selected_items(dataset: Any, index: Any) -> int:

@@ -5,8 +5,6 @@ New objects are complete before a link leads to them, and what they replace is l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -78,26 +76,22 @@ class Writer:
         self.progress: Progress | None = None
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
-        self._has_room = False
+        self._keeper: Any = None
+        self._is_plain = options.compression is None and not options.checksum
 
-    @contextmanager
-    def room(self) -> Iterator[None]:
-        """A block that writes a large array, before which some space is kept for metadata.
+    def take_room(self) -> None:
+        """Keep some space for metadata until `give_room`: a large array is about to be written.
 
         HDF5 takes the space of small objects from what is free. Had it to put them behind the
         array, they would stay there, and when the array is replaced its space could not be
         given back, nor grow: the file would come to hold it many times.
         """
-        if self._has_room:
-            yield
-            return
-        self._has_room = True
-        keeper = h5d.create(self._fid, None, *_KEEPER)  # it has no name: it goes with its id
-        try:
-            yield
-        finally:
-            del keeper
-            self._has_room = False
+        if self._keeper is None:
+            self._keeper = h5d.create(self._fid, None, *_KEEPER)  # it goes with its id
+
+    def give_room(self) -> None:
+        """Let metadata have the space that was kept: a commit is done."""
+        self._keeper = None
 
     def create(self, parent: Any, name: bytes | None, node: Stored, path: Path) -> Any:
         """Make the objects of `node` under `name` in `parent`, or without a link (None).
@@ -141,24 +135,34 @@ class Writer:
         tid, space, array = _prepare(data)
         if array is None:
             return h5d.create(parent, name, tid, space, dataset_creation(0))
+        if array.nbytes >= ROOM_FROM:
+            self.take_room()
+        if not self._is_plain or self.layout is not None:
+            return self._laid_out(parent, name, array, tid, path)
+        plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
+        did = h5d.create(parent, name, tid, space, plist)
+        if array.size:
+            write_elements(did, array, tid, None, self.progress)
+        return did
+
+    def _laid_out(
+        self, parent: Any, name: bytes | None, array: np.ndarray[Any, Any], tid: Any, path: Path
+    ) -> Any:
+        """A dataset that lies in the file as the store, or the caller, says."""
+        layout = self.layout or self._options.layout(path)
         variable = array.dtype.kind == "O"
-        plist = dataset_creation(array.nbytes, variable=variable)
-        checked = False
-        if variable or array.nbytes > COMPACT_BYTES or self.layout is not None:
-            layout = self.layout or self._options.layout(path)
-            compression = None if variable else resolved(layout, array)
-            checked = layout.checksum and (variable or array.nbytes > COMPACT_BYTES)
-            if array.size and array.ndim and not variable:
-                wanted = layout.chunks or layout.maxshape or compression or checked
-                if wanted:
-                    plist, space = _in_chunks(array, tid, layout, compression)
-                    checked = False
-        with self.room() if array.nbytes >= ROOM_FROM else nullcontext():
-            did = h5d.create(parent, name, tid, space, plist)
-            if array.size:
-                write_elements(did, array, tid, plist, self.progress)
+        compression = None if variable else resolved(layout, array)
+        checked = layout.checksum and (variable or array.nbytes > COMPACT_BYTES)
+        plist, space = dataset_creation(array.nbytes, variable=variable), dataspace(array.shape)
+        wanted = layout.chunks or layout.maxshape or compression or checked
+        if wanted and array.size and array.ndim and not variable:
+            plist, space = _in_chunks(array, tid, layout, compression)
+            checked = False
+        did = h5d.create(parent, name, tid, space, plist)
+        if array.size:
+            write_elements(did, array, tid, plist, self.progress)
         if checked:
-            sums.write(did, data)
+            sums.write(did, array if array.ndim else array[()])
         return did
 
     def overwrite(self, did: Any, leaf: Leaf) -> bool:
@@ -228,10 +232,12 @@ def write_elements(
         did: the dataset.
         array: of its shape.
         tid: the HDF5 type of the array, and of the dataset.
-        plist: the dataset's creation properties.
+        plist: the dataset's creation properties; None if it lies in one piece.
         progress: is told how many bytes are written.
     """
-    pipeline = own_pipeline(plist, tid.get_size()) if array.ndim and array.size else None
+    pipeline = None
+    if plist is not None and array.ndim and array.size:
+        pipeline = own_pipeline(plist, tid.get_size())
     if pipeline is not None and array.dtype.kind != "O":
         write_rows(did, array, 0, pipeline, progress)
         return
