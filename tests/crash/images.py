@@ -38,25 +38,29 @@ def record(folder: Path, seed: int, operations: int, sync_interval: float) -> tu
     return states, recorder.log
 
 
-def after_kills(log: Log, count: int, chance: random.Random) -> Iterator[tuple[Image, int, int]]:
+def after_kills(
+    log: Log, count: int, chance: random.Random
+) -> Iterator[tuple[Image, int, int, int]]:
     """Images that a kill leaves, the write that it hits torn.
 
     Yields:
-        The image, the last state that had returned, and where the cut was.
+        The image, the last state that had returned, the last that had begun, and where the cut was.
     """
-    image, returned, at = Image(), 0, 0
+    image, returned, begun, at = Image(), 0, 0, 0
     for cut in sorted(chance.sample(range(len(log)), min(count, len(log)))):
         while at < cut:
             entry = log[at]
             if isinstance(entry, Operation):
                 image.do(entry)
-            elif entry[0] == "returned":
-                returned = entry[1]
+            elif entry[0] == "begun":
+                begun = entry[1]
+            else:
+                returned = max(returned, entry[1])
             at += 1
         now = image.copy()
         if isinstance(log[cut], Operation) and log[cut].kind == "write":
             now.do(torn(log[cut], chance))
-        yield now, returned, cut
+        yield now, returned, max(begun, returned), cut
 
 
 def after_power_loss(
@@ -65,7 +69,7 @@ def after_power_loss(
     """Images that a loss of power leaves: of what was not synced, any part.
 
     Yields:
-        The image, the last durable state, the last state that had returned, and where the cut was.
+        The image, the last durable state, the last that had begun, and where the cut was.
     """
     safe, waiting, durable, last, at = Image(), [], 0, 0, 0
     for cut in sorted(chance.choices(range(len(log)), k=count)):

@@ -45,10 +45,10 @@ def test_kills(seed: int, tmp_path: Path, folder: Path) -> None:
     chance = random.Random(seed)
     states, log = record(tmp_path / "run", seed, OPERATIONS, 1.0)
     count = KILLS if seed else len(log)  # of the first run, every prefix
-    for image, returned, cut in after_kills(log, count, chance):
+    for image, returned, begun, cut in after_kills(log, count, chance):
         image.write_to(str(folder))
         found = recovered(folder, chance if chance.random() < 0.3 else None)
-        check(states, found, returned, returned + 1, f"cut at {cut} of {len(log)}")
+        check(states, found, returned, begun, f"cut at {cut} of {len(log)}")
     tell(min(count, len(log)), states, log)
 
 
@@ -61,7 +61,7 @@ def test_loss_of_power(seed: int, sync_interval: float, tmp_path: Path, folder: 
     for image, durable, last, cut in after_power_loss(log, POWER, chance):
         image.write_to(str(folder))
         found = recovered(folder, chance if chance.random() < 0.3 else None)
-        check(states, found, durable, last + 1, f"power lost at {cut} of {len(log)}")
+        check(states, found, durable, last, f"power lost at {cut} of {len(log)}")
     tell(POWER, states, log)
 
 
@@ -71,20 +71,18 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
     chance = random.Random(seed)
     states, log = record(tmp_path / "run", seed + 200, OPERATIONS, 1.0)
     cuts = 0
-    for image, returned, cut in after_kills(log, POWER // 10, chance):
+    for image, returned, begun, cut in after_kills(log, POWER // 10, chance):
         for fresh in (True, False):  # a whole image each time, or what the last cut has left
             image.write_to(str(folder))
             left = 0
             while not cut_recovery(folder, left):
                 cuts += 1
                 what = f"cut at {cut} of {len(log)}, recovery at {left}"
-                check(
-                    states, HDF5Checkpointer(folder / "x.hdf5").load(), returned, returned + 1, what
-                )
+                check(states, HDF5Checkpointer(folder / "x.hdf5").load(), returned, begun, what)
                 left += 1
                 if fresh:
                     image.write_to(str(folder))
-            check(states, recovered(folder), returned, returned + 1, f"cut at {cut}, recovered")
+            check(states, recovered(folder), returned, begun, f"cut at {cut}, recovered")
     assert cuts > POWER // 10
     tell(cuts, states, log)
 
@@ -103,6 +101,6 @@ def test_kills_where_the_system_offers_less(
     chance = random.Random(7)
     states, log = record(tmp_path / "run", 7, OPERATIONS, 1.0)
     monkeypatch.setattr(disk, "os", Less())
-    for image, returned, cut in after_kills(log, 60, chance):
+    for image, returned, begun, cut in after_kills(log, 60, chance):
         image.write_to(str(folder))
-        check(states, recovered(folder), returned, returned + 1, f"cut at {cut} of {len(log)}")
+        check(states, recovered(folder), returned, begun, f"cut at {cut} of {len(log)}")

@@ -36,9 +36,9 @@ def value(chance: random.Random, depth: int = 0) -> Any:
 
 
 def change(store: Any, model: dict[str, Any], chance: random.Random) -> None:
-    """One assignment, deletion, update or append, on the store and on the model."""
+    """One assignment, deletion, update or change of an array, on the store and on the model."""
     key = f"k{chance.randrange(8)}"
-    kind = chance.randrange(12)
+    kind = chance.randrange(16)
     if kind == 0 and key in model:
         del store[key]
         del model[key]
@@ -50,18 +50,49 @@ def change(store: Any, model: dict[str, Any], chance: random.Random) -> None:
         inner = value(chance, 1)
         store[key, "in"] = inner
         model[key]["in"] = inner
-    elif kind == 3 and isinstance(model.get(key), np.ndarray):
-        rows = np.ones(chance.choice([1, 5000]), model[key].dtype)
-        store.array(key).append(rows)
-        model[key] = np.concatenate([model[key], rows])
+    elif kind in {3, 4} and isinstance(model.get(key), np.ndarray) and model[key].ndim:
+        change_array(store, model, key, chance)
+    elif kind == 5:
+        packed = noise(chance)
+        store.put(key, packed, compression="gzip", chunks=(2000,), checksum=chance.random() < 0.5)
+        model[key] = packed
+    elif kind == 6:
+        blocks = [noise(chance) for _ in range(chance.randrange(1, 4))]
+        store.write_blocks(key, blocks, compression=chance.choice([None, "gzip"]))
+        model[key] = np.concatenate(blocks)
     else:
         item = value(chance)
         store[key] = item
         model[key] = item
 
 
+def noise(chance: random.Random) -> np.ndarray:
+    """Numbers of which packing saves a part."""
+    count = chance.choice([300, 5000, 30000])
+    return np.random.default_rng(chance.randrange(100)).integers(0, 2**20, count)
+
+
+def change_array(store: Any, model: dict[str, Any], key: str, chance: random.Random) -> None:
+    """Append rows to an array, or write a slice of it."""
+    old = model[key]
+    if chance.random() < 0.5:
+        rows = np.ones(chance.choice([1, 5000]), old.dtype)
+        store.append(key, rows)
+        model[key] = np.concatenate([old, rows])
+    else:
+        start = chance.randrange(len(old) + 1)
+        end = chance.randrange(start, len(old) + 1)
+        store.array(key)[start:end] = 3
+        model[key] = old.copy()
+        model[key][start:end] = 3
+
+
 def run(path: str, recorder: Any, seed: int, operations: int, sync_interval: float) -> list[Any]:
-    """Run a workload; the list of all states that it committed, in order."""
+    """Run a workload; the list of all states that it committed, in order.
+
+    It marks the state that may be found from now on (begun), the last that has to survive a kill
+    (returned) and the last that has to survive a loss of power (durable).
+    """
     chance = random.Random(seed)
     model: dict[str, Any] = {}
     states: list[Any] = [{}]
@@ -72,7 +103,15 @@ def run(path: str, recorder: Any, seed: int, operations: int, sync_interval: flo
         if durable:
             recorder.mark("durable", len(states) - 1)
 
+    def log(store: Any) -> None:
+        """Append a row that may wait: what comes next commits it first."""
+        row = chance.random()
+        store.append("log", row)
+        model["log"] = np.append(model.get("log", np.empty(0)), row)
+        states.append(copy.deepcopy(model))
+
     def work(store: Any, durable: bool) -> None:
+        recorder.mark("begun", len(states))
         if chance.random() < 0.2:
             before = copy.deepcopy(model)
             try:
@@ -85,6 +124,9 @@ def run(path: str, recorder: Any, seed: int, operations: int, sync_interval: flo
                 model.clear()
                 model.update(before)
                 return
+        elif chance.random() < 0.2:
+            log(store)
+            return
         else:
             change(store, model, chance)
         returned(durable)
