@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -56,6 +56,9 @@ class Array:
         >>> len(frames)
         4
     """
+
+    _parts: ClassVar[tuple[str, ...]] = ()
+    """The names of the arrays of which it is made, if it is stored as several."""
 
     def __init__(self, context: Context, path: Path, filters: Filters) -> None:
         self._context = context
@@ -321,9 +324,12 @@ class Array:
             return session.array_info(self._stored)
 
     def _check(self) -> None:
-        if self._filters.stack and self._filters.verdict(self._path) is not Verdict.FULL:
-            edits.check_visible(self._filters, self._path)
-            raise edits.refused(self._path)
+        if not self._filters.stack:
+            return
+        edits.check_visible(self._filters, self._path)
+        for path in (self._path, *[(*self._path, part) for part in self._parts]):
+            if self._filters.verdict(path) is not Verdict.FULL:
+                raise edits.refused(self._path, "the key filter hides a part of this array")
 
 
 def rows_of(

@@ -61,8 +61,8 @@ class GroupArrays(GroupReader):
                 raise CheckpointerKeyError("no such key", file=self._address, key=join(path))
             name = stat.mark.name if stat.is_group and stat.mark is not None else ""
             array = _HANDLES.get(name, Array)(self._context, path, self._filters)
-            if stat.is_group and name not in _HANDLES:
-                _ = array.shape  # says that there is none
+            if stat.is_group:
+                _ = array.shape  # says now what is none
         return array
 
     def create(
@@ -110,6 +110,12 @@ class GroupArrays(GroupReader):
         lengths = (shape,) if isinstance(shape, int) else tuple(shape)
         if any(length < 0 for length in lengths):
             raise InvalidKeyError(f"an axis has no length below 0: {lengths}", key=join(path))
+        if maxshape is not None and not _holds(maxshape, lengths):
+            raise InvalidKeyError(
+                f"an array of shape {lengths} does not fit a maxshape of {maxshape}",
+                key=join(path),
+                hint="give one length, or None, for each axis",
+            )
         fill = None if fill_value is None else elements_of(mark, stored).encode(fill_value)
         self._check_array(path)
         with self._context.handle.writing() as session:
@@ -347,6 +353,12 @@ class GroupArrays(GroupReader):
             for path, node in puts
             for change in edits.replacement(session, self._filters, path, node)
         ]
+
+
+def _holds(maxshape: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
+    return len(maxshape) == len(shape) and all(
+        most is None or most >= length for most, length in zip(maxshape, shape, strict=True)
+    )
 
 
 def _layout(

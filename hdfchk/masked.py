@@ -8,7 +8,7 @@ import numpy as np
 
 from .array import Array, rows_of
 from .backends.base import Put, Session
-from .codecs.elements import elements_of
+from .codecs.elements import any_masked, elements_of
 from .context import Context
 from .errors import UnsupportedStoredError
 from .filters import Filters
@@ -25,6 +25,8 @@ class MaskedArray(Array):
         Those of `Array`. Data and mask are written as one commit; appended rows do not wait. An
         array that was stored without a mask is written anew when the first element is masked.
     """
+
+    _parts = ("data", "mask", "fill_value")
 
     def __init__(self, context: Context, path: Path, filters: Filters) -> None:
         super().__init__(context, path, filters)
@@ -63,7 +65,7 @@ class MaskedArray(Array):
             session.write_slice(self._mask, index, np.ones((), np.bool))
             return
         data = elements.encode(np.ma.getdata(value))
-        if np.ma.is_masked(value):
+        if any_masked(value):
             self._need_mask(session)
         session.write_slice(self._stored, index, data)
         if session.stat(self._mask) is not None:
@@ -85,7 +87,7 @@ class MaskedArray(Array):
             data = self._elements(session).encode(np.ma.getdata(block))
             rows = rows_of(data, shape, self._path)
             mask = rows_of(np.ma.getmaskarray(np.ma.asarray(block)), shape, self._path)
-            if mask.any():
+            if any_masked(block):
                 self._need_mask(session)
             session.append(self._stored, rows)
             if session.stat(self._mask) is not None:
@@ -97,6 +99,7 @@ class MaskedArray(Array):
             return
         node = session.read(self._path)
         if isinstance(node, Branch):
+            dtype = np.ma.make_mask_descr(self._elements(session).dtype)
             shape = session.array_info(self._stored).shape
-            node.children["mask"] = Leaf(np.zeros(shape, np.bool))
+            node.children["mask"] = Leaf(np.zeros(shape, dtype))
             session.apply([Put(self._path, node)])

@@ -35,6 +35,8 @@ class SparseArray(Array):
         [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
     """
 
+    _parts = ("data", "indices", "indptr")
+
     def __init__(self, context: Context, path: Path, filters: Filters) -> None:
         super().__init__(context, path, filters)
         self._stored = (*path, "data")
@@ -113,13 +115,19 @@ class SparseArray(Array):
         stat = session.stat(self._path)
         if stat is None or stat.mark is None:
             raise UnsupportedStoredError("it is no sparse array any more", key=join(self._path))
+        if stat.mark.params["class"][:3] not in {"csr", "csc"}:
+            raise UnsupportedStoredError(
+                f"a {stat.mark.params['class']} has no rows or columns that lie together",
+                key=join(self._path),
+                hint="read it by chk[key], or store it as CSR or CSC",
+            )
         return stat.mark
 
     def _read(self, session: Session, index: Any) -> Any:
         params = self._mark(session).params
         shape, by_rows = tuple(params["shape"]), params["class"].startswith("csr")
         parts = index if isinstance(index, tuple) else (index,)
-        if Ellipsis in parts:
+        if any(part is Ellipsis for part in parts):
             parts = tuple(slice(None) if part is Ellipsis else part for part in parts)
         axis = 0 if by_rows else 1
         if len(parts) > len(shape) or any(part is None for part in parts):

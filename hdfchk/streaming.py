@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from itertools import product
 from typing import Any
 
@@ -20,6 +21,7 @@ from .keys import Path, join
 from .masked import MaskedArray
 from .progress import Tell
 from .sparse import SparseArray
+from .tree import utf8_dtype
 
 __all__ = ["Source", "draft_of", "source_of", "write_blocks"]
 
@@ -36,7 +38,7 @@ class Source:
     """
 
     form: ArrayForm
-    parts: Iterable[Part]
+    parts: Generator[Part, None, None]
 
     @property
     def elements(self) -> Elements:
@@ -59,8 +61,11 @@ def source_of(value: Any) -> Source | None:
         nbytes = math.prod(info.shape) * info.dtype.itemsize
         if nbytes < BLOCK_BYTES or info.dtype.kind == "O" or len(info.shape) != value.ndim:
             return None
-        form = ArrayForm(info.shape, info.dtype, info.mark if kept else None)
-        return Source(form, _rows(value))
+        mark = info.mark if kept else None
+        stored = info.dtype
+        if elements_of(mark, stored).dtype != stored and stored.kind == "S":
+            stored = utf8_dtype(stored.itemsize)
+        return Source(ArrayForm(info.shape, stored, mark), _rows(value))
     if type(value).__module__.partition(".")[0] == "dask" and hasattr(value, "numblocks"):
         if any(math.isnan(length) for length in value.shape):
             raise InvalidKeyError(
@@ -71,15 +76,18 @@ def source_of(value: Any) -> Source | None:
     return None
 
 
-def _rows(array: Array) -> Iterator[Part]:
+def _rows(array: Array) -> Generator[Part, None, None]:
     start = 0
     for block in array.blocks():
         yield slice(start, start + len(block)), block
         start += len(block)
 
 
-def _dask_blocks(value: Any) -> Iterator[Part]:
+def _dask_blocks(value: Any) -> Generator[Part, None, None]:
     """The blocks of a dask array, computed one at a time."""
+    if not value.numblocks:
+        yield (), np.asarray(value.compute())
+        return
     ends = [np.cumsum(lengths).tolist() for lengths in value.chunks]
     for place in product(*[range(count) for count in value.numblocks]):
         lengths = [chunks[n] for chunks, n in zip(value.chunks, place, strict=True)]
@@ -96,12 +104,13 @@ def draft_of(context: Context, source: Source, layout: Layout, tell: Tell) -> Dr
     with context.handle.writing() as session:
         draft = session.draft(source.form, layout, whole=True)
     done, total = 0, math.prod(source.form.shape)
-    for index, values in source.parts:  # what is read or computed here may be interrupted
-        data = source.elements.encode(values)
-        with context.handle.writing():
-            draft.write(index, data)
-        done += data.size
-        tell(done, total)
+    with closing(source.parts) as parts:  # or it would hold its store after an error
+        for index, values in parts:  # what is read or computed here may be interrupted
+            data = source.elements.encode(values)
+            with context.handle.writing():
+                draft.write(index, data)
+            done += data.size
+            tell(done, total)
     return draft
 
 

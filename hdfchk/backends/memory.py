@@ -56,6 +56,8 @@ class MemoryDraft:
     def whole(self) -> np.ndarray[Any, Any]:
         """The array as it is by now."""
         first = np.zeros(self.form.shape, self.form.dtype)
+        if first.dtype.kind == "O":
+            first[...] = ""
         if not self.blocks:
             return first
         if len(self.blocks) == 1 and self.blocks[0].shape == first.shape:

@@ -17,7 +17,7 @@ from ..tree import Mark, utf8_dtype
 from . import arrays, dtypes, strings, tensors
 from .scalars import is_plain_text
 
-__all__ = ["Elements", "elements_of", "form_of"]
+__all__ = ["Elements", "any_masked", "elements_of", "form_of"]
 
 AnyArray = np.ndarray[Any, Any]
 
@@ -156,7 +156,7 @@ def _unfit(given: Any, dtype: Any) -> UnsupportedTypeError:
 
 def _cast(value: Any, dtype: np.dtype[Any]) -> AnyArray:
     """`value` as an array of `dtype`: of the same kind, and integers only if they fit."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if any_masked(value):
         raise UnsupportedTypeError(
             "some elements are masked, and the stored array has no mask",
             hint="fill them in by .filled(), or assign a masked array as a whole",
@@ -179,6 +179,12 @@ def _cast(value: Any, dtype: np.dtype[Any]) -> AnyArray:
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise _unfit(array.dtype, dtype)
     return array.astype(dtype)
+
+
+def any_masked(value: Any) -> bool:
+    """Whether an element of a masked array is masked, or a field of one."""
+    mask = np.ma.getmask(value) if isinstance(value, np.ma.MaskedArray) else np.ma.nomask
+    return mask is not np.ma.nomask and b"\1" in np.asarray(mask).tobytes()
 
 
 def _variable_strings(value: Any) -> AnyArray:

@@ -37,6 +37,9 @@ def ours(path: str) -> None:
         del chk["ints"]
         chk["energies"] = np.linspace(0, 2, 4000)
     chk.array("energies").append(np.ones(5))
+    chk.append("log", 0.5)
+    packed = np.arange(60_000) // 7
+    chk.put("packed", packed, compression="gzip", chunks=(20_000,), checksum=True)
 
 
 def checked(path: str) -> None:

@@ -56,6 +56,7 @@ class LocalDraft:
 
 def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) -> tuple[Any, Any]:
     shape, size = form.shape, tid.get_size()
+    whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
     limits = layout.maxshape or shape
     chunked = limits != shape or layout.chunks or layout.compression or layout.checksum
     if not shape or not chunked:
