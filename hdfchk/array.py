@@ -234,6 +234,7 @@ class Array:
                 file: the error says which, and what to do.
         """
         self._check()
+        self._context.handle.sync()
         with self._context.handle.reading() as session:
             elements = self._elements(session)
             if elements.stored.kind in "SO" and not elements.is_plain:

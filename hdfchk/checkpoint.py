@@ -258,7 +258,10 @@ class HDF5Checkpointer(Group):
         return handle.transaction()
 
     def commit(self) -> None:
-        """Bring all that was assigned to the disk, and into the file, now."""
+        """Bring all that was assigned to the disk, and into the file, now.
+
+        Into the file as soon as nobody reads it. Inside a `transaction` it does nothing.
+        """
         self._context.handle.sync()
 
     # -- the file as a whole -------------------------------------------------------------------

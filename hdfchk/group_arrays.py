@@ -167,13 +167,12 @@ class GroupArrays(GroupReader):
 
     def _begin_log(self, path: Path, row: Any) -> None:
         """Make an array of its first row."""
-        first = np.asarray(row) if not isinstance(row, np.ma.MaskedArray) else row
-        kind = type(row).__module__.partition(".")[0]
-        if kind == "torch":
+        if type(row).__module__.partition(".")[0] == "torch":
             tensor: Any = self._context.encode(row, path)
             stored, mark = tensor.data.dtype, tensor.mark
         else:
-            stored, mark = form_of(str if first.dtype.kind == "U" else first.dtype)
+            dtype = np.asarray(row).dtype
+            stored, mark = form_of(str if dtype.kind == "U" else dtype)
         elements: Elements = elements_of(mark, stored)
         data = elements.encode(row)
         self._check_array(path)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import threading
 import warnings
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +12,7 @@ from .backends.alarm import Alarm
 from .backends.base import Backend, Session
 from .backends.memory import MemoryBackend
 from .backends.undisturbed import undisturbed
+from .endings import watch
 from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
 from .keys import Path
 from .rows import RowBuffer
@@ -61,7 +59,7 @@ class Handle:
         """Those of them that have rows which are not committed."""
         self._writes_rows = False
         self._alarm = Alarm(self._write_rows_late)
-        _HANDLES.add(self)
+        watch(self)
 
     @property
     def is_held(self) -> bool:
@@ -297,11 +295,17 @@ class Handle:
             yield self.backend
 
     def sync(self) -> None:
-        """Bring all commits of the open session, if there is one, to where they are safe."""
+        """Bring all commits of the open session, if there is one, to where they are safe.
+
+        Inside a transaction it does nothing: what is written there is no commit yet.
+        """
         with self.lock:
+            if self._transactions:
+                return
             self.write_rows()
             if self._session is not None and self._session.writable:
                 with undisturbed():
+                    self._session.commit()
                     self._session.flush()
 
     def warn_if_held(self, name: str) -> None:
@@ -379,22 +383,3 @@ def _close(session: Session) -> None:
             session.close()
     else:
         session.close()
-
-
-_HANDLES: weakref.WeakSet[Handle] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for handle in list(_HANDLES):
-        handle.after_fork()
-
-
-def _close_at_exit() -> None:
-    # HDF5 closes what is open when its library ends; by then there is no Python to write for it.
-    for handle in list(_HANDLES):
-        handle.close()
-
-
-atexit.register(_close_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

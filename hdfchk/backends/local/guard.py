@@ -187,11 +187,12 @@ class Guard:
 
     def _close_folders(self) -> list[bytes]:
         taken: list[bytes] = []
-        if "HDF5_PLUGIN_PATH" not in os.environ:
-            for index in reversed(range(h5pl.size())):
-                if h5pl.get(index) in DEFAULT_PLUGINS:
-                    taken.append(h5pl.get(index))
-                    h5pl.remove(index)
+        named = os.fsencode(os.environ.get("HDF5_PLUGIN_PATH", "")).split(os.fsencode(os.pathsep))
+        for index in reversed(range(h5pl.size())):
+            folder = h5pl.get(index)
+            if folder in DEFAULT_PLUGINS and folder not in named:
+                taken.append(folder)
+                h5pl.remove(index)
         return taken
 
 

@@ -87,6 +87,7 @@ def scan(descriptor: int) -> Snapshot:
     offset, chain, committed = _HEADER.size, zlib.crc32(salt), 0
     size, end, checksum_there = None, offset, chain
     puts: list[bytes] = []
+    reach = 0
     while True:
         head = read_all(descriptor, _RECORD.size, offset)
         if len(head) < _RECORD.size:
@@ -109,12 +110,27 @@ def scan(descriptor: int) -> Snapshot:
             few = extent < MANY
             source = payload[at : at + extent] if few else offset + _RECORD.size + at
             writes.append((place, extent, source))
+            reach = max(reach, place + extent)
             at += extent
         offset, chain = offset + _RECORD.size + length, own_sum
         if kind == _COMMIT:
+            if reach > new_size:  # what lay behind the end is not to come back
+                writes, reach = _cut(writes, new_size), new_size
             size, end, checksum_there, committed = new_size, offset, chain, len(writes)
             puts.clear()
     return Snapshot(writes[:committed], size, end, checksum_there, puts)
+
+
+def _cut(
+    writes: list[tuple[int, int, bytes | int]], size: int
+) -> list[tuple[int, int, bytes | int]]:
+    """Writes as far as they lie inside a file of a length."""
+    kept: list[tuple[int, int, bytes | int]] = []
+    for place, extent, source in writes:
+        inside = min(extent, size - place)
+        if inside > 0:
+            kept.append((place, inside, source[:inside] if isinstance(source, bytes) else source))
+    return kept
 
 
 class Journal:

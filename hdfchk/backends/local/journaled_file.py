@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..base import Progress
@@ -68,6 +68,10 @@ class JournaledFile(SnapshotFile):
         self._late: dict[tuple[int, int], Any] = {}
         """What was committed, and is not in the pages yet, as nobody has asked for it: place and
         length -> bytes. The same place is written again and again."""
+        self._spilled: set[int] = set()
+        """The pages that the journal has of what is not committed yet."""
+        self._reach = self._size
+        """Where what is in memory, or in the journal, ends: perhaps behind the end of the file."""
         self._writes = 0
         self._synced = time.monotonic()
         self.puts: list[bytes] = []
@@ -80,7 +84,7 @@ class JournaledFile(SnapshotFile):
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
         if found.size is not None:
-            self._size = self._committed_size = found.size
+            self._size = self._committed_size = self._reach = found.size
             self._base = max(self._base, found.size)
 
     def readinto(self, buffer: Any) -> int:
@@ -115,13 +119,15 @@ class JournaledFile(SnapshotFile):
         else:
             self._write_large(start, view)
         self._size = max(self._size, end)
+        self._reach = max(self._reach, end)
         return length
 
     def _write_large(self, start: int, view: memoryview) -> None:
         end = start + len(view)
         direct = -(-max(start, self._base) // PAGE) * PAGE
         direct_end = end // PAGE * PAGE
-        if direct_end - direct < DIRECT_BYTES:
+        spilled = any(direct <= number * PAGE < direct_end for number in self._spilled)
+        if direct_end - direct < DIRECT_BYTES or spilled:  # the journal would bring the old back
             self._spill_large(start, view)
             return
         if direct > start:
@@ -139,13 +145,9 @@ class JournaledFile(SnapshotFile):
             self._spill_large(start, view)
 
     def _drop(self, first: int, end: int) -> None:
-        """Forget pending pages that a direct write has replaced."""
+        """Forget what waits for pages that a direct write has replaced."""
         self._settle()
-        self._record = [
-            (place, data)
-            for place, data in self._record
-            if place < first * PAGE or place + len(data) > end * PAGE
-        ]
+        self._record = list(_outside(self._record, first * PAGE, end * PAGE))
         self._laid = len(self._record)
         if len(self._pending) < end - first:
             gone = [number for number in self._pending if first <= number < end]
@@ -168,6 +170,7 @@ class JournaledFile(SnapshotFile):
         start = self._journal.append([(n * PAGE, data) for n, data in items], None)
         for index, (number, _) in enumerate(items):
             self._pending[number] = start + index * PAGE
+            self._spilled.add(number)
         self._writes += len(items)
         self._record.clear()
         self._waiting = self._laid = 0
@@ -179,6 +182,7 @@ class JournaledFile(SnapshotFile):
             piece = view[offset : offset + PIECE_BYTES]
             at = self._journal.append([(start + offset, piece)], None)
             self._lay(self._pending, start + offset, len(piece), at)
+        self._spilled.update(range(start // PAGE, (start + len(view) - 1) // PAGE + 1))
 
     def truncate(self, size: int | None = None) -> int:
         """Set the length. Nothing that a commit needs is cut off before the journal is applied."""
@@ -200,6 +204,8 @@ class JournaledFile(SnapshotFile):
         changed = self._size != self._committed_size
         if not (self._record or self._pending or self._bulk or changed or self._journal.puts):
             return
+        if self._reach > self._size:
+            self._cut()
         if self._bulk and self.durable:
             sync(self._descriptor)
         self._journal.append(self._record, self._size)
@@ -218,6 +224,19 @@ class JournaledFile(SnapshotFile):
         self._see_to_sync()
         if self._journal.size > APPLY_BYTES or self._writes > APPLY_WRITES:
             self.apply()
+
+    def _cut(self) -> None:
+        """Forget what lies behind the end of the file: HDF5 has taken the space, and given it back.
+
+        Had it stayed, it would be laid over what is written there later, straight into the file.
+        """
+        self._settle()
+        self._record = list(_outside(self._record, self._size, self._reach))
+        self._laid = len(self._record)
+        for pages in (self._pages, self._pending):
+            for number in [number for number in pages if number * PAGE >= self._size]:
+                del pages[number]
+        self._reach = self._size
 
     def put(self, payload: bytes) -> bool:
         """Commit a small assignment, which HDF5 is still to do; False if it can not be now.
@@ -246,6 +265,7 @@ class JournaledFile(SnapshotFile):
 
     def _clear_record(self) -> None:
         self._record.clear()
+        self._spilled.clear()
         self._waiting = self._laid = 0
         self._bulk = False
 
@@ -265,7 +285,7 @@ class JournaledFile(SnapshotFile):
         """Give up all that was written since the last commit."""
         self._pending.clear()
         self._clear_record()
-        self._size = self._committed_size
+        self._size = self._reach = self._committed_size
         self._journal.forget()
         if os.fstat(self._descriptor).st_size > self._base:
             os.ftruncate(self._descriptor, self._base)
@@ -283,13 +303,14 @@ class JournaledFile(SnapshotFile):
             progress: is told how many bytes are written.
 
         Returns:
-            Whether it was done: not while somebody reads the file, nor while HDF5 has still to do
-            small assignments. It can be done again.
+            Whether it was done: not while somebody reads the file, while something is written that
+            is not committed, nor while HDF5 has still to do small assignments.
 
         Raises:
             OSError: there is no room; all commits are still in the journal.
         """
-        if self._journal.puts or not self._lock_alone():
+        waits = self._record or self._pending or self._bulk or self._journal.puts
+        if waits or not self._lock_alone():
             return False
         try:
             if self.durable:
@@ -341,3 +362,16 @@ class JournaledFile(SnapshotFile):
             return True
         lock_shared(self._descriptor)  # a failed conversion may have lost the shared lock
         return False
+
+
+def _outside(writes: Iterable[Write], start: int, end: int) -> Iterator[Write]:
+    """The parts of writes that do not lie between two places."""
+    for place, data in writes:
+        after = place + len(data)
+        if after <= start or place >= end:
+            yield place, data
+            continue
+        if place < start:
+            yield place, data[: start - place]
+        if after > end:
+            yield end, data[end - place :]

@@ -199,19 +199,15 @@ class JournaledSession(LocalSession):
 
     def flush(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it."""
-        if self._file is not None:
-            if self._file.waiting_puts:
-                self.commit()
+        if self._file is not None and not self._file.is_applied:
             self._file.sync()
             self._file.apply()
 
-    def _mapper(self, *, wait: bool = False) -> Mapper | None:
+    def _mapper(self) -> Mapper | None:
         """Maps what lies in the file, and not in the journal any more."""
         if self._file is None:
             return None
         self._stream.flush()
-        if wait and not self._file.is_applied:
-            self.flush()
         return self._file.mapper(self._address)
 
     def _discard(self, file: WriterFile) -> None:
@@ -279,7 +275,7 @@ class ReaderSession(LocalSession):
             self._held.close()
             raise
 
-    def _mapper(self, *, wait: bool = False) -> Mapper | None:
+    def _mapper(self) -> Mapper | None:
         """Maps what lies in the file, and not in the journal any more."""
         if self._held.snapshot is None:
             return super()._mapper()

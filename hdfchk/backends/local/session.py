@@ -148,12 +148,8 @@ class LocalSession:
         finally:
             self._reader.mapper = None
 
-    def _mapper(self, *, wait: bool = False) -> Mapper | None:
-        """Maps the file that is open; None for what is in no file of its own.
-
-        Args:
-            wait: first bring into the file what is not there yet.
-        """
+    def _mapper(self) -> Mapper | None:
+        """Maps the file that is open; None for what is in no file of its own."""
         if not self._stream or self._stream.file.driver not in {"sec2", "windows"}:
             return None
         self.flush()
@@ -260,7 +256,7 @@ class LocalSession:
         """A read-only view of the stored elements in the file."""
         did = self._dataset(path)
         self._guard.inside(did)
-        mapper = self._mapper(wait=True)
+        mapper = self._mapper()
         problem = "it is in no file that is there under its name" if mapper is None else None
         return require_view(mapper, did, problem)
 
