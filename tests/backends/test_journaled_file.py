@@ -12,7 +12,7 @@ from hdfchk.backends.local import journaled_file
 from hdfchk.backends.local.snapshot import PAGE, FileInUse
 from hdfchk.backends.local.writer import WriterFile, WriterLock
 
-RUNS = 2000 if os.environ.get("HDFCHK_CRASH") == "full" else 60
+RUNS = 500 if os.environ.get("HDFCHK_CRASH") == "full" else 60
 
 
 @pytest.fixture

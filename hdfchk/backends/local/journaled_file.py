@@ -126,12 +126,15 @@ class JournaledFile(SnapshotFile):
         end = start + len(view)
         direct = -(-max(start, self._base) // PAGE) * PAGE
         direct_end = end // PAGE * PAGE
-        spilled = any(direct <= number * PAGE < direct_end for number in self._spilled)
-        if direct_end - direct < DIRECT_BYTES or spilled:  # the journal would bring the old back
+        if direct_end - direct < DIRECT_BYTES:
             self._spill_large(start, view)
             return
         if direct > start:
             self._write_large_part(start, view[: direct - start])
+        if any(direct <= number * PAGE < direct_end for number in self._spilled):
+            # The journal has older bytes of this place, and would bring them back.
+            self._spill_large(direct, view[direct - start :])
+            return
         write_all(self._descriptor, view[direct - start : direct_end - start], direct)
         self._bulk = True
         self._drop(direct // PAGE, direct_end // PAGE)
