@@ -182,13 +182,16 @@ def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | No
         if done == stop_after:
             print(f"stopped after {done} steps: run again to go on", flush=True)
             return False
-        chk[key] = stretch_step(grid, given, index)
+        step = stretch_step(grid, given, index)
+        with chk.transaction():  # the step and its row of the log: both, or neither
+            chk[key] = step
+            chk.append("ground_states", step["even"]["energies"][:1].sum() or np.nan)
         done += 1
         print(f"step {index + 1} of {angles} saved", flush=True)
 
     if "energies" not in chk:
-        with chk:  # the steps are read with the file open once
-            scan = list(chk["scan"].load().values())
+        with chk:  # the states of all steps are used where they lie in the file: a memory map
+            scan = list(chk["scan"].load(mmap=True).values())
             levels = {name: full_levels(grid, given, scan, name)[:40] for name in ("even", "odd")}
         mass_ratio = given["hydrogen_mass"] / given["oxygen_mass"]
         bond_angle = to_bonds(1.0, 1.0, grid["cosine"], mass_ratio)[2]  # the same at all q1 == q2
@@ -196,9 +199,7 @@ def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | No
             "energies": levels,
             "bend": {
                 "bond_angle": np.degrees(bond_angle),
-                "stretch_ground_state": np.array(
-                    [step["even"]["energies"][:1].sum() or np.nan for step in scan]
-                ),
+                "stretch_ground_state": chk["ground_states"],
             },
         })  # fmt: skip
     print(f"{done} steps done in this run; {file} is complete", flush=True)

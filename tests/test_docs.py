@@ -24,6 +24,7 @@ def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for reason, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if not reason:
             exec(compile(block, page.name, "exec"), vars(module))
+    vars(module).clear()  # maps of files, say
 
 
 def test_blocks_found() -> None:

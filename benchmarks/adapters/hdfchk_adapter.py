@@ -48,7 +48,8 @@ class Adapter:
 
     def rows(self, path: str, key: str, start: int, stop: int) -> Any:
         """Open a file and read some rows of an array."""
-        return self._store(path).array(key)[start:stop]
+        with self._store(path, mode="r") as chk:  # the file is opened once
+            return chk.array(key)[start:stop]
 
     def map(self, path: str, key: str) -> Any:
         """Open a file and map an array into memory."""
