@@ -234,6 +234,12 @@ class Array:
                 file: the error says which, and what to do.
         """
         self._check()
+        if self._parts:
+            raise UnsupportedStoredError(
+                f"it is stored as several arrays, {', '.join(self._parts)}",
+                key=join(self._path),
+                hint=f"map one of them: chk.array({join(self._stored)!r}).map()",
+            )
         self._context.handle.sync()
         with self._context.handle.reading() as session:
             elements = self._elements(session)

@@ -10,9 +10,8 @@ from .array import Array, rows_of
 from .backends.base import Put, Session
 from .codecs.elements import any_masked, elements_of
 from .context import Context
-from .errors import UnsupportedStoredError
 from .filters import Filters
-from .keys import Path, join
+from .keys import Path
 from .tree import Branch, Leaf
 
 __all__ = ["MaskedArray"]
@@ -32,18 +31,6 @@ class MaskedArray(Array):
         super().__init__(context, path, filters)
         self._stored = (*path, "data")
         self._mask = (*path, "mask")
-
-    def map(self) -> np.ndarray[Any, Any]:
-        """A masked array is two arrays: it can not be mapped as one.
-
-        Raises:
-            UnsupportedStoredError: always.
-        """
-        raise UnsupportedStoredError(
-            "a masked array is stored as two arrays, data and mask",
-            key=join(self._path),
-            hint=f"map its data: chk.array({join(self._stored)!r}).map()",
-        )
 
     def _read(self, session: Session, index: Any) -> Any:
         stored, mark_of_data = session.read_slice(self._stored, index)

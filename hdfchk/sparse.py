@@ -89,18 +89,6 @@ class SparseArray(Array):
         """
         raise self._whole()
 
-    def map(self) -> np.ndarray[Any, Any]:
-        """A sparse array is several arrays: it can not be mapped as one.
-
-        Raises:
-            UnsupportedStoredError: always.
-        """
-        raise UnsupportedStoredError(
-            "a sparse array is stored as several arrays",
-            key=join(self._path),
-            hint=f"map one of them: chk.array({join(self._stored)!r}).map()",
-        )
-
     def _write(self, session: Session, index: Any, value: Any) -> None:
         raise self._whole()
 

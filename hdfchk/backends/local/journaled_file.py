@@ -74,8 +74,6 @@ class JournaledFile(SnapshotFile):
         """Where what is in memory, or in the journal, ends: perhaps behind the end of the file."""
         self._writes = 0
         self._synced = time.monotonic()
-        self.puts: list[bytes] = []
-        """The small assignments of a writer that is gone, which HDF5 has still to do."""
 
     def adopt(self, found: Snapshot) -> None:
         """Take over the commits of a writer that is gone."""

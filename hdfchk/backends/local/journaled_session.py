@@ -16,7 +16,6 @@ from ...tree import Leaf
 from ..base import Change, Progress, Put, Stored
 from ..layout import Layout
 from ..options import Options
-from ..undisturbed import undisturbed
 from .commit import Commit
 from .mapping import Mapper
 from .puts import pack_put, unpack_put
@@ -296,11 +295,5 @@ class ReaderSession(LocalSession):
 
 def _read_snapshot(snapshot: SnapshotFile) -> Any:
     """HDF5 on a snapshot, in which it has done, in memory, what it had still to do."""
-    if snapshot.puts:
-        stream = open_on(snapshot, h5f.ACC_RDWR)
-        try:
-            carry_out(stream, snapshot.puts)
-        finally:
-            with undisturbed():
-                stream.close()
+    carry_out(snapshot)
     return open_on(snapshot, h5f.ACC_RDONLY)

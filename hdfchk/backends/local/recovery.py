@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
 from typing import Any
 
 import h5py
@@ -20,6 +19,7 @@ from .disk import RETRY_SECONDS, open_file, sync_folder, wait_shared
 from .journal import Journal, journal_of, scan
 from .journaled_file import JournaledFile
 from .puts import unpack_put
+from .snapshot import SnapshotFile
 from .types import file_access
 from .writer import WriterLock
 from .writing import Writer
@@ -39,20 +39,21 @@ def open_on(file: Any, flags: int) -> Any:
         return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
 
 
-def carry_out(stream: Any, puts: Iterable[bytes]) -> None:
-    """Let HDF5 do small assignments that stand in a journal.
-
-    Args:
-        stream: the open `h5py.File`.
-        puts: the assignments, in their order.
-    """
-    latest: dict[Path, Leaf] = dict(map(unpack_put, puts))
-    root = h5g.open(stream.id, b".")
-    # One by one: a later one may put a value where an earlier one has made a group.
+def carry_out(file: SnapshotFile) -> None:
+    """Let HDF5 do the small assignments that a file has only in its journal."""
+    if not file.puts:
+        return
+    latest: dict[Path, Leaf] = dict(map(unpack_put, file.puts))
+    stream = open_on(file, h5f.ACC_RDWR)
+    # Closing and all: HDF5 calls back.
     with undisturbed():
-        for path, leaf in latest.items():
-            step: dict[Path, Stored | None] = {path: leaf}
-            Commit(root, Writer(root)).run(step)
+        try:
+            root = h5g.open(stream.id, b".")
+            for path, leaf in latest.items():  # one by one, as they were made
+                step: dict[Path, Stored | None] = {path: leaf}
+                Commit(root, Writer(root)).run(step)
+        finally:
+            stream.close()
 
 
 def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = None) -> bool:
@@ -77,14 +78,8 @@ def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = Non
         wait_shared(descriptor, lock.path, lock.timeout)
         file = JournaledFile(descriptor, Journal(lock.descriptor), durable=durable)
         file.adopt(found)
-        if file.puts:
-            stream = open_on(file, h5f.ACC_RDWR)
-            try:
-                carry_out(stream, file.puts)
-            finally:
-                with undisturbed():
-                    stream.close()
-            file.commit()
+        carry_out(file)
+        file.commit()
         end = time.monotonic() + lock.timeout
         while not file.apply(progress=progress):
             if time.monotonic() > end:
