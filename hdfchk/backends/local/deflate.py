@@ -2,7 +2,7 @@
 
 Pure functions on bytes, which may run in threads while HDF5 is busy elsewhere: the libraries let go
 of the interpreter while they work. ``isal`` (Intel's ISA-L, in the extra ``fast``) is used if it is
-there: it packs ten times as fast as zlib, whose format it writes.
+there: it packs several times as fast as zlib, whose format it writes.
 
 Sources: the filters' forms are those of "HDF5 File Format Specification", IV.A.2.l (the filter
 pipeline), and of H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5; RFC 1950 and 1951.
