@@ -16,6 +16,7 @@ from .equality import same
 from .errors import InvalidKeyError, UnsupportedStoredError
 from .filters import Filters, Verdict
 from .keys import Path, join
+from .lengths import count_of
 from .progress import ProgressOption, teller
 from .rows import RowBuffer
 
@@ -136,7 +137,7 @@ class Array:
         """
         self._check()
         with self._context.handle.reading() as session:
-            return self._read(session, index)
+            return self._read(session, _usual(index))
 
     def _read(self, session: Session, index: Any) -> Any:
         data, mark = session.read_slice(self._stored, index)
@@ -167,7 +168,7 @@ class Array:
             >>> [block.sum() for block in chk.array("x").blocks(2)]
             [np.int64(1), np.int64(5), np.int64(4)]
         """
-        if rows is not None and rows < 1:
+        if rows is not None and count_of(rows, "rows") < 1:
             raise InvalidKeyError(f"a block has at least one row, not {rows}")
         total = len(self)
         with self._context.handle.held(), teller(progress, join(self._path), "rows") as tell:
@@ -205,19 +206,17 @@ class Array:
         Shapes are compared first, elements block by block. ``array[...] == other`` compares one
         by one.
         """
-        if isinstance(other, Array):
-            if self.shape != other.shape:
-                return False
-            if not self.shape:
-                return same(self[...], other[...])
-            step = self._block_rows()
-            return all(
-                same(self[start : start + step], other[start : start + step])
-                for start in range(0, len(self), step)
-            )
-        if not isinstance(other, np.ndarray):
+        if not isinstance(other, (Array, np.ndarray)):
             return NotImplemented
-        return self.shape == other.shape and same(self[...], other)
+        if self.shape != other.shape:
+            return False
+        if not self.shape:
+            return same(self[...], other[...])
+        step = self._block_rows()
+        return all(
+            same(self[start : start + step], other[start : start + step])
+            for start in range(0, len(self), step)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -269,7 +268,7 @@ class Array:
         """
         self._check()
         with self._context.handle.writing() as session:
-            self._write(session, index, value)
+            self._write(session, _usual(index), value)
 
     def _write(self, session: Session, index: Any, value: Any) -> None:
         session.write_slice(self._stored, index, self._elements(session).encode(value))
@@ -337,6 +336,13 @@ class Array:
         for path in (self._path, *[(*self._path, part) for part in self._parts]):
             if self._filters.verdict(path) is not Verdict.FULL:
                 raise edits.refused(self._path, "the key filter hides a part of this array")
+
+
+def _usual(index: Any) -> Any:
+    """An index as HDF5's libraries know it: a list of booleans is a mask."""
+    if isinstance(index, list) and index and all(isinstance(i, (bool, np.bool)) for i in index):
+        return np.array(index)
+    return index
 
 
 def rows_of(

@@ -16,8 +16,8 @@ class Ending(Protocol):
     def after_fork(self) -> None:
         """In a child process: leave the storage to the parent."""
 
-    def close(self) -> None:
-        """Close the storage, whatever keeps it open."""
+    def at_exit(self) -> None:
+        """When the process ends: close the storage, whatever keeps it open."""
 
 
 _WATCHED: weakref.WeakSet[Ending] = weakref.WeakSet()
@@ -36,7 +36,7 @@ def _after_fork_in_child() -> None:
 def _close_at_exit() -> None:
     # HDF5 closes what is open when its library ends; by then there is no Python to write for it.
     for ending in list(_WATCHED):
-        ending.close()
+        ending.at_exit()
 
 
 atexit.register(_close_at_exit)

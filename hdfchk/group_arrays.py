@@ -12,12 +12,18 @@ import numpy as np
 from . import edits, keys, streaming
 from .array import Array, rows_of
 from .backends.base import ArrayForm, Change, Put, Session, Stored
-from .backends.layout import AUTO, Compression, Layout
-from .codecs.elements import Elements, elements_of, form_of
+from .backends.layout import AUTO, Compression, Layout, growing
+from .codecs.elements import Elements, elements_of, form_of, has_elements, is_numeric
 from .columns import column
-from .errors import CheckpointerKeyError, InvalidKeyError
+from .errors import (
+    CheckpointerKeyError,
+    InvalidKeyError,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
 from .filters import Verdict
 from .keys import Key, Path, join
+from .lengths import count_of, lengths_of, limits_of
 from .masked import MaskedArray
 from .progress import ProgressOption, teller
 from .reader import GroupReader
@@ -63,6 +69,10 @@ class GroupArrays(GroupReader):
             array = _HANDLES.get(name, Array)(self._context, path, self._filters)
             if stat.is_group:
                 _ = array.shape  # says now what is none
+            elif not has_elements(stat.mark):
+                raise UnsupportedStoredError(
+                    "it is a value that is no array", file=self._address, key=join(path)
+                )
         return array
 
     def create(
@@ -106,10 +116,9 @@ class GroupArrays(GroupReader):
             [[1.0, 2.0, 3.0]]
         """
         path = self._path + keys.parse(key)
-        stored, mark = form_of(dtype)
-        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-        if any(length < 0 for length in lengths):
-            raise InvalidKeyError(f"an axis has no length below 0: {lengths}", key=join(path))
+        lengths = lengths_of(shape, "shape")
+        stored, mark = form_of(dtype, is_scalar=not lengths)
+        maxshape = None if maxshape is None else limits_of(maxshape)
         if maxshape is not None and not _holds(maxshape, lengths):
             raise InvalidKeyError(
                 f"an array of shape {lengths} does not fit a maxshape of {maxshape}",
@@ -117,6 +126,12 @@ class GroupArrays(GroupReader):
                 hint="give one length, or None, for each axis",
             )
         fill = None if fill_value is None else elements_of(mark, stored).encode(fill_value)
+        if fill is not None and not is_numeric(stored):
+            raise UnsupportedTypeError(
+                f"an array of {stored} has no fill value",
+                key=join(path),
+                hint="write it: x[...] = v",
+            )
         self._check_array(path)
         with self._context.handle.writing() as session:
             layout = _layout(session, path, compression, checksum, chunks, maxshape)
@@ -177,7 +192,7 @@ class GroupArrays(GroupReader):
         data = elements.encode(row)
         self._check_array(path)
         with self._context.handle.writing() as session:
-            layout = attrs.evolve(session.layout(path), maxshape=(None, *data.shape))
+            layout = attrs.evolve(session.layout(path), maxshape=growing(data.shape))
             draft = session.draft(ArrayForm((0, *data.shape), stored, mark), layout)
             draft.append(rows_of(data, (0, *data.shape), path))
             session.apply(self._changes(session, [(path, draft)]))
@@ -244,7 +259,9 @@ class GroupArrays(GroupReader):
         """Put an array at a key whose rows come block by block; one commit.
 
         It is never in memory as a whole, and it appears when its last block is written. The blocks
-        may be made from what is read of the same store.
+        may be made from what is read of the same store, and it may be used meanwhile, also by other
+        threads; but what gives up changes that are not committed (an error, a transaction that is
+        left by one) gives up the array, too, which is a `TransactionError` then.
 
         Args:
             key: where; what stands there is replaced at the end.
@@ -272,9 +289,10 @@ class GroupArrays(GroupReader):
         """
         path = self._path + keys.parse(key)
         self._check_array(path)
+        rows = None if rows is None else count_of(rows, "rows")
         handle = self._context.handle
-        with handle.transaction(), teller(progress, join(path), "rows") as tell:
-            with handle.writing() as session:
+        with handle.held(), teller(progress, join(path), "rows") as tell:
+            with handle.writing(commit=False) as session:
                 layout = _layout(session, path, compression, checksum, chunks, None)
             draft = streaming.write_blocks(self._context, path, blocks, rows, dtype, layout, tell)
             with handle.writing() as session:
@@ -320,7 +338,7 @@ class GroupArrays(GroupReader):
                 changes = self._changes(session, cast("list[tuple[Path, Stored]]", nodes))
                 session.apply(changes, layout(session) if layout else None, tell)
             return
-        with handle.transaction():
+        with handle.held():
             puts = [(path, self._draft(path, node, layout, tell)) for path, node in nodes]
             with handle.writing() as session:
                 session.apply(self._changes(session, puts), layout(session) if layout else None)
@@ -334,7 +352,7 @@ class GroupArrays(GroupReader):
     ) -> Stored:
         if not isinstance(node, Source):
             return node
-        with self._context.handle.writing() as session:
+        with self._context.handle.writing(commit=False) as session:
             wanted = layout(session) if layout else session.layout(path)
         told = tell or (lambda done, total: None)
         return streaming.draft_of(self._context, node, wanted, told)
@@ -369,6 +387,7 @@ def _layout(
     maxshape: tuple[int | None, ...] | None,
 ) -> Layout:
     """How an array is to lie in the file: what was asked for, and else what the store says."""
+    chunks = None if chunks is None else lengths_of(chunks, "chunks")
     layout = session.layout(path)
     if compression is not AS_THE_STORE_SAYS:
         wanted = Compression.parse(compression)

@@ -15,11 +15,13 @@ from .backends.undisturbed import undisturbed
 from .endings import watch
 from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
 from .keys import Path
-from .rows import RowBuffer
+from .rows import RowBuffer, WaitingRows
 from .tree import Leaf
 
 __all__ = ["MODES", "Handle"]
 
+EXIT_SECONDS = 5.0
+"""So long the end of the process waits for a thread that uses a store."""
 MODES = frozenset({"a", "r", "r+", "w", "x"})
 
 
@@ -53,10 +55,7 @@ class Handle:
         self._failed = False
         self._session: Session | None = None
         self.lock = threading.RLock()
-        self._logs: dict[Path, RowBuffer] = {}
-        """The arrays to which rows were appended in this block."""
-        self._waiting: dict[Path, RowBuffer] = {}
-        """Those of them that have rows which are not committed."""
+        self._rows = WaitingRows()
         self._writes_rows = False
         self._alarm = Alarm(self._write_rows_late)
         watch(self)
@@ -94,7 +93,7 @@ class Handle:
                     self._end(failed=failed)
 
     def _end(self, *, failed: bool) -> None:
-        self._logs.clear()
+        self._rows.forget_logs()
         self._alarm.cancel()
         # An empty file was asked for, and nothing was written.
         if self.mode in {"w", "x"} and not failed:
@@ -127,6 +126,7 @@ class Handle:
                         hint="let errors leave the transaction, or do the work outside of it",
                     )
             except BaseException:
+                self._failed = self._transactions > 1  # the outer one has lost its changes, too
                 self._forget_rows()
                 if self._session is not None and self._session.writable:
                     self._give_up(self._session)
@@ -143,7 +143,7 @@ class Handle:
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
         with self.lock:
-            if self._waiting:
+            if self._rows:
                 self.write_rows()
             with self._lent(self._session or self._open_to_read()) as session:
                 if session.calls_back:
@@ -154,10 +154,15 @@ class Handle:
                     yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session to write to; the storage is created if the mode allows it."""
+    def writing(self, *, commit: bool = True) -> Iterator[Session]:
+        """A session to write to; the storage is created if the mode allows it.
+
+        Args:
+            commit: what is written is a commit, unless it is a part of a transaction; if not, it
+                is a part of the next one.
+        """
         with self.lock:
-            if self._waiting:
+            if self._rows:
                 self.write_rows()
             session = self._session
             if session is None or not session.writable:
@@ -170,7 +175,7 @@ class Handle:
                 try:
                     session.settle()
                     yield session
-                    if not self._transactions:
+                    if commit and not self._transactions:
                         session.commit()
                 except BaseException:
                     # A transaction that lost one of its commits can only be given up whole.
@@ -182,19 +187,18 @@ class Handle:
 
     def log(self, path: Path) -> RowBuffer | None:
         """What takes rows for the array at a path, if nothing has changed since it was made."""
-        found = self._logs.get(path)
-        return found if found is not None and found.changes == self.changes else None
+        return self._rows.log(path, self.changes)
 
     def keep_log(self, buffer: RowBuffer) -> None:
         """Let a buffer take the rows of its array, while the storage is open for writing."""
         if self._depth and self._session is not None and self._session.writable:
             buffer.changes = self.changes
-            self._logs[buffer.path] = buffer
+            self._rows.keep(buffer)
 
     def wait(self, buffer: RowBuffer) -> None:
         """Say that rows wait in a buffer: they are committed soon, and before anything else."""
         interval = getattr(self.backend, "sync_interval", 1.0)
-        self._waiting[buffer.path] = buffer
+        self._rows.wait(buffer)
         if buffer.is_full or interval <= 0:
             self.write_rows()
         elif not self._alarm.is_set:
@@ -202,29 +206,20 @@ class Handle:
 
     def write_rows(self) -> None:
         """Append all rows that wait, as one commit; after an error they wait still."""
-        if not self._waiting or self._writes_rows:
+        if not self._rows or self._writes_rows:
             return
         self._writes_rows = True
         try:
-            with self.writing() as session:
-                for buffer in self._waiting.values():
-                    buffer.write(session)
-        except (LookupError, TypeError):  # no array of theirs is there any more
-            self._forget_rows()
-            raise
+            with undisturbed():  # a Ctrl-C in between would have them written twice
+                with self.writing() as session:
+                    self._rows.write(session)
+                self._rows.clear(self.changes)
         finally:
             self._writes_rows = False
-        self._clear_rows()
-
-    def _clear_rows(self) -> None:
-        for buffer in self._waiting.values():
-            buffer.clear()
-            buffer.changes = self.changes
-        self._waiting.clear()
 
     def _forget_rows(self) -> None:
-        self._clear_rows()
-        self._logs.clear()
+        self._rows.clear(self.changes)
+        self._rows.forget_logs()
 
     def _write_rows_late(self) -> bool:
         """Commit what has waited long enough, in the thread of the alarm."""
@@ -243,14 +238,12 @@ class Handle:
         """Commit a small assignment by the session's faster way; whether there is one now."""
         with self.lock:
             session = self._session
-            if session is None or not session.writable or self._transactions or self._waiting:
+            if session is None or not session.writable or self._transactions or self._rows:
                 return False
             if not session.put(path, leaf):
                 return False
             self.changes += 1
-            for log in self._logs.values():  # they are still true, but for what stood here
-                if log.path[: len(path)] != path:
-                    log.changes = self.changes
+            self._rows.passed_by(path, self.changes)
             return True
 
     def _give_up(self, session: Session) -> None:
@@ -320,17 +313,25 @@ class Handle:
                 self.write_rows()
             finally:
                 self._depth = 0
-                self._logs.clear()
+                self._rows.forget_logs()
                 self._alarm.cancel()
                 self._close()
+
+    def at_exit(self) -> None:
+        """Close the storage when the process ends, unless some thread of it is still at work."""
+        if self.lock.acquire(timeout=EXIT_SECONDS):  # else the journal has what was committed
+            try:
+                self.close()
+            finally:
+                self.lock.release()
 
     def after_fork(self) -> None:
         """In a child process: leave the parent's open file alone, and start from its address."""
         self.lock = threading.RLock()  # some thread of the parent may have held the old one
         self._forget_rows()  # they are the parent's to write
-        if self._session is not None:
-            self._session.abandon()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            session.abandon()
 
     def _open_to_read(self) -> Session:
         missing = self.mode in {"w", "x"} or not self.backend.exists()
@@ -364,6 +365,10 @@ class Handle:
         return FileExistsError(17, "mode='x', and the file exists", self.backend.address)
 
     def _close(self) -> None:
+        if self._transactions and self._session is not None and self._session.writable:
+            self._failed = True  # half a transaction is none
+            self._forget_rows()
+            self._give_up(self._session)
         session, self._session = self._session, None
         if session is not None:
             _close(session)

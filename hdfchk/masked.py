@@ -51,6 +51,8 @@ class MaskedArray(Array):
             self._need_mask(session)
             session.write_slice(self._mask, index, np.ones((), np.bool))
             return
+        if isinstance(value, (list, tuple)):  # some of it may be masked
+            value = np.ma.array(value)
         data = elements.encode(np.ma.getdata(value))
         if any_masked(value):
             self._need_mask(session)

@@ -11,7 +11,7 @@ from .backends.base import Session
 from .codecs.elements import Elements
 from .keys import Path
 
-__all__ = ["WAITING_BYTES", "RowBuffer"]
+__all__ = ["WAITING_BYTES", "RowBuffer", "WaitingRows"]
 
 WAITING_BYTES = 2**20
 """So many bytes of rows may wait for one array."""
@@ -69,7 +69,7 @@ class RowBuffer:
     def add(self, rows: np.ndarray[Any, Any]) -> None:
         """Take rows in their stored form; they are copied, as the caller may use them again."""
         self._settle()
-        self._blocks.append(rows.copy())
+        self._blocks.append(np.array(rows))
         self.nbytes += rows.nbytes
 
     def write(self, session: Session) -> None:
@@ -90,3 +90,59 @@ class RowBuffer:
         if self._scalars:
             self._blocks.append(np.array(self._scalars, self.elements.stored))
             self._scalars.clear()
+
+
+class WaitingRows:
+    """All rows that wait in one store, array by array."""
+
+    def __init__(self) -> None:
+        self._logs: dict[Path, RowBuffer] = {}
+        """The arrays to which rows were appended since the storage was opened."""
+        self._waiting: dict[Path, RowBuffer] = {}
+        """Those of them that have rows which are not committed."""
+
+    def __bool__(self) -> bool:
+        """Whether any rows wait."""
+        return bool(self._waiting)
+
+    def log(self, path: Path, changes: int) -> RowBuffer | None:
+        """What takes rows for the array at a path, if nothing was committed since it was made."""
+        found = self._logs.get(path)
+        return found if found is not None and found.changes == changes else None
+
+    def keep(self, buffer: RowBuffer) -> None:
+        """Let a buffer take the rows of its array."""
+        self._logs[buffer.path] = buffer
+
+    def wait(self, buffer: RowBuffer) -> None:
+        """Say that rows wait in a buffer."""
+        self._waiting[buffer.path] = buffer
+
+    def passed_by(self, path: Path, changes: int) -> None:
+        """A value was put at a path: what is known of all arrays but those there is still true."""
+        for log in self._logs.values():
+            if log.path[: len(path)] != path:
+                log.changes = changes
+
+    def write(self, session: Session) -> None:
+        """Append all rows that wait; they wait still, until `clear`."""
+        for path, buffer in list(self._waiting.items()):
+            try:
+                buffer.write(session)
+            except (OSError, MemoryError):  # for want of room: they wait for it
+                raise
+            except Exception:  # these can not be written, now or ever; the others still can
+                del self._waiting[path]
+                self._logs.pop(path, None)
+                raise
+
+    def clear(self, changes: int) -> None:
+        """What waited was committed, as the last commit, or is given up."""
+        for buffer in self._waiting.values():
+            buffer.clear()
+            buffer.changes = changes
+        self._waiting.clear()
+
+    def forget_logs(self) -> None:
+        """The storage is closed: nothing is known of its arrays."""
+        self._logs.clear()

@@ -13,7 +13,7 @@ import numpy as np
 
 from .array import BLOCK_BYTES, Array, rows_of
 from .backends.base import ArrayForm, Draft
-from .backends.layout import Layout
+from .backends.layout import Layout, growing
 from .codecs.elements import Elements, elements_of, form_of
 from .context import Context
 from .errors import InvalidKeyError
@@ -99,15 +99,16 @@ def _dask_blocks(value: Any) -> Generator[Part, None, None]:
 def draft_of(context: Context, source: Source, layout: Layout, tell: Tell) -> Draft:
     """Store a source, part by part, as an array that stands nowhere yet.
 
-    It must be called, and the array be placed, in one transaction.
+    The storage must be held open until the array is placed. While parts are read or computed,
+    others may use it.
     """
-    with context.handle.writing() as session:
+    with context.handle.writing(commit=False) as session:
         draft = session.draft(source.form, layout, whole=True)
     done, total = 0, math.prod(source.form.shape)
     with closing(source.parts) as parts:  # or it would hold its store after an error
         for index, values in parts:  # what is read or computed here may be interrupted
             data = source.elements.encode(values)
-            with context.handle.writing():
+            with context.handle.writing(commit=False):
                 draft.write(index, data)
             done += data.size
             tell(done, total)
@@ -138,7 +139,8 @@ def write_blocks(
         InvalidKeyError: there are no blocks, one does not fit, or there are not as many rows.
     """
     draft: Draft | None = None
-    done, row, elements = 0, (), elements_of(None, np.dtype(float))
+    row: tuple[int, ...] = ()
+    done, elements = 0, elements_of(None, np.dtype(float))
     for block in blocks:
         if draft is None:
             first = np.asarray(block)
@@ -147,13 +149,13 @@ def write_blocks(
             stored, mark = form_of(first.dtype if dtype is None else dtype)
             row, elements = first.shape[1:], elements_of(mark, stored)
             form = ArrayForm((rows or 0, *row), stored, mark)
-            with context.handle.writing() as session:
-                growing = attrs.evolve(layout, maxshape=layout.maxshape or (None, *row))
-                draft = session.draft(form, layout if rows else growing, whole=True)
+            with context.handle.writing(commit=False) as session:
+                grows = attrs.evolve(layout, maxshape=layout.maxshape or growing(row))
+                draft = session.draft(form, layout if rows else grows, whole=True)
         data = rows_of(elements.encode(block), (0, *row), path)
         if rows is not None and done + len(data) > rows:
             raise _miscounted(path, rows, f"more than {rows}")
-        with context.handle.writing():
+        with context.handle.writing(commit=False):
             if rows is None:
                 draft.append(data)
             else:

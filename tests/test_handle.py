@@ -469,18 +469,3 @@ def test_use_after_close(path: str) -> None:
     chk.close()
     chk.close()
     assert not chk.is_open and chk == {"g": {"a": 1, "b": 2}, "c": 3}
-
-
-def test_each_object_is_opened_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading a tree opens each group and each array in it once."""
-    from hdfchk.backends.local import links
-
-    tree = {f"layer{n}": {"weight": np.ones((n + 1, 3)), "bias": np.ones(3000)} for n in range(20)}
-    HDF5Checkpointer(path).update(tree)
-    opened: list[bytes] = []
-    real = links.open_object
-    monkeypatch.setattr(
-        links, "open_object", lambda root, name, at: (opened.append(name), real(root, name, at))[1]
-    )
-    assert HDF5Checkpointer(path) == tree
-    assert len(opened) == 3 * len(tree)

@@ -238,7 +238,9 @@ def test_create(chk: HDF5Checkpointer) -> None:
     chk.create("s", (2,), "U5")[0] = "ab"
     chk.create("v", (2,), str)[1] = "any length " * 9
     chk.create("t", (2,), "M8[s]")[0] = np.datetime64(9, "s")
-    chk.create("p", (2,), [("a", "i4"), ("b", "M8[s]")])[0] = np.array((1, 2), "i4,M8[s]")
+    chk.create("p", (2,), [("a", "i4"), ("b", "M8[s]")])[0] = np.array(
+        (1, 2), [("a", "i2"), ("b", "M8[s]")]
+    )
     assert chk["s"].tolist() == ["ab", ""] and chk["s"].dtype == "U5"
     assert chk["v"].tolist() == ["", "any length " * 9] and chk["t"].dtype == "M8[s]"
     assert chk["p"]["a"].tolist() == [1, 0]

@@ -59,13 +59,22 @@ class _Clock:
 
     def set(self, alarm: Alarm, seconds: float) -> None:
         with self._changed:
-            alarm.is_set = True
-            self._due[alarm] = time.monotonic() + seconds
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="hdfchk-alarm", daemon=True)
-                self._thread.start()
-            else:
+            if self._has_thread():
+                alarm.is_set = True
+                self._due[alarm] = time.monotonic() + seconds
                 self._changed.notify()
+                return
+        alarm.work()  # no thread can be had: it is done now
+
+    def _has_thread(self) -> bool:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="hdfchk-alarm", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._thread = thread
+        return True
 
     def cancel(self, alarm: Alarm) -> None:
         with self._changed:

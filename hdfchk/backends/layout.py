@@ -9,7 +9,7 @@ import attrs
 from ..errors import InvalidKeyError, InvalidKeyTypeError
 from ..keys import Path
 
-__all__ = ["AUTO", "COMPRESSIONS", "Compression", "CompressionRule", "Layout"]
+__all__ = ["AUTO", "COMPRESSIONS", "Compression", "CompressionRule", "Layout", "growing"]
 
 AUTO = "auto"
 _LEVELS: dict[str, tuple[int, int, int] | None] = {
@@ -22,6 +22,15 @@ _LEVELS: dict[str, tuple[int, int, int] | None] = {
 }
 """Name -> the least and the most level and the one by default; None where there are no levels."""
 COMPRESSIONS = tuple(_LEVELS)
+
+
+def growing(row: tuple[int, ...]) -> tuple[int | None, ...]:
+    """The lengths to which an array can grow that grows by rows; None for no limit.
+
+    Args:
+        row: the shape of a row. An axis of no length has no limit: no chunk would fit it.
+    """
+    return (None, *[length or None for length in row])
 
 
 @attrs.frozen

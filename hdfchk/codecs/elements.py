@@ -20,6 +20,8 @@ from .scalars import is_plain_text
 __all__ = ["Elements", "any_masked", "elements_of", "form_of"]
 
 AnyArray = np.ndarray[Any, Any]
+SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
+"""Values whose items, if they are alike, are stored as an array."""
 
 
 @attrs.frozen
@@ -59,6 +61,11 @@ class Elements:
         return self.kind != "torch.Tensor" and self._dtype == self.stored
 
     @property
+    def is_texts(self) -> bool:
+        """Whether it is a list of strings, or something alike, in UTF-8 of one width."""
+        return self.kind in SEQUENCES and self.stored.kind == "S"
+
+    @property
     def in_one_axis_more(self) -> bool:
         """Whether a string is stored as its code points, along an axis of their own."""
         return self.kind == "ndarray" and self._dtype.kind == "U" and self.stored.kind == "u"
@@ -67,9 +74,12 @@ class Elements:
         """The values of stored elements; a view of them where that is enough."""
         if self.kind == "torch.Tensor":
             return tensors.from_array(data, self.params)
+        if self.is_texts:
+            return np.strings.decode(data, "utf-8")
         if self.kind != "ndarray":
             return data
-        return arrays.decode_elements(data, self.params)
+        value = arrays.decode_elements(data, self.params)
+        return value.view(np.recarray) if self.params.get("class") == "recarray" else value
 
     def encode(self, value: Any) -> AnyArray:
         """The stored form of values.
@@ -82,6 +92,9 @@ class Elements:
         """
         if type(value) is np.ndarray and value.dtype == self.stored and self.is_plain:
             return value
+        return np.asarray(self._encoded(value))
+
+    def _encoded(self, value: Any) -> AnyArray:
         if self.kind == "torch.Tensor":
             return tensors.to_array(value, self.params)
         if type(value).__module__.partition(".")[0] == "torch":
@@ -93,8 +106,8 @@ class Elements:
             return self._fixed_strings(np.asarray(value))
         if dtype.kind == "O":
             return _variable_strings(value)
-        if self.kind != "ndarray" and dtype.kind == "S":  # a list of strings
-            return self._fixed_strings(np.asarray(value, np.str_))
+        if self.is_texts:
+            return self._fixed_strings(np.asarray(value))
         found = _cast(value, dtype)
         if dtype == self.stored:
             return found
@@ -103,6 +116,9 @@ class Elements:
     def _fixed_strings(self, value: AnyArray) -> AnyArray:
         if value.dtype.kind not in "UT":
             raise _unfit(value.dtype, self._dtype)
+        longest = int(np.strings.str_len(value).max(initial=0))
+        if not self.is_texts and longest > self._dtype.itemsize // 4:
+            raise _unfit(f"{longest} characters", self._dtype)
         raw = strings.to_bytes(np.asarray(value, np.str_))
         if raw.dtype.kind != self.stored.kind or raw.dtype.itemsize > self.stored.itemsize:
             raise _unfit(value.dtype, self.stored)
@@ -116,8 +132,24 @@ def elements_of(mark: Mark | None, stored: np.dtype[Any]) -> Elements:
     return Elements(stored, mark.params, mark.name)
 
 
-def form_of(dtype: Any) -> tuple[np.dtype[Any], Mark | None]:
+def has_elements(mark: Mark | None) -> bool:
+    """Whether a dataset with this mark is an array, or a sequence that is stored as one."""
+    return mark is None or mark.name in {"ndarray", "torch.Tensor", "numpy", *SEQUENCES}
+
+
+def is_numeric(stored: np.dtype[Any]) -> bool:
+    """Whether elements of a stored dtype are numbers, or made of numbers."""
+    if stored.names is not None:
+        return all(is_numeric(stored[name]) for name in stored.names)
+    return (stored.subdtype[0] if stored.subdtype else stored).kind in "biufc"
+
+
+def form_of(dtype: Any, *, is_scalar: bool = False) -> tuple[np.dtype[Any], Mark | None]:
     """The stored dtype, and the mark, of an array of `dtype` that is not at hand yet.
+
+    Args:
+        dtype: what NumPy makes a dtype of; `str` for strings of any length.
+        is_scalar: it has no axes.
 
     Raises:
         UnsupportedTypeError: arrays of it have no elements that could be written one by one.
@@ -133,7 +165,7 @@ def form_of(dtype: Any) -> tuple[np.dtype[Any], Mark | None]:
         raise UnsupportedTypeError(
             f"an array of {dtype} has further axes", hint="put them into the shape"
         )
-    if dtypes.is_native(dtype):
+    if dtypes.is_native(dtype) and not is_scalar:
         return dtype, None
     mark = Mark("ndarray", 1, {"dtype": dtypes.describe(dtype)})
     if dtype.kind == "U":
@@ -155,30 +187,64 @@ def _unfit(given: Any, dtype: Any) -> UnsupportedTypeError:
 
 
 def _cast(value: Any, dtype: np.dtype[Any]) -> AnyArray:
-    """`value` as an array of `dtype`: of the same kind, and integers only if they fit."""
+    """`value` as an array of `dtype`: of the same kind, and only if it fits."""
     if any_masked(value):
         raise UnsupportedTypeError(
             "some elements are masked, and the stored array has no mask",
             hint="fill them in by .filled(), or assign a masked array as a whole",
         )
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    array = np.asarray(value)
     if array.dtype == dtype:
         return array
-    if array.dtype.kind in "iu" and dtype.kind in "iu":
-        cast = array.astype(dtype)
-        if not np.array_equal(cast, array):
-            raise _unfit(f"{array.dtype} (some out of range)", dtype)
-        return cast
-    if dtype.kind == "S" and (array.dtype.kind != "S" or array.dtype.itemsize > dtype.itemsize):
-        raise _unfit(array.dtype, dtype)
-    if dtype.names is not None and array.dtype.names is None:
-        try:
-            return np.asarray(value, dtype)
-        except (TypeError, ValueError) as error:
-            raise _unfit(array.dtype, dtype) from error
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
+    if dtype.names is not None:
+        return _cast_fields(value, array, dtype)
+    kinds = array.dtype.kind + dtype.kind
+    if kinds in {"ii", "uu", "iu", "ui"}:
+        fits = np.array_equal(array.astype(dtype), array)
+    elif kinds[1] in "SV":
+        fits = kinds[0] == kinds[1] and (
+            array.dtype.itemsize == dtype.itemsize
+            or (kinds == "SS" and array.dtype.itemsize < dtype.itemsize)
+        )
+    else:
+        fits = np.can_cast(array.dtype, dtype, "same_kind") and _keeps(array, dtype)
+    if not fits:
         raise _unfit(array.dtype, dtype)
     return array.astype(dtype)
+
+
+def _keeps(array: AnyArray, dtype: np.dtype[Any]) -> bool:
+    """Whether elements are still themselves as `dtype`, but for digits that a float has not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+        if dtype.kind in "mM":
+            return np.array_equal(cast.astype(array.dtype), array, equal_nan=True)
+        if array.dtype.kind in "iu" and dtype.kind in "fc":
+            return np.array_equal(cast.real.astype(np.longdouble), array.astype(np.longdouble))
+        if dtype.kind in "fc":
+            return np.array_equal(np.isfinite(cast), np.isfinite(array))
+    return True
+
+
+def _cast_fields(value: Any, array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    """A structured array, field by field; of tuples only those whose items stay what they are."""
+    names = dtype.names or ()
+    if array.dtype.names is None:
+        try:
+            made = np.asarray(value, dtype)
+        except (TypeError, ValueError) as error:
+            raise _unfit(array.dtype, dtype) from error
+        given = value if isinstance(value, tuple) else None
+        if given is None or made.shape or made.tolist() != given:
+            raise _unfit("tuples (or other values)", dtype)
+        return made
+    if array.dtype.names != names:
+        raise _unfit(array.dtype, dtype)
+    out = np.empty(array.shape, dtype)
+    for name in names:
+        field = dtype[name]
+        out[name] = _cast(array[name], field.subdtype[0] if field.subdtype else field)
+    return out
 
 
 def any_masked(value: Any) -> bool:

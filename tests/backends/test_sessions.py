@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hdfchk import CheckpointerKeyError, NotAGroupError
+from hdfchk import CheckpointerKeyError, HDF5Checkpointer, NotAGroupError
 from hdfchk.backends.base import Delete, Put, Session
 from hdfchk.backends.memory import MemoryBackend
 from hdfchk.tree import Branch, Leaf, Mark
@@ -137,3 +137,18 @@ def test_order_after_the_only_key_was_replaced(session: Session) -> None:
     session.apply([Put(("e",), Leaf(1))])
     session.apply([Put(("d",), Leaf(2.5))])
     assert session.names(()) == ["d", "e"]
+
+
+def test_each_object_is_opened_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a tree opens each group and each array in it once."""
+    from hdfchk.backends.local import links
+
+    tree = {f"layer{n}": {"weight": np.ones((n + 1, 3)), "bias": np.ones(3000)} for n in range(20)}
+    HDF5Checkpointer(path).update(tree)
+    opened: list[bytes] = []
+    real = links.open_object
+    monkeypatch.setattr(
+        links, "open_object", lambda root, name, at: (opened.append(name), real(root, name, at))[1]
+    )
+    assert HDF5Checkpointer(path) == tree
+    assert len(opened) == 3 * len(tree)

@@ -8,7 +8,7 @@ from typing import Any
 
 from h5py import h5d, h5f, h5g, h5o, h5p
 
-from ...errors import HdfchkError, UnsupportedTypeError
+from ...errors import HdfchkError, NotAGroupError, UnsupportedTypeError
 from ...keys import Path, join, to_bytes
 from ...tree import RESERVED_CHILDREN, Leaf, Mark
 from ..base import Stored
@@ -74,6 +74,8 @@ class Commit:
             name = links.locate(self._root, path)
             if name is not None:
                 gid = h5o.open(self._root, name)
+                if type(gid) is not h5g.GroupID:
+                    raise NotAGroupError("it holds a value, not a dict", key=join(path))
             else:
                 parent = self._group(path[:-1])
                 raw = to_bytes(path[-1])

@@ -9,8 +9,9 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s
 
+from ...errors import TransactionError
 from ..base import ArrayForm
-from ..layout import Layout
+from ..layout import Layout, growing
 from . import slices
 from .chunks import chunk_shape, log_chunk
 from .guard import Guard
@@ -47,11 +48,25 @@ class LocalDraft:
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
         """Write rows behind the last ones."""
+        self.require()
         append(self.did, rows)
 
     def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data`, which broadcasts to the selected shape."""
+        self.require()
         slices.write(self.did, index, data, self._guard)
+
+    def require(self) -> None:
+        """Make sure that what was written is still there.
+
+        Raises:
+            TransactionError: it was given up, with all that was not committed.
+        """
+        if not self.did.valid:
+            raise TransactionError(
+                "an array that was being written was given up, as something else has failed",
+                hint="write it again",
+            )
 
 
 def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) -> tuple[Any, Any]:
@@ -63,7 +78,7 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
         plist = filled_creation(fill=not whole)
     else:
         if layout.maxshape is None:
-            limits = (None, *shape[1:])
+            limits = growing(shape[1:])
         if layout.chunks is None:
             log = not whole and shape[0] == 0
             pairs = zip(limits, shape, strict=True)
@@ -98,7 +113,7 @@ def growable_copy(root: Any, did: Any) -> Any:
     space, tid = did.get_space(), did.get_type()
     shape = space.shape
     plist = creation_copy(did, log_chunk(shape, tid.get_size()))
-    limits = (h5s.UNLIMITED, *shape[1:])
+    limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
     new = h5d.create(root, None, tid, h5s.create_simple(shape, limits), plist)
     source, target = h5py.Dataset(did), h5py.Dataset(new)
     row = max(1, int(np.prod(shape[1:])) * tid.get_size())

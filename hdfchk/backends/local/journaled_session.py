@@ -69,6 +69,8 @@ class JournaledSession(LocalSession):
         """Those that it has done, but not committed."""
         self._dicts: set[Path] = set()
         """Where dicts are, since nothing but small assignments was done."""
+        self._plain: set[Path] = set()
+        """Where small values are that were put there since."""
         self._lent = False
         if not create:  # a file that can not be written gets no journal
             os.close(os.open(path, os.O_RDWR))
@@ -103,7 +105,7 @@ class JournaledSession(LocalSession):
 
     def put(self, path: Path, leaf: Leaf) -> bool:
         """Commit a small assignment by writing it down; HDF5 does it later."""
-        if self._file is None or self._lent or len(self._puts) >= MOST_PUTS:
+        if self._file is None or self._lent or self._file.waiting_puts >= MOST_PUTS:
             return False
         if len(path) > 1 and path[:-1] not in self._dicts:
             return False
@@ -123,8 +125,11 @@ class JournaledSession(LocalSession):
             raise
         if not done:
             self._take_back(path, before)
-        elif path in self._dicts:
-            self._dicts.clear()
+        elif path not in self._plain:
+            # It may have taken the place of a dict, to which links may lead by other paths.
+            above = {path[:depth] for depth in range(1, len(path))}
+            self._dicts &= above
+            self._plain.add(path)
         return done
 
     def _take_back(self, path: Path, before: Leaf | None) -> None:
@@ -150,6 +155,7 @@ class JournaledSession(LocalSession):
         self._puts = {**self._done_puts, **self._puts}
         self._done_puts.clear()
         self._dicts.clear()
+        self._plain.clear()
 
     def apply(
         self,
@@ -159,6 +165,7 @@ class JournaledSession(LocalSession):
     ) -> None:
         """Apply all changes as one commit."""
         self._dicts.clear()
+        self._plain.clear()
         super().apply(changes, layout, progress)
         for change in changes:
             if isinstance(change, Put):
@@ -239,11 +246,11 @@ class JournaledSession(LocalSession):
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
-        super().abandon()
         if self._file is not None:
             self._file.abandon()
         else:
             self._lock.abandon()
+        super().abandon()
 
 
 class ReaderSession(LocalSession):
@@ -289,8 +296,8 @@ class ReaderSession(LocalSession):
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
-        super().abandon()
         self._held.abandon()
+        super().abandon()
 
 
 def _read_snapshot(snapshot: SnapshotFile) -> Any:

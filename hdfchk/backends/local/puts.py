@@ -22,6 +22,8 @@ __all__ = ["MOST_BYTES", "pack_put", "unpack_put"]
 MOST_BYTES = 1024
 """More bytes of path, mark or data are no small assignment."""
 _KINDS = "biufc"
+_MOST_AXES = 32
+"""HDF5 has no more."""
 _HEAD = struct.Struct("<HHHs")
 _FLOAT, _INT, _COMPLEX = struct.Struct("<d"), struct.Struct("<q"), struct.Struct("<dd")
 
@@ -64,7 +66,12 @@ def _packed(data: Any) -> tuple[bytes, bytes] | None:
 
 def _packed_array(data: np.ndarray[Any, Any]) -> tuple[bytes, bytes] | None:
     dtype = data.dtype
-    if dtype.kind not in _KINDS or np.dtype(dtype.str).char != dtype.char or dtype.metadata:
+    if (
+        data.ndim > _MOST_AXES
+        or dtype.kind not in _KINDS
+        or np.dtype(dtype.str).char != dtype.char
+        or dtype.metadata
+    ):
         return None
     shape = struct.pack(f"<B{data.ndim}Q", data.ndim, *data.shape)
     text = dtype.str.encode()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from typing import Any
 
 import h5py
 from h5py import h5f, h5fd, h5g
 
-from ...errors import LockedError
-from ...keys import Path
+from ...errors import HdfchkError, LockedError
+from ...keys import Path, join
 from ...tree import Leaf
 from ..base import Progress, Stored
 from ..undisturbed import undisturbed
@@ -51,7 +52,11 @@ def carry_out(file: SnapshotFile) -> None:
             root = h5g.open(stream.id, b".")
             for path, leaf in latest.items():  # one by one, as they were made
                 step: dict[Path, Stored | None] = {path: leaf}
-                Commit(root, Writer(root)).run(step)
+                try:
+                    Commit(root, Writer(root)).run(step)
+                except HdfchkError as error:  # it must not keep all the others from their readers
+                    error.key = error.key or join(path)
+                    warnings.warn(f"an assignment in the journal is lost: {error}", stacklevel=2)
         finally:
             stream.close()
 

@@ -24,7 +24,7 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
     """The first row, and the one behind the last, if an index selects neighbouring whole rows."""
     if not shape:
         return None
-    if index is Ellipsis:
+    if index is Ellipsis or (isinstance(index, tuple) and not index):
         return 0, shape[0]
     parts = index if isinstance(index, tuple) else (index,)
     if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):

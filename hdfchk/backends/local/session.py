@@ -275,7 +275,7 @@ class LocalSession:
         if self.writable and self._owned:
             try:
                 descriptor = self._stream.id.get_vfd_handle()
-            except NotImplementedError:  # a file object of Python's: the caller's own
+            except (NotImplementedError, RuntimeError):  # a file object of Python's, not HDF5's
                 return
             sink = os.open(os.devnull, os.O_RDWR)
             os.dup2(sink, descriptor)

@@ -108,6 +108,7 @@ class Writer:
                 write_mark(oid, node.mark)
             return oid
         if not isinstance(node, Branch):
+            node.require()  # type: ignore[attr-defined]
             oid = node.did  # type: ignore[attr-defined]
             if name is not None:
                 h5o.link(oid, parent, name)
