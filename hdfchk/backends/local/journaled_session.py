@@ -18,7 +18,7 @@ from ..layout import Layout
 from ..options import Options
 from .commit import Commit
 from .mapping import Mapper
-from .puts import pack_put, unpack_put
+from .puts import pack_put
 from .recovery import bring_in, carry_out, open_on
 from .session import LocalSession
 from .snapshot import FileInUse, SnapshotFile
@@ -96,10 +96,10 @@ class JournaledSession(LocalSession):
         self._file = self._file or WriterFile(
             self._lock, durable=self._durable, sync_interval=self._sync_interval
         )
-        stream = open_on(self._file, h5f.ACC_RDWR)
-        left, self._file.puts = self._file.puts, []
-        self._puts.update(map(unpack_put, left))
-        return stream
+        if self._file.puts:  # of a writer that was killed
+            carry_out(self._file)
+            self._file.commit()
+        return open_on(self._file, h5f.ACC_RDWR)
 
     # -- small assignments -----------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ def carry_out(file: SnapshotFile) -> None:
                     warnings.warn(f"an assignment in the journal is lost: {error}", stacklevel=2)
         finally:
             stream.close()
+    file.puts = ()
 
 
 def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = None) -> bool:
