@@ -307,8 +307,7 @@ class Array:
         with handle.reading() as session:
             shape, elements = session.array_info(self._stored).shape, self._elements(session)
         rows = rows_of(elements.encode(block), shape, self._path)
-        with handle.writing() as session:
-            session.append(self._stored, rows)
+        handle.append(self._stored, rows)
         handle.keep_log(RowBuffer(self._path, elements, shape[1:], handle.changes))
 
     # -- inside --------------------------------------------------------------------------------

@@ -189,6 +189,14 @@ class Handle:
         """What takes rows for the array at a path, if nothing has changed since it was made."""
         return self._rows.log(path, self.changes)
 
+    def append(self, stored: Path, rows: Any) -> None:
+        """Append rows, in their stored form, to the array at a path, as a commit."""
+        self.write_rows()
+        before = self.changes
+        with self.writing() as session:
+            session.append(stored, rows)
+        self._rows.passed_by(None, before, self.changes)
+
     def keep_log(self, buffer: RowBuffer) -> None:
         """Let a buffer take the rows of its array, while the storage is open for writing."""
         if self._depth and self._session is not None and self._session.writable:
@@ -210,15 +218,17 @@ class Handle:
             return
         self._writes_rows = True
         try:
+            before = self.changes
             with undisturbed():  # a Ctrl-C in between would have them written twice
                 with self.writing() as session:
                     self._rows.write(session)
-                self._rows.clear(self.changes)
+                self._rows.clear()
+                self._rows.passed_by(None, before, self.changes)
         finally:
             self._writes_rows = False
 
     def _forget_rows(self) -> None:
-        self._rows.clear(self.changes)
+        self._rows.clear()
         self._rows.forget_logs()
 
     def _write_rows_late(self) -> bool:
@@ -243,7 +253,7 @@ class Handle:
             if not session.put(path, leaf):
                 return False
             self.changes += 1
-            self._rows.passed_by(path, self.changes)
+            self._rows.passed_by(path, self.changes - 1, self.changes)
             return True
 
     def _give_up(self, session: Session) -> None:

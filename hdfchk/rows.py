@@ -118,10 +118,16 @@ class WaitingRows:
         """Say that rows wait in a buffer."""
         self._waiting[buffer.path] = buffer
 
-    def passed_by(self, path: Path, changes: int) -> None:
-        """A value was put at a path: what is known of all arrays but those there is still true."""
+    def passed_by(self, path: Path | None, before: int, changes: int) -> None:
+        """One commit has changed no array but those at a path: what was known of others is true.
+
+        Args:
+            path: where it has put a value; None if it has only appended rows.
+            before: how many commits there had been before it.
+            changes: how many there are now.
+        """
         for log in self._logs.values():
-            if log.path[: len(path)] != path:
+            if log.changes == before and (path is None or log.path[: len(path)] != path):
                 log.changes = changes
 
     def write(self, session: Session) -> None:
@@ -136,11 +142,10 @@ class WaitingRows:
                 self._logs.pop(path, None)
                 raise
 
-    def clear(self, changes: int) -> None:
-        """What waited was committed, as the last commit, or is given up."""
+    def clear(self) -> None:
+        """What waited was committed, or is given up."""
         for buffer in self._waiting.values():
             buffer.clear()
-            buffer.changes = changes
         self._waiting.clear()
 
     def forget_logs(self) -> None:

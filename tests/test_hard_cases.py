@@ -247,17 +247,41 @@ def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatc
         real(self, key, rows)
 
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
-        for key in ("bad", "good"):
-            chk.append(key, 0.0)
+        for n in range(3):
+            for key in ("good", "bad", "more"):
+                chk.append(key, float(n))
+        assert len(HDF5Checkpointer(path)["good"]) == 2  # the last ones wait
         monkeypatch.setattr(JournaledSession, "append", broken)
-        for key in ("bad", "good"):
-            chk.append(key, 1.0) if chk._context.handle.log((key,)) else None
-        chk._context.handle.log(("good",))
+        with pytest.raises(ValueError, match="can not be written"):
+            chk.commit()
+        chk.commit()
+        assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2]
         monkeypatch.setattr(JournaledSession, "append", real)
+        assert chk["bad"].tolist() == [0, 1]  # what waited is given up
         chk.append("m", np.zeros((2, 2)))
         chk.append("m", np.matrix([[1.0, 2], [3, 4]]))
         chk.append("m", np.zeros((1, 2, 2)))
     assert chk["m"].shape == (3, 2, 2)
+
+
+def test_what_is_known_of_an_array_is_true(path: str) -> None:
+    """An array that was replaced is looked at anew, whatever small assignments come in between."""
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk.append("x", 1.0)
+        chk.append("x", 2.0)
+        chk["x"] = np.arange(3)
+        for n in range(3):
+            chk["step"] = n
+        with pytest.raises(UnsupportedTypeError):
+            chk.append("x", 0.5)
+        chk.append("y", 1.0)
+        chk["y"] = [1, 2]
+        chk["step"] = 4
+        chk.append("z", 1.0)
+        with pytest.raises(UnsupportedTypeError):
+            chk.append("y", 0.5)
+        chk.append("y", 3)
+    assert chk["x"].tolist() == [0, 1, 2] and chk["y"] == [1, 2, 3]
 
 
 def test_assignments_of_an_iterator_stay(path: str) -> None:
