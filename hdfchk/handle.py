@@ -238,8 +238,8 @@ class Handle:
         try:
             if not self._transactions:  # it commits them at its end
                 self.write_rows()
-        except Exception:  # noqa: S110  the rows wait still: the next call meets the same error
-            pass
+        except Exception as error:  # the next call raises it: here is nobody to tell
+            self._rows.keep_error(error)
         finally:
             self.lock.release()
         return True

@@ -100,10 +100,16 @@ class WaitingRows:
         """The arrays to which rows were appended since the storage was opened."""
         self._waiting: dict[Path, RowBuffer] = {}
         """Those of them that have rows which are not committed."""
+        self._untold: Exception | None = None
 
     def __bool__(self) -> bool:
-        """Whether any rows wait."""
-        return bool(self._waiting)
+        """Whether any rows wait, or an error to be told."""
+        return bool(self._waiting) or self._untold is not None
+
+    def keep_error(self, error: Exception) -> None:
+        """Keep an error that nobody was there to be told; rows that wait still will meet it again."""
+        if not isinstance(error, (OSError, MemoryError)):
+            self._untold = error
 
     def log(self, path: Path, changes: int) -> RowBuffer | None:
         """What takes rows for the array at a path, if nothing was committed since it was made."""
@@ -132,6 +138,9 @@ class WaitingRows:
 
     def write(self, session: Session) -> None:
         """Append all rows that wait; they wait still, until `clear`."""
+        if self._untold is not None:
+            error, self._untold = self._untold, None
+            raise error
         for path, buffer in list(self._waiting.items()):
             try:
                 buffer.write(session)

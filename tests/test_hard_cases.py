@@ -264,6 +264,29 @@ def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatc
     assert chk["m"].shape == (3, 2, 2)
 
 
+def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that the thread had to give up are an error of the next call."""
+    from hdfchk.backends.local.journaled_session import JournaledSession
+
+    met = threading.Event()
+
+    def broken(self: Any, key: Any, rows: Any) -> None:
+        met.set()
+        raise ValueError("it can not be written")
+
+    with HDF5Checkpointer(path, sync_interval=0.02) as chk:
+        chk.append("x", 0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(JournaledSession, "append", broken)
+            chk.append("x", 1.0)
+            assert met.wait(20)
+            time.sleep(0.1)
+        with pytest.raises(ValueError, match="can not be written"):
+            chk["y"] = [1]
+        chk["y"] = [2]
+    assert chk.load()["y"] == [2] and chk["x"].tolist() == [0]
+
+
 def test_what_is_known_of_an_array_is_true(path: str) -> None:
     """An array that was replaced is looked at anew, whatever small assignments come in between."""
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
