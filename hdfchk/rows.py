@@ -107,7 +107,7 @@ class WaitingRows:
         return bool(self._waiting) or self._untold is not None
 
     def keep_error(self, error: Exception) -> None:
-        """Keep an error that nobody was there to be told; rows that wait still will meet it again."""
+        """Keep an error that nobody could be told; where rows still wait, they will meet it too."""
         if not isinstance(error, (OSError, MemoryError)):
             self._untold = error
 
