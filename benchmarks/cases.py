@@ -106,7 +106,7 @@ CASES = [
     Case(
         "one array of 512 MiB",
         "Random floats, saved to a new file and loaded. Where a library maps arrays of its files "
-        "into memory, the time to open the file and do that.",
+        "into memory, the time to open the file and do that, of 20 times in turn.",
         data.array(2**26),
         measures.array,
         ("save", "load"),

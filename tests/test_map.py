@@ -116,6 +116,15 @@ def test_without_a_journal(path: str) -> None:
         assert is_map(HDF5Checkpointer(file).array("big").map())
 
 
+def test_of_a_group(path: str) -> None:
+    """A group that somebody else has opened is mapped, too."""
+    with h5py.File(path, "w") as file:
+        file["g/big"] = BIG
+        chk = HDF5Checkpointer(file["g"])
+        assert is_map(chk.array("big").map()) and np.array_equal(chk.array("big").map(), BIG)
+        assert is_map(chk.load(mmap=True)["big"])
+
+
 def test_maps_hold_no_lock(path: str) -> None:
     """A map that is kept stops no writer: its commits come into the file at once."""
     chk = HDF5Checkpointer(path)

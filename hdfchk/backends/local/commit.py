@@ -39,6 +39,8 @@ class Commit:
         self._root = root
         self._writer = writer
         self._groups: dict[Path, Any] = {(): root}
+        self._empty: set[Path] = set() if root.get_num_objs() else {()}
+        """Groups that had nothing in them: each step puts another key there."""
         self._moved: dict[Path, dict[int, int]] = {}
         self._undo: list[Callable[[], None]] = []
         self._aside: Any = None
@@ -82,6 +84,8 @@ class Commit:
                 gid = h5g.create(parent, raw, gcpl=GROUP_CREATION)
                 self._undo.append(lambda: parent.unlink(raw))
                 self._guard_name(parent, path[-1])
+            if not gid.get_num_objs():
+                self._empty.add(path)
             self._groups[path] = gid
         return gid
 
@@ -89,7 +93,7 @@ class Commit:
         parent = self._group(path[:-1])
         raw = to_bytes(path[-1])
         try:
-            if parent.links.exists(raw):
+            if path[:-1] not in self._empty and parent.links.exists(raw):
                 self._replace(path, parent, raw, node)
             else:
                 self._add(parent, raw, node, path)
@@ -227,6 +231,7 @@ class Commit:
         """Drop what is known of a group that is gone."""
         for known in [key for key in self._groups if key[: len(path)] == path]:
             del self._groups[known]
+            self._empty.discard(known)
             self._moved.pop(known, None)
 
     def _guard_name(self, parent: Any, name: str) -> None:

@@ -102,7 +102,7 @@ class _Copy:
                 continue
             seen.add(address)
             if type(oid) is h5g.GroupID:
-                hard = [name for name, kind in links.entries(oid) if kind == links.HARD]
+                hard = [name for name, kind, _ in links.entries(oid) if kind == links.HARD]
                 todo += [(h5o.open(oid, name), depth + 1) for name in hard]
         self._total = len(seen)
 
@@ -128,7 +128,7 @@ class _Copy:
         copy_attributes(old, new, (ORDER,))
         self._step()
         inner: list[tuple[Any, Any]] = []
-        for name, kind in links.entries(old, dangling=True):
+        for name, kind, _ in links.entries(old, dangling=True):
             if kind == links.HARD:
                 inner += self._object(old, name, new)
             elif kind == h5l.TYPE_SOFT:

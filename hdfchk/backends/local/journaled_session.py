@@ -18,6 +18,7 @@ from ..layout import Layout
 from ..options import Options
 from .commit import Commit
 from .mapping import Mapper
+from .pieces import descriptor_of
 from .puts import pack_put
 from .recovery import bring_in, carry_out, open_on
 from .session import LocalSession
@@ -100,6 +101,9 @@ class JournaledSession(LocalSession):
             carry_out(self._file)
             self._file.commit()
         return open_on(self._file, h5f.ACC_RDWR)
+
+    def _descriptor(self) -> int:
+        return -1 if self._new is None else descriptor_of(self._stream)
 
     # -- small assignments -----------------------------------------------------------------------
 
@@ -280,6 +284,9 @@ class ReaderSession(LocalSession):
         except BaseException:
             self._held.close()
             raise
+
+    def _descriptor(self) -> int:
+        return -1 if self._held.snapshot is not None else descriptor_of(self._stream)
 
     def _mapper(self) -> Mapper | None:
         """Maps what lies in the file, and not in the journal any more."""

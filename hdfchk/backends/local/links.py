@@ -25,8 +25,13 @@ MAX_PATH = 2000
 """Levels of a path: HDF5 goes through all of them again for each."""
 
 
-def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[tuple[bytes, int]]:
-    """Name and link type of each child, in insertion order where the group keeps it.
+Entry = tuple[bytes, int, int]
+
+
+def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[Entry]:
+    """Name, link type and address of each child, in insertion order where the group keeps it.
+
+    Only that of a hard link is an address: where in the file the object lies.
 
     Soft links that lead nowhere are left out: nothing is there.
 
@@ -35,24 +40,26 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[tu
         marked: it may have attributes that tell of its order.
         dangling: give soft links that lead nowhere, too.
     """
-    found: list[tuple[bytes, int, int]] = []
+    found: list[Entry] = []
+    orders: list[int] = []
 
     def add(name: bytes, info: Any) -> None:
-        found.append((name, info.type, info.corder))
+        found.append((name, info.type, info.u))
+        orders.append(info.corder)
 
     try:
         gid.links.iterate(add, idx_type=h5.INDEX_CRT_ORDER, info=True)
     except RuntimeError:  # a group that keeps no order; asking it first costs more
         found.clear()
+        orders.clear()
         gid.links.iterate(add, idx_type=h5.INDEX_NAME, info=True)
     moved = read_order(gid) if marked else {}
     if moved:
-        found.sort(key=lambda entry: moved.get(entry[2], entry[2]))
-    return [
-        (name, link)
-        for name, link, _ in found
-        if link != h5l.TYPE_SOFT or dangling or _leads(gid, name)
-    ]
+        places = [moved.get(order, order) for order in orders]
+        found = [found[index] for index in sorted(range(len(found)), key=places.__getitem__)]
+    if dangling:
+        return found
+    return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
 
 
 def _leads(gid: Any, name: bytes) -> bool:

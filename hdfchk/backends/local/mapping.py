@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from h5py import h5d
+from h5py import h5d, h5o
 
 from ...errors import HdfchkError, UnsupportedStoredError
 from .disk import open_file
@@ -29,6 +29,7 @@ class Mapper:
         descriptor: the file as it is open.
         holds: whether the file itself holds, from one byte up to another, what it should: commits
             may still lie in the journal.
+        within: an object in the file, where links may lead out of it.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Mapper:
         path: str,
         descriptor: int,
         holds: Callable[[int, int], bool] = lambda start, end: True,
+        within: Any = None,
     ) -> None:
         self._path = path
         self._descriptor = descriptor
         self._holds = holds
+        self._number = None if within is None else h5o.get_info(within).fileno
         self._map: mmap.mmap | None = None
 
     def view(self, did: Any, shape: tuple[int, ...], tid: Any) -> np.ndarray[Any, Any] | None:
@@ -53,6 +56,8 @@ class Mapper:
         self, did: Any, shape: tuple[int, ...], tid: Any
     ) -> np.ndarray[Any, Any] | str:
         """A read-only view of a dataset, or what keeps it from being one."""
+        if self._number is not None and h5o.get_info(did).fileno != self._number:
+            return "a link leads to it, in another file"
         plist = did.get_create_plist()
         problem = _problem(plist, shape)
         if problem is not None:

@@ -28,6 +28,7 @@ from .chunked import read_packed
 from .guard import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
 from .links import key_of
 from .mapping import Mapper
+from .pieces import read_piece
 from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, plain_dtype
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 MARK = b"hdfchk"
+Place = tuple[int, int]
+"""Which file an object is in, by HDF5's count, and its address there."""
 _BARE = b"_data"
 _RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name) != _BARE)
 MAX_LEVELS = 2 * MAX_DEPTH
@@ -150,9 +153,11 @@ class Reader:
         self._guard = guard
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
-        self._visits: dict[Any, int] = {}
+        self._visits: dict[Place, int] = {}
         self.mapper: Mapper | None = None
         """Maps arrays that need not be read, while that is wanted."""
+        self.descriptor = -1
+        """Of the file, while all that is read is in it, and may be read past HDF5."""
 
     def dataset(self, did: Any) -> Leaf:
         """One dataset, whole.
@@ -169,13 +174,17 @@ class Reader:
             raise
 
     def _dataset(self, did: Any) -> Leaf:
-        info = h5o.get_info(did)
-        mark = read_mark(did) if info.num_attrs else None
-        present = info.hdr.mesg.present
-        shape = did.get_space().shape
+        in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
+        if in_one_piece:  # of this file, without filters: there is less to ask for
+            mark, present = read_mark(did), 0
+        else:
+            info = h5o.get_info(did)
+            mark = read_mark(did) if info.num_attrs else None
+            present = info.hdr.mesg.present
+        shape = did.shape
         if shape is None:
             return Leaf(None, mark)
-        if present & EXTERNAL_FILES or not did.get_storage_size():
+        if not in_one_piece and (present & EXTERNAL_FILES or not did.get_storage_size()):
             self._guard.inside(did, present)
         tid = did.get_type()
         if shape == ():
@@ -187,7 +196,7 @@ class Reader:
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
             data = self._room(did, shape, dtype)
-            if data.size:
+            if data.size and not (in_one_piece and read_piece(self.descriptor, did, data)):
                 self._read_into(did, present, data, tid)
             return Leaf(data, mark)
         dtype = numpy_dtype(tid)
@@ -250,20 +259,39 @@ class Reader:
         return Leaf(_to_scalar(data, tid), mark)
 
     def group(
-        self, gid: Any, mark: Mark | None, path: Path, select: Select | None, above: frozenset[Any]
+        self,
+        gid: Any,
+        mark: Mark | None,
+        path: Path,
+        select: Select | None,
+        above: frozenset[Place] = frozenset(),
+        place: Place | None = None,
     ) -> Leaf | Branch:
-        """One group with all below it that `select` wants; a named datatype is read as a dtype."""
+        """One group with all below it that `select` wants; a named datatype is read as a dtype.
+
+        Args:
+            gid: the group.
+            mark: its mark.
+            path: where it is.
+            select: what is wanted of what is below.
+            above: the places of the groups in which it is.
+            place: its own, if it is known.
+        """
         if type(gid) is not h5g.GroupID:
             return _named_type(gid, path)
-        info = h5o.get_info(gid)
-        address = (info.fileno, info.addr)
-        self._check_visit(address, path, above)
+        if place is None:
+            info = h5o.get_info(gid)
+            place = (info.fileno, info.addr)
+        self._check_visit(place, path, above)
+        above |= {place}
         children: dict[str, Any] = {}
-        for raw, link in links.entries(gid, marked=info.num_attrs > 0):
+        for raw, link, address in links.entries(gid, marked=h5a.get_num_attrs(gid) > 0):
             name = to_text(raw)
             inner = (*path, name)
+            inner_place = None
             if link == links.HARD:
                 oid = links.open_object(gid, raw, inner)
+                inner_place = (place[0], address)
             else:
                 # What nobody wants is not followed: the link may lead out of the file.
                 wanted = select is None or select(inner, True)
@@ -278,34 +306,39 @@ class Reader:
                     error.key = join(inner)
                     raise
                 continue
-            child = self._child(oid, inner, select, above | {address})
+            child = self._child(oid, inner, select, above, inner_place)
             if child is not None:
                 children[name] = child
         return Branch(children, mark)
 
-    def _check_visit(self, address: Any, path: Path, above: frozenset[Any]) -> None:
+    def _check_visit(self, place: Place, path: Path, above: frozenset[Place]) -> None:
         """Refuse a group that holds itself, or comes again and again."""
         if not above:
             self._visits.clear()
             self._guard.begin()
-        visits = self._visits[address] = self._visits.get(address, 0) + 1
+        visits = self._visits[place] = self._visits.get(place, 0) + 1
         if visits > MAX_VISITS:
             raise NestingError(
                 f"one group that is reached by more than {MAX_VISITS} ways",
                 key=join(path),
                 hint="read single keys below it",
             )
-        if address in above or len(above) > MAX_LEVELS:
+        if place in above or len(above) > MAX_LEVELS:
             raise NestingError(
                 "a group that holds itself, by a link"
-                if address in above
+                if place in above
                 else f"groups nested more than {MAX_LEVELS} levels deep",
                 key=join(path),
                 hint="read single keys below it",
             )
 
     def _child(
-        self, oid: Any, path: Path, select: Select | None, above: frozenset[Any]
+        self,
+        oid: Any,
+        path: Path,
+        select: Select | None,
+        above: frozenset[Place],
+        place: Place | None,
     ) -> Leaf | Branch | None:
         mark = read_mark(oid)
         if select is not None:
@@ -313,7 +346,7 @@ class Reader:
             if not select(path, as_dict):
                 return None
             select = select if as_dict else None  # a value is read whole
-        return self.group(oid, mark, path, select, above)
+        return self.group(oid, mark, path, select, above, place)
 
     def _open_soft(self, path: Path) -> Any:
         """Open what a link that is not hard leads to; None if it leads nowhere."""

@@ -82,7 +82,11 @@ class LocalSession:
             raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
         self._reader = Reader(self._root, self._guard)
-        self._writer = Writer(self._root, self._options)
+        self._writer = Writer(self._root, self._options, self._descriptor())
+
+    def _descriptor(self) -> int:
+        """The descriptor of the file, if it may be read and written past HDF5; else -1."""
+        return -1
 
     def commit(self) -> None:
         """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
@@ -113,7 +117,7 @@ class LocalSession:
         gid = self._need(path)
         if type(gid) is not h5g.GroupID:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
-        return [to_text(name) for name, _ in links.entries(gid)]
+        return [to_text(name) for name, _, _ in links.entries(gid)]
 
     @telling
     def read(
@@ -122,38 +126,46 @@ class LocalSession:
         """The whole tree at `path`, but for children that `select` does not want."""
         require_headroom()
         oid = self._need(path)
-        with self._mapping(mapped):
+        with self._past_hdf5(mapped):
             if type(oid) is h5d.DatasetID:
                 return self._reader.dataset(oid)
-            return self._reader.group(oid, read_mark(oid), path, select, frozenset())
+            return self._reader.group(oid, read_mark(oid), path, select)
 
     @telling
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict."""
         oid = self._need(path)
-        with self._mapping(mapped):
+        with self._past_hdf5(mapped):
             if type(oid) is h5d.DatasetID:
                 return self._reader.dataset(oid)
             mark = read_mark(oid)
             if is_dict(oid, mark):
                 return None
-            return self._reader.group(oid, mark, path, None, frozenset())
+            return self._reader.group(oid, mark, path, None)
 
     @contextmanager
-    def _mapping(self, mapped: bool) -> Iterator[None]:
-        """A block in which arrays are mapped where that can be done, if they are to be."""
+    def _past_hdf5(self, mapped: bool) -> Iterator[None]:
+        """A block in which arrays are had without HDF5 where that can be done.
+
+        Args:
+            mapped: as maps.
+        """
         self._reader.mapper = self._mapper() if mapped else None
+        if not self.writable and not self._guard.trusts:  # HDF5 has nothing left to write
+            self._reader.descriptor = self._descriptor()
         try:
             yield
         finally:
             self._reader.mapper = None
+            self._reader.descriptor = -1
 
     def _mapper(self) -> Mapper | None:
         """Maps the file that is open; None for what is in no file of its own."""
         if not self._stream or self._stream.file.driver not in {"sec2", "windows"}:
             return None
         self.flush()
-        return Mapper(self._stream.file.filename, self._stream.id.get_vfd_handle())
+        file = self._stream.file
+        return Mapper(file.filename, file.id.get_vfd_handle(), within=self._root)
 
     @telling
     def identity(self, path: Path) -> Any:

@@ -30,6 +30,7 @@ __all__ = [
     "file_creation",
     "filled_creation",
     "numpy_dtype",
+    "placed_creation",
     "plain_dtype",
     "string_type",
     "type_for",
@@ -78,6 +79,8 @@ def _dataset_creation(*, compact: bool = False, fill: bool = False) -> Any:
 GROUP_CREATION = _group_creation()
 _COMPACT = _dataset_creation(compact=True)
 _CONTIGUOUS = _dataset_creation()
+_PLACED = _dataset_creation()
+_PLACED.set_alloc_time(h5d.ALLOC_TIME_EARLY)
 _VARIABLE = _dataset_creation(fill=True)  # HDF5 wants a fill value for variable-length items
 
 
@@ -91,6 +94,11 @@ def dataset_creation(nbytes: int, *, variable: bool = False) -> Any:
 def compact_creation() -> Any:
     """The creation properties of a dataset that lies inside its object header."""
     return _COMPACT
+
+
+def placed_creation() -> Any:
+    """The creation properties of a dataset in one piece that has its place from the beginning."""
+    return _PLACED
 
 
 def filled_creation(*, fill: bool) -> Any:
@@ -173,16 +181,22 @@ def type_for(dtype: np.dtype[Any]) -> Any:
     return found
 
 
-_PLAIN_TYPES = tuple(
+_PLAIN_TYPES = [
     (h5t.py_create(np.dtype(name)), np.dtype(name))
     for name in ("<f8", "<i8", "<f4", "<i4", "|u1", "<u4", "<u8", "<i2", "<u2", "|i1")
-)
+]
 
 
 def plain_dtype(tid: Any) -> np.dtype[Any] | None:
     """The dtype of the most common HDF5 types, or None for all others."""
-    for known, dtype in _PLAIN_TYPES:
+    for index, (known, dtype) in enumerate(_PLAIN_TYPES):
         if tid.equal(known):
+            if index:  # most arrays of a file have one dtype: it is the first to be tried then
+                _PLAIN_TYPES[:] = [
+                    _PLAIN_TYPES[index],
+                    *_PLAIN_TYPES[:index],
+                    *_PLAIN_TYPES[index + 1 :],
+                ]
             return dtype
     return None
 

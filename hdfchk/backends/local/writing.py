@@ -18,6 +18,7 @@ from ..layout import Compression, Layout
 from ..options import DEFAULTS, Options
 from . import sums
 from .chunked import write_rows
+from .pieces import write_piece
 from .pipeline import chunked_plist, own_pipeline, resolved
 from .reading import MARK, read_mark
 from .types import (
@@ -35,6 +36,7 @@ from .types import (
     compact_creation,
     dataset_creation,
     dataspace,
+    placed_creation,
     string_type,
     type_for,
 )
@@ -62,6 +64,7 @@ class Writer:
     Args:
         fid: the file, or a group of it.
         options: how arrays are to lie in the file.
+        descriptor: of the file, if it may be written past HDF5; else -1.
 
     Attributes:
         layout: how all arrays that are written now are to lie in the file, whatever the options
@@ -69,8 +72,9 @@ class Writer:
         progress: is told how many bytes of a large array are written.
     """
 
-    def __init__(self, fid: Any, options: Options = DEFAULTS) -> None:
+    def __init__(self, fid: Any, options: Options = DEFAULTS, descriptor: int = -1) -> None:
         self._fid = fid
+        self._descriptor = descriptor
         self._options = options
         self.layout: Layout | None = None
         self.progress: Progress | None = None
@@ -140,11 +144,23 @@ class Writer:
             self.take_room()
         if not self._is_plain or self.layout is not None:
             return self._laid_out(parent, name, array, tid, path)
+        if self._descriptor >= 0 and self._is_one_piece(array):
+            did = h5d.create(parent, name, tid, space, placed_creation())
+            write_piece(self._descriptor, did, array)
+            return did
         plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
         did = h5d.create(parent, name, tid, space, plist)
         if array.size:
             write_elements(did, array, tid, None, self.progress)
         return did
+
+    def _is_one_piece(self, array: np.ndarray[Any, Any]) -> bool:
+        return (
+            array.nbytes > COMPACT_BYTES
+            and array.dtype.kind != "O"
+            and array.flags.c_contiguous
+            and self.progress is None
+        )
 
     def _laid_out(
         self, parent: Any, name: bytes | None, array: np.ndarray[Any, Any], tid: Any, path: Path

@@ -1,0 +1,140 @@
+"""Arrays in one piece, which pass HDF5 by: the same bytes, or HDF5 has its say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import hdfchk
+from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedStoredError
+from hdfchk.backends.local import pieces
+
+KINDS = ("<f8", ">f8", "<f4", "<i2", "|u1", "|b1", "<c16", "|S7", "<f2", "<M8[s]")
+RECORDS = np.zeros(999, [("a", "<i4"), ("b", ">f8"), ("c", "S3", (2,))])
+
+
+def tree() -> dict[str, Any]:
+    """Arrays of more than a few bytes, each in one piece, of many dtypes."""
+    rng = np.random.default_rng(0)
+    arrays: dict[str, Any] = {name: rng.integers(0, 100, (40, 50)).astype(name) for name in KINDS}
+    RECORDS["b"] = np.arange(999)
+    return {
+        "arrays": arrays,
+        "records": RECORDS,
+        "fortran": np.asfortranarray(rng.random((60, 70))),
+        "strided": rng.random((200, 9))[::2, 1:4],
+        "text": np.array(["é", "text"] * 2000),
+        "long": np.arange(2000, dtype=np.longdouble),
+    }
+
+
+def same(got: Any, want: Any) -> bool:
+    """Whether nested dicts of arrays are alike, to the dtype."""
+    if isinstance(want, dict):
+        return list(got) == list(want) and all(same(got[key], want[key]) for key in want)
+    return bool(got.dtype == want.dtype and np.array_equal(got, want))
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What passes HDF5 by: a word for each piece."""
+    words: list[str] = []
+    for name in ("preadv", "pwrite"):
+        real = getattr(os, name)
+
+        def call(*args: Any, _name: str = name, _real: Any = real) -> int:
+            words.append(_name)
+            done: int = _real(*args)
+            return done
+
+        monkeypatch.setattr(pieces.os if name == "preadv" else os, name, call)
+    return words
+
+
+def test_both_ways(path: str, passed: list[str]) -> None:
+    """A new file's arrays are those of HDF5's own writing, and are read as HDF5 reads them."""
+    HDF5Checkpointer(path).update(tree())
+    assert passed.count("pwrite") > len(KINDS)
+    with h5py.File(path) as file:
+        assert all(
+            file[f"arrays/{name}"][()].tobytes() == value.tobytes()
+            for name, value in tree()["arrays"].items()
+        )
+        assert np.array_equal(file["records"][()], RECORDS)
+    passed.clear()
+    assert same(HDF5Checkpointer(path).load(), tree()) and "preadv" in passed
+    chk = HDF5Checkpointer(path)
+    assert same(chk["records"], RECORDS) and same(chk["arrays"].load(), tree()["arrays"])
+
+
+def test_a_system_that_gives_less(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may read and write less than it is asked to."""
+    read, write = os.preadv, os.pwrite
+    monkeypatch.setattr(os, "preadv", lambda fd, buffers, at: read(fd, [_some(buffers[0])], at))
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: write(fd, _some(data), at))
+    HDF5Checkpointer(path).update(tree())
+    assert same(HDF5Checkpointer(path).load(), tree())
+
+
+def _some(buffer: Any) -> memoryview:
+    view = memoryview(buffer.reshape(-1).view(np.uint8) if hasattr(buffer, "view") else buffer)
+    return view[: max(1, len(view) // 3)]
+
+
+def test_a_file_cut_short(path: str) -> None:
+    """What is not there is an error of HDF5's, and not an array of anything."""
+    HDF5Checkpointer(path).update({"x": np.ones(5000), "y": np.ones(50_000)})
+    with open(path, "r+b") as file:
+        file.truncate(os.path.getsize(path) - 1000)
+    with pytest.raises(CorruptFileError):
+        HDF5Checkpointer(path).load()
+
+
+def test_a_full_disk(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the system gives the commit up, and is raised as it is."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space left"):
+            HDF5Checkpointer(path).update(tree())
+    assert not os.path.exists(path) and not os.listdir(os.path.dirname(path))
+    HDF5Checkpointer(path).update(tree())
+    assert same(HDF5Checkpointer(path).load(), tree())
+
+
+def test_a_user_block(path: str) -> None:
+    """Places count from the beginning of the file, also where HDF5's own part begins later."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["x"] = np.arange(5000.0)
+        file.create_dataset("never written", (5000,), "f8")
+    loaded = HDF5Checkpointer(path).load()
+    assert np.array_equal(loaded["x"], np.arange(5000.0))
+    assert not loaded["never written"].any() and len(loaded["never written"]) == 5000
+
+
+def test_another_file_by_a_link(tmp_path: Path, path: str) -> None:
+    """With trust, what a link leads to is read, and never mapped, from the file that has it."""
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = np.arange(20_000.0)
+    with h5py.File(path, "w") as file:
+        file["mine"] = -np.ones(60_000)
+        file["link"] = h5py.ExternalLink("other.h5", "/x")
+        file["group"] = h5py.ExternalLink("other.h5", "/")
+    with hdfchk.trusting():
+        chk = HDF5Checkpointer(path)
+        for mmap in (False, True):
+            loaded = chk.load(mmap=mmap)
+            for found in (loaded["link"], loaded["group"]["x"], chk.load("link", mmap=mmap)):
+                assert np.array_equal(found, np.arange(20_000.0))
+        for key in ("link", "group/x"):
+            with pytest.raises(UnsupportedStoredError, match="in another file"):
+                chk.array(key).map()
+        assert chk.array("mine").map()[0] == -1.0
