@@ -20,7 +20,7 @@ from .filters import Filters, KeyFilter
 from .group import Group
 from .handle import Handle
 from .keys import Key, parse_for_read
-from .progress import ProgressOption, teller
+from .progress import ProgressOption, is_wanted, teller
 from .verify import Report, verify
 
 __all__ = ["HDF5Checkpointer"]
@@ -286,7 +286,7 @@ class HDF5Checkpointer(Group):
             ('a/b',)
         """
         with teller(progress, "verify", "values") as tell:
-            return verify(self._context, tell if progress else None)
+            return verify(self._context, tell if is_wanted(progress) else None)
 
     def recover(self, progress: ProgressOption = None) -> bool:
         """Bring in what a killed writer has left in the journal. The next write does it, too.
@@ -303,7 +303,11 @@ class HDF5Checkpointer(Group):
         with self._context.handle.closed() as backend:
             recover = getattr(backend, "recover", None)
             with teller(progress, "recover", "B") as tell:
-                return bool(recover(tell if progress else None)) if recover is not None else False
+                return (
+                    bool(recover(tell if is_wanted(progress) else None))
+                    if recover is not None
+                    else False
+                )
 
     def compact(self, progress: ProgressOption = None) -> int:
         """Write the file anew, without the space that it does not use.
@@ -331,7 +335,7 @@ class HDF5Checkpointer(Group):
                     hint="use h5repack",
                 )
             with teller(progress, "compact", "objects") as tell:
-                return int(compact(tell if progress else None))
+                return int(compact(tell if is_wanted(progress) else None))
 
     # -- older names ---------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from .errors import CheckpointerKeyError, NotAGroupError
 from .filters import KeyFilter
 from .group_arrays import GroupArrays
 from .keys import Key, Path, join
+from .progress import ProgressOption
 from .tree import Branch, Leaf, is_dict
 
 __all__ = ["Group"]
@@ -156,9 +157,12 @@ class Group(GroupArrays):
         Raises:
             Everything that an assignment raises; nothing was written then.
         """
+        self._update(vals, more, None)
+
+    def _update(self, vals: Any, more: Mapping[str, Any], progress: ProgressOption) -> None:
         pairs = [(self._path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]]
         if pairs:
-            self._assign(pairs)
+            self._assign(pairs, progress=progress)
 
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.

@@ -12,7 +12,8 @@ import numpy as np
 from . import edits, keys, streaming
 from .array import Array, rows_of
 from .backends.base import ArrayForm, Change, Put, Session, Stored
-from .backends.layout import AUTO, Compression, Layout, growing
+from .backends.layout import Compression, Layout, growing
+from .backends.meter import Meter
 from .codecs.elements import Elements, elements_of, form_of, has_elements, is_numeric
 from .columns import column
 from .errors import (
@@ -23,26 +24,18 @@ from .errors import (
 )
 from .filters import Verdict
 from .keys import Key, Path, join
+from .layouts import AS_THE_STORE_SAYS, layout_for
 from .lengths import count_of, lengths_of, limits_of
 from .masked import MaskedArray
-from .progress import ProgressOption, teller
+from .progress import ProgressOption, is_wanted, teller
 from .reader import GroupReader
 from .rows import RowBuffer
 from .sparse import SparseArray
 from .streaming import Source
-from .tree import Branch, Leaf
+from .tree import Branch, Leaf, nbytes_of
 
-__all__ = ["AS_THE_STORE_SAYS", "GroupArrays"]
+__all__ = ["GroupArrays"]
 
-
-class _AsTheStoreSays:
-    """Stands for an option that is not given."""
-
-    def __repr__(self) -> str:
-        return "as the store says"
-
-
-AS_THE_STORE_SAYS: Any = _AsTheStoreSays()
 _HANDLES = {"masked": MaskedArray, "sparse": SparseArray}
 
 
@@ -134,7 +127,7 @@ class GroupArrays(GroupReader):
             )
         self._check_array(path)
         with self._context.handle.writing() as session:
-            layout = _layout(session, path, compression, checksum, chunks, maxshape)
+            layout = layout_for(session, path, compression, checksum, chunks, maxshape)
             layout = attrs.evolve(layout, fill_value=fill)
             draft = session.draft(ArrayForm(lengths, stored, mark), layout)
             session.apply(self._changes(session, [(path, draft)]))
@@ -237,12 +230,11 @@ class GroupArrays(GroupReader):
         """
         path = self._path + keys.parse(key)
         Compression.parse(None if compression is AS_THE_STORE_SAYS else compression)
-        with teller(progress, join(path), "B") as tell:
-            self._assign(
-                [(path, value)],
-                lambda session: _layout(session, path, compression, checksum, chunks, None),
-                tell if progress else None,
-            )
+        self._assign(
+            [(path, value)],
+            lambda session: layout_for(session, path, compression, checksum, chunks),
+            progress,
+        )
 
     def write_blocks(
         self,
@@ -293,7 +285,7 @@ class GroupArrays(GroupReader):
         handle = self._context.handle
         with handle.held(), teller(progress, join(path), "rows") as tell:
             with handle.writing(commit=False) as session:
-                layout = _layout(session, path, compression, checksum, chunks, None)
+                layout = layout_for(session, path, compression, checksum, chunks)
             draft = streaming.write_blocks(self._context, path, blocks, rows, dtype, layout, tell)
             with handle.writing() as session:
                 session.apply(self._changes(session, [(path, draft)]))
@@ -323,7 +315,7 @@ class GroupArrays(GroupReader):
         self,
         pairs: list[tuple[Path, Any]],
         layout: Callable[[Session], Layout] | None = None,
-        tell: Callable[[int, int], object] | None = None,
+        progress: ProgressOption = None,
     ) -> None:
         """Put values at paths, as one commit; everything is encoded before a file is touched."""
         nodes: list[tuple[Path, Leaf | Branch | Source]] = []
@@ -332,30 +324,46 @@ class GroupArrays(GroupReader):
             if source is not None:
                 self._check_array(path)
             nodes.append((path, self._encode(path, value) if source is None else source))
+        if not is_wanted(progress):
+            self._write(nodes, layout, None)
+            return
+        what = join(pairs[0][0]) if len(pairs) == 1 else self._address
+        with teller(progress, what, "B") as tell:
+            sizes = [n.nbytes if isinstance(n, Source) else nbytes_of(n) for _, n in nodes]
+            meter = Meter(tell, sum(sizes))
+            self._write(nodes, layout, meter)
+            meter.finish()
+
+    def _write(
+        self,
+        nodes: list[tuple[Path, Leaf | Branch | Source]],
+        layout: Callable[[Session], Layout] | None,
+        meter: Meter | None,
+    ) -> None:
         handle = self._context.handle
         if not any(isinstance(node, Source) for _, node in nodes):
             with handle.writing() as session:
                 changes = self._changes(session, cast("list[tuple[Path, Stored]]", nodes))
-                session.apply(changes, layout(session) if layout else None, tell)
+                session.apply(changes, layout(session) if layout else None, meter)
             return
         with handle.held():
-            puts = [(path, self._draft(path, node, layout, tell)) for path, node in nodes]
+            puts = [(path, self._draft(path, node, layout, meter)) for path, node in nodes]
             with handle.writing() as session:
-                session.apply(self._changes(session, puts), layout(session) if layout else None)
+                changes = self._changes(session, puts)
+                session.apply(changes, layout(session) if layout else None, meter)
 
     def _draft(
         self,
         path: Path,
         node: Leaf | Branch | Source,
         layout: Callable[[Session], Layout] | None,
-        tell: Callable[[int, int], object] | None,
+        meter: Meter | None,
     ) -> Stored:
         if not isinstance(node, Source):
             return node
         with self._context.handle.writing(commit=False) as session:
             wanted = layout(session) if layout else session.layout(path)
-        told = tell or (lambda done, total: None)
-        return streaming.draft_of(self._context, node, wanted, told)
+        return streaming.draft_of(self._context, node, wanted, meter)
 
     def _check_array(self, path: Path) -> None:
         """Refuse a path at which the filters let no array stand."""
@@ -376,23 +384,3 @@ def _holds(maxshape: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
     return len(maxshape) == len(shape) and all(
         most is None or most >= length for most, length in zip(maxshape, shape, strict=True)
     )
-
-
-def _layout(
-    session: Session,
-    path: Path,
-    compression: Any,
-    checksum: bool | None,
-    chunks: tuple[int, ...] | None,
-    maxshape: tuple[int | None, ...] | None,
-) -> Layout:
-    """How an array is to lie in the file: what was asked for, and else what the store says."""
-    chunks = None if chunks is None else lengths_of(chunks, "chunks")
-    layout = session.layout(path)
-    if compression is not AS_THE_STORE_SAYS:
-        wanted = Compression.parse(compression)
-        asked = wanted is not None and wanted.name != AUTO
-        layout = attrs.evolve(layout, compression=wanted, asked=asked)
-    if checksum is not None:
-        layout = attrs.evolve(layout, checksum=checksum)
-    return attrs.evolve(layout, chunks=chunks, maxshape=maxshape)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["ProgressOption", "Tell", "teller"]
+__all__ = ["ProgressOption", "Tell", "is_wanted", "teller"]
 
 Tell = Callable[[int, int], object]
 ProgressOption = bool | Tell | None
@@ -16,6 +16,11 @@ ProgressOption = bool | Tell | None
 ``progress(done, total)``, where a total of 0 means that nobody knows it."""
 
 _SECONDS = 1.0
+
+
+def is_wanted(progress: ProgressOption) -> bool:
+    """Whether a caller wants to know; what he passes may be a function that is false as a value."""
+    return progress is not None and progress is not False
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMappin
 from typing import Any
 
 from . import edits, keys
+from .backends.meter import Meter
 from .context import Context
 from .equality import same
 from .errors import HdfchkError
 from .filters import Filters, Verdict
 from .keys import Key, Path, join
-from .tree import is_dict
+from .progress import ProgressOption, is_wanted, teller
+from .tree import Branch, Leaf, is_dict
 
 __all__ = ["GroupReader"]
 
@@ -114,7 +116,9 @@ class GroupReader(MutableMapping[str, Any]):
         """The keys, as a live view."""
         return Keys(self)
 
-    def load(self, key: Key | None = None, *, mmap: bool | None = None) -> Any:
+    def load(
+        self, key: Key | None = None, *, mmap: bool | None = None, progress: ProgressOption = None
+    ) -> Any:
         """All of it, or what is at `key`, as plain dicts and values.
 
         Args:
@@ -122,6 +126,8 @@ class GroupReader(MutableMapping[str, Any]):
             mmap: give large arrays that lie in the file in one piece as read-only views of it,
                 which cost no memory until they are used; see `Array.map`. By default as the
                 store says.
+            progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file;
+                the total is that of the whole file, or of one array, and 0 for a part of a file.
 
         Returns:
             A plain `dict` with everything read; a value where `key` leads to one.
@@ -130,15 +136,24 @@ class GroupReader(MutableMapping[str, Any]):
             CheckpointerKeyError: there is no such key, or a filter refuses it.
         """
         path = self._path if key is None else self._path + keys.parse_for_read(key)
+        mapped = self._context.mmap if mmap is None else mmap
+        if not is_wanted(progress):
+            return self._context.decode(self._read(path, mapped, None), path)
+        with teller(progress, join(path), "B") as tell:
+            meter = Meter(tell)
+            value = self._context.decode(self._read(path, mapped, meter), path)
+            meter.finish()
+        return value
+
+    def _read(self, path: Path, mapped: bool, meter: Meter | None) -> Leaf | Branch:
         with self._context.handle.reading() as session:
             verdict = edits.check_visible(self._filters, path)
-            whole = self._filters.is_whole(path)
-            mapped = self._context.mmap if mmap is None else mmap
-            node = session.read(path, None if whole else self._filters.wants, mapped=mapped)
+            select = None if self._filters.is_whole(path) else self._filters.wants
+            node = session.read(path, select, mapped=mapped, meter=meter)
             if verdict is Verdict.PART and not is_dict(node):
                 raise edits.refused(path)
             edits.check_read(self._filters, path, node)
-        return self._context.decode(node, path)
+        return node
 
     def load_parameter(self, key: Key) -> Any:
         """The value at a key, dicts as plain dicts: `load` under its older name."""

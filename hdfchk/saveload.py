@@ -8,11 +8,14 @@ from typing import Any
 
 from .checkpoint import HDF5Checkpointer
 from .errors import UnsupportedStoredError
+from .progress import ProgressOption
 
 __all__ = ["load", "save"]
 
 
-def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
+def save(
+    path: Any, mapping: Mapping[str, Any], *, progress: ProgressOption = None, **options: Any
+) -> None:
     """Write a whole dict to a new file, or in place of an old one.
 
     A file appears whole: it is written beside the old one, and takes its place at the end.
@@ -20,6 +23,7 @@ def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
     Args:
         path: a path, an open binary file or `BytesIO`.
         mapping: what to store; its keys may be paths.
+        progress: True for a progress bar, or ``progress(done, total)``, in bytes of arrays.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
@@ -33,11 +37,16 @@ def save(path: Any, mapping: Mapping[str, Any], **options: Any) -> None:
         {'steps': 3, 'who': 'me'}
     """
     with HDF5Checkpointer(path, mode="w", **options) as store:
-        store.update(mapping)
+        store._update(mapping, {}, progress)  # noqa: SLF001  keywords of update() are keys
 
 
 def load(
-    path: Any, *, isolated: bool = False, timeout: float | None = None, **options: Any
+    path: Any,
+    *,
+    isolated: bool = False,
+    timeout: float | None = None,
+    progress: ProgressOption = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Read a whole file as a plain dict.
 
@@ -47,6 +56,7 @@ def load(
             makes. Where a damaged file ends a process that reads it, for a mistake in HDF5, that
             is then an error. It costs the start of an interpreter, and a copy of the data.
         timeout: with `isolated`, seconds that the child may take.
+        progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
@@ -63,6 +73,6 @@ def load(
         from .backends.local.isolated import copy_in_child
 
         with copy_in_child(os.fsdecode(path), options, timeout) as clean:
-            return load(clean, **options)
-    loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load()
+            return load(clean, progress=progress, **options)
+    loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load(progress=progress)
     return loaded

@@ -14,6 +14,7 @@ import numpy as np
 from .array import BLOCK_BYTES, Array, rows_of
 from .backends.base import ArrayForm, Draft
 from .backends.layout import Layout, growing
+from .backends.meter import Meter
 from .codecs.elements import Elements, elements_of, form_of
 from .context import Context
 from .errors import InvalidKeyError
@@ -44,6 +45,11 @@ class Source:
     def elements(self) -> Elements:
         """How values become what is stored."""
         return elements_of(self.form.mark, self.form.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all that is stored."""
+        return math.prod(self.form.shape) * self.form.dtype.itemsize
 
 
 def source_of(value: Any) -> Source | None:
@@ -96,7 +102,7 @@ def _dask_blocks(value: Any) -> Generator[Part, None, None]:
         yield index, np.asarray(value.blocks[place].compute())
 
 
-def draft_of(context: Context, source: Source, layout: Layout, tell: Tell) -> Draft:
+def draft_of(context: Context, source: Source, layout: Layout, meter: Meter | None) -> Draft:
     """Store a source, part by part, as an array that stands nowhere yet.
 
     The storage must be held open until the array is placed. While parts are read or computed,
@@ -104,14 +110,13 @@ def draft_of(context: Context, source: Source, layout: Layout, tell: Tell) -> Dr
     """
     with context.handle.writing(commit=False) as session:
         draft = session.draft(source.form, layout, whole=True)
-    done, total = 0, math.prod(source.form.shape)
     with closing(source.parts) as parts:  # or it would hold its store after an error
         for index, values in parts:  # what is read or computed here may be interrupted
             data = source.elements.encode(values)
             with context.handle.writing(commit=False):
                 draft.write(index, data)
-            done += data.size
-            tell(done, total)
+            if meter is not None:
+                meter.add(data.nbytes)
     return draft
 
 

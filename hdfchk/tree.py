@@ -29,6 +29,7 @@ __all__ = [
     "Scalar",
     "Sequence",
     "is_dict",
+    "nbytes_of",
     "utf8_dtype",
 ]
 
@@ -104,6 +105,13 @@ class Sequence:
 
 
 Node = Leaf | Branch | Sequence
+
+
+def nbytes_of(node: object) -> int:
+    """The bytes of all arrays of a tree."""
+    if isinstance(node, Branch):
+        return sum(map(nbytes_of, node.children.values()))
+    return node.data.nbytes if isinstance(node, Leaf) and isinstance(node.data, np.ndarray) else 0
 
 
 def is_dict(node: object) -> TypeGuard[Branch]:

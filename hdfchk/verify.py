@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .backends.base import Progress, Session
+from .backends.base import Session
+from .backends.meter import Progress
 from .context import Context
 from .errors import (
     HdfchkError,

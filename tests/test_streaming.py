@@ -1,4 +1,4 @@
-"""Arrays stored part by part: blocks, other stored arrays, dask arrays, memory maps; and progress."""
+"""Arrays stored part by part: blocks, other stored arrays, dask arrays, memory maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import pytest
 
 from hdfchk import CheckpointerKeyError, HDF5Checkpointer, InvalidKeyError, UnsupportedTypeError
 from hdfchk import array as array_module
-from hdfchk import progress as progress_module
 
 ROOT = Path(__file__).parents[1]
 
@@ -159,7 +158,7 @@ def test_dask(path: str) -> None:
     assert (
         chk["t"].dtype == "M8[s]" and chk["t"].tolist() == np.arange(100).astype("M8[s]").tolist()
     )
-    assert chk["n"] == 3.0 and told[-1] == (data.size, data.size)
+    assert chk["n"] == 3.0 and told[-1] == (data.nbytes, data.nbytes)
     with pytest.raises(InvalidKeyError, match="compute_chunk_sizes"):
         chk["z"] = lazy[lazy[:, 0] > 1.5]
 
@@ -199,32 +198,6 @@ def test_memory(path: str) -> None:
         [sys.executable, "-c", MEMORY, path], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert float(out.stdout) < 100
-
-
-def test_progress(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Long work shows a bar where tqdm is, and lines where it is not, or calls a function."""
-    pytest.importorskip("tqdm")
-    chk = HDF5Checkpointer(path)
-    chk.write_blocks("x", numbers(3, 4), progress=True)
-    chk.put("y", np.zeros((300, 300)), compression="gzip", progress=True)
-    assert sum(len(block) for block in chk.array("x").blocks(2, progress=True)) == 7
-    chk.verify(progress=True), chk.compact(progress=True), chk.recover(progress=True)
-    shown = capsys.readouterr().err
-    assert all(word in shown for word in ("x", "y", "verify", "compact", "rows"))
-    chk.write_blocks("x", numbers(3, 4), progress=False)
-    assert capsys.readouterr().err == ""
-
-
-def test_progress_without_tqdm(
-    path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without tqdm there are lines of text, at most one a second, and one at the end."""
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    HDF5Checkpointer(path).write_blocks("x", numbers(3, 4), rows=7, progress=True)
-    assert capsys.readouterr().err == "x: 100 %\n"
-    monkeypatch.setattr(progress_module, "_SECONDS", 0.0)
-    HDF5Checkpointer(path).write_blocks("x", numbers(3, 4), progress=True)
-    assert capsys.readouterr().err == "x: 3\nx: 7\n"
 
 
 def test_create(chk: HDF5Checkpointer) -> None:

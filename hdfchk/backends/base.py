@@ -12,6 +12,7 @@ from ..codecs.portable import Capabilities
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
 from .layout import Layout
+from .meter import Meter
 
 __all__ = [
     "ArrayForm",
@@ -20,7 +21,6 @@ __all__ = [
     "Change",
     "Delete",
     "Draft",
-    "Progress",
     "Put",
     "Select",
     "Session",
@@ -118,10 +118,6 @@ Select = Callable[[Path, bool], bool]
 """``select(path, is_dict)``: whether a reader wants what stands at this absolute path."""
 
 
-Progress = Callable[[int, int], object]
-"""``progress(done, total)``: called while long work goes on."""
-
-
 class Session(Protocol):
     """Storage that is open. Paths are absolute; the empty path is the root, which always is.
 
@@ -139,7 +135,12 @@ class Session(Protocol):
         """The names of a group's children, in insertion order."""
 
     def read(
-        self, path: Path, select: Select | None = None, *, mapped: bool = False
+        self,
+        path: Path,
+        select: Select | None = None,
+        *,
+        mapped: bool = False,
+        meter: Meter | None = None,
     ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want.
 
@@ -147,6 +148,7 @@ class Session(Protocol):
             path: where.
             select: what is wanted of it.
             mapped: arrays that lie in a file in one piece may be mapped and not read.
+            meter: is told how many bytes of the file are read, and, if that is known, of how many.
 
         Raises:
             CheckpointerKeyError: nothing stands there.
@@ -169,14 +171,14 @@ class Session(Protocol):
         self,
         changes: Sequence[Change],
         layout: Layout | None = None,
-        progress: Progress | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Apply all changes, in order, as one commit: all of them or none.
 
         Args:
             changes: what to do.
             layout: how arrays are to lie in the file, if not as the store says.
-            progress: is told how many bytes of a large array are written.
+            meter: is told how many bytes of arrays are written.
 
         Raises:
             NotAGroupError: a path goes through a value.

@@ -10,9 +10,10 @@ import attrs
 from ..codecs.portable import NATIVE, Capabilities
 from ..keys import Path, problem_of_name
 from ..tree import Branch, Leaf
-from .base import Change, Progress
+from .base import Change
 from .layout import Layout
 from .memory import MemorySession, Notes
+from .meter import Meter
 
 __all__ = ["DictBackend", "NullBackend"]
 
@@ -72,7 +73,7 @@ class _NullSession(MemorySession):
         self,
         changes: Sequence[Change],
         layout: Layout | None = None,
-        progress: Progress | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Forget the changes."""
 

@@ -13,8 +13,9 @@ from ..codecs.portable import NATIVE, Capabilities
 from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
 from ..keys import Path, join
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark
-from .base import ArrayForm, ArrayInfo, Change, Progress, Select, Stat
+from .base import ArrayForm, ArrayInfo, Change, Select, Stat
 from .layout import Layout
+from .meter import Meter
 from .plan import plan
 
 __all__ = ["MemoryBackend", "MemorySession", "Notes"]
@@ -99,7 +100,12 @@ class MemorySession:
         return list(item)
 
     def read(
-        self, path: Path, select: Select | None = None, *, mapped: bool = False
+        self,
+        path: Path,
+        select: Select | None = None,
+        *,
+        mapped: bool = False,
+        meter: Meter | None = None,
     ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
         item = self._need(path)
@@ -149,7 +155,7 @@ class MemorySession:
         self,
         changes: Sequence[Change],
         layout: Layout | None = None,
-        progress: Progress | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Apply all changes as one commit: what can fail is done before the first of them."""
         steps = plan(changes, self.stat, "memory")

@@ -16,7 +16,7 @@ from h5py import h5f, h5fd
 from ...codecs.portable import NATIVE, Capabilities
 from ...errors import CorruptFileError, HdfchkError, LockedError, ReadOnlyError
 from ...keys import Path, join
-from ..base import Progress
+from ..meter import Progress
 from ..options import DEFAULTS, Options
 from .compacting import compact_file
 from .damage import RAISED

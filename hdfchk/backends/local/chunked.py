@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..base import Progress
+from ..meter import Meter
 from .deflate import Pipeline, pack, unpack
 from .pipeline import own_pipeline
 from .types import type_for
@@ -70,7 +70,7 @@ def write_rows(
     rows: np.ndarray[Any, Any],
     start: int,
     pipeline: Pipeline,
-    progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> None:
     """Write rows that begin at a chunk's edge, and end at one or at the end of the dataset.
 
@@ -79,7 +79,7 @@ def write_rows(
         rows: of the dataset's own dtype; not all need lie in one piece.
         start: the first of them.
         pipeline: the dataset's.
-        progress: is told how many of the bytes are packed.
+        meter: is told how many bytes are packed.
     """
     shape = (start + rows.shape[0], *rows.shape[1:])
 
@@ -100,15 +100,21 @@ def write_rows(
     chunk_bytes = rows.itemsize * int(np.prod(pipeline.chunk))
     jobs = ((offsets,) for offsets in _grid(pipeline.chunk, shape, start, shape[0]))
     threads = _many(rows.nbytes, pipeline.chunk, rows.itemsize)
-    done, fill = 0, fill_of(did, rows.dtype)
+    left, fill = rows.nbytes, fill_of(did, rows.dtype)
     for offsets, data in _all(packed, jobs, threads=threads):
         did.write_direct_chunk(offsets, data)
-        done = min(rows.nbytes, done + chunk_bytes)
-        if progress is not None:
-            progress(done, rows.nbytes)
+        if meter is not None:
+            meter.add(min(left, chunk_bytes))
+            left -= min(left, chunk_bytes)
 
 
-def read_packed(did: Any, out: np.ndarray[Any, Any], start: int, shape: tuple[int, ...]) -> bool:
+def read_packed(
+    did: Any,
+    out: np.ndarray[Any, Any],
+    start: int,
+    shape: tuple[int, ...],
+    meter: Meter | None = None,
+) -> bool:
     """Read rows of a dataset whose filters are ours.
 
     Args:
@@ -116,6 +122,7 @@ def read_packed(did: Any, out: np.ndarray[Any, Any], start: int, shape: tuple[in
         out: where they go: contiguous.
         start: the first of them.
         shape: of the dataset.
+        meter: is told how many bytes of the file are read.
 
     Returns:
         Whether it could be done; if not, HDF5 has to read them, or to say what is wrong.
@@ -126,7 +133,7 @@ def read_packed(did: Any, out: np.ndarray[Any, Any], start: int, shape: tuple[in
     pipeline = own_pipeline(did.get_create_plist(), tid.get_size())
     if pipeline is None or not type_for(out.dtype).equal(tid):
         return False
-    return _read_rows(did, out, start, shape, pipeline)
+    return _read_rows(did, out, start, shape, pipeline, meter)
 
 
 def _read_rows(
@@ -135,6 +142,7 @@ def _read_rows(
     start: int,
     shape: tuple[int, ...],
     pipeline: Pipeline,
+    meter: Meter | None,
 ) -> bool:
     end = start + out.shape[0]
     grid = list(_grid(pipeline.chunk, shape, start, end))
@@ -155,7 +163,10 @@ def _read_rows(
         fill = None
         for offsets in grid:
             if there is None or offsets in there:
-                yield offsets, *did.read_direct_chunk(offsets)
+                mask, data = did.read_direct_chunk(offsets)
+                if meter is not None:
+                    meter.add(len(data))
+                yield offsets, mask, data
                 continue
             if fill is None:
                 fill = fill_of(did, out.dtype)

@@ -9,7 +9,7 @@ from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5t
 
 from ...errors import NestingError, UnsupportedStoredError
 from ...keys import to_text
-from ..base import Progress
+from ..meter import Progress
 from . import links
 from .disk import write_all
 from .order import ORDER

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..base import Progress
+from ..meter import Progress
 from .disk import lock_alone, lock_shared, reserve, sync, write_all
 from .journal import Journal, Snapshot, Write
 from .snapshot import PAGE, SnapshotFile

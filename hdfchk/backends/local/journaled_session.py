@@ -13,8 +13,9 @@ from h5py import h5f
 from ...errors import HdfchkError
 from ...keys import Path
 from ...tree import Leaf
-from ..base import Change, Progress, Put, Stored
+from ..base import Change, Put, Stored
 from ..layout import Layout
+from ..meter import Meter
 from ..options import Options
 from .commit import Commit
 from .mapping import Mapper
@@ -165,12 +166,12 @@ class JournaledSession(LocalSession):
         self,
         changes: Sequence[Change],
         layout: Layout | None = None,
-        progress: Progress | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Apply all changes as one commit."""
         self._dicts.clear()
         self._plain.clear()
-        super().apply(changes, layout, progress)
+        super().apply(changes, layout, meter)
         for change in changes:
             if isinstance(change, Put):
                 self._dicts.update(change.path[:depth] for depth in range(1, len(change.path)))

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from h5py import h5fd
 
+from ..meter import Meter
 from .disk import read_into, write_all
 from .types import file_access
 
 __all__ = ["descriptor_of", "read_piece", "write_piece"]
 
+BLOCK_BYTES = 16 * 2**20
+"""So many bytes are read at once where somebody wants to know how far it has come."""
 _IS_PLAIN = hasattr(os, "preadv") and file_access().get_driver() == h5fd.SEC2
 
 
@@ -26,13 +29,16 @@ def descriptor_of(stream: Any) -> int:
     return descriptor
 
 
-def read_piece(descriptor: int, did: Any, data: np.ndarray[Any, Any]) -> bool:
+def read_piece(
+    descriptor: int, did: Any, data: np.ndarray[Any, Any], meter: Meter | None = None
+) -> bool:
     """Read a dataset that lies in the file in one piece.
 
     Args:
         descriptor: of the file, in which HDF5 has nothing left to write.
         did: the dataset.
         data: contiguous, of the dataset's own shape and dtype.
+        meter: is told how many bytes are read.
 
     Returns:
         Whether it could be done; if not, HDF5 has to read it, or to say what is wrong.
@@ -41,11 +47,20 @@ def read_piece(descriptor: int, did: Any, data: np.ndarray[Any, Any]) -> bool:
         return False
     offset = did.get_offset()
     buffer: Any = data
-    done: int = os.preadv(descriptor, [buffer], offset)
-    if done < data.nbytes:  # the system may give less than is there
-        rest: Any = data.reshape(-1).view(np.uint8)[done:]
-        done += read_into(descriptor, memoryview(rest), offset + done)
-    return done == data.nbytes
+    done: int = 0
+    if meter is None:
+        done = os.preadv(descriptor, [buffer], offset)
+        if done == data.nbytes:
+            return True  # the system may give less than is there
+    view = memoryview(buffer.reshape(-1).view(np.uint8))
+    while done < data.nbytes:
+        count = read_into(descriptor, view[done : done + BLOCK_BYTES], offset + done)
+        if not count:
+            return False
+        done += count
+        if meter is not None:
+            meter.add(count)
+    return True
 
 
 def write_piece(descriptor: int, did: Any, array: np.ndarray[Any, Any]) -> None:

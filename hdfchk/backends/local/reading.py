@@ -23,6 +23,7 @@ from ...errors import (
 from ...keys import Path, join, to_bytes, to_text
 from ...tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark
 from ..base import Select
+from ..meter import Meter
 from . import links
 from .chunked import read_packed
 from .guard import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
@@ -158,6 +159,8 @@ class Reader:
         """Maps arrays that need not be read, while that is wanted."""
         self.descriptor = -1
         """Of the file, while all that is read is in it, and may be read past HDF5."""
+        self.meter: Meter | None = None
+        """Is told how many bytes of the file are read, while somebody wants to know."""
 
     def dataset(self, did: Any) -> Leaf:
         """One dataset, whole.
@@ -168,10 +171,18 @@ class Reader:
             CorruptFileError: the data can not be read.
         """
         try:
-            return self._dataset(did)
+            return self._measured(did)
         except HdfchkError as error:
             error.key = key_of(did, self.root)
             raise
+
+    def _measured(self, did: Any) -> Leaf:
+        if self.meter is None:
+            return self._dataset(did)
+        before = self.meter.done
+        leaf = self._dataset(did)
+        self.meter.add(max(0, did.get_storage_size() - (self.meter.done - before)))
+        return leaf
 
     def _dataset(self, did: Any) -> Leaf:
         in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
@@ -196,7 +207,9 @@ class Reader:
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
             data = self._room(did, shape, dtype)
-            if data.size and not (in_one_piece and read_piece(self.descriptor, did, data)):
+            if data.size and not (
+                in_one_piece and read_piece(self.descriptor, did, data, self.meter)
+            ):
                 self._read_into(did, present, data, tid)
             return Leaf(data, mark)
         dtype = numpy_dtype(tid)
@@ -218,7 +231,7 @@ class Reader:
             if is_variable(data.dtype):
                 self._guard.variable(did, data)
             elif present & FILTERED:
-                if not read_packed(did, data, 0, did.shape):
+                if not read_packed(did, data, 0, did.shape, self.meter):
                     with self._guard.decoding(did):
                         did.read(h5s.ALL, h5s.ALL, data, tid)
             else:
@@ -301,7 +314,7 @@ class Reader:
             if type(oid) is h5d.DatasetID:
                 try:
                     if select is None or select(inner, False):
-                        children[name] = self._dataset(oid)
+                        children[name] = self._measured(oid)
                 except HdfchkError as error:
                     error.key = join(inner)
                     raise

@@ -13,7 +13,8 @@ from h5py import h5f, h5fd, h5g
 from ...errors import HdfchkError, LockedError
 from ...keys import Path, join
 from ...tree import Leaf
-from ..base import Progress, Stored
+from ..base import Stored
+from ..meter import Progress
 from ..undisturbed import undisturbed
 from .commit import Commit
 from .disk import RETRY_SECONDS, open_file, sync_folder, wait_shared

@@ -22,8 +22,9 @@ from ...errors import (
 )
 from ...keys import Path, join, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
-from ..base import ArrayForm, ArrayInfo, Change, Progress, Select, Stat
+from ..base import ArrayForm, ArrayInfo, Change, Select, Stat
 from ..layout import Layout
+from ..meter import Meter
 from ..options import DEFAULTS, Options
 from ..plan import plan
 from . import growth, links, slices, sums
@@ -121,12 +122,19 @@ class LocalSession:
 
     @telling
     def read(
-        self, path: Path, select: Select | None = None, *, mapped: bool = False
+        self,
+        path: Path,
+        select: Select | None = None,
+        *,
+        mapped: bool = False,
+        meter: Meter | None = None,
     ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
         require_headroom()
         oid = self._need(path)
-        with self._past_hdf5(mapped):
+        if meter is not None:
+            meter.total = self._size(path, oid, select)
+        with self._past_hdf5(mapped, meter):
             if type(oid) is h5d.DatasetID:
                 return self._reader.dataset(oid)
             return self._reader.group(oid, read_mark(oid), path, select)
@@ -144,20 +152,31 @@ class LocalSession:
             return self._reader.group(oid, mark, path, None)
 
     @contextmanager
-    def _past_hdf5(self, mapped: bool) -> Iterator[None]:
+    def _past_hdf5(self, mapped: bool, meter: Meter | None = None) -> Iterator[None]:
         """A block in which arrays are had without HDF5 where that can be done.
 
         Args:
             mapped: as maps.
+            meter: is told how many bytes are read.
         """
+        self._reader.meter = meter
         self._reader.mapper = self._mapper() if mapped else None
         if not self.writable and not self._guard.trusts:  # HDF5 has nothing left to write
             self._reader.descriptor = self._descriptor()
         try:
             yield
         finally:
-            self._reader.mapper = None
+            self._reader.mapper = self._reader.meter = None
             self._reader.descriptor = -1
+
+    def _size(self, path: Path, oid: Any, select: Select | None) -> int:
+        """About how many bytes of the file are to be read; 0 where only reading would tell."""
+        size: int = 0
+        if type(oid) is h5d.DatasetID:
+            size = oid.get_storage_size()
+        elif not path and select is None and isinstance(self._stream, h5py.File):
+            size = self._stream.id.get_filesize()
+        return size
 
     def _mapper(self) -> Mapper | None:
         """Maps the file that is open; None for what is in no file of its own."""
@@ -200,16 +219,16 @@ class LocalSession:
         self,
         changes: Sequence[Change],
         layout: Layout | None = None,
-        progress: Progress | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Apply all changes as one commit."""
         self._check_writable()
         steps = plan(changes, self.stat, self._address)
-        self._writer.layout, self._writer.progress = layout, progress
+        self._writer.layout, self._writer.meter = layout, meter
         try:
             Commit(self._root, self._writer).run(steps)
         finally:
-            self._writer.layout = self._writer.progress = None
+            self._writer.layout = self._writer.meter = None
 
     @telling
     def attribute_names(self, path: Path) -> list[str]:

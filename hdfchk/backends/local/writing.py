@@ -13,8 +13,9 @@ from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 from ...codecs.packing import mark_to_text
 from ...keys import Path, to_bytes
 from ...tree import Branch, Leaf, Mark
-from ..base import Progress, Stored
+from ..base import Stored
 from ..layout import Compression, Layout
+from ..meter import Meter
 from ..options import DEFAULTS, Options
 from . import sums
 from .chunked import write_rows
@@ -69,7 +70,7 @@ class Writer:
     Attributes:
         layout: how all arrays that are written now are to lie in the file, whatever the options
             say.
-        progress: is told how many bytes of a large array are written.
+        meter: is told how many bytes of arrays are written.
     """
 
     def __init__(self, fid: Any, options: Options = DEFAULTS, descriptor: int = -1) -> None:
@@ -77,7 +78,7 @@ class Writer:
         self._descriptor = descriptor
         self._options = options
         self.layout: Layout | None = None
-        self.progress: Progress | None = None
+        self.meter: Meter | None = None
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._keeper: Any = None
@@ -151,7 +152,7 @@ class Writer:
         plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
         did = h5d.create(parent, name, tid, space, plist)
         if array.size:
-            write_elements(did, array, tid, None, self.progress)
+            write_elements(did, array, tid, None, self.meter)
         return did
 
     def _is_one_piece(self, array: np.ndarray[Any, Any]) -> bool:
@@ -159,7 +160,7 @@ class Writer:
             array.nbytes > COMPACT_BYTES
             and array.dtype.kind != "O"
             and array.flags.c_contiguous
-            and self.progress is None
+            and self.meter is None
         )
 
     def _laid_out(
@@ -177,7 +178,7 @@ class Writer:
             checked = False
         did = h5d.create(parent, name, tid, space, plist)
         if array.size:
-            write_elements(did, array, tid, plist, self.progress)
+            write_elements(did, array, tid, plist, self.meter)
         if checked:
             sums.write(did, array if array.ndim else array[()])
         return did
@@ -195,7 +196,7 @@ class Writer:
         if kind == h5s.SIMPLE and old.shape != space.shape:
             return False
         if array.size:
-            write_elements(did, array, tid, did.get_create_plist(), self.progress)
+            write_elements(did, array, tid, did.get_create_plist(), self.meter)
         if sums.has(did):
             sums.write(did, leaf.data)
         return True
@@ -241,7 +242,7 @@ def write_elements(
     array: np.ndarray[Any, Any],
     tid: Any,
     plist: Any,
-    progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> None:
     """Write a whole array into a dataset; one that is not contiguous, block by block.
 
@@ -250,18 +251,20 @@ def write_elements(
         array: of its shape.
         tid: the HDF5 type of the array, and of the dataset.
         plist: the dataset's creation properties; None if it lies in one piece.
-        progress: is told how many bytes are written.
+        meter: is told how many bytes are written.
     """
     pipeline = None
     if plist is not None and array.ndim and array.size:
         pipeline = own_pipeline(plist, tid.get_size())
     if pipeline is not None and array.dtype.kind != "O":
-        write_rows(did, array, 0, pipeline, progress)
+        write_rows(did, array, 0, pipeline, meter)
         return
     if array.dtype.kind == "O":
         tid = PYTHON_STRINGS
-    if array.flags.c_contiguous and (progress is None or not array.ndim):
+    if array.flags.c_contiguous and (meter is None or array.nbytes <= BLOCK_BYTES):
         did.write(h5s.ALL, h5s.ALL, array, tid)
+        if meter is not None:
+            meter.add(array.nbytes)
         return
     rows = max(1, BLOCK_BYTES * array.shape[0] // max(array.nbytes, 1))
     space = did.get_space()
@@ -269,9 +272,8 @@ def write_elements(
         block = np.ascontiguousarray(array[start : start + rows])
         space.select_hyperslab((start,) + (0,) * (array.ndim - 1), block.shape)
         did.write(h5s.create_simple(block.shape), space, block, tid)
-        if progress is not None:
-            done = min(array.shape[0], start + rows)
-            progress(done * array.nbytes // array.shape[0], array.nbytes)
+        if meter is not None:
+            meter.add(block.nbytes)
 
 
 def write_mark(oid: Any, mark: Mark) -> None:
