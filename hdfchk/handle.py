@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .backends.alarm import Alarm
+from .backends.alarm import Alarm, weakly
 from .backends.base import Backend, Session
 from .backends.memory import MemoryBackend
 from .backends.undisturbed import undisturbed
@@ -57,7 +57,7 @@ class Handle:
         self.lock = threading.RLock()
         self._rows = WaitingRows()
         self._writes_rows = False
-        self._alarm = Alarm(self._write_rows_late)
+        self._alarm = Alarm(weakly(self._write_rows_late))
         watch(self)
 
     @property
@@ -210,7 +210,7 @@ class Handle:
         if buffer.is_full or interval <= 0:
             self.write_rows()
         elif not self._alarm.is_set:
-            self._alarm.set(interval)
+            self._alarm.set(interval, keep=self)
 
     def write_rows(self) -> None:
         """Append all rows that wait, as one commit; after an error they wait still."""

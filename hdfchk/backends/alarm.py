@@ -27,10 +27,15 @@ class Alarm:
         self.work = work
         self.is_set = False
 
-    def set(self, seconds: float) -> None:
-        """Call the function in so many seconds, if that is not to be done already."""
+    def set(self, seconds: float, keep: object = None) -> None:
+        """Call the function in so many seconds, if that is not to be done already.
+
+        Args:
+            seconds: from now on.
+            keep: what is to live until then, whoever drops it.
+        """
         if not self.is_set:
-            _CLOCK.set(self, seconds)
+            _CLOCK.set(self, seconds, keep)
 
     def cancel(self) -> None:
         """Do not call it; a call that is under way goes on."""
@@ -54,14 +59,14 @@ class _Clock:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._due: dict[Alarm, float] = {}
+        self._due: dict[Alarm, tuple[float, object]] = {}
         self._thread: threading.Thread | None = None
 
-    def set(self, alarm: Alarm, seconds: float) -> None:
+    def set(self, alarm: Alarm, seconds: float, keep: object) -> None:
         with self._changed:
             if self._has_thread():
                 alarm.is_set = True
-                self._due[alarm] = time.monotonic() + seconds
+                self._due[alarm] = time.monotonic() + seconds, keep
                 self._changed.notify()
                 return
         alarm.work()  # no thread can be had: it is done now
@@ -83,14 +88,16 @@ class _Clock:
 
     def _run(self) -> None:
         while True:
-            alarm = self._next()
-            if alarm is None:
+            due = self._next()
+            if due is None:
                 return
+            alarm, keep = due
             if not alarm.work():
-                alarm.set(RETRY_SECONDS)
+                alarm.set(RETRY_SECONDS, keep)
+            del due, alarm, keep  # it waits for the next without them
 
-    def _next(self) -> Alarm | None:
-        """Wait for the alarm that is due first; None if there was none for long."""
+    def _next(self) -> tuple[Alarm, object] | None:
+        """Wait for the alarm that is due first, and what it keeps; None if none was for long."""
         with self._changed:
             while True:
                 if not self._due:
@@ -98,12 +105,13 @@ class _Clock:
                         self._thread = None
                         return None
                     continue
-                alarm = min(self._due, key=self._due.__getitem__)
-                left = self._due[alarm] - time.monotonic()
+                alarm = min(self._due, key=lambda known: self._due[known][0])
+                left = self._due[alarm][0] - time.monotonic()
                 if left <= 0:
-                    del self._due[alarm]
+                    _, keep = self._due.pop(alarm)
                     alarm.is_set = False
-                    return alarm
+                    return alarm, keep
+                del alarm
                 self._changed.wait(left)
 
     def after_fork(self) -> None:

@@ -6,8 +6,10 @@ import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
@@ -74,9 +76,31 @@ def test_what_is_gone_is_not_kept() -> None:
     owner = Owner()
     call = weakly(owner.work)
     assert call() and calls == [1]
+    Alarm(call).set(0.05, keep=owner)
+    there = weakref.ref(owner)
     del owner
     gc.collect()
-    assert call() and calls == [1]
+    assert there() is not None
+    until(lambda: there() is None)  # the thread lets go of it when it is done
+    assert calls == [1, 1]
+    assert call() and calls == [1, 1]
+
+
+def test_a_store_goes_with_its_last_reference(path: str) -> None:
+    """A store is in no circle of references: what it is made of goes at once, and not some time."""
+    chk = HDF5Checkpointer(path)
+    chk["x"] = np.arange(10)
+    with chk:
+        chk.append("log", 1.0)
+        chk.append("log", 2.0)
+    assert chk.array("x")[2] == 2 and chk["log"].tolist() == [1.0, 2.0]
+    there = weakref.ref(chk._context.handle)
+    gc.disable()
+    try:
+        del chk
+        assert there() is None
+    finally:
+        gc.enable()
 
 
 def test_a_child_has_none() -> None:

@@ -269,6 +269,7 @@ class ReaderSession(LocalSession):
 
     def __init__(self, path: str, *, options: Options, lock_timeout: float) -> None:
         self._held = FileInUse(path, lock_timeout)
+        self._last: tuple[Path | None, Any] = (None, None)
         try:
             if self._held.snapshot is not None:
                 stream = _read_snapshot(self._held.snapshot)
@@ -286,6 +287,12 @@ class ReaderSession(LocalSession):
             self._held.close()
             raise
 
+    def _open(self, path: Path) -> Any:
+        # What was looked at last is often read next, and nothing changes under a reader.
+        if path != self._last[0]:
+            self._last = path, super()._open(path)
+        return self._last[1]
+
     def _descriptor(self) -> int:
         return -1 if self._held.snapshot is not None else descriptor_of(self._stream)
 
@@ -297,6 +304,7 @@ class ReaderSession(LocalSession):
 
     def close(self) -> None:
         """Close HDF5 and the files."""
+        self._last = (None, None)
         try:
             super().close()
         finally:

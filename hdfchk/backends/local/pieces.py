@@ -30,22 +30,30 @@ def descriptor_of(stream: Any) -> int:
 
 
 def read_piece(
-    descriptor: int, did: Any, data: np.ndarray[Any, Any], meter: Meter | None = None
+    descriptor: int,
+    did: Any,
+    data: np.ndarray[Any, Any],
+    meter: Meter | None = None,
+    *,
+    start: int = 0,
+    whole: int | None = None,
 ) -> bool:
-    """Read a dataset that lies in the file in one piece.
+    """Read a dataset that lies in the file in one piece, or some of it.
 
     Args:
         descriptor: of the file, in which HDF5 has nothing left to write.
         did: the dataset.
-        data: contiguous, of the dataset's own shape and dtype.
+        data: contiguous, of the dataset's own dtype.
         meter: is told how many bytes are read.
+        start: how many bytes of the dataset come before.
+        whole: how many it has in all; by default as many as `data`.
 
     Returns:
         Whether it could be done; if not, HDF5 has to read it, or to say what is wrong.
     """
-    if did.get_storage_size() != data.nbytes:
+    if did.get_storage_size() != (data.nbytes if whole is None else whole):
         return False
-    offset = did.get_offset()
+    offset = did.get_offset() + start
     buffer: Any = data
     done: int = 0
     if meter is None:

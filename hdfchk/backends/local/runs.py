@@ -11,6 +11,7 @@ from h5py import h5o, h5s
 
 from .chunked import read_packed, write_rows
 from .guard import CHECK_FROM, FILTERED, Guard
+from .pieces import read_piece
 from .pipeline import own_pipeline
 from .types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
 
@@ -36,8 +37,14 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
     return (start, stop) if step == 1 and stop >= start else None
 
 
-def read_run(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
+def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[Any, Any] | None:
     """The rows at an index, of HDF5's own dtype; None where it selects something else.
+
+    Args:
+        did: the dataset.
+        index: what is wanted of it.
+        guard: what the file can not make the reader do.
+        descriptor: of the file, if it may be read past HDF5; else -1.
 
     Raises:
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
@@ -51,10 +58,15 @@ def read_run(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     dtype = plain or numpy_dtype(tid)
     if dtype.kind == "O" or dtype.subdtype is not None or dtype.hasobject:
         return None
-    present = h5o.get_info(did).hdr.mesg.present
-    guard.inside(did, present)
     rows = (run[1] - run[0], *shape[1:])
     nbytes = math.prod(rows) * dtype.itemsize
+    if plain is not None and descriptor >= 0 and 0 < nbytes <= CHECK_FROM and did.get_offset():
+        out = np.empty(rows, dtype)
+        row = nbytes // len(out)
+        if read_piece(descriptor, did, out, start=run[0] * row, whole=shape[0] * row):
+            return out
+    present = h5o.get_info(did).hdr.mesg.present
+    guard.inside(did, present)
     filtered = bool(present & FILTERED)
     if nbytes > CHECK_FROM or (filtered and math.prod(shape) * dtype.itemsize > CHECK_FROM):
         guard.size(did, nbytes)  # a filtered chunk may be larger than what is asked for

@@ -83,7 +83,8 @@ class LocalSession:
             raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
         self._reader = Reader(self._root, self._guard)
-        self._writer = Writer(self._root, self._options, self._descriptor())
+        if self.writable:
+            self._writer = Writer(self._root, self._options, self._descriptor())
 
     def _descriptor(self) -> int:
         """The descriptor of the file, if it may be read and written past HDF5; else -1."""
@@ -262,7 +263,9 @@ class LocalSession:
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
         """The elements at `index`, and the array's mark."""
         did = self._dataset(path)
-        return slices.read(did, index, self._guard), read_mark(did)
+        trusts = self.writable or self._guard.trusts
+        descriptor = -1 if trusts else self._descriptor()
+        return slices.read(did, index, self._guard, descriptor), read_mark(did)
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
@@ -302,7 +305,7 @@ class LocalSession:
 
     def abandon(self) -> None:
         """Leave the file to the parent process: this process's writes go nowhere from now on."""
-        _ABANDONED.append((self._stream, self._root, self._reader, self._writer))
+        _ABANDONED.append((self._stream, self._root, self.__dict__.copy()))
         if self.writable and self._owned:
             try:
                 descriptor = self._stream.id.get_vfd_handle()

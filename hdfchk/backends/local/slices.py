@@ -59,35 +59,43 @@ def info(did: Any) -> ArrayInfo:
     )
 
 
-def read(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
+def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray[Any, Any]:
     """The elements at `index`, as h5py selects them.
+
+    Args:
+        did: the dataset.
+        index: what is wanted of it.
+        guard: what the file can not make the reader do.
+        descriptor: of the file, if it may be read past HDF5; else -1.
 
     Raises:
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
         CorruptFileError: they can not be read.
     """
     guard.begin()
-    dataset = h5py.Dataset(did)
     try:
-        rows = read_run(did, index, guard)
-        if rows is not None:
-            return plain_array(rows)
-        guard.inside(did)
-        if dataset.nbytes > CHECK_FROM:
-            guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
-        with guard.decoding(did):
-            found = dataset[index]
+        rows = read_run(did, index, guard, descriptor)
+        return plain_array(_selected(did, index, guard) if rows is None else rows)
     except HdfchkError:
         raise
     except (*RAISED, IndexError) as error:
-        if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(dataset, index):
+        if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(did, index):
             raise  # the caller's mistake
         raise unreadable("the data", error, key_of(did)) from error
+
+
+def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
+    dataset = h5py.Dataset(did)
+    guard.inside(did)
+    if dataset.nbytes > CHECK_FROM:
+        guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
+    with guard.decoding(did):
+        found = dataset[index]
     if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
         item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
         item[()] = found
         found = item
-    return plain_array(np.asarray(found))
+    return np.asarray(found)
 
 
 def _selected_items(dataset: Any, index: Any) -> int:
@@ -96,9 +104,9 @@ def _selected_items(dataset: Any, index: Any) -> int:
     return int(select(dataset.shape, args, dataset).nselect)
 
 
-def _fits(dataset: Any, index: Any) -> bool:
+def _fits(did: Any, index: Any) -> bool:
     try:
-        _selected_items(dataset, index)
+        _selected_items(h5py.Dataset(did), index)
     except RAISED:
         return False
     return True
