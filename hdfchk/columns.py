@@ -38,6 +38,12 @@ def column(context: Context, path: Path, name: Any) -> Any:
             raise CheckpointerKeyError(
                 f"there is no column {name!r}", key=join(path), hint=f"it has {list(names)[:20]}"
             ) from error
+        if names.nlevels > 1 and (not isinstance(name, tuple) or len(name) < names.nlevels):
+            raise CheckpointerKeyError(
+                f"{name!r} is a part of the name of a column",
+                key=join(path),
+                hint=f"give all {names.nlevels} levels, as {names[0]!r}",
+            )
         number = place if isinstance(place, int) else _first(place)
         values, index = part(f"column{number}"), part("index")
     return series(values, index, names[number])

@@ -33,6 +33,10 @@ class MaskedArray(Array):
         self._mask = (*path, "mask")
 
     def _read(self, session: Session, index: Any) -> Any:
+        value = self._read_masked(session, index)
+        return value[()] if value.ndim == 0 and index is not Ellipsis else value
+
+    def _read_masked(self, session: Session, index: Any) -> Any:
         stored, mark_of_data = session.read_slice(self._stored, index)
         data = elements_of(mark_of_data, stored.dtype).decode(stored)
         has_mask = session.stat(self._mask) is not None
@@ -43,7 +47,7 @@ class MaskedArray(Array):
         if session.stat((*self._path, "fill_value")) is not None:
             fill = session.read((*self._path, "fill_value"))
             value._fill_value = np.asarray(self._context.decode(fill, self._path))  # noqa: SLF001
-        return value[()] if value.ndim == 0 and index is not Ellipsis else value
+        return value
 
     def _write(self, session: Session, index: Any, value: Any) -> None:
         elements = self._elements(session)
@@ -56,6 +60,10 @@ class MaskedArray(Array):
         data = elements.encode(np.ma.getdata(value))
         if any_masked(value):
             self._need_mask(session)
+        there = self._read_masked(session, index)
+        if there.hardmask and there.mask is not np.ma.nomask:
+            there[...] = value  # what is masked stays as it is
+            value, data = there, elements.encode(np.ma.getdata(there))
         session.write_slice(self._stored, index, data)
         if session.stat(self._mask) is not None:
             session.write_slice(self._mask, index, np.ma.getmaskarray(value))

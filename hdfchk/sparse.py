@@ -124,9 +124,14 @@ class SparseArray(Array):
             )
         parts = (*parts, *[slice(None)] * (len(shape) - len(parts)))
         wanted = np.arange(shape[axis])[parts[axis]]
-        made = self._lines(session, params["class"], np.atleast_1d(wanted), shape, axis)
+        made = self._lines(session, params["class"], np.ravel(wanted), shape, axis)
         rest = list(parts)
-        rest[axis] = slice(None) if np.ndim(wanted) else 0
+        if not np.ndim(wanted):
+            rest[axis] = 0
+        elif np.ndim(wanted) == 1 and any(isinstance(part, slice) for part in parts):
+            rest[axis] = slice(None)
+        else:  # SciPy pairs a list with what other lists there are
+            rest[axis] = np.arange(np.size(wanted)).reshape(np.shape(wanted))
         return (
             made
             if all(isinstance(part, slice) and part == slice(None) for part in rest)

@@ -109,6 +109,25 @@ def test_masked_writes(chk: HDF5Checkpointer, path: str) -> None:
     assert chk["m"].shape == (8, 3)
 
 
+@pytest.mark.parametrize("hard", [True, False])
+def test_hard_masks(chk: HDF5Checkpointer, hard: bool) -> None:
+    """A hard mask stays over what is written below it, as NumPy has it."""
+    part = np.ma.array([1.0, 2, 3, 4, 5], mask=[0, 0, 0, 1, 0])
+    for index, value in (
+        (slice(1, 4), 9.5), (2, 7.0), ((slice(None), 1), part), ((0, 0), 5.0),
+        (..., np.arange(15.0).reshape(5, 3)), ([0, 2], np.ma.masked), ((3, 2), np.ma.masked),
+    ):  # fmt: skip
+        array = np.ma.array(np.arange(15.0).reshape(5, 3), mask=np.eye(5, 3) > 0, hard_mask=hard)
+        chk["m"] = array
+        chk.array("m")[index] = array[index] = value
+        got = chk["m"]
+        assert got.hardmask == hard and np.array_equal(got.mask, array.mask)
+        assert np.array_equal(got.data, array.data)
+    chk["n"] = np.ma.array(np.arange(3), mask=[1, 0, 0], hard_mask=True)
+    with pytest.raises(UnsupportedTypeError):
+        chk.array("n")[...] = 0.5
+
+
 def test_masked_of_other_dtypes(chk: HDF5Checkpointer) -> None:
     """Masked datetimes, strings and structures go through their codecs, slice by slice."""
     for data in (
@@ -175,6 +194,24 @@ def test_sparse(chk: HDF5Checkpointer, read: list[tuple[str, int]]) -> None:
     assert array == rows
 
 
+@pytest.mark.parametrize("name", ["csr_array", "csc_array", "csr_matrix", "csc_matrix"])
+def test_sparse_points(chk: HDF5Checkpointer, name: str) -> None:
+    """Two lists are pairs of a row and a column, as SciPy has it; a list beside a slice is not."""
+    sparse = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(0)
+    made = getattr(sparse, name)(np.where(rng.random((30, 20)) < 0.3, rng.random((30, 20)), 0))
+    chk["m"] = made
+    stored = chk.array("m")
+    for index in (
+        ([0, 1], [1, 2]), ([3, 1, 3], [0, 5, 0]), ([2, 3], 4), (4, [2, 3]), (3, 4),
+        ([-1, 2], [-3, 1]), (np.arange(30) % 2 == 0, np.arange(15)), ([1, 2], slice(2, 9)),
+        (slice(None), [1, 2]), ([5, 0],), (slice(20, 3, -2), slice(None, None, 3)),
+    ):  # fmt: skip
+        got, want = stored[index], made[index]
+        assert type(got) is type(want) and got.shape == want.shape
+        assert np.array_equal(*(v.toarray() if hasattr(v, "toarray") else v for v in (got, want)))
+
+
 def test_other_sparse_formats(chk: HDF5Checkpointer) -> None:
     """Formats without rows or columns of their own say so, and are read as a whole."""
     sparse = pytest.importorskip("scipy.sparse")
@@ -213,6 +250,8 @@ def test_columns(chk: HDF5Checkpointer, read: list[tuple[str, int]]) -> None:
     chk["x"] = 1
     for key, name, error in (
         ("df", "z", CheckpointerKeyError),
+        ("levels", "a", CheckpointerKeyError),  # a part of two names
+        ("levels", ("a",), CheckpointerKeyError),
         ("nothing", "a", CheckpointerKeyError),
         ("x", "a", UnsupportedStoredError),
     ):
