@@ -212,6 +212,18 @@ def test_sparse_points(chk: HDF5Checkpointer, name: str) -> None:
         assert np.array_equal(*(v.toarray() if hasattr(v, "toarray") else v for v in (got, want)))
 
 
+def test_sparse_of_one_axis(chk: HDF5Checkpointer) -> None:
+    """A sparse array of one axis is one row."""
+    sparse = pytest.importorskip("scipy.sparse")
+    made = sparse.csr_array(np.array([1.0, 0, 2, 5]))
+    chk["v"] = made
+    stored = chk.array("v")
+    assert stored.shape == (4,) and len(stored) == 4 and stored == made and stored[2] == 2
+    for index in (slice(1, 3), [0, 2], ...):
+        assert np.array_equal(stored[index].toarray(), made[index].toarray())
+    assert [block.shape for block in stored.blocks(3)] == [(3,), (1,)]
+
+
 def test_other_sparse_formats(chk: HDF5Checkpointer) -> None:
     """Formats without rows or columns of their own say so, and are read as a whole."""
     sparse = pytest.importorskip("scipy.sparse")
