@@ -285,7 +285,7 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        with teller(progress, "verify", "values") as tell:
+        with teller(progress, "verify", "values", self._context.handle.telling) as tell:
             return verify(self._context, tell if is_wanted(progress) else None)
 
     def recover(self, progress: ProgressOption = None) -> bool:
@@ -302,7 +302,7 @@ class HDF5Checkpointer(Group):
         """
         with self._context.handle.closed() as backend:
             recover = getattr(backend, "recover", None)
-            with teller(progress, "recover", "B") as tell:
+            with teller(progress, "recover", "B", self._context.handle.telling) as tell:
                 return (
                     bool(recover(tell if is_wanted(progress) else None))
                     if recover is not None
@@ -334,7 +334,7 @@ class HDF5Checkpointer(Group):
                     file=self._address,
                     hint="use h5repack",
                 )
-            with teller(progress, "compact", "objects") as tell:
+            with teller(progress, "compact", "objects", self._context.handle.telling) as tell:
                 return int(compact(tell if is_wanted(progress) else None))
 
     # -- older names ---------------------------------------------------------------------------

@@ -328,11 +328,10 @@ class GroupArrays(GroupReader):
             self._write(nodes, layout, None)
             return
         what = join(pairs[0][0]) if len(pairs) == 1 else self._address
-        with teller(progress, what, "B") as tell:
+        with teller(progress, what, "B", self._context.handle.telling) as tell:
             sizes = [n.nbytes if isinstance(n, Source) else nbytes_of(n) for _, n in nodes]
             meter = Meter(tell, sum(sizes))
             self._write(nodes, layout, meter)
-            meter.finish()
 
     def _write(
         self,

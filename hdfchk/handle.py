@@ -11,10 +11,11 @@ from typing import Any
 from .backends.alarm import Alarm, weakly
 from .backends.base import Backend, Session
 from .backends.memory import MemoryBackend
-from .backends.undisturbed import undisturbed
+from .backends.undisturbed import close_undisturbed, undisturbed
 from .endings import watch
 from .errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
 from .keys import Path
+from .progress import Telling
 from .rows import RowBuffer, WaitingRows
 from .tree import Leaf
 
@@ -50,13 +51,12 @@ class Handle:
         self.mode = mode
         self.changes = 0
         """Counts commits, so that an iterator can tell whether anything happened at all."""
-        self._depth = 0
-        self._transactions = 0
-        self._failed = False
+        self._depth = self._transactions = 0
+        self._failed = self._writes_rows = False
         self._session: Session | None = None
         self.lock = threading.RLock()
+        self.telling = Telling()
         self._rows = WaitingRows()
-        self._writes_rows = False
         self._alarm = Alarm(weakly(self._write_rows_late))
         watch(self)
 
@@ -73,6 +73,7 @@ class Handle:
     def hold(self) -> None:
         """Keep the storage open, from its next use until `release`. Calls nest."""
         with self.lock:
+            self.telling.check(self.backend.address)
             self._depth += 1
 
     def release(self, *, failed: bool = False) -> None:
@@ -84,6 +85,7 @@ class Handle:
         with self.lock:
             if self._depth == 0:
                 return
+            self.telling.check(self.backend.address)
             try:
                 if self._depth == 1:
                     self.write_rows()
@@ -143,6 +145,7 @@ class Handle:
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
         with self.lock:
+            self.telling.check(self.backend.address)
             if self._rows:
                 self.write_rows()
             with self._lent(self._session or self._open_to_read()) as session:
@@ -162,6 +165,7 @@ class Handle:
                 is a part of the next one.
         """
         with self.lock:
+            self.telling.check(self.backend.address)
             if self._rows:
                 self.write_rows()
             session = self._session
@@ -247,6 +251,7 @@ class Handle:
     def put(self, path: Path, leaf: Leaf) -> bool:
         """Commit a small assignment by the session's faster way; whether there is one now."""
         with self.lock:
+            self.telling.check(self.backend.address)
             session = self._session
             if session is None or not session.writable or self._transactions or self._rows:
                 return False
@@ -275,7 +280,7 @@ class Handle:
             raise
         finally:
             if session is not self._session:
-                _close(session)
+                close_undisturbed(session)
 
     @contextmanager
     def closed(self) -> Iterator[Backend]:
@@ -286,6 +291,7 @@ class Handle:
             TransactionError: in a transaction.
         """
         with self.lock:
+            self.telling.check(self.backend.address)
             if self._transactions:
                 raise TransactionError(
                     "not inside a transaction", file=self.backend.address, hint="do it afterwards"
@@ -303,6 +309,7 @@ class Handle:
         Inside a transaction it does nothing: what is written there is no commit yet.
         """
         with self.lock:
+            self.telling.check(self.backend.address)
             if self._transactions:
                 return
             self.write_rows()
@@ -319,6 +326,7 @@ class Handle:
     def close(self) -> None:
         """Close the storage, whatever keeps it open."""
         with self.lock:
+            self.telling.check(self.backend.address)
             try:
                 self.write_rows()
             finally:
@@ -381,7 +389,7 @@ class Handle:
             self._give_up(self._session)
         session, self._session = self._session, None
         if session is not None:
-            _close(session)
+            close_undisturbed(session)
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""
@@ -390,11 +398,3 @@ class Handle:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A handle on the same address, not opened yet."""
         Handle.__init__(self, **state)
-
-
-def _close(session: Session) -> None:
-    if session.writable or session.calls_back:
-        with undisturbed():
-            session.close()
-    else:
-        session.close()

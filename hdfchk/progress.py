@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["ProgressOption", "Tell", "is_wanted", "teller"]
+from .errors import TransactionError
+
+__all__ = ["ProgressOption", "Tell", "Telling", "is_wanted", "teller"]
 
 Tell = Callable[[int, int], object]
 ProgressOption = bool | Tell | None
@@ -18,13 +21,60 @@ ProgressOption = bool | Tell | None
 _SECONDS = 1.0
 
 
+class Telling:
+    """Keeps a progress function from the store that it is told of, whose work is half done."""
+
+    def __init__(self) -> None:
+        self._threads: set[int] = set()
+
+    def tell(self, tell: Tell, done: int, total: int) -> None:
+        """Call a function that may not use the store."""
+        thread = threading.get_ident()
+        self._threads.add(thread)
+        try:
+            tell(done, total)
+        finally:
+            self._threads.discard(thread)
+
+    def check(self, file: str) -> None:
+        """Refuse to be used by such a function.
+
+        Raises:
+            TransactionError: it is.
+        """
+        if self._threads and threading.get_ident() in self._threads:
+            raise TransactionError(
+                "a progress function can not use the store that it is told of: its work is half "
+                "done",
+                file=file,
+                hint="use the store when the work is done",
+            )
+
+
+class _StoppedError(BaseException):
+    """Carries an error of a progress function past those who would take it for one of HDF5's."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 def is_wanted(progress: ProgressOption) -> bool:
-    """Whether a caller wants to know; what he passes may be a function that is false as a value."""
-    return progress is not None and progress is not False
+    """Whether a caller wants to know; a function may be false as a value.
+
+    Raises:
+        TypeError: it is no function, and neither True, False nor None.
+    """
+    if progress is None or isinstance(progress, bool):
+        return bool(progress)
+    if not callable(progress):
+        raise TypeError(f"progress is True, False or a function, not {progress!r}")
+    return True
 
 
 @contextmanager
-def teller(progress: ProgressOption, what: str, unit: str) -> Iterator[Tell]:
+def teller(
+    progress: ProgressOption, what: str, unit: str, telling: Telling | None = None
+) -> Iterator[Tell]:
     """A block of long work, and what it tells how far it has come.
 
     Args:
@@ -32,19 +82,43 @@ def teller(progress: ProgressOption, what: str, unit: str) -> Iterator[Tell]:
             installed, else a line of text a second, on standard error.
         what: the work.
         unit: what is counted.
+        telling: of the store that does the work, if a function may not use it meanwhile.
+
+    Raises:
+        Exception: what a function of the caller's raises, as it is.
     """
-    if progress is None or progress is False:
+    if not is_wanted(progress):
         yield _nothing
-    elif progress is not True:
+        return
+    known = telling or Telling()
+    try:
+        with _shown(progress, what, unit) as shown:
+
+            def tell(done: int, total: int) -> None:
+                try:
+                    known.tell(shown, done, total)
+                except Exception as error:
+                    raise _StoppedError(error) from error
+
+            yield tell
+        return
+    except _StoppedError as stopped:
+        error = stopped.error
+    raise error
+
+
+@contextmanager
+def _shown(progress: ProgressOption, what: str, unit: str) -> Iterator[Tell]:
+    if callable(progress):
         yield progress
-    else:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            yield _lines(what)
-            return
-        with tqdm(desc=what, unit=f" {unit}", unit_scale=True) as bar:
-            yield lambda done, total: _advance(bar, done, total)
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        yield _lines(what)
+        return
+    with tqdm(desc=what, unit=f" {unit}", unit_scale=True) as bar:
+        yield lambda done, total: _advance(bar, done, total)
 
 
 def _nothing(done: int, total: int) -> None:

@@ -23,7 +23,8 @@ def save(
     Args:
         path: a path, an open binary file or `BytesIO`.
         mapping: what to store; its keys may be paths.
-        progress: True for a progress bar, or ``progress(done, total)``, in bytes of arrays.
+        progress: True for a progress bar, or ``progress(done, total)``, in bytes of
+            arrays and strings.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:

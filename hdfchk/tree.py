@@ -108,10 +108,13 @@ Node = Leaf | Branch | Sequence
 
 
 def nbytes_of(node: object) -> int:
-    """The bytes of all arrays of a tree."""
+    """The bytes of all arrays and strings of a tree."""
     if isinstance(node, Branch):
         return sum(map(nbytes_of, node.children.values()))
-    return node.data.nbytes if isinstance(node, Leaf) and isinstance(node.data, np.ndarray) else 0
+    data = node.data if isinstance(node, Leaf) else None
+    if isinstance(data, str):
+        return len(data.encode())
+    return data.nbytes if isinstance(data, np.ndarray) else 0
 
 
 def is_dict(node: object) -> TypeGuard[Branch]:

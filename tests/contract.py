@@ -211,6 +211,11 @@ class MappingContract:
         assert mapping["g"] == {"x": 1}
         assert mapping.setdefault("n") is None and "n" in mapping
 
+    def test_order_of_an_update(self, mapping: Any) -> None:
+        """What replaces a dict that the same update began stands where that would."""
+        mapping.update({"c/d": 1, "d": 2, "c": 3, "e/f": 4, "b": 5, "e": {"g": 6}})
+        assert list(mapping) == ["c", "d", "e", "b"] and mapping["e"] == {"g": 6}
+
     def test_update(self, mapping: Any) -> None:
         """update takes what dict's takes; keys may be paths; it is one commit."""
         mapping.update({"a": 1}, b=2)

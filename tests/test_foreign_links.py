@@ -281,3 +281,14 @@ def test_what_leads_out_can_be_replaced_and_deleted(external, name):
             assert stream.read() == content
     chk["in"] = 1
     assert chk.load() == {"in": 1, "x": 1}
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_an_empty_group_with_two_paths(path, soft):
+    """What one commit puts there by the one path is there by the other, too."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("a")
+        file["b"] = h5py.SoftLink("/a") if soft else group
+    chk = HDF5Checkpointer(path)
+    chk.update({"a/k": 1, "b/z": 2, "a/z": 3})
+    assert chk.load() == {"a": {"k": 1, "z": 3}, "b": {"k": 1, "z": 3}}

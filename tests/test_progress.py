@@ -6,13 +6,15 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 import hdfchk
-from hdfchk import HDF5Checkpointer
+from hdfchk import HDF5Checkpointer, TransactionError
 from hdfchk import progress as progress_module
 from hdfchk.backends.local import pieces, writing
 
@@ -24,7 +26,9 @@ TREE: dict[str, Any] = {
     "arrays": {"large": np.arange(30_000.0).reshape(300, 100), "small": np.arange(20)},
     "strided": np.arange(9000.0).reshape(100, 90)[:, ::2],
 }
-NBYTES = sum(value.nbytes for value in (*TREE["arrays"].values(), TREE["strided"]))
+NBYTES = len(TREE["text"]) + sum(
+    value.nbytes for value in (*TREE["arrays"].values(), TREE["strided"])
+)
 
 
 class Told(list[tuple[int, int]]):
@@ -134,3 +138,100 @@ def test_giving_up(path: str, work: str) -> None:
     assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
     hdfchk.save(path, {"x": 1})
     assert hdfchk.load(path) == {"x": 1}
+
+
+WORK: dict[str, Callable[[str, Any], Any]] = {
+    "save": lambda path, tell: hdfchk.save(path, TREE, progress=tell),
+    "load": lambda path, tell: hdfchk.load(path, progress=tell),
+    "put": lambda path, tell: HDF5Checkpointer(path).put("x", TREE, progress=tell),
+    "verify": lambda path, tell: HDF5Checkpointer(path).verify(progress=tell),
+    "compact": lambda path, tell: HDF5Checkpointer(path).compact(progress=tell),
+    "write_blocks": lambda path, tell: HDF5Checkpointer(path).write_blocks(
+        "y", numbers(3, 4), progress=tell
+    ),
+}
+
+
+@pytest.mark.parametrize("work", WORK)
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, KeyError, OSError, TypeError])
+def test_errors_are_the_callers(path: str, work: str, kind: type[Exception]) -> None:
+    """What the function raises is raised, as it is: it is not taken for an error of the file."""
+    hdfchk.save(path, TREE)
+
+    def stop(_: int, __: int) -> None:
+        raise kind("enough")
+
+    with pytest.raises(kind, match="enough") as caught:
+        WORK[work](path, stop)
+    assert type(caught.value) is kind
+    assert hdfchk.load(path).keys() == TREE.keys()
+
+
+@pytest.mark.parametrize("target", [None, "path", "file object"])
+def test_giving_up_in_memory(path: str, target: str | None) -> None:
+    """An error of the function gives a change up also where there is no file."""
+    where: dict[str | None, Any] = {None: None, "path": path, "file object": io.BytesIO()}
+    chk = HDF5Checkpointer(where[target])
+
+    def stop(_: int, __: int) -> None:
+        raise ValueError("enough")
+
+    chk["x"] = 1
+    for value in (TREE, "text"):
+        with pytest.raises(ValueError, match="enough"):
+            chk.put("x", value, progress=stop)
+    assert chk.load() == {"x": 1}
+
+
+@pytest.mark.parametrize("use", ["read", "write", "close", "with", "commit", "compact"])
+@pytest.mark.parametrize("held", [True, False])
+def test_the_store_is_not_for_the_function(path: str, use: str, held: bool) -> None:
+    """A function that uses the store whose work it watches is refused, and gives the work up."""
+    chk = HDF5Checkpointer(path)
+    chk["x"] = TREE
+    uses: dict[str, Callable[[], Any]] = {
+        "read": lambda: chk["x"],
+        "write": lambda: chk.update(y=1),
+        "close": chk.close if held else chk.clear,
+        "with": chk.__enter__,
+        "commit": chk.commit,
+        "compact": chk.compact,
+    }
+    with chk if held else nullcontext():
+        for work in (chk.put, chk.load):
+            args = ("x", {"a": np.arange(9)}) if work == chk.put else ("x",)
+            with pytest.raises(TransactionError, match="progress function"):
+                work(*args, progress=lambda *_: uses[use]())
+            assert chk.is_open == held and chk["x"].keys() == TREE.keys()
+    assert list(chk) == ["x"] and not chk.is_open
+
+
+def test_large_values_of_one_element(path: str) -> None:
+    """A long string and a long bytes scalar have no rows by which they could be written."""
+    told = Told()
+    values = {
+        "text": "x" * 60_000,
+        "bytes": np.array(b"a" * 60_000),
+        "void": np.void(b"a" * 60_000),
+    }
+    hdfchk.save(path, values, progress=told)
+    assert told.is_whole(180_000) and hdfchk.load(path)["text"] == values["text"]
+
+
+def test_what_is_there_twice(path: str) -> None:
+    """Links to one array are read several times, and counted up to the size of the file."""
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(9000)
+        for number in range(9):
+            file[f"x{number}"] = file["x"]
+    told = Told()
+    assert len(hdfchk.load(path, progress=told)) == 10
+    assert told.is_whole(os.path.getsize(path)) and told.count(told[-1]) == 1
+
+
+@pytest.mark.parametrize("wrong", [0, 1, "x", np.True_])
+def test_no_function(path: str, wrong: Any) -> None:
+    """What is neither True nor a function is refused before anything is done."""
+    with pytest.raises(TypeError, match="True, False or a function"):
+        hdfchk.save(path, TREE, progress=wrong)
+    assert not os.path.exists(path)

@@ -76,6 +76,8 @@ class _NullSession(MemorySession):
         meter: Meter | None = None,
     ) -> None:
         """Forget the changes."""
+        if meter is not None:
+            meter.finish()
 
 
 @attrs.define(eq=False)

@@ -12,7 +12,7 @@ from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
 from ..keys import Path, join
-from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark
+from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
 from .base import ArrayForm, ArrayInfo, Change, Select, Stat
 from .layout import Layout
 from .meter import Meter
@@ -108,6 +108,13 @@ class MemorySession:
         meter: Meter | None = None,
     ) -> Leaf | Branch:
         """The whole tree at `path`, but for children that `select` does not want."""
+        node = self._tree(path, select)
+        if meter is not None:
+            meter.total = nbytes_of(node)
+            meter.finish()
+        return node
+
+    def _tree(self, path: Path, select: Select | None = None) -> Leaf | Branch:
         item = self._need(path)
         if not isinstance(item, dict):
             return Leaf(item[0]) if self.raw else _copied(item[0])
@@ -116,9 +123,9 @@ class MemorySession:
             inner = (*path, name)
             stat = self.stat(inner)
             if select is None or stat is None:
-                children[name] = self.read(inner)
+                children[name] = self._tree(inner)
             elif select(inner, stat.is_dict):
-                children[name] = self.read(inner, select if stat.is_dict else None)
+                children[name] = self._tree(inner, select if stat.is_dict else None)
         return Branch(children, self._mark(path))
 
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
@@ -160,6 +167,8 @@ class MemorySession:
         """Apply all changes as one commit: what can fail is done before the first of them."""
         steps = plan(changes, self.stat, "memory")
         ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
+        if meter is not None:
+            meter.finish()
         for path, node in ready.items():
             parent = self._parent(path, create=node is not None)
             if parent is None:

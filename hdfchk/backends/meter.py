@@ -28,6 +28,8 @@ class Meter:
 
     def add(self, nbytes: int) -> None:
         """So many more are done."""
+        if self.total and self.done >= self.total:
+            return  # what lies there once may be had several times
         self.done += nbytes
         self.tell(min(self.done, self.total) if self.total else self.done, self.total)
 

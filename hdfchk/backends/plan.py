@@ -30,15 +30,29 @@ def plan(
         _check_parents(path, steps, checked, stat, file)
         above = _enclosing(path, steps)
         node = change.node if isinstance(change, Put) else None
-        if path in parents:  # it replaces what earlier changes put below it
-            for inner in [known for known in steps if known[: len(path)] == path]:
-                del steps[inner]
+        if (
+            path in parents
+        ):  # it replaces what earlier changes put below it, in the first one's place
+            steps = _replaced(steps, path, node)
         parents.update(path[:depth] for depth in range(1, len(path)))
         if above is None:
             steps[path] = node
         else:
             _graft(steps, above, path, node)
     return steps
+
+
+def _replaced(
+    steps: dict[Path, Stored | None], path: Path, node: Stored | None
+) -> dict[Path, Stored | None]:
+    """The steps with one at `path` instead of all those that lie below it."""
+    made: dict[Path, Stored | None] = {}
+    for known, there in steps.items():
+        if known[: len(path)] == path:
+            made[path] = node
+        else:
+            made[known] = there
+    return made
 
 
 def _check_parents(

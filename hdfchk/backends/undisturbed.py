@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["undisturbed"]
+from .base import Session
+
+__all__ = ["close_undisturbed", "undisturbed"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -65,6 +67,15 @@ def undisturbed() -> Iterator[None]:
             yield
     finally:
         _COLLECTOR.on()
+
+
+def close_undisturbed(session: Session) -> None:
+    """Close a session; undisturbed, if that may call or write."""
+    if session.writable or session.calls_back:
+        with undisturbed():
+            session.close()
+    else:
+        session.close()
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def test_what_is_gone_is_not_kept() -> None:
     owner = Owner()
     call = weakly(owner.work)
     assert call() and calls == [1]
-    Alarm(call).set(0.05, keep=owner)
+    Alarm(call).set(1.0, keep=owner)
     there = weakref.ref(owner)
     del owner
     gc.collect()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,14 @@ import numpy as np
 import pytest
 
 import hdfchk
-from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedStoredError
+from hdfchk import (
+    ClosedError,
+    CorruptFileError,
+    HDF5Checkpointer,
+    LockedError,
+    UnsafeFileError,
+    UnsupportedStoredError,
+)
 from hdfchk.backends.local import pieces
 
 KINDS = ("<f8", ">f8", "<f4", "<i2", "|u1", "|b1", "<c16", "|S7", "<f2", "<M8[s]")
@@ -138,3 +147,107 @@ def test_another_file_by_a_link(tmp_path: Path, path: str) -> None:
             with pytest.raises(UnsupportedStoredError, match="in another file"):
                 chk.array(key).map()
         assert chk.array("mine").map()[0] == -1.0
+
+
+def test_trust_is_not_kept(tmp_path: Path, path: str) -> None:
+    """What was opened with trust is not had without it, and is not held open."""
+    other = str(tmp_path / "other.h5")
+    with h5py.File(other, "w") as file:
+        file["x"] = file["g/x"] = np.arange(5000.0)
+    with h5py.File(path, "w") as file:
+        file["mine"] = np.full(50_000, 7.0)
+        file["link"] = h5py.ExternalLink("other.h5", "/x")
+        file["group"] = h5py.ExternalLink("other.h5", "/g")
+    with HDF5Checkpointer(path, mode="r") as chk:
+        for key in ("link", "group"):
+            with hdfchk.trusting():
+                chk.load(key)
+                assert chk.load("link")[3] == 3.0
+            for read in (chk.__getitem__, chk.load):
+                with pytest.raises(UnsafeFileError):
+                    read(key)
+        with pytest.raises(UnsafeFileError):
+            _ = chk.array("link")[:2]
+        HDF5Checkpointer(other)["y"] = 1
+        assert not os.path.exists(f"{other}-journal")
+
+
+def test_a_file_closed_by_somebody(path: str) -> None:
+    """What was looked at last is not had from a file that is closed."""
+    HDF5Checkpointer(path)["x"] = np.arange(5000)
+    with HDF5Checkpointer(path, mode="r") as chk:
+        assert chk["x"][1] == 1
+        chk.stream.close()
+        with pytest.raises(ClosedError):
+            chk["x"]
+
+
+@pytest.mark.parametrize("order", ["ours", "theirs"])
+def test_beside_h5py_in_one_process(path: str, order: str) -> None:
+    """A file that plain h5py has open for reading is read, and the other way round."""
+    HDF5Checkpointer(path)["x"] = np.arange(5000)
+    chk = HDF5Checkpointer(path, mode="r")
+    if order == "theirs":
+        with h5py.File(path) as file:
+            assert chk["x"].sum() == file["x"][()].sum()
+            with chk:
+                assert chk["x"][3] == 3
+            assert file["x"][4] == 4
+    else:
+        with chk:
+            assert chk["x"][3] == 3
+            with h5py.File(path) as file:
+                assert file["x"][4] == 4
+            assert chk.load()["x"][5] == 5
+    with h5py.File(path, "a") as file:
+        file["y"] = 1
+        with pytest.raises(LockedError):
+            HDF5Checkpointer(path, mode="r", lock_timeout=0.0)["x"]
+
+
+LOCKS_OFF = """
+import sys
+import numpy as np
+from hdfchk import HDF5Checkpointer
+writer = HDF5Checkpointer(sys.argv[1], journal=False)
+writer["x"] = np.zeros(3000)
+with writer, HDF5Checkpointer(sys.argv[1], mode="r") as reader:
+    writer.array("x")[10:20] = 1.0
+    before = reader["x"].sum()
+    writer.array("x")[30:40] = 1.0
+    print(before, reader["x"].sum(), reader.array("x")[5:35].sum())
+"""
+
+
+def test_beside_a_writer_without_locks(path: str) -> None:
+    """What a writer of the same process has, and HDF5 has not written yet, is read."""
+    out = subprocess.run(
+        [sys.executable, "-c", LOCKS_OFF, path], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parents[2], env={**os.environ, "HDF5_USE_FILE_LOCKING": "FALSE"},
+    )  # fmt: skip
+    assert out.stdout.split() == ["10.0", "20.0", "15.0"]
+
+
+FORK = """
+import os, sys
+import numpy as np
+from hdfchk import HDF5Checkpointer
+chk = HDF5Checkpointer(sys.argv[1])
+with chk, chk.transaction():
+    chk["a"] = np.arange(50_000)
+    child = os.fork()
+    if not child:
+        sys.exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+print(chk["a"].sum())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_in_a_new_file(path: str) -> None:
+    """A child lets go of its parent's new file, whose arrays HDF5 knows nothing of, in silence."""
+    out = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, path], capture_output=True, text=True,
+        check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert (out.stdout, out.stderr) == ("1249975000\n", "")

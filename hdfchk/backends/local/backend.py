@@ -107,8 +107,8 @@ class FileBackend:
     def _open_to_write(self, create: bool) -> Any:
         name = os.fsencode(self.path)
         if create:
-            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access())
-        return h5f.open(name, h5f.ACC_RDWR, file_access())
+            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access(shared=True))
+        return h5f.open(name, h5f.ACC_RDWR, file_access(shared=True))
 
     def _waiting(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it as soon as nobody else holds HDF5's lock on the file."""
@@ -228,6 +228,9 @@ class ObjectBackend:
         raise TypeError(f"a store over the open {self.address} can not be pickled")
 
 
+_IN_USE = ("already open", "close degree")
+
+
 def explain(error: Exception, path: str, *, writable: bool) -> Exception:
     """The error to raise for one of HDF5's when it opens a file."""
     if isinstance(error, HdfchkError):
@@ -241,8 +244,8 @@ def explain(error: Exception, path: str, *, writable: bool) -> Exception:
         return FileNotFoundError(errno.ENOENT, "no such file or folder", path)
     if isinstance(error, IsADirectoryError):
         return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    if isinstance(error, BlockingIOError) or "already open" in str(error):
-        # In one process HDF5 does not open for writing what is open for reading.
+    if isinstance(error, BlockingIOError) or any(said in str(error) for said in _IN_USE):
+        # In one process HDF5 does not open for writing what is open for reading, say.
         return LockedError(
             "the file is in use by another process, or open for reading in this one",
             file=path,

@@ -40,7 +40,7 @@ class Commit:
         self._writer = writer
         self._groups: dict[Path, Any] = {(): root}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
-        """Groups that had nothing in them: each step puts another key there."""
+        """Groups that had nothing in them, and have one path: each step puts another key there."""
         self._moved: dict[Path, dict[int, int]] = {}
         self._undo: list[Callable[[], None]] = []
         self._aside: Any = None
@@ -57,6 +57,8 @@ class Commit:
                     self._delete(path)
                 else:
                     self._put(path, node)
+            if self._writer.meter is not None:
+                self._writer.meter.finish()  # what it raises gives the commit up
             self._write_places()
         except BaseException:
             for undo in reversed(self._undo):
@@ -84,7 +86,6 @@ class Commit:
                 gid = h5g.create(parent, raw, gcpl=GROUP_CREATION)
                 self._undo.append(lambda: parent.unlink(raw))
                 self._guard_name(parent, path[-1])
-            if not gid.get_num_objs():
                 self._empty.add(path)
             self._groups[path] = gid
         return gid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import h5py
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5t
 
 from ...errors import NestingError, UnsupportedStoredError
@@ -49,11 +50,12 @@ def compact_file(
     try:
         bring_in(lock, durable=durable)
         new = NewFile(lock, durable=durable)
-        source = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access())
+        access = file_access(shared=True)
+        source = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, access))
         try:
-            _write(source, new.beside, progress)
+            _write(source.id, new.beside, progress)
         finally:
-            source.close()
+            source.close()  # and all that is open of it
         new.appear()
     finally:
         if new is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 import time
 import warnings
 from typing import Any
@@ -16,6 +17,7 @@ from ...errors import LockedError
 
 __all__ = [
     "is_at",
+    "let_go",
     "lock_alone",
     "lock_shared",
     "open_file",
@@ -70,6 +72,16 @@ def read_all(descriptor: int, length: int, offset: int) -> bytes:
     """Read `length` bytes, or what there is."""
     data = bytearray(length)
     return bytes(memoryview(data)[: read_into(descriptor, memoryview(data), offset)])
+
+
+def let_go(descriptor: int) -> None:
+    """Put an open file that is nowhere in place of one; what still uses it does no harm then."""
+    try:
+        sink = tempfile.TemporaryFile()  # noqa: SIM115  it has to be closed below in any case
+    except OSError:  # there is no place for one
+        sink = open(os.devnull, "r+b")  # noqa: SIM115
+    with sink:
+        os.dup2(sink.fileno(), descriptor)
 
 
 def sync(descriptor: int) -> None:

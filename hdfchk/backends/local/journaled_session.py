@@ -30,7 +30,7 @@ from .writer import NewFile, WriterFile, WriterLock
 __all__ = ["JournaledSession", "ReaderSession"]
 
 
-_NATIVE = file_access()
+_NATIVE = file_access(shared=True)
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
 
@@ -288,13 +288,22 @@ class ReaderSession(LocalSession):
             raise
 
     def _open(self, path: Path) -> Any:
-        # What was looked at last is often read next, and nothing changes under a reader.
-        if path != self._last[0]:
-            self._last = path, super()._open(path)
+        # What was looked at last is often read next, and nothing changes under a reader. But what
+        # is opened with trust may be in another file, and is for those alone who have it.
+        if path != self._last[0] or not self._stream or self._guard.trusts:
+            self._last = None, None  # it is let go before another one is opened
+            found = super()._open(path)
+            if self._guard.trusts:
+                return found
+            self._last = path, found
         return self._last[1]
 
     def _descriptor(self) -> int:
-        return -1 if self._held.snapshot is not None else descriptor_of(self._stream)
+        # Another handle of this process may write the file, where locks are off, and HDF5 keeps
+        # bytes of it in memory then, for all of them.
+        if self._held.snapshot is not None or self._stream.id.get_intent() != h5f.ACC_RDONLY:
+            return -1
+        return descriptor_of(self._stream)
 
     def _mapper(self) -> Mapper | None:
         """Maps what lies in the file, and not in the journal any more."""

@@ -91,7 +91,7 @@ def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = Non
         while not file.apply(progress=progress):
             if time.monotonic() > end:
                 raise LockedError(
-                    "commits of a writer that was killed wait for readers of the file to end",
+                    "commits in the journal wait for readers of the file to end",
                     file=lock.path,
                     hint="close the readers, or raise lock_timeout",
                 )

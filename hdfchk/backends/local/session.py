@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +29,7 @@ from ..plan import plan
 from . import growth, links, slices, sums
 from .commit import Commit
 from .damage import RAISED, telling, unreadable
+from .disk import let_go
 from .guard import Guard
 from .headroom import require_headroom
 from .mapping import Mapper, require_view
@@ -311,9 +311,7 @@ class LocalSession:
                 descriptor = self._stream.id.get_vfd_handle()
             except (NotImplementedError, RuntimeError):  # a file object of Python's, not HDF5's
                 return
-            sink = os.open(os.devnull, os.O_RDWR)
-            os.dup2(sink, descriptor)
-            os.close(sink)
+            let_go(descriptor)
 
     def close(self) -> None:
         """Flush and close what the session owns."""

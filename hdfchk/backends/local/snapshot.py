@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from .disk import is_at, open_file, read_all, read_into, wait_shared
+from .disk import is_at, let_go, open_file, read_all, read_into, wait_shared
 from .journal import Journal, Snapshot, journal_of, scan
 from .mapping import Mapper
 
@@ -188,10 +188,8 @@ class FileInUse:
 
     def abandon(self) -> None:
         """Let go of the files in a child process, whose parent goes on with them."""
-        sink = os.open(os.devnull, os.O_RDWR)
         for descriptor in self._owned:
-            os.dup2(sink, descriptor)  # HDF5 may still try to use it
-        os.close(sink)
+            let_go(descriptor)  # HDF5 may still try to use it
 
     def __del__(self) -> None:
         """A forgotten reader holds nobody up."""

@@ -127,14 +127,16 @@ def file_creation() -> Any:
     return plist
 
 
-def file_access(*, metadata_cache: int | None = None) -> Any:
+def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> Any:
     """The access properties of a file.
 
     Args:
         metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
+        shared: others of this process may have the file open, and close it as they like.
     """
     plist = h5p.create(h5p.FILE_ACCESS)
-    plist.set_fclose_degree(h5f.CLOSE_STRONG)
+    if not shared:
+        plist.set_fclose_degree(h5f.CLOSE_STRONG)
     plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
     plist.set_meta_block_size(META_BLOCK)
@@ -182,21 +184,20 @@ def type_for(dtype: np.dtype[Any]) -> Any:
 
 
 _PLAIN_TYPES = [
-    (h5t.py_create(np.dtype(name)), np.dtype(name))
-    for name in ("<f8", "<i8", "<f4", "<i4", "|u1", "<u4", "<u8", "<i2", "<u2", "|i1")
+    tuple(
+        (h5t.py_create(np.dtype(name)), np.dtype(name))
+        for name in ("<f8", "<i8", "<f4", "<i4", "|u1", "<u4", "<u8", "<i2", "<u2", "|i1")
+    )
 ]
 
 
 def plain_dtype(tid: Any) -> np.dtype[Any] | None:
     """The dtype of the most common HDF5 types, or None for all others."""
-    for index, (known, dtype) in enumerate(_PLAIN_TYPES):
+    order = _PLAIN_TYPES[0]
+    for index, (known, dtype) in enumerate(order):
         if tid.equal(known):
             if index:  # most arrays of a file have one dtype: it is the first to be tried then
-                _PLAIN_TYPES[:] = [
-                    _PLAIN_TYPES[index],
-                    *_PLAIN_TYPES[:index],
-                    *_PLAIN_TYPES[index + 1 :],
-                ]
+                _PLAIN_TYPES[0] = (order[index], *order[:index], *order[index + 1 :])
             return dtype
     return None
 

@@ -13,7 +13,16 @@ import time
 
 from ...errors import LockedError
 from ..alarm import Alarm, weakly
-from .disk import RETRY_SECONDS, is_at, lock_alone, open_file, sync, sync_folder, wait_shared
+from .disk import (
+    RETRY_SECONDS,
+    is_at,
+    let_go,
+    lock_alone,
+    open_file,
+    sync,
+    sync_folder,
+    wait_shared,
+)
 from .journal import Journal, holder, journal_of, scan
 from .journaled_file import JournaledFile
 
@@ -237,9 +246,7 @@ class WriterFile(JournaledFile):
         self.discarding = True
         self._syncing = threading.Lock()  # a thread that this process has not may have held it
         self._lock.abandon()
-        sink = os.open(os.devnull, os.O_RDWR)
-        os.dup2(sink, self._descriptor)  # HDF5 may still try to use it
-        os.close(sink)
+        let_go(self._descriptor)  # HDF5 may still try to use it
 
 
 def _remove(path: str) -> None:

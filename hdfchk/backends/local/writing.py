@@ -261,7 +261,8 @@ def write_elements(
         return
     if array.dtype.kind == "O":
         tid = PYTHON_STRINGS
-    if array.flags.c_contiguous and (meter is None or array.nbytes <= BLOCK_BYTES):
+    small = meter is None or not array.ndim or array.nbytes <= BLOCK_BYTES
+    if array.flags.c_contiguous and small:
         did.write(h5s.ALL, h5s.ALL, array, tid)
         if meter is not None:
             meter.add(array.nbytes)
