@@ -51,6 +51,8 @@ class Case:
         libraries: which take part, None for all that have the methods.
         prepared: the data are saved beforehand, once, and the file stays between the rounds.
         rounds: rounds at most.
+        often: how many times as many rounds the libraries of its limits have: where the system,
+            writing to the disk when it likes, disturbs single ones, or little decides.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Case:
     libraries: tuple[str, ...] | None = None
     prepared: bool = False
     rounds: int | None = None
+    often: int = 1
 
     @property
     def essential(self) -> set[str]:
@@ -93,6 +96,7 @@ CASES = [
         measures.save_and_load,
         ("save", "load"),
         (Limit("save + load", 0.5),),
+        often=3,
     ),
     Case(
         "a state dict of 2,000 arrays",
@@ -102,6 +106,7 @@ CASES = [
         measures.save_and_load,
         ("save", "load"),
         (Limit("save", 0.6, library=UNSYNCED), Limit("load", 0.6)),
+        often=3,
     ),
     Case(
         "one array of 512 MiB",
@@ -111,6 +116,7 @@ CASES = [
         measures.array,
         ("save", "load"),
         (*_of_equals("save", 1.1, 1.1), Limit("load", 1.05), Limit("map", 2, "ms")),
+        often=3,
     ),
     Case(
         "one array of 1 GiB",
@@ -120,6 +126,7 @@ CASES = [
         ("save",),
         _of_equals("save", 1.25, 1.15),
         BULK,
+        often=3,
     ),
     Case(
         "one array of 400 MB, compressed",
@@ -139,6 +146,7 @@ CASES = [
         ("save", "rows"),
         (Limit("read", 1.2),),
         prepared=True,
+        often=3,
     ),
     Case(
         "one key of 10,000",
@@ -148,6 +156,7 @@ CASES = [
         ("save", "read"),
         (Limit("read", 1.2),),
         prepared=True,
+        often=3,
     ),
     Case(
         "lists of 5,000 short strings and 5,000 ints",

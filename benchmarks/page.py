@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from collections import defaultdict
 
 from .adapters import ADAPTERS
@@ -43,7 +44,7 @@ def write(
         quick: less data than the names of the cases say; limits do not hold for them.
         plot: the file of the plot, or nothing.
     """
-    rounds = max((outcome.rounds for outcome in outcomes), default=0)
+    rounds = statistics.mode([outcome.rounds for outcome in outcomes] or [0])
     less = "It is a quick look, with less data than the headings say. " if quick else ""
     parts = [INTRODUCTION.format(command=command, rounds=rounds, quick=less, budget=budget)]
     if plot:
@@ -75,9 +76,9 @@ def _libraries(outcomes: list[Outcome]) -> str:
     return "## The libraries\n\n" + _table(["library", "version", "used by", "compressed"], rows)
 
 
-def _case(outcome: Outcome, most: int, *, quick: bool) -> str:
+def _case(outcome: Outcome, usual: int, *, quick: bool) -> str:
     names = outcome.names
-    fewer = "" if outcome.rounds == most else f" {outcome.rounds} rounds."
+    other = "" if outcome.rounds == usual else f" {outcome.rounds} rounds."
     rows = [[_label(outcome, library), *_cells(outcome, library)] for library in outcome.figures]
     rows += [
         [library, f"can not: {why}", *[""] * (len(names) - 1)]
@@ -85,7 +86,7 @@ def _case(outcome: Outcome, most: int, *, quick: bool) -> str:
     ]
     parts = [
         f"## {outcome.case.name}\n",
-        f"{outcome.case.about}{fewer}\n",
+        f"{outcome.case.about}{other}\n",
         _table(["", *names], rows),
     ]
     if outcome.lacking:

@@ -32,7 +32,8 @@ REASON = 80
 
 def measure(case: Case, rounds: int, *, quick: bool, budget: float) -> Outcome:
     """All figures of a case."""
-    outcome = Outcome(case, min(rounds, case.rounds or rounds))
+    often = 1 if quick else case.often
+    outcome = Outcome(case, min(rounds, case.rounds or rounds) * often)
     adapters = _taking_part(case, outcome)
     used: dict[str, float] = defaultdict(float)
     data = case.make(quick)
@@ -41,8 +42,10 @@ def measure(case: Case, rounds: int, *, quick: bool, budget: float) -> Outcome:
             _warm(adapter, os.path.join(folder, "warm"))
         for number in range(outcome.rounds):
             for adapter in adapters if number % 2 else adapters[::-1]:
-                spent = used[adapter.name] > budget and adapter.name not in case.essential
-                if adapter.name not in outcome.cannot and not spent:
+                sits_out = adapter.name not in case.essential and (
+                    number % often > 0 or used[adapter.name] > budget
+                )
+                if adapter.name not in outcome.cannot and not sits_out:
                     start = time.perf_counter()
                     _once(outcome, adapter, os.path.join(folder, adapter.name), data)
                     used[adapter.name] += time.perf_counter() - start
