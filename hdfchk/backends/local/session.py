@@ -90,6 +90,10 @@ class LocalSession:
         """The descriptor of the file, if it may be read and written past HDF5; else -1."""
         return -1
 
+    def _descriptor_to_read(self) -> int:
+        # Not while HDF5 may have something left to write, or what is read may be in another file.
+        return -1 if self.writable or self._guard.trusts else self._descriptor()
+
     def commit(self) -> None:
         """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
 
@@ -162,8 +166,7 @@ class LocalSession:
         """
         self._reader.meter = meter
         self._reader.mapper = self._mapper() if mapped else None
-        if not self.writable and not self._guard.trusts:  # HDF5 has nothing left to write
-            self._reader.descriptor = self._descriptor()
+        self._reader.descriptor = self._descriptor_to_read()
         try:
             yield
         finally:
@@ -263,9 +266,7 @@ class LocalSession:
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
         """The elements at `index`, and the array's mark."""
         did = self._dataset(path)
-        trusts = self.writable or self._guard.trusts
-        descriptor = -1 if trusts else self._descriptor()
-        return slices.read(did, index, self._guard, descriptor), read_mark(did)
+        return slices.read(did, index, self._guard, self._descriptor_to_read()), read_mark(did)
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
