@@ -9,8 +9,8 @@
 
 from .array import Array
 from .attributes import Attributes
-from .backends.options import trusting
-from .backends.schemes import UnknownTargetError
+from .backends.resolve import UnknownTargetError
+from .backends.settings import trusting
 from .checkpoint import HDF5Checkpointer
 from .codecs.codec import Codec
 from .codecs.registry import CodecRegistry, default_registry

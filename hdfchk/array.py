@@ -11,6 +11,7 @@ import numpy as np
 from . import edits
 from .attributes import Attributes
 from .codecs.elements import Elements, elements_of
+from .connection.append_buffers import RowBuffer
 from .context import Context
 from .equality import same
 from .errors import InvalidKeyError, UnsupportedStoredError
@@ -18,7 +19,6 @@ from .filters import Filters, Verdict
 from .keys import Path, join
 from .lengths import count_of
 from .progress import ProgressOption, teller
-from .rows import RowBuffer
 
 if TYPE_CHECKING:
     from .backends.base import ArrayInfo, Session

@@ -7,7 +7,12 @@ from typing import Any
 
 from .codecs.packing import mark_from_text, mark_to_text
 from .context import Context
-from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError, UnsupportedTypeError
+from .errors import (
+    CheckpointerKeyError,
+    InvalidKeyError,
+    InvalidKeyTypeError,
+    UnsupportedTypeError,
+)
 from .keys import Path, join
 from .tree import Leaf
 

@@ -7,18 +7,18 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from .backends.in_place import DictBackend, NullBackend
-from .backends.options import Options
-from .backends.schemes import UnknownTargetError, backend_for
+from .backends.plain_dict import DictBackend, NullBackend
+from .backends.resolve import UnknownTargetError, backend_for
+from .backends.settings import Options
 from .canonical import check_extension, is_specification, options_of
 from .codecs.registry import default_registry
 from .compression import CompressionRules
+from .connection.connection import Handle
 from .context import Codecs, Context
 from .edits import check_visible
 from .errors import TransactionError, UnsupportedStoredError
 from .filters import Filters, KeyFilter
 from .group import Group
-from .handle import Handle
 from .keys import Key, parse_for_read
 from .progress import ProgressOption, is_wanted, teller
 from .verify import Report, verify

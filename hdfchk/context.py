@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import attrs
 
 from .codecs.portable import Capabilities
+from .connection.connection import Handle
 from .errors import HdfchkError
-from .handle import Handle
 from .keys import Path, join
 from .tree import Node
 

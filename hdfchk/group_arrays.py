@@ -16,6 +16,7 @@ from .backends.layout import Compression, Layout, growing
 from .backends.meter import Meter
 from .codecs.elements import Elements, elements_of, form_of, has_elements, is_numeric
 from .columns import column
+from .connection.append_buffers import RowBuffer
 from .errors import (
     CheckpointerKeyError,
     InvalidKeyError,
@@ -29,7 +30,6 @@ from .lengths import count_of, lengths_of, limits_of
 from .masked import MaskedArray
 from .progress import ProgressOption, is_wanted, teller
 from .reader import GroupReader
-from .rows import RowBuffer
 from .sparse import SparseArray
 from .streaming import Source
 from .tree import Branch, Leaf, nbytes_of

@@ -71,7 +71,7 @@ def load(
                 "only a file that is given by its path can be read in a child process",
                 hint="write it to a file, or leave isolated out",
             )
-        from .backends.local.isolated import copy_in_child
+        from .backends.hdf5.sandbox import copy_in_child
 
         with copy_in_child(os.fsdecode(path), options, timeout) as clean:
             return load(clean, progress=progress, **options)

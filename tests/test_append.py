@@ -23,7 +23,7 @@ from hdfchk import (
     ReadOnlyError,
     UnsupportedTypeError,
 )
-from hdfchk.rows import WAITING_BYTES
+from hdfchk.connection.append_buffers import WAITING_BYTES
 
 ROOT = Path(__file__).parents[1]
 
@@ -232,7 +232,7 @@ def test_threads(path: str) -> None:
 
 def test_a_failure_keeps_the_rows(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that can not be written now, for want of room, wait, and are written when there is."""
-    from hdfchk.backends.local.journaled_session import JournaledSession
+    from hdfchk.backends.hdf5.journaled_session import JournaledSession
 
     real = JournaledSession.append
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, InvalidKeyError, MissingExtraError
+from hdfchk.backends.hdf5.data import chunk_io as chunked
+from hdfchk.backends.hdf5.data import filters as pipeline
+from hdfchk.backends.hdf5.data.chunk_shapes import CHUNK_BYTES, chunk_shape, log_chunk
 from hdfchk.backends.layout import COMPRESSIONS
-from hdfchk.backends.local import chunked, pipeline
-from hdfchk.backends.local.chunks import CHUNK_BYTES, chunk_shape, log_chunk
 from hdfchk.errors import CorruptFileError, InvalidKeyTypeError
 
 SMOOTH = np.sin(np.linspace(0, 50, 60_000)).reshape(300, 200)

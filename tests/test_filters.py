@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfchk import CheckpointerKeyError, HDF5Checkpointer, InvalidKeyTypeError, KeyFilter
+from hdfchk import (
+    CheckpointerKeyError,
+    HDF5Checkpointer,
+    InvalidKeyTypeError,
+    KeyFilter,
+)
 from tests.exact import differs
 from tests.records import Point
 

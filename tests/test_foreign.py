@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 from h5py import h5d, h5s, h5t
 
-from hdfchk import (
-    Group,
-    HDF5Checkpointer,
-    load,
-)
+from hdfchk import Group, HDF5Checkpointer, load
 
 ENUM = h5py.enum_dtype({"RED": 0, "GREEN": 1}, basetype="i4")
 NESTED = np.dtype([("a", "<i4"), ("in", [("x", "<f8", (2,)), ("s", "S3")])])

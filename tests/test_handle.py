@@ -386,7 +386,7 @@ def test_abandoned_iteration(path: str) -> None:
 
 def test_open_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Iteration, items, load, update, get_keys and call open the file once."""
-    from hdfchk.backends.local import FileBackend
+    from hdfchk.backends.hdf5 import FileBackend
 
     opened: list[bool] = []
     real = FileBackend.open

@@ -26,8 +26,8 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends import alarm
-from hdfchk.backends.local.writer import WriterFile
+from hdfchk.backends.hdf5.wal.writer_file import WriterFile
+from hdfchk.runtime import scheduler as alarm
 
 ROOT = Path(__file__).parents[1]
 
@@ -188,7 +188,7 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     code = (
         "import os, sys, numpy as np\n"
         "from hdfchk import HDF5Checkpointer\n"
-        "from hdfchk.backends.local import journaled_session as s\n"
+        "from hdfchk.backends.hdf5 import journaled_session as s\n"
         "with HDF5Checkpointer(sys.argv[1]) as chk:\n"
         "    chk['n'] = [0]\n"
         "    chk['b'] = 2\n"
@@ -237,7 +237,7 @@ def test_the_journal_of_puts_is_bounded(path: str) -> None:
 
 def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of one array that can not be written are given up with an error; others are not."""
-    from hdfchk.backends.local.journaled_session import JournaledSession
+    from hdfchk.backends.hdf5.journaled_session import JournaledSession
 
     real = JournaledSession.append
 
@@ -266,7 +266,7 @@ def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatc
 
 def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that the thread had to give up are an error of the next call."""
-    from hdfchk.backends.local.journaled_session import JournaledSession
+    from hdfchk.backends.hdf5.journaled_session import JournaledSession
 
     met = threading.Event()
 

@@ -90,7 +90,7 @@ def test_backends_fit_the_protocol() -> None:
     import inspect
 
     from hdfchk.backends import base
-    from hdfchk.backends.local.session import LocalSession
+    from hdfchk.backends.hdf5.session import LocalSession
     from hdfchk.backends.memory import MemorySession
 
     for name, wanted in vars(base.Session).items():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hdfchk import CheckpointerKeyError, Group, HDF5Checkpointer, load, save
-from hdfchk.backends.local import FileBackend
+from hdfchk.backends.hdf5 import FileBackend
 
 LONG_AGO = 1_000_000_000 * 10**9
 

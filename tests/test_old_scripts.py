@@ -10,7 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import CheckpointerKeyError, CodecRegistry, Group, HDF5Checkpointer, HdfchkError
+from hdfchk import (
+    CheckpointerKeyError,
+    CodecRegistry,
+    Group,
+    HDF5Checkpointer,
+    HdfchkError,
+)
 
 
 @pytest.fixture

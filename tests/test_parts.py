@@ -18,7 +18,7 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.local.session import LocalSession
+from hdfchk.backends.hdf5.session import LocalSession
 from tests.exact import differs
 
 

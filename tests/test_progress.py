@@ -16,7 +16,8 @@ import pytest
 import hdfchk
 from hdfchk import HDF5Checkpointer, TransactionError
 from hdfchk import progress as progress_module
-from hdfchk.backends.local import pieces, writing
+from hdfchk.backends.hdf5.data import direct_io as pieces
+from hdfchk.backends.hdf5.nodes import writer as writing
 
 from .test_streaming import numbers
 

@@ -12,7 +12,7 @@ import pytest
 from h5py import h5f, h5p
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.local import journaled_session
+from hdfchk.backends.hdf5 import journaled_session
 
 
 def grow(path: str, rounds: int, *, inside: bool) -> int:

@@ -13,7 +13,12 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import CheckpointerKeyError, HDF5Checkpointer, InvalidKeyError, UnsupportedTypeError
+from hdfchk import (
+    CheckpointerKeyError,
+    HDF5Checkpointer,
+    InvalidKeyError,
+    UnsupportedTypeError,
+)
 from hdfchk import array as array_module
 
 ROOT = Path(__file__).parents[1]

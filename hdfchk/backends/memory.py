@@ -14,9 +14,9 @@ from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredErro
 from ..keys import Path, join
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
 from .base import ArrayForm, ArrayInfo, Change, Select, Stat
+from .changeset import plan
 from .layout import Layout
 from .meter import Meter
-from .plan import plan
 
 __all__ = ["MemoryBackend", "MemorySession", "Notes"]
 

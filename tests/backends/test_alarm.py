@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends import alarm
-from hdfchk.backends.alarm import Alarm, weakly
-from hdfchk.backends.local.journal import Journal
-from hdfchk.backends.local.writer import WriterFile
+from hdfchk.backends.hdf5.wal.wal_format import Journal
+from hdfchk.backends.hdf5.wal.writer_file import WriterFile
+from hdfchk.runtime import scheduler as alarm
+from hdfchk.runtime.scheduler import Alarm, weakly
 
 
 def until(done: Callable[[], object]) -> None:

@@ -12,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hdfchk.backends.local import deflate
-from hdfchk.backends.local.deflate import Pipeline, fletcher32, pack, shuffled, unpack, unshuffle
+from hdfchk.backends.hdf5.data import deflate
+from hdfchk.backends.hdf5.data.deflate import (
+    Pipeline,
+    fletcher32,
+    pack,
+    shuffled,
+    unpack,
+    unshuffle,
+)
 
 
 @pytest.fixture(params=["isal", "zlib"])

@@ -21,7 +21,7 @@ from hdfchk import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from hdfchk.backends.local import pieces
+from hdfchk.backends.hdf5.data import direct_io as pieces
 
 KINDS = ("<f8", ">f8", "<f4", "<i2", "|u1", "|b1", "<c16", "|S7", "<f2", "<M8[s]")
 RECORDS = np.zeros(999, [("a", "<i4"), ("b", ">f8"), ("c", "S3", (2,))])

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfchk import HDF5Checkpointer, NotAGroupError
-from hdfchk.backends.local import journal
-from hdfchk.backends.local.commit import Commit
-from hdfchk.backends.local.journaled_session import MOST_PUTS
-from hdfchk.backends.local.puts import MOST_BYTES, pack_put, unpack_put
+from hdfchk.backends.hdf5.journaled_session import MOST_PUTS
+from hdfchk.backends.hdf5.nodes.apply import Commit
+from hdfchk.backends.hdf5.wal import wal_format as journal
+from hdfchk.backends.hdf5.wal.logical_records import MOST_BYTES, pack_put, unpack_put
 from hdfchk.errors import CorruptFileError, UnsupportedTypeError
 from hdfchk.tree import Leaf, Mark
 from tests.exact import differs
@@ -252,7 +252,7 @@ def test_journals_of_before(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     code = KILLED.replace('chk["n"] = n', 'chk.update({"n": n})').replace(
         'chk[f"k{n}"] = str(n)', 'chk.update({f"k{n}": str(n)})'
     )
-    code = "from hdfchk.backends.local import journal; journal._MAGIC = b'hdfchkJ1'\n" + code
+    code = "from hdfchk.backends.hdf5.wal import wal_format as journal; journal._MAGIC = b'hdfchkJ1'\n" + code
     subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
     raw = Path(path + "-journal").read_bytes()
     assert raw[:8] == b"hdfchkJ1" and zlib.crc32(raw[:88]) == int.from_bytes(raw[88:92], "little")

@@ -19,7 +19,7 @@ def session(request: pytest.FixtureRequest, path: str) -> Iterator[Session]:
     if request.param == "memory":
         yield MemoryBackend().open(writable=True)
         return
-    from hdfchk.backends.local import FileBackend
+    from hdfchk.backends.hdf5 import FileBackend
 
     opened = FileBackend(path).open(writable=True)
     yield opened
@@ -141,7 +141,7 @@ def test_order_after_the_only_key_was_replaced(session: Session) -> None:
 
 def test_each_object_is_opened_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading a tree opens each group and each array in it once."""
-    from hdfchk.backends.local import links
+    from hdfchk.backends.hdf5.h5 import links
 
     tree = {f"layer{n}": {"weight": np.ones((n + 1, 3)), "bias": np.ones(3000)} for n in range(20)}
     HDF5Checkpointer(path).update(tree)

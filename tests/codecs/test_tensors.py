@@ -8,7 +8,12 @@ import importlib.util
 import numpy as np
 import pytest
 
-from hdfchk import CodecRegistry, HDF5Checkpointer, MissingExtraError, UnsupportedTypeError
+from hdfchk import (
+    CodecRegistry,
+    HDF5Checkpointer,
+    MissingExtraError,
+    UnsupportedTypeError,
+)
 from hdfchk.tree import Leaf, Mark
 from tests import roundtrip_optional
 from tests.exact import differs

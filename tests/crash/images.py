@@ -11,7 +11,22 @@ from typing import Any
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.local import disk, journal, journaled_file, recovery, snapshot, writer
+from hdfchk.backends.hdf5.wal import (
+    overlay as snapshot,
+)
+from hdfchk.backends.hdf5.wal import (
+    replay as recovery,
+)
+from hdfchk.backends.hdf5.wal import (
+    wal_file as journaled_file,
+)
+from hdfchk.backends.hdf5.wal import (
+    wal_format as journal,
+)
+from hdfchk.backends.hdf5.wal import (
+    writer_file as writer,
+)
+from hdfchk.runtime import posix as disk
 from tests.exact import differs
 
 from .disk import Image, Operation, Recorder, survivors, torn

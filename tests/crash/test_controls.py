@@ -17,12 +17,20 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, LockedError
-from hdfchk.backends.local import journal, journaled_file, writer
-from hdfchk.backends.local.journal import Journal
-from hdfchk.backends.local.journaled_file import JournaledFile
-from hdfchk.backends.local.journaled_session import JournaledSession
-from hdfchk.backends.local.snapshot import PAGE
-from hdfchk.backends.local.writer import WriterFile
+from hdfchk.backends.hdf5.journaled_session import JournaledSession
+from hdfchk.backends.hdf5.wal import (
+    wal_file as journaled_file,
+)
+from hdfchk.backends.hdf5.wal import (
+    wal_format as journal,
+)
+from hdfchk.backends.hdf5.wal import (
+    writer_file as writer,
+)
+from hdfchk.backends.hdf5.wal.overlay import PAGE
+from hdfchk.backends.hdf5.wal.wal_file import JournaledFile
+from hdfchk.backends.hdf5.wal.wal_format import Journal
+from hdfchk.backends.hdf5.wal.writer_file import WriterFile
 
 from .disk import Image, Operation
 from .images import after_kills, after_power_loss, check, in_child, record, recovered

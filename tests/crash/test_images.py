@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.local import disk
+from hdfchk.runtime import posix as disk
 
 from .images import after_kills, after_power_loss, check, cut_recovery, record, recovered
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, LockedError, TransactionError
-from hdfchk.backends.local.journaled_file import JournaledFile
+from hdfchk.backends.hdf5.wal.wal_file import JournaledFile
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("HDFCHK_CRASH") == "full"

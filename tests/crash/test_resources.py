@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, ReadOnlyError, register
-from hdfchk.backends.local import disk, journaled_file, writer
+from hdfchk.backends.hdf5.wal import wal_file as journaled_file
+from hdfchk.backends.hdf5.wal import writer_file as writer
+from hdfchk.runtime import posix as disk
 from tests.exact import differs
 
 from .images import MODULES

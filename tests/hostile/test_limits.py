@@ -21,7 +21,7 @@ from hdfchk import (
     UnsupportedStoredError,
     load,
 )
-from hdfchk.backends.local.guard import DEFAULT_PLUGINS, Guard
+from hdfchk.backends.hdf5.data.limits import DEFAULT_PLUGINS, Guard
 
 from ..crash.images import in_child
 
@@ -330,7 +330,7 @@ def test_isolated(path: str) -> None:
 
 def test_isolated_from_a_crash(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that is ended by a signal, or takes too long, is an error."""
-    from hdfchk.backends.local import isolated
+    from hdfchk.backends.hdf5 import sandbox as isolated
 
     hdfchk.save(path, {"a": 1})
     monkeypatch.setattr(isolated, "_CHILD", "import os; os.kill(os.getpid(), 11)")

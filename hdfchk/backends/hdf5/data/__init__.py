@@ -1,0 +1,1 @@
+"""The elements of datasets: selection, direct I/O, chunks, filters, memory maps."""

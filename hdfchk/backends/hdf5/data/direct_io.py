@@ -1,0 +1,82 @@
+"""Arrays in one piece, read and written past HDF5, which would copy them through a buffer first."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from h5py import h5fd
+
+from ....runtime.posix import read_into, write_all
+from ...meter import Meter
+from ..h5.types import file_access
+
+__all__ = ["descriptor_of", "read_piece", "write_piece"]
+
+BLOCK_BYTES = 16 * 2**20
+"""So many bytes are read at once where somebody wants to know how far it has come."""
+_IS_PLAIN = hasattr(os, "preadv") and file_access().get_driver() == h5fd.SEC2
+
+
+def descriptor_of(stream: Any) -> int:
+    """The descriptor of an open file, or -1 where HDF5 does not use it as it is.
+
+    Args:
+        stream: an `h5py.File` of the driver that HDF5 takes by itself.
+    """
+    descriptor: int = stream.id.get_vfd_handle() if _IS_PLAIN else -1
+    return descriptor
+
+
+def read_piece(
+    descriptor: int,
+    did: Any,
+    data: np.ndarray[Any, Any],
+    meter: Meter | None = None,
+    *,
+    start: int = 0,
+    whole: int | None = None,
+) -> bool:
+    """Read a dataset that lies in the file in one piece, or some of it.
+
+    Args:
+        descriptor: of the file, in which HDF5 has nothing left to write.
+        did: the dataset.
+        data: contiguous, of the dataset's own dtype.
+        meter: is told how many bytes are read.
+        start: how many bytes of the dataset come before.
+        whole: how many it has in all; by default as many as `data`.
+
+    Returns:
+        Whether it could be done; if not, HDF5 has to read it, or to say what is wrong.
+    """
+    if did.get_storage_size() != (data.nbytes if whole is None else whole):
+        return False
+    offset = did.get_offset() + start
+    buffer: Any = data
+    done: int = 0
+    if meter is None:
+        done = os.preadv(descriptor, [buffer], offset)
+        if done == data.nbytes:
+            return True  # the system may give less than is there
+    view = memoryview(buffer.reshape(-1).view(np.uint8))
+    while done < data.nbytes:
+        count = read_into(descriptor, view[done : done + BLOCK_BYTES], offset + done)
+        if not count:
+            return False
+        done += count
+        if meter is not None:
+            meter.add(count)
+    return True
+
+
+def write_piece(descriptor: int, did: Any, array: np.ndarray[Any, Any]) -> None:
+    """Write a dataset that has its place in the file, in one piece.
+
+    Args:
+        descriptor: of the file.
+        did: the dataset, of which HDF5 has nothing in its buffers.
+        array: contiguous, of the dataset's own shape and dtype.
+    """
+    write_all(descriptor, array.reshape(-1).view(np.uint8), did.get_offset())

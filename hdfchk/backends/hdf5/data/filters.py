@@ -1,0 +1,199 @@
+"""HDF5's filters: the creation properties of a layout, and which of a dataset's are ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5p, h5z
+
+from ....errors import InvalidKeyError, MissingExtraError
+from ...layout import AUTO, Compression, Layout
+from ..h5.types import chunked_creation
+from .chunk_shapes import chunk_shape
+from .deflate import Pipeline, pack
+
+__all__ = [
+    "COMPRESS_FROM",
+    "chunked_plist",
+    "compressed_size",
+    "creation_copy",
+    "has_filters",
+    "own_pipeline",
+    "require_plugin",
+    "resolved",
+]
+
+PLUGINS = {32015: "zstd", 32026: "blosc2", 32008: "bitshuffle"}
+"""The filters of ``hdf5plugin`` that are written here: the registered number -> our name."""
+COMPRESS_FROM = 2**14
+"""Smaller arrays, in bytes, are not compressed unless it is asked for them by name."""
+AUTO_FROM = 2**16
+"""Smaller arrays, in bytes, are not looked at by ``auto``."""
+_SAMPLES = 4
+_SAMPLE_BYTES = 2**16
+_WORTH_IT = 0.8
+"""``auto`` compresses what becomes smaller than this part."""
+
+
+def resolved(layout: Layout, array: np.ndarray[Any, Any]) -> Compression | None:
+    """The filter for an array that is at hand: small ones have none, ``auto`` looks at a sample."""
+    compression = layout.compression
+    if compression is None or not array.ndim or not array.size:
+        return None
+    if compression.name != AUTO:
+        return compression if layout.asked or array.nbytes >= COMPRESS_FROM else None
+    if array.nbytes < AUTO_FROM:
+        return None
+    return Compression.parse("gzip") if compressed_size(array) <= _WORTH_IT else None
+
+
+def compressed_size(array: np.ndarray[Any, Any]) -> float:
+    """How small gzip makes an array, as a part of its size; a few pieces are tried."""
+    rows = array.shape[0]
+    count = max(1, min(rows, _SAMPLE_BYTES * rows // array.nbytes))
+    before = after = 0
+    for start in np.linspace(0, rows - count, _SAMPLES if rows > count else 1, dtype=np.int64):
+        piece = array[start : start + count].reshape(-1)[: _SAMPLE_BYTES // array.itemsize + 1]
+        packed = pack(piece, Pipeline(piece.shape, array.itemsize, 1, checksum=False))
+        before, after = before + piece.nbytes, after + len(packed)
+    return after / before
+
+
+def chunked_plist(
+    shape: tuple[int, ...],
+    itemsize: int,
+    layout: Layout,
+    compression: Compression | None,
+    limits: tuple[int | None, ...],
+    *,
+    whole: bool,
+) -> Any:
+    """The creation properties of a dataset in chunks.
+
+    Args:
+        shape: of the array; or, for the choice of a chunk, of what it may come to.
+        itemsize: of its HDF5 type, in bytes.
+        layout: the checksum and the chunk that are wanted.
+        compression: the filter.
+        limits: the lengths to which the array can grow, None for no limit.
+        whole: every element is written at once, so that none needs a fill value.
+
+    Raises:
+        InvalidKeyError: the chunk does not fit the shape.
+        MissingExtraError: the filter is one of a library that is not there.
+    """
+    plist = chunked_creation(fill=not whole)
+    plist.set_chunk(_chunk(shape, itemsize, layout.chunks, limits))
+    if compression is not None:
+        _set_compression(plist, compression, itemsize)
+    if layout.checksum:
+        plist.set_fletcher32()
+    return plist
+
+
+def _chunk(
+    shape: tuple[int, ...],
+    itemsize: int,
+    given: tuple[int, ...] | None,
+    limits: tuple[int | None, ...],
+) -> tuple[int, ...]:
+    if given is None:
+        return chunk_shape(shape, itemsize)
+    if len(given) == len(limits) and all(
+        length >= 1 and (most is None or length <= most)
+        for length, most in zip(given, limits, strict=True)
+    ):
+        return given
+    raise InvalidKeyError(
+        f"chunks of shape {given} do not fit an array of shape {shape}",
+        hint="give one length for each axis, from 1 to that of the axis",
+    )
+
+
+def _set_compression(plist: Any, compression: Compression, itemsize: int) -> None:
+    name = "gzip" if compression.name == AUTO else compression.name
+    if name in {"gzip", "lzf", "zstd"} and itemsize > 1:
+        plist.set_shuffle()
+    if name == "gzip":
+        plist.set_deflate(1 if compression.level is None else compression.level)
+    elif name == "lzf":
+        plist.set_filter(h5z.FILTER_LZF, h5z.FLAG_OPTIONAL)
+    else:
+        code, values = _plugin_filter(compression)
+        plist.set_filter(code, h5z.FLAG_MANDATORY, values)
+
+
+def _plugin_filter(compression: Compression) -> tuple[int, tuple[int, ...]]:
+    try:
+        import hdf5plugin
+    except ImportError as error:
+        what = f"compression={compression.name!r}"
+        raise MissingExtraError.naming("hdf5plugin", "compression", what) from error
+    level: Any = compression.level
+    made: Any
+    if compression.name == "zstd":
+        made = hdf5plugin.Zstd(clevel=level)
+    elif compression.name == "blosc2":
+        made = hdf5plugin.Blosc2(cname="zstd", clevel=level)
+    else:
+        made = hdf5plugin.Bitshuffle(cname="lz4")
+    return made.filter_id, tuple(made.filter_options)
+
+
+def require_plugin(code: int) -> bool:
+    """Let ``hdf5plugin`` bring the filter of a number, if it is one of those written here.
+
+    Only that library is asked, by its name; nothing is loaded from where a file or HDF5 says.
+
+    Returns:
+        Whether the filter is there now.
+    """
+    if code in PLUGINS and not h5z.filter_avail(code):
+        try:
+            import hdf5plugin  # noqa: F401  it registers its filters when it is imported
+        except ImportError:
+            return False
+    return bool(h5z.filter_avail(code))
+
+
+def has_filters(plist: Any) -> bool:
+    """Whether a dataset of these creation properties has chunks that go through a filter."""
+    return bool(plist.get_layout() == h5d.CHUNKED and plist.get_nfilters())
+
+
+def own_pipeline(plist: Any, itemsize: int) -> Pipeline | None:
+    """The filters of a dataset, if they are those of `deflate`, in its order; else None.
+
+    Args:
+        plist: the dataset's creation properties.
+        itemsize: of its HDF5 type, in bytes.
+    """
+    if not has_filters(plist):
+        return None
+    filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
+    codes = [item[0] for item in filters]
+    shuffle = codes[0] == h5z.FILTER_SHUFFLE
+    sum_ = codes[-1] == h5z.FILTER_FLETCHER32
+    if codes[shuffle : len(codes) - sum_] != [h5z.FILTER_DEFLATE]:
+        return None
+    if shuffle and filters[0][2] and filters[0][2][0] != itemsize:
+        return None
+    level = filters[int(shuffle)][2]
+    if shuffle and itemsize == 1:
+        return None  # a filter that does nothing has a bit of its own in the masks
+    return Pipeline(
+        chunk=plist.get_chunk(),
+        itemsize=itemsize if shuffle else 1,
+        level=level[0] if level else 6,
+        checksum=sum_,
+    )
+
+
+def creation_copy(did: Any, chunk: tuple[int, ...]) -> Any:
+    """The creation properties of a dataset with the filters of another and a chunk of its own."""
+    old = did.get_create_plist()
+    plist = old.copy() if old.get_layout() == h5d.CHUNKED else h5p.create(h5p.DATASET_CREATE)
+    plist.set_obj_track_times(False)
+    plist.set_chunk(chunk)
+    return plist

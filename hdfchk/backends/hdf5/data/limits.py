@@ -1,0 +1,221 @@
+"""What a file can not make its reader do: look elsewhere, take memory for nothing, load code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5o, h5pl, h5s, h5z
+
+from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
+from ...settings import Options
+from ..h5.errors import unreadable
+from ..h5.links import key_of
+from .filters import require_plugin
+
+__all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
+
+EXTERNAL_FILES = 1 << 7
+"""The bit of an object header that has a list of external files (message type 7)."""
+FILTERED = 1 << 11
+"""The bit of an object header that has a list of filters."""
+CHECK_FROM = 2**20
+"""Smaller sizes in bytes are not looked at."""
+EXPANSION = 100
+"""How many times what it takes in the file anything may need in memory."""
+_OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, h5z.FILTER_LZF})
+DEFAULT_PLUGINS = (
+    b"/usr/local/lib/plugin",
+    b"/usr/local/hdf5/lib/plugin",
+    b"%ALLUSERSPROFILE%\\hdf5\\lib\\plugin",
+)
+BLOCK_ITEMS = (256, 65536)
+"""The least and the most of variable-length items that are read at once."""
+
+
+class Guard:
+    """The limits of one open file.
+
+    Args:
+        stream: the open `h5py.File` or `h5py.Group`.
+        options: which limits are set.
+    """
+
+    def __init__(self, stream: Any, options: Options) -> None:
+        self._stream = stream
+        self._options = options
+        self._expanded = 0
+
+    def begin(self) -> None:
+        """Something else is read from now on."""
+        self._expanded = 0
+
+    @property
+    def trusts(self) -> bool:
+        """Whether the file may lead to others. Through a journal HDF5 would not find them."""
+        return self._options.trusts and self._stream.file.driver != "fileobj"
+
+    def inside(self, did: Any, present: int | None = None) -> None:
+        """Refuse a dataset whose elements lie in other files.
+
+        Args:
+            did: the dataset.
+            present: the bits of its object header, if they are known.
+
+        Raises:
+            UnsafeFileError: they do, by external storage or as a virtual dataset.
+        """
+        if present is None:
+            present = h5o.get_info(did).hdr.mesg.present
+        if present & EXTERNAL_FILES and not self.trusts:
+            raise self._refusal(did, "an array whose elements lie in another file")
+        if did.get_storage_size():
+            return  # a virtual dataset has none of its own
+        plist = did.get_create_plist()
+        if plist.get_layout() == h5d.VIRTUAL:
+            sources = {plist.get_virtual_filename(i) for i in range(plist.get_virtual_count())}
+            if sources - {"."} and not self.trusts:
+                what = f"an array that is put together of other files, {sorted(sources)}"
+                raise self._refusal(did, what)
+
+    def _refusal(self, did: Any, what: str) -> UnsafeFileError:
+        hint = "if you trust the file, read it with trust=True or inside hdfchk.trusting()"
+        if self._options.trusts:
+            hint = "its last commits are still in its journal: end its writer, or call recover()"
+        return UnsafeFileError(f"{what}, which is not read", key=key_of(did), hint=hint)
+
+    def size(self, did: Any, nbytes: int) -> None:
+        """Refuse what would need far more memory than it takes in the file.
+
+        Args:
+            did: the dataset.
+            nbytes: what is to be read of it, in bytes of memory.
+
+        Raises:
+            UnsafeFileError: it would, together with what was read since `begin`.
+        """
+        if self._options.trusts and not did.get_storage_size():
+            return  # its elements lie elsewhere
+        there = min(did.get_storage_size(), self._stream.id.get_filesize()) * EXPANSION
+        plist = did.get_create_plist()
+        if plist.get_layout() == h5d.CHUNKED:
+            chunk = int(np.prod(plist.get_chunk(), dtype=object)) * did.get_type().get_size()
+            nbytes = max(nbytes, chunk)  # HDF5 unpacks whole chunks
+        self._expand(did, nbytes, there)
+
+    def _expand(self, did: Any, nbytes: int, there: int) -> None:
+        self._expanded += max(0, nbytes - there)
+        if self._expanded > self._options.expand_limit:
+            raise UnsafeFileError(
+                f"{nbytes} bytes of memory for what takes {there // EXPANSION} in the file",
+                key=key_of(did),
+                hint="if you trust the file, raise expand_limit, or read parts by array()",
+            )
+
+    def variable(self, did: Any, data: np.ndarray[Any, Any]) -> None:
+        """Read variable-length items block by block: all may be the same large one.
+
+        Args:
+            did: the dataset.
+            data: the array to be filled, of HDF5's own dtype.
+        """
+        file_size = self._stream.id.get_filesize()
+        least, most = BLOCK_ITEMS
+        step = max(least, min(most, self._options.expand_limit // max(1, file_size)))
+        if data.ndim == 0 or data.size <= step:
+            with self.decoding(did):
+                did.read(h5s.ALL, h5s.ALL, data)
+            return
+        rows = max(1, step * data.shape[0] // data.size)
+        space, before, held = did.get_space(), self._expanded, 0
+        for start in range(0, data.shape[0], rows):
+            block = data[start : start + rows]
+            space.select_hyperslab((start,) + (0,) * (data.ndim - 1), block.shape)
+            with self.decoding(did):
+                did.read(h5s.create_simple(block.shape), space, block)
+            held += _held(block)
+            self._expanded = before
+            self._expand(did, held, EXPANSION * file_size)
+
+    @contextmanager
+    def decoding(self, did: Any) -> Iterator[None]:
+        """A block that reads a dataset: what HDF5 raises is explained, and no code is loaded.
+
+        HDF5 looks for the plug-in of a filter in a folder of its own if the environment names
+        none: a file must not decide that something from there is run.
+
+        Raises:
+            UnsupportedStoredError: a filter is not there; its name is in the text.
+            CorruptFileError: the data can not be read.
+        """
+        foreign = self._foreign_filters(did)
+        wanted = [code for code, _ in foreign if not require_plugin(code)]
+        taken = self._close_folders() if wanted else []
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            raise self.explain(did, error) from error
+        finally:
+            for folder in taken:
+                h5pl.append(folder)
+
+    def explain(self, did: Any, error: Exception) -> HdfchkError:
+        """The error to raise for one of HDF5's when it reads a dataset."""
+        for name in self._missing(did):
+            return UnsupportedStoredError(
+                f"it is compressed by the filter {name}, which is not here",
+                key=key_of(did),
+                hint="install its plug-in and import it (most are in hdf5plugin)",
+            )
+        return unreadable("the data", error, key_of(did))
+
+    def _foreign_filters(self, did: Any) -> list[tuple[int, str]]:
+        plist = did.get_create_plist()
+        found = [plist.get_filter(index) for index in range(plist.get_nfilters())]
+        return [(item[0], os.fsdecode(item[3])) for item in found if item[0] not in _OWN_FILTERS]
+
+    def _missing(self, did: Any) -> list[str]:
+        return [
+            f"{name} ({code})" if name else str(code)
+            for code, name in self._foreign_filters(did)
+            if not h5z.filter_avail(code)
+        ]
+
+    def _close_folders(self) -> list[bytes]:
+        taken: list[bytes] = []
+        named = os.fsencode(os.environ.get("HDF5_PLUGIN_PATH", "")).split(os.fsencode(os.pathsep))
+        for index in reversed(range(h5pl.size())):
+            folder = h5pl.get(index)
+            if folder in DEFAULT_PLUGINS and folder not in named:
+                taken.append(folder)
+                h5pl.remove(index)
+        return taken
+
+
+def _held(block: np.ndarray[Any, Any]) -> int:
+    """The bytes that the items of an object array hold."""
+    if block.dtype.kind != "O":
+        return int(block.nbytes)
+    total = 0
+    for item in block.reshape(-1):
+        total += item.nbytes if isinstance(item, np.ndarray) else len(item) if item else 0
+    return total
+
+
+def is_variable(dtype: np.dtype[Any]) -> bool:
+    """Whether the items of a dataset have lengths of their own."""
+    return dtype.kind == "O" and (
+        h5py.check_string_dtype(dtype) is not None or h5py.check_vlen_dtype(dtype) is not None
+    )
+
+
+def stands_alone(did: Any) -> bool:
+    """Whether writing into a dataset changes nothing else: no other key, and no other file."""
+    info = h5o.get_info(did)
+    if info.rc > 1 or info.hdr.mesg.present & EXTERNAL_FILES:
+        return False
+    return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL

@@ -1,0 +1,141 @@
+"""Memory maps: arrays as they lie in the file, without reading them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5o
+
+from ....errors import HdfchkError, UnsupportedStoredError
+from ....runtime.posix import open_file
+from ..h5.links import key_of
+from ..h5.types import numpy_dtype, type_for
+
+__all__ = ["MAP_FROM", "Mapper", "require_view"]
+
+MAP_FROM = 2**16
+"""Smaller arrays, in bytes, are read rather than mapped where one asks for everything."""
+
+
+class Mapper:
+    """Views of the arrays of one file; they share one map of it, which lives as long as they do.
+
+    Args:
+        path: the file's.
+        descriptor: the file as it is open.
+        holds: whether the file itself holds, from one byte up to another, what it should: commits
+            may still lie in the journal.
+        within: an object in the file, where links may lead out of it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        descriptor: int,
+        holds: Callable[[int, int], bool] = lambda start, end: True,
+        within: Any = None,
+    ) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._holds = holds
+        self._number = None if within is None else h5o.get_info(within).fileno
+        self._map: mmap.mmap | None = None
+
+    def view(self, did: Any, shape: tuple[int, ...], tid: Any) -> np.ndarray[Any, Any] | None:
+        """A read-only view of a large dataset, or None where it can not be had."""
+        if did.get_storage_size() < MAP_FROM:
+            return None
+        found = self.view_or_problem(did, shape, tid)
+        return None if isinstance(found, str) else found
+
+    def view_or_problem(
+        self, did: Any, shape: tuple[int, ...], tid: Any
+    ) -> np.ndarray[Any, Any] | str:
+        """A read-only view of a dataset, or what keeps it from being one."""
+        if self._number is not None and h5o.get_info(did).fileno != self._number:
+            return "a link leads to it, in another file"
+        plist = did.get_create_plist()
+        problem = _problem(plist, shape)
+        if problem is not None:
+            return problem
+        try:
+            dtype = numpy_dtype(tid)
+            plain = np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
+            same = dtype.kind != "O" and dtype.subdtype is None and type_for(dtype).equal(tid)
+        except HdfchkError as error:
+            return error.problem
+        if not same:
+            return f"its elements ({dtype}) are no numbers or bytes of one width"
+        start = did.get_offset()
+        if start is None:
+            return "nothing was written to it yet"
+        end = start + int(np.prod(shape)) * dtype.itemsize
+        if os.fstat(self._descriptor).st_size < end or not self._holds(start, end):
+            return "some of it is still in the journal"
+        if self._map is None or len(self._map) < end:
+            self._map = self._new_map()
+        if self._map is None:
+            return "another file has taken its place"
+        return np.ndarray(shape, plain, self._map, start)
+
+    def _new_map(self) -> mmap.mmap | None:
+        # Not by the descriptor at hand: a map keeps a copy of it, and with it HDF5's lock.
+        descriptor = open_file(self._path, os.O_RDONLY)
+        try:
+            if not os.path.sameopenfile(descriptor, self._descriptor):
+                return None
+            return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(descriptor)
+
+
+def _problem(plist: Any, shape: tuple[int, ...]) -> str | None:
+    layout = plist.get_layout()
+    if layout == h5d.CHUNKED:
+        if plist.get_nfilters():
+            return "it is compressed, or has checksums, and so lies in chunks"
+        return "it can grow, or was asked to, and so lies in chunks"
+    if layout == h5d.COMPACT:
+        return "it is so small that it lies inside its object header"
+    if layout != h5d.CONTIGUOUS:
+        return "it is put together of other arrays"
+    if plist.get_external_count():
+        return "its elements lie in another file"
+    return None if 0 not in shape else "it has no elements"
+
+
+def require_view(mapper: Mapper | None, did: Any, problem: str | None) -> np.ndarray[Any, Any]:
+    """A read-only view of a dataset.
+
+    Args:
+        mapper: of the file; None where there is none.
+        did: the dataset.
+        problem: what keeps everything in the file from being mapped.
+
+    Raises:
+        UnsupportedStoredError: it can not be mapped; it says why, and what to do.
+    """
+    shape = did.get_space().shape
+    if mapper is not None and shape is not None:
+        found = mapper.view_or_problem(did, shape, did.get_type())
+        if not isinstance(found, str):
+            return found
+        problem = found
+    raise UnsupportedStoredError(
+        f"the array can not be mapped: {problem}",
+        key=key_of(did),
+        hint=_HINTS.get(str(problem), "index it, or read it by blocks()"),
+    )
+
+
+_HINTS = {
+    "some of it is still in the journal": "call commit(), with no reader open; or index it",
+    "it is compressed, or has checksums, and so lies in chunks": "index it, read it by blocks(),"
+    " or write it anew by put(key, array, compression=None, checksum=False)",
+    "it can grow, or was asked to, and so lies in chunks": "index it, read it by blocks(), or"
+    " assign it anew when it has come to its length",
+}

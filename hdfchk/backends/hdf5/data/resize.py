@@ -1,0 +1,125 @@
+"""Arrays that are made, and grow, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import h5py
+import numpy as np
+from h5py import h5d, h5s
+
+from ....errors import TransactionError
+from ...base import ArrayForm
+from ...layout import Layout, growing
+from ..h5.attributes import copy_attributes
+from ..h5.marks import write_mark
+from ..h5.types import filled_creation, type_for
+from . import selection as slices
+from .chunk_shapes import chunk_shape, log_chunk
+from .filters import chunked_plist, creation_copy
+from .limits import Guard
+from .runs import write_run
+
+__all__ = ["LocalDraft", "append", "growable_copy"]
+
+COPY_BYTES = 16 * 2**20
+
+
+class LocalDraft:
+    """An array that is being made in a file, without a link to it.
+
+    Args:
+        root: a group of the file.
+        form: what it is to be.
+        layout: how it is to lie in the file.
+        whole: every element will be written.
+        guard: of the open file.
+    """
+
+    def __init__(
+        self, root: Any, form: ArrayForm, layout: Layout, guard: Guard, *, whole: bool
+    ) -> None:
+        self.form = form
+        self._guard = guard
+        tid = type_for(form.dtype)
+        self.did = h5d.create(root, None, tid, *_space_and_plist(form, tid, layout, whole=whole))
+        if form.mark is not None:
+            write_mark(self.did, form.mark)
+
+    def append(self, rows: np.ndarray[Any, Any]) -> None:
+        """Write rows behind the last ones."""
+        self.require()
+        append(self.did, rows)
+
+    def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write `data`, which broadcasts to the selected shape."""
+        self.require()
+        slices.write(self.did, index, data, self._guard)
+
+    def require(self) -> None:
+        """Make sure that what was written is still there.
+
+        Raises:
+            TransactionError: it was given up, with all that was not committed.
+        """
+        if not self.did.valid:
+            raise TransactionError(
+                "an array that was being written was given up, as something else has failed",
+                hint="write it again",
+            )
+
+
+def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) -> tuple[Any, Any]:
+    shape, size = form.shape, tid.get_size()
+    whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
+    limits = layout.maxshape or shape
+    chunked = limits != shape or layout.chunks or layout.compression or layout.checksum
+    if not shape or not chunked:
+        plist = filled_creation(fill=not whole)
+    else:
+        if layout.maxshape is None:
+            limits = growing(shape[1:])
+        if layout.chunks is None:
+            log = not whole and shape[0] == 0
+            pairs = zip(limits, shape, strict=True)
+            likely = tuple(2**62 if most is None else max(most, now) for most, now in pairs)
+            chunk = log_chunk(shape, size) if log else chunk_shape(likely, size)
+            layout = attrs.evolve(layout, chunks=chunk)
+        plist = chunked_plist(shape, size, layout, layout.compression, limits, whole=whole)
+    if layout.fill_value is not None:
+        plist.set_fill_value(np.array(layout.fill_value, form.dtype))
+    if not shape:
+        return h5s.create(h5s.SCALAR), plist
+    unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
+    return h5s.create_simple(shape, unlimited), plist
+
+
+def append(did: Any, rows: np.ndarray[Any, Any]) -> bool:
+    """Append rows to a dataset; False if it can not grow so, and nothing was done."""
+    space = did.get_space()
+    shape = space.shape
+    end = shape[0] + len(rows)
+    limit = space.get_simple_extent_dims(True)[0]
+    plist = did.get_create_plist()
+    if plist.get_layout() != h5d.CHUNKED or (limit != h5s.UNLIMITED and end > limit):
+        return False
+    did.set_extent((end, *shape[1:]))
+    write_run(did, rows, shape[0])
+    return True
+
+
+def growable_copy(root: Any, did: Any) -> Any:
+    """A copy of a dataset, without a link, whose first axis has no limit; its filters stay."""
+    space, tid = did.get_space(), did.get_type()
+    shape = space.shape
+    plist = creation_copy(did, log_chunk(shape, tid.get_size()))
+    limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
+    new = h5d.create(root, None, tid, h5s.create_simple(shape, limits), plist)
+    source, target = h5py.Dataset(did), h5py.Dataset(new)
+    row = max(1, int(np.prod(shape[1:])) * tid.get_size())
+    step = max(1, COPY_BYTES // row)
+    for start in range(0, shape[0], step):
+        target[start : start + step] = source[start : start + step]
+    copy_attributes(did, new, ())
+    return new

@@ -1,0 +1,114 @@
+"""Runs of neighbouring rows of a dataset, read and written without more of h5py than it takes."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from h5py import h5o, h5s
+
+from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
+from .chunk_io import read_packed, write_rows
+from .direct_io import read_piece
+from .filters import own_pipeline
+from .limits import CHECK_FROM, FILTERED, Guard
+
+__all__ = ["read_run", "row_run", "write_run"]
+
+PACKED_FROM = 2**19
+"""Fewer bytes are left to HDF5, which keeps the last chunks that it has unpacked."""
+
+
+def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """The first row, and the one behind the last, if an index selects neighbouring whole rows."""
+    if not shape:
+        return None
+    if index is Ellipsis or (isinstance(index, tuple) and not index):
+        return 0, shape[0]
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
+        return None
+    ranges = [part.indices(length) for part, length in zip(parts, shape, strict=False)]
+    if any(span != (0, length, 1) for span, length in zip(ranges[1:], shape[1:], strict=False)):
+        return None
+    start, stop, step = ranges[0]
+    return (start, stop) if step == 1 and stop >= start else None
+
+
+def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[Any, Any] | None:
+    """The rows at an index, of HDF5's own dtype; None where it selects something else.
+
+    Args:
+        did: the dataset.
+        index: what is wanted of it.
+        guard: what the file can not make the reader do.
+        descriptor: of the file, if it may be read past HDF5; else -1.
+
+    Raises:
+        UnsafeFileError: they lie in another file, or need far more memory than the file has data.
+    """
+    shape = did.shape
+    run = row_run(index, shape)
+    if run is None:
+        return None
+    tid = did.get_type()
+    plain = plain_dtype(tid)
+    dtype = plain or numpy_dtype(tid)
+    if dtype.kind == "O" or dtype.subdtype is not None or dtype.hasobject:
+        return None
+    rows = (run[1] - run[0], *shape[1:])
+    nbytes = math.prod(rows) * dtype.itemsize
+    if plain is not None and descriptor >= 0 and 0 < nbytes <= CHECK_FROM and did.get_offset():
+        out = np.empty(rows, dtype)
+        row = nbytes // len(out)
+        if read_piece(descriptor, did, out, start=run[0] * row, whole=shape[0] * row):
+            return out
+    present = h5o.get_info(did).hdr.mesg.present
+    guard.inside(did, present)
+    filtered = bool(present & FILTERED)
+    if nbytes > CHECK_FROM or (filtered and math.prod(shape) * dtype.itemsize > CHECK_FROM):
+        guard.size(did, nbytes)  # a filtered chunk may be larger than what is asked for
+    out = np.empty(rows, dtype)
+    if not out.size or (
+        filtered and nbytes >= PACKED_FROM and read_packed(did, out, run[0], shape)
+    ):
+        return out
+    space = did.get_space()
+    space.select_hyperslab((run[0],) + (0,) * (len(rows) - 1), rows)
+    with guard.decoding(did) if filtered else nullcontext():
+        did.read(h5s.create_simple(rows), space, out, tid if plain else None)
+    return out
+
+
+def write_run(did: Any, rows: np.ndarray[Any, Any], start: int) -> None:
+    """Write neighbouring rows; whole chunks whose filters are ours are packed in threads.
+
+    Args:
+        did: the dataset, which reaches as far.
+        rows: of its stored dtype, or of one that HDF5 converts.
+        start: the first of them.
+    """
+    tid = did.get_type()
+    if rows.dtype.kind == "O":
+        _write_part(did, rows, start, PYTHON_STRINGS)
+        return
+    pipeline = own_pipeline(did.get_create_plist(), tid.get_size()) if rows.size else None
+    if pipeline is None or not type_for(rows.dtype).equal(tid):
+        _write_part(did, rows, start, None)
+        return
+    step, end = pipeline.chunk[0], start + len(rows)
+    first = min(end, -(-start // step) * step)  # where a chunk begins
+    last = end if end == did.shape[0] else max(first, end // step * step)
+    _write_part(did, rows[: first - start], start, tid)
+    if last > first:
+        write_rows(did, rows[first - start : last - start], first, pipeline)
+    _write_part(did, rows[last - start :], last, tid)
+
+
+def _write_part(did: Any, rows: np.ndarray[Any, Any], start: int, tid: Any) -> None:
+    if rows.size:
+        space = did.get_space()
+        space.select_hyperslab((start,) + (0,) * (rows.ndim - 1), rows.shape)
+        did.write(h5s.create_simple(rows.shape), space, np.ascontiguousarray(rows), tid)

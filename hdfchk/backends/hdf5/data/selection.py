@@ -1,0 +1,132 @@
+"""Parts of datasets: slices read and written, and growing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5s, h5z
+from h5py._hl.selections import select
+
+from ....errors import HdfchkError
+from ...base import ArrayInfo
+from ..h5.errors import RAISED, unreadable
+from ..h5.links import key_of
+from ..h5.marks import read_mark
+from ..h5.types import numpy_dtype
+from ..h5.values import plain_array
+from .filters import PLUGINS
+from .limits import CHECK_FROM, Guard
+from .runs import read_run, row_run, write_run
+
+__all__ = ["info", "read", "write"]
+
+
+_FILTERS = {
+    h5z.FILTER_DEFLATE: "gzip",
+    h5z.FILTER_LZF: "lzf",
+    h5z.FILTER_SZIP: "szip",
+    **PLUGINS,
+}
+_SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+
+
+def info(did: Any) -> ArrayInfo:
+    """The outside of a dataset."""
+    space = did.get_space()
+    plist = did.get_create_plist()
+    chunked = plist.get_layout() == h5d.CHUNKED
+    filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
+    names = [
+        _FILTERS.get(item[0], f"filter {item[0]}") for item in filters if item[0] not in _SERVICE
+    ]
+    shape = tuple(space.shape or ())
+    whole = space.get_simple_extent_type() == h5s.SIMPLE
+    limits = space.get_simple_extent_dims(True) if whole else ()
+    try:
+        dtype = numpy_dtype(did.get_type())
+    except HdfchkError as error:
+        error.key = key_of(did)
+        raise
+    return ArrayInfo(
+        shape=shape,
+        dtype=np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype,
+        mark=read_mark(did),
+        maxshape=tuple(None if limit == h5s.UNLIMITED else limit for limit in limits),
+        chunks=plist.get_chunk() if chunked else None,
+        compression=names[0] if names else None,
+        offset=did.get_offset() if plist.get_layout() == h5d.CONTIGUOUS else None,
+    )
+
+
+def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray[Any, Any]:
+    """The elements at `index`, as h5py selects them.
+
+    Args:
+        did: the dataset.
+        index: what is wanted of it.
+        guard: what the file can not make the reader do.
+        descriptor: of the file, if it may be read past HDF5; else -1.
+
+    Raises:
+        UnsafeFileError: they lie in another file, or need far more memory than the file has data.
+        CorruptFileError: they can not be read.
+    """
+    guard.begin()
+    try:
+        rows = read_run(did, index, guard, descriptor)
+        return plain_array(_selected(did, index, guard) if rows is None else rows)
+    except HdfchkError:
+        raise
+    except (*RAISED, IndexError) as error:
+        if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(did, index):
+            raise  # the caller's mistake
+        raise unreadable("the data", error, key_of(did)) from error
+
+
+def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
+    dataset = h5py.Dataset(did)
+    guard.inside(did)
+    if dataset.nbytes > CHECK_FROM:
+        guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
+    with guard.decoding(did):
+        found = dataset[index]
+    if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
+        item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
+        item[()] = found
+        found = item
+    return np.asarray(found)
+
+
+def _selected_items(dataset: Any, index: Any) -> int:
+    """How many items h5py selects with an index."""
+    args = index if isinstance(index, tuple) else (index,)
+    return int(select(dataset.shape, args, dataset).nselect)
+
+
+def _fits(did: Any, index: Any) -> bool:
+    try:
+        _selected_items(h5py.Dataset(did), index)
+    except RAISED:
+        return False
+    return True
+
+
+def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
+    """Write `data` to the elements at `index`, as h5py selects them.
+
+    Raises:
+        UnsafeFileError: they lie in another file.
+    """
+    guard.inside(did)
+    run = row_run(index, did.shape)
+    if run is not None and data.shape == (run[1] - run[0], *did.shape[1:]):
+        write_run(did, data, run[0])
+        return
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, (list, np.ndarray)) for part in parts):
+        # h5py does not broadcast to lists and masks of rows.
+        shape = np.broadcast_to(np.zeros((), np.bool), did.shape)[index].shape
+        data = np.broadcast_to(data, shape)
+    h5py.Dataset(did)[index] = data

@@ -1,0 +1,1 @@
+"""HDF5's own things: types, links, attributes, marks, errors."""

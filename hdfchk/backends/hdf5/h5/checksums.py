@@ -1,0 +1,73 @@
+"""Checksums of what HDF5 keeps none of: large scalars, and items of variable length.
+
+Everything small lies in HDF5's own metadata, which have checksums; arrays in chunks get HDF5's
+fletcher32. What is left carries a CRC-32 in an attribute.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5s, h5t
+
+from ....errors import CorruptFileError
+from ....tree import Leaf
+from .links import key_of
+
+__all__ = ["SUM", "forget", "has", "sum_of", "verify", "write"]
+
+SUM = b"hdfchk-crc32"
+
+
+def sum_of(data: Any) -> int:
+    """The CRC-32 of a leaf's data, the same before it is written and after it is read."""
+    if isinstance(data, np.ndarray) and data.dtype.kind == "O":
+        total = 0
+        for item in data.reshape(-1):
+            raw = _raw(item)
+            total = zlib.crc32(raw, zlib.crc32(len(raw).to_bytes(8, "little"), total))
+        return total
+    if isinstance(data, np.ndarray):
+        return zlib.crc32(data.tobytes().rstrip(b"\0"))
+    return zlib.crc32(_raw(data).rstrip(b"\0"))
+
+
+def _raw(item: Any) -> bytes:
+    return item if isinstance(item, bytes) else str(item).encode("utf-8", "surrogatepass")
+
+
+def write(did: Any, data: Any) -> None:
+    """Keep the checksum of a dataset's data."""
+    forget(did)
+    aid = h5a.create(did, SUM, h5t.STD_U32LE, h5s.create(h5s.SCALAR))
+    aid.write(np.array(sum_of(data), "<u4"))
+
+
+def has(did: Any) -> bool:
+    """Whether a dataset has such a checksum."""
+    return bool(h5a.get_num_attrs(did)) and bool(h5a.exists(did, SUM))
+
+
+def forget(did: Any) -> None:
+    """Drop the checksum of data that are about to change in part."""
+    if has(did):
+        h5a.delete(did, SUM)
+
+
+def verify(did: Any, leaf: Leaf) -> None:
+    """Compare the checksum, if there is one.
+
+    Raises:
+        CorruptFileError: it is another.
+    """
+    if has(did):
+        kept = np.empty((), "<u4")
+        h5a.open(did, SUM).read(kept)
+        if int(kept) != sum_of(leaf.data):
+            raise CorruptFileError(
+                "the data are not those that were written: their checksum differs",
+                key=key_of(did),
+                hint="restore it from a copy",
+            )

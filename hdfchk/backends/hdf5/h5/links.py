@@ -1,0 +1,184 @@
+"""Links: what a path leads to, without ever leaving the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from h5py import h5, h5i, h5l, h5o
+
+from ....errors import (
+    CheckpointerKeyError,
+    NestingError,
+    UnsafeFileError,
+    UnsupportedStoredError,
+)
+from ....keys import Path, join, to_bytes, to_text
+from .errors import RAISED, unreadable
+from .key_order import read_order
+
+__all__ = ["HARD", "entries", "is_there", "key_of", "locate", "open_object", "resolve", "restorer"]
+
+HARD = h5l.TYPE_HARD
+MAX_SOFT_LINKS = 40
+MAX_PATH = 2000
+"""Levels of a path: HDF5 goes through all of them again for each."""
+
+
+Entry = tuple[bytes, int, int]
+
+
+def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[Entry]:
+    """Name, link type and address of each child, in insertion order where the group keeps it.
+
+    Only that of a hard link is an address: where in the file the object lies.
+
+    Soft links that lead nowhere are left out: nothing is there.
+
+    Args:
+        gid: the group.
+        marked: it may have attributes that tell of its order.
+        dangling: give soft links that lead nowhere, too.
+    """
+    found: list[Entry] = []
+    orders: list[int] = []
+
+    def add(name: bytes, info: Any) -> None:
+        found.append((name, info.type, info.u))
+        orders.append(info.corder)
+
+    try:
+        gid.links.iterate(add, idx_type=h5.INDEX_CRT_ORDER, info=True)
+    except RuntimeError:  # a group that keeps no order; asking it first costs more
+        found.clear()
+        orders.clear()
+        gid.links.iterate(add, idx_type=h5.INDEX_NAME, info=True)
+    moved = read_order(gid) if marked else {}
+    if moved:
+        places = [moved.get(order, order) for order in orders]
+        found = [found[index] for index in sorted(range(len(found)), key=places.__getitem__)]
+    if dangling:
+        return found
+    return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
+
+
+def _leads(gid: Any, name: bytes) -> bool:
+    try:
+        return resolve(gid, (to_text(name),)) is not None
+    except UnsafeFileError:
+        return True  # out of the file: for the reader to refuse
+
+
+def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
+    """The name under which HDF5 finds `path`, or None if nothing is there.
+
+    Raises:
+        UnsafeFileError: the path goes through a link to another file.
+    """
+    if len(path) == 1:  # the common case: one level, a hard link
+        name = to_bytes(path[0])
+        if not root.links.exists(name):
+            return None
+        if root.links.get_info(name).type == HARD:
+            return name
+    return resolve(root, path, trust=trust)
+
+
+def is_there(root: Any, path: Path) -> bool:
+    """Whether the last level of `path` is a link, wherever it leads."""
+    try:
+        parent = locate(root, path[:-1]) if len(path) > 1 else b"."
+    except (UnsafeFileError, UnsupportedStoredError, NestingError):
+        return False
+    return parent is not None and bool(root.links.exists(parent + b"/" + to_bytes(path[-1])))
+
+
+def key_of(oid: Any, root: Any = None) -> str:
+    """The key path by which an object was opened, for messages."""
+    name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
+    inner = name[len(above) :] if above and name.startswith(above) else name
+    return to_text(inner).strip("/") or "/"
+
+
+def open_object(root: Any, name: bytes, path: Path) -> Any:
+    """Open what a name that was found leads to.
+
+    Raises:
+        CheckpointerKeyError: it is in another file, which can not be opened.
+        CorruptFileError: it is in this one.
+    """
+    try:
+        return h5o.open(root, name)
+    except RAISED as error:
+        if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
+            raise CheckpointerKeyError(
+                f"what it leads to can not be opened ({error.args[0]})",
+                key=join(path),
+                hint="is the file that it links to there?",
+            ) from error
+        raise unreadable("it", error, join(path)) from error
+
+
+def restorer(parent: Any, name: bytes) -> Callable[[], None]:
+    """What puts a soft or external link back as it is now, over whatever will stand there."""
+    kind, value = parent.links.get_info(name).type, parent.links.get_val(name)
+
+    def restore() -> None:
+        if parent.links.exists(name):
+            parent.unlink(name)
+        if kind == h5l.TYPE_SOFT:
+            parent.links.create_soft(name, value)
+        else:
+            parent.links.create_external(name, *value)
+
+    return restore
+
+
+def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
+    """As `locate`, level by level; soft links are followed here, so that none leads outside.
+
+    Args:
+        root: the group that is the root of all paths.
+        path: the path.
+        trust: HDF5 may follow links to other files.
+    """
+    if len(path) > MAX_PATH:
+        raise NestingError(
+            f"a path of more than {MAX_PATH} levels",
+            key=f"{join(path[:3])}/…",
+            hint="open a group on the way with plain h5py, and make a store of it",
+        )
+    todo = [to_bytes(name) for name in path]
+    done: list[bytes] = []
+    followed = 0
+    while todo:
+        name = b"/".join([*done, todo[0]])
+        try:
+            if not root.links.exists(name):
+                return None
+            link = root.links.get_info(name).type
+        except (KeyError, RuntimeError, ValueError, OSError):
+            return None  # a level above is no group
+        if link == HARD or (trust and link == h5l.TYPE_EXTERNAL):
+            done.append(todo.pop(0))
+        elif link == h5l.TYPE_SOFT:
+            followed += 1
+            if followed > MAX_SOFT_LINKS:
+                return None  # they lead in a circle
+            done, todo = _follow(root.links.get_val(name), done, todo[1:])
+        elif link == h5l.TYPE_EXTERNAL:
+            target = root.links.get_val(name)
+            raise UnsafeFileError(
+                f"a link to another file, {target[0]!r}, which is not followed",
+                key=join(path),
+                hint="open that file itself; or, if you trust this one, use trust=True",
+            )
+        else:
+            raise UnsupportedStoredError("a user-defined link", key=join(path))
+    return b"/".join(done) or (b"/" if done else b".")
+
+
+def _follow(target: bytes, done: list[bytes], rest: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    names = [name for name in target.split(b"/") if name not in {b"", b"."}]
+    # An empty first name makes the path an absolute one, also where the root is no file's.
+    return ([b""] if target.startswith(b"/") else done), names + rest

@@ -1,0 +1,48 @@
+"""Marks: the attribute that tells what HDF5 alone cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from h5py import h5a, h5g
+
+from ....codecs.packing import mark_from_text, mark_to_text
+from ....errors import CorruptFileError
+from ....keys import to_bytes
+from ....tree import RESERVED_CHILDREN, Leaf, Mark
+from .attributes import read_attribute, write_attribute
+from .links import key_of
+
+__all__ = ["MARK", "is_dict", "read_mark", "write_mark"]
+
+MARK = b"hdfchk"
+_BARE = b"_data"
+_RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name) != _BARE)
+
+
+def read_mark(oid: Any) -> Mark | None:
+    """The mark of an object, or None."""
+    if h5a.get_num_attrs(oid) == 0 or not h5a.exists(oid, MARK):
+        return None
+    text = read_attribute(oid, MARK).data
+    try:
+        if not isinstance(text, str):
+            raise CorruptFileError("a mark that is no string", hint="restore it from a copy")
+        return mark_from_text(text)
+    except CorruptFileError as error:
+        error.key = key_of(oid)
+        raise
+
+
+def is_dict(gid: Any, mark: Mark | None) -> bool:
+    """Whether a group stands for a dict, and not for a value of ours or of the older tool."""
+    if mark is not None:
+        return mark.name == "dict"
+    if type(gid) is not h5g.GroupID or any(gid.links.exists(name) for name in _RESERVED):
+        return False
+    return not gid.links.exists(_BARE) or gid.get_num_objs() > 1
+
+
+def write_mark(oid: Any, mark: Mark) -> None:
+    """Set the mark of an object that has none."""
+    write_attribute(oid, MARK, Leaf(mark_to_text(mark)))

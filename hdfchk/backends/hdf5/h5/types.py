@@ -1,0 +1,249 @@
+"""HDF5's types and property lists, made once: making them is a good part of an object's cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5f, h5p, h5s, h5t
+
+from ....errors import UnsupportedStoredError
+
+__all__ = [
+    "BOOL",
+    "BYTE",
+    "COMPACT_BYTES",
+    "COMPLEX",
+    "FLOAT",
+    "GROUP_CREATION",
+    "INT",
+    "NULL",
+    "NULL_TYPE",
+    "PYTHON_STRINGS",
+    "SCALAR",
+    "chunked_creation",
+    "compact_creation",
+    "dataset_creation",
+    "dataspace",
+    "file_access",
+    "file_creation",
+    "filled_creation",
+    "numpy_dtype",
+    "placed_creation",
+    "plain_dtype",
+    "string_type",
+    "type_for",
+]
+
+FLOAT = h5t.IEEE_F64LE
+INT = h5t.STD_I64LE
+BYTE = h5t.STD_U8LE
+BOOL = h5t.py_create(np.dtype(np.bool), logical=True)
+COMPLEX = h5t.py_create(np.dtype(np.complex128), logical=True)
+NULL_TYPE = h5t.STD_I32LE
+SCALAR = h5s.create(h5s.SCALAR)
+NULL = h5s.create(h5s.NULL)
+
+COMPACT_BYTES = 2048
+"""Up to this size an array lies inside its object header: one read less, and no padding."""
+ALIGN_FROM = 65536
+ALIGNMENT = 64
+"""Arrays from `ALIGN_FROM` bytes up start at multiples of `ALIGNMENT`, as vector units like."""
+
+META_BLOCK = 10240
+"""Metadata are allotted in blocks of this size, so that they do not lie between the arrays.
+
+It is no multiple of a page: an array that begins where a page does is read some 10 % slower into
+the memory NumPy allocates, which lies 16 bytes behind the beginning of one."""
+
+CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
+
+
+def _group_creation() -> Any:
+    plist = h5p.create(h5p.GROUP_CREATE)
+    plist.set_link_creation_order(CREATION_ORDER)
+    return plist
+
+
+def _dataset_creation(*, compact: bool = False, fill: bool = False) -> Any:
+    plist = h5p.create(h5p.DATASET_CREATE)
+    plist.set_obj_track_times(False)
+    if not fill:
+        plist.set_fill_time(h5d.FILL_TIME_NEVER)  # every element is written at once
+    if compact:
+        plist.set_layout(h5d.COMPACT)
+    return plist
+
+
+GROUP_CREATION = _group_creation()
+_COMPACT = _dataset_creation(compact=True)
+_CONTIGUOUS = _dataset_creation()
+_PLACED = _dataset_creation()
+_PLACED.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+_VARIABLE = _dataset_creation(fill=True)  # HDF5 wants a fill value for variable-length items
+
+
+def dataset_creation(nbytes: int, *, variable: bool = False) -> Any:
+    """The creation properties of a dataset of `nbytes` bytes that does not grow."""
+    if variable:
+        return _VARIABLE
+    return _COMPACT if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
+
+
+def compact_creation() -> Any:
+    """The creation properties of a dataset that lies inside its object header."""
+    return _COMPACT
+
+
+def placed_creation() -> Any:
+    """The creation properties of a dataset in one piece that has its place from the beginning."""
+    return _PLACED
+
+
+def filled_creation(*, fill: bool) -> Any:
+    """The creation properties of a dataset in one piece, written part by part.
+
+    Args:
+        fill: not every element is written, and the others must read as the fill value: HDF5 writes
+            it when it takes the space, which may be such as held other data before.
+    """
+    plist = _dataset_creation()
+    if fill:
+        plist.set_fill_time(h5d.FILL_TIME_ALLOC)
+    return plist
+
+
+def chunked_creation(*, fill: bool) -> Any:
+    """The creation properties of a dataset in chunks, to be completed: a list of its own."""
+    return _dataset_creation(fill=fill)
+
+
+def file_creation() -> Any:
+    """The creation properties of a file: order kept at the root, free space kept across opens."""
+    plist = h5p.create(h5p.FILE_CREATE)
+    plist.set_link_creation_order(CREATION_ORDER)
+    plist.set_file_space_strategy(h5f.FSPACE_STRATEGY_FSM_AGGR, True, 1)
+    return plist
+
+
+def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> Any:
+    """The access properties of a file.
+
+    Args:
+        metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
+        shared: others of this process may have the file open, and close it as they like.
+    """
+    plist = h5p.create(h5p.FILE_ACCESS)
+    if not shared:
+        plist.set_fclose_degree(h5f.CLOSE_STRONG)
+    plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
+    plist.set_alignment(ALIGN_FROM, ALIGNMENT)
+    plist.set_meta_block_size(META_BLOCK)
+    if metadata_cache is not None:
+        config = plist.get_mdc_config()
+        config.set_initial_size = True
+        config.initial_size = config.min_size = config.max_size = metadata_cache
+        plist.set_mdc_config(config)
+    return plist
+
+
+_STRING_TYPES: dict[int, Any] = {}
+_TYPES: dict[np.dtype[Any], Any] = {}
+_CACHED = 512
+PYTHON_STRINGS = h5t.py_create(h5py.string_dtype("utf-8"))
+"""The type in memory of an object array of `str`."""
+_VARIABLE_STRING = h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
+
+
+def string_type(width: int) -> Any:
+    """The fixed-width UTF-8 string type of `width` bytes, padded with NULs."""
+    found = _STRING_TYPES.get(width)
+    if found is None:
+        found = h5t.C_S1.copy()
+        found.set_size(width)
+        found.set_cset(h5t.CSET_UTF8)
+        found.set_strpad(h5t.STR_NULLPAD)
+        if len(_STRING_TYPES) < _CACHED:
+            _STRING_TYPES[width] = found
+    return found
+
+
+def type_for(dtype: np.dtype[Any]) -> Any:
+    """The HDF5 type of an array's dtype; of kind O: variable-length UTF-8 strings."""
+    if dtype.kind == "O":
+        return _VARIABLE_STRING
+    if dtype.metadata or dtype.names:  # equal dtypes may differ in these
+        return h5t.py_create(dtype, logical=True)
+    found = _TYPES.get(dtype)
+    if found is None:
+        found = h5t.py_create(dtype, logical=True)
+        if len(_TYPES) < _CACHED:
+            _TYPES[dtype] = found
+    return found
+
+
+_PLAIN_TYPES = [
+    tuple(
+        (h5t.py_create(np.dtype(name)), np.dtype(name))
+        for name in ("<f8", "<i8", "<f4", "<i4", "|u1", "<u4", "<u8", "<i2", "<u2", "|i1")
+    )
+]
+
+
+def plain_dtype(tid: Any) -> np.dtype[Any] | None:
+    """The dtype of the most common HDF5 types, or None for all others."""
+    order = _PLAIN_TYPES[0]
+    for index, (known, dtype) in enumerate(order):
+        if tid.equal(known):
+            if index:  # most arrays of a file have one dtype: it is the first to be tried then
+                _PLAIN_TYPES[0] = (order[index], *order[:index], *order[index + 1 :])
+            return dtype
+    return None
+
+
+_SPACES: dict[tuple[int, ...], Any] = {}
+
+
+def dataspace(shape: tuple[int, ...]) -> Any:
+    """The dataspace of an array of `shape`. Not to be changed: it may be shared."""
+    if not shape:
+        return SCALAR
+    found = _SPACES.get(shape)
+    if found is None:
+        found = h5s.create_simple(shape)
+        if len(_SPACES) < _CACHED:
+            _SPACES[shape] = found
+    return found
+
+
+def numpy_dtype(tid: Any) -> np.dtype[Any]:
+    """The dtype by which h5py reads an HDF5 type.
+
+    Raises:
+        UnsupportedStoredError: NumPy has nothing like it.
+    """
+    try:
+        dtype: np.dtype[Any] = tid.dtype
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise UnsupportedStoredError(
+            f"an HDF5 type that NumPy has not ({error})", hint="read it with plain h5py"
+        ) from error
+    if h5py.check_ref_dtype(dtype) is not None or _has_reference(dtype):
+        raise UnsupportedStoredError(
+            "HDF5 references, which are no values", hint="read them with plain h5py"
+        )
+    return dtype
+
+
+def _has_reference(dtype: np.dtype[Any]) -> bool:
+    if dtype.subdtype is not None:
+        return _has_reference(dtype.subdtype[0])
+    if dtype.fields is not None:
+        return any(_has_reference(field[0]) for field in dtype.fields.values())
+    if dtype.kind != "O":
+        return False
+    inner = h5py.check_vlen_dtype(dtype)
+    if isinstance(inner, np.dtype):
+        return _has_reference(inner)
+    return h5py.check_ref_dtype(dtype) is not None

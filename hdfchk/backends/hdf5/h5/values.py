@@ -1,0 +1,98 @@
+"""What h5py hands over as the data of a tree's leaf, and the HDF5 type and dataspace of a leaf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5t
+
+from .types import (
+    BOOL,
+    COMPLEX,
+    FLOAT,
+    INT,
+    NULL,
+    NULL_TYPE,
+    SCALAR,
+    dataspace,
+    string_type,
+    type_for,
+)
+
+__all__ = ["decoded", "memory_type", "plain_array", "prepare", "to_scalar"]
+
+_BUFFERS: dict[type, Any] = {
+    bool: np.bool,
+    int: np.int64,
+    float: np.float64,
+    complex: np.complex128,
+}
+
+
+def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """`data` as it is seen by others: strings decoded, no h5py marks in the dtype."""
+    dtype = data.dtype
+    if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
+        plain = np.empty(data.shape, object)
+        flat, source = plain.reshape(-1), data.reshape(-1)
+        for index, item in enumerate(source):
+            flat[index] = decoded(item)
+        return plain
+    if dtype.names is not None:
+        _decode_fields(data, dtype.names)
+    elif dtype.metadata is not None:
+        return data.view(np.dtype(object) if dtype.kind == "O" else np.dtype(dtype.str))
+    return data
+
+
+def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:
+    """Decode the variable-length strings of a structured array, in place."""
+    for name in names:
+        dtype = data.dtype[name]
+        if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
+            data[name] = plain_array(data[name])
+
+
+def decoded(item: Any) -> Any:
+    """A variable-length string as h5py reads it, as text where it is UTF-8."""
+    if not isinstance(item, bytes):
+        return "" if item is None or item == 0 else item
+    try:
+        return item.decode()
+    except UnicodeDecodeError:
+        return item  # not ours, and no text: the bytes are what there is
+
+
+def to_scalar(data: np.ndarray[Any, Any], tid: Any) -> Any:
+    """A 0-d array as the Python scalar that a tree has for it, or as it is."""
+    dtype = data.dtype
+    if dtype.kind == "S" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None):
+        item: Any = data[()]
+        return decoded(bytes(item) if type(item) is np.bytes_ else item)
+    if tid.equal(INT) or tid.equal(FLOAT) or tid.equal(BOOL) or tid.equal(COMPLEX):
+        return data.item()
+    return plain_array(data)
+
+
+def memory_type(dtype: np.dtype[Any]) -> Any:
+    """The memory type to read by, where that of the array that is read into is another.
+
+    NumPy takes an array type's axes into the array's own.
+    """
+    return None if dtype.subdtype is None else h5t.py_create(dtype)
+
+
+def prepare(data: Any) -> tuple[Any, Any, Any]:
+    """The HDF5 type, the dataspace and the array (None for a null space) of a leaf's data."""
+    if data is None:
+        return NULL_TYPE, NULL, None
+    if isinstance(data, np.ndarray):
+        return type_for(data.dtype), dataspace(data.shape), data
+    if isinstance(data, str):
+        raw = data.encode()
+        width = max(len(raw), 1)
+        return string_type(width), SCALAR, np.array(raw, f"S{width}")
+    tid = {bool: BOOL, int: INT, float: FLOAT, complex: COMPLEX}[type(data)]
+    return tid, SCALAR, np.array(data, _BUFFERS[type(data)])

@@ -1,0 +1,1 @@
+"""Trees to HDF5 objects and back."""

@@ -1,0 +1,274 @@
+"""From HDF5 objects to trees, on h5py's low-level API.
+
+Per-object cost is what this module is about: a scalar without a mark is read in five calls.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5g, h5o, h5s, h5t
+
+from ....codecs import dtypes
+from ....errors import HdfchkError, NestingError, UnsupportedStoredError
+from ....keys import Path, join, to_text
+from ....tree import MAX_DEPTH, Branch, Leaf, Mark
+from ...base import Select
+from ...meter import Meter
+from ..data.chunk_io import read_packed
+from ..data.direct_io import read_piece
+from ..data.limits import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
+from ..data.memory_map import Mapper
+from ..h5 import links
+from ..h5.links import key_of
+from ..h5.marks import is_dict, read_mark
+from ..h5.types import FLOAT, INT, numpy_dtype, plain_dtype
+from ..h5.values import decoded, memory_type, plain_array, to_scalar
+
+__all__ = ["Reader"]
+
+Place = tuple[int, int]
+"""Which file an object is in, by HDF5's count, and its address there."""
+MAX_LEVELS = 2 * MAX_DEPTH
+"""How deeply groups may nest that are read: twice what is written."""
+MAX_VISITS = 1000
+"""How often one group may come, by several links, in what is read at once. Groups that share groups
+that share groups would else grow with each level, to more than any memory holds."""
+
+
+class Reader:
+    """Reads objects of one open file.
+
+    Args:
+        root: the group that is the root of all paths.
+        guard: what the file can not make the reader do.
+    """
+
+    def __init__(self, root: Any, guard: Guard) -> None:
+        self.root = root
+        self._guard = guard
+        self._float = np.empty((), np.float64)
+        self._int = np.empty((), np.int64)
+        self._visits: dict[Place, int] = {}
+        self.mapper: Mapper | None = None
+        """Maps arrays that need not be read, while that is wanted."""
+        self.descriptor = -1
+        """Of the file, while all that is read is in it, and may be read past HDF5."""
+        self.meter: Meter | None = None
+        """Is told how many bytes of the file are read, while somebody wants to know."""
+
+    def dataset(self, did: Any) -> Leaf:
+        """One dataset, whole.
+
+        Raises:
+            UnsafeFileError: its elements lie in another file.
+            UnsupportedStoredError: NumPy has nothing like its type.
+            CorruptFileError: the data can not be read.
+        """
+        try:
+            return self._measured(did)
+        except HdfchkError as error:
+            error.key = key_of(did, self.root)
+            raise
+
+    def _measured(self, did: Any) -> Leaf:
+        if self.meter is None:
+            return self._dataset(did)
+        before = self.meter.done
+        leaf = self._dataset(did)
+        self.meter.add(max(0, did.get_storage_size() - (self.meter.done - before)))
+        return leaf
+
+    def _dataset(self, did: Any) -> Leaf:
+        in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
+        if in_one_piece:  # of this file, without filters: there is less to ask for
+            mark, present = read_mark(did), 0
+        else:
+            info = h5o.get_info(did)
+            mark = read_mark(did) if info.num_attrs else None
+            present = info.hdr.mesg.present
+        shape = did.shape
+        if shape is None:
+            return Leaf(None, mark)
+        if not in_one_piece and (present & EXTERNAL_FILES or not did.get_storage_size()):
+            self._guard.inside(did, present)
+        tid = did.get_type()
+        if shape == ():
+            return self._scalar(did, present, tid, mark)
+        if self.mapper is not None:
+            view = self.mapper.view(did, shape, tid)
+            if view is not None:
+                return Leaf(view, mark)
+        dtype = plain_dtype(tid)
+        if dtype is not None:  # the usual types: no look at what else the type may be
+            data = self._room(did, shape, dtype)
+            if data.size and not (
+                in_one_piece and read_piece(self.descriptor, did, data, self.meter)
+            ):
+                self._read_into(did, present, data, tid)
+            return Leaf(data, mark)
+        dtype = numpy_dtype(tid)
+        data = self._room(did, shape, dtype)
+        if data.size:
+            self._read_into(did, present, data, memory_type(dtype))
+        return Leaf(plain_array(data), mark)
+
+    def _room(self, did: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        nbytes = math.prod(shape) * dtype.itemsize
+        if nbytes > CHECK_FROM:
+            self._guard.size(did, nbytes)
+        return np.empty(shape, dtype)
+
+    def _read_into(
+        self, did: Any, present: int, data: np.ndarray[Any, Any], tid: Any = None
+    ) -> None:
+        try:
+            if is_variable(data.dtype):
+                self._guard.variable(did, data)
+            elif present & FILTERED:
+                if not read_packed(did, data, 0, did.shape, self.meter):
+                    with self._guard.decoding(did):
+                        did.read(h5s.ALL, h5s.ALL, data, tid)
+            else:
+                did.read(h5s.ALL, h5s.ALL, data, tid)
+        except TypeError as error:
+            if isinstance(error, HdfchkError):
+                raise
+            raise UnsupportedStoredError(str(error), hint="read it with plain h5py") from error
+        except (OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, HdfchkError):
+                raise
+            raise self._guard.explain(did, error) from error
+
+    def _scalar(self, did: Any, present: int, tid: Any, mark: Mark | None) -> Leaf:
+        if tid.equal(FLOAT):
+            did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
+            return Leaf(self._float.item(), mark)
+        if tid.equal(INT):
+            did.read(h5s.ALL, h5s.ALL, self._int, INT)
+            return Leaf(self._int.item(), mark)
+        if tid.get_class() == h5t.STRING and not tid.is_variable_str():
+            if tid.get_size() > CHECK_FROM:
+                self._guard.size(did, tid.get_size())
+            raw = np.empty((), f"S{tid.get_size()}")
+            if tid.get_strpad() != h5t.STR_NULLPAD:  # C's strings end at a NUL, Fortran's at blanks
+                tid = tid.copy()
+                tid.set_strpad(h5t.STR_NULLPAD)
+            self._read_into(did, present, raw, tid)
+            if mark is not None and tid.get_cset() != h5t.CSET_UTF8:
+                return Leaf(raw, mark)
+            return Leaf(decoded(raw.item()), mark)
+        dtype = numpy_dtype(tid)
+        data = self._room(did, (), dtype)
+        self._read_into(did, present, data, memory_type(dtype))
+        if data.ndim:  # a scalar of an array type
+            return Leaf(plain_array(data), mark)
+        # Marked data of an array's dtype stay arrays: a variable string stays a string.
+        return Leaf(to_scalar(data, tid), mark)
+
+    def group(
+        self,
+        gid: Any,
+        mark: Mark | None,
+        path: Path,
+        select: Select | None,
+        above: frozenset[Place] = frozenset(),
+        place: Place | None = None,
+    ) -> Leaf | Branch:
+        """One group with all below it that `select` wants; a named datatype is read as a dtype.
+
+        Args:
+            gid: the group.
+            mark: its mark.
+            path: where it is.
+            select: what is wanted of what is below.
+            above: the places of the groups in which it is.
+            place: its own, if it is known.
+        """
+        if type(gid) is not h5g.GroupID:
+            return _named_type(gid, path)
+        if place is None:
+            info = h5o.get_info(gid)
+            place = (info.fileno, info.addr)
+        self._check_visit(place, path, above)
+        above |= {place}
+        children: dict[str, Any] = {}
+        for raw, link, address in links.entries(gid, marked=h5a.get_num_attrs(gid) > 0):
+            name = to_text(raw)
+            inner = (*path, name)
+            inner_place = None
+            if link == links.HARD:
+                oid = links.open_object(gid, raw, inner)
+                inner_place = (place[0], address)
+            else:
+                # What nobody wants is not followed: the link may lead out of the file.
+                wanted = select is None or select(inner, True)
+                oid = self._open_soft(inner) if wanted else None
+                if oid is None:
+                    continue
+            if type(oid) is h5d.DatasetID:
+                try:
+                    if select is None or select(inner, False):
+                        children[name] = self._measured(oid)
+                except HdfchkError as error:
+                    error.key = join(inner)
+                    raise
+                continue
+            child = self._child(oid, inner, select, above, inner_place)
+            if child is not None:
+                children[name] = child
+        return Branch(children, mark)
+
+    def _check_visit(self, place: Place, path: Path, above: frozenset[Place]) -> None:
+        """Refuse a group that holds itself, or comes again and again."""
+        if not above:
+            self._visits.clear()
+            self._guard.begin()
+        visits = self._visits[place] = self._visits.get(place, 0) + 1
+        if visits > MAX_VISITS:
+            raise NestingError(
+                f"one group that is reached by more than {MAX_VISITS} ways",
+                key=join(path),
+                hint="read single keys below it",
+            )
+        if place in above or len(above) > MAX_LEVELS:
+            raise NestingError(
+                "a group that holds itself, by a link"
+                if place in above
+                else f"groups nested more than {MAX_LEVELS} levels deep",
+                key=join(path),
+                hint="read single keys below it",
+            )
+
+    def _child(
+        self,
+        oid: Any,
+        path: Path,
+        select: Select | None,
+        above: frozenset[Place],
+        place: Place | None,
+    ) -> Leaf | Branch | None:
+        mark = read_mark(oid)
+        if select is not None:
+            as_dict = is_dict(oid, mark)
+            if not select(path, as_dict):
+                return None
+            select = select if as_dict else None  # a value is read whole
+        return self.group(oid, mark, path, select, above, place)
+
+    def _open_soft(self, path: Path) -> Any:
+        """Open what a link that is not hard leads to; None if it leads nowhere."""
+        found = links.resolve(self.root, path, trust=self._guard.trusts)
+        return None if found is None else links.open_object(self.root, found, path)
+
+
+def _named_type(tid: Any, path: Path) -> Leaf:
+    """A named datatype: the dtype that it is."""
+    try:
+        dtype = numpy_dtype(tid)
+    except HdfchkError as error:
+        error.key = join(path)
+        raise
+    return Leaf(None, Mark("dtype", 1, {"dtype": dtypes.describe(dtype)}))

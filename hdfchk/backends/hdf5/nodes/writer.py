@@ -1,0 +1,251 @@
+"""From trees to HDF5 objects, on h5py's low-level API.
+
+New objects are complete before a link leads to them, and what they replace is let go last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5g, h5o, h5s
+
+from ....keys import Path, to_bytes
+from ....tree import Branch, Leaf
+from ...base import Stored
+from ...layout import Compression, Layout
+from ...meter import Meter
+from ...settings import DEFAULTS, Options
+from ..data.chunk_io import write_rows
+from ..data.direct_io import write_piece
+from ..data.filters import chunked_plist, own_pipeline, resolved
+from ..h5 import checksums as sums
+from ..h5.marks import read_mark, write_mark
+from ..h5.types import (
+    BYTE,
+    COMPACT_BYTES,
+    FLOAT,
+    GROUP_CREATION,
+    INT,
+    PYTHON_STRINGS,
+    SCALAR,
+    compact_creation,
+    dataset_creation,
+    dataspace,
+    placed_creation,
+)
+from ..h5.values import prepare
+
+__all__ = [
+    "Writer",
+    "relink",
+    "write_elements",
+]
+
+BLOCK_BYTES = 16 * 2**20
+"""Arrays that are not contiguous are copied and written in blocks of about this size."""
+ROOM_FROM = 2**16
+"""For arrays of this many bytes room for metadata is kept before them."""
+ROOM_BYTES = 4096
+
+
+class Writer:
+    """Makes objects in one open file.
+
+    Args:
+        fid: the file, or a group of it.
+        options: how arrays are to lie in the file.
+        descriptor: of the file, if it may be written past HDF5; else -1.
+
+    Attributes:
+        layout: how all arrays that are written now are to lie in the file, whatever the options
+            say.
+        meter: is told how many bytes of arrays are written.
+    """
+
+    def __init__(self, fid: Any, options: Options = DEFAULTS, descriptor: int = -1) -> None:
+        self._fid = fid
+        self._descriptor = descriptor
+        self._options = options
+        self.layout: Layout | None = None
+        self.meter: Meter | None = None
+        self._float = np.empty((), np.float64)
+        self._int = np.empty((), np.int64)
+        self._keeper: Any = None
+        self._is_plain = options.compression is None and not options.checksum
+
+    def take_room(self) -> None:
+        """Keep some space for metadata until `give_room`: a large array is about to be written.
+
+        HDF5 takes the space of small objects from what is free. Had it to put them behind the
+        array, they would stay there, and when the array is replaced its space could not be
+        given back, nor grow: the file would come to hold it many times.
+        """
+        if self._keeper is None:
+            self._keeper = h5d.create(self._fid, None, *_KEEPER)  # it goes with its id
+
+    def give_room(self) -> None:
+        """Let metadata have the space that was kept: a commit is done."""
+        self._keeper = None
+
+    def create(self, parent: Any, name: bytes | None, node: Stored, path: Path) -> Any:
+        """Make the objects of `node` under `name` in `parent`, or without a link (None).
+
+        Args:
+            parent: a group.
+            name: of the link.
+            node: what is made. A draft is made already, and only linked.
+            path: where it will stand, which may tell how it is compressed.
+        """
+        if isinstance(node, Leaf):
+            oid = self._dataset(parent, name, node, path)
+            if node.mark is not None:
+                write_mark(oid, node.mark)
+            return oid
+        if not isinstance(node, Branch):
+            node.require()  # type: ignore[attr-defined]
+            oid = node.did  # type: ignore[attr-defined]
+            if name is not None:
+                h5o.link(oid, parent, name)
+            return oid
+        gid = h5g.create(parent, name, gcpl=GROUP_CREATION)
+        if node.mark is not None:
+            write_mark(gid, node.mark)
+        for child_name, child in node.children.items():
+            self.create(gid, to_bytes(child_name), child, (*path, child_name))  # type: ignore[arg-type]
+        return gid
+
+    def _dataset(self, parent: Any, name: bytes | None, leaf: Leaf, path: Path) -> Any:
+        data = leaf.data
+        kind = type(data)
+        if kind is float:
+            did = h5d.create(parent, name, FLOAT, SCALAR, dataset_creation(8))
+            self._float[()] = data
+            did.write(h5s.ALL, h5s.ALL, self._float, FLOAT)
+            return did
+        if kind is int:
+            did = h5d.create(parent, name, INT, SCALAR, dataset_creation(8))
+            self._int[()] = data  # type: ignore[assignment]
+            did.write(h5s.ALL, h5s.ALL, self._int, INT)
+            return did
+        tid, space, array = prepare(data)
+        if array is None:
+            return h5d.create(parent, name, tid, space, dataset_creation(0))
+        if array.nbytes >= ROOM_FROM:
+            self.take_room()
+        if not self._is_plain or self.layout is not None:
+            return self._laid_out(parent, name, array, tid, path)
+        if self._descriptor >= 0 and self._is_one_piece(array):
+            did = h5d.create(parent, name, tid, space, placed_creation())
+            write_piece(self._descriptor, did, array)
+            return did
+        plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
+        did = h5d.create(parent, name, tid, space, plist)
+        if array.size:
+            write_elements(did, array, tid, None, self.meter)
+        return did
+
+    def _is_one_piece(self, array: np.ndarray[Any, Any]) -> bool:
+        return (
+            array.nbytes > COMPACT_BYTES
+            and array.dtype.kind != "O"
+            and array.flags.c_contiguous
+            and self.meter is None
+        )
+
+    def _laid_out(
+        self, parent: Any, name: bytes | None, array: np.ndarray[Any, Any], tid: Any, path: Path
+    ) -> Any:
+        """A dataset that lies in the file as the store, or the caller, says."""
+        layout = self.layout or self._options.layout(path)
+        variable = array.dtype.kind == "O"
+        compression = None if variable else resolved(layout, array)
+        checked = layout.checksum and (variable or array.nbytes > COMPACT_BYTES)
+        plist, space = dataset_creation(array.nbytes, variable=variable), dataspace(array.shape)
+        wanted = layout.chunks or layout.maxshape or compression or checked
+        if wanted and array.size and array.ndim and not variable:
+            plist, space = _in_chunks(array, tid, layout, compression)
+            checked = False
+        did = h5d.create(parent, name, tid, space, plist)
+        if array.size:
+            write_elements(did, array, tid, plist, self.meter)
+        if checked:
+            sums.write(did, array if array.ndim else array[()])
+        return did
+
+    def overwrite(self, did: Any, leaf: Leaf) -> bool:
+        """Write `leaf` into a dataset of the same type, shape and mark; False if it differs."""
+        tid, space, array = prepare(leaf.data)
+        mark = read_mark(did)
+        if mark != leaf.mark or array is None:
+            return False
+        old = did.get_space()
+        kind = old.get_simple_extent_type()
+        if kind != space.get_simple_extent_type() or not did.get_type().equal(tid):
+            return False
+        if kind == h5s.SIMPLE and old.shape != space.shape:
+            return False
+        if array.size:
+            write_elements(did, array, tid, did.get_create_plist(), self.meter)
+        if sums.has(did):
+            sums.write(did, leaf.data)
+        return True
+
+
+_KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())
+
+
+def _in_chunks(
+    array: np.ndarray[Any, Any], tid: Any, layout: Layout, compression: Compression | None
+) -> tuple[Any, Any]:
+    """Creation properties and dataspace of an array in chunks, whose first axis can grow."""
+    limits = layout.maxshape or (None, *array.shape[1:])
+    plist = chunked_plist(array.shape, tid.get_size(), layout, compression, limits, whole=True)
+    unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
+    return plist, h5s.create_simple(array.shape, unlimited)
+
+
+def write_elements(
+    did: Any,
+    array: np.ndarray[Any, Any],
+    tid: Any,
+    plist: Any,
+    meter: Meter | None = None,
+) -> None:
+    """Write a whole array into a dataset; one that is not contiguous, block by block.
+
+    Args:
+        did: the dataset.
+        array: of its shape.
+        tid: the HDF5 type of the array, and of the dataset.
+        plist: the dataset's creation properties; None if it lies in one piece.
+        meter: is told how many bytes are written.
+    """
+    pipeline = None
+    if plist is not None and array.ndim and array.size:
+        pipeline = own_pipeline(plist, tid.get_size())
+    if pipeline is not None and array.dtype.kind != "O":
+        write_rows(did, array, 0, pipeline, meter)
+        return
+    if array.dtype.kind == "O":
+        tid = PYTHON_STRINGS
+    small = meter is None or not array.ndim or array.nbytes <= BLOCK_BYTES
+    if array.flags.c_contiguous and small:
+        did.write(h5s.ALL, h5s.ALL, array, tid)
+        if meter is not None:
+            meter.add(array.nbytes)
+        return
+    rows = max(1, BLOCK_BYTES * array.shape[0] // max(array.nbytes, 1))
+    space = did.get_space()
+    for start in range(0, array.shape[0], rows):
+        block = np.ascontiguousarray(array[start : start + rows])
+        space.select_hyperslab((start,) + (0,) * (array.ndim - 1), block.shape)
+        did.write(h5s.create_simple(block.shape), space, block, tid)
+        if meter is not None:
+            meter.add(block.nbytes)
+
+
+def relink(parent: Any, name: bytes, oid: Any) -> None:
+    """Let `name` lead to `oid` instead of what it led to."""
+    parent.unlink(name)
+    h5o.link(oid, parent, name)

@@ -1,0 +1,59 @@
+"""Which backend a target belongs to: the table of addresses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ..errors import HdfchkError
+from .base import Backend
+from .memory import MemoryBackend
+from .settings import Options
+
+__all__ = ["UnknownTargetError", "backend_for"]
+
+
+class UnknownTargetError(HdfchkError, TypeError):
+    """Something that is no file, path, or open HDF5 object."""
+
+
+def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
+    """The backend of a target.
+
+    Args:
+        target: a path (`str` or `PathLike`), an open binary file or `BytesIO`, an open
+            `h5py.File` or `h5py.Group`, a backend, or None for a store in memory.
+        options: how files are written and read.
+        of_files: options of the backend for paths.
+
+    Raises:
+        UnknownTargetError: it is none of these (a `TypeError`).
+    """
+    if target is None:
+        return MemoryBackend()
+    if isinstance(target, (str, os.PathLike)):
+        return _file(os.fspath(target), options, of_files)
+    if isinstance(target, bytes):
+        return _file(os.fsdecode(target), options, of_files)
+    h5py = sys.modules.get("h5py")  # an h5py object can not come from where h5py is not imported
+    if h5py is not None and isinstance(target, h5py.Group):
+        from .hdf5 import ObjectBackend
+
+        return ObjectBackend(target, options)
+    if hasattr(target, "seek") and hasattr(target, "read"):
+        from .hdf5 import StreamBackend
+
+        return StreamBackend(target, options)
+    if hasattr(target, "open") and hasattr(target, "capabilities"):
+        return target  # type: ignore[no-any-return]
+    raise UnknownTargetError(
+        f"a store can not be made of {target!r}",
+        hint="pass a path, an open binary file, an open h5py.File or h5py.Group, or None",
+    )
+
+
+def _file(path: str | bytes, options: Options, of_files: dict[str, Any]) -> Backend:
+    from .hdf5 import FileBackend
+
+    return FileBackend(os.fsdecode(path), options, **of_files)
