@@ -9,19 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "CheckpointWarning",
     "CheckpointerKeyError",
     "ClosedError",
     "CorruptFileError",
     "CycleError",
+    "FileReplacedError",
     "HdfchkError",
+    "HdfchkWarning",
     "InvalidKeyError",
     "InvalidKeyTypeError",
+    "JournalMismatchError",
+    "JournalMismatchWarning",
     "LockedError",
     "MissingExtraError",
     "NestingError",
+    "NoLocksWarning",
     "NotAGroupError",
+    "NotDurableError",
+    "PendingJournalWarning",
     "ReadOnlyError",
     "RegistrationError",
+    "SnapshotChangedWarning",
     "TransactionError",
     "UnknownTypeError",
     "UnsafeFileError",
@@ -143,12 +152,52 @@ class LockedError(HdfchkError, BlockingIOError):
     """A file that another process, or another store of this one, holds open."""
 
 
+class NotDurableError(HdfchkError, OSError):
+    """A commit that stands, but could not be brought to the disk as was promised with the call.
+
+    What was assigned is there, for every reader, and survives the end of the process: do not do it
+    again. Only a loss of power may still take it, until a later commit reaches the disk.
+    """
+
+
+class JournalMismatchError(HdfchkError, OSError):
+    """A journal beside a file that is not the file it was made for; neither was touched."""
+
+
+class FileReplacedError(HdfchkError, OSError):
+    """A file that was moved, removed or replaced while a writer had it open."""
+
+
 class TransactionError(HdfchkError, RuntimeError):
     """A transaction that can not be committed, as one of its changes has failed."""
 
 
 class ClosedError(HdfchkError, ValueError):
     """A use of a file or stream after its owner has closed it."""
+
+
+class HdfchkWarning(UserWarning):
+    """Base of all warnings that hdfchk gives."""
+
+
+class PendingJournalWarning(HdfchkWarning):
+    """Commits that stay in the journal, as somebody reads the file: other programs lack them."""
+
+
+class JournalMismatchWarning(HdfchkWarning):
+    """A journal that does not fit its file was passed over by a reader, or set aside."""
+
+
+class SnapshotChangedWarning(HdfchkWarning):
+    """A block that has read goes on at a newer commit, of another process, when it writes."""
+
+
+class NoLocksWarning(HdfchkWarning, RuntimeWarning):
+    """A file system that keeps no locks: one writer at a time is not enforced there."""
+
+
+class CheckpointWarning(HdfchkWarning):
+    """A checkpoint that failed: the commits are safe in the journal, but not in the file yet."""
 
 
 class MissingExtraError(HdfchkError, ImportError):

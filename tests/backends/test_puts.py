@@ -252,7 +252,10 @@ def test_journals_of_before(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     code = KILLED.replace('chk["n"] = n', 'chk.update({"n": n})').replace(
         'chk[f"k{n}"] = str(n)', 'chk.update({f"k{n}": str(n)})'
     )
-    code = "from hdfchk.backends.hdf5.wal import wal_format as journal; journal._MAGIC = b'hdfchkJ1'\n" + code
+    code = (
+        "from hdfchk.backends.hdf5.wal import wal_format as journal; journal._MAGIC = b'hdfchkJ1'\n"
+        + code
+    )
     subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
     raw = Path(path + "-journal").read_bytes()
     assert raw[:8] == b"hdfchkJ1" and zlib.crc32(raw[:88]) == int.from_bytes(raw[88:92], "little")
