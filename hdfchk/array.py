@@ -288,27 +288,17 @@ class Array:
             UnsupportedTypeError: an element does not fit the stored dtype.
         """
         handle = self._context.handle
-        with handle.lock:
-            self._check()
-            log = handle.log(self._path)
-            if log is not None and log.take(block):
-                handle.wait(log)
-                return
-            self._append(block, log)
-
-    def _append(self, block: Any, log: RowBuffer | None) -> None:
-        handle = self._context.handle
-        if log is not None:
+        self._check()
+        if handle.append_row(self._path, block):
+            return
+        with handle.turn():
+            log = handle.log_of(self._path)
+            if log is None:
+                with handle.held(), handle.reading() as session:
+                    shape = session.array_info(self._stored).shape
+                    log = RowBuffer(self._path, self._elements(session), shape[1:])
             rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
-            if rows.nbytes < BLOCK_BYTES:
-                log.add(rows)
-                handle.wait(log)
-                return
-        with handle.reading() as session:
-            shape, elements = session.array_info(self._stored).shape, self._elements(session)
-        rows = rows_of(elements.encode(block), shape, self._path)
-        handle.append(self._stored, rows)
-        handle.keep_log(RowBuffer(self._path, elements, shape[1:], handle.changes))
+            handle.append(self._stored, log, rows)
 
     # -- inside --------------------------------------------------------------------------------
 

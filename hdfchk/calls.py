@@ -32,7 +32,11 @@ def cached_eval(
         value: T = group.load(key)
         return value
     value = generator(*args, **kwargs)
-    group[key] = value
+    with group._context.handle.writing_alone():  # noqa: SLF001  the one step that must be atomic
+        if key in group:  # another one was faster: all get the value that is stored
+            stored: T = group.load(key)
+            return stored
+        group[key] = value
     return value
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from .backends.base import SupportsCompaction, SupportsRecovery
 from .backends.plain_dict import DictBackend, NullBackend
 from .backends.resolve import UnknownTargetError, backend_for
 from .backends.settings import Options
 from .canonical import check_extension, is_specification, options_of
 from .codecs.registry import default_registry
 from .compression import CompressionRules
-from .connection.connection import Handle
+from .connection.handle import Handle
 from .context import Codecs, Context
 from .edits import check_visible
-from .errors import TransactionError, UnsupportedStoredError
+from .errors import UnsupportedStoredError
 from .filters import Filters, KeyFilter
 from .group import Group
 from .keys import Key, parse_for_read
@@ -155,8 +157,7 @@ class HDF5Checkpointer(Group):
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
-        while self._context.handle.is_held:
-            self._context.handle.release()
+        self._context.handle.close()
 
     @property
     def is_open(self) -> bool:
@@ -170,17 +171,7 @@ class HDF5Checkpointer(Group):
         What is done to it is not seen by the store's filters, and is a part of the next commit,
         or of the end of the block. It stays valid until a later write has to open the file anew.
         """
-        handle = self._context.handle
-        if not handle.is_held:
-            return None
-        if handle.session is None:
-            if handle.mode == "r" or (handle.backend.exists() and handle.mode not in {"w", "x"}):
-                with handle.reading():
-                    pass
-            else:
-                with handle.writing():
-                    pass
-        return handle.session.stream() if handle.session is not None else None
+        return self._context.handle.lend()
 
     def open_checkpoint_file(self, chk: Any = None) -> Any:
         """Open the store's file and keep it open; the older name for entering a ``with``.
@@ -230,11 +221,20 @@ class HDF5Checkpointer(Group):
         args = (copy.deepcopy(args[0], memo), *args[1:])
         return _rebuild(args, options, target)
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, write: bool = True) -> AbstractContextManager[None]:
         """A block whose changes are one commit; an exception gives them all up. Blocks nest.
 
+        It takes the writer's lock when it begins, and reads the newest commit: what it reads stays
+        true until it ends. It belongs to the thread, and the task of asyncio, that has begun it:
+        other threads wait for ``lock_timeout`` seconds, other tasks of the thread are refused.
+
+        Args:
+            write: False for a block that reads one commit, whoever writes meanwhile, and writes
+                nothing; it takes no lock.
+
         Raises:
-            TransactionError: the store does not write through a journal, so that it could not
+            LockedError: another process, thread or task writes.
+            TransactionError: the store does not write through a log, so that it could not
                 give up what was done; or an error inside the block was swallowed.
 
         Example:
@@ -249,13 +249,7 @@ class HDF5Checkpointer(Group):
             >>> folder.cleanup()
         """
         handle = self._context.handle
-        if not getattr(handle.backend, "journal", False):
-            raise TransactionError(
-                "only a store with journal=True has transactions",
-                file=self._address,
-                hint="use update() for one commit of several keys",
-            )
-        return handle.transaction()
+        return handle.transaction() if write else handle.snapshot()
 
     def commit(self) -> None:
         """Bring all that was assigned to the disk, and into the file, now.
@@ -285,28 +279,37 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        with teller(progress, "verify", "values", self._context.handle.telling) as tell:
+        with teller(progress, "verify", "values", self._context.handle.connection.guard) as tell:
             return verify(self._context, tell if is_wanted(progress) else None)
 
-    def recover(self, progress: ProgressOption = None) -> bool:
+    def recover(
+        self, progress: ProgressOption = None, *, discard: bool = False, into: Any = None
+    ) -> bool:
         """Bring in what a killed writer has left in the journal. The next write does it, too.
 
         Args:
             progress: True for a progress bar, or ``progress(done, total)``, in bytes.
+            discard: set the journal aside instead, as ``FILE-journal.1`` (or the next number that
+                is free), and leave the file as it is: for a journal that does not fit it.
+            into: a path; make a copy of the file there, with the journal laid over it, whether it
+                fits or not, and change neither.
 
         Returns:
             Whether there was anything.
 
         Raises:
             LockedError: the writer is alive, or somebody reads the file.
+            JournalMismatchError: the journal was made for another state of the file.
+            FileExistsError: there is a file at `into`.
         """
-        with self._context.handle.closed() as backend:
-            recover = getattr(backend, "recover", None)
-            with teller(progress, "recover", "B", self._context.handle.telling) as tell:
-                return (
-                    bool(recover(tell if is_wanted(progress) else None))
-                    if recover is not None
-                    else False
+        with self._context.handle.exclusive() as backend:
+            if not isinstance(backend, SupportsRecovery):
+                return False
+            with teller(progress, "recover", "B", self._context.handle.connection.guard) as tell:
+                return backend.recover(
+                    tell if is_wanted(progress) else None,
+                    discard=discard,
+                    into=None if into is None else os.fsdecode(into),
                 )
 
     def compact(self, progress: ProgressOption = None) -> int:
@@ -326,16 +329,17 @@ class HDF5Checkpointer(Group):
                 HDF5 references, which a copy would break. Nothing was changed.
             LockedError: another process writes the file.
         """
-        with self._context.handle.closed() as backend:
-            compact = getattr(backend, "compact", None)
-            if compact is None:
+        with self._context.handle.exclusive() as backend:
+            if not isinstance(backend, SupportsCompaction):
                 raise UnsupportedStoredError(
                     "only a file that is given by its path can be compacted",
                     file=self._address,
                     hint="use h5repack",
                 )
-            with teller(progress, "compact", "objects", self._context.handle.telling) as tell:
-                return int(compact(tell if is_wanted(progress) else None))
+            with teller(
+                progress, "compact", "objects", self._context.handle.connection.guard
+            ) as tell:
+                return backend.compact(tell if is_wanted(progress) else None)
 
     # -- older names ---------------------------------------------------------------------------
 
@@ -376,13 +380,13 @@ class HDF5Checkpointer(Group):
             InvalidKeyError: the specification has other parts than these.
         """
         if checkpoint is None:
-            return cls(NullBackend({}))
+            return cls(NullBackend())
         if isinstance(checkpoint, HDF5Checkpointer):
             return checkpoint
         if isinstance(checkpoint, Mapping) and not isinstance(checkpoint, Group):
             if is_specification(checkpoint):
                 return cls.from_file(checkpoint["file"], **options_of(checkpoint))
-            return cls(DictBackend(checkpoint))  # type: ignore[arg-type]
+            return cls(DictBackend(root=checkpoint))  # type: ignore[arg-type]
         return cls.from_file(checkpoint)
 
 

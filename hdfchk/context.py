@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import attrs
 
 from .codecs.portable import Capabilities
-from .connection.connection import Handle
+from .connection.handle import Handle
 from .errors import HdfchkError
 from .keys import Path, join
 from .tree import Node

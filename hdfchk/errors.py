@@ -25,6 +25,7 @@ __all__ = [
     "MissingExtraError",
     "NestingError",
     "NoLocksWarning",
+    "NotAFileError",
     "NotAGroupError",
     "NotDurableError",
     "PendingJournalWarning",
@@ -142,6 +143,10 @@ class CorruptFileError(HdfchkError, OSError):
 
 class UnsafeFileError(HdfchkError, OSError):
     """A file that points outside itself (external link or storage), which is not followed."""
+
+
+class NotAFileError(HdfchkError, OSError):
+    """A device, pipe, socket or link where only a regular file can be, or a file not ours."""
 
 
 class ReadOnlyError(HdfchkError, PermissionError):

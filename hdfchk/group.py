@@ -38,8 +38,9 @@ class Group(GroupArrays):
         or, after an error that it raises, not at all. Values are encoded before the file is
         touched. Threads take turns.
 
-        Not atomic: `pop`, `popitem`, `setdefault` and `cached_eval`, which read first and then
-        write; another process may come in between.
+        `pop`, `popitem`, `setdefault`, the first `append` to a key and the step in which
+        `cached_eval` stores its result read first and then write: they hold the writer's lock from
+        one to the other, so that no other thread or process comes in between.
 
     Example:
         >>> from hdfchk import HDF5Checkpointer
@@ -78,7 +79,9 @@ class Group(GroupArrays):
             if stat is not None and not self._filters.wants(path, stat.is_dict):
                 raise edits.refused(path)
         if stat is None:
-            self._apply(lambda _: [Put(path, Branch({}))])
+            self._apply(
+                lambda session: [Put(path, Branch({}))] if session.stat(path) is None else []
+            )
         return self._at(path)
 
     def view(self, *, allowed_keys: Any = None, omitted_keys: Any = None) -> Group:
@@ -182,10 +185,12 @@ class Group(GroupArrays):
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
         """The value at a key, which is first set to `default` if nothing is there."""
-        with self._context.handle.held():
-            if key not in self:
-                self[key] = default
-            return self[key]
+        if key not in self:
+            with self._context.handle.writing_alone():
+                if key not in self:
+                    self[key] = default
+                return self[key]
+        return self[key]
 
     @overload
     def pop(self, key: Key) -> Any: ...
@@ -197,7 +202,9 @@ class Group(GroupArrays):
         Raises:
             CheckpointerKeyError: there is no such key and no `default` was given.
         """
-        with self._context.handle.held():
+        if key not in self:  # a key that is not there must not open the file for writing
+            return self._missing(key, default)
+        with self._context.handle.writing_alone():
             try:
                 value = self.load(key)
             except CheckpointerKeyError:
@@ -213,11 +220,25 @@ class Group(GroupArrays):
         Raises:
             CheckpointerKeyError: there are no keys.
         """
-        with self._context.handle.held():
-            names = self._names()
-            if not names:
+        if not len(self):
+            raise CheckpointerKeyError("there are no keys", file=self._address)
+        with self._context.handle.writing_alone():
+            last = self._last_name()
+            if last is None:
                 raise CheckpointerKeyError("there are no keys", file=self._address)
-            return names[-1], self.pop((names[-1],))
+            return last, self.pop((last,))
+
+    def _last_name(self) -> str | None:
+        if self._filters.stack:
+            names = self._names()
+            return names[-1] if names else None
+        with self._context.handle.reading() as session:
+            return session.last_name(self._path)
+
+    def _missing(self, key: Key, default: Any) -> Any:
+        if default is _MISSING:
+            return self.load(key)  # its error says what is missing
+        return default
 
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""
@@ -329,7 +350,9 @@ class Group(GroupArrays):
 
     def _apply(self, changes: Callable[[Session], list[Change]]) -> None:
         with self._context.handle.writing() as session:
-            session.apply(changes(session))
+            found = changes(session)
+            self._context.handle.touch(change.path for change in found)
+            session.apply(found)
 
 
 def _discard(_: object) -> None:

@@ -130,6 +130,7 @@ class GroupArrays(GroupReader):
             layout = layout_for(session, path, compression, checksum, chunks, maxshape)
             layout = attrs.evolve(layout, fill_value=fill)
             draft = session.draft(ArrayForm(lengths, stored, mark), layout)
+            self._context.handle.touch([path])
             session.apply(self._changes(session, [(path, draft)]))
         return Array(self._context, path, self._filters)
 
@@ -161,17 +162,18 @@ class GroupArrays(GroupReader):
         """
         path = self._path + keys.parse(key)
         handle = self._context.handle
-        with handle.lock:
-            log = handle.log(path)
-            if log is not None and not self._filters.stack and log.take(rows):
-                handle.wait(log)
-                return
-            if log is None and key not in self:
-                self._begin_log(path, rows)
-            elif log is None:
-                self.array(key).append(rows)
-            else:
-                Array(self._context, path, self._filters).append(rows)
+        if not self._filters.stack and handle.append_row(path, rows):
+            return
+        if handle.log_of(path) is not None:
+            Array(self._context, path, self._filters).append(rows)
+        elif key in self:
+            self.array(key).append(rows)
+        else:
+            with handle.writing_alone():
+                if key in self:  # another one was faster
+                    self.array(key).append(rows)
+                else:
+                    self._begin_log(path, rows)
 
     def _begin_log(self, path: Path, row: Any) -> None:
         """Make an array of its first row."""
@@ -188,12 +190,13 @@ class GroupArrays(GroupReader):
             layout = attrs.evolve(session.layout(path), maxshape=growing(data.shape))
             draft = session.draft(ArrayForm((0, *data.shape), stored, mark), layout)
             draft.append(rows_of(data, (0, *data.shape), path))
+            self._context.handle.touch([path])
             session.apply(self._changes(session, [(path, draft)]))
             made = session.array_info(path) if session.stat(path) is not None else None
         if made is not None:
             handle = self._context.handle
             elements = elements_of(made.mark, made.dtype)
-            handle.keep_log(RowBuffer(path, elements, data.shape, handle.changes))
+            handle.keep_log(RowBuffer(path, elements, data.shape))
 
     def put(
         self,
@@ -288,6 +291,7 @@ class GroupArrays(GroupReader):
                 layout = layout_for(session, path, compression, checksum, chunks)
             draft = streaming.write_blocks(self._context, path, blocks, rows, dtype, layout, tell)
             with handle.writing() as session:
+                handle.touch([path])
                 session.apply(self._changes(session, [(path, draft)]))
 
     def column(self, key: Key, name: Any) -> Any:
@@ -328,7 +332,7 @@ class GroupArrays(GroupReader):
             self._write(nodes, layout, None)
             return
         what = join(pairs[0][0]) if len(pairs) == 1 else self._address
-        with teller(progress, what, "B", self._context.handle.telling) as tell:
+        with teller(progress, what, "B", self._context.handle.connection.guard) as tell:
             sizes = [n.nbytes if isinstance(n, Source) else nbytes_of(n) for _, n in nodes]
             meter = Meter(tell, sum(sizes))
             self._write(nodes, layout, meter)
@@ -343,12 +347,14 @@ class GroupArrays(GroupReader):
         if not any(isinstance(node, Source) for _, node in nodes):
             with handle.writing() as session:
                 changes = self._changes(session, cast("list[tuple[Path, Stored]]", nodes))
+                handle.touch(change.path for change in changes)
                 session.apply(changes, layout(session) if layout else None, meter)
             return
         with handle.held():
             puts = [(path, self._draft(path, node, layout, meter)) for path, node in nodes]
             with handle.writing() as session:
                 changes = self._changes(session, puts)
+                handle.touch(change.path for change in changes)
                 session.apply(changes, layout(session) if layout else None, meter)
 
     def _draft(

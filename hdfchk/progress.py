@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from .errors import TransactionError
-
-__all__ = ["ProgressOption", "Tell", "Telling", "is_wanted", "teller"]
+__all__ = ["ProgressOption", "Tell", "is_wanted", "teller"]
 
 Tell = Callable[[int, int], object]
 ProgressOption = bool | Tell | None
@@ -21,34 +18,16 @@ ProgressOption = bool | Tell | None
 _SECONDS = 1.0
 
 
-class Telling:
-    """Keeps a progress function from the store that it is told of, whose work is half done."""
+class Guard(Protocol):
+    """Keeps a progress function from the store whose work it is told of."""
 
-    def __init__(self) -> None:
-        self._threads: set[int] = set()
-
-    def tell(self, tell: Tell, done: int, total: int) -> None:
+    def report(self, tell: Tell, done: int, total: int) -> None:
         """Call a function that may not use the store."""
-        thread = threading.get_ident()
-        self._threads.add(thread)
-        try:
-            tell(done, total)
-        finally:
-            self._threads.discard(thread)
 
-    def check(self, file: str) -> None:
-        """Refuse to be used by such a function.
 
-        Raises:
-            TransactionError: it is.
-        """
-        if self._threads and threading.get_ident() in self._threads:
-            raise TransactionError(
-                "a progress function can not use the store that it is told of: its work is half "
-                "done",
-                file=file,
-                hint="use the store when the work is done",
-            )
+class _NoGuard:
+    def report(self, tell: Tell, done: int, total: int) -> None:
+        tell(done, total)
 
 
 class _StoppedError(BaseException):
@@ -73,7 +52,7 @@ def is_wanted(progress: ProgressOption) -> bool:
 
 @contextmanager
 def teller(
-    progress: ProgressOption, what: str, unit: str, telling: Telling | None = None
+    progress: ProgressOption, what: str, unit: str, guard: Guard | None = None
 ) -> Iterator[Tell]:
     """A block of long work, and what it tells how far it has come.
 
@@ -82,7 +61,7 @@ def teller(
             installed, else a line of text a second, on standard error.
         what: the work.
         unit: what is counted.
-        telling: of the store that does the work, if a function may not use it meanwhile.
+        guard: of the store that does the work, if a function may not use it meanwhile.
 
     Raises:
         Exception: what a function of the caller's raises, as it is.
@@ -90,13 +69,13 @@ def teller(
     if not is_wanted(progress):
         yield _nothing
         return
-    known = telling or Telling()
+    known = guard or _NoGuard()
     try:
         with _shown(progress, what, unit) as shown:
 
             def tell(done: int, total: int) -> None:
                 try:
-                    known.tell(shown, done, total)
+                    known.report(shown, done, total)
                 except Exception as error:
                     raise _StoppedError(error) from error
 

@@ -99,14 +99,24 @@ class GroupReader(MutableMapping[str, Any]):
         """
         handle = self._context.handle
         with handle.held():
+            watch = handle.watch(self._path)
             names = self._names()
-            changes = handle.changes
+            with handle.reading() as session:
+                count = session.count(self._path)
             for name in names:
-                if handle.changes != changes:
-                    if self._names() != names:
+                if watch.touched:
+                    # As for a dict: a value may be replaced, keys must not come or go.
+                    watch.touched = False
+                    if not self._still_has(name, names, count):
                         raise RuntimeError("the group changed during iteration")
-                    changes = handle.changes
                 yield name
+
+    def _still_has(self, name: str, names: list[str], count: int) -> bool:
+        """Whether the group has as many keys as before, and one of them."""
+        if self._filters.stack:
+            return self._names() == names
+        with self._context.handle.reading() as session:
+            return session.count(self._path) == count and session.has(self._path, name)
 
     def __len__(self) -> int:
         """The number of keys of this level."""
@@ -139,7 +149,7 @@ class GroupReader(MutableMapping[str, Any]):
         mapped = self._context.mmap if mmap is None else mmap
         if not is_wanted(progress):
             return self._context.decode(self._read(path, mapped, None), path)
-        with teller(progress, join(path), "B", self._context.handle.telling) as tell:
+        with teller(progress, join(path), "B", self._context.handle.connection.guard) as tell:
             meter = Meter(tell)
             value = self._context.decode(self._read(path, mapped, meter), path)
             meter.finish()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 import numpy as np
@@ -12,7 +12,7 @@ from ..codecs.portable import Capabilities
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
 from .layout import Layout
-from .meter import Meter
+from .meter import Meter, Progress
 
 __all__ = [
     "ArrayForm",
@@ -25,7 +25,10 @@ __all__ = [
     "Select",
     "Session",
     "Stat",
+    "Storage",
     "Stored",
+    "SupportsCompaction",
+    "SupportsRecovery",
 ]
 
 
@@ -124,15 +127,20 @@ class Session(Protocol):
     A session is used by one thread at a time: its owner holds a lock.
     """
 
-    writable: bool
-    calls_back: bool
-    """Whether its library calls Python while it works: signals have to wait until it returns."""
-
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None. Reads no data."""
 
     def names(self, path: Path) -> list[str]:
         """The names of a group's children, in insertion order."""
+
+    def count(self, path: Path) -> int:
+        """How many children a group has, at least: it tells whether one came or went."""
+
+    def has(self, path: Path, name: str) -> bool:
+        """Whether a group has a child, wherever it leads."""
+
+    def last_name(self, path: Path) -> str | None:
+        """The name of the child of a group that was set last; None if it has none."""
 
     def read(
         self,
@@ -193,24 +201,11 @@ class Session(Protocol):
             whole: every element will be written, so that none needs a value before.
         """
 
-    def put(self, path: Path, leaf: Leaf) -> bool:
-        """Put a leaf at a path as one commit, if it is so small that there is a faster way.
-
-        Returns:
-            Whether it was done. If not, `apply` has to do it.
-        """
-
-    def settle(self) -> None:
-        """Do what `put` has left to be done, so that everything else sees it."""
-
     def layout(self, path: Path) -> Layout:
         """How the store says that an array at `path` is to lie in the file."""
 
-    def commit(self) -> None:
-        """Make all that was written since the last commit one commit, where the backend can."""
-
-    def rollback(self) -> None:
-        """Give up all that was written since the last commit, where the backend can."""
+    def refresh(self) -> None:
+        """Go on with what the storage is now: it may have been opened anew."""
 
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes but the library's own marks."""
@@ -254,17 +249,107 @@ class Session(Protocol):
             UnsupportedStoredError: they can not be mapped; it says why.
         """
 
-    def stream(self) -> Any:
-        """The library's own object for the open storage (an `h5py.File`), or None."""
 
-    def flush(self) -> None:
-        """Hand everything to the operating system."""
+class Storage:
+    """Storage that is open, for the sessions of all stores that share it.
+
+    This one is what a backend has that does nothing of its own here: its changes are there at once.
+
+    Attributes:
+        writable: it was opened for writing.
+        calls_back: its library calls Python while it works: signals have to wait until it returns.
+        has_log: small assignments and rows can be committed without its library.
+        has_transactions: `rollback` gives up all that was written since the last commit.
+        generation: counts how often the library's objects became invalid.
+    """
+
+    writable: bool = True
+    calls_back: bool = False
+    has_log: bool = False
+    has_transactions: bool = False
+    generation: int = 0
+
+    @property
+    def state(self) -> Hashable | None:
+        """Which commit it was opened on; None where that cannot be told."""
+        return None
+
+    @property
+    def waits(self) -> bool:
+        """Whether commits wait in a log, where reading leaves them."""
+        return False
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Commit a small assignment without the library, if there is a log for it.
+
+        Returns:
+            Whether it was done. If not, `Session.apply` has to do it.
+        """
+        return False
+
+    def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
+        """Commit rows to append without the library, if there is a log; whether it was done."""
+        return False
+
+    def settle(self) -> None:
+        """Do what `put` and `put_rows` have left to be done, so that everything else sees it."""
+
+    def take_error(self) -> Exception | None:
+        """What a callback of the library's has met since the last call."""
+        return None
+
+    def raise_deferred(self) -> None:
+        """Raise what was met after a commit had returned, once."""
+
+    def check_transactions(self) -> None:
+        """Refuse a transaction that could not be given up.
+
+        Raises:
+            TransactionError: it could not.
+        """
+
+    def begin(self) -> None:
+        """A transaction begins: what was written before is committed."""
+
+    def commit(self) -> None:
+        """Make all that was written since the last commit one commit."""
+
+    def rollback(self) -> None:
+        """Give up all that was written since the last commit."""
+
+    def sync_log(self) -> None:
+        """Bring all commits to where a loss of power leaves them."""
+
+    def sync(self) -> None:
+        """As `sync_log`, and into the file itself unless somebody reads it."""
+
+    def lend(self) -> Any:
+        """The library's own object, for the caller to work on."""
+        return None
 
     def abandon(self) -> None:
         """Forget the storage without writing to it: in a child process after ``fork``."""
 
     def close(self) -> None:
-        """Flush and close. Closing twice is allowed."""
+        """Commit and close. Closing twice is allowed."""
+
+
+@runtime_checkable
+class SupportsRecovery(Protocol):
+    """A backend whose killed writers leave commits in a log."""
+
+    def recover(
+        self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
+    ) -> bool:
+        """Bring in, or set aside, what a killed writer has left; whether there was anything."""
+
+
+@runtime_checkable
+class SupportsCompaction(Protocol):
+    """A backend that can write its storage anew, without unused space."""
+
+    def compact(self, progress: Progress | None = None) -> int:
+        """Write it anew; how many bytes that gave back."""
 
 
 class Backend(Protocol):
@@ -275,23 +360,46 @@ class Backend(Protocol):
         """What it keeps natively."""
 
     @property
+    def lock_timeout(self) -> float:
+        """Seconds to wait for another writer."""
+
+    @property
+    def sync_interval(self) -> float:
+        """Seconds that what was written may wait."""
+
+    @property
     def address(self) -> str:
         """How messages call it: the file's path, or what else says which it is."""
 
     def exists(self) -> bool:
         """Whether there is anything to open."""
 
-    def open(self, *, writable: bool, truncate: bool = False) -> Session:
-        """Open it; for writing it is created if it does not exist.
+    def share_keys(self) -> list[Hashable]:
+        """What tells which file it is: stores with one of them in common share a connection."""
+
+    def open_storage(self, mode: str) -> Storage:
+        """Open it.
 
         Args:
-            writable: open for reading and writing.
-            truncate: throw away all that it holds.
+            mode: ``r`` to read; else to write: ``a`` makes it if it is missing, ``r+`` does not,
+                ``w`` begins anew, ``x`` fails if it is there.
 
         Raises:
             CorruptFileError: it is there, but is no file of this backend's.
-            ReadOnlyError: it can not be written.
+            ReadOnlyError: it cannot be written.
         """
+
+    def nothing(self) -> Storage:
+        """Storage, to be read, that holds nothing: the file is missing."""
+
+    def session(self, storage: Storage) -> Session:
+        """A session on open storage, with this backend's options."""
+
+    def join(self, storage: Storage) -> None:
+        """Use storage that another store has opened: the stricter durability of both holds."""
+
+    def bring_in(self) -> None:
+        """Bring commits that wait in a log into the file, if nobody else is there."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as the address and the options, or raise `TypeError`."""

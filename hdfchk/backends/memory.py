@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import attrs
@@ -13,12 +13,12 @@ from ..codecs.portable import NATIVE, Capabilities
 from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
 from ..keys import Path, join
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
-from .base import ArrayForm, ArrayInfo, Change, Select, Stat
+from .base import ArrayForm, ArrayInfo, Change, Select, Session, Stat, Storage
 from .changeset import plan
 from .layout import Layout
 from .meter import Meter
 
-__all__ = ["MemoryBackend", "MemorySession", "Notes"]
+__all__ = ["MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
 
 
 @attrs.define(eq=False)
@@ -67,20 +67,93 @@ class MemoryDraft:
 
 
 @attrs.define(eq=False)
-class MemorySession:
-    """A session over nested dicts of leaves; the backend owns them, so closing keeps them.
+class MemoryStorage(Storage):
+    """Nested dicts of leaves; the backend owns them, so closing keeps them.
 
     Args:
         root: the nested dicts. Their leaves are `Leaf` objects, or, where `raw`, the values.
         notes: marks of groups, and attributes, by path.
         raw: the dicts are somebody's own: leaves are kept as the very values that were given.
+        writable: it was opened for writing.
     """
 
     root: dict[str, Any]
     notes: dict[Path, Notes]
     raw: bool = False
     writable: bool = True
-    calls_back: bool = attrs.field(default=False, init=False)
+    has_transactions: bool = attrs.field(default=True, init=False)
+    _before: tuple[Any, dict[Path, Notes]] | None = attrs.field(default=None, init=False)
+
+    def begin(self) -> None:
+        """A transaction begins: keep what is there."""
+        self._before = _copy_of(self.root), _copy_of_notes(self.notes)
+
+    def commit(self) -> None:
+        """What was kept is not needed any more."""
+        self._before = None
+
+    def rollback(self) -> None:
+        """Put back what was there when the transaction began; a single change undoes itself."""
+        if self._before is not None:
+            root, notes = self._before
+            _restore(self.root, root)
+            self.notes.clear()
+            self.notes.update(_copy_of_notes(notes))
+
+    def lend(self) -> Any:
+        """There is no library below: the nested dicts themselves."""
+        return self.root
+
+
+def _copy_of(item: Any) -> Any:
+    """A copy of nested dicts, and of the arrays in them, which are written in place."""
+    if type(item) is dict:
+        return {name: _copy_of(child) for name, child in item.items()}
+    if isinstance(item, Leaf):
+        return _copied(item)
+    return item.copy() if isinstance(item, np.ndarray) else item
+
+
+def _restore(target: dict[str, Any], before: dict[str, Any]) -> None:
+    """Bring a dict of the caller's, and the dicts in it that are still there, to what it was."""
+    kept = dict(target)
+    target.clear()
+    for name, item in before.items():
+        old = kept.get(name)
+        if type(item) is dict and type(old) is dict:
+            _restore(old, item)
+            target[name] = old
+        else:
+            target[name] = _copy_of(item)
+
+
+def _copy_of_notes(notes: dict[Path, Notes]) -> dict[Path, Notes]:
+    return {path: Notes(note.mark, dict(note.attributes)) for path, note in notes.items()}
+
+
+@attrs.define(eq=False)
+class MemorySession:
+    """A session over storage in memory."""
+
+    storage: MemoryStorage
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """The nested dicts."""
+        return self.storage.root
+
+    @property
+    def notes(self) -> dict[Path, Notes]:
+        """Marks and attributes."""
+        return self.storage.notes
+
+    @property
+    def raw(self) -> bool:
+        """Whether leaves are the values themselves."""
+        return self.storage.raw
+
+    def refresh(self) -> None:
+        """The storage is always the same."""
 
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""
@@ -98,6 +171,21 @@ class MemorySession:
         if not isinstance(item, dict):
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
+
+    def count(self, path: Path) -> int:
+        """How many children a group has."""
+        item = self._find(path)
+        return len(item) if isinstance(item, dict) else 0
+
+    def has(self, path: Path, name: str) -> bool:
+        """Whether a group has a child."""
+        item = self._find(path)
+        return isinstance(item, dict) and name in item
+
+    def last_name(self, path: Path) -> str | None:
+        """The name of the child that was set last."""
+        item = self._find(path)
+        return next(reversed(item), None) if isinstance(item, dict) else None
 
     def read(
         self,
@@ -140,13 +228,6 @@ class MemorySession:
     def verify(self, path: Path) -> None:
         """Memory keeps no checksums."""
 
-    def put(self, path: Path, leaf: Leaf) -> bool:
-        """There is no faster way."""
-        return False
-
-    def settle(self) -> None:
-        """Nothing was left to be done."""
-
     def layout(self, path: Path) -> Layout:
         """Memory has none."""
         return Layout()
@@ -182,12 +263,6 @@ class MemorySession:
                 if kept:
                     self.notes.setdefault(path, Notes()).attributes = kept
                 self._guard_name(path)
-
-    def commit(self) -> None:
-        """Nothing waits."""
-
-    def rollback(self) -> None:
-        """What can fail in `apply` is done before it changes anything."""
 
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes."""
@@ -237,19 +312,6 @@ class MemorySession:
         raise UnsupportedStoredError(
             "the array is in memory, and in no file", key=join(path), hint="index it instead"
         )
-
-    def stream(self) -> Any:
-        """There is no library below: the nested dicts themselves."""
-        return self.root
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def abandon(self) -> None:
-        """A child process has a copy of its own."""
-
-    def close(self) -> None:
-        """The backend keeps the data."""
 
     def _find(self, path: Path) -> Any:
         """A dict, a 1-tuple of a leaf, or None."""
@@ -331,7 +393,8 @@ class MemoryBackend:
     """A store in memory: gone with the process."""
 
     capabilities: Capabilities = NATIVE
-    writable: bool = True
+    lock_timeout: float = 10.0
+    sync_interval: float = 1.0
     root: dict[str, Any] = attrs.field(factory=dict)
     notes: dict[Path, Notes] = attrs.field(factory=dict)
 
@@ -344,9 +407,30 @@ class MemoryBackend:
         """Always."""
         return True
 
-    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
-        """A session over what is kept."""
-        if truncate:
+    def share_keys(self) -> list[Hashable]:
+        """The dict itself."""
+        return [("object", id(self.root))]
+
+    def open_storage(self, mode: str) -> Storage:
+        """What is kept."""
+        if mode == "x":
+            raise FileExistsError(17, "mode='x', and the store is there", self.address)
+        if mode == "w":
             self.root.clear()
             self.notes.clear()
-        return MemorySession(self.root, self.notes)
+        return MemoryStorage(self.root, self.notes)
+
+    def nothing(self) -> Storage:
+        """It is always there."""
+        return MemoryStorage({}, {}, writable=False)
+
+    def session(self, storage: Storage) -> Session:
+        """A session over what is kept."""
+        assert isinstance(storage, MemoryStorage)  # noqa: S101  it opens no other
+        return MemorySession(storage)
+
+    def join(self, storage: Storage) -> None:
+        """Nothing differs."""
+
+    def bring_in(self) -> None:
+        """There is no log."""

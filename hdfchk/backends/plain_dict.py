@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 
 from ..codecs.portable import NATIVE, Capabilities
-from ..keys import Path, problem_of_name
+from ..keys import problem_of_name
 from ..tree import Branch, Leaf
-from .base import Change
+from .base import Change, Session, Storage
 from .layout import Layout
-from .memory import MemorySession, Notes
+from .memory import MemoryBackend, MemorySession, MemoryStorage
 from .meter import Meter
 
 __all__ = ["DictBackend", "NullBackend"]
@@ -40,13 +40,9 @@ class _Plain:
 
 
 @attrs.define(eq=False)
-class DictBackend:
+class DictBackend(MemoryBackend):
     """A dict of the caller's, used in place: what is set is in it, as the very object."""
 
-    target: dict[str, Any]
-    capabilities: Capabilities = NATIVE
-    writable: bool = True
-    notes: dict[Path, Notes] = attrs.field(factory=dict)
     codecs: Any = attrs.field(factory=_Plain)
 
     @property
@@ -54,18 +50,13 @@ class DictBackend:
         """There is none."""
         return "a dict"
 
-    def exists(self) -> bool:
-        """Always."""
-        return True
-
-    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
-        """A session over the dict."""
-        if truncate:
-            self.target.clear()
-        return MemorySession(self.target, self.notes, raw=True)
+    def open_storage(self, mode: str) -> Storage:
+        """The dict."""
+        if mode == "w":
+            self.root.clear()
+        return MemoryStorage(self.root, self.notes, raw=True)
 
 
-@attrs.define(eq=False)
 class _NullSession(MemorySession):
     """Takes everything and keeps nothing."""
 
@@ -89,6 +80,11 @@ class NullBackend(DictBackend):
         """There is none."""
         return "a store that keeps nothing"
 
-    def open(self, *, writable: bool, truncate: bool = False) -> MemorySession:
+    def open_storage(self, mode: str) -> Storage:
+        """Storage that is empty each time."""
+        return MemoryStorage({}, {}, raw=True)
+
+    def session(self, storage: Storage) -> Session:
         """A session that forgets what it is given."""
-        return _NullSession({}, {}, raw=True)
+        assert isinstance(storage, MemoryStorage)  # noqa: S101  it opens no other
+        return _NullSession(storage)

@@ -45,7 +45,7 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
         from .hdf5 import StreamBackend
 
         return StreamBackend(target, options)
-    if hasattr(target, "open") and hasattr(target, "capabilities"):
+    if hasattr(target, "open_storage") and hasattr(target, "capabilities"):
         return target  # type: ignore[no-any-return]
     raise UnknownTargetError(
         f"a store can not be made of {target!r}",

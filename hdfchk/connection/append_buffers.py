@@ -1,4 +1,4 @@
-"""Rows that wait to be appended to a stored array: a log is written block by block."""
+"""Arrays to which rows are appended again and again, and rows that wait to be appended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..backends.base import Session
 from ..codecs.elements import Elements
 from ..keys import Path
 
-__all__ = ["WAITING_BYTES", "RowBuffer", "WaitingRows"]
+__all__ = ["WAITING_BYTES", "AppendBuffers", "RowBuffer"]
 
 WAITING_BYTES = 2**20
 """So many bytes of rows may wait for one array."""
@@ -19,13 +19,12 @@ WAITING_BYTES = 2**20
 
 @attrs.define(eq=False)
 class RowBuffer:
-    """The rows that wait for one array.
+    """What is known of an array that takes rows, and the rows that wait for it.
 
     Args:
         path: where the array is.
         elements: how they become what is stored.
         row: the shape of a row.
-        changes: how many commits there had been when all this was true.
 
     Attributes:
         nbytes: how many bytes wait.
@@ -34,10 +33,8 @@ class RowBuffer:
     path: Path
     elements: Elements
     row: tuple[int, ...]
-    changes: int
     nbytes: int = attrs.field(init=False, default=0)
     _blocks: list[np.ndarray[Any, Any]] = attrs.field(init=False, factory=list)
-    _scalars: list[Any] = attrs.field(init=False, factory=list)
     _plain: bool = attrs.field(init=False, default=False)
     _scalar: type | None = attrs.field(init=False, default=None)
 
@@ -52,29 +49,28 @@ class RowBuffer:
         """Whether no more rows shall wait."""
         return self.nbytes > WAITING_BYTES
 
-    def take(self, value: Any) -> bool:
-        """Take one row if it is of the very kind that is stored; whether it was."""
+    def stored(self, value: Any) -> np.ndarray[Any, Any] | None:
+        """One row in its stored form, if it is of the very kind that is stored; else None."""
         kind = type(value)
         if kind is self._scalar:
-            self._scalars.append(value)
-            self.nbytes += 8
-            return True
-        if kind is np.ndarray and self._plain and value.dtype == self.elements.stored:
-            if value.shape != self.row:
-                return False
-            self.add(value[np.newaxis])
-            return True
-        return False
+            return np.array((value,), np.float64)
+        if (
+            kind is np.ndarray
+            and self._plain
+            and value.dtype == self.elements.stored
+            and value.shape == self.row
+        ):
+            row: np.ndarray[Any, Any] = value[np.newaxis]
+            return row
+        return None
 
     def add(self, rows: np.ndarray[Any, Any]) -> None:
-        """Take rows in their stored form; they are copied, as the caller may use them again."""
-        self._settle()
+        """Let rows in their stored form wait; they are copied, as the caller may use them again."""
         self._blocks.append(np.array(rows))
         self.nbytes += rows.nbytes
 
     def write(self, session: Session) -> None:
         """Append what waits; it waits still, until `clear`."""
-        self._settle()
         if self._blocks:
             rows = self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
             self._blocks = [rows]
@@ -83,72 +79,54 @@ class RowBuffer:
     def clear(self) -> None:
         """What waited was committed, or is given up."""
         self._blocks.clear()
-        self._scalars.clear()
         self.nbytes = 0
 
-    def _settle(self) -> None:
-        if self._scalars:
-            self._blocks.append(np.array(self._scalars, self.elements.stored))
-            self._scalars.clear()
 
-
-class WaitingRows:
-    """All rows that wait in one store, array by array."""
+class AppendBuffers:
+    """All arrays of one file to which rows are appended, while it is open."""
 
     def __init__(self) -> None:
-        self._logs: dict[Path, RowBuffer] = {}
-        """The arrays to which rows were appended since the storage was opened."""
+        self._known: dict[Path, RowBuffer] = {}
         self._waiting: dict[Path, RowBuffer] = {}
-        """Those of them that have rows which are not committed."""
-        self._untold: Exception | None = None
+        """Those of them that have rows which are not committed: of storage without a log."""
 
     def __bool__(self) -> bool:
-        """Whether any rows wait, or an error to be told."""
-        return bool(self._waiting) or self._untold is not None
+        """Whether any rows wait."""
+        return bool(self._waiting)
 
-    def keep_error(self, error: Exception) -> None:
-        """Keep an error that nobody could be told; where rows still wait, they will meet it too."""
-        if not isinstance(error, (OSError, MemoryError)):
-            self._untold = error
-
-    def log(self, path: Path, changes: int) -> RowBuffer | None:
-        """What takes rows for the array at a path, if nothing was committed since it was made."""
-        found = self._logs.get(path)
-        return found if found is not None and found.changes == changes else None
+    def get(self, path: Path) -> RowBuffer | None:
+        """What is known of the array at a path."""
+        return self._known.get(path)
 
     def keep(self, buffer: RowBuffer) -> None:
-        """Let a buffer take the rows of its array."""
-        self._logs[buffer.path] = buffer
+        """Know an array, until something else is done to it."""
+        self._known[buffer.path] = buffer
 
-    def wait(self, buffer: RowBuffer) -> None:
-        """Say that rows wait in a buffer."""
+    def wait(self, buffer: RowBuffer, rows: np.ndarray[Any, Any]) -> None:
+        """Let rows wait."""
+        buffer.add(rows)
         self._waiting[buffer.path] = buffer
 
-    def passed_by(self, path: Path | None, before: int, changes: int) -> None:
-        """One commit has changed no array but those at a path: what was known of others is true.
+    def invalidate(self, path: Path) -> None:
+        """Something else stands at a path now."""
+        if self._known:
+            for known in [p for p in self._known if p[: len(path)] == path]:
+                del self._known[known]
 
-        Args:
-            path: where it has put a value; None if it has only appended rows.
-            before: how many commits there had been before it.
-            changes: how many there are now.
-        """
-        for log in self._logs.values():
-            if log.changes == before and (path is None or log.path[: len(path)] != path):
-                log.changes = changes
+    def forget(self) -> None:
+        """The storage is closed, or was changed: nothing is known of its arrays."""
+        self._known.clear()
 
     def write(self, session: Session) -> None:
         """Append all rows that wait; they wait still, until `clear`."""
-        if self._untold is not None:
-            error, self._untold = self._untold, None
-            raise error
         for path, buffer in list(self._waiting.items()):
             try:
                 buffer.write(session)
             except (OSError, MemoryError):  # for want of room: they wait for it
                 raise
-            except Exception:  # these can not be written, now or ever; the others still can
+            except Exception:  # these cannot be written, now or ever; the others still can
                 del self._waiting[path]
-                self._logs.pop(path, None)
+                self._known.pop(path, None)
                 raise
 
     def clear(self) -> None:
@@ -156,7 +134,3 @@ class WaitingRows:
         for buffer in self._waiting.values():
             buffer.clear()
         self._waiting.clear()
-
-    def forget_logs(self) -> None:
-        """The storage is closed: nothing is known of its arrays."""
-        self._logs.clear()

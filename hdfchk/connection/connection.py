@@ -1,400 +1,358 @@
-"""The handle: when the storage behind a store is opened, for what, and when it is closed."""
+"""The connection: all that one process has open of one file."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import warnings
-from collections.abc import Iterator
+import time
+import weakref
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..backends.base import Backend, Session
-from ..backends.memory import MemoryBackend
-from ..errors import HdfchkError, InvalidKeyError, ReadOnlyError, TransactionError
-from ..keys import Path
-from ..progress import Telling
-from ..runtime.interrupts import close_undisturbed, undisturbed
-from ..runtime.process_hooks import watch
-from ..runtime.scheduler import Alarm, weakly
-from ..tree import Leaf
-from .append_buffers import RowBuffer, WaitingRows
+import attrs
 
-__all__ = ["MODES", "Handle"]
+from ..backends.base import Backend, Storage
+from ..errors import ClosedError, FileReplacedError, LockedError
+from ..keys import Path
+from ..runtime.interrupts import defer_interrupts
+from ..runtime.process_hooks import register
+from ..runtime.scheduler import Alarm, weakly
+from .append_buffers import AppendBuffers
+from .busy_guard import BusyGuard
+from .owner import Owner
+
+__all__ = ["Connection", "Transaction", "Watch", "connection_of"]
 
 EXIT_SECONDS = 5.0
 """So long the end of the process waits for a thread that uses a store."""
-MODES = frozenset({"a", "r", "r+", "w", "x"})
 
 
-class Handle:
-    """Opens storage at the first use and closes it when nobody needs it any more.
-
-    Outside any `held` block, each `reading` or `writing` block opens and closes. Inside, the
-    storage is opened once: for reading until the first write, and for writing from then on.
+@attrs.define(eq=False)
+class Transaction:
+    """A transaction that is under way.
 
     Args:
-        backend: what to open.
-        mode: as in h5py: ``a`` read and write, create if missing; ``r`` read; ``r+`` read and
-            write an existing file; ``w`` start anew; ``x`` start, and fail if it exists.
+        owner: who has begun it: nobody else can use the file meanwhile.
 
-    Guarantees:
-        One lock is held during each block, so threads take turns. After ``fork``, the child
-        opens the storage anew.
+    Attributes:
+        depth: how many blocks of it are open, one inside the other.
+        failed: one of them has lost its changes.
+        has_written: something was written in it.
     """
 
-    def __init__(self, backend: Backend, mode: str) -> None:
-        if mode not in MODES:
-            raise InvalidKeyError(
-                f"mode {mode!r} is none of {', '.join(sorted(MODES))}", hint="see h5py.File"
-            )
-        self.backend = backend
-        self.mode = mode
-        self.changes = 0
-        """Counts commits, so that an iterator can tell whether anything happened at all."""
-        self._depth = self._transactions = 0
-        self._failed = self._writes_rows = False
-        self._session: Session | None = None
+    owner: Owner
+    depth: int = 0
+    failed: bool = False
+    has_written: bool = False
+
+
+@attrs.define(eq=False)
+class Watch:
+    """Tells an iterator over a group whether its keys may have changed.
+
+    Args:
+        path: the group's.
+
+    Attributes:
+        touched: they may have.
+    """
+
+    path: Path
+    touched: bool = False
+
+    def see(self, path: Path) -> None:
+        """Something was put at a path, or deleted there."""
+        short = min(len(path), len(self.path))
+        if path[:short] == self.path[:short]:
+            self.touched = True
+
+
+class Connection:
+    """One file, for all stores of this process that read and write it.
+
+    It owns what there is once for a file: the lock under which threads take turns, the open
+    storage, the transaction, the rows that wait, and the guard against re-entrant use. While any
+    store holds it, the storage stays open: for reading until the first write, and for writing from
+    then on.
+
+    Args:
+        address: how messages call the file.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
         self.lock = threading.RLock()
-        self.telling = Telling()
-        self._rows = WaitingRows()
+        self.storage: Storage | None = None
+        self.backend: Backend | None = None
+        """That of the store that has opened the storage."""
+        self.transaction: Transaction | None = None
+        self.appends = AppendBuffers()
+        self.guard = BusyGuard()
+        self.changes = 0
+        self.holders = 0
+        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self._must_close = False
+        self._error: Exception | None = None
+        self._ended = False
         self._alarm = Alarm(weakly(self._write_rows_late))
-        watch(self)
+        register(self)
 
-    @property
-    def is_held(self) -> bool:
-        """Whether some block keeps the storage open between calls."""
-        return self._depth > 0
+    # -- turns -----------------------------------------------------------------------------------
 
-    @property
-    def session(self) -> Session | None:
-        """The session that is open, or None."""
-        return self._session
-
-    def hold(self) -> None:
-        """Keep the storage open, from its next use until `release`. Calls nest."""
-        with self.lock:
-            self.telling.check(self.backend.address)
-            self._depth += 1
-
-    def release(self, *, failed: bool = False) -> None:
-        """End a `hold`; the last one closes the storage.
+    def acquire(self, timeout: float) -> None:
+        """Take a turn: one call at a time uses the file, and all calls inside a transaction.
 
         Args:
-            failed: an exception ends it: a file that was to begin anew is left as it was.
+            timeout: seconds to wait for a transaction of another thread.
+
+        Raises:
+            LockedError: another thread, or another task of this one, has a transaction.
+            ClosedError: the interpreter is shutting down.
         """
-        with self.lock:
-            if self._depth == 0:
-                return
-            self.telling.check(self.backend.address)
-            try:
-                if self._depth == 1:
-                    self.write_rows()
-            finally:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._end(failed=failed)
+        if not self.lock.acquire(blocking=False):
+            self._wait(timeout)
+        transaction = self.transaction
+        if transaction is not None and transaction.owner.is_other_task():
+            self.lock.release()
+            raise self._locked("another task of asyncio has a transaction under way")
+        if self._ended:
+            self.lock.release()
+            raise ClosedError("the interpreter is shutting down", file=self.address)
 
-    def _end(self, *, failed: bool) -> None:
-        self._rows.forget_logs()
-        self._alarm.cancel()
-        # An empty file was asked for, and nothing was written.
-        if self.mode in {"w", "x"} and not failed:
-            with self.writing():
-                pass
-        self._close()
+    def _wait(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not self.lock.acquire(timeout=max(0.001, min(0.1, timeout))):
+            # A call of another thread ends; its transaction may wait for us.
+            if self.transaction is not None and time.monotonic() > end:
+                raise self._locked("another thread of this process has a transaction under way")
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """A block in which the storage is opened once, if it is used."""
-        self.hold()
+    def _locked(self, problem: str) -> LockedError:
+        return LockedError(
+            problem,
+            file=self.address,
+            hint="end it first, do the work inside it, or raise lock_timeout",
+        )
+
+    # -- storage ---------------------------------------------------------------------------------
+
+    def use(self, storage: Storage, backend: Backend) -> None:
+        """Keep storage that was opened."""
+        self.storage = storage
+        self.backend = backend
+
+    def end_call(self) -> None:
+        """Close the storage, if nobody holds it and no call uses it."""
+        if self.guard.calls:
+            return
+        if self.holders == 0 or self._must_close:
+            self.close_storage()
+
+    def close_storage(self) -> None:
+        """Close the storage, whatever keeps it open. Not in the middle of a call."""
+        if self.guard.calls:
+            self._must_close = True
+            return
+        self._must_close = False
         try:
-            yield
+            if self.appends:
+                self.write_rows()
         finally:
-            self.release()
+            self._alarm.cancel()
+            self.appends.clear()
+            self.appends.forget()
+            storage, self.storage = self.storage, None
+            if storage is not None:
+                self._close(storage)
+
+    def _close(self, storage: Storage) -> None:
+        if not (storage.writable or storage.calls_back):
+            storage.close()
+            return
+        self.guard.calls += 1
+        self.guard.is_writing = True
+        try:
+            with defer_interrupts():
+                storage.close()
+        finally:
+            self.guard.calls -= 1
+            self.guard.is_writing = False
+
+    def drop_storage(self) -> None:
+        """Give up storage that cannot be used any more; the next use opens it anew."""
+        storage, self.storage = self.storage, None
+        self.appends.clear()
+        self.appends.forget()
+        if storage is not None:
+            with contextlib.suppress(Exception), defer_interrupts():
+                storage.close()
+
+    def roll_back(self, storage: Storage) -> None:
+        """Give up what is not committed, on the way of an error."""
+        self.appends.forget()
+        if self.transaction is not None:
+            # A transaction that lost one of its changes can only be given up whole.
+            self.transaction.failed = True
+            self.appends.clear()
+        try:
+            storage.rollback()
+        except Exception:
+            if storage is self.storage:
+                self.drop_storage()
+            else:
+                with contextlib.suppress(Exception):
+                    storage.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A block whose changes are one commit; an exception gives them all up. Blocks nest."""
-        with self.lock, self.held():
-            self.write_rows()
-            self._transactions += 1
-            try:
+    def working(self, storage: Storage, *, writing: bool) -> Iterator[None]:
+        """A block that uses storage: nothing closes it meanwhile, and nothing else enters."""
+        guard = self.guard
+        before = guard.is_writing
+        guard.calls += 1
+        guard.is_writing = writing or before
+        try:
+            if storage.calls_back or writing:
+                with defer_interrupts():
+                    yield
+            else:
                 yield
-                self.write_rows()
-                if self._failed:
-                    raise TransactionError(
-                        "an error in this transaction was swallowed, and its changes are lost",
-                        file=self.backend.address,
-                        hint="let errors leave the transaction, or do the work outside of it",
-                    )
-            except BaseException:
-                self._failed = self._transactions > 1  # the outer one has lost its changes, too
-                self._forget_rows()
-                if self._session is not None and self._session.writable:
-                    self._give_up(self._session)
-                raise
-            finally:
-                self._transactions -= 1
-                if self._transactions == 0:
-                    self._failed = False
-            if self._transactions == 0 and self._session is not None and self._session.writable:
-                with undisturbed():
-                    self._session.commit()
+        finally:
+            guard.calls -= 1
+            guard.is_writing = before
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A session to read from; over nothing, where the file does not exist yet."""
-        with self.lock:
-            self.telling.check(self.backend.address)
-            if self._rows:
-                self.write_rows()
-            with self._lent(self._session or self._open_to_read()) as session:
-                if session.calls_back:
-                    with undisturbed():
-                        session.settle()
-                        yield session
-                else:
-                    yield session
+    def commit(self, storage: Storage) -> None:
+        """Commit what was written.
 
-    @contextmanager
-    def writing(self, *, commit: bool = True) -> Iterator[Session]:
-        """A session to write to; the storage is created if the mode allows it.
-
-        Args:
-            commit: what is written is a commit, unless it is a part of a transaction; if not, it
-                is a part of the next one.
+        Raises:
+            NotDurableError, FileReplacedError: the commit stands.
+            OSError: it does not; everything of it was given up.
         """
-        with self.lock:
-            self.telling.check(self.backend.address)
-            if self._rows:
-                self.write_rows()
-            session = self._session
-            if session is None or not session.writable:
-                self._close()
-                session = self._open_to_write()
-                if self._depth:
-                    self._session = session
-            self.changes += 1
-            with undisturbed(), self._lent(session):
-                try:
-                    session.settle()
-                    yield session
-                    if commit and not self._transactions:
-                        session.commit()
-                except BaseException:
-                    # A transaction that lost one of its commits can only be given up whole.
-                    self._failed = self._transactions > 0
-                    self._give_up(session)
-                    raise
+        try:
+            storage.commit()
+        except FileReplacedError:
+            self.drop_storage()
+            raise
 
-    # -- rows that wait to be appended ----------------------------------------------------------
+    def touch(self, path: Path) -> None:
+        """Something was put at a path, or deleted there."""
+        if self.watches:
+            for watch in self.watches:
+                watch.see(path)
 
-    def log(self, path: Path) -> RowBuffer | None:
-        """What takes rows for the array at a path, if nothing has changed since it was made."""
-        return self._rows.log(path, self.changes)
+    # -- rows that wait, where there is no log ---------------------------------------------------
 
-    def append(self, stored: Path, rows: Any) -> None:
-        """Append rows, in their stored form, to the array at a path, as a commit."""
-        self.write_rows()
-        before = self.changes
-        with self.writing() as session:
-            session.append(stored, rows)
-        self._rows.passed_by(None, before, self.changes)
-
-    def keep_log(self, buffer: RowBuffer) -> None:
-        """Let a buffer take the rows of its array, while the storage is open for writing."""
-        if self._depth and self._session is not None and self._session.writable:
-            buffer.changes = self.changes
-            self._rows.keep(buffer)
-
-    def wait(self, buffer: RowBuffer) -> None:
-        """Say that rows wait in a buffer: they are committed soon, and before anything else."""
-        interval = getattr(self.backend, "sync_interval", 1.0)
-        self._rows.wait(buffer)
-        if buffer.is_full or interval <= 0:
+    def wait_to_write(self, interval: float, keep: Any) -> None:
+        """Write the rows that wait in so many seconds."""
+        if interval <= 0:
             self.write_rows()
         elif not self._alarm.is_set:
-            self._alarm.set(interval, keep=self)
+            self._alarm.set(interval, keep=keep)
+
+    def raise_error(self) -> None:
+        """Raise what the thread of the scheduler has met."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
 
     def write_rows(self) -> None:
         """Append all rows that wait, as one commit; after an error they wait still."""
-        if not self._rows or self._writes_rows:
+        self.raise_error()
+        storage, backend = self.storage, self.backend
+        if not self.appends or storage is None or backend is None or self.guard.is_writing:
             return
-        self._writes_rows = True
-        try:
-            before = self.changes
-            with undisturbed():  # a Ctrl-C in between would have them written twice
-                with self.writing() as session:
-                    self._rows.write(session)
-                self._rows.clear()
-                self._rows.passed_by(None, before, self.changes)
-        finally:
-            self._writes_rows = False
-
-    def _forget_rows(self) -> None:
-        self._rows.clear()
-        self._rows.forget_logs()
+        session = backend.session(storage)
+        with self.working(storage, writing=True):
+            try:
+                self.appends.write(session)
+                if self.transaction is None:
+                    storage.commit()
+            except BaseException:
+                self.roll_back(storage)
+                raise
+            self.appends.clear()
+        self.changes += 1
 
     def _write_rows_late(self) -> bool:
-        """Commit what has waited long enough, in the thread of the alarm."""
+        """Commit what has waited long enough, in the thread of the scheduler."""
         if not self.lock.acquire(blocking=False):
             return False
         try:
-            if not self._transactions:  # it commits them at its end
+            if self.transaction is None:  # it commits them at its end
                 self.write_rows()
-        except Exception as error:  # the next call raises it: here is nobody to tell
-            self._rows.keep_error(error)
+        except (OSError, MemoryError):
+            return False  # they wait for room; the next call meets it, too
+        except Exception as error:  # here is nobody to tell
+            self._error = error
         finally:
             self.lock.release()
         return True
 
-    def put(self, path: Path, leaf: Leaf) -> bool:
-        """Commit a small assignment by the session's faster way; whether there is one now."""
-        with self.lock:
-            self.telling.check(self.backend.address)
-            session = self._session
-            if session is None or not session.writable or self._transactions or self._rows:
-                return False
-            if not session.put(path, leaf):
-                return False
-            self.changes += 1
-            self._rows.passed_by(path, self.changes - 1, self.changes)
-            return True
-
-    def _give_up(self, session: Session) -> None:
-        """Roll back, on the way of an error; where that fails, too, the next use opens anew."""
-        with undisturbed():
-            try:
-                session.rollback()
-            except Exception:
-                self._session = None
-                session.close()
-
-    @contextmanager
-    def _lent(self, session: Session) -> Iterator[Session]:
-        """Lend a session: errors get the file's name, and what no block keeps open is closed."""
-        try:
-            yield session
-        except HdfchkError as error:
-            error.file = error.file or self.backend.address
-            raise
-        finally:
-            if session is not self._session:
-                close_undisturbed(session)
-
-    @contextmanager
-    def closed(self) -> Iterator[Backend]:
-        """A block in which the storage is closed, for work on it as a whole.
-
-        Raises:
-            ReadOnlyError: the mode allows no writing.
-            TransactionError: in a transaction.
-        """
-        with self.lock:
-            self.telling.check(self.backend.address)
-            if self._transactions:
-                raise TransactionError(
-                    "not inside a transaction", file=self.backend.address, hint="do it afterwards"
-                )
-            if self.mode == "r":
-                raise self._reads_only()
-            self.write_rows()
-            self._close()
-            self.changes += 1
-            yield self.backend
-
-    def sync(self) -> None:
-        """Bring all commits of the open session, if there is one, to where they are safe.
-
-        Inside a transaction it does nothing: what is written there is no commit yet.
-        """
-        with self.lock:
-            self.telling.check(self.backend.address)
-            if self._transactions:
-                return
-            self.write_rows()
-            if self._session is not None and self._session.writable:
-                with undisturbed():
-                    self._session.commit()
-                    self._session.flush()
-
-    def warn_if_held(self, name: str) -> None:
-        """For finalisers: say that a block was never left. Nothing is written or closed here."""
-        if self._depth and self._session is not None:
-            warnings.warn(f"{name} was never closed: use `with`", ResourceWarning, stacklevel=3)
-
-    def close(self) -> None:
-        """Close the storage, whatever keeps it open."""
-        with self.lock:
-            self.telling.check(self.backend.address)
-            try:
-                self.write_rows()
-            finally:
-                self._depth = 0
-                self._rows.forget_logs()
-                self._alarm.cancel()
-                self._close()
+    # -- the process -----------------------------------------------------------------------------
 
     def at_exit(self) -> None:
-        """Close the storage when the process ends, unless some thread of it is still at work."""
-        if self.lock.acquire(timeout=EXIT_SECONDS):  # else the journal has what was committed
+        """Close the storage when the process ends, unless some thread is still at work."""
+        if self.lock.acquire(timeout=EXIT_SECONDS):  # else the log has what was committed
             try:
-                self.close()
+                if not self.guard.calls:
+                    self.holders = 0
+                    if self.transaction is not None and self.storage is not None:
+                        self.roll_back(self.storage)
+                        self.transaction = None
+                    self.close_storage()
+                self._ended = True
             finally:
                 self.lock.release()
 
     def after_fork(self) -> None:
         """In a child process: leave the parent's open file alone, and start from its address."""
         self.lock = threading.RLock()  # some thread of the parent may have held the old one
-        self._forget_rows()  # they are the parent's to write
-        session, self._session = self._session, None
-        if session is not None:
-            session.abandon()
+        self.appends = AppendBuffers()  # they are the parent's to write
+        self.guard = BusyGuard()
+        self.transaction = None
+        self.holders = 0
+        self._error = None
+        self._alarm.is_set = False
+        self.watches = weakref.WeakSet()
+        storage, self.storage = self.storage, None
+        if storage is not None:
+            storage.abandon()
 
-    def _open_to_read(self) -> Session:
-        missing = self.mode in {"w", "x"} or not self.backend.exists()
-        if missing and self.mode == "x" and self.backend.exists():
-            raise self._exists()
-        if missing and self.mode in {"a", "w", "x"}:
-            # Nothing is created for a look: a file that does not exist is an empty mapping.
-            return MemoryBackend().open(writable=False)
-        session = self.backend.open(writable=False)
-        if self._depth:
-            self._session = session
-        return session
 
-    def _open_to_write(self) -> Session:
-        if self.mode == "r":
-            raise self._reads_only()
-        if self.mode == "x" and self.backend.exists():
-            raise self._exists()
-        if self.mode == "r+" and not self.backend.exists():
-            return self.backend.open(writable=False)  # its error says what is missing
-        session = self.backend.open(writable=True, truncate=self.mode == "w")
-        if self.mode in {"w", "x"}:
-            self.mode = "a"  # started: from now on it goes on
-        return session
+class _Connections:
+    """The connections of this process, by what their files are called and which they are."""
 
-    def _reads_only(self) -> ReadOnlyError:
-        address, hint = self.backend.address, "open it with mode='a'"
-        return ReadOnlyError("the store was opened with mode='r'", file=address, hint=hint)
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
+            weakref.WeakValueDictionary()
+        )
+        register(self)
 
-    def _exists(self) -> FileExistsError:
-        return FileExistsError(17, "mode='x', and the file exists", self.backend.address)
+    def get(self, backend: Backend) -> Connection:
+        with self._lock:
+            keys = backend.share_keys()
+            for key in keys:
+                found = self._known.get(key)
+                if found is not None:
+                    break
+            else:
+                found = Connection(backend.address)
+            for key in keys:
+                self._known[key] = found
+            return found
 
-    def _close(self) -> None:
-        if self._transactions and self._session is not None and self._session.writable:
-            self._failed = True  # half a transaction is none
-            self._forget_rows()
-            self._give_up(self._session)
-        session, self._session = self._session, None
-        if session is not None:
-            close_undisturbed(session)
+    def after_fork(self) -> None:
+        """In a child process: the parent's threads, which may have held the lock, are not there."""
+        self._lock = threading.RLock()
+        self._known = weakref.WeakValueDictionary()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """The address and the mode: an open session stays where it is."""
-        return {"backend": self.backend, "mode": self.mode}
+    def at_exit(self) -> None:
+        """Each closes by itself."""
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A handle on the same address, not opened yet."""
-        Handle.__init__(self, **state)
+
+_CONNECTIONS = _Connections()
+
+
+def connection_of(backend: Backend) -> Connection:
+    """The connection for the file of a backend: one for all stores of this process."""
+    return _CONNECTIONS.get(backend)

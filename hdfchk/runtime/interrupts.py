@@ -1,7 +1,8 @@
-"""What has to wait while HDF5 works: signals, and the collection of garbage.
+"""What waits while HDF5 or the log is at work: handlers of signals, and the garbage collector.
 
-An exception that a signal raises in the middle of a call of HDF5's is lost, and the write with it.
-The collector may find objects of HDF5's, and close them: in the middle of a call, too.
+An exception that a handler raises inside one of HDF5's callbacks is lost, and the write with it;
+one that it raises between two steps of ours leaves one of them undone. The collector may find
+objects of HDF5's and close them in the middle of a call.
 """
 
 from __future__ import annotations
@@ -10,29 +11,28 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, Protocol
+from types import FrameType, TracebackType
+from typing import Any
 
-__all__ = ["close_undisturbed", "undisturbed"]
+__all__ = ["defer_interrupts", "run_pending"]
 
+# The functions of C: those of the module make a member of an enum of each answer, which costs more.
+_getsignal = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+_signal = getattr(signal.signal, "__wrapped__", signal.signal)
 
-class _Closable(Protocol):
-    writable: bool
-    calls_back: bool
-
-    def close(self) -> None: ...
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SYNCHRONOUS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGKILL", "SIGSTOP"}
+_NUMBERS = sorted(
+    int(number)
+    for number in signal.valid_signals()
+    if getattr(number, "name", "") not in _SYNCHRONOUS
+)
 
 
 class _Collector:
     """The garbage collector, switched off as long as any thread needs it to be."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler may run, and come here, while it is held
         self._blocks = 0
         self._was_on = False
 
@@ -53,50 +53,116 @@ class _Collector:
         """In a child process: the other threads, and their blocks, are not there."""
         if self._blocks and self._was_on:
             gc.enable()
-        self._lock, self._blocks = threading.Lock(), 0
+        self._lock, self._blocks = threading.RLock(), 0
+
+
+class _Handlers:
+    """The handlers of the main thread, which is the only one that runs any."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._replaced: dict[int, Any] = {}
+        self._came: list[tuple[int, FrameType | None]] = []
+
+    def _keep(self, number: int, frame: FrameType | None) -> None:
+        self._came.append((number, frame))
+
+    def defer(self) -> None:
+        """Keep what arrives from now on."""
+        if self.depth:
+            self.depth += 1
+            return
+        try:
+            for number in _NUMBERS:
+                handler = _getsignal(number)
+                if callable(handler):
+                    self._replaced[number] = handler
+                    _signal(number, self._keep)
+        except BaseException:  # of a handler that was not replaced yet
+            self._restore()
+            raise
+        self.depth = 1
+
+    def resume(self) -> None:
+        """Put the handlers back, and call those whose signals arrived."""
+        if self.depth > 1:
+            self.depth -= 1
+            return
+        self.depth = 0
+        self._restore()
+
+    def _restore(self) -> None:
+        error: BaseException | None = None
+        while self._replaced:
+            try:
+                number, handler = next(iter(self._replaced.items()))
+                if _getsignal(number) == self._keep:
+                    _signal(number, handler)
+                self._replaced.pop(number, None)
+                if not self._replaced:
+                    break
+            except BaseException as raised:  # by a handler that is back: the others come back, too
+                error = error or raised
+        while self._came:
+            number, frame = self._came.pop(0)
+            try:
+                handler = _getsignal(number)
+                if callable(handler):
+                    handler(number, frame)
+            except BaseException as raised:
+                error = error or raised
+        if error is not None:
+            raise error
+
+    def run_pending(self) -> None:
+        """Call the handlers of the signals that arrived, at a point where that does no harm."""
+        if self._came:
+            depth, self.depth = self.depth, 0
+            self._restore()
+            self.defer()
+            self.depth = depth
 
 
 _COLLECTOR = _Collector()
+_HANDLERS = _Handlers()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_COLLECTOR.after_fork)
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """A block at whose end garbage is collected, and the handlers of signals are called, again."""
-    _COLLECTOR.off()
-    try:
-        if threading.current_thread() is threading.main_thread():
-            with _signals_wait():
-                yield
-        else:  # signals are handled by the main thread alone
-            yield
-    finally:
+class _Deferral:
+    __slots__ = ("_is_main",)
+
+    def __enter__(self) -> None:
+        self._is_main = threading.get_ident() == threading.main_thread().ident
+        if self._is_main:
+            _HANDLERS.defer()
+        _COLLECTOR.off()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         _COLLECTOR.on()
+        if self._is_main:
+            _HANDLERS.resume()
 
 
-def close_undisturbed(session: _Closable) -> None:
-    """Close a session; undisturbed, if that may call or write."""
-    if session.writable or session.calls_back:
-        with undisturbed():
-            session.close()
-    else:
-        session.close()
+def defer_interrupts() -> _Deferral:
+    """Defer the handlers of signals, and garbage collection, until the block exits.
+
+    Blocks nest. The handlers of signals that arrived are called at the end of the outermost block,
+    which raises what they raise.
+    """
+    return _Deferral()
 
 
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    came: list[tuple[int, FrameType | None]] = []
-    handlers: dict[int, Any] = {}
-    for number in _SIGNALS:
-        handler = signal.getsignal(number)
-        if callable(handler):
-            handlers[number] = handler
-            signal.signal(number, lambda signum, frame: came.append((signum, frame)))
-    try:
-        yield
-    finally:
-        for signum, handler in handlers.items():
-            signal.signal(signum, handler)
-        for signum, frame in came:
-            handlers[signum](signum, frame)
+def run_pending() -> None:
+    """Call deferred handlers now: long work calls it between two blocks of its own.
+
+    Raises:
+        BaseException: what a handler raises. The work is to be rolled back then.
+    """
+    if _HANDLERS.depth and threading.get_ident() == threading.main_thread().ident:
+        _HANDLERS.run_pending()

@@ -1,4 +1,4 @@
-"""What becomes of open storage when its process forks, or ends."""
+"""Fork and exit hooks of what holds storage open."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["watch"]
+__all__ = ["register"]
 
 
-class Ending(Protocol):
+class Hooked(Protocol):
     """What holds storage open."""
 
     def after_fork(self) -> None:
@@ -20,23 +20,23 @@ class Ending(Protocol):
         """When the process ends: close the storage, whatever keeps it open."""
 
 
-_WATCHED: weakref.WeakSet[Ending] = weakref.WeakSet()
+_HOOKED: weakref.WeakSet[Hooked] = weakref.WeakSet()
 
 
-def watch(ending: Ending) -> None:
+def register(hooked: Hooked) -> None:
     """Call it when the process forks, or ends, if it is still there."""
-    _WATCHED.add(ending)
+    _HOOKED.add(hooked)
 
 
 def _after_fork_in_child() -> None:
-    for ending in list(_WATCHED):
-        ending.after_fork()
+    for hooked in list(_HOOKED):
+        hooked.after_fork()
 
 
 def _close_at_exit() -> None:
     # HDF5 closes what is open when its library ends; by then there is no Python to write for it.
-    for ending in list(_WATCHED):
-        ending.at_exit()
+    for hooked in list(_HOOKED):
+        hooked.at_exit()
 
 
 atexit.register(_close_at_exit)

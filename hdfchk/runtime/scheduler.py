@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable
 __all__ = ["Alarm", "weakly"]
 
 RETRY_SECONDS = 0.05
+LONGEST_WAIT = 3600.0
 IDLE_SECONDS = 5.0
 """The thread ends when nothing was to be done for so long."""
 
@@ -34,7 +36,7 @@ class Alarm:
             seconds: from now on.
             keep: what is to live until then, whoever drops it.
         """
-        if not self.is_set:
+        if not self.is_set and seconds < math.inf:
             _CLOCK.set(self, seconds, keep)
 
     def cancel(self) -> None:
@@ -92,7 +94,13 @@ class _Clock:
             if due is None:
                 return
             alarm, keep = due
-            if not alarm.work():
+            try:
+                done = alarm.work()
+            except (
+                Exception
+            ):  # the work keeps its own errors; the thread is that of all others, too
+                done = True
+            if not done:
                 alarm.set(RETRY_SECONDS, keep)
             del due, alarm, keep  # it waits for the next without them
 
@@ -112,7 +120,7 @@ class _Clock:
                     alarm.is_set = False
                     return alarm, keep
                 del alarm
-                self._changed.wait(left)
+                self._changed.wait(min(left, LONGEST_WAIT))
 
     def after_fork(self) -> None:
         """In a child process, which has no such thread: its work is the parent's."""

@@ -12,11 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hdfchk.backends.hdf5.journaled_session import MOST_PUTS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfchk import HDF5Checkpointer, NotAGroupError
-from hdfchk.backends.hdf5.journaled_session import MOST_PUTS
 from hdfchk.backends.hdf5.nodes.apply import Commit
 from hdfchk.backends.hdf5.wal import wal_format as journal
 from hdfchk.backends.hdf5.wal.logical_records import MOST_BYTES, pack_put, unpack_put

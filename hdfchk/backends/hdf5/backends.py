@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
+import stat
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
 import h5py
-from h5py import h5f, h5fd
+from h5py import h5f
 
 from ...codecs.portable import NATIVE, Capabilities
-from ...errors import CorruptFileError, HdfchkError, LockedError, ReadOnlyError
+from ...errors import (
+    CheckpointWarning,
+    ClosedError,
+    CorruptFileError,
+    FileReplacedError,
+    HdfchkError,
+    JournalMismatchError,
+    LockedError,
+    NotAFileError,
+    ReadOnlyError,
+)
 from ...keys import Path, join
-from ...runtime.posix import RETRY_SECONDS
+from ...runtime.descriptors import Descriptor
+from ...runtime.posix import RETRY_SECONDS, close_on_exec, open_regular
+from ..base import Session, Storage
+from ..memory import MemoryBackend, MemoryStorage
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .compaction import compact_file
 from .data.headroom import require_headroom
+from .data.memory_map import is_mapped
 from .h5.errors import RAISED
 from .h5.types import file_access, file_creation
-from .journaled_session import JournaledSession, ReaderSession
-from .session import LocalSession
-from .wal.replay import recover_file
+from .open_files import DirectFile, OpenFile, SnapshotFile
+from .session import Hdf5Session
+from .stream_file import StreamFile
+from .wal.replay import discard_log, recover_file, recover_into
+from .wal_writer import WalWriter
 
 LOCK_TIMEOUT = 10.0
+
+
+def _absolute(path: str) -> str:
+    """A path that stays the same when the process goes to another folder."""
+    whole = os.path.join(os.getcwd(), path)
+    return whole if ".." in whole.split(os.sep) else os.path.abspath(whole)
+
 
 __all__ = ["FileBackend", "ObjectBackend", "StreamBackend"]
 
@@ -37,16 +63,16 @@ class FileBackend:
     """An HDF5 file, by its path.
 
     Args:
-        path: the path.
+        path: the path; a relative one is that of the file it names now.
         lock_timeout: seconds to wait for a process that writes the file.
-        journal: write through a redo journal: commits survive a kill.
+        journal: write through a write-ahead log: commits survive a kill.
         durable: bring commits to the disk, and not only to the system.
         sync_interval: seconds that commits may wait for that.
         options: how the file is written and read.
         capabilities: HDF5 keeps everything.
     """
 
-    path: str
+    path: str = attrs.field(converter=_absolute)
     options: Options = DEFAULTS
     lock_timeout: float = LOCK_TIMEOUT
     journal: bool = True
@@ -59,56 +85,84 @@ class FileBackend:
         """The path."""
         return self.path
 
+    @property
+    def resolved(self) -> str:
+        """The path without symbolic links: where the file is, and its log beside it."""
+        return os.path.realpath(self.path)
+
     def exists(self) -> bool:
-        """Whether there is a file that is not empty (an empty one is what `mkstemp` makes)."""
+        """Whether there is a file that is not empty (an empty one is what `mkstemp` makes).
+
+        Raises:
+            NotAFileError: it is a device, a pipe or a socket.
+        """
         try:
-            return os.stat(self.path).st_size > 0
+            there = os.stat(self.resolved)
         except (FileNotFoundError, NotADirectoryError):
             return False
+        if not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)):
+            raise NotAFileError(
+                "it is not a regular file (a device, pipe or socket)",
+                file=self.path,
+                hint="give the path of a file, or of none",
+            )
+        return there.st_size > 0
 
-    def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
-        """Open the file; for writing it is created if it does not exist."""
+    def share_keys(self) -> list[Hashable]:
+        """Its inode, if there is one, and its name."""
+        resolved = self.resolved
+        try:
+            there = os.stat(resolved)
+        except OSError:
+            return [resolved]
+        return [(there.st_dev, there.st_ino), resolved]
+
+    def open(self, *, writable: bool) -> Hdf5Session:
+        """A session of its own on the file, to be closed by the caller."""
+        return Hdf5Session(self.open_storage("a" if writable else "r"), self.options)
+
+    def open_storage(self, mode: str) -> OpenFile:
+        """Open the file; for writing it is created if it does not exist, unless the mode says."""
+        writable = mode != "r"
         if writable:
             require_headroom()
-        create = writable and (truncate or not self.exists())
         try:
             if not writable:
-                return ReaderSession(
-                    self.path, options=self.options, lock_timeout=self.lock_timeout
-                )
-            if self.journal:
-                return JournaledSession(
-                    self.path,
-                    options=self.options,
-                    create=create,
-                    durable=self.durable,
-                    sync_interval=self.sync_interval,
-                    lock_timeout=self.lock_timeout,
-                )
-            recover_file(self.path, self.lock_timeout)
-            stream = h5py.File(self._waiting(self._open_to_write, create))
-            return LocalSession(
-                stream, address=self.path, writable=True, owned=True, options=self.options
+                return SnapshotFile(self.resolved, lock_timeout=self.lock_timeout)
+            if not self.journal:
+                return self._open_directly(mode)
+            return WalWriter(
+                self.resolved,
+                mode=mode,
+                durable=self.durable,
+                sync_interval=self.sync_interval,
+                lock_timeout=self.lock_timeout,
             )
         except RAISED as error:
             raise explain(error, self.path, writable=writable) from error
 
-    def recover(self, progress: Progress | None = None) -> bool:
-        """Bring in what a killed writer has left in the journal; whether there was anything."""
-        return recover_file(self.path, self.lock_timeout, progress)
+    def _open_directly(self, mode: str) -> OpenFile:
+        """Open it for HDF5 to write by itself, without a log."""
+        path = self.resolved
+        recover_file(path, self.lock_timeout)
+        _check_maps(path)
+        stream = h5py.File(self._waiting(self._direct_fid, os.fsencode(path), mode))
+        close_on_exec(stream.id.get_vfd_handle())
+        return DirectFile(stream, address=self.path, writable=True)
 
-    def compact(self, progress: Progress | None = None) -> int:
-        """Write the file anew, without unused space; how many bytes that gave back."""
-        try:
-            return compact_file(self.path, self.lock_timeout, progress, durable=self.durable)
-        except RAISED as error:
-            raise explain(error, self.path, writable=True) from error
-
-    def _open_to_write(self, create: bool) -> Any:
-        name = os.fsencode(self.path)
-        if create:
-            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), file_access(shared=True))
-        return h5f.open(name, h5f.ACC_RDWR, file_access(shared=True))
+    def _direct_fid(self, name: bytes, mode: str) -> Any:
+        access = file_access(shared=True)
+        if mode == "w":
+            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), access)
+        if self.exists():
+            if mode == "x":
+                raise FileExistsError(errno.EEXIST, "mode='x', and the file exists", self.path)
+            return h5f.open(name, h5f.ACC_RDWR, access)
+        if mode == "r+":
+            raise FileNotFoundError(errno.ENOENT, "no such file or folder", self.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)  # an empty one
+        return h5f.create(name, h5f.ACC_EXCL, file_creation(), access)
 
     def _waiting(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it as soon as nobody else holds HDF5's lock on the file."""
@@ -121,6 +175,90 @@ class FileBackend:
                     raise
                 time.sleep(RETRY_SECONDS)
 
+    def nothing(self) -> Storage:
+        """Nothing: the file is missing."""
+        return MemoryStorage({}, {}, writable=False)
+
+    def session(self, storage: Storage) -> Session:
+        """A session with this store's options."""
+        if isinstance(storage, OpenFile):
+            return Hdf5Session(storage, self.options, owned=False)
+        return MemoryBackend().session(storage)
+
+    def join(self, storage: Storage) -> None:
+        """Use what another store of this process has opened.
+
+        Raises:
+            LockedError: it was opened without a log.
+        """
+        if isinstance(storage, WalWriter):
+            storage.durable = storage.durable or self.durable
+            storage.sync_interval = min(storage.sync_interval, self.sync_interval)
+        elif self.journal:
+            raise LockedError(
+                "a store of this process with journal=False has it open for writing",
+                file=self.path,
+                hint="leave the with block of that store first",
+            )
+
+    def bring_in(self) -> None:
+        """Bring commits that wait in the log into the file, if nobody else is there."""
+        if not self.journal:
+            return
+        try:
+            recover_file(self.resolved, 0, durable=self.durable)
+        except (LockedError, PermissionError, JournalMismatchError, FileReplacedError):
+            pass  # somebody is there, or whoever writes next has to decide
+        except OSError as error:
+            if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
+                warnings.warn(
+                    f"commits in the journal of {self.path!r} could not be brought into the file "
+                    f"({error}); they are safe, and the next use of the store tries again",
+                    CheckpointWarning,
+                    stacklevel=2,
+                )
+
+    def recover(
+        self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
+    ) -> bool:
+        """Bring in, or set aside, what a killed writer has left; whether there was anything."""
+        try:
+            if discard:
+                return discard_log(self.resolved, self.lock_timeout)
+            if into is not None:
+                return recover_into(self.resolved, os.path.abspath(into), self.lock_timeout)
+            return recover_file(self.resolved, self.lock_timeout, progress)
+        except RAISED as error:
+            raise explain(error, self.path, writable=True) from error
+
+    def compact(self, progress: Progress | None = None) -> int:
+        """Write the file anew, without unused space; how many bytes that gave back."""
+        try:
+            return compact_file(self.resolved, self.lock_timeout, progress, durable=self.durable)
+        except RAISED as error:
+            raise explain(error, self.path, writable=True) from error
+
+
+def _check_maps(path: str) -> None:
+    """Refuse to write a file directly whose bytes somebody maps: they would become others.
+
+    Raises:
+        LockedError: somebody does.
+    """
+    try:
+        file = Descriptor(open_regular(path, os.O_RDONLY))
+    except FileNotFoundError:
+        return
+    try:
+        if is_mapped(file.fd, 0, 2**60):
+            raise LockedError(
+                "arrays of it are mapped, and journal=False would change their bytes",
+                file=path,
+                hint="drop the maps, or write it with journal=True",
+            )
+    finally:
+        file.close()
+
 
 @attrs.define(eq=False)
 class StreamBackend:
@@ -129,6 +267,8 @@ class StreamBackend:
     file: Any
     options: Options = DEFAULTS
     capabilities: Capabilities = NATIVE
+    lock_timeout: float = LOCK_TIMEOUT
+    sync_interval: float = 1.0
     writable: bool = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -148,34 +288,41 @@ class StreamBackend:
         """Whether the file holds anything."""
         return bool(self.file.seek(0, io.SEEK_END) > 0)
 
-    def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
+    def share_keys(self) -> list[Hashable]:
+        """The object itself."""
+        return [("object", id(self.file))]
+
+    def open_storage(self, mode: str) -> OpenFile:
         """Open HDF5 on the file object, which stays open afterwards."""
+        writable = mode != "r"
         if writable and not self.writable:
             raise ReadOnlyError(
                 "the file object is open for reading only", file=self.address, hint="open it 'r+b'"
             )
-        plist = file_access()
-        plist.set_fileobj_driver(h5fd.fileobj_driver, self.file)
+        if mode == "x" and self.exists():
+            raise FileExistsError(errno.EEXIST, "mode='x', and the file exists", self.address)
         try:
-            if writable and (truncate or not self.exists()):
-                self.file.truncate(0)
-                fid = h5f.create(self._name(), h5f.ACC_TRUNC, file_creation(), plist)
-            else:
-                flags = h5f.ACC_RDWR if writable else h5f.ACC_RDONLY
-                fid = h5f.open(self._name(), flags, plist)
+            return StreamFile(
+                self.file, address=self.address, writable=writable, truncate=mode == "w"
+            )
         except RAISED as error:
             raise explain(error, self.address, writable=writable) from error
-        return LocalSession(
-            h5py.File(fid),
-            address=self.address,
-            writable=writable,
-            owned=True,
-            options=self.options,
-            calls_back=True,
-        )
 
-    def _name(self) -> bytes:
-        return repr(self.file).encode("ascii", "replace")
+    def nothing(self) -> Storage:
+        """Nothing: the file is empty."""
+        return MemoryStorage({}, {}, writable=False)
+
+    def session(self, storage: Storage) -> Session:
+        """A session with this store's options."""
+        if isinstance(storage, OpenFile):
+            return Hdf5Session(storage, self.options, owned=False)
+        return MemoryBackend().session(storage)
+
+    def join(self, storage: Storage) -> None:
+        """Nothing differs."""
+
+    def bring_in(self) -> None:
+        """There is no log."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open file has no address to pickle."""
@@ -189,6 +336,8 @@ class ObjectBackend:
     group: Any
     options: Options = DEFAULTS
     capabilities: Capabilities = NATIVE
+    lock_timeout: float = LOCK_TIMEOUT
+    sync_interval: float = 1.0
 
     @property
     def address(self) -> str:
@@ -207,21 +356,41 @@ class ObjectBackend:
         """It is open, so it is there."""
         return True
 
-    def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
-        """A session over the open object."""
+    def share_keys(self) -> list[Hashable]:
+        """The object itself."""
+        return [("object", id(self.group))]
+
+    def open_storage(self, mode: str) -> OpenFile:
+        """What is open already."""
+        writable = mode != "r"
         if self.group and writable and not self.writable:
             raise ReadOnlyError(
                 "the h5py object is open for reading only", file=self.address, hint="use mode 'r+'"
             )
-        if truncate and self.group:
+        if mode == "x":
+            raise FileExistsError(errno.EEXIST, "mode='x', and the file exists", self.address)
+        if mode == "w" and self.group:
             self.group.clear()
-        return LocalSession(
-            self.group,
-            address=self.address,
-            writable=writable,
-            owned=False,
-            options=self.options,
-        )
+        if not self.group:
+            raise ClosedError(
+                "the file was closed by its owner", file=self.address, hint="open it again"
+            )
+        return OpenFile(self.group, address=self.address, writable=writable)
+
+    def nothing(self) -> Storage:
+        """It is open, so it is there."""
+        return MemoryStorage({}, {}, writable=False)
+
+    def session(self, storage: Storage) -> Session:
+        """A session with this store's options."""
+        assert isinstance(storage, OpenFile)  # noqa: S101  it opens no other
+        return Hdf5Session(storage, self.options, owned=False)
+
+    def join(self, storage: Storage) -> None:
+        """Nothing differs."""
+
+    def bring_in(self) -> None:
+        """There is no log."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""
@@ -236,6 +405,8 @@ def explain(error: Exception, path: str, *, writable: bool) -> Exception:
     if isinstance(error, HdfchkError):
         return error
     number = getattr(error, "errno", None)
+    if isinstance(error, FileExistsError):
+        return error
     if number in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
         return ReadOnlyError(
             "the file can not be written", file=path, hint="check its permissions, or mode='r'"

@@ -17,8 +17,10 @@ from .h5.attributes import copy_attributes
 from .h5.key_order import ORDER
 from .h5.types import file_access, file_creation
 from .nodes.reader import MAX_LEVELS
-from .wal.replay import bring_in
-from .wal.writer_file import NewFile, WriterLock
+from .wal.fit import STAMP
+from .wal.log import scan
+from .wal.new_file import NewFile
+from .wal.replay import lock_to_write, recover
 
 __all__ = ["compact_file"]
 
@@ -45,10 +47,10 @@ def compact_file(
     """
     path = os.path.realpath(path)
     before = os.stat(path).st_size
-    lock = WriterLock(path, timeout)
+    lock, found = lock_to_write(path, timeout)
     new: NewFile | None = None
     try:
-        bring_in(lock, durable=durable)
+        recover(lock, found, durable=durable)
         new = NewFile(lock, durable=durable)
         access = file_access(shared=True)
         source = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, access))
@@ -57,11 +59,11 @@ def compact_file(
         finally:
             source.close()  # and all that is open of it
         new.appear()
+        new.make_durable()
     finally:
         if new is not None:
             new.close()
-        else:
-            lock.release()
+        lock.release(remove=not scan(lock.log.fd).has_commits)
     return before - os.stat(path).st_size
 
 
@@ -127,7 +129,7 @@ class _Copy:
     def _group(self, old: Any, new: Any) -> list[tuple[Any, Any]]:
         """Copy what a group holds; the groups in it, and their copies, to go on with."""
         _check_attributes(old)
-        copy_attributes(old, new, (ORDER,))
+        copy_attributes(old, new, (ORDER, STAMP))
         self._step()
         inner: list[tuple[Any, Any]] = []
         for name, kind, _ in links.entries(old, dangling=True):

@@ -20,9 +20,8 @@ from ...errors import (
     UnsupportedStoredError,
 )
 from ...keys import Path, join, to_bytes, to_text
-from ...runtime.posix import let_go
 from ...tree import Branch, Leaf, Mark
-from ..base import ArrayForm, ArrayInfo, Change, Select, Stat
+from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat
 from ..changeset import plan
 from ..layout import Layout
 from ..meter import Meter
@@ -31,7 +30,7 @@ from .data import resize as growth
 from .data import selection as slices
 from .data.headroom import require_headroom
 from .data.limits import Guard
-from .data.memory_map import Mapper, require_view
+from .data.memory_map import require_view
 from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import delete_attribute, read_attribute, write_attribute
@@ -41,69 +40,78 @@ from .h5.marks import MARK, is_dict, read_mark
 from .nodes.apply import Commit
 from .nodes.reader import Reader
 from .nodes.writer import Writer
+from .open_files import OpenFile
+from .wal.fit import STAMP
+from .wal.replay import append_rows
 
-__all__ = ["LocalSession"]
+__all__ = ["Hdf5Session"]
 
-_OWN_ATTRIBUTES = frozenset({MARK, ORDER, sums.SUM})
-_ABANDONED: list[Any] = []
-"""HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
+_OWN_ATTRIBUTES = frozenset({MARK, ORDER, STAMP, sums.SUM})
 
 
-class LocalSession:
-    """A session over one open HDF5 file or group.
+class Hdf5Session:
+    """What one store does with an open HDF5 file or group.
 
     Args:
-        stream: the open `h5py.File` or `h5py.Group`, whose root is the root of all paths.
-        address: how messages call it.
-        writable: it was opened for writing.
-        owned: close it with the session.
+        file: the open file. Several sessions, of stores with other options, may share it.
         options: how it is written and read.
-        calls_back: HDF5 works on a file object of Python's.
+        owned: close the file with the session.
     """
 
-    def __init__(
-        self,
-        stream: Any,
-        *,
-        address: str,
-        writable: bool,
-        owned: bool,
-        options: Options = DEFAULTS,
-        calls_back: bool = False,
-    ) -> None:
+    def __init__(self, file: OpenFile, options: Options = DEFAULTS, *, owned: bool = True) -> None:
+        self.file = file
         self._options = options
-        self.calls_back = calls_back
-        self.writable = writable
         self._owned = owned
-        self._address = address
-        self._use(stream)
+        self._address = file.address
+        self._last: tuple[Path | None, Any] = (None, None)
+        try:
+            self._use()
+        except BaseException:
+            if owned:
+                file.close()
+            raise
 
-    def _use(self, stream: Any) -> None:
-        self._stream = stream
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self.file.writable
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether HDF5 works on a file object of Python's."""
+        return self.file.calls_back
+
+    def _use(self) -> None:
+        stream = self._stream = self.file.h5
+        self._generation = self.file.generation
+        self._last = (None, None)
         try:
             self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
         except RAISED as error:
-            if self._owned:
-                stream.close()
             raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
         self._reader = Reader(self._root, self._guard)
         if self.writable:
-            self._writer = Writer(self._root, self._options, self._descriptor())
+            self._writer = Writer(self._root, self._options, self.file.direct_fd)
 
-    def _descriptor(self) -> int:
-        """The descriptor of the file, if it may be read and written past HDF5; else -1."""
-        return -1
+    def refresh(self) -> None:
+        """Use what the file is now: HDF5 was opened anew, perhaps by another session."""
+        if self._generation != self.file.generation:
+            self._use()
 
     def _descriptor_to_read(self) -> int:
         # Not while HDF5 may have something left to write, or what is read may be in another file.
-        return -1 if self.writable or self._guard.trusts else self._descriptor()
+        return -1 if self.writable or self._guard.trusts else self.file.direct_fd
 
     def commit(self) -> None:
         """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
+        self.file.commit()
+        self.refresh()
 
     def rollback(self) -> None:
         """Give up what was written since the last commit: `apply` undoes what fails by itself."""
+        self.file.rollback()
+        self.refresh()
 
     @telling
     def stat(self, path: Path) -> Stat | None:
@@ -130,6 +138,22 @@ class LocalSession:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return [to_text(name) for name, _, _ in links.entries(gid)]
 
+    def count(self, path: Path) -> int:
+        """How many links a group has; 0 where there is none."""
+        gid = self._open(path)
+        if type(gid) is not h5g.GroupID:
+            return 0
+        return int(gid.get_num_objs())
+
+    def has(self, path: Path, name: str) -> bool:
+        """Whether a group has a child, wherever it leads."""
+        return links.is_there(self._root, (*path, name))
+
+    @telling
+    def last_name(self, path: Path) -> str | None:
+        """The name of the child of a group that was set last; None if it has none."""
+        return links.last(self._need(path))
+
     @telling
     def read(
         self,
@@ -144,7 +168,7 @@ class LocalSession:
         oid = self._need(path)
         if meter is not None:
             meter.total = self._size(path, oid, select)
-        with self._past_hdf5(mapped, meter):
+        with self._direct_io(mapped, meter):
             if type(oid) is h5d.DatasetID:
                 return self._reader.dataset(oid)
             return self._reader.group(oid, read_mark(oid), path, select)
@@ -153,7 +177,7 @@ class LocalSession:
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict."""
         oid = self._need(path)
-        with self._past_hdf5(mapped):
+        with self._direct_io(mapped):
             if type(oid) is h5d.DatasetID:
                 return self._reader.dataset(oid)
             mark = read_mark(oid)
@@ -162,15 +186,15 @@ class LocalSession:
             return self._reader.group(oid, mark, path, None)
 
     @contextmanager
-    def _past_hdf5(self, mapped: bool, meter: Meter | None = None) -> Iterator[None]:
-        """A block in which arrays are had without HDF5 where that can be done.
+    def _direct_io(self, mapped: bool, meter: Meter | None = None) -> Iterator[None]:
+        """Read contiguous datasets directly, bypassing HDF5, in this block.
 
         Args:
             mapped: as maps.
             meter: is told how many bytes are read.
         """
         self._reader.meter = meter
-        self._reader.mapper = self._mapper() if mapped else None
+        self._reader.mapper = self.file.mapper(self._root) if mapped else None
         self._reader.descriptor = self._descriptor_to_read()
         try:
             yield
@@ -187,14 +211,6 @@ class LocalSession:
             size = self._stream.id.get_filesize()
         return size
 
-    def _mapper(self) -> Mapper | None:
-        """Maps the file that is open; None for what is in no file of its own."""
-        if not self._stream or self._stream.file.driver not in {"sec2", "windows"}:
-            return None
-        self.flush()
-        file = self._stream.file
-        return Mapper(file.filename, file.id.get_vfd_handle(), within=self._root)
-
     @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
@@ -209,11 +225,16 @@ class LocalSession:
             sums.verify(oid, self._reader.dataset(oid))
 
     def put(self, path: Path, leaf: Leaf) -> bool:
-        """There is no faster way."""
-        return False
+        """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
+        return self.file.put(path, leaf)
+
+    def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
+        """Commit rows to append without HDF5, if there is a log for them; whether it was done."""
+        return self.file.put_rows(path, rows)
 
     def settle(self) -> None:
-        """Nothing was left to be done."""
+        """Let HDF5 do all small assignments and append all rows that were committed."""
+        self.file.settle()
 
     def layout(self, path: Path) -> Layout:
         """How the store says that an array is to lie in the file."""
@@ -233,6 +254,14 @@ class LocalSession:
         """Apply all changes as one commit."""
         self._check_writable()
         steps = plan(changes, self.stat, self._address)
+        self.file.begin_changes(
+            {
+                change.path[:depth]
+                for change in changes
+                if isinstance(change, Put)
+                for depth in range(1, len(change.path))
+            }
+        )
         self._writer.layout, self._writer.meter = layout, meter
         try:
             Commit(self._root, self._writer).run(steps)
@@ -283,51 +312,47 @@ class LocalSession:
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
         self._check_writable()
-        did = self._dataset(path)
-        self._guard.inside(did)
-        sums.forget(did)
-        if not growth.append(did, rows):
-            copy = growth.growable_copy(self._root, did)
-            Commit(self._root, self._writer).swap(path, copy)
-            growth.append(copy, rows)
+        self._guard.inside(self._dataset(path))
+        append_rows(self._root, path, rows)
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:
         """A read-only view of the stored elements in the file."""
         did = self._dataset(path)
         self._guard.inside(did)
-        mapper = self._mapper()
+        mapper = self.file.mapper(self._root)
         problem = "it is in no file that is there under its name" if mapper is None else None
         return require_view(mapper, did, problem)
 
     def stream(self) -> Any:
         """The `h5py.File` or `h5py.Group`."""
-        return self._stream
+        return self.file.lend()
 
     def flush(self) -> None:
-        """Hand everything to the operating system."""
-        if self.writable and self._stream:
-            self._stream.file.flush()
+        """Bring all commits to where they are safe."""
+        self.file.sync()
 
     def abandon(self) -> None:
-        """Leave the file to the parent process: this process's writes go nowhere from now on."""
-        _ABANDONED.append((self._stream, self._root, self.__dict__.copy()))
-        if self.writable and self._owned:
-            try:
-                descriptor = self._stream.id.get_vfd_handle()
-            except (NotImplementedError, RuntimeError):  # a file object of Python's, not HDF5's
-                return
-            let_go(descriptor)
+        """Leave the file to the parent process."""
+        self.file.abandon()
 
     def close(self) -> None:
         """Flush and close what the session owns."""
+        self._last = (None, None)
         if self._owned:
-            if self._stream:
-                self._stream.close()
-        else:
-            self.flush()
+            self.file.close()
 
     def _open(self, path: Path) -> Any:
+        if self.writable or self._guard.trusts:
+            return self._find(path)
+        # What was looked at last is often read next, and nothing changes under a reader. But what
+        # is opened with trust may be in another file, and is for those alone who have it.
+        if path != self._last[0] or not self._stream:
+            self._last = None, None  # it is let go before another one is opened
+            self._last = path, self._find(path)
+        return self._last[1]
+
+    def _find(self, path: Path) -> Any:
         if not self._stream:
             raise ClosedError(
                 "the file was closed by its owner", file=self._address, hint="open it again"

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import mmap
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from h5py import h5d, h5o
 
-from ....errors import HdfchkError, UnsupportedStoredError
-from ....runtime.posix import open_file
+from ....errors import HdfchkError, LockedError, UnsupportedStoredError
+from ....runtime.posix import open_file, try_lock_range
 from ..h5.links import key_of
 from ..h5.types import numpy_dtype, type_for
 
-__all__ = ["MAP_FROM", "Mapper", "require_view"]
+__all__ = ["MAP_FROM", "Mapper", "is_mapped", "require_view"]
 
 MAP_FROM = 2**16
 """Smaller arrays, in bytes, are read rather than mapped where one asks for everything."""
+
+
+_MAPS_AT = 2**61
+"""Who maps bytes of a file holds a shared lock on bytes so far behind them."""
+
+
+def is_mapped(descriptor: int, start: int, length: int) -> bool:
+    """Whether somebody, this process included, maps any of these bytes of an open file."""
+    return not try_lock_range(descriptor, _MAPS_AT + start, length, probe=True)
 
 
 class Mapper:
@@ -44,6 +54,7 @@ class Mapper:
         self._holds = holds
         self._number = None if within is None else h5o.get_info(within).fileno
         self._map: mmap.mmap | None = None
+        self._owner = -1
 
     def view(self, did: Any, shape: tuple[int, ...], tid: Any) -> np.ndarray[Any, Any] | None:
         """A read-only view of a large dataset, or None where it can not be had."""
@@ -80,7 +91,18 @@ class Mapper:
             self._map = self._new_map()
         if self._map is None:
             return "another file has taken its place"
+        self._hold(start, end - start)
         return np.ndarray(shape, plain, self._map, start)
+
+    def _hold(self, start: int, length: int) -> None:
+        """Keep these bytes of the file as they are as long as the map lives.
+
+        The lock is that of the open file description, of which the map keeps a copy.
+        """
+        if not try_lock_range(self._owner, _MAPS_AT + start, length, exclusive=False):
+            raise LockedError(
+                "the file is being changed", file=self._path, hint="try again, or index the array"
+            )
 
     def _new_map(self) -> mmap.mmap | None:
         # Not by the descriptor at hand: a map keeps a copy of it, and with it HDF5's lock.
@@ -88,9 +110,14 @@ class Mapper:
         try:
             if not os.path.sameopenfile(descriptor, self._descriptor):
                 return None
-            return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        finally:
+            made = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+        except BaseException:
             os.close(descriptor)
+            raise
+        self._owner = descriptor
+        # Views keep the map, and not this object: its descriptor goes when they do.
+        weakref.finalize(made, os.close, descriptor)
+        return made
 
 
 def _problem(plist: Any, shape: tuple[int, ...]) -> str | None:

@@ -17,7 +17,17 @@ from ....keys import Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
 from .key_order import read_order
 
-__all__ = ["HARD", "entries", "is_there", "key_of", "locate", "open_object", "resolve", "restorer"]
+__all__ = [
+    "HARD",
+    "entries",
+    "is_there",
+    "key_of",
+    "last",
+    "locate",
+    "open_object",
+    "resolve",
+    "restorer",
+]
 
 HARD = h5l.TYPE_HARD
 MAX_SOFT_LINKS = 40
@@ -60,6 +70,28 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
     if dangling:
         return found
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
+
+
+def last(gid: Any) -> str | None:
+    """The name of the child that was made last; None if there is none."""
+    if read_order(gid):
+        children = entries(gid)
+        return to_text(children[-1][0]) if children else None
+
+    found: list[bytes] = []
+
+    def seen(name: bytes, info: Any) -> bool | None:
+        if info.type == h5l.TYPE_SOFT and not _leads(gid, name):
+            return None
+        found.append(name)
+        return True  # which ends it
+
+    try:
+        gid.links.iterate(seen, idx_type=h5.INDEX_CRT_ORDER, order=h5.ITER_DEC, info=True)
+    except RuntimeError:  # a group that keeps no order
+        found.clear()
+        gid.links.iterate(seen, idx_type=h5.INDEX_NAME, order=h5.ITER_DEC, info=True)
+    return to_text(found[0]) if found else None
 
 
 def _leads(gid: Any, name: bytes) -> bool:

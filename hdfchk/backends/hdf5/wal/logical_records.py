@@ -1,15 +1,17 @@
-"""Small assignments as they stand in the journal: a path and one small leaf, without HDF5's part.
+"""Small assignments and rows to append as the log holds them, without HDF5's part.
 
-HDF5 takes ten times as long to make a commit of a number as it takes to write it down. So the
-journal holds the assignment itself; HDF5 does it later, with others, before anything that would see
-the difference.
+HDF5 takes ten times as long to make a commit of a number as it takes to write it down. So the log
+holds the assignment, or the row, itself; HDF5 does it later, with others, before anything that
+would see the difference.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Any
 
+import attrs
 import numpy as np
 
 from ....codecs.packing import mark_from_text, mark_to_text
@@ -17,15 +19,118 @@ from ....errors import CorruptFileError
 from ....keys import Path, to_bytes, to_text
 from ....tree import Leaf
 
-__all__ = ["MOST_BYTES", "pack_put", "unpack_put"]
+__all__ = ["MOST_BYTES", "Pending", "pack_put", "pack_rows", "unpack_put", "unpack_rows"]
 
 MOST_BYTES = 1024
-"""More bytes of path, mark or data are no small assignment."""
+"""More bytes of path, mark or data are no small assignment; nor is a larger row."""
 _KINDS = "biufc"
 _MOST_AXES = 32
 """HDF5 has no more."""
 _HEAD = struct.Struct("<HHHs")
 _FLOAT, _INT, _COMPLEX = struct.Struct("<d"), struct.Struct("<q"), struct.Struct("<dd")
+
+
+_ROWS = struct.Struct("<HIs")
+Rows = bytes | list[str]
+"""Rows in the bytes of the stored dtype, or texts."""
+
+
+@attrs.define(eq=False)
+class Pending:
+    """What the log holds of small assignments and rows, and HDF5 has still to do.
+
+    Attributes:
+        puts: the last value of each path.
+        rows: the rows to append, array by array. None of these paths is one of `puts`, or below.
+    """
+
+    puts: dict[Path, Leaf] = attrs.field(factory=dict)
+    rows: dict[Path, list[Rows]] = attrs.field(factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.puts) or bool(self.rows)
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[bytes, bytes]]) -> Pending:
+        """What records of a log say.
+
+        Raises:
+            CorruptFileError: one of them cannot be read, although its checksum is right.
+        """
+        pending = cls()
+        for kind, payload in records:
+            if kind == b"ROWS":
+                path, rows = unpack_rows(payload)
+                pending.rows.setdefault(path, []).append(rows)
+            else:
+                path, leaf = unpack_put(payload)
+                pending.puts.pop(path, None)
+                pending.puts[path] = leaf
+        return pending
+
+    def takes_put(self, path: Path) -> bool:
+        """Whether an assignment at a path does not touch an array that waits for rows."""
+        return not any(array[: len(path)] == path for array in self.rows)
+
+    def takes_rows(self, path: Path) -> bool:
+        """Whether rows for an array at a path do not depend on an assignment that waits."""
+        puts = self.puts
+        return not any(path[:depth] in puts for depth in range(1, len(path) + 1))
+
+    def clear(self) -> None:
+        """All of it is done."""
+        self.puts.clear()
+        self.rows.clear()
+
+
+def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
+    """The bytes of rows for an array; None where they are too many.
+
+    Layout: the length of the path, uint16, the number of rows, uint32, and the kind of the data,
+    one byte; then the path, and the data: the bytes of the elements as they are stored, or, for
+    texts, the length, uint32, and UTF-8 bytes of each.
+    """
+    if rows.nbytes > MOST_BYTES or not rows.size:
+        return None
+    if rows.dtype.hasobject:
+        if rows.dtype.kind != "O" or not all(type(text) is str for text in rows.flat):
+            return None
+        texts = [text.encode() for text in rows.flat]
+        kind, data = b"s", b"".join([struct.pack("<I", len(text)) + text for text in texts])
+    else:
+        kind, data = b"r", rows.tobytes()
+    where = b"/".join(map(to_bytes, path))
+    if len(where) > MOST_BYTES or len(data) > 4 * MOST_BYTES:
+        return None
+    return b"".join((_ROWS.pack(len(where), len(rows), kind), where, data))
+
+
+def unpack_rows(raw: bytes) -> tuple[Path, Rows]:
+    """The inverse of `pack_rows`, but for the dtype and shape of the rows, which the array has.
+
+    Raises:
+        CorruptFileError: they are no such bytes, although their checksum is right.
+    """
+    try:
+        length, _, kind = _ROWS.unpack_from(raw)
+        at = _ROWS.size + length
+        path = tuple(map(to_text, raw[_ROWS.size : at].split(b"/")))
+        if kind == b"r":
+            return path, raw[at:]
+        if kind != b"s":
+            raise ValueError(f"a kind {kind!r} of rows")
+        texts: list[str] = []
+        while at < len(raw):
+            (size,) = struct.unpack_from("<I", raw, at)
+            texts.append(raw[at + 4 : at + 4 + size].decode())
+            at += 4 + size
+        return path, texts
+    except (struct.error, ValueError, TypeError, IndexError) as error:
+        raise CorruptFileError(
+            f"the journal has rows that cannot be read ({error})",
+            hint="it was written by another version of hdfchk: use that one",
+        ) from error
 
 
 def pack_put(path: Path, leaf: Leaf) -> bytes | None:

@@ -1,8 +1,4 @@
-"""One committed state of a file: the file under the pages of its journal.
-
-A shared lock on the file, which is held as long as it is read, keeps the journal from being
-applied: what it says of the file stays true.
-"""
+"""One committed state of a file: the file, with the pages of its log laid over it."""
 
 from __future__ import annotations
 
@@ -10,39 +6,40 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ....runtime.posix import is_at, let_go, open_file, read_all, read_into, wait_shared
+from ....runtime.descriptors import Descriptor
+from ....runtime.posix import read_all, read_into
 from ..data.memory_map import Mapper
-from .wal_format import Journal, Snapshot, journal_of, scan
+from .log import PAGE, Log, Recovered
 
-__all__ = ["PAGE", "FileInUse", "Pages", "SnapshotFile"]
-
-
-PAGE = 4096
-"""The unit in which what is not in the file yet is laid over it, in bytes."""
+__all__ = ["OverlayFile", "Pages"]
 
 Pages = dict[int, bytearray | int]
-"""Number of a page -> its bytes, or where they begin in the journal."""
+"""Number of a page -> its bytes, or where they begin in the log."""
 
 
-class SnapshotFile:
-    """One committed state of a file, to be read: the file under the writes in a journal.
+class OverlayFile:
+    """One committed state of a file, to be read by HDF5: the file under the writes in a log.
 
     Args:
-        descriptor: the open file.
-        journal: its journal.
-        snapshot: what the journal says.
+        file: the open file.
+        log: its log.
+        found: what the log says.
+
+    Attributes:
+        records: small assignments and rows that HDF5 has still to do.
+        error: what a callback of HDF5's has met; whoever called HDF5 raises it.
     """
 
-    def __init__(self, descriptor: int, journal: Journal, snapshot: Snapshot) -> None:
-        self._descriptor = descriptor
-        self._journal = journal
+    def __init__(self, file: Descriptor, log: Log, found: Recovered) -> None:
+        self.file = file
+        self.log = log
+        self.error: Exception | None = None
         self._pages: Pages = {}
         self._pending: Pages = {}
         self._position = 0
-        self._size = os.fstat(descriptor).st_size if snapshot.size is None else snapshot.size
-        self.puts: Sequence[bytes] = snapshot.puts
-        """The small assignments that HDF5 has still to do."""
-        for place, extent, source in snapshot.writes:
+        self._size = os.fstat(file.fd).st_size if found.size is None else found.size
+        self.records: Sequence[tuple[bytes, bytes]] = found.records
+        for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -59,15 +56,26 @@ class SnapshotFile:
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
-        view = memoryview(buffer).cast("B")
+        try:
+            return self._read_into(memoryview(buffer).cast("B"))
+        except OSError as error:
+            self.error = error  # HDF5 makes another one of it
+            raise
+
+    def _read_into(self, view: memoryview) -> int:
         start, length = self._position, len(view)
-        done = read_into(self._descriptor, view, start)
+        done = read_into(self.file.fd, view, start)
         if done < length:
             view[done:] = bytes(length - done)
         if self._pages or self._pending:
             self._patch(view, start)
         self._position += length
         return length
+
+    def take_error(self) -> Exception | None:
+        """What a callback has met since the last call."""
+        error, self.error = self.error, None
+        return error
 
     def _patch(self, view: memoryview, start: int) -> None:
         first, last = start // PAGE, (start + len(view) - 1) // PAGE
@@ -85,7 +93,7 @@ class SnapshotFile:
         found = self._pending.get(number)
         if found is None:
             found = self._pages.get(number)
-        return self._journal.read(found, PAGE) if isinstance(found, int) else found
+        return self.log.read(found, PAGE) if isinstance(found, int) else found
 
     def _lay(self, pages: Pages, start: int, length: int, source: bytes | memoryview | int) -> None:
         """Lay a write over the file: whole pages, and parts of what is there."""
@@ -98,7 +106,7 @@ class SnapshotFile:
             else:
                 part: Any
                 if isinstance(source, int):
-                    part = self._journal.read(source + done, count)
+                    part = self.log.read(source + done, count)
                 else:
                     part = source[done : done + count]
                 if count == PAGE:
@@ -114,7 +122,7 @@ class SnapshotFile:
             return found
         data = self._overlaid(number)
         if data is None:
-            data = read_all(self._descriptor, PAGE, number * PAGE)
+            data = read_all(self.file.fd, PAGE, number * PAGE)
         page = bytearray(PAGE)
         page[: len(data)] = data
         pages[number] = page
@@ -122,7 +130,7 @@ class SnapshotFile:
 
     def mapper(self, path: str) -> Mapper:
         """Maps of what the file itself, which has this path, holds."""
-        return Mapper(path, self._descriptor, self.holds)
+        return Mapper(path, self.file.fd, self.holds)
 
     def holds(self, start: int, end: int) -> bool:
         """Whether the file itself holds what it should, from one byte up to another."""
@@ -147,56 +155,3 @@ class SnapshotFile:
 
     def flush(self) -> None:
         """Nothing waits."""
-
-
-class FileInUse:
-    """A file that is held for reading, and its journal, if that holds commits.
-
-    Args:
-        path: the path.
-        timeout: seconds to wait for a process that is writing the file itself.
-
-    Attributes:
-        snapshot: the last commit, or None where it is the file as it stands.
-    """
-
-    def __init__(self, path: str, timeout: float) -> None:
-        self._owned: list[int] = []
-        self.snapshot: SnapshotFile | None = None
-        try:
-            while not self._open(path, timeout):
-                self.close()
-        except BaseException:
-            self.close()
-            raise
-
-    def _open(self, path: str, timeout: float) -> bool:
-        descriptor = open_file(path, os.O_RDONLY)
-        self._owned.append(descriptor)
-        wait_shared(descriptor, path, timeout)
-        real = os.path.realpath(path) if os.path.islink(path) else path
-        try:
-            journal = open_file(journal_of(real), os.O_RDONLY)
-        except FileNotFoundError:
-            return is_at(descriptor, path)
-        self._owned.append(journal)
-        found = scan(journal)
-        if found.has_commits:
-            self.snapshot = SnapshotFile(descriptor, Journal(journal), found)
-        # Or another file has taken this one's place, and the journal belongs to that.
-        return is_at(descriptor, path)
-
-    def abandon(self) -> None:
-        """Let go of the files in a child process, whose parent goes on with them."""
-        for descriptor in self._owned:
-            let_go(descriptor)  # HDF5 may still try to use it
-
-    def __del__(self) -> None:
-        """A forgotten reader holds nobody up."""
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self.snapshot = None
-        while self._owned:
-            os.close(self._owned.pop())

@@ -1,32 +1,62 @@
-"""Bringing into a file what a writer that is gone has left in its journal."""
+"""Bringing into a file what a writer that is gone has left in its log."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import time
 import warnings
 from typing import Any
 
 import h5py
-from h5py import h5f, h5fd, h5g
+import numpy as np
+from h5py import h5a, h5f, h5fd, h5g, h5o
 
-from ....errors import HdfchkError, LockedError
+from ....errors import (
+    FileReplacedError,
+    HdfchkError,
+    JournalMismatchError,
+    JournalMismatchWarning,
+    LockedError,
+    UnsupportedStoredError,
+)
 from ....keys import Path, join
-from ....runtime.interrupts import undisturbed
-from ....runtime.posix import RETRY_SECONDS, open_file, sync_folder, wait_shared
-from ....tree import Leaf
+from ....runtime.descriptors import Descriptor
+from ....runtime.interrupts import defer_interrupts
+from ....runtime.posix import (
+    RETRY_SECONDS,
+    copy_owner_and_mode,
+    open_regular,
+    sync_folder,
+    wait_lock_shared,
+)
 from ...base import Stored
 from ...meter import Progress
-from ..h5.types import file_access
+from ..data import resize
+from ..h5 import checksums, links
+from ..h5.types import INT, SCALAR, file_access, numpy_dtype
 from ..nodes.apply import Commit
 from ..nodes.writer import Writer
-from .logical_records import unpack_put
-from .overlay import SnapshotFile
-from .wal_file import JournaledFile
-from .wal_format import Journal, journal_of, scan
-from .writer_file import WriterLock
+from .fit import STAMP, problem_of
+from .log import Log, Recovered, log_of, scan
+from .logical_records import Pending, Rows
+from .overlay import OverlayFile
+from .wal_file import WalFile
+from .writer_lock import WriterLock
 
-__all__ = ["bring_in", "carry_out", "open_on", "recover_file"]
+__all__ = [
+    "append_rows",
+    "discard_log",
+    "lock_to_write",
+    "materialize",
+    "open_on",
+    "recover",
+    "recover_file",
+    "recover_into",
+    "replay_logical",
+    "write_stamp",
+]
 
 METADATA_CACHE = 2**18
 """HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
@@ -37,37 +67,258 @@ def open_on(file: Any, flags: int) -> Any:
     """HDF5 on a file object."""
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    with undisturbed():
+    with defer_interrupts():
         return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
 
 
-def carry_out(file: SnapshotFile) -> None:
-    """Let HDF5 do the small assignments that a file has only in its journal."""
-    if not file.puts:
+# -- small assignments and rows ------------------------------------------------------------------
+
+
+def materialize(root: Any, pending: Pending, done: Pending) -> None:
+    """Let HDF5 do small assignments and append rows, one after the other.
+
+    Args:
+        root: the root group.
+        pending: what is to be done; what is done leaves it.
+        done: what was done enters it.
+
+    Raises:
+        HdfchkError: one of them cannot be done, now or ever; it has left `pending`.
+    """
+    while pending.puts:
+        path = next(iter(pending.puts))
+        step: dict[Path, Stored | None] = {path: pending.puts[path]}
+        try:
+            Commit(root, Writer(root)).run(step)
+        except HdfchkError as error:
+            error.key = error.key or join(path)
+            pending.puts.pop(path)
+            raise
+        done.puts[path] = pending.puts.pop(path)
+    while pending.rows:
+        path = next(iter(pending.rows))
+        try:
+            append_rows(root, path, pending.rows[path])
+        except HdfchkError as error:
+            error.key = error.key or join(path)
+            pending.rows.pop(path)
+            raise
+        done.rows.setdefault(path, []).extend(pending.rows.pop(path))
+
+
+def append_rows(root: Any, path: Path, rows: np.ndarray[Any, Any] | list[Rows]) -> None:
+    """Append rows to the array at a path, making it growable if it was not.
+
+    Args:
+        root: the root group.
+        path: where the array is.
+        rows: in their stored form, or as the log has them.
+
+    Raises:
+        UnsupportedStoredError: no array is there.
+    """
+    name = links.locate(root, path)
+    did = None if name is None else h5o.open(root, name)
+    if not isinstance(did, h5py.h5d.DatasetID):
+        raise UnsupportedStoredError("there is no array to append rows to", key=join(path))
+    if isinstance(rows, list):
+        rows = _joined(did, rows)
+    checksums.forget(did)
+    if not resize.append(did, rows):
+        copy = resize.growable_copy(root, did)
+        Commit(root, Writer(root)).swap(path, copy)
+        resize.append(copy, rows)
+
+
+def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
+    row = did.shape[1:]
+    if isinstance(rows[0], list):
+        texts = [text for block in rows for text in block]
+        flat: np.ndarray[Any, Any] = np.empty(len(texts), object)
+        flat[:] = texts
+    else:
+        flat = np.frombuffer(
+            b"".join(block for block in rows if isinstance(block, bytes)), _base(did)
+        )
+    return flat.reshape((-1, *row))
+
+
+def _base(did: Any) -> np.dtype[Any]:
+    dtype = numpy_dtype(did.get_type())
+    return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
+
+
+def replay_logical(file: OverlayFile) -> None:
+    """Let HDF5 do the small assignments and rows that a file has only in its log."""
+    if not file.records:
         return
-    latest: dict[Path, Leaf] = dict(map(unpack_put, file.puts))
+    pending = Pending.of(file.records)
     stream = open_on(file, h5f.ACC_RDWR)
     # Closing and all: HDF5 calls back.
-    with undisturbed():
+    with defer_interrupts():
         try:
             root = h5g.open(stream.id, b".")
-            for path, leaf in latest.items():  # one by one, as they were made
-                step: dict[Path, Stored | None] = {path: leaf}
+            if isinstance(file, WalFile) and not file.is_stamped:
+                write_stamp(stream.id)
+                file.is_stamped = True
+            while pending:
                 try:
-                    Commit(root, Writer(root)).run(step)
+                    materialize(root, pending, Pending())
                 except HdfchkError as error:  # it must not keep all the others from their readers
-                    error.key = error.key or join(path)
-                    warnings.warn(f"an assignment in the journal is lost: {error}", stacklevel=2)
+                    warnings.warn(
+                        f"an assignment in the journal is lost: {error}",
+                        JournalMismatchWarning,
+                        stacklevel=2,
+                    )
         finally:
             stream.close()
-    file.puts = ()
+    file.records = ()
 
 
-def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = None) -> bool:
-    """Bring what the journal holds into its file; being killed here, it is done again.
+def write_stamp(fid: Any) -> None:
+    """Give a file a new stamp, which tells the state it comes to from all that it was in."""
+    root, number = h5g.open(fid, b"/"), np.array(secrets.randbits(62) | 1, np.int64)
+    if not h5a.exists(root, STAMP):
+        h5a.create(root, STAMP, INT, SCALAR).write(number)
+        return
+    stamp = h5a.open(root, STAMP)
+    if stamp.shape == () and stamp.get_type().equal(INT):  # else it is not ours
+        stamp.write(number)
+
+
+# -- whole logs ----------------------------------------------------------------------------------
+
+
+def lock_to_write(path: str, timeout: float) -> tuple[WriterLock, Recovered]:
+    """Take the right to write a file, and see what its log holds.
+
+    A log whose file is gone is set aside, with a warning.
+
+    Raises:
+        LockedError: another process has the right.
+        JournalMismatchError: the log was made for another state of the file.
+    """
+    while True:
+        lock = WriterLock(path, timeout)
+        try:
+            found = scan(lock.log.fd)
+            if not found.has_commits:
+                return lock, Recovered()
+            if lock.file is not None:
+                _require_fit(lock.file.fd, found, path)
+                return lock, found
+            aside = _set_aside(lock)
+        except BaseException:
+            lock.release()
+            raise
+        lock.release()
+        warnings.warn(
+            f"{path!r} is not there any more, but its journal is: it was set aside as {aside!r}, "
+            "and a new file is begun",
+            JournalMismatchWarning,
+            stacklevel=2,
+        )
+
+
+def _require_fit(descriptor: int, found: Recovered, path: str) -> None:
+    problem = problem_of(descriptor, found)
+    if problem is not None:
+        raise JournalMismatchError(
+            f"the journal beside it, with {found.commits} commits, does not fit it: {problem}",
+            file=path,
+            hint="recover(discard=True) sets the journal aside and keeps the file as it is; "
+            "recover(into=COPY) makes a copy of the file with the journal laid over it",
+        )
+
+
+def _set_aside(lock: WriterLock) -> str:
+    """Give the log another name: ``FILE-journal.1``, or the next that is free."""
+    name, number = log_of(lock.path), 1
+    while os.path.lexists(f"{name}.{number}"):
+        number += 1
+    os.rename(name, f"{name}.{number}")
+    sync_folder(lock.path)
+    return f"{name}.{number}"
+
+
+def discard_log(path: str, timeout: float) -> bool:
+    """Set the log of a file aside, whether it fits or not; whether there was one with commits."""
+    if not os.path.lexists(log_of(path)):
+        return False
+    lock = WriterLock(path, timeout)
+    found = False
+    try:
+        found = scan(lock.log.fd).has_commits
+        if found:
+            _set_aside(lock)
+    finally:
+        lock.release(remove=not found)
+    return found
+
+
+def recover_into(path: str, copy: str, timeout: float) -> bool:
+    """Make a copy of a file with its log laid over it, fitting or not; both stay as they are.
+
+    Raises:
+        FileExistsError: there is a file of that name.
+        CorruptFileError: what comes of it is no HDF5 file.
+    """
+    lock = WriterLock(path, timeout)
+    made: Descriptor | None = None
+    try:
+        if lock.file is None:
+            raise FileNotFoundError(2, "no such file", path)
+        found = scan(lock.log.fd)
+        made = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        copy_owner_and_mode(lock.file.fd, made.fd)
+        with open(lock.path, "rb") as source, os.fdopen(os.dup(made.fd), "wb") as target:
+            shutil.copyfileobj(source, target, 2**20)
+        laid = OverlayFile(made, Log(lock.log), found)
+        done = False
+        try:
+            replay_logical(laid)
+            h5f_check(laid)
+            laid_out(laid, made)
+            done = True
+        finally:
+            if not done:
+                os.unlink(copy)
+        return found.has_commits
+    finally:
+        if made is not None:
+            made.close()
+        lock.release(remove=not scan(lock.log.fd).has_commits if lock.log.is_open else False)
+
+
+def h5f_check(file: OverlayFile) -> None:
+    """Open HDF5 on it, and its root group."""
+    stream = open_on(file, h5f.ACC_RDONLY)
+    stream.close()
+
+
+def laid_out(file: OverlayFile, target: Descriptor) -> None:
+    """Write what is laid over a file into it."""
+    from ....runtime.posix import sync, write_all
+
+    size = file.seek(0, os.SEEK_END)
+    buffer = bytearray(2**20)
+    for start in range(0, size, len(buffer)):
+        length = min(len(buffer), size - start)
+        file.seek(start)
+        file.readinto(memoryview(buffer)[:length])
+        write_all(target.fd, memoryview(buffer)[:length], start)
+    os.ftruncate(target.fd, size)
+    sync(target.fd)
+
+
+def recover(
+    lock: WriterLock, found: Recovered, *, durable: bool, progress: Progress | None = None
+) -> bool:
+    """Bring what the log holds into its file; being killed here, it is done again.
 
     Args:
         lock: the right to write it.
+        found: what its log holds.
         durable: bring it to the disk.
         progress: is told how many bytes are written.
 
@@ -77,46 +328,60 @@ def bring_in(lock: WriterLock, *, durable: bool, progress: Progress | None = Non
     Raises:
         LockedError: readers hold the file.
     """
-    found = scan(lock.descriptor)
-    if not found.has_commits:
+    if not found.has_commits or lock.file is None:
         return False
-    descriptor = open_file(lock.path, os.O_RDWR)
-    try:
-        wait_shared(descriptor, lock.path, lock.timeout)
-        file = JournaledFile(descriptor, Journal(lock.descriptor), durable=durable)
-        file.adopt(found)
-        carry_out(file)
+    wait_lock_shared(lock.file.fd, lock.path, lock.timeout)
+    if durable:
+        sync_folder(lock.path)  # a log that has no name on the disk is no help
+    file = WalFile(lock.file, Log(lock.log), durable=durable, found=found)
+    replay_logical(file)
+    with defer_interrupts():
         file.commit()
-        end = time.monotonic() + lock.timeout
-        while not file.apply(progress=progress):
-            if time.monotonic() > end:
-                raise LockedError(
-                    "commits in the journal wait for readers of the file to end",
-                    file=lock.path,
-                    hint="close the readers, or raise lock_timeout",
-                )
-            time.sleep(RETRY_SECONDS)
-    finally:
-        os.close(descriptor)
-    return True
+    end = time.monotonic() + lock.timeout
+    while True:
+        if not file.is_in_place(lock.path):
+            raise FileReplacedError(
+                "it was moved or replaced while its journal was brought in",
+                file=lock.path,
+                hint="the journal is as it was",
+            )
+        with defer_interrupts():
+            if file.checkpoint(progress=progress):
+                return True
+        if time.monotonic() > end:
+            raise LockedError(
+                "commits in the journal wait for readers, or maps, of the file to end",
+                file=lock.path,
+                hint="close the readers, or raise lock_timeout",
+            )
+        time.sleep(RETRY_SECONDS)
 
 
-def recover_file(path: str, timeout: float, progress: Progress | None = None) -> bool:
-    """Bring a journal that a killed writer has left into its file, if there is one.
+def recover_file(
+    path: str, timeout: float, progress: Progress | None = None, *, durable: bool = True
+) -> bool:
+    """Bring a log that a killed writer has left into its file, if there is one.
 
     Returns:
         Whether there was anything to bring in.
     """
-    path = os.path.realpath(path)
-    if not os.path.exists(journal_of(path)):
+    if not os.path.lexists(log_of(path)):
         return False
-    lock = WriterLock(path, timeout)
-    done = found = False
+    if not os.path.lexists(path):
+        _remove_empty(path, timeout)
+        return False
+    lock, found = lock_to_write(path, timeout)
+    done = False
     try:
-        if os.path.exists(path):
-            found = bring_in(lock, durable=True, progress=progress)
-        done = True  # without its file, which never appeared or was removed, it is nobody's
+        brought = recover(lock, found, durable=durable, progress=progress)
+        done = True
     finally:
         lock.release(remove=done)
     sync_folder(path)
-    return found
+    return brought
+
+
+def _remove_empty(path: str, timeout: float) -> None:
+    """Remove a log whose file never appeared; one with commits is all that is left of a file."""
+    lock = WriterLock(path, timeout)
+    lock.release(remove=not scan(lock.log.fd).has_commits)

@@ -1,64 +1,78 @@
-"""The file object under HDF5: no byte that a commit needs goes before its successor is safe.
+"""The file object under HDF5 of the one writer: every change goes through the write-ahead log.
 
 Writes below the end of the last commit, and small ones anywhere, are kept until the commit appends
-them to the journal. Large ones beyond that end go straight into the file, once, and are on the disk
-before the commit that needs them is written. Applying brings what is in the journal into the file,
-after the journal itself is on the disk.
+them to the log. Large ones beyond that end go straight into the file, once, and are on the disk
+before the commit that needs them is written. A checkpoint brings what is in the log into the file,
+after the log itself is on the disk.
+
+Three rules hold the layers together. A commit is decided when its record is in the log, and by
+nothing else. What HDF5 calls never fails: bytes that cannot be written stay in memory, and the
+error is kept for whoever called HDF5. A checkpoint is a step of its own, whose failure leaves the
+log, and the commits in it, as they are.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ....runtime.posix import lock_alone, lock_shared, reserve, sync, write_all
+from ....runtime.descriptors import Descriptor
+from ....runtime.posix import (
+    is_at,
+    read_all,
+    reserve,
+    sync,
+    try_lock_exclusive,
+    try_lock_shared,
+    write_all,
+)
 from ...meter import Progress
-from .overlay import PAGE, SnapshotFile
-from .wal_format import Journal, Snapshot, Write
+from ..data.memory_map import is_mapped
+from .fit import base_of, samples, sums_of
+from .log import PAGE, Log, Recovered, Sums, Write
+from .overlay import OverlayFile
 
-__all__ = ["JournaledFile"]
+__all__ = ["WalFile"]
 
 DIRECT_BYTES = 2**16
 """Writes from this size up, beyond what is committed, go straight into the file."""
 SPILL_BYTES = 2**24
-"""So much may wait in memory; more goes to the journal before its commit."""
+"""So much may wait in memory; more goes to the log before its commit."""
 PIECE_BYTES = 2**22
-"""Large writes go to the journal in records of this size."""
-APPLY_BYTES = 2**24
-"""A journal that is longer is applied."""
-APPLY_WRITES = 2**13
-"""A journal of more writes is applied: readers have to lay them all over the file."""
+"""Large writes go to the log in records of this size."""
+CHECKPOINT_BYTES = 2**24
+"""A log that is longer is brought into the file."""
+CHECKPOINT_WRITES = 2**13
+"""A log of more writes is brought into the file: readers have to lay them all over it."""
+LOGICAL_BYTES = 2**20
+"""So many bytes of small assignments and rows may wait for HDF5: readers let it do them, too."""
 
 
-class JournaledFile(SnapshotFile):
-    """A file that is written through a journal.
+class WalFile(OverlayFile):
+    """A file that is written through a log.
 
     Args:
-        descriptor: the main file, open for reading and writing.
-        journal: the journal, whose lock is held.
+        file: the main file, open for reading and writing.
+        log: the log, whose lock is held.
         durable: bring commits to the disk.
-        sync_interval: seconds that commits may wait for that; 0 for none.
+        found: what the log holds of a writer that is gone; None to begin it anew.
     """
 
     def __init__(
-        self,
-        descriptor: int,
-        journal: Journal,
-        *,
-        durable: bool = True,
-        sync_interval: float = 1.0,
+        self, file: Descriptor, log: Log, *, durable: bool = True, found: Recovered | None = None
     ) -> None:
-        super().__init__(descriptor, journal, Snapshot((), None, 0, 0))
+        super().__init__(file, log, Recovered())
         self.durable = durable
-        self.sync_interval = sync_interval
         self.discarding = False
         """Whether what HDF5 writes goes nowhere: a state is given up, or the file is another
         process's."""
         self._process = os.getpid()
         self._base = self._committed_size = self._size
-        self._bulk = False
+        """The end of the last state that something still needs; that of the last commit."""
+        self._bulk: list[tuple[int, int]] = []
+        """What was written straight into the file since the last commit: from where to where."""
         self._record: list[Write] = []
         """What was written since the last commit or spill."""
         self._waiting = 0
@@ -69,26 +83,50 @@ class JournaledFile(SnapshotFile):
         """What was committed, and is not in the pages yet, as nobody has asked for it: place and
         length -> bytes. The same place is written again and again."""
         self._spilled: set[int] = set()
-        """The pages that the journal has of what is not committed yet."""
+        """The pages that the log has of what is not committed yet."""
+        self._spill_at = SPILL_BYTES
         self._reach = self._size
-        """Where what is in memory, or in the journal, ends: perhaps behind the end of the file."""
+        """Where what is in memory, or in the log, ends: perhaps behind the end of the file."""
         self._writes = 0
-        self._synced = time.monotonic()
+        self._under: set[int] = set()
+        """The pages of which the log says what the file holds under them."""
+        self._start = self._size
+        """How long the file was when the log was begun."""
+        self._next_checkpoint = CHECKPOINT_BYTES
+        self.is_stamped = False
+        """Whether the commits in the log give the file a new stamp."""
+        if found is None or not found.has_commits:
+            self._begin()
+        else:
+            self._adopt(found)
 
-    def adopt(self, found: Snapshot) -> None:
+    def _begin(self) -> None:
+        """Empty the log."""
+        self.log.begin(base_of(self.file.fd))
+        self._start = os.fstat(self.file.fd).st_size
+        self._under.clear()
+        self._next_checkpoint = CHECKPOINT_BYTES
+        self.is_stamped = False
+
+    def _adopt(self, found: Recovered) -> None:
         """Take over the commits of a writer that is gone."""
-        self._journal.resume(found)
-        self.puts = list(found.puts)
+        self.log.resume(found)
+        self.records = list(found.records)
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
+        self._under = set(found.under)
+        self._start = self._base if found.base is None else found.base.size
+        self.is_stamped = found.size is not None and found.base is not None
+        self._writes = len(found.writes)
         if found.size is not None:
             self._size = self._committed_size = self._reach = found.size
             self._base = max(self._base, found.size)
 
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with what was written last."""
+    # -- what HDF5 calls -------------------------------------------------------------------------
+
+    def _read_into(self, view: memoryview) -> int:
         self._settle()
-        return super().readinto(buffer)
+        return super()._read_into(view)
 
     def holds(self, start: int, end: int) -> bool:
         """Whether the file itself holds what it should, from one byte up to another."""
@@ -100,22 +138,28 @@ class JournaledFile(SnapshotFile):
         for (place, extent), data in self._late.items():
             self._lay(self._pages, place, extent, data)
         self._late.clear()
-        if self._laid < len(self._record):
-            for place, data in self._record[self._laid :]:
-                self._lay(self._pending, place, len(data), data)
-            self._laid = len(self._record)
+        while self._laid < len(self._record):
+            place, data = self._record[self._laid]
+            self._lay(self._pending, place, len(data), data)
+            self._laid += 1
 
     def write(self, data: Any) -> int:
-        """Write at the position."""
+        """Write at the position. It never fails: see `take_error`."""
         view = memoryview(data).cast("B")
         start, length = self._position, len(view)
         self._position = end = start + length
         if self.discarding:
             return length
-        if length < DIRECT_BYTES:
-            self._keep(start, view)
-        else:
-            self._write_large(start, view)
+        try:
+            if length < DIRECT_BYTES:
+                self._keep(start, view)
+            else:
+                self._write_large(start, view)
+        except Exception as error:  # the bytes stay in memory, and the commit fails
+            self.error = self.error or error
+            # Without memory they are lost, with all that is not committed: it is given up.
+            with contextlib.suppress(MemoryError):
+                self._record.append((start, bytes(view)))
         self._size = max(self._size, end)
         self._reach = max(self._reach, end)
         return length
@@ -130,11 +174,11 @@ class JournaledFile(SnapshotFile):
         if direct > start:
             self._write_large_part(start, view[: direct - start])
         if any(direct <= number * PAGE < direct_end for number in self._spilled):
-            # The journal has older bytes of this place, and would bring them back.
+            # The log has older bytes of this place, and would bring them back.
             self._spill_large(direct, view[direct - start :])
             return
-        write_all(self._descriptor, view[direct - start : direct_end - start], direct)
-        self._bulk = True
+        write_all(self.file.fd, view[direct - start : direct_end - start], direct)
+        self._bulk.append((direct, direct_end))
         self._drop(direct // PAGE, direct_end // PAGE)
         if direct_end < end:
             self._keep(direct_end, view[direct_end - start :])
@@ -161,59 +205,85 @@ class JournaledFile(SnapshotFile):
         """Keep a write until the commit."""
         self._record.append((start, bytes(view)))
         self._waiting += len(view)
-        if self._waiting > SPILL_BYTES:
-            self._spill()
+        if self._waiting > self._spill_at:
+            try:
+                self._spill()
+            except OSError as error:  # it is in memory; the commit will fail
+                self.error = self.error or error
+                self._spill_at *= 2
 
     def _spill(self) -> None:
-        """Bring what waits to the journal before its commit, so that memory is bounded."""
+        """Bring what waits to the log before its commit, so that memory is bounded."""
         self._settle()
         items = [(n, bytes(p)) for n, p in self._pending.items() if isinstance(p, bytearray)]
-        start = self._journal.append([(n * PAGE, data) for n, data in items], None)
+        start = self.log.append([(n * PAGE, data) for n, data in items], None)
         for index, (number, _) in enumerate(items):
             self._pending[number] = start + index * PAGE
             self._spilled.add(number)
         self._writes += len(items)
         self._record.clear()
         self._waiting = self._laid = 0
+        self._spill_at = SPILL_BYTES
 
     def _spill_large(self, start: int, view: memoryview) -> None:
-        """Bring a large write to the journal at once."""
+        """Bring a large write to the log at once."""
         self._spill()
         for offset in range(0, len(view), PIECE_BYTES):
             piece = view[offset : offset + PIECE_BYTES]
-            at = self._journal.append([(start + offset, piece)], None)
+            at = self.log.append([(start + offset, piece)], None)
             self._lay(self._pending, start + offset, len(piece), at)
-        self._spilled.update(range(start // PAGE, (start + len(view) - 1) // PAGE + 1))
+            self._spilled.update(
+                range((start + offset) // PAGE, (start + offset + len(piece) - 1) // PAGE + 1)
+            )
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the length. Nothing that a commit needs is cut off before the journal is applied."""
+        """Set the length. Nothing that a commit needs is cut off before the next checkpoint."""
         size = self._position if size is None else size
         if not self.discarding:
             self._size = size
-            if os.fstat(self._descriptor).st_size > max(size, self._base):
-                os.ftruncate(self._descriptor, max(size, self._base))
+            try:
+                if os.fstat(self.file.fd).st_size > max(size, self._base):
+                    os.ftruncate(self.file.fd, max(size, self._base))
+            except OSError:
+                pass  # what is behind the end is in the way of nobody; a checkpoint cuts it off
         return size
 
-    def commit(self) -> None:
+    # -- commits ---------------------------------------------------------------------------------
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything was written that is not committed."""
+        changed = self._size != self._committed_size
+        return bool(self._record or self._pending or self._bulk or changed)
+
+    def commit(self) -> bool:
         """Make all that was written one commit: a kill from now on leaves it there.
 
+        Returns:
+            Whether there was anything.
+
         Raises:
-            OSError: there is no room; the state is that of the last commit, after `rollback`.
+            OSError: it could not be put into the log. The state is that of the last commit, after
+                `rollback`.
         """
         if os.getpid() != self._process:
-            return
-        changed = self._size != self._committed_size
-        if not (self._record or self._pending or self._bulk or changed or self._journal.puts):
-            return
+            return False
+        error = self.take_error()
+        if error is not None:
+            raise error
+        if not self.has_changes and not self.log.logical_bytes:
+            return False
         if self._reach > self._size:
-            self._cut()
+            self._trim_pending()
         if self._bulk and self.durable:
-            sync(self._descriptor)
-        self._journal.append(self._record, self._size)
+            sync(self.file.fd)
+        under = self._sums_under()
+        self.log.append(self._record, self._size, under)
+        # It is decided. From here on nothing may fail.
         self._writes += len(self._record)
-        if self._pending:
-            self._pages.update(self._pending)
-            self._pending.clear()
+        self._under.update([page for page, _ in under])
+        self._pages.update(self._pending)
+        self._pending.clear()
         late = self._late
         for place, data in self._record[self._laid :]:
             key = (place, len(data))
@@ -222,151 +292,296 @@ class JournaledFile(SnapshotFile):
         self._clear_record()
         self._committed_size = self._size
         self._base = max(self._base, self._size)
-        self._see_to_sync()
-        if self._journal.size > APPLY_BYTES or self._writes > APPLY_WRITES:
-            self.apply()
+        if self._reach > self._size:
+            self._trim_committed()
+        return True
 
-    def _cut(self) -> None:
-        """Forget what lies behind the end of the file: HDF5 has taken the space, and given it back.
+    def _sums_under(self) -> list[tuple[int, Sums]]:
+        """What the file holds under the pages that this commit is the first to change."""
+        known, end = self._under, -(-self._start // PAGE)
+        touched = {number for number in self._pending if number < end}
+        for place, data in self._record:
+            last = min((place + len(data) - 1) // PAGE, end - 1)
+            touched.update(range(place // PAGE, last + 1))
+        found = [
+            (
+                number,
+                sums_of(read_all(self.file.fd, PAGE, number * PAGE), self._start - number * PAGE),
+            )
+            for number in touched
+            if number not in known
+        ]
+        bulk = {n for start, stop in self._bulk for n in samples(start, stop)}
+        found += [
+            (number, sums_of(read_all(self.file.fd, PAGE, number * PAGE)))
+            for number in bulk - known
+        ]
+        return found
+
+    def _trim_pending(self) -> None:
+        """Forget what is behind the end of the file: HDF5 has taken the space, and given it back.
 
         Had it stayed, it would be laid over what is written there later, straight into the file.
         """
         self._settle()
         self._record = list(_outside(self._record, self._size, self._reach))
         self._laid = len(self._record)
-        for pages in (self._pages, self._pending):
-            for number in [number for number in pages if number * PAGE >= self._size]:
-                del pages[number]
-        self._reach = self._size
+        for number in [number for number in self._pending if number * PAGE >= self._size]:
+            del self._pending[number]
 
-    def put(self, payload: bytes) -> bool:
-        """Commit a small assignment, which HDF5 is still to do; False if it can not be now.
+    def _trim_committed(self) -> None:
+        """As `_trim_pending`, for what was committed before: only when this commit is decided."""
+        end = self._size
+        for key in [key for key in self._late if key[0] + key[1] > end]:
+            data = self._late.pop(key)
+            if key[0] < end:
+                self._late[key[0], end - key[0]] = data[: end - key[0]]
+        for number in [number for number in self._pages if number * PAGE >= end]:
+            del self._pages[number]
+        self._reach = end
+
+    def put(self, payload: bytes, *, rows: bool = False) -> bool:
+        """Commit a small assignment, or rows, which HDF5 is still to do; False if it cannot be now.
 
         Raises:
-            OSError: there is no room; nothing was done.
+            OSError: it is not in the log.
         """
-        if not self._journal.is_whole or self._bulk or os.getpid() != self._process:
+        log = self.log
+        if (
+            not log.is_whole
+            or self._bulk
+            or log.logical_bytes > LOGICAL_BYTES
+            or os.getpid() != self._process
+        ):
             return False
-        self._journal.append_put(payload)
-        self._see_to_sync()
+        log.append_logical(payload, rows=rows)
         return True
-
-    @property
-    def waiting_puts(self) -> int:
-        """How many small assignments stand in the journal alone."""
-        return self._journal.puts
-
-    def _see_to_sync(self) -> None:
-        """Bring a commit to the disk now, or soon."""
-        if self.durable:
-            if time.monotonic() - self._synced >= self.sync_interval:
-                self.sync()
-            else:
-                self._sync_later()
 
     def _clear_record(self) -> None:
         self._record.clear()
         self._spilled.clear()
+        self._bulk.clear()
         self._waiting = self._laid = 0
-        self._bulk = False
-
-    def sync(self) -> None:
-        """Bring all commits to the disk."""
-        if self.durable:
-            self._sync_journal()
-            self._synced = time.monotonic()
-
-    def _sync_later(self) -> None:
-        """Bring this commit to the disk when it has waited long enough."""
-
-    def _sync_journal(self) -> None:
-        self._journal.sync()
+        self._spill_at = SPILL_BYTES
 
     def rollback(self) -> None:
         """Give up all that was written since the last commit."""
+        self.error = None
         self._pending.clear()
         self._clear_record()
-        self._size = self._reach = self._committed_size
-        self._journal.forget()
-        if os.fstat(self._descriptor).st_size > self._base:
-            os.ftruncate(self._descriptor, self._base)
+        self._size = self._committed_size
+        self._reach = max(self._reach, self._size)
+        self.log.forget()
+        try:
+            if os.fstat(self.file.fd).st_size > self._base:
+                os.ftruncate(self.file.fd, self._base)
+        except OSError:
+            pass  # nothing needs what is there
+
+    # -- checkpoints -----------------------------------------------------------------------------
 
     @property
-    def is_applied(self) -> bool:
-        """Whether the file is the last commit as it stands."""
-        return not self._journal.has_commits
+    def has_log(self) -> bool:
+        """Whether the log has commits that the file itself has not."""
+        return self.log.commits > 0
 
-    def apply(self, *, last: bool = False, progress: Progress | None = None) -> bool:
-        """Bring all commits into the file, and empty the journal.
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether the log has become long."""
+        return self.log.size > self._next_checkpoint or (
+            self._writes > CHECKPOINT_WRITES and self.log.size > self._next_checkpoint // 8
+        )
+
+    def checkpoint(self, *, last: bool = False, progress: Progress | None = None) -> bool:
+        """Bring all commits into the file, and empty the log.
 
         Args:
-            last: the journal is about to be removed, and need not be emptied.
+            last: the log is about to be removed, and need not be emptied.
             progress: is told how many bytes are written.
 
         Returns:
-            Whether it was done: not while somebody reads the file, while something is written that
-            is not committed, nor while HDF5 has still to do small assignments.
+            Whether it was done: not while somebody reads the file or maps what would change, while
+            something is written that is not committed, nor while HDF5 has still to do small
+            assignments.
 
         Raises:
-            OSError: there is no room; all commits are still in the journal.
+            OSError: there is no room; all commits are still in the log.
         """
-        waits = self._record or self._pending or self._bulk or self._journal.puts
-        if waits or not self._lock_alone():
+        self._next_checkpoint = max(self._next_checkpoint, self.log.size + CHECKPOINT_BYTES)
+        if self._record or self._pending or self._bulk or self.log.logical_bytes:
+            return False
+        if not self._lock_alone():
             return False
         try:
+            self._settle()
+            if self._is_mapped():
+                return False
+            self.log.append_checkpoint(self._sums_after())
             if self.durable:
-                self._sync_journal()
-            reserve(self._descriptor, self._committed_size)
-            done = 0
-            for start, data in self._runs():
-                write_all(self._descriptor, data, start)
-                done += len(data)
-                if progress is not None:
-                    progress(done, len(self._pages) * PAGE)
-            os.ftruncate(self._descriptor, self._committed_size)
-            if self.durable:
-                sync(self._descriptor)
+                self.log.sync()
+            self._write_pages(progress)
             if not last:
-                self._journal.begin()
-                # Or new records could lie, after a loss of power, behind old ones: these would
-                # bring back a part of what is applied already.
-                if self.durable:
-                    self._journal.sync()
+                self._begin()
+            else:
+                self.log.commits = 0
+            # With the log's new beginning: what is in memory may name places in the old one.
             self._pages.clear()
             self._writes = 0
             self._base = self._committed_size
-            self._synced = time.monotonic()
+            # Or new records could be followed, after a loss of power, by old ones.
+            if self.durable and not last:
+                self.log.sync()
         finally:
-            lock_shared(self._descriptor)
+            try_lock_shared(self.file.fd)
         return True
 
-    def _runs(self) -> Iterator[Write]:
-        """Committed pages in the order of the file, neighbours together, a MiB at most."""
-        self._settle()
+    def _write_pages(self, progress: Progress | None) -> None:
+        end = max((start + len(data) for start, data in self._runs(measure=True)), default=0)
+        reserve(self.file.fd, min(end, self._committed_size))
+        done = 0
+        for start, run in self._runs():
+            data = bytes(run)
+            write_all(self.file.fd, data[: max(0, self._committed_size - start)], start)
+            done += len(data)
+            if progress is not None:
+                progress(done, len(self._pages) * PAGE)
+        os.ftruncate(self.file.fd, self._committed_size)
+        if self.durable:
+            sync(self.file.fd)
+
+    def _is_mapped(self) -> bool:
+        """Whether somebody maps bytes that a checkpoint would change or cut off."""
+        if not is_mapped(self.file.fd, 0, 2**60):
+            return False
+        end = os.fstat(self.file.fd).st_size
+        if end > self._committed_size and is_mapped(
+            self.file.fd, self._committed_size, end - self._committed_size
+        ):
+            return True
+        return any(
+            is_mapped(self.file.fd, start, len(data)) for start, data in self._runs(measure=True)
+        )
+
+    def _sums_after(self) -> list[tuple[int, Sums]]:
+        return [
+            (start // PAGE + at // PAGE, sums_of(memoryview(bytes(data))[at : at + PAGE]))
+            for start, data in self._runs()
+            for at in range(0, len(data), PAGE)
+            if isinstance(data, bytes)
+        ]
+
+    def _runs(self, *, measure: bool = False) -> Iterator[tuple[int, bytes | range]]:
+        """Committed pages in the order of the file, neighbours together, a MiB at most.
+
+        Args:
+            measure: give ranges of the same lengths, and read nothing.
+        """
         start, after = 0, -1
         parts: list[bytes | bytearray] = []
+        count = 0
         for number in sorted(self._pages):
             if number * PAGE >= self._committed_size:
                 continue
-            if number != after or len(parts) >= 256:
-                if parts:
-                    yield start, b"".join(parts)
-                start, parts = number * PAGE, []
-            page = self._pages[number]
-            parts.append(self._journal.read(page, PAGE) if isinstance(page, int) else page)
+            if number != after or count >= 256:
+                if count:
+                    yield start, range(count * PAGE) if measure else b"".join(parts)
+                start, parts, count = number * PAGE, [], 0
+            if not measure:
+                page = self._pages[number]
+                parts.append(self.log.read(page, PAGE) if isinstance(page, int) else page)
+            count += 1
             after = number + 1
-        if parts:
-            yield start, b"".join(parts)
+        if count:
+            yield start, range(count * PAGE) if measure else b"".join(parts)
 
     def _lock_alone(self) -> bool:
-        if lock_alone(self._descriptor):
+        if try_lock_exclusive(self.file.fd):
             return True
-        lock_shared(self._descriptor)  # a failed conversion may have lost the shared lock
+        try_lock_shared(self.file.fd)  # a failed conversion may have lost the shared lock
         return False
+
+    # -- the log beside readers that stay --------------------------------------------------------
+
+    @property
+    def wants_compaction(self) -> bool:
+        """Whether most of a long log is older states of what is in it, too."""
+        live = (len(self._pages) + len(self._late)) * (PAGE + 16 + 40)
+        return self.log.size > 2 * live + CHECKPOINT_BYTES // 8 and not (
+            self._record or self._pending or self._bulk or self.log.logical_bytes
+        )
+
+    def compact_log(
+        self, make: Callable[[], Descriptor], put: Callable[[Descriptor], None]
+    ) -> None:
+        """Write the log anew, with the last state of each page alone.
+
+        Args:
+            make: makes the file for it, locked.
+            put: puts that in the place of the log.
+
+        Raises:
+            OSError: the log is as it was.
+        """
+        self._settle()
+        new = Log(make())
+        try:
+            old = self.log
+            found = _head_of(old)
+            new.begin(found.base or base_of(self.file.fd))
+            under = [(page, sums) for page, sums in found.under.items()]
+            after = [(page, sums) for page, many in found.checkpoints.items() for sums in many]
+            places: dict[int, int] = {}
+            for start, data in self._runs():
+                at = new.append([(start, bytes(data))], None)
+                places.update((start // PAGE + n, at + n * PAGE) for n in range(len(data) // PAGE))
+            new.append([], self._committed_size, under)
+            new.append_checkpoint(after)
+            if self.durable:
+                new.sync()
+            put(new.file)
+        except BaseException:
+            new.file.close()
+            raise
+        self.log = new
+        new.commits = old.commits
+        old.file.close()
+        self._pages = {
+            number: places.get(number, page) if isinstance(page, int) else page
+            for number, page in self._pages.items()
+        }
+        self._writes = len(self._pages)
+        self._next_checkpoint = max(CHECKPOINT_BYTES, 2 * new.size)
+
+    # -- where the file is -----------------------------------------------------------------------
+
+    def copy_to(self, target: int) -> None:
+        """Write the last commit, whole, into another open file."""
+        position, self._position = self._position, 0
+        try:
+            buffer = bytearray(PIECE_BYTES)
+            while self._position < self._committed_size:
+                start = self._position
+                length = min(len(buffer), self._committed_size - start)
+                self._read_into(memoryview(buffer)[:length])
+                write_all(target, memoryview(buffer)[:length], start)
+            os.ftruncate(target, self._committed_size)
+            sync(target)
+        finally:
+            self._position = position
+
+    def is_in_place(self, path: str) -> bool:
+        """Whether the file is still the one of that name."""
+        return is_at(self.file.fd, path)
+
+
+def _head_of(log: Log) -> Recovered:
+    from .log import scan
+
+    return scan(log.file.fd)
 
 
 def _outside(writes: Iterable[Write], start: int, end: int) -> Iterator[Write]:
-    """The parts of writes that do not lie between two places."""
+    """The parts of writes that are not between two places."""
     for place, data in writes:
         after = place + len(data)
         if after <= start or place >= end:

@@ -1,0 +1,201 @@
+"""HDF5 files that are open: written by HDF5 alone, read as of one commit, or read only.
+
+A session works on the HDF5 objects of an open file and asks it for what differs: commits, direct
+I/O, maps. The file of the one writer, which has a log, is in `wal_writer`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import h5py
+from h5py import h5f
+
+from ...errors import ReadOnlyError, TransactionError
+from ...keys import Path
+from ...runtime.posix import close_on_exec, redirect_to_scratch
+from ...tree import Leaf
+from ..base import Storage
+from .data.direct_io import descriptor_of
+from .data.memory_map import Mapper
+from .h5.types import file_access
+from .wal.reader_file import ReaderFile, State
+from .wal.replay import open_on, replay_logical
+
+__all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
+
+_NATIVE = file_access(shared=True)
+_ABANDONED: list[Any] = []
+"""HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
+
+
+class OpenFile(Storage):
+    """An HDF5 file, or a group of one, that is open. This one is written by HDF5 alone.
+
+    Args:
+        h5: the open `h5py.File` or `h5py.Group`, whose root is the root of all paths.
+        address: how messages call it.
+        writable: it was opened for writing.
+
+    Attributes:
+        generation: counts how often HDF5 was opened anew: all objects of before are invalid.
+        calls_back: HDF5 works on a file object of Python's.
+    """
+
+    def __init__(self, h5: Any, *, address: str, writable: bool) -> None:
+        self.h5 = h5
+        self.address = address
+        self.writable = writable
+        self.generation = 0
+
+    @property
+    def direct_fd(self) -> int:
+        """The descriptor of the file, if it may be read and written without HDF5; else -1."""
+        return -1
+
+    def mapper(self, root: Any) -> Mapper | None:
+        """Maps the file; None for what is in no file of its own."""
+        if not self.h5 or self.h5.file.driver not in {"sec2", "windows"}:
+            return None
+        self.flush()
+        file = self.h5.file
+        return Mapper(file.filename, file.id.get_vfd_handle(), within=root)
+
+    def begin_changes(self, above: set[Path] | None) -> None:
+        """HDF5 is about to change the file.
+
+        Args:
+            above: paths at which dicts are, once it is done.
+        """
+
+    def check_transactions(self) -> None:
+        """Refuse a transaction that could not be given up.
+
+        Raises:
+            TransactionError: this file has none.
+        """
+        if not self.has_transactions:
+            raise TransactionError(
+                "only a store with journal=True, of a file object, or in memory has transactions",
+                file=self.address,
+                hint="use update() for one commit of several keys",
+            )
+
+    def lend(self) -> Any:
+        """The `h5py.File` or `h5py.Group`, for the caller to work on."""
+        return self.h5
+
+    def sync(self) -> None:
+        """Bring all commits to where they are safe."""
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        if self.writable and self.h5:
+            self.h5.file.flush()
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process: this process's writes go nowhere from now on."""
+        _ABANDONED.append((self.h5, self.__dict__.copy()))
+
+    def close(self) -> None:
+        """Flush; what somebody else has opened stays open."""
+        self.flush()
+
+
+class DirectFile(OpenFile):
+    """A file that HDF5 reads and writes by itself, and that was opened here."""
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process."""
+        super().abandon()
+        if self.writable:
+            try:
+                descriptor = self.h5.id.get_vfd_handle()
+            except (NotImplementedError, RuntimeError):  # a file object of Python's, not HDF5's
+                return
+            redirect_to_scratch(descriptor)
+
+    def close(self) -> None:
+        """Flush and close."""
+        if self.h5:
+            self.h5.close()
+
+
+class SnapshotFile(OpenFile):
+    """A file as of its last commit, whoever writes it meanwhile.
+
+    Args:
+        path: the path: absolute, without symbolic links.
+        lock_timeout: seconds to wait for a process that writes the file itself.
+    """
+
+    def __init__(self, path: str, *, lock_timeout: float) -> None:
+        self._held = ReaderFile(path, lock_timeout)
+        try:
+            snapshot = self._held.snapshot
+            if snapshot is not None:
+                try:
+                    replay_logical(snapshot)
+                    h5 = open_on(snapshot, h5f.ACC_RDONLY)
+                except Exception as error:
+                    if snapshot.error is not None:
+                        raise snapshot.error from error
+                    raise
+            else:
+                h5 = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _NATIVE))
+                descriptor = descriptor_of(h5)
+                if descriptor >= 0:  # or a program that is started would go on reading it
+                    close_on_exec(descriptor)
+            super().__init__(h5, address=path, writable=False)
+        except BaseException:
+            self._held.close()
+            raise
+        self.calls_back = snapshot is not None
+
+    @property
+    def state(self) -> State | None:
+        """Which commit is read."""
+        return self._held.state
+
+    @property
+    def waits(self) -> bool:
+        """Whether commits wait in a log to be brought into the file."""
+        return self._held.commits > 0
+
+    @property
+    def direct_fd(self) -> int:
+        """The descriptor of the file, if it may be read without HDF5."""
+        # Another store of this process may write the file, where locks are off, and HDF5 keeps
+        # bytes of it in memory then, for all of them.
+        if self._held.snapshot is not None or self.h5.id.get_intent() != h5f.ACC_RDONLY:
+            return -1
+        return descriptor_of(self.h5)
+
+    def mapper(self, root: Any) -> Mapper | None:
+        """Maps what is in the file, and not in the log any more."""
+        if self._held.snapshot is None:
+            return super().mapper(root)
+        return self._held.snapshot.mapper(self.address)
+
+    def take_error(self) -> Exception | None:
+        """What a callback of HDF5's has met since the last call."""
+        return None if self._held.snapshot is None else self._held.snapshot.take_error()
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """It is open for reading only."""
+        raise ReadOnlyError("it is open for reading only", file=self.address)
+
+    def close(self) -> None:
+        """Close HDF5 and the files."""
+        try:
+            if self.h5:
+                self.h5.close()
+        finally:
+            self._held.close()
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process."""
+        self._held.abandon()
+        super().abandon()

@@ -1,0 +1,207 @@
+"""The open file over a binary file object of the caller's: changes reach it commit by commit."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import Any
+
+import h5py
+from h5py import h5f, h5fd
+
+from ...runtime.interrupts import defer_interrupts
+from .h5.types import file_access, file_creation
+from .open_files import OpenFile
+
+__all__ = ["StreamFile"]
+
+PAGE = 4096
+
+
+class _Buffer:
+    """The file object under HDF5: what is below the end of the last commit changes at the next one.
+
+    Args:
+        file: the binary file object.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._pages: dict[int, bytearray] = {}
+        self._position = 0
+        self._size = self._committed = int(file.seek(0, io.SEEK_END))
+        self.error: Exception | None = None
+        self.discarding = False
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position."""
+        if whence == os.SEEK_SET:
+            self._position = offset
+        else:
+            self._position = offset + (self._size if whence == os.SEEK_END else self._position)
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; what was never written reads as zeros."""
+        view, start = memoryview(buffer).cast("B"), self._position
+        self._base(view, start)
+        if self._pages:
+            for number in range(start // PAGE, (start + len(view) - 1) // PAGE + 1):
+                page = self._pages.get(number)
+                if page is not None:
+                    inside = number * PAGE
+                    begin, end = max(inside, start), min(inside + PAGE, start + len(view))
+                    view[begin - start : end - start] = page[begin - inside : end - inside]
+        self._position += len(view)
+        return len(view)
+
+    def _base(self, view: memoryview, start: int) -> None:
+        self._file.seek(start)
+        done = 0
+        while done < len(view):
+            part = self._file.read(len(view) - done)
+            if not part:
+                break
+            view[done : done + len(part)] = part
+            done += len(part)
+        view[done:] = bytes(len(view) - done)
+
+    def write(self, data: Any) -> int:
+        """Write at the position. It never fails: see `error`."""
+        view = memoryview(data).cast("B")
+        start, end = self._position, self._position + len(view)
+        self._position = end
+        if self.discarding:
+            return len(view)
+        try:
+            edge = -(-max(self._committed, start) // PAGE) * PAGE
+            if end > edge and not any(n * PAGE >= edge for n in self._pages):
+                self._file.seek(edge)
+                self._file.write(view[edge - start :])
+                view = view[: edge - start]
+            self._lay(start, view)
+        except Exception as error:
+            self.error = self.error or error
+        self._size = max(self._size, end)
+        return end - start
+
+    def _lay(self, start: int, view: memoryview) -> None:
+        done = 0
+        while done < len(view):
+            number, inside = divmod(start + done, PAGE)
+            count = min(PAGE - inside, len(view) - done)
+            page = self._pages.get(number)
+            if page is None:
+                page = bytearray(PAGE)
+                self._base(memoryview(page), number * PAGE)
+                self._pages[number] = page
+            page[inside : inside + count] = view[done : done + count]
+            done += count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length."""
+        if not self.discarding:
+            self._size = self._position if size is None else size
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def commit(self) -> None:
+        """Write what was changed into the file."""
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        for number in sorted(self._pages):
+            start = number * PAGE
+            if start < self._size:
+                self._file.seek(start)
+                self._file.write(self._pages[number][: self._size - start])
+        self._pages.clear()
+        if self._file.seek(0, io.SEEK_END) != self._size:
+            self._file.truncate(self._size)
+        with contextlib.suppress(AttributeError):
+            self._file.flush()
+        self._committed = self._size
+
+    def rollback(self) -> None:
+        """Give up what was written since the last commit."""
+        self.error = None
+        self._pages.clear()
+        self._size = self._committed
+        if self._file.seek(0, io.SEEK_END) > self._committed:
+            self._file.truncate(self._committed)
+
+
+class StreamFile(OpenFile):
+    """An HDF5 file in a binary file object, which stays open.
+
+    Args:
+        file: the file object.
+        address: how messages call it.
+        writable: open it for writing.
+        truncate: begin anew.
+    """
+
+    calls_back = True
+    has_transactions = True
+
+    def __init__(self, file: Any, *, address: str, writable: bool, truncate: bool) -> None:
+        self._buffer = _Buffer(file)
+        empty = not file.seek(0, io.SEEK_END)
+        super().__init__(None, address=address, writable=writable)
+        with defer_interrupts():
+            self.h5 = self._open(create=writable and (truncate or empty))
+
+    def _open(self, *, create: bool) -> Any:
+        plist = file_access()
+        plist.set_fileobj_driver(h5fd.fileobj_driver, self._buffer)
+        name = repr(self._buffer).encode("ascii", "replace")
+        if create:
+            self._buffer.truncate(0)
+            return h5py.File(h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist))
+        flags = h5f.ACC_RDWR if self.writable else h5f.ACC_RDONLY
+        return h5py.File(h5f.open(name, flags, plist))
+
+    def take_error(self) -> Exception | None:
+        """What a callback of HDF5's has met since the last call."""
+        error, self._buffer.error = self._buffer.error, None
+        return error
+
+    def commit(self) -> None:
+        """Bring what was written into the file object."""
+        if self.writable and self.h5:
+            self.h5.flush()
+            self._buffer.commit()
+
+    def rollback(self) -> None:
+        """Give up what was written since the last commit; open objects are closed."""
+        self._discard()
+        self._buffer.rollback()
+        self.h5 = self._open(create=self._buffer.seek(0, io.SEEK_END) == 0)
+        self.generation += 1
+
+    def _discard(self) -> None:
+        self._buffer.discarding = True
+        try:
+            if self.h5:
+                self.h5.close()
+        finally:
+            self._buffer.discarding = False
+
+    def close(self) -> None:
+        """Flush and close HDF5; the file object stays open."""
+        if self.h5:
+            self.h5.close()
+            if self.writable:
+                self._buffer.commit()
+
+    def abandon(self) -> None:
+        """Leave the file object to the parent process."""
+        self._buffer.discarding = True
+        super().abandon()

@@ -1,0 +1,165 @@
+"""Whether a log belongs to the file beside it: it is laid only over the state it was begun on."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+from ....runtime.posix import read_all
+from .log import PAGE, Base, Recovered, Sums
+
+__all__ = ["STAMP", "base_of", "problem_of", "samples", "sums_of"]
+
+STAMP = b"hdfchk:stamp"
+"""The attribute of the root group whose value, a random int64, each checkpoint renews."""
+SECTOR = 512
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_WHOLE_UP_TO = 2**25
+_PARTS, _PART_BYTES = 256, 2**16
+"""Of a longer file without a stamp, so many parts are summed up, of so many bytes each."""
+SAMPLE_PAGES = 64
+"""Of what is written straight into the file, one page in so many is summed up."""
+
+
+def sums_of(page: bytes | bytearray | memoryview, end: int = PAGE) -> Sums:
+    """The checksum of each sector of a page.
+
+    Args:
+        page: its bytes.
+        end: how many of them count: a sector that is not whole gets no checksum.
+    """
+    view = memoryview(page)
+    crc = zlib.crc32
+    return tuple(
+        [
+            crc(view[at : at + SECTOR]) if at + SECTOR <= min(end, len(view)) else 0
+            for at in range(0, PAGE, SECTOR)
+        ]
+    )
+
+
+def samples(start: int, end: int) -> Iterator[int]:
+    """The numbers of the pages that stand for all between two places: the first, the last, some."""
+    first, last = -(-start // PAGE), end // PAGE
+    yield from range(first, last, SAMPLE_PAGES)
+    if last - 1 > first and (last - 1 - first) % SAMPLE_PAGES:
+        yield last - 1
+
+
+def base_of(descriptor: int) -> Base:
+    """The state of a file, as a log has to know it again."""
+    size = os.fstat(descriptor).st_size
+    first = read_all(descriptor, PAGE, 0)
+    stamp_at = _stamp_place(descriptor, first)
+    stamp = 0
+    if stamp_at:
+        stamp = int.from_bytes(read_all(descriptor, 8, stamp_at), "little")
+    total = 0 if stamp else _total(descriptor, size)
+    return Base(size, stamp, stamp_at, total, sums_of(first))
+
+
+def _total(descriptor: int, size: int) -> int:
+    total = zlib.crc32(size.to_bytes(8, "little"))
+    if size <= _WHOLE_UP_TO:
+        places: Iterable[int] = range(0, size, _PART_BYTES)
+    else:
+        places = range(0, size - _PART_BYTES, size // _PARTS)
+    for place in places:
+        total = zlib.crc32(read_all(descriptor, min(_PART_BYTES, size - place), place), total)
+    return total or 1
+
+
+def _stamp_place(descriptor: int, first: bytes) -> int:
+    """Where the stamp is in a file, or 0: it is looked for in the header of the root group."""
+    if first[:8] != _SIGNATURE or len(first) < 96:
+        return 0
+    version = first[8]
+    if version in {2, 3} and first[9] == 8:
+        (root,) = struct.unpack_from("<Q", first, 36)
+    elif version in {0, 1} and first[13] == 8:
+        (root,) = struct.unpack_from("<Q", first, 64 if version == 0 else 68)
+    else:
+        return 0
+    if root >= 2**63:
+        return 0
+    header = read_all(descriptor, PAGE, root)
+    at = header.find(STAMP + b"\0")
+    if at < 9 or header[at - 9] != 3:  # the version of the message
+        return 0
+    sizes = struct.unpack_from("<3H", header, at - 7)
+    inside = at + sum(sizes)
+    return int(root) + inside if sizes[0] == len(STAMP) + 1 and inside + 8 <= len(header) else 0
+
+
+def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> str | None:
+    """What says that a log was not made for the file as it is; None if nothing does.
+
+    Args:
+        descriptor: of the file.
+        found: what the log says.
+        thorough: look at all that the log changes, and not only at what tells one state of the
+            file from another.
+    """
+    if found.base is None:
+        return _problem_of_old(descriptor, found)
+    base, size = found.base, os.fstat(descriptor).st_size
+    least = base.size
+    if found.checkpoints and found.size is not None:
+        least = min(least, found.size)
+    if size < least:
+        return f"the file has {size} bytes, and had {base.size} when the log was begun"
+    looked_at = {0: base.first}
+    if base.stamp_at:
+        here = int.from_bytes(read_all(descriptor, 8, base.stamp_at), "little")
+        if here != base.stamp and not found.checkpoints:
+            return "the file was brought to another state after the log was begun"
+    elif base.total and not found.checkpoints and _total(descriptor, base.size) != base.total:
+        return "the file was changed after the log was begun"
+    if thorough:
+        looked_at = {**found.under, **looked_at}
+        if base.stamp_at and base.stamp_at // PAGE not in looked_at and found.checkpoints:
+            return "the file was brought to another state after the log was begun"
+    for page, sums in looked_at.items():
+        if not _fits(
+            read_all(descriptor, PAGE, page * PAGE), sums, found.checkpoints.get(page, ())
+        ):
+            return "the file was changed after the log was begun"
+    return None
+
+
+def _fits(page: bytes, before: Sums, after: Iterable[Sums]) -> bool:
+    """Whether each sector of a page is what it was, or what a checkpoint was writing."""
+    here = sums_of(page)
+    for number, old in enumerate(before):
+        if not old or here[number] == old:
+            continue
+        if not any(here[number] == new[number] for new in after):
+            return False
+    return True
+
+
+def _problem_of_old(descriptor: int, found: Recovered) -> str | None:
+    """A log of an older version cannot show that it fits; some files show that it does not."""
+    first = read_all(descriptor, PAGE, 0)
+    if _SIGNATURE not in first and os.fstat(descriptor).st_size:
+        return "the file is no HDF5 file"
+    if _stamp_place(descriptor, first):
+        return "the file was written by a newer version of hdfchk since the log was begun"
+    if found.size is not None:
+        end = _end_of(first)
+        written = max((place + extent for place, extent, _ in found.writes), default=0)
+        size = os.fstat(descriptor).st_size
+        if end and size < end and size < found.size and size < written:
+            return "the file was cut short after the log was begun"
+    return None
+
+
+def _end_of(first: bytes) -> int:
+    """The end of the file as its superblock has it, or 0."""
+    if first[:8] != _SIGNATURE or len(first) < 48:
+        return 0
+    if first[8] in {2, 3} and first[9] == 8:
+        return int(struct.unpack_from("<Q", first, 28)[0])
+    return 0

@@ -1,0 +1,177 @@
+"""A file that is made beside its place, and appears there, whole, when it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import Any
+
+from ....errors import FileReplacedError
+from ....runtime.descriptors import Descriptor
+from ....runtime.posix import (
+    copy_owner_and_mode,
+    is_at,
+    open_regular,
+    read_into,
+    sync,
+    sync_folder,
+    write_all,
+)
+from .writer_lock import WriterLock
+
+__all__ = ["NewFile", "ScratchFile"]
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+class ScratchFile:
+    """The file object under HDF5 of a file that nobody sees yet: it writes what it is given.
+
+    What HDF5 calls never fails: bytes that cannot be written stay in memory, and the error is
+    kept.
+
+    Args:
+        file: the open file.
+
+    Attributes:
+        error: what a callback has met.
+    """
+
+    def __init__(self, file: Descriptor) -> None:
+        self.file = file
+        self.error: Exception | None = None
+        self._position = 0
+        self._size = os.fstat(file.fd).st_size
+        self._kept: list[tuple[int, bytes]] = []
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position."""
+        if whence == os.SEEK_SET:
+            self._position = offset
+        else:
+            self._position = offset + (self._size if whence == os.SEEK_END else self._position)
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; what was never written reads as zeros."""
+        view, start = memoryview(buffer).cast("B"), self._position
+        done = read_into(self.file.fd, view, start)
+        if done < len(view):
+            view[done:] = bytes(len(view) - done)
+        for place, data in self._kept:
+            begin, end = max(place, start), min(place + len(data), start + len(view))
+            if begin < end:
+                view[begin - start : end - start] = data[begin - place : end - place]
+        self._position += len(view)
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        """Write at the position. It never fails: see `take_error`."""
+        view = memoryview(data).cast("B")
+        try:
+            if self._kept:
+                raise self.error or OSError(errno.EIO, "an earlier write has failed")
+            write_all(self.file.fd, view, self._position)
+        except Exception as error:
+            self.error = self.error or error
+            with contextlib.suppress(MemoryError):  # it is lost, with the file that is being made
+                self._kept.append((self._position, bytes(view)))
+        self._position += len(view)
+        self._size = max(self._size, self._position)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length."""
+        self._size = self._position if size is None else size
+        try:
+            os.ftruncate(self.file.fd, self._size)
+        except OSError as error:
+            self.error = self.error or error
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take_error(self) -> Exception | None:
+        """What a callback has met. It stays: the file is not whole."""
+        return self.error
+
+
+class NewFile:
+    """A file in the making.
+
+    Args:
+        lock: the right to write it. What its log holds for a file that is there was brought in.
+        durable: bring it to the disk before it appears.
+
+    Attributes:
+        beside: where it is made.
+    """
+
+    def __init__(self, lock: WriterLock, *, durable: bool) -> None:
+        self._lock = lock
+        self._durable = durable
+        self.beside = lock.new_name()
+        self.file = Descriptor(open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        if lock.file is not None:
+            copy_owner_and_mode(lock.file.fd, self.file.fd)
+
+    def appear(self) -> None:
+        """Put the file in its place; what was there is gone then, and not before.
+
+        Raises:
+            FileExistsError: a file has come meanwhile, where there was none.
+            FileReplacedError: another file is in the place of the one that was locked.
+        """
+        lock = self._lock
+        if self._durable:
+            sync(self.file.fd)
+        lock.lock_new(self.file.fd)
+        if lock.file is None:
+            self._link()
+        elif is_at(lock.file.fd, lock.path) or not os.path.lexists(lock.path):
+            os.replace(self.beside, lock.path)
+        else:
+            raise FileReplacedError(
+                "another file has taken its place while it was being written anew",
+                file=lock.path,
+                hint="nothing was changed; do it again",
+            )
+        old, lock.file, self.file = lock.file, self.file, Descriptor(-1)
+        if old is not None:
+            old.close()
+
+    def make_durable(self) -> None:
+        """Bring its name to the disk."""
+        if self._durable:
+            sync_folder(self._lock.path)
+
+    def _link(self) -> None:
+        try:
+            os.link(self.beside, self._lock.path)
+        except FileExistsError as error:
+            raise FileExistsError(
+                errno.EEXIST, "another program has made the file meanwhile", self._lock.path
+            ) from error
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(self._lock.path):
+                raise FileExistsError(
+                    errno.EEXIST, "another program has made the file meanwhile", self._lock.path
+                ) from error
+            os.rename(self.beside, self._lock.path)
+            return
+        with contextlib.suppress(OSError):  # the next writer removes it
+            os.unlink(self.beside)
+
+    def close(self) -> None:
+        """Give it up, if it has not appeared."""
+        self.file.close()
+        with contextlib.suppress(OSError):  # the next writer removes it
+            os.unlink(self.beside)

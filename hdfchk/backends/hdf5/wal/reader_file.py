@@ -1,0 +1,120 @@
+"""A file that is held for reading, with the commits that its log holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+
+from ....errors import JournalMismatchWarning
+from ....runtime.descriptors import Descriptor
+from ....runtime.posix import (
+    file_key,
+    is_at,
+    open_regular,
+    redirect_to_scratch,
+    wait_lock_shared,
+)
+from .fit import problem_of
+from .log import Log, Recovered, is_ours, log_of, scan
+from .overlay import OverlayFile
+from .writer_lock import is_being_written
+
+__all__ = ["ReaderFile", "State"]
+
+State = tuple[tuple[int, int], bytes, int]
+"""Tells one commit of a file from another: which file it is, which use of the log, and how much."""
+
+
+class ReaderFile:
+    """A file that is held for reading, and its log, if that holds commits.
+
+    A shared lock on the file, which is held as long as it is read, keeps checkpoints away: what the
+    log says of the file stays true.
+
+    Args:
+        path: the path: absolute, without symbolic links.
+        timeout: seconds to wait for a process that is writing the file itself.
+
+    Attributes:
+        snapshot: the last commit, or None where it is the file as it stands.
+        state: which commit it is.
+        commits: how many commits the log holds.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._owned: list[Descriptor] = []
+        self.snapshot: OverlayFile | None = None
+        self.state: State | None = None
+        self.commits = 0
+        try:
+            while not self._open(path, timeout):
+                self.close()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: str, timeout: float) -> bool:
+        file = Descriptor(open_regular(path, os.O_RDONLY))
+        self._owned.append(file)
+        wait_lock_shared(file.fd, path, timeout)
+        found = Recovered()
+        log = self._open_log(path)
+        if log is not None:
+            self._owned.append(log)
+            found = scan(log.fd)
+        if found.has_commits and log is not None:
+            live = is_being_written(file.fd)
+            problem = problem_of(file.fd, found, thorough=not live)
+            if not is_at(file.fd, path):
+                return False
+            if problem is None:
+                self.snapshot = OverlayFile(file, Log(log), found)
+                self.commits = found.commits
+            else:
+                warnings.warn(
+                    f"the journal beside {path!r} does not fit it ({problem}): the file is read as "
+                    "it stands. Writing it raises JournalMismatchError, which says what to do",
+                    JournalMismatchWarning,
+                    stacklevel=2,
+                )
+        used = found.salt if self.snapshot is not None else b""
+        self.state = (file_key(file.fd), used, found.end if used else 0)
+        # Or another file has taken this one's place, and the log belongs to that.
+        return is_at(file.fd, path)
+
+    def _open_log(self, path: str) -> Descriptor | None:
+        try:
+            log = Descriptor(open_regular(log_of(path), os.O_RDONLY))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            # A neighbour that is not ours, or cannot be one: the name is too long, say.
+            if _may_be_ours(log_of(path)):
+                raise
+            return None
+        if is_ours(log.fd):
+            return log
+        log.close()
+        return None
+
+    def abandon(self) -> None:
+        """Let go of the files in a child process, whose parent goes on with them."""
+        for file in self._owned:
+            if file.is_open:
+                redirect_to_scratch(file.fd)  # HDF5 may still try to use it
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.snapshot = None
+        while self._owned:
+            self._owned.pop().close()
+
+
+def _may_be_ours(name: str) -> bool:
+    """Whether a log that cannot be opened may be ours: then its commits must not be missed."""
+    with contextlib.suppress(OSError):
+        import stat
+
+        return stat.S_ISREG(os.lstat(name).st_mode)
+    return False

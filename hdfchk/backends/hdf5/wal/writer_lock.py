@@ -1,0 +1,241 @@
+"""The right to write a file: one writer at a time, whatever names the file has.
+
+Two locks make it. The log, which is made if it is not there, is locked as a whole (``flock``): that
+is the lock of a name, and all there is while no file has it; older versions know it, too. And the
+file itself is locked, by its inode, on a range of bytes that no file reaches: two names of one file
+are then one. Readers, of any HDF5 library, hold another lock on the file (``flock``, shared); a
+checkpoint is made only while nobody does.
+
+Those who wait form a queue, on further bytes of the same range.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+
+from ....errors import LockedError
+from ....runtime.descriptors import Descriptor
+from ....runtime.interrupts import defer_interrupts
+from ....runtime.posix import (
+    copy_owner_and_mode,
+    is_at,
+    open_regular,
+    try_lock_exclusive,
+    try_lock_range,
+    unlock_range,
+)
+from .log import Log, log_of, note_of, owner_of, require_ours
+
+__all__ = ["WriterLock", "is_being_written"]
+
+_LOCK_AT = 2**62
+_PLACES = 64
+"""So many may stand in the queue; others wait for its end."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.0005, 0.01
+
+
+def is_being_written(descriptor: int) -> bool:
+    """Whether somebody has the right to write an open file."""
+    return not try_lock_range(descriptor, _LOCK_AT, 1, probe=True)
+
+
+class _Queue:
+    """A place in the queue of those who wait for a file; the first one alone asks for its lock."""
+
+    def __init__(self) -> None:
+        self._file: Descriptor | None = None
+        self._place = 0
+
+    def is_my_turn(self, file: Descriptor) -> bool:
+        """Whether nobody waits for longer."""
+        if self._file is None:
+            if try_lock_range(file.fd, _LOCK_AT + 1, _PLACES, probe=True):
+                return True  # nobody waits
+            self._file, self._place = Descriptor(os.dup(file.fd)), _PLACES + 1
+        while self._place > 1 and try_lock_range(self._file.fd, _LOCK_AT + self._place - 1, 1):
+            if self._place <= _PLACES:
+                unlock_range(self._file.fd, _LOCK_AT + self._place, 1)
+            self._place -= 1
+        return self._place == 1
+
+    def join(self, file: Descriptor) -> None:
+        """Take the last place, and go on as far as others have left."""
+        if self._file is None:
+            self._file, self._place = Descriptor(os.dup(file.fd)), _PLACES + 1
+        self.is_my_turn(file)
+
+    def leave(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class WriterLock:
+    """The right to write a file. A lock left by a dead process is none.
+
+    Args:
+        path: the file: absolute, without symbolic links.
+        timeout: seconds to wait for another writer.
+
+    Attributes:
+        log: the log, locked.
+        file: the file, open and locked; None if there is none.
+
+    Raises:
+        LockedError: there is another one, for longer.
+        NotAFileError: what has this name, or that of the log, is something else.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self.path = path
+        self.timeout = timeout
+        self.file: Descriptor | None = None
+        self._process = os.getpid()
+        self.log = self._take(log_of(path))
+        try:
+            self._remove_leftover()
+            self.log_is_new = os.fstat(self.log.fd).st_size == 0
+        except BaseException:
+            self.release()
+            raise
+
+    # -- taking it -------------------------------------------------------------------------------
+
+    def _take(self, name: str) -> Descriptor:
+        end = time.monotonic() + self.timeout
+        queue, wait = _Queue(), _FIRST_WAIT
+        who = "another process"
+        try:
+            while True:
+                with defer_interrupts():  # no descriptor is lost, no lock is left
+                    found, who = self._try(name, queue, who)
+                if found is not None:
+                    return found
+                if time.monotonic() > end:
+                    raise LockedError(
+                        f"the file is being written by {who}",
+                        file=self.path,
+                        hint="wait for it, or raise lock_timeout",
+                    )
+                time.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+        finally:
+            queue.leave()
+
+    def _try(self, name: str, queue: _Queue, who: str) -> tuple[Descriptor | None, str]:
+        """Take both locks, or neither."""
+        file = self._open_file()
+        log: Descriptor | None = None
+        try:
+            if file is not None and not queue.is_my_turn(file):
+                return None, self._ask(name, who)
+            log = self._open_log(name, file)
+            if not try_lock_exclusive(log.fd):
+                who = owner_of(log.fd)
+            elif not is_at(log.fd, name):
+                pass  # its owner has just removed it
+            elif file is not None and not try_lock_range(file.fd, _LOCK_AT, 1):
+                who = "a process that has it open by another name"
+                self._drop_empty(log, name)
+            elif file is None and os.path.lexists(self.path):
+                pass  # it came meanwhile
+            elif file is not None and not is_at(file.fd, self.path):
+                self._drop_empty(log, name)  # another file has taken its place meanwhile
+            else:
+                require_ours(log.fd, name)
+                self.file, file = file, None
+                taken, log = log, None
+                return taken, who
+            if file is not None:
+                queue.join(file)
+            return None, who
+        finally:
+            if log is not None:
+                log.close()
+            if file is not None:
+                file.close()
+
+    def _open_file(self) -> Descriptor | None:
+        try:
+            return Descriptor(open_regular(self.path, os.O_RDWR))
+        except FileNotFoundError:
+            return None
+
+    def _open_log(self, name: str, file: Descriptor | None) -> Descriptor:
+        try:
+            return Descriptor(open_regular(name, os.O_RDWR))
+        except FileNotFoundError:
+            pass
+        try:
+            made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:  # another one was faster
+            return Descriptor(open_regular(name, os.O_RDWR))
+        if file is not None:  # what is in it is in the file, and no more for others to read
+            copy_owner_and_mode(file.fd, made.fd)
+        return made
+
+    def _ask(self, name: str, who: str) -> str:
+        with contextlib.suppress(OSError):
+            log = Descriptor(open_regular(name, os.O_RDONLY))
+            who = owner_of(log.fd)
+            log.close()
+        return who
+
+    def _drop_empty(self, log: Descriptor, name: str) -> None:
+        """Remove a log that was made only to be locked."""
+        if os.fstat(log.fd).st_size == 0:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+
+    # -- what is beside the file -----------------------------------------------------------------
+
+    def _remove_leftover(self) -> None:
+        """Remove the half of a file that a killed process was making: the log has its name."""
+        note = note_of(self.log.fd)
+        if note:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.path}-new-{note}")
+
+    def new_name(self) -> str:
+        """A name beside the file, for one that is being made: nobody else has it."""
+        note = secrets.token_hex(8)
+        Log(self.log).claim(note)
+        return f"{self.path}-new-{note}"
+
+    def lock_new(self, descriptor: int) -> None:
+        """Lock a file that is about to get the name, so that nobody comes first."""
+        try_lock_range(descriptor, _LOCK_AT, 1)
+
+    def claim(self) -> None:
+        """Say in the log who holds it."""
+        Log(self.log).claim()
+
+    # -- giving it up ----------------------------------------------------------------------------
+
+    def release(self, *, remove: bool = False) -> None:
+        """Let others write. Releasing twice is allowed.
+
+        Args:
+            remove: remove the log: nothing of it is needed any more.
+
+        Raises:
+            OSError: it could not be removed; the lock is given up all the same.
+        """
+        log, file, self.file = self.log, self.file, None
+        try:
+            name = log_of(self.path)
+            if remove and log.is_open and os.getpid() == self._process and is_at(log.fd, name):
+                os.unlink(name)
+        finally:
+            log.close()
+            if file is not None:
+                file.close()
+
+    def abandon(self) -> None:
+        """Leave the lock to the parent process."""
+        self.log.close()
+        if self.file is not None:
+            self.file.close()
+            self.file = None

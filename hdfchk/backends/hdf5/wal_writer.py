@@ -1,0 +1,670 @@
+"""The open file of the one writer: HDF5 on a write-ahead log, and when commits reach the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+import warnings
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5f, h5fd, h5g
+
+from ...errors import (
+    CheckpointWarning,
+    FileReplacedError,
+    HdfchkError,
+    NotDurableError,
+    PendingJournalWarning,
+)
+from ...keys import Path
+from ...runtime.descriptors import Descriptor
+from ...runtime.posix import (
+    RETRY_SECONDS,
+    copy_owner_and_mode,
+    is_at,
+    open_regular,
+    redirect_to_scratch,
+    sync_folder,
+    try_lock_exclusive,
+    wait_lock_shared,
+)
+from ...runtime.scheduler import Alarm, weakly
+from ...tree import Leaf
+from .data.memory_map import Mapper
+from .h5.types import INT, SCALAR, file_access, file_creation
+from .open_files import OpenFile
+from .wal.fit import STAMP
+from .wal.log import Log, Recovered, log_of
+from .wal.logical_records import Pending, pack_put, pack_rows
+from .wal.new_file import NewFile, ScratchFile
+from .wal.reader_file import State
+from .wal.replay import (
+    lock_to_write,
+    materialize,
+    open_on,
+    recover,
+    replay_logical,
+    write_stamp,
+)
+from .wal.wal_file import WalFile
+from .wal.writer_lock import WriterLock
+
+__all__ = ["WalWriter"]
+
+MOST_PUTS = 256
+"""So many small assignments may wait for HDF5: readers have to let it do them, too."""
+PENDING_SECONDS = 0.2
+"""So long the end of a block waits for readers, before it leaves commits in the log."""
+_WARNED: set[tuple[int, int]] = set()
+
+
+class WalWriter(OpenFile):
+    """A file that is written by its path, through a log.
+
+    A new file is made beside its place, where nobody can miss it, until its first commit. From then
+    on, and where the file is there, all goes through the log.
+
+    Args:
+        path: the path: absolute, without symbolic links.
+        mode: as in h5py; whether there is a file is decided when the lock is held.
+        durable: bring commits to the disk.
+        sync_interval: seconds that commits may wait for that.
+        lock_timeout: seconds to wait for another writer.
+    """
+
+    calls_back = True
+    has_log = True
+    has_transactions = True
+
+    def __init__(
+        self, path: str, *, mode: str, durable: bool, sync_interval: float, lock_timeout: float
+    ) -> None:
+        self.durable = durable
+        self.sync_interval = sync_interval
+        self._process = os.getpid()
+        self._new: NewFile | None = None
+        self._scratch: ScratchFile | None = None
+        self._file: WalFile | None = None
+        self._pending = Pending()
+        self._done = Pending()
+        """What HDF5 has done of it, and not committed."""
+        self._dicts: set[Path] = set()
+        """Where dicts are, since nothing but small assignments was done."""
+        self._small: set[Path] = set()
+        """Where small values are that were put there since."""
+        self._lent = False
+        self._deferred: Exception | None = None
+        self._checkpoint_error: Exception | None = None
+        self._synced = time.monotonic()
+        self._named = False
+        self._alarm = Alarm(weakly(self._sync_late))
+        self.generation = 0
+        self.address = path
+        self.writable = True
+        self.h5: Any = None
+        self._lock, found = lock_to_write(path, lock_timeout)
+        try:
+            self.state_found = self._state(found)
+            self._open(mode, found)
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _open(self, mode: str, found: Recovered) -> None:
+        file = self._lock.file
+        there = file is not None and os.fstat(file.fd).st_size > 0
+        if mode == "x" and there:
+            raise FileExistsError(17, "mode='x', and the file exists", self.address)
+        if mode == "r+" and not there:
+            raise FileNotFoundError(2, "no such file or folder", self.address)
+        if file is not None:
+            wait_lock_shared(file.fd, self.address, self._lock.timeout)
+        if there and mode != "w":
+            self._go_on(found)
+            return
+        if found.has_commits:
+            recover(self._lock, found, durable=self.durable)
+        self._begin()
+
+    def _state(self, found: Recovered) -> State | None:
+        if self._lock.file is None:
+            return None
+        there = os.fstat(self._lock.file.fd)
+        used = found.salt if found.has_commits else b""
+        return (there.st_dev, there.st_ino), used, found.end if used else 0
+
+    def _use(self, h5: Any) -> None:
+        self.h5 = h5
+        self.generation += 1
+
+    def _begin(self) -> None:
+        """Make a new file beside the place."""
+        self._new = NewFile(self._lock, durable=self.durable)
+        self._scratch = ScratchFile(self._new.file)
+        plist = file_access()
+        plist.set_fileobj_driver(h5fd.fileobj_driver, self._scratch)
+        name = repr(self._scratch).encode("ascii", "replace")
+        fid = h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist)
+        # It comes first, so that it is where it is looked for: at the beginning of the root group.
+        h5a.create(h5g.open(fid, b"/"), STAMP, INT, SCALAR).write(np.array(0, np.int64))
+        self._use(h5py.File(fid))
+
+    def _go_on(self, found: Recovered | None = None) -> None:
+        """Open HDF5 on the file and its log."""
+        if self._file is None:
+            file = self._lock.file
+            assert file is not None  # noqa: S101  the caller has looked
+            wait_lock_shared(file.fd, self.address, self._lock.timeout)
+            log = Log(self._lock.log)
+            self._file = WalFile(file, log, durable=self.durable, found=found)
+            if found is not None and found.has_commits:
+                self._adopt(found)
+        self._use(open_on(self._file, h5f.ACC_RDWR))
+
+    def _adopt(self, found: Recovered) -> None:
+        """Take over what a writer that was killed has left."""
+        file = self._file
+        assert file is not None  # noqa: S101
+        file.log.claim()
+        if found.records:
+            replay_logical(file)
+            file.commit()
+        try:
+            file.checkpoint()  # if somebody reads the file, its commits stay in the log
+        except OSError as error:
+            self._checkpoint_error = error
+
+    @property
+    def state(self) -> State | None:
+        """Which commit it was that it was opened on."""
+        return self.state_found
+
+    @property
+    def direct_fd(self) -> int:
+        """The descriptor of a new file, of which HDF5 keeps no bytes that it did not write."""
+        if self._new is None or not hasattr(os, "preadv"):
+            return -1
+        return self._new.file.fd
+
+    def mapper(self, root: Any) -> Mapper | None:
+        """Maps what is in the file, and not in the log any more."""
+        if self._file is None:
+            return None
+        self.h5.flush()
+        return self._file.mapper(self.address)
+
+    # -- small assignments and rows --------------------------------------------------------------
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Commit a small assignment by writing it into the log; HDF5 does it later.
+
+        A handler of a signal may run between any two steps, and use the store.
+        """
+        file, pending = self._file, self._pending
+        if file is None or self._lent or len(pending.puts) >= MOST_PUTS:
+            return False
+        if len(path) > 1 and path[:-1] not in self._dicts:
+            return False
+        if pending.rows and not pending.takes_put(path):
+            return False
+        payload = pack_put(path, leaf)
+        if payload is None:
+            return False
+        self.raise_deferred()
+        if isinstance(leaf.data, np.ndarray):  # it is the caller's, who may change it
+            leaf = Leaf(leaf.data.copy(), leaf.mark)
+        # In this order: what the log alone knows of would be lost.
+        puts, before = pending.puts, pending.puts.get(path)
+        puts[path] = leaf
+        done = False
+        try:
+            done = file.put(payload)
+        finally:
+            if not done:
+                _put_back(puts, path, before)
+        if not done:
+            return False
+        if path not in self._small:
+            # It may have taken the place of a dict, to which links may lead by other paths.
+            above = {path[:depth] for depth in range(1, len(path))}
+            self._dicts &= above
+            self._small.add(path)
+        self._see_to_sync()
+        return True
+
+    def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
+        """Commit rows by writing them into the log; HDF5 appends them later."""
+        file, pending = self._file, self._pending
+        if file is None or self._lent or (pending.puts and not pending.takes_rows(path)):
+            return False
+        payload = pack_rows(path, rows)
+        if payload is None:
+            return False
+        self.raise_deferred()
+        blocks = pending.rows.setdefault(path, [])
+        blocks.append(list(rows.flat) if rows.dtype.hasobject else rows.tobytes())
+        count, done = len(blocks), False
+        try:
+            done = file.put(payload, rows=True)
+        finally:
+            if not done:
+                del blocks[count - 1 : count]
+                if not blocks:
+                    pending.rows.pop(path, None)
+        if done:
+            self._see_to_sync()
+        return done
+
+    def settle(self) -> None:
+        """Let HDF5 do all small assignments and append all rows that were committed."""
+        if self._pending:
+            materialize(self._root(), self._pending, self._done)
+
+    def _root(self) -> Any:
+        return h5g.open(self.h5.id, b".")
+
+    def _restore_pending(self) -> None:
+        """What HDF5 had done without a commit is to be done again."""
+        done, pending = self._done, self._pending
+        puts = {**done.puts, **pending.puts}
+        rows = {path: [*done.rows.get(path, []), *blocks] for path, blocks in pending.rows.items()}
+        self._pending = Pending(puts, {**done.rows, **rows})
+        self._done = Pending()
+        self._dicts.clear()
+        self._small.clear()
+
+    def begin_changes(self, above: set[Path] | None) -> None:
+        """HDF5 is about to change the file."""
+        self._dicts.clear()
+        self._small.clear()
+        if above is not None:
+            self._dicts |= above
+
+    def lend(self) -> Any:
+        """The `h5py.File`. What is done to it is a part of the next commit."""
+        self._lent = True
+        self.settle()
+        return self.h5
+
+    # -- commits ---------------------------------------------------------------------------------
+
+    def take_error(self) -> Exception | None:
+        """What a callback of HDF5's has met since the last call."""
+        file = self._scratch if self._file is None else self._file
+        return None if file is None else file.take_error()
+
+    def raise_deferred(self) -> None:
+        """Raise what was met after a commit had returned, once, before anything else is done."""
+        if self._deferred is not None:
+            error, self._deferred = self._deferred, None
+            raise error
+
+    def commit(self) -> None:
+        """Make what was written since the last commit one commit: a kill leaves it there.
+
+        Raises:
+            NotDurableError: it is one, but was not brought to the disk as was promised.
+            FileReplacedError: it is one, but the file is not in its place any more.
+            OSError: it is none.
+        """
+        if self._new is not None:
+            self._appear(self._new)
+            return
+        file = self._file
+        if file is None:
+            return
+        self.settle()
+        self.h5.flush()
+        if (file.has_changes or file.log.logical_bytes) and not file.is_stamped:
+            write_stamp(self.h5.id)
+            self.h5.flush()
+        if not file.commit():
+            return
+        # It is decided. What fails from here on takes nothing back.
+        file.is_stamped = True
+        self._done.clear()
+        self._check_place()
+        self._see_to_sync()
+        self._see_to_log()
+
+    def _appear(self, new: NewFile) -> None:
+        self.h5.close()
+        if (error := self.take_error()) is not None:
+            raise error
+        new.appear()
+        self._new = self._scratch = None
+        self._go_on()
+        try:
+            new.make_durable()
+        except OSError as failed:
+            raise self._not_durable(failed) from failed
+
+    def rollback(self) -> None:
+        """Give up what was written since the last commit; open objects are closed."""
+        if self._new is not None:
+            if self._scratch is not None:
+                self._scratch.error = self._scratch.error or OSError("it is given up")
+            self.h5.close()
+            self._new.close()
+            self._begin()
+            return
+        if self._file is not None:
+            self._discard(self._file)
+            self._file.rollback()
+        self._restore_pending()
+        self._go_on()
+
+    def _discard(self, file: WalFile) -> None:
+        """Close HDF5 on the file; what it writes on the way goes nowhere."""
+        file.discarding = True
+        try:
+            if self.h5:
+                self.h5.close()
+        finally:
+            file.discarding = False
+
+    # -- the disk --------------------------------------------------------------------------------
+
+    def _see_to_sync(self) -> None:
+        """Bring a commit to the disk now, or soon."""
+        if not self.durable:
+            return
+        if self.sync_interval <= 0:
+            self._sync_log()
+        elif time.monotonic() - self._synced >= self.sync_interval:
+            try:
+                self._sync_log()
+            except NotDurableError as error:
+                self._deferred = error
+        elif not self._alarm.is_set:
+            self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
+
+    def _sync_late(self) -> bool:
+        """Bring the log to the disk, in the thread of the scheduler; writes go on meanwhile."""
+        file = self._file
+        if file is None or not file.file.is_open or os.getpid() != self._process:
+            return True
+        try:
+            self._sync_log()
+        except NotDurableError as error:
+            self._deferred = error
+            return False
+        return True
+
+    def _sync_log(self) -> None:
+        file = self._file
+        if file is None:
+            return
+        start = time.monotonic()
+        try:
+            file.log.sync()
+            if not self._named:  # a file that is not in its folder is on no disk
+                sync_folder(self.address)
+                self._named = True
+        except OSError as error:
+            raise self._not_durable(error) from error
+        self._synced = start
+
+    def _not_durable(self, error: OSError) -> NotDurableError:
+        return NotDurableError(
+            "what was assigned is there, and a kill leaves it there, but it could not be brought "
+            f"to the disk ({error.strerror or error})",
+            file=self.address,
+            hint="do not assign it again; commit() tries again to bring it to the disk",
+        )
+
+    def sync(self) -> None:
+        """Bring all commits to the disk, and into the file unless somebody reads it.
+
+        Raises:
+            NotDurableError: they could not be brought to the disk.
+            FileReplacedError: the file is not in its place any more.
+        """
+        file = self._file
+        if file is None:
+            return
+        self._check_place()
+        if self.durable and not file.log.is_synced:
+            self._sync_log()
+        if file.has_log:
+            try:
+                file.checkpoint()
+            except OSError as error:
+                self._checkpoint_error = error
+
+    def sync_log(self) -> None:
+        """Bring all commits to the disk, where they may stay in the log."""
+        if self.durable and self._file is not None and not self._file.log.is_synced:
+            self._sync_log()
+
+    def _see_to_log(self) -> None:
+        """Keep the log short: the policy of checkpoints."""
+        file = self._file
+        if file is None or not file.wants_checkpoint:
+            return
+        try:
+            if not file.checkpoint() and file.wants_compaction:
+                file.compact_log(self._make_log, self._put_log)
+        except OSError as error:
+            self._checkpoint_error = error
+
+    def _make_log(self) -> Descriptor:
+        name = f"{log_of(self.address)}-{secrets.token_hex(8)}"
+        made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        self._new_log = name
+        copy_owner_and_mode(self._lock.log.fd, made.fd)
+        try_lock_exclusive(made.fd)
+        return made
+
+    def _put_log(self, made: Descriptor) -> None:
+        os.replace(self._new_log, log_of(self.address))
+        self._lock.log = made
+        with contextlib.suppress(OSError):
+            sync_folder(self.address)
+
+    # -- the file is somewhere else --------------------------------------------------------------
+
+    def _check_place(self) -> None:
+        """Notice that the file was moved, removed or replaced, and save its commits.
+
+        Raises:
+            FileReplacedError: it was; the text says where the commits are.
+        """
+        file = self._file
+        if file is None or file.is_in_place(self.address):
+            return
+        saved = self._save_moved(file) or self._save_copy(file)
+        name = log_of(self.address)
+        if is_at(self._lock.log.fd, name):
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        raise FileReplacedError(
+            "the file was moved, removed or replaced while it was being written",
+            file=self.address,
+            hint=f"{saved}; make a store of it",
+        )
+
+    def _save_moved(self, file: WalFile) -> str | None:
+        if os.fstat(file.file.fd).st_nlink == 0:
+            return None
+        try:
+            where = os.readlink(f"/proc/self/fd/{file.file.fd}")
+            if not is_at(file.file.fd, where) or self._pending or not file.checkpoint():
+                return None
+        except OSError:
+            return None
+        return f"all commits are in {where!r}, to which it was moved"
+
+    def _save_copy(self, file: WalFile) -> str:
+        name, number = f"{self.address}.rescued", 0
+        while True:
+            try:
+                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+                break
+            except FileExistsError:
+                number += 1
+                name = f"{self.address}.rescued.{number}"
+        try:
+            copy_owner_and_mode(file.file.fd, made.fd)
+            file.copy_to(made.fd)
+        finally:
+            made.close()
+        return f"all commits are in {name!r}"
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Bring all commits into the file, and close. Closing twice is allowed.
+
+        Raises:
+            NotDurableError: what is in the log could not be brought to the disk.
+            FileReplacedError: the file is not in its place any more.
+        """
+        self._alarm.cancel()
+        if self._new is not None:
+            if self._scratch is not None:
+                self._scratch.error = self._scratch.error or OSError("it is given up")
+            self.h5.close()
+            self._give_up()
+            return
+        file = self._file
+        if file is None or not file.file.is_open:
+            return
+        told: list[Any] = []
+        try:
+            if os.getpid() == self._process:
+                self._finish(file, told)
+        finally:
+            self._release(file)
+            for warning in told:
+                warnings.warn(warning, stacklevel=2)
+        self.raise_deferred()
+
+    def _finish(self, file: WalFile, told: list[Any]) -> None:
+        """The last commit, sync and checkpoint of a file."""
+        try:
+            self.settle()
+            # Closing writes the table of free space: it is a commit of its own.
+            if self.h5:
+                if not file.is_stamped and file.log.logical_bytes:
+                    write_stamp(self.h5.id)
+                self.h5.close()
+            if file.commit():
+                file.is_stamped = True
+        except Exception as error:
+            self._discard(file)
+            file.rollback()
+            self._checkpoint_error = error
+        self._check_place()
+        if self.durable and file.has_log and not file.log.is_synced:
+            self._sync_log()
+        if file.has_log:
+            self._last_checkpoint(file, told)
+
+    def _last_checkpoint(self, file: WalFile, told: list[Any]) -> None:
+        there = os.fstat(file.file.fd)
+        key = there.st_dev, there.st_ino
+        end = time.monotonic() + (0.0 if key in _WARNED else PENDING_SECONDS)
+        commits = file.log.commits
+        try:
+            while not file.checkpoint(last=True):
+                if file.log.logical_bytes:
+                    break
+                if time.monotonic() > end:
+                    if key not in _WARNED:
+                        _WARNED.add(key)
+                        told.append(_pending(self.address, there, commits))
+                    return
+                time.sleep(RETRY_SECONDS)
+            else:
+                self._checkpoint_error = None
+                return
+        except OSError as error:
+            self._checkpoint_error = error
+        told.append(
+            CheckpointWarning(
+                f"all commits are safe in the journal of {self.address!r}, but could not be "
+                f"brought into the file ({self._checkpoint_error}): the next use tries "
+                "again"
+            )
+        )
+
+    def _release(self, file: WalFile) -> None:
+        remove = not file.has_log
+        try:
+            self._lock.release(remove=remove)
+        except OSError:
+            # It is empty, or says nothing that the file does not; it is used again.
+            self._empty_log()
+        if remove and self.durable:
+            with contextlib.suppress(OSError):
+                sync_folder(self.address)
+
+    def _empty_log(self) -> None:
+        with contextlib.suppress(OSError, HdfchkError):
+            lock = WriterLock(self.address, 0)
+            try:
+                os.ftruncate(lock.log.fd, 0)
+            finally:
+                lock.release()
+
+    def _give_up(self) -> None:
+        """Close everything after a failure to open, or of a file that never appeared."""
+        if self._new is not None:
+            self._new.close()
+        has_log = self._file is not None and self._file.has_log
+        if self._file is None:
+            has_log = os.fstat(self._lock.log.fd).st_size > 0 if self._lock.log.is_open else True
+            has_log = has_log and self.state_found_has_log
+        with contextlib.suppress(OSError):
+            self._lock.release(remove=not has_log)
+
+    @property
+    def state_found_has_log(self) -> bool:
+        """Whether the log had commits when it was opened."""
+        state = getattr(self, "state_found", None)
+        return state is not None and bool(state[1])
+
+    def abandon(self) -> None:
+        """Leave the file to the parent process."""
+        if self._file is not None:
+            self._file.discarding = True
+            self._file.log.after_fork()
+            redirect_to_scratch(self._file.file.fd)  # HDF5 may still try to use it
+        elif self._new is not None:
+            redirect_to_scratch(self._new.file.fd)
+        self._lock.log.close()
+        super().abandon()
+
+
+def _put_back(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
+    if before is None:
+        puts.pop(path, None)
+    else:
+        puts[path] = before
+
+
+def _pending(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
+    who = _holders(there)
+    return PendingJournalWarning(
+        f"{path!r} is being read{' by ' + who if who else ''}: {commits} commits stay in its "
+        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
+        "file brings them in, or recover(); do not write it with another program before"
+    )
+
+
+def _holders(there: os.stat_result) -> str:
+    """The processes that hold locks on a file, where the system tells."""
+    inode = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
+    found: set[str] = set()
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
+        for line in locks:
+            fields = line.split()
+            if inode in fields and int(fields[4]) > 0:
+                own = int(fields[4]) == os.getpid()
+                found.add("this process" if own else f"process {fields[4]}")
+    return ", ".join(sorted(found))

@@ -1,0 +1,52 @@
+"""Keeps a store from being used in the middle of one of its own calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import TransactionError
+
+__all__ = ["BusyGuard"]
+
+
+class BusyGuard:
+    """Rejects re-entrant use: from a progress function, a finaliser, a filter of the caller's.
+
+    It is used under the connection's lock, so that whoever finds it busy is its own thread.
+
+    Attributes:
+        calls: how many calls are under way, one inside the other.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.is_writing = False
+        self._reporting = 0
+
+    def check(self, file: str, *, writing: bool) -> None:
+        """Refuse a call that comes from inside another one.
+
+        Raises:
+            TransactionError: it does.
+        """
+        if self._reporting:
+            raise TransactionError(
+                "the store cannot be used from its own progress function: its work is half done",
+                file=file,
+                hint="use the store when the work is done",
+            )
+        if self.is_writing or (writing and self.calls):
+            raise TransactionError(
+                "the store cannot be used in the middle of one of its own calls (from a finaliser, "
+                "a filter, or a signal handler during a long write)",
+                file=file,
+                hint="use it when the call has returned",
+            )
+
+    def report(self, tell: Callable[[int, int], object], done: int, total: int) -> None:
+        """Call a progress function, which may not use the store."""
+        self._reporting += 1
+        try:
+            tell(done, total)
+        finally:
+            self._reporting -= 1

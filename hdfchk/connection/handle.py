@@ -1,0 +1,623 @@
+"""The handle of one store: its mode and options, and what it has of the file's connection."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..backends.base import Backend, Session, Storage
+from ..errors import (
+    FileReplacedError,
+    HdfchkError,
+    InvalidKeyError,
+    NotDurableError,
+    ReadOnlyError,
+    SnapshotChangedWarning,
+    TransactionError,
+)
+from ..keys import Path
+from ..runtime.process_hooks import register
+from ..tree import Leaf
+from .append_buffers import RowBuffer
+from .connection import Connection, Transaction, Watch, connection_of
+from .owner import Owner
+
+__all__ = ["MODES", "Handle"]
+
+MODES = frozenset({"a", "r", "r+", "w", "x"})
+_STANDS = (NotDurableError, FileReplacedError)
+"""Errors of a commit that stands."""
+
+
+class Handle:
+    """Opens storage at the first use and closes it when nobody needs it any more.
+
+    Outside any `held` block, each `reading` or `writing` block opens and closes. Inside, the
+    storage is opened once: for reading until the first write, and for writing from then on. All
+    stores of this process on one file share its connection; those of mode ``"r"`` have a snapshot
+    of their own.
+
+    Args:
+        backend: what to open.
+        mode: as in h5py: ``a`` read and write, create if missing; ``r`` read; ``r+`` read and
+            write an existing file; ``w`` start anew; ``x`` start, and fail if it exists.
+
+    Guarantees:
+        One lock is held during each block, so threads take turns. After ``fork``, the child
+        opens the storage anew.
+    """
+
+    def __init__(self, backend: Backend, mode: str) -> None:
+        if mode not in MODES:
+            raise InvalidKeyError(
+                f"mode {mode!r} is none of {', '.join(sorted(MODES))}", hint="see h5py.File"
+            )
+        self.backend = backend
+        self.mode = mode
+        self._depth = 0
+        self._held: Connection | None = None
+        self._session: Session | None = None
+        self._session_of: Storage | None = None
+        self._snapshot: tuple[Owner, Connection] | None = None
+        register(self)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some block keeps the storage open between calls."""
+        return self._depth > 0
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that a call uses now."""
+        if self._snapshot is not None and self._snapshot[0] == Owner.now():
+            return self._snapshot[1]
+        if self._held is not None:
+            return self._held
+        return self._connect()
+
+    def _connect(self) -> Connection:
+        if self.mode == "r":
+            return Connection(self.backend.address)
+        return connection_of(self.backend)
+
+    @contextmanager
+    def turn(self) -> Iterator[Connection]:
+        """A block in which no other thread uses the file."""
+        connection = self.connection
+        connection.acquire(self.backend.lock_timeout)
+        try:
+            yield connection
+        finally:
+            connection.lock.release()
+
+    # -- holding the storage open ----------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Keep the storage open, from its next use until `release`. Calls nest."""
+        with self.turn() as connection:
+            connection.guard.check(self.backend.address, writing=False)
+            if self._depth == 0:
+                self._held = connection
+                connection.holders += 1
+            self._depth += 1
+
+    def release(self, *, failed: bool = False) -> None:
+        """End a `hold`; the last one of all stores closes the storage.
+
+        Args:
+            failed: an exception ends it: a file that was to begin anew is left as it was.
+        """
+        connection = self._held
+        if connection is None:
+            return
+        connection.acquire(self.backend.lock_timeout)
+        try:
+            self._release(connection, failed=failed)
+        finally:
+            connection.lock.release()
+
+    def _release(self, connection: Connection, *, failed: bool) -> None:
+        if self._depth == 0 or self._held is not connection:
+            return
+        try:
+            if self._depth == 1 and not connection.guard.calls:
+                if self.mode in {"w", "x"} and not failed:
+                    with self.writing():  # an empty file was asked for, and nothing was written
+                        pass
+                connection.write_rows()
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._held = None
+                connection.holders -= 1
+                self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        if connection.guard.calls:
+            return  # the call that is under way closes it
+        if connection.holders == 0:
+            self._close(connection)
+        elif connection.transaction is None and connection.storage is not None:
+            connection.storage.sync_log()  # another store goes on with it
+
+    def _close(self, connection: Connection) -> None:
+        storage = connection.storage
+        waits = storage is not None and storage.waits and self.mode != "r"
+        connection.close_storage()
+        if waits:
+            self.backend.bring_in()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A block in which the storage is opened once, if it is used."""
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
+
+    # -- reading and writing ---------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session to read from; over nothing, where the file does not exist yet."""
+        with self.turn() as connection:
+            connection.guard.check(self.backend.address, writing=False)
+            if connection.appends:
+                connection.write_rows()
+            storage = self._storage_to_read(connection)
+            try:
+                with connection.working(storage, writing=False), self._explained(storage):
+                    storage.settle()
+                    yield self._session_on(storage)
+            finally:
+                self._end_call(connection, storage)
+
+    @contextmanager
+    def writing(self, *, commit: bool = True, keeps_logs: bool = False) -> Iterator[Session]:
+        """A session to write to; the storage is created if the mode allows it.
+
+        Args:
+            commit: what is written is a commit, unless it is a part of a transaction; if not, it
+                is a part of the next one.
+            keeps_logs: what is known of arrays that take rows stays true.
+        """
+        with self.turn() as connection:
+            connection.guard.check(self.backend.address, writing=True)
+            storage = self._storage_to_write(connection)
+            try:
+                storage.raise_deferred()
+                connection.write_rows()
+                if not keeps_logs:
+                    connection.appends.forget()
+                connection.changes += 1
+                if connection.transaction is not None:
+                    connection.transaction.has_written = True
+                with connection.working(storage, writing=True), self._explained(storage):
+                    try:
+                        storage.settle()
+                        yield self._session_on(storage)
+                        if commit and connection.transaction is None:
+                            connection.commit(storage)
+                    except _STANDS:
+                        raise
+                    except BaseException:
+                        connection.roll_back(storage)
+                        raise
+            finally:
+                self._end_call(connection, storage)
+
+    @contextmanager
+    def _explained(self, storage: Storage) -> Iterator[None]:
+        """A block whose errors get the file's name; one of the system is raised as what it is."""
+        try:
+            yield
+        except HdfchkError as error:
+            met = storage.take_error()
+            if met is not None and not isinstance(error, _STANDS):
+                raise self._named(met) from error
+            error.file = error.file or self.backend.address
+            raise
+        except Exception as error:
+            met = storage.take_error()
+            if met is not None and met is not error:
+                raise self._named(met) from error
+            if isinstance(error, OSError) and error.errno and error.filename is None:
+                error.filename = self.backend.address
+            raise
+
+    def _named(self, error: Exception) -> Exception:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = self.backend.address
+        return error
+
+    def _end_call(self, connection: Connection, storage: Storage) -> None:
+        if storage is not connection.storage:  # nobody holds it, or it is nothing at all
+            if not connection.guard.calls:
+                storage.close()
+            return
+        if connection.guard.calls == 0 and connection.holders == 0:
+            self._close(connection)
+
+    def _session_on(self, storage: Storage) -> Session:
+        """This store's session on the storage: with its own options."""
+        if self._session_of is not storage or self._session is None:
+            self._session = self.backend.session(storage)
+            self._session_of = storage
+        else:
+            self._session.refresh()
+        return self._session
+
+    def _storage_to_read(self, connection: Connection) -> Storage:
+        if connection.storage is not None:
+            return connection.storage
+        missing = self.mode in {"w", "x"} or not self.backend.exists()
+        if missing and self.mode == "x" and self.backend.exists():
+            raise FileExistsError(17, "mode='x', and the file exists", self.backend.address)
+        if missing and self.mode in {"a", "w", "x"}:
+            # Nothing is created for a look: a file that does not exist is an empty mapping.
+            return self.backend.nothing()
+        storage = self.backend.open_storage("r")
+        connection.use(storage, self.backend)
+        return storage
+
+    def _storage_to_write(self, connection: Connection) -> Storage:
+        if self._snapshot is not None and connection is self._snapshot[1]:
+            raise self._reads_only("a transaction(write=False) reads only")
+        if self.mode == "r":
+            raise self._reads_only("the store was opened with mode='r'")
+        storage = connection.storage
+        if storage is not None and storage.writable:
+            if self.mode in {"w", "x"}:
+                self._begin_anew(connection)
+            self.backend.join(storage)
+            return storage
+        seen = None if storage is None or connection.holders == 0 else storage.state
+        if storage is not None:
+            connection.close_storage()
+        opened = self.backend.open_storage(self.mode)
+        connection.use(opened, self.backend)
+        if seen is not None and opened.state is not None and seen != opened.state:
+            warnings.warn(
+                f"{self.backend.address!r} was written by another process since this block has "
+                "read it: the block goes on with the newest commit. Use transaction() to read and "
+                "write in one step",
+                SnapshotChangedWarning,
+                stacklevel=5,
+            )
+        if self.mode in {"w", "x"}:
+            self.mode = "a"  # started: from now on it goes on
+        return opened
+
+    def _begin_anew(self, connection: Connection) -> None:
+        if self.mode == "x":
+            raise FileExistsError(17, "mode='x', and the file exists", self.backend.address)
+        raise TransactionError(
+            "mode='w' cannot begin anew what another store of this process is writing",
+            file=self.backend.address,
+            hint="leave the with block of that store first",
+        )
+
+    def _reads_only(self, problem: str) -> ReadOnlyError:
+        address, hint = self.backend.address, "open it with mode='a'"
+        return ReadOnlyError(problem, file=address, hint=hint)
+
+    @contextmanager
+    def writing_alone(self) -> Iterator[None]:
+        """A block that reads and then writes, with nobody in between: it has the writer's lock."""
+        with self.turn() as connection, self.held():
+            self._open_to_write(connection)
+            yield
+
+    def _open_to_write(self, connection: Connection) -> Storage:
+        connection.guard.check(self.backend.address, writing=True)
+        storage = self._storage_to_write(connection)
+        try:
+            storage.raise_deferred()
+        except BaseException:
+            self._end_call(connection, storage)
+            raise
+        return storage
+
+    # -- transactions ----------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A block whose changes are one commit; an exception gives them all up. Blocks nest."""
+        with self.turn() as connection, self.held():
+            storage = self._open_to_write(connection)
+            outermost = connection.transaction is None
+            if connection.transaction is None:
+                self._begin(connection, storage)
+            transaction = connection.transaction
+            assert transaction is not None  # noqa: S101  it was begun
+            transaction.depth += 1
+            try:
+                yield
+                connection.write_rows()
+                if transaction.failed:
+                    raise TransactionError(
+                        "an error in this transaction was swallowed, and its changes are lost",
+                        file=self.backend.address,
+                        hint="let errors leave the transaction, or do the work outside of it",
+                    )
+                if outermost and transaction.has_written and connection.storage is not None:
+                    self._commit(connection, connection.storage)
+            except _STANDS:
+                raise
+            except BaseException:
+                self._give_up(connection, transaction)
+                transaction.failed = not outermost  # the outer one has lost its changes, too
+                raise
+            finally:
+                transaction.depth -= 1
+                if outermost:
+                    connection.transaction = None
+
+    def _begin(self, connection: Connection, storage: Storage) -> None:
+        storage.check_transactions()
+        connection.write_rows()
+        with connection.working(storage, writing=True):
+            storage.settle()
+            storage.begin()
+        connection.transaction = Transaction(Owner.now())
+
+    def _commit(self, connection: Connection, storage: Storage) -> None:
+        with connection.working(storage, writing=True), self._explained(storage):
+            connection.commit(storage)
+
+    def _give_up(self, connection: Connection, transaction: Transaction) -> None:
+        connection.appends.clear()
+        connection.appends.forget()
+        storage = connection.storage
+        if storage is None or not storage.writable or not transaction.has_written:
+            return
+        with connection.working(storage, writing=True):
+            connection.roll_back(storage)
+        connection.changes += 1
+        for watch in connection.watches:
+            watch.touched = True
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A block that reads one commit, whoever writes meanwhile, and writes nothing."""
+        if self._snapshot is not None and self._snapshot[0] == Owner.now():
+            yield  # it is the one that is read already
+            return
+        connection = Connection(self.backend.address)
+        connection.holders = 1
+        before, self._snapshot = self._snapshot, (Owner.now(), connection)
+        try:
+            with self.reading():
+                pass  # it is the commit of now, and not that of the first look
+            yield
+        finally:
+            self._snapshot = before
+            connection.holders = 0
+            connection.close_storage()
+
+    # -- small assignments and rows --------------------------------------------------------------
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
+        connection = self._held
+        if connection is None:
+            return False
+        connection.acquire(self.backend.lock_timeout)
+        try:
+            storage = connection.storage
+            if (
+                storage is None
+                or not storage.writable
+                or connection.transaction is not None
+                or connection.appends
+                or self.mode == "r"
+                or self._snapshot is not None
+            ):
+                return False
+            connection.guard.check(self.backend.address, writing=True)
+            if not storage.put(path, leaf):
+                return False
+            connection.changes += 1
+            connection.appends.invalidate(path)
+            connection.touch(path)
+            return True
+        finally:
+            connection.lock.release()
+
+    def append_row(self, path: Path, value: Any) -> bool:
+        """Append one row to an array to which rows were appended before; whether it was done.
+
+        It is not where the value is of another kind than what is stored.
+        """
+        connection = self._held
+        if connection is None:
+            return False
+        connection.acquire(self.backend.lock_timeout)
+        try:
+            buffer = connection.appends.get(path)
+            if buffer is None or self._snapshot is not None:
+                return False
+            rows = buffer.stored(value)
+            return rows is not None and self._append(connection, buffer, rows)
+        finally:
+            connection.lock.release()
+
+    def log_of(self, path: Path) -> RowBuffer | None:
+        """What is known of an array to which rows were appended before."""
+        return None if self._held is None else self._held.appends.get(path)
+
+    def append(self, stored: Path, buffer: RowBuffer, rows: Any) -> None:
+        """Append rows, in their stored form, to an array; and know it from then on.
+
+        Args:
+            stored: where its elements are.
+            buffer: what is known of it.
+            rows: of shape ``(n, *row)``.
+        """
+        with self.turn() as connection:
+            known = connection.appends.get(buffer.path) or buffer
+            if stored == buffer.path and self._append(connection, known, rows):
+                return
+            with self.writing(keeps_logs=True) as session:
+                session.append(stored, rows)
+            self.keep_log(buffer)
+
+    def _append(self, connection: Connection, buffer: RowBuffer, rows: Any) -> bool:
+        """Append rows by the log, or let them wait; False where HDF5 has to do it now."""
+        storage = connection.storage
+        if storage is None or not storage.writable or connection.holders == 0:
+            return False
+        if connection.appends.get(buffer.path) is not buffer:
+            return False
+        connection.guard.check(self.backend.address, writing=True)
+        if connection.transaction is None:
+            if storage.put_rows(buffer.path, rows):
+                connection.changes += 1
+                return True
+            if storage.has_log:
+                return False
+        else:
+            connection.transaction.has_written = True
+        if rows.nbytes >= WAITING_MOST:
+            return False
+        connection.appends.wait(buffer, rows)
+        if connection.transaction is not None:
+            if buffer.is_full:
+                connection.write_rows()
+        else:
+            interval = 0.0 if buffer.is_full else self.backend.sync_interval
+            connection.wait_to_write(interval, keep=self)
+        return True
+
+    def keep_log(self, buffer: RowBuffer) -> None:
+        """Know an array that takes rows, while the storage is open for writing."""
+        connection = self._held
+        storage = None if connection is None else connection.storage
+        if connection is not None and storage is not None and storage.writable:
+            connection.appends.keep(buffer)
+
+    # -- changes ---------------------------------------------------------------------------------
+
+    def watch(self, path: Path) -> Watch:
+        """What tells whether the keys of a group may have changed, while the storage is held."""
+        watch = Watch(path)
+        self.connection.watches.add(watch)
+        return watch
+
+    def touch(self, paths: Iterable[Path]) -> None:
+        """Something is put at these paths, or deleted there."""
+        connection = self.connection
+        if connection.watches:
+            for path in paths:
+                connection.touch(path)
+
+    # -- the file as a whole ---------------------------------------------------------------------
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Backend]:
+        """A block in which the storage is closed, for work on it as a whole.
+
+        Raises:
+            ReadOnlyError: the mode allows no writing.
+            TransactionError: in a transaction.
+        """
+        with self.turn() as connection:
+            connection.guard.check(self.backend.address, writing=True)
+            if connection.transaction is not None:
+                raise TransactionError(
+                    "compact() and recover() cannot run inside a transaction",
+                    file=self.backend.address,
+                    hint="do it afterwards",
+                )
+            if self.mode == "r":
+                raise self._reads_only("the store was opened with mode='r'")
+            connection.close_storage()
+            connection.changes += 1
+            connection.guard.calls += 1
+            connection.guard.is_writing = True
+            try:
+                yield self.backend
+            finally:
+                connection.guard.calls -= 1
+                connection.guard.is_writing = False
+
+    def sync(self) -> None:
+        """Bring all commits of the open storage, if there is any, to where they are safe.
+
+        Inside a transaction it does nothing: what is written there is no commit yet.
+        """
+        connection = self._held
+        if connection is None:
+            return
+        with self.turn() as connection:
+            connection.guard.check(self.backend.address, writing=True)
+            storage = connection.storage
+            if connection.transaction is not None or storage is None or not storage.writable:
+                return
+            storage.raise_deferred()
+            connection.write_rows()
+            with connection.working(storage, writing=True), self._explained(storage):
+                try:
+                    connection.commit(storage)
+                except _STANDS:
+                    raise
+                except BaseException:
+                    connection.roll_back(storage)
+                    raise
+                try:
+                    storage.sync()
+                except FileReplacedError:
+                    connection.drop_storage()
+                    raise
+
+    def lend(self) -> Any:
+        """The library's own object for the open storage (an `h5py.File`), or None."""
+        if self._held is None:
+            return None
+        with self.turn() as connection:
+            connection.guard.check(self.backend.address, writing=False)
+            storage = connection.storage
+            if storage is None:
+                if self.mode == "r" or (self.backend.exists() and self.mode not in {"w", "x"}):
+                    storage = self._storage_to_read(connection)
+                else:
+                    storage = self._open_to_write(connection)
+            if connection.transaction is not None:
+                connection.transaction.has_written = True
+            connection.write_rows()
+            connection.appends.forget()
+            with connection.working(storage, writing=storage.writable):
+                return storage.lend()
+
+    def warn_if_held(self, name: str) -> None:
+        """For finalisers: say that a block was never left. Nothing is written or closed here."""
+        if self._depth and self._held is not None and self._held.storage is not None:
+            warnings.warn(f"{name} was never closed: use `with`", ResourceWarning, stacklevel=3)
+
+    def close(self) -> None:
+        """Leave all blocks of this store."""
+        while self._depth:
+            self.release()
+
+    def at_exit(self) -> None:
+        """The connection closes the storage."""
+
+    def after_fork(self) -> None:
+        """In a child process: the blocks are the parent's."""
+        self._depth = 0
+        self._held = self._session = self._session_of = self._snapshot = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The address and the mode: an open session stays where it is."""
+        return {"backend": self.backend, "mode": self.mode}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A handle on the same address, not opened yet."""
+        Handle.__init__(self, **state)
+
+
+WAITING_MOST = 2**24
+"""Rows of more bytes are written at once."""

@@ -1,0 +1,40 @@
+"""Who is doing something: a thread and, where there are any, a task of asyncio."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import attrs
+
+__all__ = ["Owner"]
+
+
+@attrs.frozen
+class Owner:
+    """A thread, and the task that it runs.
+
+    Args:
+        thread: the thread's identifier.
+        task: the task of asyncio that it runs now, or None.
+    """
+
+    thread: int
+    task: Any
+
+    @classmethod
+    def now(cls) -> Owner:
+        """The one who calls."""
+        return cls(threading.get_ident(), _task())
+
+    def is_other_task(self) -> bool:
+        """Whether the caller is another task of the same thread."""
+        return self.thread == threading.get_ident() and self.task is not _task()
+
+
+def _task() -> Any:
+    asyncio = sys.modules.get("asyncio")  # else there are no tasks
+    if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001  half the cost
+        return None
+    return asyncio.current_task()
