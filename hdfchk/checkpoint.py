@@ -279,7 +279,7 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        with teller(progress, "verify", "values", self._context.handle.connection.guard) as tell:
+        with teller(progress, "verify", "values", self._context.handle) as tell:
             return verify(self._context, tell if is_wanted(progress) else None)
 
     def recover(
@@ -305,7 +305,7 @@ class HDF5Checkpointer(Group):
         with self._context.handle.exclusive() as backend:
             if not isinstance(backend, SupportsRecovery):
                 return False
-            with teller(progress, "recover", "B", self._context.handle.connection.guard) as tell:
+            with teller(progress, "recover", "B", self._context.handle) as tell:
                 return backend.recover(
                     tell if is_wanted(progress) else None,
                     discard=discard,
@@ -336,9 +336,7 @@ class HDF5Checkpointer(Group):
                     file=self._address,
                     hint="use h5repack",
                 )
-            with teller(
-                progress, "compact", "objects", self._context.handle.connection.guard
-            ) as tell:
+            with teller(progress, "compact", "objects", self._context.handle) as tell:
                 return backend.compact(tell if is_wanted(progress) else None)
 
     # -- older names ---------------------------------------------------------------------------

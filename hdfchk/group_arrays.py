@@ -332,7 +332,7 @@ class GroupArrays(GroupReader):
             self._write(nodes, layout, None)
             return
         what = join(pairs[0][0]) if len(pairs) == 1 else self._address
-        with teller(progress, what, "B", self._context.handle.connection.guard) as tell:
+        with teller(progress, what, "B", self._context.handle) as tell:
             sizes = [n.nbytes if isinstance(n, Source) else nbytes_of(n) for _, n in nodes]
             meter = Meter(tell, sum(sizes))
             self._write(nodes, layout, meter)

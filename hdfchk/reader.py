@@ -149,7 +149,7 @@ class GroupReader(MutableMapping[str, Any]):
         mapped = self._context.mmap if mmap is None else mmap
         if not is_wanted(progress):
             return self._context.decode(self._read(path, mapped, None), path)
-        with teller(progress, join(path), "B", self._context.handle.connection.guard) as tell:
+        with teller(progress, join(path), "B", self._context.handle) as tell:
             meter = Meter(tell)
             value = self._context.decode(self._read(path, mapped, meter), path)
             meter.finish()

@@ -65,14 +65,14 @@ def test_lazy_and_upgrade(path: str) -> None:
     with HDF5Checkpointer(path) as chk:
         assert descriptors(path) == []
         assert chk["a"] == 1
-        assert descriptors(path) and chk._context.handle.session.writable is False
+        assert descriptors(path) and chk._context.handle.connection.storage.writable is False
         group = chk.group("g", create=True)
-        assert chk._context.handle.session.writable is True
-        session = chk._context.handle.session
+        assert chk._context.handle.connection.storage.writable is True
+        storage = chk._context.handle.connection.storage
         group["x"] = chk["a"]
         with chk:
             chk["b"] = 2
-        assert chk._context.handle.session is session and chk.is_open
+        assert chk._context.handle.connection.storage is storage and chk.is_open
     assert descriptors(path) == [] and not chk.is_open
     assert chk == {"a": 1, "g": {"x": 1}, "b": 2}
 
@@ -389,13 +389,13 @@ def test_open_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from hdfchk.backends.hdf5 import FileBackend
 
     opened: list[bool] = []
-    real = FileBackend.open
+    real = FileBackend.open_storage
 
-    def counting(self: Any, **options: Any) -> Any:
-        opened.append(options["writable"])
-        return real(self, **options)
+    def counting(self: Any, mode: str) -> Any:
+        opened.append(mode != "r")
+        return real(self, mode)
 
-    monkeypatch.setattr(FileBackend, "open", counting)
+    monkeypatch.setattr(FileBackend, "open_storage", counting)
     chk = HDF5Checkpointer(path)
     chk.update({f"k{i}": i for i in range(50)})
     assert opened == [True]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,8 @@ class Handle:
         self._session: Session | None = None
         self._session_of: Storage | None = None
         self._snapshot: tuple[Owner, Connection] | None = None
+        self._own: Connection | None = None
+        """Of a store that only reads: with a snapshot of its own."""
         register(self)
 
     @property
@@ -78,9 +80,15 @@ class Handle:
         return self._connect()
 
     def _connect(self) -> Connection:
-        if self.mode == "r":
-            return Connection(self.backend.address)
-        return connection_of(self.backend)
+        if self.mode != "r":
+            return connection_of(self.backend)
+        if self._own is None:
+            self._own = Connection(self.backend.address)
+        return self._own
+
+    def report(self, tell: Callable[[int, int], object], done: int, total: int) -> None:
+        """Call a progress function, which may not use the store."""
+        self.connection.guard.report(tell, done, total)
 
     @contextmanager
     def turn(self) -> Iterator[Connection]:
@@ -608,7 +616,7 @@ class Handle:
     def after_fork(self) -> None:
         """In a child process: the blocks are the parent's."""
         self._depth = 0
-        self._held = self._session = self._session_of = self._snapshot = None
+        self._held = self._session = self._session_of = self._snapshot = self._own = None
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""

@@ -18,6 +18,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import (
     is_at,
@@ -458,9 +460,19 @@ class WalFile(OverlayFile):
             self.file.fd, self._committed_size, end - self._committed_size
         ):
             return True
-        return any(
-            is_mapped(self.file.fd, start, len(data)) for start, data in self._runs(measure=True)
-        )
+        return any(self._changes_map(start, bytes(data)) for start, data in self._runs())
+
+    def _changes_map(self, start: int, data: bytes) -> bool:
+        """Whether somebody maps bytes of the file that differ from these."""
+        if not is_mapped(self.file.fd, start, len(data)):
+            return False
+        here = read_all(self.file.fd, len(data), start)
+        new = np.frombuffer(data, np.uint8)[: len(here)]
+        differs = np.flatnonzero(new != np.frombuffer(here, np.uint8))
+        if not differs.size:
+            return False
+        first, last = int(differs[0]), int(differs[-1])
+        return is_mapped(self.file.fd, start + first, last - first + 1)
 
     def _sums_after(self) -> list[tuple[int, Sums]]:
         return [
