@@ -332,7 +332,7 @@ def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
 
 
 def tree_of(path: Any) -> dict[str, Any] | None:
-    """What plain h5py finds in a file, as flat plain values; None if it can not open it."""
+    """What plain h5py finds in a file, as flat plain values; None if it can not read it."""
     import h5py
 
     found: dict[str, Any] = {}
@@ -340,12 +340,13 @@ def tree_of(path: Any) -> dict[str, Any] | None:
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset):
             value = node[()]
-            found[name] = value.tolist() if hasattr(value, "tolist") else value
+            value = value.tolist() if hasattr(value, "tolist") else value
+            found[name] = value.decode() if isinstance(value, bytes) else value
 
     try:
         with h5py.File(path, "r", locking=False) as file:
             file.visititems(visit)
-    except OSError:
+    except (OSError, KeyError, RuntimeError, ValueError):
         return None
     return found
 
