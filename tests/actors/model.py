@@ -56,7 +56,7 @@ def _value(chance: random.Random, number: int) -> Any:
         return np.full(chance.choice([3, 700, 20_000]), number)
     if kind < 0.9:
         return {f"k{i}": [number, i] for i in range(chance.randrange(20))}
-    leaves = chance.choice([50, 200, 2500])
+    leaves = chance.choice([50, 50, 50, 200, 200, 2500])
     return {f"g{i}": {f"k{j}": number + j for j in range(50)} for i in range(leaves // 50)}
 
 
@@ -166,7 +166,7 @@ class Writer:
     def __init__(self, path: str, folder: str, me: int, seed: int) -> None:
         self.path, self.folder, self.me, self.seed = path, folder, me, seed
         self.chance = random.Random()
-        self.store = HDF5Checkpointer(path, lock_timeout=60, durable=False)
+        self.store = HDF5Checkpointer(path, lock_timeout=20, durable=False)
         self.kind = ""
         self.armed = False
         self.log = os.open(f"{folder}/log{me}", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
