@@ -33,8 +33,7 @@ def actors(pool: list[Actor], tmp_path: object) -> Iterator[Callable[[int], list
         return free
 
     yield lend
-    for actor in lent:
-        actor.reset()
+    Actor.reset(lent)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.actors.actors import FULL, Actor, listing
 
 COUNT = 8
 ROUNDS = 60 if FULL else 20
-FEWER = 20 if FULL else 6
+FEWER = 20 if FULL else 4
 Actors = Callable[[int], list[Actor]]
 
 PREPARE = """

@@ -278,7 +278,10 @@ CELLS = [
     for s, state in enumerate(STATES)
     for h, harm in enumerate(HARMS)
     for i, step in enumerate(STEPS)
-    if FULL or state in {"killed writer", "open writer"} or (s + h) % 3 == i
+    if FULL
+    or state == "killed writer"
+    or (state == "open writer" and (step != "recover" or harm == "symlink"))
+    or (s + h) % 3 == i
 ]
 
 

@@ -451,15 +451,15 @@ until(lambda: os.path.exists(path + ".tried"))
 def test_fork(actors: Actors, path: str, write: bool) -> None:
     """A forked child is another process: it is locked out, and does not hold the parent's lock."""
     parent, third = actors(2)
-    parent.do(FORK, path=path)
     try:
+        parent.do(FORK, path=path)
         parent.do("store['c'] = 3; store.__exit__(None, None, None)")
         third.do("HDF5Checkpointer(path, lock_timeout=0.3)['third'] = 3", path=path)
         if write:
             Path(path + ".write").touch()
     finally:
         Path(path + ".end").touch()
-        status = parent.do("os.waitpid(child, 0)[1]")
+        status = parent.do("os.waitpid(child, 0)[1] if 'child' in globals() else 0")
     assert os.waitstatus_to_exitcode(status) == 0
     expected = {"a": 1, "b": 2, "c": 3, "third": 3} | ({"child": 2} if write else {})
     assert HDF5Checkpointer(path).load() == expected

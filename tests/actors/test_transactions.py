@@ -257,9 +257,9 @@ def test_another_thread_is_refused(path: str, other: str) -> None:
     with chk.transaction():
         chk["n"] = 1
         thread, found = _in_thread(lambda: second.update({"m": 1}))
-        thread.join(8)
+        thread.join(4)
         assert not thread.is_alive() and isinstance(found[0], LockedError), found
-        assert 0.25 <= found[1] < 5
+        assert 0.25 <= found[1] < 4
         chk["n"] = 2
     assert chk.load() == {"n": 2}
     second["m"] = 1
@@ -321,9 +321,9 @@ def test_transactions_of_threads_take_turns(path: str) -> None:
 @pytest.mark.parametrize("ends", ["well", "in an error"])
 def test_another_task_is_refused_at_once(path: str, other: str, ends: str) -> None:
     """Another task of the thread is refused at once during a transaction, and does not join it."""
-    chk = HDF5Checkpointer(path, lock_timeout=5)
+    chk = HDF5Checkpointer(path, lock_timeout=2)
     chk["n"] = 0
-    second = _other(chk, path, other, 5)
+    second = _other(chk, path, other, 2)
 
     async def owner(began: asyncio.Event, over: asyncio.Event) -> None:
         with chk.transaction():
