@@ -429,6 +429,8 @@ def _check_writer(place: Place, holder: Actor, actor: Actor, harm: str) -> None:
     for error in errors:
         assert isinstance(error, HdfchkError), repr(error)
     all_of_it = place.full() | ({"late": 8} if late.error is None else {})
+    if harm in {"hard link", "symlink"}:
+        all_of_it |= place.right[0]  # and what had returned by the link
 
     def has_all(name: Any) -> bool:
         found = tree_of(name) or {}
