@@ -1,0 +1,117 @@
+"""The classes whose instances lie in golden files: a file knows them by these names alone."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+import functools
+from typing import Any
+
+import attrs
+
+import hdfchk
+
+
+@hdfchk.register(name="golden.Point")
+@dataclasses.dataclass
+class Point:
+    x: float
+    y: Any = None
+    hidden: Any = dataclasses.field(default=0, init=False)
+
+    @functools.cached_property
+    def norm(self) -> float:
+        return self.x * 2
+
+
+@hdfchk.register(name="golden.Frozen")
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    a: int
+    b: Any
+
+
+@hdfchk.register(name="golden.Child")
+@dataclasses.dataclass
+class Child(Point):
+    z: Any = 3
+
+
+@hdfchk.register(name="golden.Settings")
+@attrs.frozen
+class Settings:
+    steps: int
+    _private: Any = None
+
+
+@hdfchk.register(name="golden.Loose")
+@attrs.define(slots=False)
+class Loose:
+    value: Any
+
+
+@hdfchk.register(name="golden.Color")
+class Color(enum.Enum):
+    RED = 1
+    CRIMSON = 1
+    GREEN = "green"
+
+
+@hdfchk.register(name="golden.Level")
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+@hdfchk.register(name="golden.Name")
+class Name(enum.StrEnum):
+    A = "a"
+
+
+@hdfchk.register(name="golden.Access")
+class Access(enum.Flag):
+    R = 1
+    W = 2
+    X = 4
+
+
+Pair = collections.namedtuple("Pair", "left right")
+hdfchk.register(Pair, name="golden.Pair")
+
+
+@hdfchk.register(name="golden.Holder")
+class Holder:
+    """State is a dict, and the old signature takes the serializer."""
+
+    def __init__(self, **data: Any) -> None:
+        self.data = data
+
+    def to_state(self, serializer: Any = None) -> dict[str, Any]:
+        return self.data
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], serializer: Any = None) -> Holder:
+        return cls(**state)
+
+
+@hdfchk.register(name="golden.Whole")
+class Whole:
+    """State is no dict."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def to_state(self) -> Any:
+        return self.items
+
+    @classmethod
+    def from_state(cls, state: Any) -> Whole:
+        return cls(state)
+
+
+def make_default() -> int:
+    return 7
+
+
+hdfchk.register(make_default, name="golden.make_default")

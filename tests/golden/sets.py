@@ -1,0 +1,97 @@
+"""The golden sets: which files each has, how they are made, and what they read as.
+
+A set never changes. What is new goes into further files of the next set.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+import hdfchk
+from hdfchk import HDF5Checkpointer
+
+from . import stores, values, values_numpy, values_optional
+
+FOLDER = Path(__file__).parent
+
+
+@attrs.frozen
+class File:
+    """A golden file.
+
+    Args:
+        name: of the file, without its ending.
+        expected: makes what it reads as.
+        make: writes it; by default what is expected is saved.
+        read: reads it, key by key; by default it is loaded.
+        needs: what is needed to read it: libraries, or ``x87`` for numbers of 80 bits.
+    """
+
+    name: str
+    expected: Callable[[], dict[str, Any]]
+    make: Callable[[str], None] | None = None
+    read: Callable[[HDF5Checkpointer], dict[str, Any]] | None = None
+    needs: tuple[str, ...] = ()
+
+    def write(self, path: str) -> None:
+        """Write the file anew."""
+        if self.make is not None:
+            self.make(path)
+        else:
+            hdfchk.save(path, {(key,): value for key, value in self.expected().items()})
+
+    def missing(self) -> str:
+        """What is needed to read it and is not there, or nothing."""
+        return next((name for name in self.needs if not _has(name)), "")
+
+
+def _has(name: str) -> bool:
+    if name == "x87":
+        return np.finfo("g").nmant == 63
+    return importlib.util.find_spec(name) is not None
+
+
+SETS: dict[int, tuple[File, ...]] = {
+    1: (
+        File("scalars", values.scalars),
+        File("containers", values.containers),
+        File("objects", values.objects),
+        File("records", values.records),
+        File("arrays", values_numpy.arrays),
+        File("longdoubles", values_numpy.longdoubles, needs=("x87",)),
+        File("times", values_numpy.times_and_structures),
+        File("texts", values_numpy.texts),
+        File("numpy", values_numpy.scalars_and_subclasses),
+        File("sparse", values_optional.sparse, needs=("scipy",)),
+        File("frames", values_optional.frames, needs=("pandas",)),
+        File("labelled", values_optional.labelled, needs=("xarray",)),
+        File("layouts", stores.layouts, stores.make_layouts),
+        File("plugins", stores.plugins, stores.make_plugins, needs=("hdf5plugin",)),
+        File("sums", stores.sums, stores.make_sums),
+        File("attributes", stores.attributes_read, stores.make_attributes, stores.read_attributes),
+        File("order", stores.order, stores.make_order),
+        File("reserved", stores.reserved),
+        File("root", lambda: {"_data": np.arange(3)}, stores.make_root),
+        File("empty", dict),
+        File("marked", stores.marked, stores.make_marked),
+        File("unjournaled", stores.plain, stores.make_unjournaled),
+        File("compacted", stores.plain, stores.make_compacted),
+    )
+}
+
+
+def folder_of(number: int) -> Path:
+    """Where a set lies."""
+    return FOLDER / str(number)
+
+
+def found() -> list[int]:
+    """The numbers of all sets that are there."""
+    return sorted(int(name) for name in os.listdir(FOLDER) if name.isdigit())

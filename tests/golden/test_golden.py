@@ -1,0 +1,225 @@
+"""Files and journals that earlier code wrote read bit for bit as they did then."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import hdfchk
+from hdfchk import HDF5Checkpointer
+from tests.exact import differs
+from tests.test_format_doc import described
+
+from .digest import digest
+from .journals import CASES, Case
+from .make import digests_of, make, sums_of
+from .sets import SETS, File, folder_of, found
+
+NUMBERS = found()
+FILES = [
+    pytest.param(number, file, id=f"{number}-{file.name}")
+    for number in NUMBERS
+    for file in SETS[number]
+]
+JOURNALS = [
+    pytest.param(number, case, id=f"{number}-{case.name}")
+    for number in NUMBERS
+    for case in CASES
+    if case.name in digests_of(folder_of(number))["journals"]
+]
+NOT_IN_FILES = {
+    "lowered": "HDF5 files have none",
+    "torch.Tensor": "the library is too large for the test extra: see tests/codecs/test_tensors.py",
+}
+pytestmark = pytest.mark.skipif(
+    os.name != "posix" or sys.byteorder != "little" or np.dtype("l").itemsize != 8,
+    reason="paths, C types and byte order of what is compared are those of 64-bit POSIX",
+)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a folder, with their bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_sets() -> None:
+    """Each set that is described has been made, and holds the files it is said to."""
+    assert sorted(SETS) == NUMBERS
+    for number in NUMBERS:
+        told = digests_of(folder_of(number))
+        assert set(told["values"]) == {file.name for file in SETS[number]}
+        assert set(told["journals"]) <= {case.name for case in CASES}
+    assert {case.name for case in CASES} == {
+        name for number in NUMBERS for name in digests_of(folder_of(number))["journals"]
+    }
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_files_are_as_they_were(number: int) -> None:
+    """No byte of a set has changed since it was made."""
+    assert sums_of(folder_of(number)) == digests_of(folder_of(number))["files"]
+
+
+@pytest.mark.parametrize(("number", "file"), FILES)
+def test_file(number: int, file: File, tmp_path: Path) -> None:
+    """A file reads as it did, key by key and as a whole, and reading does not touch it."""
+    if file.missing():
+        pytest.skip(f"needs {file.missing()}")
+    before = (folder_of(number) / f"{file.name}.hdf5").read_bytes()
+    path = tmp_path / "x.hdf5"
+    path.write_bytes(before)
+    with HDF5Checkpointer(path, mode="r") as chk:
+        read = file.read or (lambda store: {key: store.load((key,)) for key in store})
+        assert differs(file.expected(), read(chk), file.name) is None
+    if file.read is None:
+        assert differs(file.expected(), hdfchk.load(path), file.name) is None
+    report = HDF5Checkpointer(path, mode="r").verify()
+    assert not report.damaged and not report.unread
+    assert contents(tmp_path) == {"x.hdf5": before}
+
+
+@pytest.mark.parametrize(("number", "file"), FILES)
+def test_rewritten(number: int, file: File, tmp_path: Path) -> None:
+    """A file takes a further key, and keeps all others."""
+    if file.missing():
+        pytest.skip(f"needs {file.missing()}")
+    path = tmp_path / "x.hdf5"
+    shutil.copyfile(folder_of(number) / f"{file.name}.hdf5", path)
+    before = hdfchk.load(path)
+    HDF5Checkpointer(path)["added"] = {"a": np.arange(3)}
+    assert differs({**before, "added": {"a": np.arange(3)}}, hdfchk.load(path), file.name) is None
+
+
+@pytest.mark.parametrize(("number", "file"), FILES)
+def test_values_are_as_they_were(number: int, file: File) -> None:
+    """What a file is compared with is what it was when the file was made."""
+    if file.missing():
+        pytest.skip(f"needs {file.missing()}")
+    told = digests_of(folder_of(number))["values"][file.name]
+    assert {key: digest(value) for key, value in file.expected().items()} == told
+
+
+def lay_out(number: int, case: Case, folder: Path) -> Path:
+    """A case in a folder of its own; the path of its file."""
+    names = [case.name + ending for ending in (".hdf5", ".hdf5-journal", ".hdf5-new")]
+    for name in names:
+        source = folder_of(number) / "journals" / name
+        if source.exists():
+            shutil.copyfile(source, folder / name)
+    return folder / names[0]
+
+
+def told_by(path: Path) -> Any:
+    """All that plain HDF5 and this library find in a file which no journal belongs to."""
+    with h5py.File(path) as file:
+        assert len(file) >= 0
+    return hdfchk.load(path)
+
+
+@pytest.mark.parametrize(("number", "case"), JOURNALS)
+def test_journal_is_read(number: int, case: Case, tmp_path: Path) -> None:
+    """A reader sees the last commit, and changes nothing."""
+    path = lay_out(number, case, tmp_path)
+    before = contents(tmp_path)
+    assert f"{path.name}-journal" in before
+    assert differs(case.expected(), HDF5Checkpointer(path).load(), case.name) is None
+    if path.exists():
+        assert differs(case.expected(), hdfchk.load(path), case.name) is None
+    else:
+        with pytest.raises(FileNotFoundError):
+            hdfchk.load(path)
+    assert contents(tmp_path) == before
+    assert digest(case.expected()) == digests_of(folder_of(number))["journals"][case.name]
+
+
+@pytest.mark.parametrize(("number", "case"), JOURNALS)
+def test_journal_is_written_on(number: int, case: Case, tmp_path: Path) -> None:
+    """A writer brings the journal in, goes on from there, and leaves the file alone."""
+    path = lay_out(number, case, tmp_path)
+    HDF5Checkpointer(path)["added"] = 7
+    assert os.listdir(tmp_path) == [path.name]
+    assert differs({**case.expected(), "added": 7}, told_by(path), case.name) is None
+
+
+@pytest.mark.parametrize(("number", "case"), JOURNALS)
+def test_journal_is_recovered(number: int, case: Case, tmp_path: Path) -> None:
+    """`recover` brings the journal in, says so, and leaves none."""
+    path = lay_out(number, case, tmp_path)
+    was_there = path.exists()
+    assert HDF5Checkpointer(path).recover() is was_there
+    assert not (tmp_path / f"{path.name}-journal").exists() and path.exists() is was_there
+    if was_there:
+        assert os.listdir(tmp_path) == [path.name]
+        assert differs(case.expected(), told_by(path), case.name) is None
+
+
+def names_in(path: Path) -> Iterator[str]:
+    """The names of all encodings in a file, of marks and inside packed text, by plain HDF5."""
+    marks: list[str] = []
+    texts: list[str] = []
+
+    def look(_: str, item: Any) -> None:
+        for name, value in item.attrs.items():
+            if name == "hdfchk" or name.startswith("hdfchk:mark:"):
+                marks.append(value if isinstance(value, str) else value.decode())
+        if (
+            isinstance(item, h5py.Dataset)
+            and h5py.check_string_dtype(item.dtype)
+            and not item.shape
+        ):
+            texts.append(item.asstr()[()])
+
+    with h5py.File(path) as file:
+        look("", file)
+        file.visititems(look)
+    for text in texts:
+        marks += re.findall(r'\{"\$":\s*"((?:[^"\\]|\\.)*)', text)
+    for mark in marks:
+        found_name = re.match(r"([\w.]+)/[1-9]", mark)
+        if found_name is not None:
+            yield found_name[1]
+
+
+def test_every_encoding_is_in_a_file() -> None:
+    """Each encoding of docs/format.md is in a golden file: a new one asks for a new set."""
+    paths = [path for number in NUMBERS for path in folder_of(number).glob("*.hdf5")]
+    names = {name for path in paths for name in names_in(path)}
+    assert sorted(set(described()) - names) == sorted(NOT_IN_FILES)
+    assert names <= set(described())
+
+
+@pytest.mark.parametrize("key", ["list:1", "tuple:1", "dict:1"])
+def test_a_change_would_be_noticed(key: str, tmp_path: Path) -> None:
+    """The comparison tells another value from the one that was stored."""
+    file = next(file for file in SETS[1] if file.name == "containers")
+    path = tmp_path / "x.hdf5"
+    shutil.copyfile(folder_of(1) / "containers.hdf5", path)
+    with h5py.File(path, "r+") as raw:
+        item = raw[key] if isinstance(raw[key], h5py.Dataset) else raw[key]["a"]
+        item[...] = item[...] + 1
+    why = differs(file.expected(), hdfchk.load(path), file.name)
+    assert why is not None
+
+
+def test_a_set_is_made_once(tmp_path: Path) -> None:
+    """The command does not touch a set that is there."""
+    before = os.listdir(tmp_path)
+    with pytest.raises(FileExistsError):
+        make(1, tmp_path)
+    assert os.listdir(tmp_path) == before
+
+
+def test_digests_are_json() -> None:
+    """The digests can be read without this library."""
+    told = json.loads((folder_of(1) / "digests.json").read_text(encoding="utf-8"))
+    assert all(re.fullmatch("[0-9a-f]{64}", text) for text in told["files"].values())
