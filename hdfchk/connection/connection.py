@@ -331,12 +331,13 @@ class _Connections:
     def get(self, backend: Backend) -> Connection:
         with self._lock:
             keys = backend.share_keys()
-            for key in keys:
+            for number, key in enumerate(keys):
                 found = self._known.get(key)
                 if found is not None:
-                    break
-            else:
-                found = Connection(backend.address)
+                    if number:
+                        self._known[keys[0]] = found
+                    return found
+            found = Connection(backend.address)
             for key in keys:
                 self._known[key] = found
             return found

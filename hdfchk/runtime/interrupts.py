@@ -16,9 +16,12 @@ from typing import Any
 
 __all__ = ["defer_interrupts", "run_pending"]
 
-# The functions of C: those of the module make a member of an enum of each answer, which costs more.
-_getsignal = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-_signal = getattr(signal.signal, "__wrapped__", signal.signal)
+try:  # the functions of C: those of the module make a member of an enum of each answer
+    from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
+    from _signal import signal as _signal
+except ImportError:  # pragma: no cover  another Python
+    from signal import getsignal as _getsignal
+    from signal import signal as _signal
 
 _SYNCHRONOUS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGKILL", "SIGSTOP"}
 _NUMBERS = sorted(

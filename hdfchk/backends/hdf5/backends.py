@@ -79,6 +79,8 @@ class FileBackend:
     durable: bool = True
     sync_interval: float = 1.0
     capabilities: Capabilities = NATIVE
+    _known: tuple[tuple[int, int], str] | None = attrs.field(default=None, init=False, repr=False)
+    """The inode that was there last, and the path without symbolic links that led to it."""
 
     @property
     def address(self) -> str:
@@ -97,9 +99,12 @@ class FileBackend:
             NotAFileError: it is a device, a pipe or a socket.
         """
         try:
-            there = os.stat(self.resolved)
+            there = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            try:
+                there = os.stat(self.resolved)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
         if not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)):
             raise NotAFileError(
                 "it is not a regular file (a device, pipe or socket)",
@@ -110,12 +115,14 @@ class FileBackend:
 
     def share_keys(self) -> list[Hashable]:
         """Its inode, if there is one, and its name."""
-        resolved = self.resolved
         try:
-            there = os.stat(resolved)
+            there = os.stat(self.path)
         except OSError:
-            return [resolved]
-        return [(there.st_dev, there.st_ino), resolved]
+            return [self.resolved]
+        known, inode = self._known, (there.st_dev, there.st_ino)
+        if known is None or known[0] != inode:
+            known = self._known = inode, self.resolved
+        return [*known]
 
     def open(self, *, writable: bool) -> Hdf5Session:
         """A session of its own on the file, to be closed by the caller."""

@@ -160,6 +160,7 @@ class WalWriter(OpenFile):
             assert file is not None  # noqa: S101  the caller has looked
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
             log = Log(self._lock.log)
+            log.claim()
             self._file = WalFile(file, log, durable=self.durable, found=found)
             if found is not None and found.has_commits:
                 self._adopt(found)
@@ -169,7 +170,6 @@ class WalWriter(OpenFile):
         """Take over what a writer that was killed has left."""
         file = self._file
         assert file is not None  # noqa: S101
-        file.log.claim()
         if found.records:
             replay_logical(file)
             file.commit()

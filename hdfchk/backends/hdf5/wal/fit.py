@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from ....runtime.posix import read_all
 from .log import PAGE, Base, Recovered, Sums
 
-__all__ = ["STAMP", "base_of", "problem_of", "samples", "sums_of"]
+__all__ = ["STAMP", "base_of", "problem_of", "samples", "sums_of", "thinned"]
 
 STAMP = b"hdfchk:stamp"
 """The attribute of the root group whose value, a random int64, each checkpoint renews."""
@@ -48,9 +48,23 @@ def samples(start: int, end: int) -> Iterator[int]:
         yield last - 1
 
 
-def base_of(descriptor: int) -> Base:
-    """The state of a file, as a log has to know it again."""
-    size = os.fstat(descriptor).st_size
+def thinned(numbers: list[int]) -> Iterator[int]:
+    """Of sorted numbers of pages: all of short runs, and those that stand for long ones."""
+    start = 0
+    for index in range(1, len(numbers) + 1):
+        if index < len(numbers) and numbers[index] == numbers[index - 1] + 1:
+            continue
+        run = numbers[start:index]
+        if len(run) <= SAMPLE_PAGES:
+            yield from run
+        else:
+            yield from run[::SAMPLE_PAGES]
+            yield run[-1]
+        start = index
+
+
+def base_of(descriptor: int, size: int) -> Base:
+    """The state of a file of a size, as a log has to know it again."""
     first = read_all(descriptor, PAGE, 0)
     stamp_at = _stamp_place(descriptor, first)
     stamp = 0

@@ -25,6 +25,9 @@ __all__ = ["NewFile", "ScratchFile"]
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
+BUFFER_BYTES = 2**16
+
+
 class ScratchFile:
     """The file object under HDF5 of a file that nobody sees yet: it writes what it is given.
 
@@ -44,6 +47,9 @@ class ScratchFile:
         self._position = 0
         self._size = os.fstat(file.fd).st_size
         self._kept: list[tuple[int, bytes]] = []
+        self._buffer = bytearray()
+        """What was written last, in one piece: HDF5 writes its metadata one by one."""
+        self._buffer_at = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position."""
@@ -60,6 +66,7 @@ class ScratchFile:
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
         view, start = memoryview(buffer).cast("B"), self._position
+        self.flush()
         done = read_into(self.file.fd, view, start)
         if done < len(view):
             view[done:] = bytes(len(view) - done)
@@ -72,21 +79,36 @@ class ScratchFile:
 
     def write(self, data: Any) -> int:
         """Write at the position. It never fails: see `take_error`."""
-        view = memoryview(data).cast("B")
+        length = len(data)
+        if self._position != self._buffer_at + len(self._buffer):
+            self.flush()
+            self._buffer_at = self._position
+        if length < BUFFER_BYTES:
+            self._buffer += data
+            if len(self._buffer) > BUFFER_BYTES:
+                self.flush()
+        else:
+            self.flush()
+            self._write(memoryview(data).cast("B"), self._position)
+        self._position += length
+        if not self._buffer:
+            self._buffer_at = self._position
+        self._size = max(self._size, self._position)
+        return length
+
+    def _write(self, data: Any, start: int) -> None:
         try:
             if self._kept:
                 raise self.error or OSError(errno.EIO, "an earlier write has failed")
-            write_all(self.file.fd, view, self._position)
+            write_all(self.file.fd, data, start)
         except Exception as error:
             self.error = self.error or error
             with contextlib.suppress(MemoryError):  # it is lost, with the file that is being made
-                self._kept.append((self._position, bytes(view)))
-        self._position += len(view)
-        self._size = max(self._size, self._position)
-        return len(view)
+                self._kept.append((start, bytes(data)))
 
     def truncate(self, size: int | None = None) -> int:
         """Set the length."""
+        self.flush()
         self._size = self._position if size is None else size
         try:
             os.ftruncate(self.file.fd, self._size)
@@ -95,10 +117,15 @@ class ScratchFile:
         return self._size
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Write what waits."""
+        if self._buffer:
+            self._write(bytes(self._buffer), self._buffer_at)
+            self._buffer.clear()
+        self._buffer_at = self._position
 
     def take_error(self) -> Exception | None:
         """What a callback has met. It stays: the file is not whole."""
+        self.flush()
         return self.error
 
 

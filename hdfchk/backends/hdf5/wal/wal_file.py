@@ -32,7 +32,7 @@ from ....runtime.posix import (
 )
 from ...meter import Progress
 from ..data.memory_map import is_mapped
-from .fit import base_of, samples, sums_of
+from .fit import base_of, samples, sums_of, thinned
 from .log import PAGE, Log, Recovered, Sums, Write
 from .overlay import OverlayFile
 
@@ -48,6 +48,8 @@ CHECKPOINT_BYTES = 2**24
 """A log that is longer is brought into the file."""
 CHECKPOINT_WRITES = 2**13
 """A log of more writes is brought into the file: readers have to lay them all over it."""
+MANY_PAGES = 1024
+"""Of more pages that a commit changes, only some of those that are side by side are summed up."""
 LOGICAL_BYTES = 2**20
 """So many bytes of small assignments and rows may wait for HDF5: readers let it do them, too."""
 
@@ -97,22 +99,29 @@ class WalFile(OverlayFile):
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
         """Whether the commits in the log give the file a new stamp."""
-        if found is None or not found.has_commits:
-            self._begin()
-        else:
+        self._has_begun = False
+        """Whether the log has its header: a file that is only made, and left, needs none."""
+        if found is not None and found.has_commits:
             self._adopt(found)
 
     def _begin(self) -> None:
         """Empty the log."""
-        self.log.begin(base_of(self.file.fd))
-        self._start = os.fstat(self.file.fd).st_size
+        # What is behind it belongs to a commit that is still to come.
+        self._start = self._committed_size
+        self.log.begin(base_of(self.file.fd, self._start))
+        self._has_begun = True
         self._under.clear()
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
 
+    def _require_begun(self) -> None:
+        if not self._has_begun:
+            self._begin()
+
     def _adopt(self, found: Recovered) -> None:
         """Take over the commits of a writer that is gone."""
         self.log.resume(found)
+        self._has_begun = True
         self.records = list(found.records)
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
@@ -218,6 +227,7 @@ class WalFile(OverlayFile):
         """Bring what waits to the log before its commit, so that memory is bounded."""
         self._settle()
         items = [(n, bytes(p)) for n, p in self._pending.items() if isinstance(p, bytearray)]
+        self._require_begun()
         start = self.log.append([(n * PAGE, data) for n, data in items], None)
         for index, (number, _) in enumerate(items):
             self._pending[number] = start + index * PAGE
@@ -280,6 +290,7 @@ class WalFile(OverlayFile):
         if self._bulk and self.durable:
             sync(self.file.fd)
         under = self._sums_under()
+        self._require_begun()
         self.log.append(self._record, self._size, under)
         # It is decided. From here on nothing may fail.
         self._writes += len(self._record)
@@ -305,20 +316,20 @@ class WalFile(OverlayFile):
         for place, data in self._record:
             last = min((place + len(data) - 1) // PAGE, end - 1)
             touched.update(range(place // PAGE, last + 1))
-        found = [
+        if len(touched) > MANY_PAGES:
+            touched = set(thinned(sorted(touched)))
+        bulk = {n for start, stop in self._bulk for n in samples(start, stop)}
+        fd = self.file.fd
+        return [
             (
                 number,
-                sums_of(read_all(self.file.fd, PAGE, number * PAGE), self._start - number * PAGE),
+                sums_of(
+                    read_all(fd, PAGE, number * PAGE),
+                    PAGE if number in bulk else self._start - number * PAGE,
+                ),
             )
-            for number in touched
-            if number not in known
+            for number in (touched | bulk) - known
         ]
-        bulk = {n for start, stop in self._bulk for n in samples(start, stop)}
-        found += [
-            (number, sums_of(read_all(self.file.fd, PAGE, number * PAGE)))
-            for number in bulk - known
-        ]
-        return found
 
     def _trim_pending(self) -> None:
         """Forget what is behind the end of the file: HDF5 has taken the space, and given it back.
@@ -356,6 +367,8 @@ class WalFile(OverlayFile):
             or os.getpid() != self._process
         ):
             return False
+        if not self._has_begun:
+            self._begin()
         log.append_logical(payload, rows=rows)
         return True
 
@@ -475,11 +488,11 @@ class WalFile(OverlayFile):
         return is_mapped(self.file.fd, start + first, last - first + 1)
 
     def _sums_after(self) -> list[tuple[int, Sums]]:
+        """What a checkpoint writes over the pages of which the log says what was there."""
         return [
-            (start // PAGE + at // PAGE, sums_of(memoryview(bytes(data))[at : at + PAGE]))
-            for start, data in self._runs()
-            for at in range(0, len(data), PAGE)
-            if isinstance(data, bytes)
+            (number, sums_of(self._overlaid(number) or b""))
+            for number in sorted({0, *self._under})
+            if number in self._pages
         ]
 
     def _runs(self, *, measure: bool = False) -> Iterator[tuple[int, bytes | range]]:
@@ -539,7 +552,7 @@ class WalFile(OverlayFile):
         try:
             old = self.log
             found = _head_of(old)
-            new.begin(found.base or base_of(self.file.fd))
+            new.begin(found.base or base_of(self.file.fd, self._start))
             under = [(page, sums) for page, sums in found.under.items()]
             after = [(page, sums) for page, many in found.checkpoints.items() for sums in many]
             places: dict[int, int] = {}
