@@ -293,12 +293,16 @@ class Array:
             return
         with handle.turn():
             log = handle.log_of(self._path)
-            if log is None:
-                with handle.held(), handle.reading() as session:
+            if log is not None:
+                rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
+                handle.append(self._stored, log, rows)
+                return
+            with handle.writing_alone():
+                with handle.reading() as session:
                     shape = session.array_info(self._stored).shape
                     log = RowBuffer(self._path, self._elements(session), shape[1:])
-            rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
-            handle.append(self._stored, log, rows)
+                rows = rows_of(log.elements.encode(block), shape, self._path)
+                handle.append(self._stored, log, rows)
 
     # -- inside --------------------------------------------------------------------------------
 

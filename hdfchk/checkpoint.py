@@ -143,7 +143,7 @@ class HDF5Checkpointer(Group):
 
     def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
-        self._context.handle.hold()
+        self._context.handle.hold(block=True)
         return self
 
     def __exit__(
@@ -153,7 +153,7 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._context.handle.release(failed=kind is not None)
+        self._context.handle.release(failed=kind is not None, block=True)
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
@@ -187,12 +187,12 @@ class HDF5Checkpointer(Group):
                 f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
                 hint="make a store of that file",
             )
-        self._context.handle.hold()
+        self._context.handle.hold(block=True)
         return self.stream
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
         """Close what `open_checkpoint_file` opened."""
-        self._context.handle.release()
+        self._context.handle.release(block=True)
 
     def __del__(self) -> None:
         """Warn about a block that was never left; nothing is written or closed here."""

@@ -23,8 +23,8 @@ class BusyGuard:
         self.is_writing = False
         self._reporting = 0
 
-    def check(self, file: str, *, writing: bool) -> None:
-        """Refuse a call that comes from inside another one.
+    def check_report(self, file: str) -> None:
+        """Refuse a call that comes from a progress function.
 
         Raises:
             TransactionError: it does.
@@ -35,6 +35,14 @@ class BusyGuard:
                 file=file,
                 hint="use the store when the work is done",
             )
+
+    def check(self, file: str, *, writing: bool) -> None:
+        """Refuse a call that comes from inside another one.
+
+        Raises:
+            TransactionError: it does.
+        """
+        self.check_report(file)
         if self.is_writing or (writing and self.calls):
             raise TransactionError(
                 "the store cannot be used in the middle of one of its own calls (from a finaliser, "

@@ -15,14 +15,14 @@ import attrs
 from ..backends.base import Backend, Storage
 from ..errors import ClosedError, FileReplacedError, LockedError
 from ..keys import Path
-from ..runtime.interrupts import defer_interrupts
+from ..runtime.interrupts import defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..runtime.scheduler import Alarm, weakly
 from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
 from .owner import Owner
 
-__all__ = ["Connection", "Transaction", "Watch", "connection_of"]
+__all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
 EXIT_SECONDS = 5.0
 """So long the end of the process waits for a thread that uses a store."""
@@ -90,13 +90,19 @@ class Connection:
         self.appends = AppendBuffers()
         self.guard = BusyGuard()
         self.changes = 0
-        self.holders = 0
+        self.holders = self.blocks = 0
+        """How many stores hold it, and how many ``with`` blocks of callers there are."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._must_close = False
         self._error: Exception | None = None
-        self._ended = False
+        self.is_over = False
         self._alarm = Alarm(weakly(self._write_rows_late))
         register(self)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is under way."""
+        return self.transaction is not None
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -116,13 +122,14 @@ class Connection:
         if transaction is not None and transaction.owner.is_other_task():
             self.lock.release()
             raise self._locked("another task of asyncio has a transaction under way")
-        if self._ended:
+        if self.is_over:
             self.lock.release()
             raise ClosedError("the interpreter is shutting down", file=self.address)
 
     def _wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        while not self.lock.acquire(timeout=max(0.001, min(0.1, timeout))):
+        while not self.lock.acquire(timeout=max(0.001, min(0.05, timeout))):
+            run_pending()
             # A call of another thread ends; its transaction may wait for us.
             if self.transaction is not None and time.monotonic() > end:
                 raise self._locked("another thread of this process has a transaction under way")
@@ -166,17 +173,8 @@ class Connection:
                 self._close(storage)
 
     def _close(self, storage: Storage) -> None:
-        if not (storage.writable or storage.calls_back):
+        with self.working(writing=True):
             storage.close()
-            return
-        self.guard.calls += 1
-        self.guard.is_writing = True
-        try:
-            with defer_interrupts():
-                storage.close()
-        finally:
-            self.guard.calls -= 1
-            self.guard.is_writing = False
 
     def drop_storage(self) -> None:
         """Give up storage that cannot be used any more; the next use opens it anew."""
@@ -204,21 +202,18 @@ class Connection:
                     storage.close()
 
     @contextmanager
-    def working(self, storage: Storage, *, writing: bool) -> Iterator[None]:
+    def working(self, *, writing: bool) -> Iterator[None]:
         """A block that uses storage: nothing closes it meanwhile, and nothing else enters."""
         guard = self.guard
-        before = guard.is_writing
-        guard.calls += 1
-        guard.is_writing = writing or before
-        try:
-            if storage.calls_back or writing:
-                with defer_interrupts():
-                    yield
-            else:
+        with defer_interrupts():  # whose end is outside: a handler may use the store
+            before = guard.is_writing
+            guard.calls += 1
+            guard.is_writing = writing or before
+            try:
                 yield
-        finally:
-            guard.calls -= 1
-            guard.is_writing = before
+            finally:
+                guard.calls -= 1
+                guard.is_writing = before
 
     def commit(self, storage: Storage) -> None:
         """Commit what was written.
@@ -261,7 +256,7 @@ class Connection:
         if not self.appends or storage is None or backend is None or self.guard.is_writing:
             return
         session = backend.session(storage)
-        with self.working(storage, writing=True):
+        with self.working(writing=True):
             try:
                 self.appends.write(session)
                 if self.transaction is None:
@@ -299,7 +294,7 @@ class Connection:
                         self.roll_back(self.storage)
                         self.transaction = None
                     self.close_storage()
-                self._ended = True
+                self.is_over = True
             finally:
                 self.lock.release()
 
@@ -309,7 +304,7 @@ class Connection:
         self.appends = AppendBuffers()  # they are the parent's to write
         self.guard = BusyGuard()
         self.transaction = None
-        self.holders = 0
+        self.holders = self.blocks = 0
         self._error = None
         self._alarm.is_set = False
         self.watches = weakref.WeakSet()
@@ -342,6 +337,11 @@ class _Connections:
                 self._known[key] = found
             return found
 
+    def put(self, connection: Connection, backend: Backend) -> None:
+        with self._lock:
+            for key in backend.share_keys():
+                self._known[key] = connection
+
     def after_fork(self) -> None:
         """In a child process: the parent's threads, which may have held the lock, are not there."""
         self._lock = threading.RLock()
@@ -352,6 +352,11 @@ class _Connections:
 
 
 _CONNECTIONS = _Connections()
+
+
+def share(connection: Connection, backend: Backend) -> None:
+    """Let the other stores of this process use a connection that has begun a file anew."""
+    _CONNECTIONS.put(connection, backend)
 
 
 def connection_of(backend: Backend) -> Connection:

@@ -18,10 +18,11 @@ from ..errors import (
     TransactionError,
 )
 from ..keys import Path
+from ..runtime.interrupts import Interrupted, defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..tree import Leaf
 from .append_buffers import RowBuffer
-from .connection import Connection, Transaction, Watch, connection_of
+from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
 
 __all__ = ["MODES", "Handle"]
@@ -29,6 +30,31 @@ __all__ = ["MODES", "Handle"]
 MODES = frozenset({"a", "r", "r+", "w", "x"})
 _STANDS = (NotDurableError, FileReplacedError)
 """Errors of a commit that stands."""
+
+
+class _Turn:
+    """A block that has a connection's lock; a signal cannot come between taking and holding it."""
+
+    __slots__ = ("_connection", "_timeout")
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+
+    def __enter__(self) -> Connection:
+        taken = False
+        try:
+            with defer_interrupts():
+                self._connection.acquire(self._timeout)
+                taken = True
+        except BaseException:
+            if taken:
+                self._connection.lock.release()
+            raise
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.lock.release()
 
 
 class Handle:
@@ -56,13 +82,13 @@ class Handle:
             )
         self.backend = backend
         self.mode = mode
-        self._depth = 0
+        self._depth = self._blocks = 0
         self._held: Connection | None = None
         self._session: Session | None = None
         self._session_of: Storage | None = None
         self._snapshot: tuple[Owner, Connection] | None = None
         self._own: Connection | None = None
-        """Of a store that only reads: with a snapshot of its own."""
+        """Of a store that only reads, with a snapshot of its own, or is to begin a file anew."""
         register(self)
 
     @property
@@ -80,7 +106,7 @@ class Handle:
         return self._connect()
 
     def _connect(self) -> Connection:
-        if self.mode != "r":
+        if self.mode not in {"r", "w", "x"}:
             return connection_of(self.backend)
         if self._own is None:
             self._own = Connection(self.backend.address)
@@ -90,41 +116,48 @@ class Handle:
         """Call a progress function, which may not use the store."""
         self.connection.guard.report(tell, done, total)
 
-    @contextmanager
-    def turn(self) -> Iterator[Connection]:
+    def turn(self) -> _Turn:
         """A block in which no other thread uses the file."""
-        connection = self.connection
-        connection.acquire(self.backend.lock_timeout)
-        try:
-            yield connection
-        finally:
-            connection.lock.release()
+        return _Turn(self.connection, self.backend.lock_timeout)
 
     # -- holding the storage open ----------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Keep the storage open, from its next use until `release`. Calls nest."""
+    def hold(self, *, block: bool = False) -> None:
+        """Keep the storage open, from its next use until `release`. Calls nest.
+
+        Args:
+            block: it is a ``with`` block of the caller's, who relies on what is read in it.
+        """
         with self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
             if self._depth == 0:
                 self._held = connection
                 connection.holders += 1
             self._depth += 1
+            if block:
+                self._blocks += 1
+                connection.blocks += 1
 
-    def release(self, *, failed: bool = False) -> None:
+    def release(self, *, failed: bool = False, block: bool = False) -> None:
         """End a `hold`; the last one of all stores closes the storage.
 
         Args:
+            block: it is the end of a ``with`` block of the caller's.
             failed: an exception ends it: a file that was to begin anew is left as it was.
         """
         connection = self._held
         if connection is None:
             return
-        connection.acquire(self.backend.lock_timeout)
-        try:
-            self._release(connection, failed=failed)
-        finally:
-            connection.lock.release()
+        with defer_interrupts():
+            connection.acquire(self.backend.lock_timeout)
+            try:
+                connection.guard.check_report(self.backend.address)
+                if block and self._blocks:
+                    self._blocks -= 1
+                    connection.blocks -= 1
+                self._release(connection, failed=failed)
+            finally:
+                connection.lock.release()
 
     def _release(self, connection: Connection, *, failed: bool) -> None:
         if self._depth == 0 or self._held is not connection:
@@ -171,13 +204,13 @@ class Handle:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
             if connection.appends:
                 connection.write_rows()
             storage = self._storage_to_read(connection)
             try:
-                with connection.working(storage, writing=False), self._explained(storage):
+                with connection.working(writing=False), self._explained(storage):
                     storage.settle()
                     yield self._session_on(storage)
             finally:
@@ -192,7 +225,7 @@ class Handle:
                 is a part of the next one.
             keeps_logs: what is known of arrays that take rows stays true.
         """
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
             storage = self._storage_to_write(connection)
             try:
@@ -203,7 +236,7 @@ class Handle:
                 connection.changes += 1
                 if connection.transaction is not None:
                     connection.transaction.has_written = True
-                with connection.working(storage, writing=True), self._explained(storage):
+                with connection.working(writing=True), self._explained(storage):
                     try:
                         storage.settle()
                         yield self._session_on(storage)
@@ -267,9 +300,7 @@ class Handle:
         if missing and self.mode in {"a", "w", "x"}:
             # Nothing is created for a look: a file that does not exist is an empty mapping.
             return self.backend.nothing()
-        storage = self.backend.open_storage("r")
-        connection.use(storage, self.backend)
-        return storage
+        return self._opened(connection, "r")
 
     def _storage_to_write(self, connection: Connection) -> Storage:
         if self._snapshot is not None and connection is self._snapshot[1]:
@@ -278,15 +309,12 @@ class Handle:
             raise self._reads_only("the store was opened with mode='r'")
         storage = connection.storage
         if storage is not None and storage.writable:
-            if self.mode in {"w", "x"}:
-                self._begin_anew(connection)
             self.backend.join(storage)
             return storage
-        seen = None if storage is None or connection.holders == 0 else storage.state
+        seen = None if storage is None or connection.blocks == 0 else storage.state
         if storage is not None:
             connection.close_storage()
-        opened = self.backend.open_storage(self.mode)
-        connection.use(opened, self.backend)
+        opened = self._opened(connection, self.mode)
         if seen is not None and opened.state is not None and seen != opened.state:
             warnings.warn(
                 f"{self.backend.address!r} was written by another process since this block has "
@@ -296,17 +324,26 @@ class Handle:
                 stacklevel=5,
             )
         if self.mode in {"w", "x"}:
-            self.mode = "a"  # started: from now on it goes on
+            self.mode = "a"  # started: from now on it goes on, and others join it
+            self._own = None
+            share(connection, self.backend)
         return opened
 
-    def _begin_anew(self, connection: Connection) -> None:
-        if self.mode == "x":
-            raise FileExistsError(17, "mode='x', and the file exists", self.backend.address)
-        raise TransactionError(
-            "mode='w' cannot begin anew what another store of this process is writing",
-            file=self.backend.address,
-            hint="leave the with block of that store first",
-        )
+    def _opened(self, connection: Connection, mode: str) -> Storage:
+        """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
+        while True:
+            try:
+                storage = self.backend.open_storage(mode)
+            except Interrupted:
+                run_pending()
+                there = connection.storage
+                if there is not None and (there.writable or mode == "r"):
+                    return there
+                if there is not None:
+                    connection.close_storage()
+                continue
+            connection.use(storage, self.backend)
+            return storage
 
     def _reads_only(self, problem: str) -> ReadOnlyError:
         address, hint = self.backend.address, "open it with mode='a'"
@@ -367,13 +404,13 @@ class Handle:
     def _begin(self, connection: Connection, storage: Storage) -> None:
         storage.check_transactions()
         connection.write_rows()
-        with connection.working(storage, writing=True):
+        with connection.working(writing=True):
             storage.settle()
             storage.begin()
         connection.transaction = Transaction(Owner.now())
 
     def _commit(self, connection: Connection, storage: Storage) -> None:
-        with connection.working(storage, writing=True), self._explained(storage):
+        with connection.working(writing=True), self._explained(storage):
             connection.commit(storage)
 
     def _give_up(self, connection: Connection, transaction: Transaction) -> None:
@@ -382,7 +419,7 @@ class Handle:
         storage = connection.storage
         if storage is None or not storage.writable or not transaction.has_written:
             return
-        with connection.working(storage, writing=True):
+        with connection.working(writing=True):
             connection.roll_back(storage)
         connection.changes += 1
         for watch in connection.watches:
@@ -411,18 +448,19 @@ class Handle:
     def put(self, path: Path, leaf: Leaf) -> bool:
         """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
         connection = self._held
-        if connection is None:
+        if connection is None or connection.in_transaction:
             return False
-        connection.acquire(self.backend.lock_timeout)
-        try:
+        with connection.lock:
             storage = connection.storage
             if (
                 storage is None
                 or not storage.writable
-                or connection.transaction is not None
+                or storage is not self._session_of  # it is not known to this store yet
+                or connection.in_transaction
                 or connection.appends
                 or self.mode == "r"
                 or self._snapshot is not None
+                or connection.is_over
             ):
                 return False
             connection.guard.check(self.backend.address, writing=True)
@@ -432,8 +470,6 @@ class Handle:
             connection.appends.invalidate(path)
             connection.touch(path)
             return True
-        finally:
-            connection.lock.release()
 
     def append_row(self, path: Path, value: Any) -> bool:
         """Append one row to an array to which rows were appended before; whether it was done.
@@ -441,17 +477,14 @@ class Handle:
         It is not where the value is of another kind than what is stored.
         """
         connection = self._held
-        if connection is None:
+        if connection is None or connection.in_transaction:
             return False
-        connection.acquire(self.backend.lock_timeout)
-        try:
+        with connection.lock:
             buffer = connection.appends.get(path)
-            if buffer is None or self._snapshot is not None:
+            if buffer is None or self._snapshot is not None or connection.is_over:
                 return False
             rows = buffer.stored(value)
             return rows is not None and self._append(connection, buffer, rows)
-        finally:
-            connection.lock.release()
 
     def log_of(self, path: Path) -> RowBuffer | None:
         """What is known of an array to which rows were appended before."""
@@ -557,17 +590,14 @@ class Handle:
 
         Inside a transaction it does nothing: what is written there is no commit yet.
         """
-        connection = self._held
-        if connection is None:
-            return
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
             storage = connection.storage
             if connection.transaction is not None or storage is None or not storage.writable:
                 return
             storage.raise_deferred()
             connection.write_rows()
-            with connection.working(storage, writing=True), self._explained(storage):
+            with connection.working(writing=True), self._explained(storage):
                 try:
                     connection.commit(storage)
                 except _STANDS:
@@ -585,7 +615,7 @@ class Handle:
         """The library's own object for the open storage (an `h5py.File`), or None."""
         if self._held is None:
             return None
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
             storage = connection.storage
             if storage is None:
@@ -597,7 +627,7 @@ class Handle:
                 connection.transaction.has_written = True
             connection.write_rows()
             connection.appends.forget()
-            with connection.working(storage, writing=storage.writable):
+            with connection.working(writing=storage.writable):
                 return storage.lend()
 
     def warn_if_held(self, name: str) -> None:
@@ -608,14 +638,14 @@ class Handle:
     def close(self) -> None:
         """Leave all blocks of this store."""
         while self._depth:
-            self.release()
+            self.release(block=self._blocks > 0)
 
     def at_exit(self) -> None:
         """The connection closes the storage."""
 
     def after_fork(self) -> None:
         """In a child process: the blocks are the parent's."""
-        self._depth = 0
+        self._depth = self._blocks = 0
         self._held = self._session = self._session_of = self._snapshot = self._own = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["defer_interrupts", "run_pending"]
+__all__ = ["Interrupted", "check_pending", "defer_interrupts", "run_pending"]
 
 try:  # the functions of C: those of the module make a member of an enum of each answer
     from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
@@ -29,6 +29,10 @@ _NUMBERS = sorted(
     for number in signal.valid_signals()
     if getattr(number, "name", "") not in _SYNCHRONOUS
 )
+
+
+class Interrupted(BaseException):
+    """Ends a wait, as a signal has arrived: its handler is called, and the wait begins again."""
 
 
 class _Collector:
@@ -117,6 +121,11 @@ class _Handlers:
         if error is not None:
             raise error
 
+    @property
+    def has_pending(self) -> bool:
+        """Whether a signal has arrived."""
+        return bool(self._came)
+
     def run_pending(self) -> None:
         """Call the handlers of the signals that arrived, at a point where that does no harm."""
         if self._came:
@@ -169,3 +178,13 @@ def run_pending() -> None:
     """
     if _HANDLERS.depth and threading.get_ident() == threading.main_thread().ident:
         _HANDLERS.run_pending()
+
+
+def check_pending() -> None:
+    """End a wait if a signal has arrived: what is half done must be undone before its handler runs.
+
+    Raises:
+        Interrupted: one has.
+    """
+    if _HANDLERS.has_pending and threading.get_ident() == threading.main_thread().ident:
+        raise Interrupted

@@ -17,7 +17,7 @@ import warnings
 from typing import Any
 
 from ..errors import LockedError, NoLocksWarning, NotAFileError
-from .interrupts import run_pending
+from .interrupts import check_pending, run_pending
 
 __all__ = [
     "BLOCK_BYTES",
@@ -281,6 +281,7 @@ def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
                 file=path,
                 hint="close it there, or raise lock_timeout",
             )
+        check_pending()
         time.sleep(RETRY_SECONDS)
 
 

@@ -10,7 +10,8 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Hashable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 import h5py
@@ -30,6 +31,7 @@ from ...errors import (
 )
 from ...keys import Path, join
 from ...runtime.descriptors import Descriptor
+from ...runtime.interrupts import Interrupted, check_pending, run_pending
 from ...runtime.posix import RETRY_SECONDS, close_on_exec, open_regular
 from ..base import Session, Storage
 from ..memory import MemoryBackend, MemoryStorage
@@ -46,6 +48,7 @@ from .stream_file import StreamFile
 from .wal.replay import discard_log, recover_file, recover_into
 from .wal_writer import WalWriter
 
+T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
 
 
@@ -160,6 +163,8 @@ class FileBackend:
     def _direct_fid(self, name: bytes, mode: str) -> Any:
         access = file_access(shared=True)
         if mode == "w":
+            if self.exists():  # HDF5 empties a file first, and asks for its lock then
+                h5f.open(name, h5f.ACC_RDWR, access).close()
             return h5f.create(name, h5f.ACC_TRUNC, file_creation(), access)
         if self.exists():
             if mode == "x":
@@ -180,6 +185,7 @@ class FileBackend:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise
+                check_pending()
                 time.sleep(RETRY_SECONDS)
 
     def nothing(self) -> Storage:
@@ -229,21 +235,32 @@ class FileBackend:
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
         """Bring in, or set aside, what a killed writer has left; whether there was anything."""
+        path, timeout = self.resolved, self.lock_timeout
         try:
             if discard:
-                return discard_log(self.resolved, self.lock_timeout)
+                return _again(discard_log, path, timeout)
             if into is not None:
-                return recover_into(self.resolved, os.path.abspath(into), self.lock_timeout)
-            return recover_file(self.resolved, self.lock_timeout, progress)
+                return _again(recover_into, path, os.path.abspath(into), timeout)
+            return _again(recover_file, path, timeout, progress)
         except RAISED as error:
             raise explain(error, self.path, writable=True) from error
 
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
         try:
-            return compact_file(self.resolved, self.lock_timeout, progress, durable=self.durable)
+            work = partial(compact_file, durable=self.durable)
+            return _again(work, self.resolved, self.lock_timeout, progress)
         except RAISED as error:
             raise explain(error, self.path, writable=True) from error
+
+
+def _again(work: Callable[..., T], *args: Any) -> T:
+    """Do it, and again when a signal has ended its wait for a lock."""
+    while True:
+        try:
+            return work(*args)
+        except Interrupted:
+            run_pending()
 
 
 def _check_maps(path: str) -> None:

@@ -161,8 +161,8 @@ class SnapshotFile(OpenFile):
 
     @property
     def waits(self) -> bool:
-        """Whether commits wait in a log to be brought into the file."""
-        return self._held.commits > 0
+        """Whether commits may wait in a log that nobody is about to bring into the file."""
+        return self._held.is_left_a_log
 
     @property
     def direct_fd(self) -> int:

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import h5py
@@ -17,6 +18,7 @@ from ...errors import (
     CheckpointWarning,
     FileReplacedError,
     HdfchkError,
+    JournalMismatchError,
     NotDurableError,
     PendingJournalWarning,
 )
@@ -57,6 +59,8 @@ __all__ = ["WalWriter"]
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
+LOOK_BYTES = 2**21
+"""A log that is longer is looked at: readers that stay may keep it from being emptied."""
 PENDING_SECONDS = 0.2
 """So long the end of a block waits for readers, before it leaves commits in the log."""
 _WARNED: set[tuple[int, int]] = set()
@@ -99,6 +103,7 @@ class WalWriter(OpenFile):
         self._lent = False
         self._deferred: Exception | None = None
         self._checkpoint_error: Exception | None = None
+        self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
         self._named = False
         self._alarm = Alarm(weakly(self._sync_late))
@@ -433,6 +438,9 @@ class WalWriter(OpenFile):
         if file.has_log:
             try:
                 file.checkpoint()
+            except JournalMismatchError as error:
+                error.file = self.address
+                raise
             except OSError as error:
                 self._checkpoint_error = error
 
@@ -444,11 +452,19 @@ class WalWriter(OpenFile):
     def _see_to_log(self) -> None:
         """Keep the log short: the policy of checkpoints."""
         file = self._file
-        if file is None or not file.wants_checkpoint:
+        if file is None or file.log.size < self._look_at:
             return
         try:
-            if not file.checkpoint() and file.wants_compaction:
+            if file.wants_checkpoint and file.checkpoint():
+                self._look_at = LOOK_BYTES
+            elif file.wants_compaction and file.is_held_up():
                 file.compact_log(self._make_log, self._put_log)
+                self._look_at = max(LOOK_BYTES, 2 * file.log.size)
+            else:
+                self._look_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
+        except JournalMismatchError as error:
+            error.file = self.address
+            raise
         except OSError as error:
             self._checkpoint_error = error
 
@@ -534,18 +550,19 @@ class WalWriter(OpenFile):
         file = self._file
         if file is None or not file.file.is_open:
             return
-        told: list[Any] = []
+        told: list[Callable[[], Warning]] = []
         try:
             if os.getpid() == self._process:
                 self._finish(file, told)
         finally:
             self._release(file)
-            for warning in told:
-                warnings.warn(warning, stacklevel=2)
+            for make in told:
+                warnings.warn(make(), stacklevel=2)
         self.raise_deferred()
 
-    def _finish(self, file: WalFile, told: list[Any]) -> None:
+    def _finish(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
         """The last commit, sync and checkpoint of a file."""
+        commits = file.log.commits
         try:
             self.settle()
             # Closing writes the table of free space: it is a commit of its own.
@@ -563,13 +580,14 @@ class WalWriter(OpenFile):
         if self.durable and file.has_log and not file.log.is_synced:
             self._sync_log()
         if file.has_log:
-            self._last_checkpoint(file, told)
+            self._last_checkpoint(file, commits, told)
 
-    def _last_checkpoint(self, file: WalFile, told: list[Any]) -> None:
+    def _last_checkpoint(
+        self, file: WalFile, commits: int, told: list[Callable[[], Warning]]
+    ) -> None:
         there = os.fstat(file.file.fd)
         key = there.st_dev, there.st_ino
         end = time.monotonic() + (0.0 if key in _WARNED else PENDING_SECONDS)
-        commits = file.log.commits
         try:
             while not file.checkpoint(last=True):
                 if file.log.logical_bytes:
@@ -577,16 +595,19 @@ class WalWriter(OpenFile):
                 if time.monotonic() > end:
                     if key not in _WARNED:
                         _WARNED.add(key)
-                        told.append(_pending(self.address, there, commits))
+                        told.append(lambda: _pending(self.address, there, commits))
                     return
                 time.sleep(RETRY_SECONDS)
             else:
                 self._checkpoint_error = None
                 return
+        except JournalMismatchError as error:
+            error.file = self.address
+            raise
         except OSError as error:
             self._checkpoint_error = error
         told.append(
-            CheckpointWarning(
+            lambda: CheckpointWarning(
                 f"all commits are safe in the journal of {self.address!r}, but could not be "
                 f"brought into the file ({self._checkpoint_error}): the next use tries "
                 "again"
@@ -650,8 +671,9 @@ def _put_back(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
 
 def _pending(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
     who = _holders(there)
+    count = f"{commits} commit{'s' if commits != 1 else ''}"
     return PendingJournalWarning(
-        f"{path!r} is being read{' by ' + who if who else ''}: {commits} commits stay in its "
+        f"{path!r} is being read, or mapped{', by ' + who if who else ''}: {count} stay in its "
         f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
         "file brings them in, or recover(); do not write it with another program before"
     )

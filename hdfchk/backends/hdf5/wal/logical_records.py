@@ -65,7 +65,6 @@ class Pending:
                 pending.rows.setdefault(path, []).append(rows)
             else:
                 path, leaf = unpack_put(payload)
-                pending.puts.pop(path, None)
                 pending.puts[path] = leaf
         return pending
 

@@ -14,6 +14,7 @@ import numpy as np
 from h5py import h5a, h5f, h5fd, h5g, h5o
 
 from ....errors import (
+    CorruptFileError,
     FileReplacedError,
     HdfchkError,
     JournalMismatchError,
@@ -23,7 +24,7 @@ from ....errors import (
 )
 from ....keys import Path, join
 from ....runtime.descriptors import Descriptor
-from ....runtime.interrupts import defer_interrupts
+from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     RETRY_SECONDS,
     copy_owner_and_mode,
@@ -291,9 +292,35 @@ def recover_into(path: str, copy: str, timeout: float) -> bool:
 
 
 def h5f_check(file: OverlayFile) -> None:
-    """Open HDF5 on it, and its root group."""
-    stream = open_on(file, h5f.ACC_RDONLY)
-    stream.close()
+    """Open HDF5 on it, and all objects in it.
+
+    Raises:
+        CorruptFileError: one of them cannot be opened.
+    """
+    try:
+        stream = open_on(file, h5f.ACC_RDONLY)
+        try:
+            _open_all(h5g.open(stream.id, b"/"))
+        finally:
+            stream.close()
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise CorruptFileError(
+            f"the file with the journal laid over it cannot be read ({error})",
+            hint="neither was changed; recover(discard=True) keeps the file as it is",
+        ) from error
+
+
+def _open_all(root: Any) -> None:
+    todo, seen = [root], set()
+    while todo:
+        gid = todo.pop()
+        for name, kind, address in links.entries(gid, dangling=True):
+            if kind == links.HARD and address not in seen:
+                seen.add(address)
+                oid = h5o.open(gid, name)
+                h5o.get_info(oid)
+                if isinstance(oid, h5g.GroupID):
+                    todo.append(oid)
 
 
 def laid_out(file: OverlayFile, target: Descriptor) -> None:
@@ -354,6 +381,7 @@ def recover(
                 file=lock.path,
                 hint="close the readers, or raise lock_timeout",
             )
+        check_pending()
         time.sleep(RETRY_SECONDS)
 
 

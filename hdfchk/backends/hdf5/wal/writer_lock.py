@@ -18,7 +18,7 @@ import time
 
 from ....errors import LockedError
 from ....runtime.descriptors import Descriptor
-from ....runtime.interrupts import defer_interrupts
+from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     copy_owner_and_mode,
     is_at,
@@ -119,6 +119,7 @@ class WriterLock:
                         file=self.path,
                         hint="wait for it, or raise lock_timeout",
                     )
+                check_pending()
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
         finally:
