@@ -100,8 +100,8 @@ class Connection:
         register(self)
 
     @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is under way."""
+    def is_busy(self) -> bool:
+        """Whether a transaction is under way, for whose end others have to wait."""
         return self.transaction is not None
 
     # -- turns -----------------------------------------------------------------------------------

@@ -448,15 +448,15 @@ class Handle:
     def put(self, path: Path, leaf: Leaf) -> bool:
         """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
         connection = self._held
-        if connection is None or connection.in_transaction:
-            return False
+        if connection is None or connection.is_busy:
+            return False  # it waits for its turn, or takes part
         with connection.lock:
             storage = connection.storage
             if (
                 storage is None
                 or not storage.writable
                 or storage is not self._session_of  # it is not known to this store yet
-                or connection.in_transaction
+                or connection.transaction is not None
                 or connection.appends
                 or self.mode == "r"
                 or self._snapshot is not None
@@ -477,7 +477,7 @@ class Handle:
         It is not where the value is of another kind than what is stored.
         """
         connection = self._held
-        if connection is None or connection.in_transaction:
+        if connection is None or connection.is_busy:
             return False
         with connection.lock:
             buffer = connection.appends.get(path)
