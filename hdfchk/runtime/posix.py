@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from ..errors import LockedError
 
 __all__ = [
+    "copy_owner_and_mode",
     "is_at",
     "let_go",
     "lock_alone",
@@ -125,6 +128,47 @@ def reserve(descriptor: int, size: int) -> None:
                 raise
     for offset in range(start, size, 2**20):
         write_all(descriptor, bytes(min(2**20, size - offset)), offset)
+
+
+def copy_owner_and_mode(source: str | int, target: int) -> None:
+    """Give an open file the owner, group, mode and extended attributes of another.
+
+    What lies beside a file, or takes its place, is for the same people as the file itself. What
+    the system does not permit, or has not, is left as it is: who is no administrator cannot give a
+    file away, but often can let a group have it.
+
+    Args:
+        source: the path of the other file, or its descriptor.
+        target: the file, open.
+    """
+    there, here = os.stat(source), os.fstat(target)
+    if hasattr(os, "fchown") and (there.st_uid, there.st_gid) != (here.st_uid, here.st_gid):
+        try:
+            os.fchown(target, there.st_uid, there.st_gid)
+        except OSError:
+            with suppress(OSError):
+                os.fchown(target, -1, there.st_gid)
+    mode = stat.S_IMODE(there.st_mode)
+    if hasattr(os, "fchmod"):  # after the owner: a change of that takes some bits away
+        now = os.fstat(target)
+        if now.st_gid != there.st_gid:  # what the group could do is not for another group
+            mode &= ~0o2070
+        if now.st_uid != there.st_uid:
+            mode &= ~0o4000
+        with suppress(OSError):
+            os.fchmod(target, mode)
+    if hasattr(os, "listxattr"):
+        _copy_extended(source, target)
+
+
+def _copy_extended(source: str | int, target: int) -> None:
+    try:
+        names = os.listxattr(source)
+    except OSError:
+        return  # a file system that has none
+    for name in names:
+        with suppress(OSError):  # some are the system's own to set
+            os.setxattr(target, name, os.getxattr(source, name))
 
 
 def is_at(descriptor: int, path: str) -> bool:

@@ -7,13 +7,13 @@ lock on the file itself; the journal is applied only while nobody does.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 
 from ....errors import LockedError
 from ....runtime.posix import (
     RETRY_SECONDS,
+    copy_owner_and_mode,
     is_at,
     let_go,
     lock_alone,
@@ -124,7 +124,7 @@ class NewFile:
             if self._durable:
                 sync(descriptor)
             if os.path.exists(self._lock.path):
-                shutil.copymode(self._lock.path, self.beside)
+                copy_owner_and_mode(self._lock.path, descriptor)
         finally:
             os.close(descriptor)
         os.replace(self.beside, self._lock.path)
