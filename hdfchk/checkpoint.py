@@ -110,7 +110,7 @@ class HDF5Checkpointer(Group):
         compression: Any = None,
         mmap: bool = False,
         trust: bool = False,
-        expand_limit: int = 2**30,
+        expand_limit: int | None = None,
     ) -> None:
         backend = backend_for(
             checkpoint_file,

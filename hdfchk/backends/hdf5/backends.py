@@ -100,7 +100,13 @@ class FileBackend:
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
         try:
-            return compact_file(self.path, self.lock_timeout, progress, durable=self.durable)
+            return compact_file(
+                self.path,
+                self.lock_timeout,
+                progress,
+                durable=self.durable,
+                options=self.options,
+            )
         except RAISED as error:
             raise explain(error, self.path, writable=True) from error
 
