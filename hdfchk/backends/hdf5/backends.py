@@ -14,14 +14,14 @@ import h5py
 from h5py import h5f, h5fd
 
 from ...codecs.portable import NATIVE, Capabilities
-from ...errors import CorruptFileError, HdfchkError, LockedError, ReadOnlyError
+from ...errors import ClosedError, ReadOnlyError
 from ...keys import Path, join
 from ...runtime.posix import RETRY_SECONDS
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .compaction import compact_file
 from .data.headroom import require_headroom
-from .h5.errors import RAISED
+from .h5.errors import RAISED, explain_open
 from .h5.types import file_access, file_creation
 from .journaled_session import JournaledSession, ReaderSession
 from .session import LocalSession
@@ -65,6 +65,8 @@ class FileBackend:
             return os.stat(self.path).st_size > 0
         except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError as error:
+            raise explain_open(error, self.path, writable=False) from error
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """Open the file; for writing it is created if it does not exist."""
@@ -91,11 +93,14 @@ class FileBackend:
                 stream, address=self.path, writable=True, owned=True, options=self.options
             )
         except RAISED as error:
-            raise explain(error, self.path, writable=writable) from error
+            raise explain_open(error, self.path, writable=writable) from error
 
     def recover(self, progress: Progress | None = None) -> bool:
         """Bring in what a killed writer has left in the journal; whether there was anything."""
-        return recover_file(self.path, self.lock_timeout, progress)
+        try:
+            return recover_file(self.path, self.lock_timeout, progress)
+        except RAISED as error:
+            raise explain_open(error, self.path, writable=True) from error
 
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
@@ -108,7 +113,8 @@ class FileBackend:
                 options=self.options,
             )
         except RAISED as error:
-            raise explain(error, self.path, writable=True) from error
+            what = "it cannot be copied: some of it cannot be read"
+            raise explain_open(error, self.path, writable=True, what=what) from error
 
     def _open_to_write(self, create: bool) -> Any:
         name = os.fsencode(self.path)
@@ -170,7 +176,7 @@ class StreamBackend:
                 flags = h5f.ACC_RDWR if writable else h5f.ACC_RDONLY
                 fid = h5f.open(self._name(), flags, plist)
         except RAISED as error:
-            raise explain(error, self.address, writable=writable) from error
+            raise explain_open(error, self.address, writable=writable, on_disk=False) from error
         return LocalSession(
             h5py.File(fid),
             address=self.address,
@@ -215,11 +221,17 @@ class ObjectBackend:
 
     def open(self, *, writable: bool, truncate: bool = False) -> LocalSession:
         """A session over the open object."""
-        if self.group and writable and not self.writable:
+        if not self.group:
+            raise ClosedError(
+                "the h5py object was closed by its owner",
+                file=self.address,
+                hint="open the file again, and make a store of that",
+            )
+        if writable and not self.writable:
             raise ReadOnlyError(
                 "the h5py object is open for reading only", file=self.address, hint="use mode 'r+'"
             )
-        if truncate and self.group:
+        if truncate:
             self.group.clear()
         return LocalSession(
             self.group,
@@ -232,37 +244,3 @@ class ObjectBackend:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""
         raise TypeError(f"a store over the open {self.address} can not be pickled")
-
-
-_IN_USE = ("already open", "close degree")
-
-
-def explain(error: Exception, path: str, *, writable: bool) -> Exception:
-    """The error to raise for one of HDF5's when it opens a file."""
-    if isinstance(error, HdfchkError):
-        return error
-    number = getattr(error, "errno", None)
-    if number in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
-        return ReadOnlyError(
-            "the file can not be written", file=path, hint="check its permissions, or mode='r'"
-        )
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(errno.ENOENT, "no such file or folder", path)
-    if isinstance(error, IsADirectoryError):
-        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    if isinstance(error, BlockingIOError) or any(said in str(error) for said in _IN_USE):
-        # In one process HDF5 does not open for writing what is open for reading, say.
-        return LockedError(
-            "the file is in use by another process, or open for reading in this one",
-            file=path,
-            hint="close it there (leave the with block), or raise lock_timeout",
-        )
-    if number in {errno.EACCES, errno.EPERM, errno.ENOSPC}:
-        return error
-    if os.path.isdir(path):
-        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    return CorruptFileError(
-        f"it can not be opened as an HDF5 file ({error})",
-        file=path,
-        hint="it may be another kind of file, or cut short: restore it from a copy",
-    )

@@ -112,7 +112,7 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
     except RAISED as error:
         if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
             raise CheckpointerKeyError(
-                f"what it leads to can not be opened ({error.args[0]})",
+                f"what it leads to can not be opened ({error})",
                 key=join(path),
                 hint="is the file that it links to there?",
             ) from error

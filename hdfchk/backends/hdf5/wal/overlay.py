@@ -6,6 +6,7 @@ applied: what it says of the file stays true.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -177,7 +178,10 @@ class FileInUse:
         real = os.path.realpath(path) if os.path.islink(path) else path
         try:
             journal = open_file(journal_of(real), os.O_RDONLY)
-        except FileNotFoundError:
+        except OSError as error:
+            # Where the journal's name is too long for the system there never was one.
+            if error.errno not in {errno.ENOENT, errno.ENAMETOOLONG}:
+                raise
             return is_at(descriptor, path)
         self._owned.append(journal)
         found = scan(journal)
