@@ -10,7 +10,7 @@ import h5py
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5t
 
 from ...errors import CorruptFileError, NestingError, UnsupportedStoredError
-from ...keys import to_text
+from ...keys import MAX_PATH, to_text
 from ...runtime.posix import write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
@@ -26,7 +26,7 @@ from .wal.writer_file import NewFile, WriterLock
 __all__ = ["compact_file"]
 
 USERBLOCK_BYTES = 2**20
-MAX_LEVELS = links.MAX_PATH
+MAX_LEVELS = MAX_PATH
 """How deeply groups may nest: as deeply as a path can lead."""
 
 

@@ -196,6 +196,18 @@ class LocalSession:
         return Mapper(file.filename, file.id.get_vfd_handle(), within=self._root)
 
     @telling
+    def at(self, path: Path) -> LocalSession:
+        """A session to read from, whose root is the dict at `path`."""
+        return LocalSession(
+            h5py.Group(self._need(path)),
+            address=self._address,
+            writable=False,
+            owned=False,
+            options=self._options,
+            calls_back=self.calls_back,
+        )
+
+    @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
         info = h5o.get_info(self._need(path))

@@ -113,7 +113,7 @@ class Guard:
             CorruptFileError: the file has not the bytes that it says to have.
         """
         plist = did.get_create_plist()
-        file_size = self._stream.id.get_filesize()
+        file_size = self._stream.file.id.get_filesize()
         if plist.get_layout() == h5d.CHUNKED:
             found = look_at(did, plist, file_size, box, nbytes)
             nbytes = max(nbytes, found.largest)  # HDF5 unpacks whole chunks
@@ -136,7 +136,7 @@ class Guard:
         """
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
-            look_at(did, plist, self._stream.id.get_filesize())
+            look_at(did, plist, self._stream.file.id.get_filesize())
 
     @property
     def _limit(self) -> int:
@@ -175,7 +175,7 @@ class Guard:
     def _blocks(
         self, did: Any, dtype: np.dtype[Any], shape: tuple[int, ...], data: Any
     ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-        file_size = self._stream.id.get_filesize()
+        file_size = self._stream.file.id.get_filesize()
         least, most = BLOCK_ITEMS
         step = max(least, min(most, self._limit // max(1, file_size)))
         size = math.prod(shape)

@@ -13,7 +13,7 @@ from ....errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ....keys import Path, join, to_bytes, to_text
+from ....keys import MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
 from .key_order import read_order
 
@@ -21,9 +21,6 @@ __all__ = ["HARD", "entries", "is_there", "key_of", "locate", "open_object", "re
 
 HARD = h5l.TYPE_HARD
 MAX_SOFT_LINKS = 40
-MAX_PATH = 2000
-"""Levels of a path: HDF5 goes through all of them again for each."""
-
 
 Entry = tuple[bytes, int, int]
 
