@@ -13,7 +13,7 @@ from ....errors import CorruptFileError, UnsafeFileError
 from ..h5.links import key_of
 from .filters import RATIOS, greatest_ratio
 
-__all__ = ["Box", "ChunkSizes", "chunk_bytes", "look_at", "refuse_swelling"]
+__all__ = ["SMALL_CHUNK", "Box", "ChunkSizes", "chunk_bytes", "look_at", "refuse_swelling"]
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 """The first and the last element of a selection, in each axis."""

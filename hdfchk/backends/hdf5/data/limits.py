@@ -16,7 +16,7 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
-from .chunk_index import Box, look_at, refuse_swelling
+from .chunk_index import SMALL_CHUNK, Box, look_at, refuse_swelling
 from .filters import require_plugin
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
@@ -54,7 +54,9 @@ class Guard:
         self._options = options
         self._expanded = 0
         self._checked: set[tuple[int, int]] = set()
-        """The places of the datasets whose packed chunks were looked at."""
+        """The places of the datasets whose packed streams were looked at."""
+        self._sound: set[tuple[int, int]] = set()
+        """Those whose chunks are of ordinary sizes, and what their filters can have made."""
 
     def begin(self) -> None:
         """Something else is read from now on."""
@@ -112,9 +114,13 @@ class Guard:
                 cannot have made that of the bytes in the file.
             CorruptFileError: the file has not the bytes that it says to have.
         """
+        if box is not None and nbytes <= self._limit and _place_of(did) in self._sound:
+            return
         plist = did.get_create_plist()
-        file_size = self._stream.file.id.get_filesize()
+        file_size = self._file_size()
         if plist.get_layout() == h5d.CHUNKED:
+            if box is not None:
+                self._look_at_all(did, plist, file_size)
             found = look_at(did, plist, file_size, box, nbytes)
             nbytes = max(nbytes, found.largest)  # HDF5 unpacks whole chunks
             free = EXPANSION * found.stored
@@ -128,6 +134,20 @@ class Guard:
         stored = min(stored, file_size)
         self._expand(did, nbytes, stored, EXPANSION * stored)
 
+    def _look_at_all(self, did: Any, plist: Any, file_size: int) -> None:
+        """Look at all chunks once, so that slices need not look at theirs each time."""
+        try:
+            largest = look_at(did, plist, file_size).largest
+        except HdfchkError:
+            return  # the chunks that are wanted may be sound
+        if largest <= min(SMALL_CHUNK, self._limit):
+            self._sound.add(_place_of(did))
+
+    def _file_size(self) -> int:
+        stream = self._stream
+        size: int = (stream if isinstance(stream, h5py.File) else stream.file).id.get_filesize()
+        return size
+
     def claims(self, did: Any) -> None:
         """Refuse a dataset whose chunks the file cannot have, without reading any.
 
@@ -136,7 +156,7 @@ class Guard:
         """
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
-            look_at(did, plist, self._stream.file.id.get_filesize())
+            look_at(did, plist, self._file_size())
 
     @property
     def _limit(self) -> int:
@@ -175,7 +195,7 @@ class Guard:
     def _blocks(
         self, did: Any, dtype: np.dtype[Any], shape: tuple[int, ...], data: Any
     ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-        file_size = self._stream.file.id.get_filesize()
+        file_size = self._file_size()
         least, most = BLOCK_ITEMS
         step = max(least, min(most, self._limit // max(1, file_size)))
         size = math.prod(shape)
@@ -272,6 +292,12 @@ class Guard:
                 taken.append(folder)
                 h5pl.remove(index)
         return taken
+
+
+def _place_of(did: Any) -> tuple[int, int]:
+    """Which file a dataset is in, by HDF5's count, and its address there."""
+    info = h5o.get_info(did)
+    return info.fileno, info.addr
 
 
 def _held(block: np.ndarray[Any, Any]) -> int:
