@@ -65,7 +65,8 @@ class HDF5Checkpointer(Group):
             read-only views of it, see `Array.map`.
         trust: read what the file names in other files. Only for files that you trust.
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
-            space it takes in the file; more is an `UnsafeFileError`.
+            space it takes in the file; more is an `UnsafeFileError`. By default 1 GiB, for what no
+            filter bounds; what a filter can have made of the bytes in the file is read.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -112,7 +113,7 @@ class HDF5Checkpointer(Group):
         compression: Any = None,
         mmap: bool = False,
         trust: bool = False,
-        expand_limit: int = 2**30,
+        expand_limit: int | None = None,
     ) -> None:
         backend = backend_for(
             checkpoint_file,
@@ -327,6 +328,8 @@ class HDF5Checkpointer(Group):
         Raises:
             UnsupportedStoredError: the store is not one of a file by its path; or the file holds
                 HDF5 references, which a copy would break. Nothing was changed.
+            CorruptFileError: some of the file cannot be read, or the copy, which is read again and
+                compared, differs. Nothing was changed.
             LockedError: another process writes the file.
         """
         with self._context.handle.exclusive() as backend:

@@ -87,7 +87,8 @@ class GroupArrays(GroupReader):
             shape: the lengths of the axes.
             dtype: of the values: what NumPy takes, ``str`` for strings of any length.
             chunks: the shape of a chunk. By default the array lies in one piece, so that it can
-                be mapped; or, if it can grow, is compressed or has checksums, in chunks of rows.
+                be mapped; or, if it can grow, is compressed, has checksums or more than 16 MiB, in
+                chunks of rows, which take space when they are written.
             maxshape: the lengths to which it can grow, None for no limit.
             fill_value: what elements hold that nobody has written; by default zeros.
             compression: as of the store; None for none.

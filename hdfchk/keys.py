@@ -9,6 +9,7 @@ from __future__ import annotations
 from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError
 
 __all__ = [
+    "MAX_PATH",
     "Key",
     "Path",
     "join",
@@ -24,6 +25,10 @@ Key = str | tuple[str, ...]
 
 Path = tuple[str, ...]
 """A parsed key: one name a level; the empty tuple is the root."""
+
+
+MAX_PATH = 2000
+"""How many levels a path can have that is read: HDF5 goes along all of them for each object."""
 
 
 def problem_of_name(name: str) -> str | None:

@@ -165,6 +165,12 @@ class Session(Protocol):
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict: the common case of ``chk[key]`` in one look-up."""
 
+    def at(self, path: Path) -> Session:
+        """A session to read from, whose root is the dict at `path`.
+
+        It is good as long as this one is open, and nothing is written.
+        """
+
     def identity(self, path: Path) -> Any:
         """Something that is equal for two paths to one object, and for no others; hashable."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import NotAGroupError
+from ..errors import NestingError, NotAGroupError
 from ..keys import Path, join
-from ..tree import Branch, is_dict
+from ..tree import MAX_DEPTH, Branch, is_dict
 from .base import Change, Put, Stat, Stored
 
 __all__ = ["plan"]
@@ -21,12 +21,20 @@ def plan(
 
     Raises:
         NotAGroupError: a path goes through a value; nothing has been done.
+        NestingError: a path has more levels than are written.
     """
     steps: dict[Path, Stored | None] = {}
     checked: set[Path] = set()
     parents: set[Path] = set()
     for change in changes:
         path = change.path
+        if isinstance(change, Put) and len(path) > MAX_DEPTH:
+            raise NestingError(
+                f"a key of {len(path)} levels, where {MAX_DEPTH} are the most",
+                file=file,
+                key=f"{join(path[:3])}/…",
+                hint="use keys of fewer levels: with what they hold, all must be read by load()",
+            )
         _check_parents(path, steps, checked, stat, file)
         above = _enclosing(path, steps)
         node = change.node if isinstance(change, Put) else None

@@ -29,6 +29,17 @@ class Notes:
     attributes: dict[str, Leaf] = attrs.field(factory=dict)
 
 
+@attrs.frozen
+class _NotesBelow:
+    """The notes of what is below a path, for reading."""
+
+    notes: Any
+    path: Path
+
+    def get(self, path: Path, other: Any = None) -> Any:
+        return self.notes.get((*self.path, *path), other)
+
+
 def _copied(leaf: Leaf) -> Leaf:
     """A leaf whose array is its own: the store must not change with the caller's."""
     data = leaf.data
@@ -221,9 +232,14 @@ class MemorySession:
         item = self._need(path)
         return None if isinstance(item, dict) and self._is_dict(path, item) else self.read(path)
 
+    def at(self, path: Path) -> MemorySession:
+        """A session to read from, whose root is the dict at `path`."""
+        notes: Any = _NotesBelow(self.notes, path)
+        return MemorySession(MemoryStorage(self._need(path), notes, raw=self.raw, writable=False))
+
     def identity(self, path: Path) -> Any:
         """The node's own."""
-        return id(self.read(path))
+        return id(self._need(path))
 
     def verify(self, path: Path) -> None:
         """Memory keeps no checksums."""

@@ -230,28 +230,45 @@ def is_at(descriptor: int, path: str) -> bool:
     return (there.st_dev, there.st_ino) == file_key(descriptor)
 
 
-def copy_owner_and_mode(source: int, target: int) -> None:
-    """Give an open file the mode, and where that is allowed the owner, of another one.
+def copy_owner_and_mode(source: str | int, target: int) -> None:
+    """Give an open file the owner, group, mode and extended attributes of another.
+
+    What lies beside a file, or takes its place, is for the same people as the file itself. What
+    the system does not permit, or has not, is left as it is: who is no administrator cannot give a
+    file away, but often can let a group have it.
 
     Args:
-        source: the descriptor of the other one.
-        target: the descriptor of the file.
+        source: the path of the other file, or its descriptor.
+        target: the file, open.
     """
-    there = os.fstat(source)
-    here = os.fstat(target)
-    if hasattr(os, "fchown") and (here.st_uid, here.st_gid) != (there.st_uid, there.st_gid):
+    there, here = os.stat(source), os.fstat(target)
+    if hasattr(os, "fchown") and (there.st_uid, there.st_gid) != (here.st_uid, here.st_gid):
         try:
             os.fchown(target, there.st_uid, there.st_gid)
         except OSError:
             with contextlib.suppress(OSError):
                 os.fchown(target, -1, there.st_gid)
-    if hasattr(os, "fchmod"):
-        os.fchmod(target, stat.S_IMODE(there.st_mode))
-    if hasattr(os, "listxattr"):
+    mode = stat.S_IMODE(there.st_mode)
+    if hasattr(os, "fchmod"):  # after the owner: a change of that takes some bits away
+        now = os.fstat(target)
+        if now.st_gid != there.st_gid:  # what the group could do is not for another group
+            mode &= ~0o2070
+        if now.st_uid != there.st_uid:
+            mode &= ~0o4000
         with contextlib.suppress(OSError):
-            for name in os.listxattr(source):
-                with contextlib.suppress(OSError):
-                    os.setxattr(target, name, os.getxattr(source, name))
+            os.fchmod(target, mode)
+    if hasattr(os, "listxattr"):
+        _copy_extended(source, target)
+
+
+def _copy_extended(source: str | int, target: int) -> None:
+    try:
+        names = os.listxattr(source)
+    except OSError:
+        return  # a file system that has none
+    for name in names:
+        with contextlib.suppress(OSError):  # some are the system's own to set
+            os.setxattr(target, name, os.getxattr(source, name))
 
 
 # -- locks ---------------------------------------------------------------------------------------

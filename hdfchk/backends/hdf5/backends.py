@@ -21,9 +21,7 @@ from ...codecs.portable import NATIVE, Capabilities
 from ...errors import (
     CheckpointWarning,
     ClosedError,
-    CorruptFileError,
     FileReplacedError,
-    HdfchkError,
     JournalMismatchError,
     LockedError,
     NotAFileError,
@@ -40,7 +38,7 @@ from ..settings import DEFAULTS, Options
 from .compaction import compact_file
 from .data.headroom import require_headroom
 from .data.memory_map import is_mapped
-from .h5.errors import RAISED
+from .h5.errors import RAISED, explain_open
 from .h5.types import file_access, file_creation
 from .open_files import DirectFile, OpenFile, SnapshotFile
 from .session import Hdf5Session
@@ -108,6 +106,8 @@ class FileBackend:
                 there = os.stat(self.resolved)
             except (FileNotFoundError, NotADirectoryError):
                 return False
+        except OSError as error:
+            raise explain_open(error, self.path, writable=False) from error
         if not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)):
             raise NotAFileError(
                 "it is not a regular file (a device, pipe or socket)",
@@ -149,7 +149,7 @@ class FileBackend:
                 lock_timeout=self.lock_timeout,
             )
         except RAISED as error:
-            raise explain(error, self.path, writable=writable) from error
+            raise explain_open(error, self.path, writable=writable) from error
 
     def _open_directly(self, mode: str) -> OpenFile:
         """Open it for HDF5 to write by itself, without a log."""
@@ -243,15 +243,16 @@ class FileBackend:
                 return _again(recover_into, path, os.path.abspath(into), timeout)
             return _again(recover_file, path, timeout, progress)
         except RAISED as error:
-            raise explain(error, self.path, writable=True) from error
+            raise explain_open(error, self.path, writable=True) from error
 
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
         try:
-            work = partial(compact_file, durable=self.durable)
+            work = partial(compact_file, durable=self.durable, options=self.options)
             return _again(work, self.resolved, self.lock_timeout, progress)
         except RAISED as error:
-            raise explain(error, self.path, writable=True) from error
+            what = "it cannot be copied: some of it cannot be read"
+            raise explain_open(error, self.path, writable=True, what=what) from error
 
 
 def _again(work: Callable[..., T], *args: Any) -> T:
@@ -330,7 +331,7 @@ class StreamBackend:
                 self.file, address=self.address, writable=writable, truncate=mode == "w"
             )
         except RAISED as error:
-            raise explain(error, self.address, writable=writable) from error
+            raise explain_open(error, self.address, writable=writable, on_disk=False) from error
 
     def nothing(self) -> Storage:
         """Nothing: the file is empty."""
@@ -419,39 +420,3 @@ class ObjectBackend:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""
         raise TypeError(f"a store over the open {self.address} can not be pickled")
-
-
-_IN_USE = ("already open", "close degree")
-
-
-def explain(error: Exception, path: str, *, writable: bool) -> Exception:
-    """The error to raise for one of HDF5's when it opens a file."""
-    if isinstance(error, HdfchkError):
-        return error
-    number = getattr(error, "errno", None)
-    if isinstance(error, FileExistsError):
-        return error
-    if number in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
-        return ReadOnlyError(
-            "the file can not be written", file=path, hint="check its permissions, or mode='r'"
-        )
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(errno.ENOENT, "no such file or folder", path)
-    if isinstance(error, IsADirectoryError):
-        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    if isinstance(error, BlockingIOError) or any(said in str(error) for said in _IN_USE):
-        # In one process HDF5 does not open for writing what is open for reading, say.
-        return LockedError(
-            "the file is in use by another process, or open for reading in this one",
-            file=path,
-            hint="close it there (leave the with block), or raise lock_timeout",
-        )
-    if number in {errno.EACCES, errno.EPERM, errno.ENOSPC}:
-        return error
-    if os.path.isdir(path):
-        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    return CorruptFileError(
-        f"it can not be opened as an HDF5 file ({error})",
-        file=path,
-        hint="it may be another kind of file, or cut short: restore it from a copy",
-    )

@@ -212,6 +212,12 @@ class Hdf5Session:
         return size
 
     @telling
+    def at(self, path: Path) -> Hdf5Session:
+        """A session to read from, whose root is the dict at `path`."""
+        below = OpenFile(h5py.Group(self._need(path)), address=self._address, writable=False)
+        return Hdf5Session(below, self._options, owned=False)
+
+    @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
         info = h5o.get_info(self._need(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import attrs
@@ -24,6 +25,9 @@ from .runs import write_run
 __all__ = ["LocalDraft", "append", "growable_copy"]
 
 COPY_BYTES = 16 * 2**20
+FILLED_UP_TO = 16 * 2**20
+"""An array of more bytes that is written part by part lies in chunks, which take space when they
+are written. In one piece all would have to be filled first: its space may have held other data."""
 
 
 class LocalDraft:
@@ -75,6 +79,8 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
     whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
     limits = layout.maxshape or shape
     chunked = limits != shape or layout.chunks or layout.compression or layout.checksum
+    if not whole and math.prod(shape) * size > FILLED_UP_TO:
+        chunked = True
     if not shape or not chunked:
         plist = filled_creation(fill=not whole)
     else:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5s, h5t
+from h5py import h5, h5a, h5p, h5s
 
 from ....errors import HdfchkError
 from ....keys import to_text
 from ....tree import Leaf
 from .links import key_of
-from .types import PYTHON_STRINGS, numpy_dtype
+from .types import PYTHON_STRINGS, has_variable, numpy_dtype
 from .values import memory_type, plain_array, prepare, to_scalar
 
-__all__ = ["copy_attributes", "delete_attribute", "read_attribute", "write_attribute"]
+__all__ = [
+    "attribute_names",
+    "copy_attributes",
+    "delete_attribute",
+    "read_attribute",
+    "write_attribute",
+]
 
 
 def read_attribute(oid: Any, name: bytes) -> Leaf:
@@ -54,13 +60,21 @@ def delete_attribute(oid: Any, name: bytes) -> None:
         h5a.delete(oid, name)
 
 
+def attribute_names(oid: Any) -> list[bytes]:
+    """The names of all attributes of an object, in the order of their creation if it is kept."""
+    names: list[bytes] = []
+    if h5a.get_num_attrs(oid):
+        kept = oid.get_create_plist().get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
+        order = h5.INDEX_CRT_ORDER if kept else h5.INDEX_NAME
+        h5a.iterate(oid, names.append, index_type=order)
+    return names
+
+
 def copy_attributes(source: Any, target: Any, but: tuple[bytes, ...]) -> None:
     """Copy all attributes but those named from one object to another, as they are."""
     if h5a.get_num_attrs(source) == 0:
         return
-    names: list[bytes] = []
-    h5a.iterate(source, names.append)
-    for name in names:
+    for name in attribute_names(source):
         if name in but:
             continue
         old = h5a.open(source, name)
@@ -68,7 +82,7 @@ def copy_attributes(source: Any, target: Any, but: tuple[bytes, ...]) -> None:
         new = h5a.create(target, name, tid, space)
         if space.get_simple_extent_type() == h5s.NULL:
             continue
-        if tid.detect_class(h5t.VLEN) or tid.detect_class(h5t.STRING):
+        if has_variable(tid):
             data = np.empty(old.shape, old.dtype)
             old.read(data)
             new.write(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from h5py import h5, h5i, h5l, h5o
+from h5py import h5, h5g, h5i, h5l, h5o
 
 from ....errors import (
     CheckpointerKeyError,
@@ -13,7 +13,7 @@ from ....errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ....keys import Path, join, to_bytes, to_text
+from ....keys import MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
 from .key_order import read_order
 
@@ -31,9 +31,7 @@ __all__ = [
 
 HARD = h5l.TYPE_HARD
 MAX_SOFT_LINKS = 40
-MAX_PATH = 2000
-"""Levels of a path: HDF5 goes through all of them again for each."""
-
+_STRIDE = 16
 
 Entry = tuple[bytes, int, int]
 
@@ -144,7 +142,7 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
     except RAISED as error:
         if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
             raise CheckpointerKeyError(
-                f"what it leads to can not be opened ({error.args[0]})",
+                f"what it leads to can not be opened ({error})",
                 key=join(path),
                 hint="is the file that it links to there?",
             ) from error
@@ -182,24 +180,30 @@ def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
         )
     todo = [to_bytes(name) for name in path]
     done: list[bytes] = []
+    base, near = root, done[:]  # a group on the way, and the names from there on
     followed = 0
     while todo:
-        name = b"/".join([*done, todo[0]])
+        name = b"/".join([*near, todo[0]])
         try:
-            if not root.links.exists(name):
+            if not base.links.exists(name):
                 return None
-            link = root.links.get_info(name).type
+            link = base.links.get_info(name).type
+            if len(near) >= _STRIDE:  # HDF5 would go along all of a long path for each level
+                base, near = h5g.open(base, b"/".join(near)), []
+                name = todo[0]
         except (KeyError, RuntimeError, ValueError, OSError):
             return None  # a level above is no group
         if link == HARD or (trust and link == h5l.TYPE_EXTERNAL):
+            near.append(todo[0])
             done.append(todo.pop(0))
         elif link == h5l.TYPE_SOFT:
             followed += 1
             if followed > MAX_SOFT_LINKS:
                 return None  # they lead in a circle
-            done, todo = _follow(root.links.get_val(name), done, todo[1:])
+            done, todo = _follow(base.links.get_val(name), done, todo[1:])
+            base, near = root, done[:]
         elif link == h5l.TYPE_EXTERNAL:
-            target = root.links.get_val(name)
+            target = base.links.get_val(name)
             raise UnsafeFileError(
                 f"a link to another file, {target[0]!r}, which is not followed",
                 key=join(path),
