@@ -14,7 +14,7 @@ from ...runtime.posix import write_all
 from ..meter import Progress
 from .h5 import links
 from .h5.attributes import copy_attributes
-from .h5.key_order import ORDER
+from .h5.key_order import is_order
 from .h5.types import file_access, file_creation
 from .nodes.reader import MAX_LEVELS
 from .wal.replay import bring_in
@@ -127,7 +127,7 @@ class _Copy:
     def _group(self, old: Any, new: Any) -> list[tuple[Any, Any]]:
         """Copy what a group holds; the groups in it, and their copies, to go on with."""
         _check_attributes(old)
-        copy_attributes(old, new, (ORDER,))
+        copy_attributes(old, new, is_order)
         self._step()
         inner: list[tuple[Any, Any]] = []
         for name, kind, _ in links.entries(old, dangling=True):

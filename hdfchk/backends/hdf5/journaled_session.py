@@ -50,6 +50,8 @@ class JournaledSession(LocalSession):
         lock_timeout: seconds to wait for another writer.
     """
 
+    rolls_back = True
+
     def __init__(
         self,
         path: str,
@@ -149,7 +151,7 @@ class JournaledSession(LocalSession):
             path = next(iter(self._puts))
             step: dict[Path, Stored | None] = {path: self._puts[path]}
             try:
-                Commit(self._root, self._writer).run(step)
+                Commit(self._root, self._writer, rolls_back=True).run(step)
             except HdfchkError:  # it can not be done, now or ever: it is told once
                 self._puts.pop(path)
                 raise
@@ -234,6 +236,7 @@ class JournaledSession(LocalSession):
         try:
             if self._stream:
                 self.settle()
+                self._writer.hidden.clear()
                 # Closing writes the table of free space: it is a commit of its own.
                 self._stream.close()
                 if self._file is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,17 +34,15 @@ from .data.limits import Guard
 from .data.memory_map import Mapper, require_view
 from .h5 import checksums as sums
 from .h5 import links
-from .h5.attributes import delete_attribute, read_attribute, write_attribute
+from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, unreadable
-from .h5.key_order import ORDER
-from .h5.marks import MARK, is_dict, read_mark
+from .h5.marks import is_dict, read_mark
 from .nodes.apply import Commit
 from .nodes.reader import Reader
 from .nodes.writer import Writer
 
 __all__ = ["LocalSession"]
 
-_OWN_ATTRIBUTES = frozenset({MARK, ORDER, sums.SUM})
 _ABANDONED: list[Any] = []
 """HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
 
@@ -60,6 +58,10 @@ class LocalSession:
         options: how it is written and read.
         calls_back: HDF5 works on a file object of Python's.
     """
+
+    rolls_back = False
+    """Whether `rollback` gives up what was written since the last commit, and is called after each
+    error: what is written over in place need not be kept for an undo."""
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class LocalSession:
         self._reader = Reader(self._root, self._guard)
         if self.writable:
             self._writer = Writer(self._root, self._options, self._descriptor())
+            self._writer.hidden.sweep()
 
     def _descriptor(self) -> int:
         """The descriptor of the file, if it may be read and written past HDF5; else -1."""
@@ -222,7 +225,7 @@ class LocalSession:
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> growth.LocalDraft:
         """Begin to make an array."""
         self._check_writable()
-        return growth.LocalDraft(self._root, form, layout, self._guard, whole=whole)
+        return growth.LocalDraft.of(self._writer.hidden, form, layout, self._guard, whole=whole)
 
     def apply(
         self,
@@ -235,7 +238,7 @@ class LocalSession:
         steps = plan(changes, self.stat, self._address)
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            Commit(self._root, self._writer).run(steps)
+            Commit(self._root, self._writer, rolls_back=self.rolls_back).run(steps)
         finally:
             self._writer.layout = self._writer.meter = None
 
@@ -246,7 +249,7 @@ class LocalSession:
         oid = self._need(path)
         if h5a.get_num_attrs(oid):
             h5a.iterate(oid, found.append)
-        return [to_text(name) for name in found if name not in _OWN_ATTRIBUTES]
+        return [to_text(name) for name in found if not is_own(name)]
 
     @telling
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
@@ -256,12 +259,13 @@ class LocalSession:
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it."""
+        self.write_attributes(path, {name: leaf})
+
+    def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
+        """Set attributes, or delete them (None), as one commit."""
         self._check_writable()
-        oid, raw = self._need(path), to_bytes(name)
-        if leaf is None:
-            delete_attribute(oid, raw)
-        else:
-            write_attribute(oid, raw, leaf)
+        raw = {to_bytes(name): leaf for name, leaf in values.items()}
+        write_attributes(self._need(path), raw)
 
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
@@ -277,19 +281,26 @@ class LocalSession:
         """Write `data` at `index`."""
         self._check_writable()
         did = self._dataset(path)
-        sums.forget(did)
-        slices.write(did, index, data, self._guard)
+        before = None if self.rolls_back else slices.kept(did, index, self._guard)
+        with sums.forgotten(did):
+            try:
+                slices.write(did, index, data, self._guard)
+            except BaseException:
+                if before is not None:
+                    slices.write(did, index, before, self._guard)
+                raise
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
         self._check_writable()
         did = self._dataset(path)
         self._guard.inside(did)
-        sums.forget(did)
-        if not growth.append(did, rows):
-            copy = growth.growable_copy(self._root, did)
-            Commit(self._root, self._writer).swap(path, copy)
-            growth.append(copy, rows)
+        with sums.forgotten(did):
+            if growth.append(did, rows):
+                return
+        draft = growth.growable_copy(self._writer.hidden, did, self._guard)
+        growth.append(draft.did, rows)
+        Commit(self._root, self._writer, rolls_back=self.rolls_back).run({path: draft})
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:
@@ -321,6 +332,8 @@ class LocalSession:
 
     def close(self) -> None:
         """Flush and close what the session owns."""
+        if self.writable and self._stream:
+            self._writer.hidden.clear()
         if self._owned:
             if self._stream:
                 self._stream.close()
