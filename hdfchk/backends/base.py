@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
@@ -221,6 +221,9 @@ class Session(Protocol):
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it (None). One commit."""
+
+    def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
+        """Set attributes, or delete them (None), as one commit."""
 
     def array_info(self, path: Path) -> ArrayInfo:
         """The outside of the array at `path`.

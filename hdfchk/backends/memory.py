@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -292,12 +292,18 @@ class MemorySession:
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it."""
+        self.write_attributes(path, {name: leaf})
+
+    def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
+        """Set attributes, or delete them (None)."""
         self._need(path)
         attributes = self.notes.setdefault(path, Notes()).attributes
-        if leaf is None:
-            attributes.pop(name, None)
-        else:
-            attributes[name] = _copied(leaf)
+        copies = {name: leaf and _copied(leaf) for name, leaf in values.items()}
+        for name, leaf in copies.items():
+            if leaf is None:
+                attributes.pop(name, None)
+            else:
+                attributes[name] = leaf
 
     def array_info(self, path: Path) -> ArrayInfo:
         """The outside of the array at `path`."""

@@ -19,7 +19,7 @@ from .comparison import HIDDEN, compare_files
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attributes
-from .h5.key_order import ORDER
+from .h5.key_order import is_order
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
 from .wal.fit import STAMP
 from .wal.log import scan
@@ -174,7 +174,7 @@ class _Copy:
     def _begin(self, old: Any, new: Any, info: Any) -> _Step:
         """Copy the attributes of a group, and get its links."""
         _check_attributes(old)
-        copy_attributes(old, new, (ORDER, STAMP))
+        copy_attributes(old, new, lambda name: name == STAMP or is_order(name))
         self._known.add(info.addr)
         self._step()
         return old, new, iter(links.entries(old, dangling=True))

@@ -19,6 +19,7 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import descriptor_of
 from .data.memory_map import Mapper
+from .h5.hidden import Hidden
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import open_on, replay_logical
@@ -48,6 +49,24 @@ class OpenFile(Storage):
         self.address = address
         self.writable = writable
         self.generation = 0
+
+    _hidden: Hidden | None = None
+    _hidden_of = -1
+
+    def hidden_in(self, root: Any) -> Hidden:
+        """The hidden group of the file, for all sessions that write it."""
+        if self._hidden is None:
+            self._hidden = Hidden(root)
+            self._hidden.sweep()
+        elif self._hidden_of != self.generation:
+            self._hidden.reopen(root)
+        self._hidden_of = self.generation
+        return self._hidden
+
+    def clear_hidden(self) -> None:
+        """Remove the hidden group, with all that stands under no key: the file is closed."""
+        if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
+            self._hidden.clear()
 
     @property
     def direct_fd(self) -> int:
@@ -101,6 +120,8 @@ class OpenFile(Storage):
 
     def close(self) -> None:
         """Flush; what somebody else has opened stays open."""
+        if self.writable:
+            self.clear_hidden()
         self.flush()
 
 
@@ -120,6 +141,8 @@ class DirectFile(OpenFile):
     def close(self) -> None:
         """Flush and close."""
         if self.h5:
+            if self.writable:
+                self.clear_hidden()
             self.h5.close()
 
 
@@ -163,6 +186,21 @@ class SnapshotFile(OpenFile):
     def waits(self) -> bool:
         """Whether commits may wait in a log that nobody is about to bring into the file."""
         return self._held.is_left_a_log
+
+    def hidden_in(self, root: Any) -> Hidden:
+        """The hidden group of the file, for all sessions that write it."""
+        if self._hidden is None:
+            self._hidden = Hidden(root)
+            self._hidden.sweep()
+        elif self._hidden_of != self.generation:
+            self._hidden.reopen(root)
+        self._hidden_of = self.generation
+        return self._hidden
+
+    def clear_hidden(self) -> None:
+        """Remove the hidden group, with all that stands under no key: the file is closed."""
+        if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
+            self._hidden.clear()
 
     @property
     def direct_fd(self) -> int:

@@ -38,6 +38,7 @@ from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from .data.memory_map import Mapper
 from .h5.types import INT, SCALAR, file_access, file_creation
+from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.fit import STAMP
 from .wal.log import Log, Recovered, log_of
@@ -267,10 +268,9 @@ class WalWriter(OpenFile):
     def settle(self) -> None:
         """Let HDF5 do all small assignments and append all rows that were committed."""
         if self._pending:
-            materialize(self._root(), self._pending, self._done)
-
-    def _root(self) -> Any:
-        return h5g.open(self.h5.id, b".")
+            root = h5g.open(self.h5.id, b".")
+            writer = Writer(root, hidden=self.hidden_in(root))
+            materialize(root, writer, self._pending, self._done)
 
     def _restore_pending(self) -> None:
         """What HDF5 had done without a commit is to be done again."""
@@ -567,6 +567,7 @@ class WalWriter(OpenFile):
             self.settle()
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
+                self.clear_hidden()
                 if not file.is_stamped and file.log.logical_bytes:
                     write_stamp(self.h5.id)
                 self.h5.close()

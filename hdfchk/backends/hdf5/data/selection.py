@@ -20,7 +20,10 @@ from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
 from .runs import read_run, row_run, write_run
 
-__all__ = ["info", "read", "write"]
+__all__ = ["info", "kept", "read", "write"]
+
+KEEP_BYTES = 2**26
+"""So much of what is written over is kept in memory, to be put back after an error."""
 
 
 _FILTERS = {
@@ -115,6 +118,23 @@ def _fits(did: Any, index: Any) -> bool:
     except RAISED:
         return False
     return True
+
+
+def kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
+    """The elements at `index`, to be put back after an error; None where they are too many."""
+    guard.inside(did)
+    dataset = h5py.Dataset(did)
+    if dataset.nbytes > KEEP_BYTES:
+        try:
+            items = int(_selection(dataset, index).nselect)
+        except RAISED:
+            return None  # for the write to refuse
+        if items * dataset.dtype.itemsize > KEEP_BYTES:
+            return None
+    try:
+        return np.asarray(dataset[index], dataset.dtype)
+    except (*RAISED, IndexError):
+        return None
 
 
 def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from h5py import h5, h5g, h5i, h5l, h5o
+from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5s, h5t
 
 from ....errors import (
     CheckpointerKeyError,
@@ -13,23 +12,29 @@ from ....errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ....keys import MAX_PATH, Path, join, to_bytes, to_text
+from ....keys import HIDDEN_PREFIX, MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
 from .key_order import read_order
 
 __all__ = [
     "HARD",
+    "HIDDEN",
     "entries",
+    "is_hidden_group",
     "is_there",
     "key_of",
     "last",
     "locate",
+    "mark_hidden_group",
     "open_object",
     "resolve",
-    "restorer",
 ]
 
 HARD = h5l.TYPE_HARD
+HIDDEN = to_bytes(HIDDEN_PREFIX)
+_HIDDEN_MARK = b"hdfchk:hidden"
+"""The attribute that tells a group of ours from one of somebody else with the same name."""
+_SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
 _STRIDE = 16
 
@@ -41,17 +46,20 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
 
     Only that of a hard link is an address: where in the file the object lies.
 
-    Soft links that lead nowhere are left out: nothing is there.
+    Soft links that lead nowhere are left out: nothing is there. So are hidden links.
 
     Args:
         gid: the group.
         marked: it may have attributes that tell of its order.
-        dangling: give soft links that lead nowhere, too.
+        dangling: give all links but those to hidden groups of ours, for a copy of the whole file:
+            soft links that lead nowhere, and links of others with names that we do not show.
     """
     found: list[Entry] = []
     orders: list[int] = []
 
     def add(name: bytes, info: Any) -> None:
+        if name.startswith(HIDDEN) and not (dangling and not is_hidden_group(gid, name)):
+            return
         found.append((name, info.type, info.u))
         orders.append(info.corder)
 
@@ -99,6 +107,19 @@ def _leads(gid: Any, name: bytes) -> bool:
         return True  # out of the file: for the reader to refuse
 
 
+def is_hidden_group(gid: Any, name: bytes) -> bool:
+    """Whether a link, which is there, leads to a hidden group of ours."""
+    if gid.links.get_info(name).type != HARD:
+        return False
+    oid = h5o.open(gid, name)
+    return type(oid) is h5g.GroupID and bool(h5a.exists(oid, _HIDDEN_MARK))
+
+
+def mark_hidden_group(gid: Any) -> None:
+    """Mark a group as one of ours, whose content is nobody's value."""
+    h5a.create(gid, _HIDDEN_MARK, h5t.STD_U8LE, _SCALAR)
+
+
 def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     """The name under which HDF5 finds `path`, or None if nothing is there.
 
@@ -107,7 +128,7 @@ def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     """
     if len(path) == 1:  # the common case: one level, a hard link
         name = to_bytes(path[0])
-        if not root.links.exists(name):
+        if name.startswith(HIDDEN) or not root.links.exists(name):
             return None
         if root.links.get_info(name).type == HARD:
             return name
@@ -120,7 +141,10 @@ def is_there(root: Any, path: Path) -> bool:
         parent = locate(root, path[:-1]) if len(path) > 1 else b"."
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
         return False
-    return parent is not None and bool(root.links.exists(parent + b"/" + to_bytes(path[-1])))
+    name = to_bytes(path[-1])
+    if parent is None or name.startswith(HIDDEN):
+        return False
+    return bool(root.links.exists(parent + b"/" + name))
 
 
 def key_of(oid: Any, root: Any = None) -> str:
@@ -149,21 +173,6 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
         raise unreadable("it", error, join(path)) from error
 
 
-def restorer(parent: Any, name: bytes) -> Callable[[], None]:
-    """What puts a soft or external link back as it is now, over whatever will stand there."""
-    kind, value = parent.links.get_info(name).type, parent.links.get_val(name)
-
-    def restore() -> None:
-        if parent.links.exists(name):
-            parent.unlink(name)
-        if kind == h5l.TYPE_SOFT:
-            parent.links.create_soft(name, value)
-        else:
-            parent.links.create_external(name, *value)
-
-    return restore
-
-
 def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     """As `locate`, level by level; soft links are followed here, so that none leads outside.
 
@@ -183,6 +192,8 @@ def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     base, near = root, done[:]  # a group on the way, and the names from there on
     followed = 0
     while todo:
+        if todo[0].startswith(HIDDEN):
+            return None
         name = b"/".join([*near, todo[0]])
         try:
             if not base.links.exists(name):

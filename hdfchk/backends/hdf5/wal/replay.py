@@ -34,7 +34,9 @@ from ....runtime.posix import (
 )
 from ...base import Stored
 from ...meter import Progress
+from ...settings import DEFAULTS
 from ..data import resize
+from ..data.limits import Guard
 from ..h5 import checksums, links
 from ..h5.types import INT, SCALAR, file_access, numpy_dtype
 from ..nodes.apply import Commit
@@ -75,11 +77,12 @@ def open_on(file: Any, flags: int) -> Any:
 # -- small assignments and rows ------------------------------------------------------------------
 
 
-def materialize(root: Any, pending: Pending, done: Pending) -> None:
+def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> None:
     """Let HDF5 do small assignments and append rows, one after the other.
 
     Args:
         root: the root group.
+        writer: makes the objects.
         pending: what is to be done; what is done leaves it.
         done: what was done enters it.
 
@@ -90,7 +93,7 @@ def materialize(root: Any, pending: Pending, done: Pending) -> None:
         path = next(iter(pending.puts))
         step: dict[Path, Stored | None] = {path: pending.puts[path]}
         try:
-            Commit(root, Writer(root)).run(step)
+            Commit(root, writer, rolls_back=True).run(step)
         except HdfchkError as error:
             error.key = error.key or join(path)
             pending.puts.pop(path)
@@ -99,7 +102,7 @@ def materialize(root: Any, pending: Pending, done: Pending) -> None:
     while pending.rows:
         path = next(iter(pending.rows))
         try:
-            append_rows(root, path, pending.rows[path])
+            append_rows(root, path, pending.rows[path], writer, rolls_back=True)
         except HdfchkError as error:
             error.key = error.key or join(path)
             pending.rows.pop(path)
@@ -107,13 +110,22 @@ def materialize(root: Any, pending: Pending, done: Pending) -> None:
         done.rows.setdefault(path, []).extend(pending.rows.pop(path))
 
 
-def append_rows(root: Any, path: Path, rows: np.ndarray[Any, Any] | list[Rows]) -> None:
+def append_rows(
+    root: Any,
+    path: Path,
+    rows: np.ndarray[Any, Any] | list[Rows],
+    writer: Writer,
+    *,
+    rolls_back: bool,
+) -> None:
     """Append rows to the array at a path, making it growable if it was not.
 
     Args:
         root: the root group.
         path: where the array is.
         rows: in their stored form, or as the log has them.
+        writer: makes the objects.
+        rolls_back: after an error, all that was not committed is given up anyway.
 
     Raises:
         UnsupportedStoredError: no array is there.
@@ -124,11 +136,12 @@ def append_rows(root: Any, path: Path, rows: np.ndarray[Any, Any] | list[Rows]) 
         raise UnsupportedStoredError("there is no array to append rows to", key=join(path))
     if isinstance(rows, list):
         rows = _joined(did, rows)
-    checksums.forget(did)
-    if not resize.append(did, rows):
-        copy = resize.growable_copy(root, did)
-        Commit(root, Writer(root)).swap(path, copy)
-        resize.append(copy, rows)
+    with checksums.forgotten(did):
+        if resize.append(did, rows):
+            return
+    draft = resize.growable_copy(writer.hidden, did, Guard(None, DEFAULTS))
+    resize.append(draft.did, rows)
+    Commit(root, writer, rolls_back=rolls_back).run({path: draft})
 
 
 def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
@@ -159,18 +172,20 @@ def replay_logical(file: OverlayFile) -> None:
     with defer_interrupts():
         try:
             root = h5g.open(stream.id, b".")
+            writer = Writer(root)
             if isinstance(file, WalFile) and not file.is_stamped:
                 write_stamp(stream.id)
                 file.is_stamped = True
             while pending:
                 try:
-                    materialize(root, pending, Pending())
+                    materialize(root, writer, pending, Pending())
                 except HdfchkError as error:  # it must not keep all the others from their readers
                     warnings.warn(
                         f"an assignment in the journal is lost: {error}",
                         JournalMismatchWarning,
                         stacklevel=2,
                     )
+            writer.hidden.clear()
         finally:
             stream.close()
     file.records = ()
