@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hdfchk.backends.hdf5.wal.writer_file import WriterFile
 
 from hdfchk import (
     HDF5Checkpointer,
@@ -26,7 +27,6 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile
 from hdfchk.runtime import scheduler as alarm
 
 ROOT = Path(__file__).parents[1]

@@ -122,6 +122,7 @@ class Handle:
             return
         connection.acquire(self.backend.lock_timeout)
         try:
+            connection.guard.check_report(self.backend.address)
             self._release(connection, failed=failed)
         finally:
             connection.lock.release()
@@ -557,9 +558,6 @@ class Handle:
 
         Inside a transaction it does nothing: what is written there is no commit yet.
         """
-        connection = self._held
-        if connection is None:
-            return
         with self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
             storage = connection.storage

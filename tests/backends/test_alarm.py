@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
-from hdfchk import HDF5Checkpointer
 from hdfchk.backends.hdf5.wal.wal_format import Journal
 from hdfchk.backends.hdf5.wal.writer_file import WriterFile
+
+from hdfchk import HDF5Checkpointer
 from hdfchk.runtime import scheduler as alarm
 from hdfchk.runtime.scheduler import Alarm, weakly
 

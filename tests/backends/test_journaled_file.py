@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
+from hdfchk.backends.hdf5.wal.writer_file import WriterFile, WriterLock
 
 from hdfchk.backends.hdf5.wal import wal_file as journaled_file
 from hdfchk.backends.hdf5.wal.overlay import PAGE, FileInUse
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile, WriterLock
 
 RUNS = 500 if os.environ.get("HDFCHK_CRASH") == "full" else 60
 
