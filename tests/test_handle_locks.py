@@ -97,6 +97,26 @@ def test_plain_h5py_writes(path: str) -> None:
     assert chk.load() == {"a": 1, "b": 2}
 
 
+def test_a_call_beside_a_block(path: str) -> None:
+    """A call outside a block is on the disk at its end, also while another store has one."""
+    other = HDF5Checkpointer(path)
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk["a"] = 1
+        chk.append("rows", 1.0)
+        for use in (
+            lambda: other.update(b=1),
+            lambda: other.append("rows", 2.0),
+            lambda: other.append("rows", 3.0),
+            lambda: other.__delitem__("b"),
+        ):
+            chk["a"] = 2
+            log = chk._context.handle.connection.storage._file.log
+            assert not log.is_synced
+            use()
+            assert log.is_synced
+    assert chk["rows"].tolist() == [1.0, 2.0, 3.0]
+
+
 def test_two_stores_in_one_process(path: str) -> None:
     """Two stores of one process share what they have open; one of mode "r" keeps its snapshot."""
     first, second = HDF5Checkpointer(path), HDF5Checkpointer(path, lock_timeout=0.1)

@@ -91,6 +91,8 @@ class Connection:
         self.guard = BusyGuard()
         self.changes = 0
         self.holders = 0
+        self.is_lent = False
+        """Whether the caller has the library's own object, and may change arrays by it."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._must_close = False
         self._error: Exception | None = None
@@ -161,6 +163,7 @@ class Connection:
             self._alarm.cancel()
             self.appends.clear()
             self.appends.forget()
+            self.is_lent = False
             storage, self.storage = self.storage, None
             if storage is not None:
                 self._close(storage)
@@ -181,6 +184,7 @@ class Connection:
     def drop_storage(self) -> None:
         """Give up storage that cannot be used any more; the next use opens it anew."""
         storage, self.storage = self.storage, None
+        self.is_lent = False
         self.appends.clear()
         self.appends.forget()
         if storage is not None:
@@ -310,6 +314,7 @@ class Connection:
         self.guard = BusyGuard()
         self.transaction = None
         self.holders = 0
+        self.is_lent = False
         self._error = None
         self._alarm.is_set = False
         self.watches = weakref.WeakSet()

@@ -210,6 +210,7 @@ class Handle:
                         yield self._session_on(storage)
                         if commit and connection.transaction is None:
                             connection.commit(storage)
+                            self._make_durable(connection, storage)
                     except _STANDS:
                         raise
                     except BaseException:
@@ -217,6 +218,11 @@ class Handle:
                         raise
             finally:
                 self._end_call(connection, storage)
+
+    def _make_durable(self, connection: Connection, storage: Storage) -> None:
+        """At the end of a call outside a block its commit is on the disk, whoever goes on."""
+        if self._depth == 0 and connection.holders:
+            storage.sync_log()
 
     @contextmanager
     def _explained(self, storage: Storage) -> Iterator[None]:
@@ -469,6 +475,8 @@ class Handle:
         with self.turn() as connection:
             known = connection.appends.get(buffer.path) or buffer
             if stored == buffer.path and self._append(connection, known, rows):
+                if connection.transaction is None and connection.storage is not None:
+                    self._make_durable(connection, connection.storage)
                 return
             with self.writing(keeps_logs=True) as session:
                 session.append(stored, rows)
@@ -505,8 +513,9 @@ class Handle:
         """Know an array that takes rows, while the storage is open for writing."""
         connection = self._held
         storage = None if connection is None else connection.storage
-        if connection is not None and storage is not None and storage.writable:
-            connection.appends.keep(buffer)
+        if connection is None or storage is None or not storage.writable or connection.is_lent:
+            return
+        connection.appends.keep(buffer)
 
     # -- changes ---------------------------------------------------------------------------------
 
@@ -595,6 +604,7 @@ class Handle:
                 connection.transaction.has_written = True
             connection.write_rows()
             connection.appends.forget()
+            connection.is_lent = True
             with connection.working(storage, writing=storage.writable):
                 return storage.lend()
 

@@ -15,11 +15,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hdfchk.backends.hdf5.journaled_session import JournaledSession
-from hdfchk.backends.hdf5.wal.wal_format import Journal
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile
 
 from hdfchk import HDF5Checkpointer, LockedError
+from hdfchk.backends.hdf5.journaled_session import JournaledSession
 from hdfchk.backends.hdf5.wal import (
     wal_file as journaled_file,
 )
@@ -31,6 +29,8 @@ from hdfchk.backends.hdf5.wal import (
 )
 from hdfchk.backends.hdf5.wal.overlay import PAGE
 from hdfchk.backends.hdf5.wal.wal_file import JournaledFile
+from hdfchk.backends.hdf5.wal.wal_format import Journal
+from hdfchk.backends.hdf5.wal.writer_file import WriterFile
 
 from .disk import Image, Operation
 from .images import after_kills, after_power_loss, check, in_child, record, recovered
