@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from hdfchk import (
-    CheckpointWarning,
     CheckpointerKeyError,
+    CheckpointWarning,
     HDF5Checkpointer,
     InvalidKeyError,
     NotAGroupError,

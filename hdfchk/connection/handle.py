@@ -95,10 +95,11 @@ class Handle:
         """A block in which no other thread uses the file."""
         connection = self.connection
         connection.acquire(self.backend.lock_timeout)
+        lock = connection.lock  # a child process that is forked meanwhile gets another one
         try:
             yield connection
         finally:
-            connection.lock.release()
+            lock.release()
 
     # -- holding the storage open ----------------------------------------------------------------
 
@@ -554,13 +555,14 @@ class Handle:
                 raise self._reads_only("the store was opened with mode='r'")
             connection.close_storage()
             connection.changes += 1
-            connection.guard.calls += 1
-            connection.guard.is_writing = True
+            guard = connection.guard
+            guard.calls += 1
+            guard.is_writing = True
             try:
                 yield self.backend
             finally:
-                connection.guard.calls -= 1
-                connection.guard.is_writing = False
+                guard.calls -= 1
+                guard.is_writing = False
 
     def sync(self) -> None:
         """Bring all commits of the open storage, if there is any, to where they are safe.
