@@ -151,11 +151,17 @@ class Connection:
             self.close_storage()
 
     def close_storage(self) -> None:
-        """Close the storage, whatever keeps it open. Not in the middle of a call."""
+        """Close the storage, whatever keeps it open. Not in the middle of a call.
+
+        A transaction that is under way is given up.
+        """
         if self.guard.calls:
             self._must_close = True
             return
         self._must_close = False
+        if self.transaction is not None and self.storage is not None:
+            with self.working(self.storage, writing=True):
+                self.roll_back(self.storage)  # it was closed in the middle of it
         try:
             if self.appends:
                 self.write_rows()
@@ -259,7 +265,7 @@ class Connection:
             raise error
 
     def write_rows(self) -> None:
-        """Append all rows that wait, as one commit; after an error they wait still."""
+        """Append all rows that wait, one commit for each array; after an error they wait still."""
         self.raise_error()
         storage, backend = self.storage, self.backend
         if not self.appends or storage is None or backend is None or self.guard.is_writing:
@@ -267,14 +273,15 @@ class Connection:
         session = backend.session(storage)
         with self.working(storage, writing=True):
             try:
-                self.appends.write(session)
-                if self.transaction is None:
-                    storage.commit()
+                self.appends.write(session, self._commit_rows)
             except BaseException:
                 self.roll_back(storage)
                 raise
-            self.appends.clear()
         self.changes += 1
+
+    def _commit_rows(self) -> None:
+        if self.transaction is None and self.storage is not None:
+            self.storage.commit()
 
     def _write_rows_late(self) -> bool:
         """Commit what has waited long enough, in the thread of the scheduler."""

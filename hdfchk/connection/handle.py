@@ -290,6 +290,12 @@ class Handle:
                 self._begin_anew(connection)
             self.backend.join(storage)
             return storage
+        if connection.transaction is not None:
+            raise TransactionError(
+                "the store was closed in the middle of a transaction, whose changes are lost",
+                file=self.backend.address,
+                hint="close it afterwards",
+            )
         seen = None if storage is None or connection.holders == 0 else storage.state
         if storage is not None:
             connection.close_storage()
@@ -355,7 +361,8 @@ class Handle:
                 connection.write_rows()
                 if transaction.failed:
                     raise TransactionError(
-                        "an error in this transaction was swallowed, and its changes are lost",
+                        "an error in this transaction was swallowed, or the store was closed in it: "
+                        "its changes are lost",
                         file=self.backend.address,
                         hint="let errors leave the transaction, or do the work outside of it",
                     )
