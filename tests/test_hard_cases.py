@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import signal
@@ -26,7 +27,10 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile
+from hdfchk.backends.hdf5.session import Hdf5Session
+from hdfchk.backends.hdf5.wal import replay
+from hdfchk.backends.hdf5.wal.wal_file import LOGICAL_BYTES, WalFile
+from hdfchk.backends.memory import MemorySession
 from hdfchk.runtime import scheduler as alarm
 
 ROOT = Path(__file__).parents[1]
@@ -59,19 +63,20 @@ def test_a_child_writes_nothing_into_its_parents_file(path: str) -> None:
 
 def test_an_interrupt_after_the_commit_of_rows(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while rows are committed does not have them written twice."""
-    chk, real = HDF5Checkpointer(path), WriterFile.commit
+    chk, real = HDF5Checkpointer(path), WalFile.commit
 
-    def commit(self: WriterFile) -> None:
-        real(self)
-        monkeypatch.setattr(WriterFile, "commit", real)
+    def commit(self: WalFile) -> bool:
+        done = real(self)
+        monkeypatch.setattr(WalFile, "commit", real)
         signal.raise_signal(signal.SIGINT)
+        return done
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), chk:
             for n in range(5):
                 chk.append("log", float(n))
-            monkeypatch.setattr(WriterFile, "commit", commit)
+            monkeypatch.setattr(WalFile, "commit", commit)
             chk["step"] = [5]
     finally:
         signal.signal(signal.SIGINT, before)
@@ -95,14 +100,24 @@ def test_an_inner_transaction_that_failed(path: str) -> None:
 
 
 def test_close_inside_a_transaction(path: str) -> None:
-    """Closing a store in the middle of a transaction gives it up."""
-    chk = HDF5Checkpointer(path)
-    chk["a"] = 0
-    with pytest.raises(TransactionError), chk.transaction():
-        chk["a"] = 1
-        chk.append("log", 1.0)
-        chk.close()
-    assert chk.load() == {"a": 0}
+    """Closing a store in the middle of a transaction gives it up, whatever comes after that."""
+    for chk in (HDF5Checkpointer(path), HDF5Checkpointer(io.BytesIO()), HDF5Checkpointer(None)):
+        chk["a"] = 0
+        with pytest.raises(TransactionError), chk.transaction():
+            chk["a"] = 1
+            chk.append("log", 1.0)
+            chk.append("log", 2.0)
+            chk.close()
+        with pytest.raises(TransactionError, match="closed"), chk, chk.transaction():
+            chk["a"] = 1
+            chk.close()
+            assert chk["a"] == 0
+            chk["b"] = 2
+        with pytest.raises(ZeroDivisionError), chk.transaction():
+            chk["a"] = 1
+            chk.close()
+            1 / 0  # noqa: B018
+        assert chk.load() == {"a": 0} and not chk.is_open
 
 
 GENERATOR = """
@@ -119,8 +134,9 @@ next(kept)
 """
 THREAD = """
 import sys, threading, time
-from hdfchk import HDF5Checkpointer, handle
-handle.EXIT_SECONDS = 0.2
+from hdfchk import HDF5Checkpointer
+from hdfchk.connection import connection
+connection.EXIT_SECONDS = 0.2
 chk = HDF5Checkpointer(sys.argv[1])
 def work():
     with chk.transaction():
@@ -188,11 +204,10 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     code = (
         "import os, sys, numpy as np\n"
         "from hdfchk import HDF5Checkpointer\n"
-        "from hdfchk.backends.hdf5 import journaled_session as s\n"
         "with HDF5Checkpointer(sys.argv[1]) as chk:\n"
         "    chk['n'] = [0]\n"
         "    chk['b'] = 2\n"
-        "    chk._context.handle.session._dicts.add(('b',))\n"
+        "    chk._context.handle.connection.storage._dicts.add(('b',))\n"
         "    chk['b/below'] = 3\n"
         "    chk['c'] = 4\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -200,7 +215,8 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     HDF5Checkpointer(path)["a"] = 1
     subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
     with pytest.warns(UserWarning, match="is lost"):
-        assert HDF5Checkpointer(path).load() == {"a": 1, "n": [0], "b": 2, "c": 4}
+        found = HDF5Checkpointer(path, mode="r").load()
+    assert found == {"a": 1, "n": [0], "b": 2, "c": 4}
     with pytest.warns(UserWarning, match="is lost"):
         HDF5Checkpointer(path)["d"] = 5
     assert HDF5Checkpointer(path)["c"] == 4 and HDF5Checkpointer(path)["d"] == 5
@@ -228,35 +244,41 @@ def test_the_journal_of_puts_is_bounded(path: str) -> None:
     HDF5Checkpointer(path)["step"] = -1
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         chk["step"] = [0]
+        log, most = chk._context.handle.connection.storage._file.log, 0
         for n in range(3000):
-            chk["step"] = n
+            chk["step"] = f"{n:01000}"
             if n % 3 == 0:
-                assert chk["step"] == n
-            assert chk._context.handle.session._file.waiting_puts <= 256
+                assert chk["step"] == f"{n:01000}"
+            most = max(most, log.logical_bytes)
+        assert LOGICAL_BYTES < most < LOGICAL_BYTES + 2000
 
 
-def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("target", ["path", "file object", "memory"])
+def test_a_row_that_can_not_be_written(
+    path: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows of one array that can not be written are given up with an error; others are not."""
-    from hdfchk.backends.hdf5.journaled_session import JournaledSession
-
-    real = JournaledSession.append
+    owner: Any = Hdf5Session if target != "memory" else MemorySession
+    real = owner.append
 
     def broken(self: Any, key: Any, rows: Any) -> None:
         if key == ("bad",):
             raise ValueError("it can not be written")
         real(self, key, rows)
 
-    with HDF5Checkpointer(path, sync_interval=1000) as chk:
-        for n in range(3):
+    where: dict[str, Any] = {"path": path, "file object": io.BytesIO(), "memory": None}
+    with HDF5Checkpointer(where[target], sync_interval=1000, journal=False) as chk:
+        for key in ("good", "bad", "more"):
+            chk.append(key, 0.0)
+        for n in (1, 2, 3):
             for key in ("good", "bad", "more"):
                 chk.append(key, float(n))
-        assert len(HDF5Checkpointer(path)["good"]) == 2  # the last ones wait
-        monkeypatch.setattr(JournaledSession, "append", broken)
-        with pytest.raises(ValueError, match="can not be written"):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, "append", broken)
+            with pytest.raises(ValueError, match="can not be written"):
+                chk.commit()
             chk.commit()
-        chk.commit()
-        assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2]
-        monkeypatch.setattr(JournaledSession, "append", real)
+            assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2, 3]
         assert chk["bad"].tolist() == [0, 1]  # what waited is given up
         chk.append("m", np.zeros((2, 2)))
         chk.append("m", np.matrix([[1.0, 2], [3, 4]]))
@@ -264,20 +286,44 @@ def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatc
     assert chk["m"].shape == (3, 2, 2)
 
 
+def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where rows are in the log: it is told once, and the others are done."""
+    real = replay.append_rows
+
+    def broken(root: Any, key: Any, rows: Any) -> None:
+        if key == ("bad",):
+            raise UnsupportedStoredError("it can not be written")
+        real(root, key, rows)
+
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        for n in range(3):
+            for key in ("good", "bad", "more"):
+                chk.append(key, float(n))
+        with monkeypatch.context() as patch:
+            patch.setattr(replay, "append_rows", broken)
+            with pytest.raises(UnsupportedStoredError, match="can not be written"):
+                chk.commit()
+            chk.commit()
+            assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2]
+        assert chk["bad"].tolist() == [0, 1]
+        chk.append("m", np.zeros((2, 2)))
+        chk.append("m", np.matrix([[1.0, 2], [3, 4]]))
+        chk.append("m", np.zeros((1, 2, 2)))
+    assert chk["m"].shape == (3, 2, 2) and chk["good"].tolist() == [0, 1, 2]
+
+
 def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that the thread had to give up are an error of the next call."""
-    from hdfchk.backends.hdf5.journaled_session import JournaledSession
-
     met = threading.Event()
 
     def broken(self: Any, key: Any, rows: Any) -> None:
         met.set()
         raise ValueError("it can not be written")
 
-    with HDF5Checkpointer(path, sync_interval=0.02) as chk:
+    with HDF5Checkpointer(path, sync_interval=0.02, journal=False) as chk:
         chk.append("x", 0.0)
         with monkeypatch.context() as patch:
-            patch.setattr(JournaledSession, "append", broken)
+            patch.setattr(Hdf5Session, "append", broken)
             chk.append("x", 1.0)
             assert met.wait(20)
             time.sleep(0.1)
@@ -370,7 +416,12 @@ def test_no_thread_to_be_had(path: str, monkeypatch: pytest.MonkeyPatch) -> None
         chk["a"] = 0
         for n in range(4):
             chk.append("log", float(n))
-            assert len(HDF5Checkpointer(path)["log"]) == n + 1
+            assert len(HDF5Checkpointer(path, mode="r")["log"]) == n + 1
+        buffer = io.BytesIO()
+        with HDF5Checkpointer(buffer, sync_interval=0.05) as waiting:
+            for n in range(4):
+                waiting.append("log", float(n))
+                assert len(HDF5Checkpointer(io.BytesIO(buffer.getvalue()))["log"]) == n + 1
     done = threading.Event()
     alarm.Alarm(lambda: done.set() is None).set(0.0)
     assert done.wait(20)

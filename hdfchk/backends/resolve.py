@@ -18,6 +18,9 @@ __all__ = ["UnknownTargetError", "backend_for", "require_path"]
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 """How an address begins that is no path. One letter is a drive: ``C://run.hdf5``."""
 
+_OF_ALL = ("lock_timeout", "sync_interval")
+"""Options that mean something for every backend."""
+
 
 class UnknownTargetError(HdfchkError, TypeError):
     """Something that is no file, path, or open HDF5 object."""
@@ -35,8 +38,9 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
     Raises:
         UnknownTargetError: it is none of these (a `TypeError`).
     """
+    known = {name: of_files[name] for name in _OF_ALL if name in of_files}
     if target is None:
-        return MemoryBackend()
+        return MemoryBackend(**known)
     if isinstance(target, (str, os.PathLike)):
         return _file(os.fspath(target), options, of_files)
     if isinstance(target, bytes):
@@ -45,11 +49,11 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
     if h5py is not None and isinstance(target, h5py.Group):
         from .hdf5 import ObjectBackend
 
-        return ObjectBackend(target, options)
+        return ObjectBackend(target, options, **known)
     if hasattr(target, "seek") and hasattr(target, "read"):
         from .hdf5 import StreamBackend
 
-        return StreamBackend(target, options)
+        return StreamBackend(target, options, **known)
     if hasattr(target, "open_storage") and hasattr(target, "capabilities"):
         return target  # type: ignore[no-any-return]
     raise UnknownTargetError(

@@ -92,6 +92,8 @@ class Connection:
         self.changes = 0
         self.holders = self.blocks = 0
         """How many stores hold it, and how many ``with`` blocks of callers there are."""
+        self.is_lent = False
+        """Whether the caller has the library's own object, and may change arrays by it."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._must_close = False
         self._error: Exception | None = None
@@ -156,11 +158,17 @@ class Connection:
             self.close_storage()
 
     def close_storage(self) -> None:
-        """Close the storage, whatever keeps it open. Not in the middle of a call."""
+        """Close the storage, whatever keeps it open. Not in the middle of a call.
+
+        A transaction that is under way is given up.
+        """
         if self.guard.calls:
             self._must_close = True
             return
         self._must_close = False
+        if self.transaction is not None and self.storage is not None:
+            with self.working(self.storage, writing=True):
+                self.roll_back(self.storage)  # it was closed in the middle of it
         try:
             if self.appends:
                 self.write_rows()
@@ -168,6 +176,7 @@ class Connection:
             self._alarm.cancel()
             self.appends.clear()
             self.appends.forget()
+            self.is_lent = False
             storage, self.storage = self.storage, None
             if storage is not None:
                 self._close(storage)
@@ -179,6 +188,7 @@ class Connection:
     def drop_storage(self) -> None:
         """Give up storage that cannot be used any more; the next use opens it anew."""
         storage, self.storage = self.storage, None
+        self.is_lent = False
         self.appends.clear()
         self.appends.forget()
         if storage is not None:
@@ -250,7 +260,7 @@ class Connection:
             raise error
 
     def write_rows(self) -> None:
-        """Append all rows that wait, as one commit; after an error they wait still."""
+        """Append all rows that wait, one commit for each array; after an error they wait still."""
         self.raise_error()
         storage, backend = self.storage, self.backend
         if not self.appends or storage is None or backend is None or self.guard.is_writing:
@@ -258,14 +268,15 @@ class Connection:
         session = backend.session(storage)
         with self.working(writing=True):
             try:
-                self.appends.write(session)
-                if self.transaction is None:
-                    storage.commit()
+                self.appends.write(session, self._commit_rows)
             except BaseException:
                 self.roll_back(storage)
                 raise
-            self.appends.clear()
         self.changes += 1
+
+    def _commit_rows(self) -> None:
+        if self.transaction is None and self.storage is not None:
+            self.storage.commit()
 
     def _write_rows_late(self) -> bool:
         """Commit what has waited long enough, in the thread of the scheduler."""
@@ -305,6 +316,7 @@ class Connection:
         self.guard = BusyGuard()
         self.transaction = None
         self.holders = self.blocks = 0
+        self.is_lent = False
         self._error = None
         self._alarm.is_set = False
         self.watches = weakref.WeakSet()

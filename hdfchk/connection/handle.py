@@ -35,7 +35,7 @@ _STANDS = (NotDurableError, FileReplacedError)
 class _Turn:
     """A block that has a connection's lock; a signal cannot come between taking and holding it."""
 
-    __slots__ = ("_connection", "_timeout")
+    __slots__ = ("_connection", "_lock", "_timeout")
 
     def __init__(self, connection: Connection, timeout: float) -> None:
         self._connection = connection
@@ -46,15 +46,16 @@ class _Turn:
         try:
             with defer_interrupts():
                 self._connection.acquire(self._timeout)
+                self._lock = self._connection.lock  # a child that is forked meanwhile has another
                 taken = True
         except BaseException:
             if taken:
-                self._connection.lock.release()
+                self._lock.release()
             raise
         return self._connection
 
     def __exit__(self, *_: object) -> None:
-        self._connection.lock.release()
+        self._lock.release()
 
 
 class Handle:
@@ -242,6 +243,7 @@ class Handle:
                         yield self._session_on(storage)
                         if commit and connection.transaction is None:
                             connection.commit(storage)
+                            self._make_durable(connection, storage)
                     except _STANDS:
                         raise
                     except BaseException:
@@ -249,6 +251,11 @@ class Handle:
                         raise
             finally:
                 self._end_call(connection, storage)
+
+    def _make_durable(self, connection: Connection, storage: Storage) -> None:
+        """At the end of a call outside a block its commit is on the disk, whoever goes on."""
+        if self._depth == 0 and connection.holders:
+            storage.sync_log()
 
     @contextmanager
     def _explained(self, storage: Storage) -> Iterator[None]:
@@ -311,6 +318,12 @@ class Handle:
         if storage is not None and storage.writable:
             self.backend.join(storage)
             return storage
+        if connection.transaction is not None:
+            raise TransactionError(
+                "the store was closed in the middle of a transaction, whose changes are lost",
+                file=self.backend.address,
+                hint="close it afterwards",
+            )
         seen = None if storage is None or connection.blocks == 0 else storage.state
         if storage is not None:
             connection.close_storage()
@@ -384,7 +397,8 @@ class Handle:
                 connection.write_rows()
                 if transaction.failed:
                     raise TransactionError(
-                        "an error in this transaction was swallowed, and its changes are lost",
+                        "an error in this transaction was swallowed, or the store was closed in it: "
+                        "its changes are lost",
                         file=self.backend.address,
                         hint="let errors leave the transaction, or do the work outside of it",
                     )
@@ -501,6 +515,8 @@ class Handle:
         with self.turn() as connection:
             known = connection.appends.get(buffer.path) or buffer
             if stored == buffer.path and self._append(connection, known, rows):
+                if connection.transaction is None and connection.storage is not None:
+                    self._make_durable(connection, connection.storage)
                 return
             with self.writing(keeps_logs=True) as session:
                 session.append(stored, rows)
@@ -537,8 +553,9 @@ class Handle:
         """Know an array that takes rows, while the storage is open for writing."""
         connection = self._held
         storage = None if connection is None else connection.storage
-        if connection is not None and storage is not None and storage.writable:
-            connection.appends.keep(buffer)
+        if connection is None or storage is None or not storage.writable or connection.is_lent:
+            return
+        connection.appends.keep(buffer)
 
     # -- changes ---------------------------------------------------------------------------------
 
@@ -577,13 +594,14 @@ class Handle:
                 raise self._reads_only("the store was opened with mode='r'")
             connection.close_storage()
             connection.changes += 1
-            connection.guard.calls += 1
-            connection.guard.is_writing = True
+            guard = connection.guard
+            guard.calls += 1
+            guard.is_writing = True
             try:
                 yield self.backend
             finally:
-                connection.guard.calls -= 1
-                connection.guard.is_writing = False
+                guard.calls -= 1
+                guard.is_writing = False
 
     def sync(self) -> None:
         """Bring all commits of the open storage, if there is any, to where they are safe.
@@ -627,6 +645,7 @@ class Handle:
                 connection.transaction.has_written = True
             connection.write_rows()
             connection.appends.forget()
+            connection.is_lent = True
             with connection.working(writing=storage.writable):
                 return storage.lend()
 

@@ -41,7 +41,7 @@ from .h5.types import INT, SCALAR, file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.fit import STAMP
-from .wal.log import Log, Recovered, log_of
+from .wal.log import Log, Recovered, log_of, scan
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
 from .wal.reader_file import State
@@ -638,18 +638,11 @@ class WalWriter(OpenFile):
         """Close everything after a failure to open, or of a file that never appeared."""
         if self._new is not None:
             self._new.close()
-        has_log = self._file is not None and self._file.has_log
-        if self._file is None:
-            has_log = os.fstat(self._lock.log.fd).st_size > 0 if self._lock.log.is_open else True
-            has_log = has_log and self.state_found_has_log
+        log, has_log = self._lock.log, True
+        with contextlib.suppress(OSError):
+            has_log = not log.is_open or scan(log.fd).has_commits
         with contextlib.suppress(OSError):
             self._lock.release(remove=not has_log)
-
-    @property
-    def state_found_has_log(self) -> bool:
-        """Whether the log had commits when it was opened."""
-        state = getattr(self, "state_found", None)
-        return state is not None and bool(state[1])
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
