@@ -267,10 +267,17 @@ NAMES = {"name", "rename", "unlink"}
 """Operations on the folder."""
 
 
-def torn(operation: Operation, chance: random.Random) -> Operation:
-    """A part of a write: what a cut in its middle leaves."""
+def torn(operation: Operation, chance: random.Random, unit: int = 1) -> Operation:
+    """A part of a write: what a cut in its middle leaves.
+
+    Args:
+        operation: the write.
+        chance: where it is cut.
+        unit: at multiples of that in the file.
+    """
     length = chance.randrange(len(operation.data)) if operation.data else 0
-    return attrs.evolve(operation, data=operation.data[:length])
+    end = (operation.offset + length) // unit * unit
+    return attrs.evolve(operation, data=operation.data[: max(0, end - operation.offset)])
 
 
 def pieces(write: Operation, unit: int) -> Iterator[Operation]:

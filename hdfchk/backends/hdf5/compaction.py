@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import h5py
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5t
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5t
 
 from ...errors import NestingError, UnsupportedStoredError
 from ...keys import to_text
@@ -151,7 +151,7 @@ class _Copy:
             h5o.link(known, new, name)
             return []
         if type(oid) is h5g.GroupID:
-            copy = h5g.create(new, name, gcpl=oid.get_create_plist())
+            copy = h5g.create(new, name, gcpl=_creation_of(oid))
             self._done[info.addr] = copy
             return [(oid, copy)]
         _check_attributes(oid)
@@ -167,6 +167,19 @@ class _Copy:
         self._count += 1
         if self._progress is not None:
             self._progress(self._count, max(self._count, self._total))
+
+
+def _creation_of(group: Any) -> Any:
+    """The creation properties of a group.
+
+    Those that HDF5 gives say where the links of a large group are, too: another group that is made
+    with them would look for its own there.
+    """
+    found, plist = group.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
+    plist.set_link_creation_order(found.get_link_creation_order())
+    plist.set_attr_creation_order(found.get_attr_creation_order())
+    plist.set_attr_phase_change(*found.get_attr_phase_change())
+    return plist
 
 
 def _check_attributes(oid: Any) -> None:
