@@ -493,6 +493,8 @@ class Log:
             OSError: it is not known what is on the disk.
         """
         with self._syncing:
+            if not self.file.is_open:  # another one has taken its place, and is on the disk
+                return
             end = self._tail[0]
             if self._sync_failed:
                 for offset in range(self._synced // PAGE * PAGE, end, READ_BYTES):
@@ -505,6 +507,11 @@ class Log:
                 raise
             self._sync_failed = False
             self._synced = end
+
+    def close(self) -> None:
+        """Close the file, unless a thread is bringing it to the disk: then after that."""
+        with self._syncing:
+            self.file.close()
 
     def after_fork(self) -> None:
         """In a child process: a thread that is not there may have held the lock."""
