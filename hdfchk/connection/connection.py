@@ -167,7 +167,7 @@ class Connection:
             return
         self._must_close = False
         if self.transaction is not None and self.storage is not None:
-            with self.working(self.storage, writing=True):
+            with self.working(writing=True):
                 self.roll_back(self.storage)  # it was closed in the middle of it
         try:
             if self.appends:

@@ -397,8 +397,8 @@ class Handle:
                 connection.write_rows()
                 if transaction.failed:
                     raise TransactionError(
-                        "an error in this transaction was swallowed, or the store was closed in it: "
-                        "its changes are lost",
+                        "an error in this transaction was swallowed, or the store was closed in "
+                        "it: its changes are lost",
                         file=self.backend.address,
                         hint="let errors leave the transaction, or do the work outside of it",
                     )

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
+
+SECTOR = 512
+PAGE = 4096
+_REAL: dict[str, Any] = {
+    name: getattr(os, name)
+    for name in (
+        *("open", "pwrite", "ftruncate", "posix_fallocate", "fsync", "fdatasync"),
+        *("link", "rename", "replace", "unlink"),
+    )
+}
+"""The calls that change files: the engine makes them all through the module `os`."""
+_BY_NAME = {"open", "link", "rename", "replace", "unlink"}
 
 
 @attrs.define
@@ -22,87 +37,187 @@ class Operation:
     target: str = ""
 
 
-class Recorder:
-    """Stands in for the module `os` in the modules that write: does it, and writes it down."""
+class Tap:
+    """While it is entered, the calls of `os` that change files below a folder come here.
+
+    Args:
+        folder: that folder.
+    """
 
     def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.log: list[Any] = []
-        self._files: dict[tuple[int, int], int] = {}
-        self._caught: dict[int, bytes] = {}
-        self._count = 0
+        self.folder = os.path.realpath(folder)
+        self._turn = threading.RLock()
+
+    def __enter__(self) -> Any:
+        for name in _REAL:
+            setattr(os, name, self._stand_in(name))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, real in _REAL.items():
+            setattr(os, name, real)
+
+    def _stand_in(self, name: str) -> Callable[..., Any]:
+        real = _REAL[name]
+
+        def call(*args: Any, **options: Any) -> Any:
+            if not self._is_ours(_path(args[0] if args else options["path"])):
+                return real(*args, **options)
+            with self._turn:
+                self.before(name, args)
+                return getattr(self, name)(*args, **options)
+
+        return call
+
+    def _is_ours(self, path: str) -> bool:
+        return path == self.folder or path.startswith(self.folder + "/")
+
+    def before(self, name: str, args: Any) -> None:
+        """Something is about to be done."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
+        if name in _REAL:
+            return _REAL[name]
+        raise AttributeError(name)
+
+
+def _path(place: Any) -> str:
+    if isinstance(place, int):
+        try:
+            return os.readlink(f"/proc/self/fd/{place}").removesuffix(" (deleted)")
+        except OSError:
+            return ""
+    return os.path.abspath(os.fspath(place))
+
+
+class Recorder(Tap):
+    """Does what changes files below a folder, and writes it down.
+
+    Args:
+        folder: that folder, which is empty.
+        fails: is asked before each sync whether it is to fail.
+
+    Attributes:
+        log: the operations, and marks of the workload between them.
+    """
+
+    def __init__(self, folder: str, fails: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(folder)
+        self.log: list[Any] = []
+        self._fails = fails
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._count = 0
+        self._shadow = Image()
 
     def mark(self, kind: str, state: int) -> None:
         """Write down that a state was returned (to survive a kill) or is durable."""
         self.log.append((kind, state))
 
-    def _id(self, descriptor: int) -> int:
-        stat = os.fstat(descriptor)
-        key = (stat.st_ino, stat.st_dev)
-        if key not in self._files:
-            self._count += 1
-            self._files[key] = self._count
-        return self._files[key]
+    def _add(self, operation: Operation) -> None:
+        self.log.append(operation)
+        self._shadow.do(operation)
 
-    def open(self, name: str, flags: int, mode: int = 0o777) -> int:
-        new = not os.path.exists(name)
-        descriptor = os.open(name, flags, mode)
+    def _number(self, descriptor: int) -> int:
+        there = os.fstat(descriptor)
+        key = (there.st_ino, there.st_dev)
+        if key not in self._numbers:
+            self._count += 1
+            self._numbers[key] = self._count
+        return self._numbers[key]
+
+    def open(self, path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
+        new = not os.path.lexists(path)
+        descriptor: int = _REAL["open"](path, flags, mode, **options)
         if new and flags & os.O_CREAT:
-            self._files.pop((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_dev), None)
-            self.log.append(Operation("name", self._id(descriptor), name=os.path.basename(name)))
+            there = os.fstat(descriptor)
+            self._numbers.pop((there.st_ino, there.st_dev), None)  # of a file that is gone
+            number = self._number(descriptor)
+            self._add(Operation("name", number, name=os.path.basename(path)))
         elif flags & os.O_TRUNC:
-            self.log.append(Operation("truncate", self._id(descriptor), size=0))
+            self._add(Operation("truncate", self._number(descriptor), size=0))
         return descriptor
 
     def pwrite(self, descriptor: int, data: Any, offset: int) -> int:
-        done = os.pwrite(descriptor, data, offset)
-        self.log.append(Operation("write", self._id(descriptor), offset, bytes(data[:done])))
+        done: int = _REAL["pwrite"](descriptor, data, offset)
+        written = bytes(memoryview(data).cast("B")[:done])
+        self._add(Operation("write", self._number(descriptor), offset, written))
         return done
 
     def ftruncate(self, descriptor: int, size: int) -> None:
-        os.ftruncate(descriptor, size)
-        self.log.append(Operation("truncate", self._id(descriptor), size=size))
+        _REAL["ftruncate"](descriptor, size)
+        self._add(Operation("truncate", self._number(descriptor), size=size))
 
     def posix_fallocate(self, descriptor: int, offset: int, size: int) -> None:
-        os.posix_fallocate(descriptor, offset, size)
-        self.log.append(Operation("grow", self._id(descriptor), size=offset + size))
+        _REAL["posix_fallocate"](descriptor, offset, size)
+        self._add(Operation("grow", self._number(descriptor), size=offset + size))
 
     def fsync(self, descriptor: int) -> None:
-        kind = "sync names" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "sync"
-        if kind == "sync":
-            self._catch_up(os.readlink(f"/proc/self/fd/{descriptor}"))
-        self.log.append(Operation(kind, 0 if kind != "sync" else self._id(descriptor)))
-
-    def _catch_up(self, name: str) -> None:
-        """Write down what HDF5's own driver has written to a new file beside its place."""
-        if name.endswith("-new"):
-            descriptor = os.open(name, os.O_RDONLY)
-            if not self._caught:  # its number may be that of a file that is gone
-                self._files.pop((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_dev), None)
-            number, data = self._id(descriptor), os.pread(descriptor, 2**30, 0)
-            os.close(descriptor)
-            if self._caught.get(number) != data:
-                self._caught[number] = data
-                self.log.append(Operation("name", number, name=os.path.basename(name)))
-                self.log.append(Operation("truncate", number, size=0))
-                self.log.append(Operation("write", number, 0, data))
+        path = _path(descriptor)
+        if os.path.isdir(path):
+            if self._fails():
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            self._add(Operation("sync names"))
+            return
+        self._catch_up(descriptor, path)
+        number = self._number(descriptor)
+        if self._fails():
+            self._add(Operation("sync failed", number))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._add(Operation("sync", number))
 
     fdatasync = fsync
 
-    def replace(self, source: str, target: str) -> None:
-        self._catch_up(source)
-        self._caught.clear()
-        os.replace(source, target)
-        self.log.append(
-            Operation("rename", name=os.path.basename(source), target=os.path.basename(target))
-        )
+    def _catch_up(self, descriptor: int, path: str) -> None:
+        """Write down what HDF5's own driver has written to a file that is being compacted.
 
-    def unlink(self, name: str) -> None:
-        os.unlink(name)
-        self.log.append(Operation("unlink", name=os.path.basename(name)))
+        Raises:
+            AssertionError: any other file was written past the recorder.
+        """
+        number, size = self._number(descriptor), os.fstat(descriptor).st_size
+        reader = _REAL["open"](f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        try:
+            now = os.pread(reader, size, 0)
+        finally:
+            os.close(reader)
+        known = bytes(self._shadow.files.get(number, b""))
+        if now == known:
+            return
+        assert "-new-" in path, f"{path} was written past the recorder"
+        if len(now) != len(known):
+            self._add(Operation("truncate", number, size=len(now)))
+        for start in range(0, len(now), PAGE):
+            page = now[start : start + PAGE]
+            if page != known[start : start + PAGE].ljust(len(page), b"\0"):
+                self._add(Operation("write", number, start, page))
+
+    def link(self, source: Any, target: Any, **options: Any) -> None:
+        _REAL["link"](source, target, **options)
+        number = self._shadow.names[os.path.basename(source)]
+        self._add(Operation("name", number, name=os.path.basename(target)))
+
+    def rename(self, source: Any, target: Any, **options: Any) -> None:
+        _REAL["replace"](source, target, **options)
+        names = os.path.basename(source), os.path.basename(target)
+        self._add(Operation("rename", name=names[0], target=names[1]))
+
+    replace = rename
+
+    def unlink(self, path: Any, **options: Any) -> None:
+        _REAL["unlink"](path, **options)
+        self._add(Operation("unlink", name=os.path.basename(path)))
+
+    def require_all_seen(self) -> None:
+        """Require that what was written down makes just what is there."""
+        found = {name: _read(os.path.join(self.folder, name)) for name in os.listdir(self.folder)}
+        shadow = self._shadow
+        assert found.keys() == shadow.names.keys(), (found.keys(), shadow.names)
+        for name, number in shadow.names.items():
+            assert found[name] == shadow.files.get(number, b""), name
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 @attrs.define
@@ -128,12 +243,16 @@ class Image:
         elif operation.kind == "name":
             self.names[operation.name] = operation.file
         elif operation.kind == "rename":
-            self.names[operation.target] = self.names.pop(operation.name)
+            if operation.name in self.names:
+                self.names[operation.target] = self.names.pop(operation.name)
         elif operation.kind == "unlink":
             self.names.pop(operation.name, None)
 
-    def copy(self) -> Image:
-        return Image({n: bytearray(d) for n, d in self.files.items()}, dict(self.names))
+    def copy(self, also: Iterable[int] = ()) -> Image:
+        """One that is changed apart; files without a name are gone, but for those of `also`."""
+        held = {*self.names.values(), *also}
+        files = {n: bytearray(data) for n, data in self.files.items() if n in held}
+        return Image(files, dict(self.names))
 
     def write_to(self, folder: str) -> None:
         """Make the folder hold just this."""
@@ -144,30 +263,49 @@ class Image:
                 stream.write(self.files.get(file, b""))
 
 
-def torn(operation: Operation, chance: random.Random) -> Operation:
-    """A part of a write: what a cut in its middle leaves."""
+NAMES = {"name", "rename", "unlink"}
+"""Operations on the folder."""
+
+
+def torn(operation: Operation, chance: random.Random, unit: int = 1) -> Operation:
+    """A part of a write: what a cut in its middle leaves.
+
+    Args:
+        operation: the write.
+        chance: where it is cut.
+        unit: at multiples of that in the file.
+    """
     length = chance.randrange(len(operation.data)) if operation.data else 0
-    return attrs.evolve(operation, data=operation.data[:length])
+    end = (operation.offset + length) // unit * unit
+    return attrs.evolve(operation, data=operation.data[: max(0, end - operation.offset)])
+
+
+def pieces(write: Operation, unit: int) -> Iterator[Operation]:
+    """The parts of a write that reach the disk each by itself."""
+    start, end = write.offset, write.offset + len(write.data)
+    while start < end:
+        after = min(end, (start // unit + 1) * unit)
+        part = write.data[start - write.offset : after - write.offset]
+        yield attrs.evolve(write, offset=start, data=part)
+        start = after
 
 
 def survivors(waiting: list[Operation], chance: random.Random) -> list[Operation]:
     """Some of the operations since the last sync, as a loss of power leaves them.
 
-    Each page of a write may have reached the disk or not; names keep their order.
+    Each page, or each sector, of a write may have reached the disk or not; names keep their order.
     """
     kept: list[Operation] = []
     share = chance.choice([0.0, 0.2, 0.5, 0.8, 1.0])
+    unit = chance.choice([SECTOR, PAGE, PAGE])
     names_end = chance.randrange(len(waiting) + 1)
     for index, operation in enumerate(waiting):
-        if operation.kind in {"name", "rename", "unlink"}:
+        if operation.kind in NAMES:
             if index < names_end:
                 kept.append(operation)
         elif operation.kind != "write":
             if chance.random() < share:
                 kept.append(operation)
         else:
-            for start in range(0, len(operation.data), 4096):
-                if chance.random() < share:
-                    part = operation.data[start : start + 4096]
-                    kept.append(attrs.evolve(operation, offset=operation.offset + start, data=part))
+            kept += [part for part in pieces(operation, unit) if chance.random() < share]
     return kept

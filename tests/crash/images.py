@@ -5,51 +5,80 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.hdf5.wal import (
-    overlay as snapshot,
-)
-from hdfchk.backends.hdf5.wal import (
-    replay as recovery,
-)
-from hdfchk.backends.hdf5.wal import (
-    wal_file as journaled_file,
-)
-from hdfchk.backends.hdf5.wal import (
-    wal_format as journal,
-)
-from hdfchk.backends.hdf5.wal import (
-    writer_file as writer,
-)
-from hdfchk.runtime import posix as disk
-from tests.exact import differs
+from hdfchk.backends.hdf5 import wal_writer
+from hdfchk.backends.hdf5.wal import log as log_module
+from hdfchk.backends.hdf5.wal import replay, wal_file
 
-from .disk import Image, Operation, Recorder, survivors, torn
-from .workload import run
-
-MODULES: tuple[Any, ...] = (disk, journal, journaled_file, recovery, snapshot, writer)
-"""Those that touch files."""
+from .disk import NAMES, SECTOR, Image, Operation, Recorder, Tap, survivors, torn
+from .workload import Run, State, state_of
 
 CUT = 77
 """What a process ends with that is cut."""
+LEAST_CACHE = 4096
+"""HDF5 does not work with less."""
 
-States = list[Any]
+States = list[State]
 Log = list[Any]
 
 
-def record(folder: Path, seed: int, operations: int, sync_interval: float) -> tuple[States, Log]:
-    """Run a workload in a new folder: its states, and all that it did to the disk."""
+def lower_limits(patch: pytest.MonkeyPatch, seed: int) -> None:
+    """Let what is done once in many MiB be done all the time."""
+    chance = random.Random(seed)
+    patch.setattr(wal_file, "CHECKPOINT_BYTES", chance.choice([2**15, 2**18, 2**24]))
+    patch.setattr(wal_file, "SPILL_BYTES", chance.choice([2**13, 2**16, 2**24]))
+    patch.setattr(wal_file, "PIECE_BYTES", chance.choice([2**14, 2**22]))
+    patch.setattr(wal_file, "MANY_PAGES", chance.choice([4, 1024]))
+    patch.setattr(wal_file, "LOGICAL_BYTES", chance.choice([300, 2**20]))
+    patch.setattr(log_module, "KEEP_BYTES", chance.choice([2**12, 2**25]))
+    patch.setattr(log_module, "MANY", chance.choice([64, 4096]))
+    patch.setattr(wal_writer, "MOST_PUTS", chance.choice([3, 256]))
+    patch.setattr(wal_writer, "PENDING_SECONDS", 0.0)
+    patch.setattr(
+        replay, "METADATA_CACHE", int(os.environ.get("MC") or chance.choice([LEAST_CACHE, 2**18]))
+    )
+
+
+def record(
+    folder: Path,
+    seed: int,
+    operations: int,
+    sync_interval: float,
+    *,
+    readers: bool = True,
+    faults: float = 0.0,
+) -> tuple[States, Log]:
+    """Run a workload in a new folder: its states, and all that it did to the disk.
+
+    Args:
+        folder: is made.
+        seed: of all that is random.
+        operations: how many.
+        sync_interval: of the store.
+        readers: whether stores read beside it.
+        faults: the share of syncs that fail.
+    """
     folder.mkdir()
-    recorder = Recorder(str(folder))
-    with pytest.MonkeyPatch.context() as patch:
-        for module in MODULES:
-            patch.setattr(module, "os", recorder)
-        states = run(str(folder / "x.hdf5"), recorder, seed, operations, sync_interval)
+    chance = random.Random(seed)
+    recorder = Recorder(str(folder), lambda: chance.random() < faults)
+    with pytest.MonkeyPatch.context() as patch, recorder:
+        lower_limits(patch, seed)
+        run = Run(
+            str(folder / "x.hdf5"),
+            recorder,
+            seed,
+            sync_interval=sync_interval,
+            readers=readers,
+            faults=faults > 0,
+        )
+        states = run.run(operations)
+    recorder.require_all_seen()
     return states, recorder.log
 
 
@@ -74,7 +103,9 @@ def after_kills(
             at += 1
         now = image.copy()
         if isinstance(log[cut], Operation) and log[cut].kind == "write":
-            now.do(torn(log[cut], chance))
+            # The system copies pages, and a disk sectors: the log relies on it for the file alone.
+            unit = SECTOR if now.names.get("x.hdf5") == log[cut].file else 1
+            now.do(torn(log[cut], chance, unit))
         yield now, returned, max(begun, returned), cut
 
 
@@ -95,45 +126,80 @@ def after_power_loss(
                 durable = entry[1] if entry[0] == "durable" else durable
                 last = max(last, entry[1])
                 continue
-            if entry.kind == "sync":
+            if entry.kind in {"sync", "sync failed"}:
                 # A sync of a file brings its bytes; names are brought by that of the folder.
-                done = [o for o in waiting if o.file == entry.file and o.kind != "name"]
+                done = [o for o in waiting if o.file == entry.file and o.kind not in NAMES]
             elif entry.kind == "sync names":
-                done = [o for o in waiting if o.kind in {"name", "rename", "unlink"}]
+                done = [o for o in waiting if o.kind in NAMES]
             else:
                 waiting.append(entry)
                 continue
-            for operation in done:
+            # A sync that has failed leaves pages that are taken for clean, and are on no disk.
+            for operation in survivors(done, chance) if entry.kind == "sync failed" else done:
                 safe.do(operation)
-            waiting = [o for o in waiting if not any(o is d for d in done)]
-        now = safe.copy()
+            gone = set(map(id, done))
+            waiting = [o for o in waiting if id(o) not in gone]
+        now = safe.copy(also={operation.file for operation in waiting})
         for operation in survivors(waiting, chance):
-            if operation.kind != "rename" or operation.name in now.names:
-                now.do(operation)
+            now.do(operation)
         yield now, durable, last, cut
 
 
-def recovered(folder: Path, cut: random.Random | None = None) -> Any:
+def recovered(folder: Path, cut: random.Random | None = None, *, leftovers: bool = False) -> State:
     """What a store finds in a folder, after it was opened for writing.
 
     Args:
         folder: the folder.
         cut: first let a process that recovers be killed at some operation.
+        leftovers: a file that was being made may stay, if its name is on the disk and the note of
+            it is not.
     """
     path = folder / "x.hdf5"
-    reader = HDF5Checkpointer(path).load()
-    if cut is not None:
-        cut_recovery(folder, cut.randrange(12))
-    with HDF5Checkpointer(path) as chk:
-        if path.exists():
-            chk.group("recovered", create=True)
-            del chk["recovered"]
-        found = chk.load()
-    assert differs(reader, found) is None, "a reader saw another state than the writer"
-    assert differs(found, HDF5Checkpointer(path).load()) is None
-    if path.exists():  # a journal of a file that never appeared is the next writer's to remove
-        assert os.listdir(folder) == ["x.hdf5"]
+    with no_syncs():
+        reader = state_of(HDF5Checkpointer(path))
+        if cut is not None:
+            cut_recovery(folder, cut.randrange(12))
+        with HDF5Checkpointer(path) as chk:
+            if path.exists():
+                chk.group("recovered", create=True)
+                del chk["recovered"]
+            found = state_of(chk)
+        assert reader.differs(found) is None, "a reader saw another state than the writer"
+        assert found.differs(state_of(HDF5Checkpointer(path))) is None
+    if path.exists():  # a log of a file that never appeared is the next writer's to remove
+        there = {name for name in os.listdir(folder) if not (leftovers and "-new-" in name)}
+        assert there == {"x.hdf5"}, there
     return found
+
+
+@contextmanager
+def no_syncs() -> Iterator[None]:
+    """A block in which nothing is brought to the disk: it takes time, and nobody looks there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(os, "fdatasync", lambda descriptor: None)
+        yield
+
+
+class Cutting(Tap):
+    """Ends the process before a change of a file.
+
+    Args:
+        folder: below it, changes count.
+        left: how many may be made.
+    """
+
+    def __init__(self, folder: str, left: int) -> None:
+        super().__init__(folder)
+        self.left = left
+
+    def before(self, name: str, args: Any) -> None:
+        """Something is about to be done."""
+        if name == "open" and not (args[1] & os.O_CREAT and not os.path.lexists(args[0])):
+            return
+        self.left -= 1
+        if self.left < 0:
+            os._exit(CUT)
 
 
 def cut_recovery(folder: Path, left: int) -> bool:
@@ -147,33 +213,9 @@ def cut_recovery(folder: Path, left: int) -> bool:
         Whether it came to its end before.
     """
 
-    class Cutting(Recorder):
-        def _count_down(self) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                os._exit(CUT)
-
-        def pwrite(self, descriptor: int, data: Any, offset: int) -> int:
-            self._count_down()
-            return super().pwrite(descriptor, data, offset)
-
-        def posix_fallocate(self, descriptor: int, offset: int, size: int) -> None:
-            self._count_down()
-            super().posix_fallocate(descriptor, offset, size)
-
-        def ftruncate(self, descriptor: int, size: int) -> None:
-            self._count_down()
-            super().ftruncate(descriptor, size)
-
-        def unlink(self, name: str) -> None:
-            self._count_down()
-            super().unlink(name)
-
     def recover() -> None:
-        for module in MODULES:
-            module.os = Cutting(str(folder))
-        recovery.recover_file(str(folder / "x.hdf5"), 1.0)
+        with Cutting(str(folder), left):
+            replay.recover_file(str(folder / "x.hdf5"), 1.0)
 
     status = _status_of(recover)
     assert status in {0, CUT}
@@ -202,9 +244,9 @@ def _status_of(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def check(states: States, found: Any, least: int, most: int, what: str) -> None:
+def check(states: States, found: State, least: int, most: int, what: str) -> None:
     """Require one of the states from `least` to `most`."""
-    if any(differs(state, found) is None for state in states[least : most + 1]):
+    if any(state.differs(found) is None for state in states[least : most + 1]):
         return
-    place = [i for i, state in enumerate(states) if differs(state, found) is None]
+    place = [i for i, state in enumerate(states) if state.differs(found) is None]
     raise AssertionError(f"{what}: state {place} of {least}..{most}")

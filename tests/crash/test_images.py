@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.runtime import posix as disk
+from hdfchk.runtime import posix
 
+from .disk import Operation
 from .images import after_kills, after_power_loss, check, cut_recovery, record, recovered
+from .workload import state_of
 
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
 SEEDS = range(24 if FULL else 3)
@@ -35,8 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 def tell(images: int, states: list[Any], log: list[Any]) -> None:
     """Say, for ``-rP``, what was tried."""
+    operations = sum(isinstance(entry, Operation) for entry in log)
     commits = len(states) - 1
-    sys.stdout.write(f"{images} images of {commits} commits, {len(log)} operations of the disk\n")
+    sys.stdout.write(f"{images} images of {commits} commits, {operations} operations of the disk\n")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -60,7 +63,7 @@ def test_loss_of_power(seed: int, sync_interval: float, tmp_path: Path, folder: 
     states, log = record(tmp_path / "run", seed + 100, OPERATIONS, sync_interval)
     for image, durable, last, cut in after_power_loss(log, POWER, chance):
         image.write_to(str(folder))
-        found = recovered(folder, chance if chance.random() < 0.3 else None)
+        found = recovered(folder, chance if chance.random() < 0.3 else None, leftovers=True)
         check(states, found, durable, last, f"power lost at {cut} of {len(log)}")
     tell(POWER, states, log)
 
@@ -78,13 +81,30 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
             while not cut_recovery(folder, left):
                 cuts += 1
                 what = f"cut at {cut} of {len(log)}, recovery at {left}"
-                check(states, HDF5Checkpointer(folder / "x.hdf5").load(), returned, begun, what)
+                check(states, state_of(HDF5Checkpointer(folder / "x.hdf5")), returned, begun, what)
                 left += 1
                 if fresh:
                     image.write_to(str(folder))
             check(states, recovered(folder), returned, begun, f"cut at {cut}, recovered")
     assert cuts > POWER // 10
     tell(cuts, states, log)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("sync_interval", [0.0, 1000.0])
+def test_loss_of_power_after_failed_syncs(
+    seed: int, sync_interval: float, tmp_path: Path, folder: Path
+) -> None:
+    """Syncs that fail, and leave pages that no later sync brings, cost nothing called durable."""
+    chance = random.Random(seed)
+    states, log = record(
+        tmp_path / "run", seed + 300, OPERATIONS, sync_interval, faults=chance.choice([0.05, 0.2])
+    )
+    for image, durable, last, cut in after_power_loss(log, POWER, chance):
+        image.write_to(str(folder))
+        found = recovered(folder, leftovers=True)
+        check(states, found, durable, last, f"power lost at {cut} of {len(log)}")
+    tell(POWER, states, log)
 
 
 def test_kills_where_the_system_offers_less(
@@ -100,7 +120,7 @@ def test_kills_where_the_system_offers_less(
 
     chance = random.Random(7)
     states, log = record(tmp_path / "run", 7, OPERATIONS, 1.0)
-    monkeypatch.setattr(disk, "os", Less())
+    monkeypatch.setattr(posix, "os", Less())
     for image, returned, begun, cut in after_kills(log, 60, chance):
         image.write_to(str(folder))
         check(states, recovered(folder), returned, begun, f"cut at {cut} of {len(log)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import time
 import warnings
 from collections.abc import Callable
@@ -107,6 +106,8 @@ class WalWriter(OpenFile):
         self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
         self._named = False
+        self._new_log = ""
+        """The name of a log that is to take the place of this one."""
         self._alarm = Alarm(weakly(self._sync_late))
         self.generation = 0
         self.address = path
@@ -180,7 +181,7 @@ class WalWriter(OpenFile):
             replay_logical(file)
             file.commit()
         try:
-            file.checkpoint()  # if somebody reads the file, its commits stay in the log
+            self._checkpoint(file)  # if somebody reads it, its commits stay in the log
         except OSError as error:
             self._checkpoint_error = error
 
@@ -345,6 +346,7 @@ class WalWriter(OpenFile):
         self._go_on()
         try:
             new.make_durable()
+            self._named = True  # the log has come before
         except OSError as failed:
             raise self._not_durable(failed) from failed
 
@@ -437,7 +439,7 @@ class WalWriter(OpenFile):
             self._sync_log()
         if file.has_log:
             try:
-                file.checkpoint()
+                self._checkpoint(file)
             except JournalMismatchError as error:
                 error.file = self.address
                 raise
@@ -449,13 +451,21 @@ class WalWriter(OpenFile):
         if self.durable and self._file is not None and not self._file.log.is_synced:
             self._sync_log()
 
+    def _checkpoint(self, file: WalFile, *, last: bool = False) -> bool:
+        """Bring all commits into the file, if that can be done now."""
+        if self.durable and not self._named:
+            # What is half written can be mended only by a log that has its name on the disk.
+            sync_folder(self.address)
+            self._named = True
+        return file.checkpoint(last=last)
+
     def _see_to_log(self) -> None:
         """Keep the log short: the policy of checkpoints."""
         file = self._file
         if file is None or file.log.size < self._look_at:
             return
         try:
-            if file.wants_checkpoint and file.checkpoint():
+            if file.wants_checkpoint and self._checkpoint(file):
                 self._look_at = LOOK_BYTES
             elif file.wants_compaction and file.is_held_up():
                 file.compact_log(self._make_log, self._put_log)
@@ -467,9 +477,12 @@ class WalWriter(OpenFile):
             raise
         except OSError as error:
             self._checkpoint_error = error
+        finally:
+            self._drop_new_log()
 
     def _make_log(self) -> Descriptor:
-        name = f"{log_of(self.address)}-{secrets.token_hex(8)}"
+        """A new log, locked; a kill leaves its name in the old one."""
+        name = self._lock.new_name()
         made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         self._new_log = name
         copy_owner_and_mode(self._lock.log.fd, made.fd)
@@ -478,9 +491,20 @@ class WalWriter(OpenFile):
 
     def _put_log(self, made: Descriptor) -> None:
         os.replace(self._new_log, log_of(self.address))
+        self._new_log = ""
         self._lock.log = made
-        with contextlib.suppress(OSError):
-            sync_folder(self.address)
+        if self.durable:
+            self._named = False
+            with contextlib.suppress(OSError):  # the next sync tries again
+                sync_folder(self.address)
+                self._named = True
+
+    def _drop_new_log(self) -> None:
+        """Remove a new log that has not taken the old one's place."""
+        if self._new_log:
+            with contextlib.suppress(OSError):  # the next writer removes it
+                os.unlink(self._new_log)
+            self._new_log = ""
 
     # -- the file is somewhere else --------------------------------------------------------------
 
@@ -509,7 +533,7 @@ class WalWriter(OpenFile):
             return None
         try:
             where = os.readlink(f"/proc/self/fd/{file.file.fd}")
-            if not is_at(file.file.fd, where) or self._pending or not file.checkpoint():
+            if not is_at(file.file.fd, where) or self._pending or not self._checkpoint(file):
                 return None
         except OSError:
             return None
@@ -590,7 +614,7 @@ class WalWriter(OpenFile):
         key = there.st_dev, there.st_ino
         end = time.monotonic() + (0.0 if key in _WARNED else PENDING_SECONDS)
         try:
-            while not file.checkpoint(last=True):
+            while not self._checkpoint(file, last=True):
                 if file.log.logical_bytes:
                     break
                 if time.monotonic() > end:

@@ -136,11 +136,17 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
         if base.stamp_at and base.stamp_at // PAGE not in looked_at and found.checkpoints:
             return "the file was brought to another state after the log was begun"
     for page, sums in looked_at.items():
-        if not _fits(
-            read_all(descriptor, PAGE, page * PAGE), sums, found.checkpoints.get(page, ())
-        ):
+        here = read_all(descriptor, PAGE, page * PAGE)
+        if found.checkpoints and found.size is not None:  # it may have cut the file to its length
+            sums = _inside(sums, found.size - page * PAGE)
+        if not _fits(here, sums, found.checkpoints.get(page, ())):
             return "the file was changed after the log was begun"
     return None
+
+
+def _inside(sums: Sums, end: int) -> Sums:
+    """The checksums of the sectors before a place in a page."""
+    return tuple([old if (n + 1) * SECTOR <= end else 0 for n, old in enumerate(sums)])
 
 
 def _fits(page: bytes, before: Sums, after: Iterable[Sums]) -> bool:

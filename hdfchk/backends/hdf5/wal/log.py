@@ -133,9 +133,12 @@ def log_of(path: str) -> str:
 
 
 def is_ours(descriptor: int) -> bool:
-    """Whether an open file is a log, or empty."""
-    begin = read_all(descriptor, 8, 0)
-    return not begin or begin == _MAGIC or begin in _OLD_MAGICS
+    """Whether an open file is a log, or the beginning of one, or empty."""
+    begin = read_all(descriptor, HEADER_BYTES, 0)
+    if any(magic.startswith(begin[:8]) for magic in (_MAGIC, *_OLD_MAGICS)):
+        return True
+    # Its length has reached the disk, and its beginning has not.
+    return not any(begin)
 
 
 def require_ours(descriptor: int, name: str) -> None:
@@ -392,6 +395,7 @@ class Log:
         self.commits = found.commits
         self.logical_bytes = sum(len(payload) for _, payload in found.records)
         self._synced = 0
+        self._sync_failed = True  # perhaps a sync of theirs had: all of it is written anew
         os.ftruncate(self.file.fd, found.end)
 
     def append(
@@ -489,6 +493,8 @@ class Log:
             OSError: it is not known what is on the disk.
         """
         with self._syncing:
+            if not self.file.is_open:  # another one has taken its place, and is on the disk
+                return
             end = self._tail[0]
             if self._sync_failed:
                 for offset in range(self._synced // PAGE * PAGE, end, READ_BYTES):
@@ -501,6 +507,11 @@ class Log:
                 raise
             self._sync_failed = False
             self._synced = end
+
+    def close(self) -> None:
+        """Close the file, unless a thread is bringing it to the disk: then after that."""
+        with self._syncing:
+            self.file.close()
 
     def after_fork(self) -> None:
         """In a child process: a thread that is not there may have held the lock."""

@@ -602,7 +602,7 @@ class WalFile(OverlayFile):
             raise
         self.log = new
         new.commits = old.commits
-        old.file.close()
+        old.close()
         self._pages = {
             number: places.get(number, page) if isinstance(page, int) else page
             for number, page in self._pages.items()
