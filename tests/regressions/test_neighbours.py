@@ -57,7 +57,7 @@ def _plain(place: Path) -> None:
 
 
 def _short(place: Path) -> None:
-    place.write_bytes(b"\0")
+    place.write_bytes(b"x")
 
 
 def _journal(place: Path) -> None:
