@@ -80,7 +80,7 @@ class Calls:
         self._name = ""
         self._act: Callable[[], None] | None = None
         self._lock = threading.RLock()
-        self._inside = False
+        self._inside = self._acts = False
         self.watch(CHANGES)
 
     def watch(self, kinds: Iterable[str] = CHANGES) -> None:
@@ -158,7 +158,7 @@ class Calls:
         return place == self.folder or place.startswith(self.folder + "/")
 
     def _before(self, kind: str, name: str, places: list[str], args: Any) -> None:
-        if kind not in self._kinds or not places[-1].endswith(self._name):
+        if self._acts or kind not in self._kinds or not places[-1].endswith(self._name):
             return
         self.count += 1
         if self.count - 1 not in self._range:
@@ -166,8 +166,11 @@ class Calls:
         self.failed += 1
         self.last = f"{name} {os.path.basename(places[-1])}"
         if self._act is not None:
-            self._inside = False
-            self._act()
+            self._inside, self._acts = False, True
+            try:
+                self._act()
+            finally:
+                self._acts = False
             return
         if self.disk is not None and kind == "sync":
             self.disk.not_synced(places[0], args[0])
