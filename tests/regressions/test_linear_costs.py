@@ -68,8 +68,8 @@ def _small_writes_while_iterating(chk: Any) -> None:
 
 def _replacing_while_iterating(chk: Any) -> None:
     with chk:
-        for key, value in chk["in"].items():
-            chk["in", key] = [value, None]
+        for key, _ in chk["in"].items():
+            chk["in", key] = [1, None]
 
 
 def _popitem(chk: Any) -> None:
@@ -123,7 +123,7 @@ def test_work_on_many_keys_is_linear(tmp_path: Path, work: Callable, value: Any)
 
 @in_child
 def test_replacing_values_of_another_type_is_linear(tmp_path: Path) -> None:
-    """update() that puts strings in place of numbers takes the same time for each of ten times as
+    """update() that puts strings in place of numbers takes the same time for each of eight times as
     many; the time is that of the process, and the best of some tries counts."""
 
     def seconds(count: int) -> float:
@@ -135,8 +135,8 @@ def test_replacing_values_of_another_type_is_linear(tmp_path: Path) -> None:
     seconds(100)
     tries = []
     for _ in range(3):
-        tries.append(seconds(6000) / seconds(600))
-        if tries[-1] < 2.5:
+        tries.append(seconds(8000) / seconds(1000))
+        if tries[-1] < 1.8:
             return
     raise AssertionError(tries)
 
