@@ -136,10 +136,10 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
         if base.stamp_at and base.stamp_at // PAGE not in looked_at and found.checkpoints:
             return "the file was brought to another state after the log was begun"
     for page, sums in looked_at.items():
-        here = read_all(descriptor, PAGE, page * PAGE)
+        data, before = read_all(descriptor, PAGE, page * PAGE), sums
         if found.checkpoints and found.size is not None:  # it may have cut the file to its length
-            sums = _inside(sums, found.size - page * PAGE)
-        if not _fits(here, sums, found.checkpoints.get(page, ())):
+            before = _inside(sums, found.size - page * PAGE)
+        if not _fits(data, before, found.checkpoints.get(page, ())):
             return "the file was changed after the log was begun"
     return None
 
