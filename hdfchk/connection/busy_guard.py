@@ -17,10 +17,12 @@ class BusyGuard:
 
     Attributes:
         calls: how many calls are under way, one inside the other.
+        puts: likewise, of those that only write into the log: others may come in between.
     """
 
     def __init__(self) -> None:
         self.calls = 0
+        self.puts = 0
         self.is_writing = False
         self._reporting: list[int] = []
         """The threads that are in a progress function: between two steps others use the store."""

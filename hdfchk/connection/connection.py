@@ -97,7 +97,6 @@ class Connection:
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._must_close = False
         self._error: Exception | None = None
-        self.is_over = False
         self._alarm = Alarm(weakly(self._write_rows_late))
         register(self)
 
@@ -121,12 +120,12 @@ class Connection:
         if not self.lock.acquire(blocking=False):
             self._wait(timeout)
         transaction = self.transaction
+        if _CONNECTIONS.is_over:
+            self.lock.release()
+            raise ClosedError("the interpreter is shutting down", file=self.address)
         if transaction is not None and transaction.owner.is_other_task():
             self.lock.release()
             raise self._locked("another task of asyncio has a transaction under way")
-        if self.is_over:
-            self.lock.release()
-            raise ClosedError("the interpreter is shutting down", file=self.address)
 
     def _wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
@@ -152,7 +151,7 @@ class Connection:
 
     def end_call(self) -> None:
         """Close the storage, if nobody holds it and no call uses it."""
-        if self.guard.calls:
+        if self.guard.calls or self.guard.puts:
             return
         if self.holders == 0 or self._must_close:
             self.close_storage()
@@ -162,7 +161,7 @@ class Connection:
 
         A transaction that is under way is given up.
         """
-        if self.guard.calls:
+        if self.guard.calls or self.guard.puts:
             self._must_close = True
             return
         self._must_close = False
@@ -295,6 +294,11 @@ class Connection:
 
     # -- the process -----------------------------------------------------------------------------
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the process is about to end."""
+        return _CONNECTIONS.is_over
+
     def at_exit(self) -> None:
         """Close the storage when the process ends, unless some thread is still at work."""
         if self.lock.acquire(timeout=EXIT_SECONDS):  # else the log has what was committed
@@ -305,7 +309,6 @@ class Connection:
                         self.roll_back(self.storage)
                         self.transaction = None
                     self.close_storage()
-                self.is_over = True
             finally:
                 self.lock.release()
 
@@ -333,6 +336,8 @@ class _Connections:
         self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
             weakref.WeakValueDictionary()
         )
+        self.is_over = False
+        """Whether the process is about to end."""
         register(self)
 
     def get(self, backend: Backend) -> Connection:
@@ -360,7 +365,8 @@ class _Connections:
         self._known = weakref.WeakValueDictionary()
 
     def at_exit(self) -> None:
-        """Each closes by itself."""
+        """Each closes by itself; threads that are still there get no further."""
+        self.is_over = True
 
 
 _CONNECTIONS = _Connections()

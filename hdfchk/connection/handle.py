@@ -478,12 +478,23 @@ class Handle:
             ):
                 return False
             connection.guard.check(self.backend.address, writing=True)
-            if not storage.put(path, leaf):
+            if not self._put(connection, storage, path, leaf):
                 return False
             connection.changes += 1
             connection.appends.invalidate(path)
             connection.touch(path)
             return True
+
+    def _put(self, connection: Connection, storage: Storage, path: Path, leaf: Leaf) -> bool:
+        """Put it into the log; a finaliser that runs meanwhile does not close that."""
+        guard, before = connection.guard, connection.guard.puts
+        try:
+            guard.puts = before + 1
+            return storage.put(path, leaf)
+        finally:
+            guard.puts = before
+            if connection.holders == 0:
+                connection.end_call()
 
     def append_row(self, path: Path, value: Any) -> bool:
         """Append one row to an array to which rows were appended before; whether it was done.
@@ -531,7 +542,15 @@ class Handle:
             return False
         connection.guard.check(self.backend.address, writing=True)
         if connection.transaction is None:
-            if storage.put_rows(buffer.path, rows):
+            guard, before = connection.guard, connection.guard.puts
+            try:
+                guard.puts = before + 1
+                done = storage.put_rows(buffer.path, rows)
+            finally:
+                guard.puts = before
+                if connection.holders == 0:
+                    connection.end_call()
+            if done:
                 connection.changes += 1
                 return True
             if storage.has_log:

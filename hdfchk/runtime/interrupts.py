@@ -82,7 +82,7 @@ class _Handlers:
         try:
             for number in _NUMBERS:
                 handler = _getsignal(number)
-                if callable(handler):
+                if callable(handler) and handler != self._keep:
                     self._replaced[number] = handler
                     _signal(number, self._keep)
         except BaseException:  # of a handler that was not replaced yet
@@ -100,14 +100,14 @@ class _Handlers:
 
     def _restore(self) -> None:
         error: BaseException | None = None
-        while self._replaced:
+        # A handler that is back may run at once, and come here: what it replaces is its own.
+        replaced, self._replaced = self._replaced, {}
+        while replaced:
             try:
-                number, handler = next(iter(self._replaced.items()))
-                if _getsignal(number) == self._keep:
-                    _signal(number, handler)
-                self._replaced.pop(number, None)
-                if not self._replaced:
-                    break
+                for number in list(replaced):
+                    if _getsignal(number) == self._keep:
+                        _signal(number, replaced[number])
+                    del replaced[number]
             except BaseException as raised:  # by a handler that is back: the others come back, too
                 error = error or raised
         while self._came:
@@ -146,9 +146,13 @@ class _Deferral:
 
     def __enter__(self) -> None:
         self._is_main = threading.get_ident() == threading.main_thread().ident
-        if self._is_main:
-            _HANDLERS.defer()
         _COLLECTOR.off()
+        if self._is_main:
+            try:
+                _HANDLERS.defer()
+            except BaseException:
+                _COLLECTOR.on()
+                raise
 
     def __exit__(
         self,
@@ -156,9 +160,11 @@ class _Deferral:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _COLLECTOR.on()
-        if self._is_main:
-            _HANDLERS.resume()
+        try:
+            if self._is_main:
+                _HANDLERS.resume()
+        finally:
+            _COLLECTOR.on()
 
 
 def defer_interrupts() -> _Deferral:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import LockedError, NoLocksWarning, NotAFileError
@@ -186,20 +187,24 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def reserve(descriptor: int, size: int) -> None:
-    """Make a file `size` bytes long, so that writing there finds room.
+def reserve(descriptor: int, runs: Iterable[tuple[int, int]]) -> None:
+    """Take room for what is about to be written behind the end of a file.
+
+    Args:
+        descriptor: of the file.
+        runs: where each write begins, and how many bytes it has. Between them nothing is taken.
 
     Raises:
         OSError: there is no room; the file has its old length.
     """
-    start = os.fstat(descriptor).st_size
-    if size <= start:
-        return
+    end = os.fstat(descriptor).st_size
     try:
-        _reserve(descriptor, start, size)
+        for start, length in runs:
+            if start + length > end:
+                _reserve(descriptor, max(start, end), start + length)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, start)
+            os.ftruncate(descriptor, end)
         raise
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hdfchk.backends.hdf5.wal import wal_format
+from hdfchk.backends.hdf5.wal.log import Log, log_of, scan
+from hdfchk.runtime.descriptors import Descriptor
 
 from .children import killed_writer
 
@@ -45,23 +46,22 @@ class Record:
 def pending(path: Path, *changes: dict[str, Any]) -> Path:
     """The journal of a store whose writer was killed, bound to its file as it has to be."""
     killed_writer(path, *(changes or ({"a": 1}, {"l": [1, None]})))
-    return Path(wal_format.journal_of(str(path)))
+    return Path(log_of(str(path)))
 
 
 def add(journal: Path, records: Sequence[Record]) -> None:
     """Append records behind the last commit of a journal, as its own writer would."""
-    descriptor = os.open(journal, os.O_RDWR)
+    file = Descriptor(os.open(journal, os.O_RDWR))
     try:
-        found = wal_format.scan(descriptor)
-        writer = wal_format.Journal(descriptor)
-        writer.resume(found)
+        writer = Log(file)
+        writer.resume(scan(file.fd))
         for record in records:
             if record.put is not None:
-                writer.append_put(record.put)
+                writer.append_logical(record.put)
             else:
                 writer.append(list(record.writes), record.size)
     finally:
-        os.close(descriptor)
+        file.close()
 
 
 NUMBERS = (

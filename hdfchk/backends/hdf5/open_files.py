@@ -235,5 +235,8 @@ class SnapshotFile(OpenFile):
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
+        descriptor = descriptor_of(self.h5) if self._held.snapshot is None and self.h5 else -1
         self._held.abandon()
         super().abandon()
+        if descriptor >= 0:  # HDF5's own keeps the lock, too
+            redirect_to_scratch(descriptor)

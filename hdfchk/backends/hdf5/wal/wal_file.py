@@ -477,8 +477,8 @@ class WalFile(OverlayFile):
             )
 
     def _write_pages(self, progress: Progress | None) -> None:
-        end = max((start + len(data) for start, data in self._runs(measure=True)), default=0)
-        reserve(self.file.fd, min(end, self._committed_size))
+        runs = self._runs(measure=True)
+        reserve(self.file.fd, [(start, len(data)) for start, data in runs])
         done = 0
         for start, run in self._runs():
             data = bytes(run)

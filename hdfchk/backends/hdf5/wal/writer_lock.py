@@ -228,11 +228,17 @@ class WriterLock:
         try:
             name = log_of(self.path)
             if remove and log.is_open and os.getpid() == self._process and is_at(log.fd, name):
-                os.unlink(name)
+                self._remove_log(log, name)
         finally:
             log.close()
             if file is not None:
                 file.close()
+
+    def _remove_log(self, log: Descriptor, name: str) -> None:
+        try:
+            os.unlink(name)
+        except OSError:  # in a folder where it is not ours to remove: it is used again
+            os.ftruncate(log.fd, 0)
 
     def abandon(self) -> None:
         """Leave the lock to the parent process."""
