@@ -133,8 +133,8 @@ class Handle:
             return
         try:
             if self._depth == 1 and not connection.guard.calls:
-                if self.mode in {"w", "x"} and not failed:
-                    with self.writing():  # an empty file was asked for, and nothing was written
+                if (self.mode in {"w", "x"} or self._was_lent(connection)) and not failed:
+                    with self.writing():  # what was asked for is there, though nothing was assigned
                         pass
                 connection.write_rows()
         finally:
@@ -143,6 +143,16 @@ class Handle:
                 self._held = None
                 connection.holders -= 1
                 self._end(connection)
+
+    def _was_lent(self, connection: Connection) -> bool:
+        """Whether the caller had the library's own object, to write by it."""
+        storage = connection.storage
+        return (
+            connection.is_lent
+            and connection.transaction is None
+            and storage is not None
+            and storage.writable
+        )
 
     def _end(self, connection: Connection) -> None:
         if connection.guard.calls:
@@ -361,8 +371,8 @@ class Handle:
                 connection.write_rows()
                 if transaction.failed:
                     raise TransactionError(
-                        "an error in this transaction was swallowed, or the store was closed in it: "
-                        "its changes are lost",
+                        "an error in this transaction was swallowed, or the store was closed in "
+                        "it: its changes are lost",
                         file=self.backend.address,
                         hint="let errors leave the transaction, or do the work outside of it",
                     )
