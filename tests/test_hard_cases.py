@@ -27,8 +27,9 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.wal import replay
+from hdfchk.backends.hdf5.wal import overlay, replay
 from hdfchk.backends.hdf5.wal.wal_file import LOGICAL_BYTES, WalFile
+from hdfchk.runtime import posix
 from hdfchk.runtime import scheduler as alarm
 
 ROOT = Path(__file__).parents[1]
@@ -275,6 +276,41 @@ def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.Mo
         chk.append("m", np.matrix([[1.0, 2], [3, 4]]))
         chk.append("m", np.zeros((1, 2, 2)))
     assert chk["m"].shape == (3, 2, 2) and chk["good"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["put", "rows"])
+@pytest.mark.parametrize("good", range(4))
+def test_a_read_error_loses_nothing_of_the_log(
+    path: str, kind: str, good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What HDF5 was doing of the log when the disk failed is done again, once and whole."""
+    left = good
+
+    def failing(descriptor: int, view: memoryview, offset: int) -> int:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise OSError(5, "Input/output error")
+        return posix.read_into(descriptor, view, offset)
+
+    with HDF5Checkpointer(path) as chk:
+        chk["d"] = {f"k{n}": n for n in range(2000)}
+        chk.append("rows", 1.0)
+    with HDF5Checkpointer(path) as chk:
+        chk["b"] = [1]
+        chk.append("rows", 2.0)
+        if kind == "put":
+            chk["n"] = 5
+        else:
+            chk.append("rows", 3.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(overlay, "read_into", failing)
+            with pytest.raises(OSError, match="Input/output"):
+                chk.load()
+        rows, n = ([1.0, 2.0], 5) if kind == "put" else ([1.0, 2.0, 3.0], None)
+        assert chk["rows"].tolist() == rows and chk.get("n") == n
+    found = HDF5Checkpointer(path).load()
+    assert found["rows"].tolist() == rows and found.get("n") == n and len(found["d"]) == 2000
 
 
 def test_what_is_known_of_an_array_is_true(path: str) -> None:

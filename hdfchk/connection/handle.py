@@ -190,7 +190,7 @@ class Handle:
             storage = self._storage_to_read(connection)
             try:
                 with connection.working(storage, writing=False), self._explained(storage):
-                    storage.settle()
+                    connection.settle(storage)
                     yield self._session_on(storage)
             finally:
                 self._end_call(connection, storage)
@@ -393,7 +393,7 @@ class Handle:
         storage.check_transactions()
         connection.write_rows()
         with connection.working(storage, writing=True):
-            storage.settle()
+            connection.settle(storage)
             storage.begin()
         connection.transaction = Transaction(Owner.now())
 
@@ -625,6 +625,7 @@ class Handle:
             connection.appends.forget()
             connection.is_lent = True
             with connection.working(storage, writing=storage.writable):
+                connection.settle(storage)
                 return storage.lend()
 
     def warn_if_held(self, name: str) -> None:
