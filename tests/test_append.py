@@ -25,7 +25,6 @@ from hdfchk import (
     ReadOnlyError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.session import Hdf5Session
 from hdfchk.connection.append_buffers import WAITING_BYTES
 
 ROOT = Path(__file__).parents[1]
@@ -176,34 +175,6 @@ def test_order(path: str) -> None:
         assert not waiting(chk)
 
 
-def test_order_where_rows_wait(path: str) -> None:
-    """Without a log, what waits is written before anything that is done after it."""
-    with HDF5Checkpointer(path, sync_interval=1000, journal=False) as chk:
-        chk.append("loss", 1.0)
-        chk.append("loss", 2.0)
-        assert waiting(chk)
-        chk["step"] = 2
-        assert not waiting(chk) and chk["loss"].tolist() == [1.0, 2.0]
-        chk.append("loss", 3.0)  # at once: what is known of arrays is forgotten
-        chk.append("loss", 4.0)
-        assert waiting(chk)
-        other = HDF5Checkpointer(path, journal=False)  # of this process
-        assert other["loss"].tolist() == [1.0, 2.0, 3.0, 4.0] and not waiting(chk)
-        del chk["loss"]
-        chk.append("loss", 4.0)
-        chk.append("loss", 5.0)
-        chk["loss"] = np.array([7.0])
-        chk.append("loss", 8.0)
-        chk.append("loss", 9.0)
-        chk.commit()
-        assert not waiting(chk) and chk["loss"].tolist() == [7.0, 8.0, 9.0]
-        for n in range(WAITING_BYTES // 8 + 2):
-            chk.append("loss", float(n))
-        waits = chk._context.handle.log_of(("loss",))
-        assert waits is not None and waits.nbytes < WAITING_BYTES  # there is a limit
-    assert seen(path) == [7.0, 8.0, 9.0, *map(float, range(WAITING_BYTES // 8 + 2))]
-
-
 def test_transactions(path: str) -> None:
     """Rows of a transaction are there with it, or not at all; rows before it stay."""
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
@@ -224,25 +195,6 @@ def test_transactions(path: str) -> None:
     assert chk["loss"].tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
-@pytest.mark.parametrize("target", [None, "file object"])
-def test_transactions_where_rows_wait(target: str | None) -> None:
-    """The same in memory and in a file object: what waits before one begins is not lost with it."""
-    with HDF5Checkpointer(io.BytesIO() if target else None, sync_interval=1000) as chk:
-        chk.append("loss", 1.0)
-        chk.append("loss", 2.0)
-        with pytest.raises(ZeroDivisionError), chk.transaction():
-            chk.append("loss", 3.0)
-            chk.append("loss", 4.0)
-            chk.append("other", 1.0)
-            1 / 0  # noqa: B018
-        assert chk["loss"].tolist() == [1.0, 2.0] and "other" not in chk
-        with chk.transaction():
-            chk.append("loss", 3.0)
-            chk.append("loss", 4.0)
-            assert len(chk.array("loss")) == 4
-    assert chk["loss"].tolist() == [1.0, 2.0, 3.0, 4.0]
-
-
 def test_no_interval(path: str) -> None:
     """With sync_interval=0 nothing waits."""
     with HDF5Checkpointer(path, sync_interval=0) as chk:
@@ -254,20 +206,6 @@ def test_no_interval(path: str) -> None:
         for n in range(5):
             chk.append("loss", float(n))
             assert len(HDF5Checkpointer(io.BytesIO(buffer.getvalue()))["loss"]) == n + 1
-
-
-def test_rows_do_not_wait_for_ever() -> None:
-    """A thread writes what has waited for sync_interval, though nothing more is done."""
-    buffer = io.BytesIO()
-    with HDF5Checkpointer(buffer, sync_interval=0.05) as chk:
-        chk.append("loss", 1.0)
-        chk.append("loss", 2.0)
-        end = time.monotonic() + 20
-        while len(HDF5Checkpointer(io.BytesIO(buffer.getvalue()))["loss"]) < 2:
-            assert time.monotonic() < end, "the row still waits"
-            time.sleep(0.01)
-        chk.append("loss", 3.0)
-    assert chk["loss"].tolist() == [1.0, 2.0, 3.0]
 
 
 def test_not_in_a_transaction(path: str) -> None:
@@ -300,7 +238,7 @@ def test_threads(path: str) -> None:
     assert np.bincount(rows[:, 0].astype(int)).tolist() == [300] * 4
 
 
-def _full(*args: Any, **options: Any) -> None:
+def full(*args: Any, **options: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
@@ -310,7 +248,7 @@ def test_a_failure_keeps_the_rows(path: str) -> None:
         chk.append("loss", 1.0)
         chk.append("loss", 2.0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hdfchk.backends.hdf5.wal.replay.append_rows", _full)
+            patch.setattr("hdfchk.backends.hdf5.wal.replay.append_rows", full)
             for use in (lambda: chk["loss"], chk.commit, lambda: chk.update(x=1)):
                 with pytest.raises(OSError, match="No space"):
                     use()
@@ -318,7 +256,7 @@ def test_a_failure_keeps_the_rows(path: str) -> None:
         assert chk["loss"].tolist() == [1.0, 2.0, 3.0] and "x" not in chk
         chk.append("loss", 4.0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hdfchk.backends.hdf5.wal.replay.append_rows", _full)
+            patch.setattr("hdfchk.backends.hdf5.wal.replay.append_rows", full)
             with pytest.warns(CheckpointWarning, match="No space"):
                 chk.close()
     assert os.path.exists(path + "-journal")
@@ -332,49 +270,13 @@ def test_a_row_without_room_in_the_log(path: str, monkeypatch: pytest.MonkeyPatc
         chk.append("loss", 1.0)
         chk.append("loss", 2.0)
         with monkeypatch.context() as patch:
-            patch.setattr("hdfchk.backends.hdf5.wal.log.Log.append_logical", _full)
+            patch.setattr("hdfchk.backends.hdf5.wal.log.Log.append_logical", full)
             with pytest.raises(OSError, match="No space"):
                 chk.append("loss", 3.0)
             assert chk["loss"].tolist() == [1.0, 2.0]
         chk.append("loss", 4.0)
         assert seen(path) == [1.0, 2.0, 4.0]
     assert chk["loss"].tolist() == [1.0, 2.0, 4.0]
-
-
-def test_a_failure_keeps_rows_that_wait(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that cannot be written now, for want of room, wait, and are written when there is."""
-    with HDF5Checkpointer(path, sync_interval=1000, journal=False) as chk:
-        chk.append("loss", 1.0)
-        chk.append("loss", 2.0)
-        with monkeypatch.context() as patch:
-            patch.setattr(Hdf5Session, "append", _full)
-            for use in (lambda: chk["loss"], chk.commit, lambda: chk.update(x=1)):
-                with pytest.raises(OSError, match="No space"):
-                    use()
-        chk.append("loss", 3.0)
-        assert chk["loss"].tolist() == [1.0, 2.0, 3.0]
-        chk.append("loss", 4.0)
-        chk.append("loss", 5.0)
-        with monkeypatch.context() as patch:
-            patch.setattr(Hdf5Session, "append", _full)
-            with pytest.raises(OSError, match="No space"):
-                chk.close()
-    assert not chk.is_open
-
-
-def test_an_array_that_is_gone(path: str) -> None:
-    """Rows whose array was taken away behind the store's back are an error that says so, once."""
-    with h5py.File(path, "w") as file, HDF5Checkpointer(file, sync_interval=1000) as chk:
-        chk.append("loss", 1.0)
-        chk.append("loss", 2.0)
-        chk.append("loss", 3.0)
-        assert waiting(chk)
-        del file["loss"]
-        with pytest.raises(CheckpointerKeyError):
-            chk.commit()
-        chk["x"] = 1
-        chk.append("loss", 4.0)
-    assert HDF5Checkpointer(path).load().keys() == {"x", "loss"}
 
 
 @pytest.mark.parametrize("journal", [True, False])

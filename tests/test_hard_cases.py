@@ -27,10 +27,9 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.session import Hdf5Session
-from hdfchk.backends.hdf5.wal import replay
+from hdfchk.backends.hdf5.wal import overlay, replay
 from hdfchk.backends.hdf5.wal.wal_file import LOGICAL_BYTES, WalFile
-from hdfchk.backends.memory import MemorySession
+from hdfchk.runtime import posix
 from hdfchk.runtime import scheduler as alarm
 
 ROOT = Path(__file__).parents[1]
@@ -253,39 +252,6 @@ def test_the_journal_of_puts_is_bounded(path: str) -> None:
         assert LOGICAL_BYTES < most < LOGICAL_BYTES + 2000
 
 
-@pytest.mark.parametrize("target", ["path", "file object", "memory"])
-def test_a_row_that_can_not_be_written(
-    path: str, target: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows of one array that can not be written are given up with an error; others are not."""
-    owner: Any = Hdf5Session if target != "memory" else MemorySession
-    real = owner.append
-
-    def broken(self: Any, key: Any, rows: Any) -> None:
-        if key == ("bad",):
-            raise ValueError("it can not be written")
-        real(self, key, rows)
-
-    where: dict[str, Any] = {"path": path, "file object": io.BytesIO(), "memory": None}
-    with HDF5Checkpointer(where[target], sync_interval=1000, journal=False) as chk:
-        for key in ("good", "bad", "more"):
-            chk.append(key, 0.0)
-        for n in (1, 2, 3):
-            for key in ("good", "bad", "more"):
-                chk.append(key, float(n))
-        with monkeypatch.context() as patch:
-            patch.setattr(owner, "append", broken)
-            with pytest.raises(ValueError, match="can not be written"):
-                chk.commit()
-            chk.commit()
-            assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2, 3]
-        assert chk["bad"].tolist() == [0, 1]  # what waited is given up
-        chk.append("m", np.zeros((2, 2)))
-        chk.append("m", np.matrix([[1.0, 2], [3, 4]]))
-        chk.append("m", np.zeros((1, 2, 2)))
-    assert chk["m"].shape == (3, 2, 2)
-
-
 def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same where rows are in the log: it is told once, and the others are done."""
     real = replay.append_rows
@@ -312,25 +278,39 @@ def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.Mo
     assert chk["m"].shape == (3, 2, 2) and chk["good"].tolist() == [0, 1, 2]
 
 
-def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that the thread had to give up are an error of the next call."""
-    met = threading.Event()
+@pytest.mark.parametrize("kind", ["put", "rows"])
+@pytest.mark.parametrize("good", range(4))
+def test_a_read_error_loses_nothing_of_the_log(
+    path: str, kind: str, good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What HDF5 was doing of the log when the disk failed is done again, once and whole."""
+    left = good
 
-    def broken(self: Any, key: Any, rows: Any) -> None:
-        met.set()
-        raise ValueError("it can not be written")
+    def failing(descriptor: int, view: memoryview, offset: int) -> int:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise OSError(5, "Input/output error")
+        return posix.read_into(descriptor, view, offset)
 
-    with HDF5Checkpointer(path, sync_interval=0.02, journal=False) as chk:
-        chk.append("x", 0.0)
+    with HDF5Checkpointer(path) as chk:
+        chk["d"] = {f"k{n}": n for n in range(2000)}
+        chk.append("rows", 1.0)
+    with HDF5Checkpointer(path) as chk:
+        chk["b"] = [1]
+        chk.append("rows", 2.0)
+        if kind == "put":
+            chk["n"] = 5
+        else:
+            chk.append("rows", 3.0)
         with monkeypatch.context() as patch:
-            patch.setattr(Hdf5Session, "append", broken)
-            chk.append("x", 1.0)
-            assert met.wait(20)
-            time.sleep(0.1)
-        with pytest.raises(ValueError, match="can not be written"):
-            chk["y"] = [1]
-        chk["y"] = [2]
-    assert chk.load()["y"] == [2] and chk["x"].tolist() == [0]
+            patch.setattr(overlay, "read_into", failing)
+            with pytest.raises(OSError, match="Input/output"):
+                chk.load()
+        rows, n = ([1.0, 2.0], 5) if kind == "put" else ([1.0, 2.0, 3.0], None)
+        assert chk["rows"].tolist() == rows and chk.get("n") == n
+    found = HDF5Checkpointer(path).load()
+    assert found["rows"].tolist() == rows and found.get("n") == n and len(found["d"]) == 2000
 
 
 def test_what_is_known_of_an_array_is_true(path: str) -> None:

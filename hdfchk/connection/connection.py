@@ -224,6 +224,14 @@ class Connection:
                 guard.calls -= 1
                 guard.is_writing = before
 
+    def settle(self, storage: Storage) -> None:
+        """Have all done that was committed without the library; what is half done is given up."""
+        try:
+            storage.settle()
+        except BaseException:
+            self.roll_back(storage)
+            raise
+
     def commit(self, storage: Storage) -> None:
         """Commit what was written.
 

@@ -165,8 +165,8 @@ class Handle:
             return
         try:
             if self._depth == 1 and not connection.guard.calls:
-                if self.mode in {"w", "x"} and not failed:
-                    with self.writing():  # an empty file was asked for, and nothing was written
+                if (self.mode in {"w", "x"} or self._was_lent(connection)) and not failed:
+                    with self.writing():  # what was asked for is there, though nothing was assigned
                         pass
                 connection.write_rows()
         finally:
@@ -175,6 +175,16 @@ class Handle:
                 self._held = None
                 connection.holders -= 1
                 self._end(connection)
+
+    def _was_lent(self, connection: Connection) -> bool:
+        """Whether the caller had the library's own object, to write by it."""
+        storage = connection.storage
+        return (
+            connection.is_lent
+            and connection.transaction is None
+            and storage is not None
+            and storage.writable
+        )
 
     def _end(self, connection: Connection) -> None:
         if connection.guard.calls:
@@ -212,7 +222,7 @@ class Handle:
             storage = self._storage_to_read(connection)
             try:
                 with connection.working(writing=False), self._explained(storage):
-                    storage.settle()
+                    connection.settle(storage)
                     yield self._session_on(storage)
             finally:
                 self._end_call(connection, storage)
@@ -419,7 +429,7 @@ class Handle:
         storage.check_transactions()
         connection.write_rows()
         with connection.working(writing=True):
-            storage.settle()
+            connection.settle(storage)
             storage.begin()
         connection.transaction = Transaction(Owner.now())
 
@@ -666,6 +676,7 @@ class Handle:
             connection.appends.forget()
             connection.is_lent = True
             with connection.working(writing=storage.writable):
+                connection.settle(storage)
                 return storage.lend()
 
     def warn_if_held(self, name: str) -> None:

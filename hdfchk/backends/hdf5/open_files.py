@@ -24,11 +24,16 @@ from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import open_on, replay_logical
 
-__all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
+__all__ = ["DirectFile", "OpenFile", "SnapshotFile", "forsake"]
 
 _NATIVE = file_access(shared=True)
 _ABANDONED: list[Any] = []
 """HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
+
+
+def forsake(h5: Any) -> None:
+    """Keep an object of HDF5's that nobody may use, nor drop, any more."""
+    _ABANDONED.append(h5)
 
 
 class OpenFile(Storage):

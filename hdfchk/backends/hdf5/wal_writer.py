@@ -38,7 +38,7 @@ from ...tree import Leaf
 from .data.memory_map import Mapper
 from .h5.types import INT, SCALAR, file_access, file_creation
 from .nodes.writer import Writer
-from .open_files import OpenFile
+from .open_files import OpenFile, forsake
 from .wal.fit import STAMP
 from .wal.log import Log, Recovered, log_of, scan
 from .wal.logical_records import Pending, pack_put, pack_rows
@@ -268,10 +268,19 @@ class WalWriter(OpenFile):
 
     def settle(self) -> None:
         """Let HDF5 do all small assignments and append all rows that were committed."""
-        if self._pending:
-            root = h5g.open(self.h5.id, b".")
-            writer = Writer(root, hidden=self.hidden_in(root))
+        if not self._pending:
+            return
+        if not self.h5:  # it could not be opened after a rollback
+            self._go_on()
+        root = h5g.open(self.h5.id, b".")
+        writer = Writer(root, hidden=self.hidden_in(root))
+        before = self._pending.copy(), self._done.copy()
+        try:
             materialize(root, writer, self._pending, self._done)
+        except HdfchkError:
+            if self._file is not None and self._file.error is not None:
+                self._pending, self._done = before  # it is the disk that has failed, and not it
+            raise
 
     def _restore_pending(self) -> None:
         """What HDF5 had done without a commit is to be done again."""
@@ -367,10 +376,13 @@ class WalWriter(OpenFile):
 
     def _discard(self, file: WalFile) -> None:
         """Close HDF5 on the file; what it writes on the way goes nowhere."""
+        h5, self.h5 = self.h5, None
         file.discarding = True
         try:
-            if self.h5:
-                self.h5.close()
+            if h5:
+                h5.close()
+        except Exception:  # what HDF5 could not close must not be touched again
+            forsake(h5)
         finally:
             file.discarding = False
 

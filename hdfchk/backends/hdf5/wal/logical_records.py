@@ -77,6 +77,10 @@ class Pending:
         puts = self.puts
         return not any(path[:depth] in puts for depth in range(1, len(path) + 1))
 
+    def copy(self) -> Pending:
+        """The same, to go back to."""
+        return Pending(dict(self.puts), {path: [*rows] for path, rows in self.rows.items()})
+
     def clear(self) -> None:
         """All of it is done."""
         self.puts.clear()

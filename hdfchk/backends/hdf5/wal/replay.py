@@ -180,6 +180,8 @@ def replay_logical(file: OverlayFile) -> None:
                 try:
                     materialize(root, writer, pending, Pending())
                 except HdfchkError as error:  # it must not keep all the others from their readers
+                    if file.error is not None:  # it is the disk that has failed
+                        raise file.error from error
                     warnings.warn(
                         f"an assignment in the journal is lost: {error}",
                         JournalMismatchWarning,
