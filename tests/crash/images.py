@@ -17,22 +17,25 @@ from hdfchk.backends.hdf5.wal import log as log_module
 from hdfchk.backends.hdf5.wal import replay, wal_file
 
 from .disk import NAMES, SECTOR, Image, Operation, Recorder, Tap, survivors, torn
-from .workload import Run, State, state_of
+from .workload import LARGE_TREES, Run, State, state_of
 
 CUT = 77
 """What a process ends with that is cut."""
 LEAST_CACHE = 4096
 """HDF5 does not work with less."""
 
+BETWEEN = (2**15, 2**18, 2**24)
+"""How many bytes of log there are between two checkpoints."""
+
 States = list[State]
 Log = list[Any]
 
 
-def lower_limits(patch: pytest.MonkeyPatch, seed: int) -> None:
-    """Let what is done once in many MiB be done all the time."""
+def lower_limits(patch: pytest.MonkeyPatch, seed: int, *, least: bool = False) -> None:
+    """Let what is done once in many MiB be done all the time; always, if they are the least."""
     chance = random.Random(seed)
-    patch.setattr(wal_file, "CHECKPOINT_BYTES", chance.choice([2**15, 2**18, 2**24]))
-    patch.setattr(wal_file, "SPILL_BYTES", chance.choice([2**13, 2**16, 2**24]))
+    patch.setattr(wal_file, "CHECKPOINT_BYTES", 2**15 if least else chance.choice(BETWEEN))
+    patch.setattr(wal_file, "SPILL_BYTES", 2**13 if least else chance.choice([2**13, 2**16, 2**24]))
     patch.setattr(wal_file, "PIECE_BYTES", chance.choice([2**14, 2**22]))
     patch.setattr(wal_file, "MANY_PAGES", chance.choice([4, 1024]))
     patch.setattr(wal_file, "LOGICAL_BYTES", chance.choice([300, 2**20]))
@@ -40,9 +43,8 @@ def lower_limits(patch: pytest.MonkeyPatch, seed: int) -> None:
     patch.setattr(log_module, "MANY", chance.choice([64, 4096]))
     patch.setattr(wal_writer, "MOST_PUTS", chance.choice([3, 256]))
     patch.setattr(wal_writer, "PENDING_SECONDS", 0.0)
-    patch.setattr(
-        replay, "METADATA_CACHE", int(os.environ.get("MC") or chance.choice([LEAST_CACHE, 2**18]))
-    )
+    if LARGE_TREES:
+        patch.setattr(replay, "METADATA_CACHE", chance.choice([LEAST_CACHE, 2**18]))
 
 
 def record(
@@ -52,7 +54,9 @@ def record(
     sync_interval: float,
     *,
     readers: bool = True,
+    compacts: bool = True,
     faults: float = 0.0,
+    least: bool = False,
 ) -> tuple[States, Log]:
     """Run a workload in a new folder: its states, and all that it did to the disk.
 
@@ -62,19 +66,22 @@ def record(
         operations: how many.
         sync_interval: of the store.
         readers: whether stores read beside it.
+        compacts: whether the file is compacted now and then.
         faults: the share of syncs that fail.
+        least: all limits are as low as they can be.
     """
     folder.mkdir()
     chance = random.Random(seed)
     recorder = Recorder(str(folder), lambda: chance.random() < faults)
     with pytest.MonkeyPatch.context() as patch, recorder:
-        lower_limits(patch, seed)
+        lower_limits(patch, seed, least=least)
         run = Run(
             str(folder / "x.hdf5"),
             recorder,
             seed,
             sync_interval=sync_interval,
             readers=readers,
+            compacts=compacts,
             faults=faults > 0,
         )
         states = run.run(operations)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, LockedError, TransactionError
-from hdfchk.backends.hdf5.wal.wal_file import JournaledFile
+from hdfchk.backends.hdf5.wal.wal_file import WalFile
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
@@ -192,15 +192,15 @@ def test_interrupt_in_a_callback(path: str, new: bool, monkeypatch: pytest.Monke
     """Ctrl-C inside one of HDF5's calls of ours comes after it, and no write is lost."""
     if not new:
         HDF5Checkpointer(path)["old"] = 0
-    real, left = JournaledFile.write, [0]
+    real, left = WalFile.write, [0]
 
-    def write(self: JournaledFile, data: Any) -> int:
+    def write(self: WalFile, data: Any) -> int:
         left[0] -= 1
         if left[0] == 0:
             signal.raise_signal(signal.SIGINT)
         return real(self, data)
 
-    monkeypatch.setattr(JournaledFile, "write", write)
+    monkeypatch.setattr(WalFile, "write", write)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         came = _interrupted(path, left)
@@ -363,19 +363,19 @@ def test_without_the_journal_a_pending_one_is_brought_in(path: str) -> None:
 
 def test_garbage_waits(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The collector closes no object of HDF5's while HDF5 works; it runs again afterwards."""
-    real, inside, events = JournaledFile.write, [False], []
+    real, inside, events = WalFile.write, [False], []
 
     class Holder:
         def __init__(self, held: Any) -> None:
             self.held, self.me = held, self
 
-    def write(self: JournaledFile, data: Any) -> int:
+    def write(self: WalFile, data: Any) -> int:
         inside[0] = True
         waste = [[n] for n in range(3000)]
         inside[0] = False
         return real(self, data) if waste else 0
 
-    monkeypatch.setattr(JournaledFile, "write", write)
+    monkeypatch.setattr(WalFile, "write", write)
     thresholds = gc.get_threshold()
     try:
         gc.set_threshold(500, 1, 1)

@@ -16,8 +16,9 @@ from hdfchk import HDF5Checkpointer, HdfchkWarning, NotDurableError
 from tests.exact import differs
 
 LARGE_TREES = False
-"""Whether trees have up to 2,500 leaves. Until nodes/apply.py keeps a link to each object that is
-being made, HDF5 frees those of large trees when its cache of metadata is full."""
+"""Whether trees have up to 2,500 leaves, and HDF5's cache of metadata is as small as it can be.
+Until nodes/apply.py keeps a link to each object that is being made, HDF5 frees those that its cache
+has no place for."""
 LEAVES = 2500 if LARGE_TREES else 120
 LEVELS = 5
 
@@ -185,6 +186,7 @@ class Run:
         seed: of all that is random.
         sync_interval: of the store.
         readers: whether stores read for some time beside it.
+        compacts: whether the file is compacted now and then.
         faults: whether syncs may fail.
 
     Attributes:
@@ -199,6 +201,7 @@ class Run:
         *,
         sync_interval: float,
         readers: bool = True,
+        compacts: bool = True,
         faults: bool = False,
     ) -> None:
         self.path = path
@@ -206,6 +209,7 @@ class Run:
         self.chance = random.Random(seed)
         self.sync_interval = sync_interval
         self.readers = readers
+        self.compacts = compacts
         self.faults = faults
         self.model = State()
         self.states = [State()]
@@ -229,7 +233,8 @@ class Run:
         if self.chance.random() < 0.3:
             self._work(store, durable=True)
             return 1
-        if self.chance.random() < 0.05 and len(self.states) > 1 and self._reader is None:
+        may = self.compacts and len(self.states) > 1 and self._reader is None
+        if may and self.chance.random() < 0.05:
             with self._told():
                 store.compact()
             return 1
