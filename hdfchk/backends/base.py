@@ -134,6 +134,9 @@ class Session(Protocol):
     def names(self, path: Path) -> list[str]:
         """The names of a group's children, in insertion order."""
 
+    def last_name(self, path: Path) -> str | None:
+        """The last of them, or None."""
+
     def read(
         self,
         path: Path,

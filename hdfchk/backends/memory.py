@@ -99,6 +99,11 @@ class MemorySession:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
 
+    def last_name(self, path: Path) -> str | None:
+        """The name of a group's last child, or None."""
+        names = self.names(path)
+        return names[-1] if names else None
+
     def read(
         self,
         path: Path,

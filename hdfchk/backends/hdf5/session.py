@@ -134,6 +134,15 @@ class LocalSession:
         return [to_text(name) for name, _, _ in links.entries(gid)]
 
     @telling
+    def last_name(self, path: Path) -> str | None:
+        """The name of a group's last child, or None."""
+        gid = self._need(path)
+        if type(gid) is not h5g.GroupID:
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        name = links.last(gid)
+        return None if name is None else to_text(name)
+
+    @telling
     def read(
         self,
         path: Path,

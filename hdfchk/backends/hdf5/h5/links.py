@@ -14,7 +14,7 @@ from ....errors import (
 )
 from ....keys import HIDDEN_PREFIX, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
-from .key_order import read_order
+from .key_order import has_order, read_order
 
 __all__ = [
     "HARD",
@@ -23,6 +23,7 @@ __all__ = [
     "is_hidden_group",
     "is_there",
     "key_of",
+    "last",
     "locate",
     "mark_hidden_group",
     "open_object",
@@ -33,6 +34,9 @@ HARD = h5l.TYPE_HARD
 HIDDEN = to_bytes(HIDDEN_PREFIX)
 _HIDDEN_MARK = b"hdfchk:hidden"
 """The attribute that tells a group of ours from one of somebody else with the same name."""
+SHORT = 64
+"""Groups of so few links are listed as a whole."""
+_NEWEST_FIRST = {"idx_type": h5.INDEX_CRT_ORDER, "order": h5.ITER_DEC}
 _SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
 MAX_PATH = 2000
@@ -77,6 +81,31 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
     if dangling:
         return found
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
+
+
+def last(gid: Any) -> bytes | None:
+    """The name of the last child, without a look at all others where HDF5 has it at hand."""
+    count = gid.get_num_objs()
+    if count > SHORT and not has_order(gid):
+        try:
+            newest = gid.links.get_info(b".", index=0, **_NEWEST_FIRST).corder
+        except (RuntimeError, KeyError, TypeError, ValueError):
+            newest = None  # a group that keeps no order
+        found: list[tuple[bytes, Any]] = []
+        if newest is not None:
+            gid.links.iterate(
+                lambda name, info: found.append((name, info)),
+                idx_type=h5.INDEX_CRT_ORDER,
+                order=h5.ITER_NATIVE,
+                info=True,
+                idx=count - 1,
+            )
+        if len(found) == 1 and found[0][1].corder == newest and found[0][1].type == HARD:
+            name = found[0][0]
+            if not name.startswith(HIDDEN):
+                return name
+    listed = entries(gid)
+    return listed[-1][0] if listed else None
 
 
 def _leads(gid: Any, name: bytes) -> bool:
