@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from h5py import h5o
+from h5py import h5f, h5o
 
 import hdfchk
 from hdfchk import HDF5Checkpointer
@@ -47,16 +48,19 @@ class Place:
     @contextmanager
     def open(self) -> Iterator[HDF5Checkpointer]:
         if self.kind == "h5py":
-            with (
-                h5py.File(self.path, "a", libver=("v108", "v110"), track_order=True) as file,
-                HDF5Checkpointer(file) as chk,
-            ):
+            with h5py.File(self._open_h5py()) as file, HDF5Checkpointer(file) as chk:
                 yield chk
             return
         target = self.buffer if self.kind == "BytesIO" else self.path
         options = {"journal": False} if self.kind == "no journal" else {}
         with HDF5Checkpointer(target, **options) as chk:
             yield chk
+
+    def _open_h5py(self) -> Any:
+        name, access = self.path.encode(), backends.file_access(shared=True)
+        if os.path.exists(self.path):
+            return h5f.open(name, h5f.ACC_RDWR, access)
+        return h5f.create(name, h5f.ACC_EXCL, types.file_creation(), access)
 
     def check(self, model: dict[str, Any]) -> None:
         """Compare all values, and walk through the file with plain h5py."""

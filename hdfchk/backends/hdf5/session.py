@@ -153,8 +153,12 @@ class Hdf5Session:
 
     @telling
     def last_name(self, path: Path) -> str | None:
-        """The name of the child of a group that was set last; None if it has none."""
-        return links.last(self._need(path))
+        """The name of a group's last child, or None."""
+        gid = self._need(path)
+        if type(gid) is not h5g.GroupID:
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        name = links.last(gid)
+        return None if name is None else to_text(name)
 
     @telling
     def read(

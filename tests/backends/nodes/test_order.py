@@ -74,3 +74,21 @@ def test_a_list_of_pairs_of_any_length(path: str) -> None:
     with h5py.File(path) as file:
         assert file["g"].attrs["hdfchk:order"].shape == (0, 2)
         assert "hdfchk:order:0" in file["g"].attrs
+
+
+@pytest.mark.parametrize("count", [0, 3, 300])
+def test_last_name(path: str, count: int) -> None:
+    """The last key is found in groups of any size, replaced keys, hidden and soft links or not."""
+    with HDF5Checkpointer(path, journal=False) as chk:
+        chk["g"] = {f"k{i}": i for i in range(count)}
+        with chk._context.handle.writing() as session:
+            names = [f"k{i}" for i in range(count)]
+            assert session.last_name(("g",)) == (names[-1] if names else None)
+            group = session.stream()["g"]
+            group["soft"] = h5py.SoftLink("/nowhere")
+            group.create_group("hdfchk:x")
+            assert session.last_name(("g",)) == (names[-1] if names else None)
+        if count:
+            chk["g", "k0"] = "text"
+            with chk._context.handle.writing() as session:
+                assert session.last_name(("g",)) == names[-1]

@@ -5,7 +5,7 @@ that a new object under an old name comes last. Where that happens, the group's 
 ``hdfchk:order`` lists pairs: the number that the link has, and the number whose place it takes.
 
 Were there but one list, each replacement in a large dict would write all of it anew. So a long one
-is cut: the pairs whose links have the numbers from n * 128 on are in ``hdfchk:order:n``, and
+is cut: the pairs whose links have the numbers from n * 64 on are in ``hdfchk:order:n``, and
 ``hdfchk:order`` is empty.
 """
 
@@ -18,11 +18,11 @@ from h5py import h5a, h5s
 
 from .types import INT
 
-__all__ = ["ORDER", "Places", "is_order", "read_order"]
+__all__ = ["ORDER", "Places", "has_order", "is_order", "read_order"]
 
 ORDER = b"hdfchk:order"
 _PART = ORDER + b":"
-PART_ROWS = 128
+PART_ROWS = 64
 """So many pairs are in one attribute."""
 
 Rows = dict[int, int]
@@ -31,6 +31,11 @@ Rows = dict[int, int]
 def is_order(name: bytes) -> bool:
     """Whether an attribute of a group is about its order."""
     return name == ORDER or name.startswith(_PART)
+
+
+def has_order(gid: Any) -> bool:
+    """Whether a group has moved links."""
+    return bool(h5a.get_num_attrs(gid)) and bool(h5a.exists(gid, ORDER))
 
 
 def read_order(gid: Any) -> Rows:

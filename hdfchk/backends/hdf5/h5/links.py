@@ -14,7 +14,7 @@ from ....errors import (
 )
 from ....keys import HIDDEN_PREFIX, MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
-from .key_order import read_order
+from .key_order import has_order, read_order
 
 __all__ = [
     "HARD",
@@ -34,6 +34,9 @@ HARD = h5l.TYPE_HARD
 HIDDEN = to_bytes(HIDDEN_PREFIX)
 _HIDDEN_MARK = b"hdfchk:hidden"
 """The attribute that tells a group of ours from one of somebody else with the same name."""
+SHORT = 64
+"""Groups of so few links are listed as a whole."""
+_NEWEST_FIRST = {"idx_type": h5.INDEX_CRT_ORDER, "order": h5.ITER_DEC}
 _SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
 _STRIDE = 16
@@ -78,26 +81,29 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
 
 
-def last(gid: Any) -> str | None:
-    """The name of the child that was made last; None if there is none."""
-    if read_order(gid):
-        children = entries(gid)
-        return to_text(children[-1][0]) if children else None
-
-    found: list[bytes] = []
-
-    def seen(name: bytes, info: Any) -> bool | None:
-        if info.type == h5l.TYPE_SOFT and not _leads(gid, name):
-            return None
-        found.append(name)
-        return True  # which ends it
-
-    try:
-        gid.links.iterate(seen, idx_type=h5.INDEX_CRT_ORDER, order=h5.ITER_DEC, info=True)
-    except RuntimeError:  # a group that keeps no order
-        found.clear()
-        gid.links.iterate(seen, idx_type=h5.INDEX_NAME, order=h5.ITER_DEC, info=True)
-    return to_text(found[0]) if found else None
+def last(gid: Any) -> bytes | None:
+    """The name of the last child, without a look at all others where HDF5 has it at hand."""
+    count = gid.get_num_objs()
+    if count > SHORT and not has_order(gid):
+        try:
+            newest = gid.links.get_info(b".", index=0, **_NEWEST_FIRST).corder
+        except (RuntimeError, KeyError, TypeError, ValueError):
+            newest = None  # a group that keeps no order
+        found: list[tuple[bytes, Any]] = []
+        if newest is not None:
+            gid.links.iterate(
+                lambda name, info: found.append((name, info)),
+                idx_type=h5.INDEX_CRT_ORDER,
+                order=h5.ITER_NATIVE,
+                info=True,
+                idx=count - 1,
+            )
+        if len(found) == 1 and found[0][1].corder == newest and found[0][1].type == HARD:
+            name = found[0][0]
+            if not name.startswith(HIDDEN):
+                return name
+    listed = entries(gid)
+    return listed[-1][0] if listed else None
 
 
 def _leads(gid: Any, name: bytes) -> bool:

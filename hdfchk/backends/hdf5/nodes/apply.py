@@ -97,7 +97,7 @@ class Commit:
                 self._aside.close()
 
     def _take_back(self, error: BaseException) -> None:
-        """Undo all that was done; what can not be undone does not keep the rest from it."""
+        """Undo all that was done; what cannot be undone does not keep the rest from it."""
         self._groups.clear()
         _let_go_of_objects(error)
         last = [(self._write_places, ()), (self._writer.empty_bin, ())]
