@@ -384,7 +384,13 @@ class Backend(Protocol):
         """Whether there is anything to open."""
 
     def share_keys(self) -> list[Hashable]:
-        """What tells which file it is: stores with one of them in common share a connection."""
+        """What tells which file it is, its name last.
+
+        Stores with one of them in common share a connection.
+        """
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """Whether what a key of `share_keys` stands for is still found by another one."""
 
     def open_storage(self, mode: str) -> Storage:
         """Open it.

@@ -442,6 +442,10 @@ class MemoryBackend:
             self.notes.clear()
         return MemoryStorage(self.root, self.notes)
 
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
+
     def nothing(self) -> Storage:
         """It is always there."""
         return MemoryStorage({}, {}, writable=False)

@@ -6,8 +6,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from typing import Any
 
 import attrs
@@ -68,6 +67,30 @@ class Watch:
             self.touched = True
 
 
+class _Working:
+    """A block in which a guard is busy. Signals wait until it is not any more."""
+
+    __slots__ = ("_before", "_deferral", "_guard", "_writing")
+
+    def __init__(self, guard: BusyGuard, writing: bool) -> None:
+        self._guard = guard
+        self._writing = writing
+        self._deferral = defer_interrupts()
+
+    def __enter__(self) -> None:
+        self._deferral.__enter__()
+        guard = self._guard
+        self._before = guard.is_writing
+        guard.calls += 1
+        guard.is_writing = self._writing or self._before
+
+    def __exit__(self, *raised: object) -> None:
+        guard = self._guard
+        guard.calls -= 1
+        guard.is_writing = self._before
+        self._deferral.__exit__(None, None, None)
+
+
 class Connection:
     """One file, for all stores of this process that read and write it.
 
@@ -82,6 +105,8 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.name: Any = None
+        """By which it was found first."""
         self.lock = threading.RLock()
         self.storage: Storage | None = None
         self.backend: Backend | None = None
@@ -210,19 +235,9 @@ class Connection:
                 with contextlib.suppress(Exception):
                     storage.close()
 
-    @contextmanager
-    def working(self, *, writing: bool) -> Iterator[None]:
+    def working(self, *, writing: bool) -> _Working:
         """A block that uses storage: nothing closes it meanwhile, and nothing else enters."""
-        guard = self.guard
-        with defer_interrupts():  # whose end is outside: a handler may use the store
-            before = guard.is_writing
-            guard.calls += 1
-            guard.is_writing = writing or before
-            try:
-                yield
-            finally:
-                guard.calls -= 1
-                guard.is_writing = before
+        return _Working(self.guard, writing)
 
     def settle(self, storage: Storage) -> None:
         """Have all done that was committed without the library; what is half done is given up."""
@@ -351,15 +366,18 @@ class _Connections:
     def get(self, backend: Backend) -> Connection:
         with self._lock:
             keys = backend.share_keys()
-            for number, key in enumerate(keys):
-                found = self._known.get(key)
-                if found is not None:
-                    if number:
-                        self._known[keys[0]] = found
-                    return found
-            found = Connection(backend.address)
+            name = keys[-1]
+            found = self._known.get(name)
+            if found is None and len(keys) > 1:
+                found = self._known.get(keys[0])
+                if found is not None and not backend.is_same(keys[0], found.name):
+                    found = None  # a file that is gone had the same number
+            if found is None:
+                found = Connection(backend.address)
+                found.name = name
             for key in keys:
-                self._known[key] = found
+                if self._known.get(key) is not found:
+                    self._known[key] = found
             return found
 
     def put(self, connection: Connection, backend: Backend) -> None:

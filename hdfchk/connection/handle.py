@@ -88,6 +88,8 @@ class Handle:
         self._session: Session | None = None
         self._session_of: Storage | None = None
         self._snapshot: tuple[Owner, Connection] | None = None
+        self._idle: Connection | None = None
+        """The connection that was used last, kept so that not each call makes one."""
         self._own: Connection | None = None
         """Of a store that only reads, with a snapshot of its own, or is to begin a file anew."""
         register(self)
@@ -108,7 +110,8 @@ class Handle:
 
     def _connect(self) -> Connection:
         if self.mode not in {"r", "w", "x"}:
-            return connection_of(self.backend)
+            self._idle = connection_of(self.backend)
+            return self._idle
         if self._own is None:
             self._own = Connection(self.backend.address)
         return self._own
@@ -695,7 +698,9 @@ class Handle:
     def after_fork(self) -> None:
         """In a child process: the blocks are the parent's."""
         self._depth = self._blocks = 0
-        self._held = self._session = self._session_of = self._snapshot = self._own = None
+        self._held = self._session = self._session_of = self._snapshot = self._own = self._idle = (
+            None
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""

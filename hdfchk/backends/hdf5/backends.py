@@ -188,6 +188,14 @@ class FileBackend:
                 check_pending()
                 time.sleep(RETRY_SECONDS)
 
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """Whether another name leads to this inode, too."""
+        try:
+            there = os.stat(str(name))
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == key
+
     def nothing(self) -> Storage:
         """Nothing: the file is missing."""
         return MemoryStorage({}, {}, writable=False)
@@ -333,6 +341,10 @@ class StreamBackend:
         except RAISED as error:
             raise explain_open(error, self.address, writable=writable, on_disk=False) from error
 
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
+
     def nothing(self) -> Storage:
         """Nothing: the file is empty."""
         return MemoryStorage({}, {}, writable=False)
@@ -401,6 +413,10 @@ class ObjectBackend:
                 "the file was closed by its owner", file=self.address, hint="open it again"
             )
         return OpenFile(self.group, address=self.address, writable=writable)
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
 
     def nothing(self) -> Storage:
         """It is open, so it is there."""

@@ -167,7 +167,8 @@ class WalWriter(OpenFile):
             assert file is not None  # noqa: S101  the caller has looked
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
             log = Log(self._lock.log)
-            log.claim()
+            with contextlib.suppress(OSError):  # only messages need it; a new file is there by now
+                log.claim()
             self._file = WalFile(file, log, durable=self.durable, found=found)
             if found is not None and found.has_commits:
                 self._adopt(found)

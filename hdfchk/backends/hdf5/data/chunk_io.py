@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ....errors import CorruptFileError
+from ....runtime.interrupts import run_pending
 from ...meter import Meter
 from ..h5.links import key_of
 from ..h5.types import type_for
@@ -105,6 +106,7 @@ def write_rows(
     left, fill = rows.nbytes, fill_of(did, rows.dtype)
     for offsets, data in _all(packed, jobs, threads=threads):
         did.write_direct_chunk(offsets, data)
+        run_pending()  # a signal waits for one chunk at most
         if meter is not None:
             meter.add(min(left, chunk_bytes))
             left -= min(left, chunk_bytes)

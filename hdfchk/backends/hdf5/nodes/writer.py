@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5d, h5g, h5s
 
 from ....keys import Path, to_bytes
+from ....runtime.interrupts import run_pending
 from ....tree import Branch, Leaf
 from ...base import Stored
 from ...layout import Compression, Layout
@@ -247,7 +248,7 @@ def write_elements(
         return
     if array.dtype.kind == "O":
         tid = PYTHON_STRINGS
-    small = meter is None or not array.ndim or array.nbytes <= BLOCK_BYTES
+    small = not array.ndim or array.nbytes <= BLOCK_BYTES
     if array.flags.c_contiguous and small:
         did.write(h5s.ALL, h5s.ALL, array, tid)
         if meter is not None:
@@ -261,3 +262,4 @@ def write_elements(
         did.write(h5s.create_simple(block.shape), space, block, tid)
         if meter is not None:
             meter.add(block.nbytes)
+        run_pending()  # a signal waits for one block at most

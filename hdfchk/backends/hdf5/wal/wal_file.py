@@ -22,6 +22,7 @@ import numpy as np
 
 from ....errors import JournalMismatchError
 from ....runtime.descriptors import Descriptor
+from ....runtime.interrupts import run_pending
 from ....runtime.posix import (
     is_at,
     read_all,
@@ -486,6 +487,7 @@ class WalFile(OverlayFile):
             done += len(data)
             if progress is not None:
                 progress(done, len(self._pages) * PAGE)
+            run_pending()  # the log has it all, and what is being written
         os.ftruncate(self.file.fd, self._committed_size)
         if self.durable:
             sync(self.file.fd)
