@@ -149,8 +149,11 @@ class WalWriter(OpenFile):
         self.generation += 1
 
     def _begin(self) -> None:
-        """Make a new file beside the place."""
-        self._new = NewFile(self._lock, durable=self.durable)
+        """Make a new file beside the place, or begin that anew."""
+        if self._new is None:
+            self._new = NewFile(self._lock, durable=self.durable)
+        else:
+            os.ftruncate(self._new.file.fd, 0)
         self._scratch = ScratchFile(self._new.file)
         plist = file_access()
         plist.set_fileobj_driver(h5fd.fileobj_driver, self._scratch)
@@ -366,8 +369,7 @@ class WalWriter(OpenFile):
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
             self.h5.close()
-            self._new.close()
-            self._begin()
+            self._begin()  # in the same file: there may be no room for another one
             return
         if self._file is not None:
             self._discard(self._file)
