@@ -384,8 +384,9 @@ class Backend(Protocol):
         """Whether there is anything to open."""
 
     def share_keys(self) -> list[Hashable]:
-        """What tells which file it is: perhaps its number, which another may have later, and its
-        name. Stores with one of them in common share a connection.
+        """What tells which file it is, its name last.
+
+        Stores with one of them in common share a connection.
         """
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:

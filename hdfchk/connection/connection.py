@@ -324,6 +324,7 @@ class Connection:
 
     def at_exit(self) -> None:
         """Close the storage when the process ends, unless some thread is still at work."""
+        _CONNECTIONS.is_over = True  # whichever comes first: no other thread opens it anew
         if self.lock.acquire(timeout=EXIT_SECONDS):  # else the log has what was committed
             try:
                 if not self.guard.calls:

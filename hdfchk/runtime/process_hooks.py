@@ -7,6 +7,8 @@ import os
 import weakref
 from typing import Protocol
 
+import h5py  # noqa: F401  see below
+
 __all__ = ["register"]
 
 
@@ -39,6 +41,8 @@ def _close_at_exit() -> None:
         hooked.at_exit()
 
 
+# Behind h5py's own hook, so that it runs before that: it takes converters away from HDF5, which
+# crashes a thread that is in the middle of a call.
 atexit.register(_close_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -13,7 +13,7 @@ import attrs
 
 SECTOR = 512
 PAGE = 4096
-_REAL: dict[str, Any] = {
+REAL: dict[str, Any] = {
     name: getattr(os, name)
     for name in (
         *("open", "pwrite", "ftruncate", "posix_fallocate", "fsync", "fdatasync"),
@@ -49,16 +49,16 @@ class Tap:
         self._turn = threading.RLock()
 
     def __enter__(self) -> Any:
-        for name in _REAL:
+        for name in REAL:
             setattr(os, name, self._stand_in(name))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name, real in _REAL.items():
+        for name, real in REAL.items():
             setattr(os, name, real)
 
     def _stand_in(self, name: str) -> Callable[..., Any]:
-        real = _REAL[name]
+        real = REAL[name]
 
         def call(*args: Any, **options: Any) -> Any:
             if not self._is_ours(_path(args[0] if args else options["path"])):
@@ -76,8 +76,8 @@ class Tap:
         """Something is about to be done."""
 
     def __getattr__(self, name: str) -> Any:
-        if name in _REAL:
-            return _REAL[name]
+        if name in REAL:
+            return REAL[name]
         raise AttributeError(name)
 
 
@@ -127,7 +127,7 @@ class Recorder(Tap):
 
     def open(self, path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
         new = not os.path.lexists(path)
-        descriptor: int = _REAL["open"](path, flags, mode, **options)
+        descriptor: int = REAL["open"](path, flags, mode, **options)
         if new and flags & os.O_CREAT:
             there = os.fstat(descriptor)
             self._numbers.pop((there.st_ino, there.st_dev), None)  # of a file that is gone
@@ -138,17 +138,17 @@ class Recorder(Tap):
         return descriptor
 
     def pwrite(self, descriptor: int, data: Any, offset: int) -> int:
-        done: int = _REAL["pwrite"](descriptor, data, offset)
+        done: int = REAL["pwrite"](descriptor, data, offset)
         written = bytes(memoryview(data).cast("B")[:done])
         self._add(Operation("write", self._number(descriptor), offset, written))
         return done
 
     def ftruncate(self, descriptor: int, size: int) -> None:
-        _REAL["ftruncate"](descriptor, size)
+        REAL["ftruncate"](descriptor, size)
         self._add(Operation("truncate", self._number(descriptor), size=size))
 
     def posix_fallocate(self, descriptor: int, offset: int, size: int) -> None:
-        _REAL["posix_fallocate"](descriptor, offset, size)
+        REAL["posix_fallocate"](descriptor, offset, size)
         self._add(Operation("grow", self._number(descriptor), size=offset + size))
 
     def fsync(self, descriptor: int) -> None:
@@ -174,7 +174,7 @@ class Recorder(Tap):
             AssertionError: any other file was written past the recorder.
         """
         number, size = self._number(descriptor), os.fstat(descriptor).st_size
-        reader = _REAL["open"](f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        reader = REAL["open"](f"/proc/self/fd/{descriptor}", os.O_RDONLY)
         try:
             now = os.pread(reader, size, 0)
         finally:
@@ -191,19 +191,19 @@ class Recorder(Tap):
                 self._add(Operation("write", number, start, page))
 
     def link(self, source: Any, target: Any, **options: Any) -> None:
-        _REAL["link"](source, target, **options)
+        REAL["link"](source, target, **options)
         number = self._shadow.names[os.path.basename(source)]
         self._add(Operation("name", number, name=os.path.basename(target)))
 
     def rename(self, source: Any, target: Any, **options: Any) -> None:
-        _REAL["replace"](source, target, **options)
+        REAL["replace"](source, target, **options)
         names = os.path.basename(source), os.path.basename(target)
         self._add(Operation("rename", name=names[0], target=names[1]))
 
     replace = rename
 
     def unlink(self, path: Any, **options: Any) -> None:
-        _REAL["unlink"](path, **options)
+        REAL["unlink"](path, **options)
         self._add(Operation("unlink", name=os.path.basename(path)))
 
     def require_all_seen(self) -> None:

@@ -303,7 +303,7 @@ def test_transactions(path: str) -> None:
     assert chk.load() == {"a": {"x": 1}}
     with chk, chk.transaction():
         chk["b"] = 1
-        assert "b" not in HDF5Checkpointer(path)
+        assert "b" not in HDF5Checkpointer(path, mode="r")
     assert chk["b"] == 1
     with pytest.raises(TransactionError), chk.transaction():
         chk["c"] = 1

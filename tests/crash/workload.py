@@ -171,6 +171,14 @@ def small(store: Any, model: State, chance: random.Random) -> None:
     store[path] = item
 
 
+def _came_of(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an error was raised while one of some kind was on its way."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, kind):
+        found = found.__context__
+    return found is not None
+
+
 # -- the run -------------------------------------------------------------------------------------
 
 
@@ -280,10 +288,14 @@ class Run:
         except GiveUpError:
             self.model.take(before)
             return
-        except NotDurableError:
+        except NotDurableError as error:
             if not self.faults:
                 raise
             self.failures += 1
+            if _came_of(error, GiveUpError):
+                self.model.take(before)  # closing what was given up tells of commits of before
+                self._check(store)
+                return
             self._check(store)
             durable = False
         except OSError:

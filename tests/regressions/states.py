@@ -19,9 +19,9 @@ TRIES = 3
 """An error of the past is told once, by the next call."""
 
 
-def again(work: Callable[[], Any]) -> Any:
+def again(work: Callable[[], Any], tries: int = TRIES) -> Any:
     """Do something that may first tell of errors that came before it."""
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(tries)):
         try:
             return work()
         except ALLOWED:
@@ -65,7 +65,8 @@ def agreed(chk: Any, path: Path, *allowed: dict[str, Any]) -> dict[str, Any]:
         "no allowed state",
         [differs(state, found) for state in allowed],
     )
-    reader = view(path) if path.exists() else {}
+    # The calls of this look may be among those that fail.
+    reader = again(lambda: view(path), tries=5) if path.exists() else {}
     assert differs(found, reader) is None, ("store and reader", differs(found, reader))
     if path.exists():
         image = after_a_kill(path, path.parent.parent / "image")

@@ -84,7 +84,7 @@ while time.monotonic() < end:
             n += 1
     except KeyboardInterrupt:
         came += 1
-        del chk
+        chk = None
 while True:
     try:
         stop = True

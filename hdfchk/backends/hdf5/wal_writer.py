@@ -149,8 +149,11 @@ class WalWriter(OpenFile):
         self.generation += 1
 
     def _begin(self) -> None:
-        """Make a new file beside the place."""
-        self._new = NewFile(self._lock, durable=self.durable)
+        """Make a new file beside the place, or begin that anew."""
+        if self._new is None:
+            self._new = NewFile(self._lock, durable=self.durable)
+        else:
+            os.ftruncate(self._new.file.fd, 0)
         self._scratch = ScratchFile(self._new.file)
         plist = file_access()
         plist.set_fileobj_driver(h5fd.fileobj_driver, self._scratch)
@@ -167,7 +170,8 @@ class WalWriter(OpenFile):
             assert file is not None  # noqa: S101  the caller has looked
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
             log = Log(self._lock.log)
-            log.claim()
+            with contextlib.suppress(OSError):  # only messages need it; a new file is there by now
+                log.claim()
             self._file = WalFile(file, log, durable=self.durable, found=found)
             if found is not None and found.has_commits:
                 self._adopt(found)
@@ -365,8 +369,7 @@ class WalWriter(OpenFile):
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
             self.h5.close()
-            self._new.close()
-            self._begin()
+            self._begin()  # in the same file: there may be no room for another one
             return
         if self._file is not None:
             self._discard(self._file)

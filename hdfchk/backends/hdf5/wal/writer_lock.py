@@ -201,6 +201,7 @@ class WriterLock:
 
     def new_name(self) -> str:
         """A name beside the file, for one that is being made: nobody else has it."""
+        self._remove_leftover()  # or its name would be lost
         note = secrets.token_hex(8)
         Log(self.log).claim(note)
         return f"{self.path}-new-{note}"
