@@ -374,6 +374,7 @@ def recover(
     """
     if not found.has_commits or lock.file is None:
         return False
+    lock.claim()  # or it would name who was killed
     wait_lock_shared(lock.file.fd, lock.path, lock.timeout)
     if durable:
         sync_folder(lock.path)  # a log that has no name on the disk is no help
