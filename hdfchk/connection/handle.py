@@ -10,9 +10,7 @@ from typing import Any
 from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
-    HdfchkError,
     InvalidKeyError,
-    NotDurableError,
     ReadOnlyError,
     SnapshotChangedWarning,
     TransactionError,
@@ -24,38 +22,11 @@ from ..tree import Leaf
 from .append_buffers import RowBuffer
 from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
+from .turn import STANDS, Turn, explained
 
 __all__ = ["MODES", "Handle"]
 
 MODES = frozenset({"a", "r", "r+", "w", "x"})
-_STANDS = (NotDurableError, FileReplacedError)
-"""Errors of a commit that stands."""
-
-
-class _Turn:
-    """A block that has a connection's lock; a signal cannot come between taking and holding it."""
-
-    __slots__ = ("_connection", "_lock", "_timeout")
-
-    def __init__(self, connection: Connection, timeout: float) -> None:
-        self._connection = connection
-        self._timeout = timeout
-
-    def __enter__(self) -> Connection:
-        taken = False
-        try:
-            with defer_interrupts():
-                self._connection.acquire(self._timeout)
-                self._lock = self._connection.lock  # a child that is forked meanwhile has another
-                taken = True
-        except BaseException:
-            if taken:
-                self._lock.release()
-            raise
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 class Handle:
@@ -120,9 +91,9 @@ class Handle:
         """Call a progress function, which may not use the store."""
         self.connection.guard.report(tell, done, total)
 
-    def turn(self) -> _Turn:
+    def turn(self) -> Turn:
         """A block in which no other thread uses the file."""
-        return _Turn(self.connection, self.backend.lock_timeout)
+        return Turn(self.connection, self.backend.lock_timeout)
 
     # -- holding the storage open ----------------------------------------------------------------
 
@@ -224,7 +195,7 @@ class Handle:
                 connection.write_rows()
             storage = self._storage_to_read(connection)
             try:
-                with connection.working(writing=False), self._explained(storage):
+                with connection.working(writing=False), explained(storage, self.backend.address):
                     connection.settle(storage)
                     yield self._session_on(storage)
             finally:
@@ -250,14 +221,14 @@ class Handle:
                 connection.changes += 1
                 if connection.transaction is not None:
                     connection.transaction.has_written = True
-                with connection.working(writing=True), self._explained(storage):
+                with connection.working(writing=True), explained(storage, self.backend.address):
                     try:
                         storage.settle()
                         yield self._session_on(storage)
                         if commit and connection.transaction is None:
                             connection.commit(storage)
                             self._make_durable(connection, storage)
-                    except _STANDS:
+                    except STANDS:
                         raise
                     except BaseException:
                         connection.roll_back(storage)
@@ -269,30 +240,6 @@ class Handle:
         """At the end of a call outside a block its commit is on the disk, whoever goes on."""
         if self._depth == 0 and connection.holders:
             storage.sync_log()
-
-    @contextmanager
-    def _explained(self, storage: Storage) -> Iterator[None]:
-        """A block whose errors get the file's name; one of the system is raised as what it is."""
-        try:
-            yield
-        except HdfchkError as error:
-            met = storage.take_error()
-            if met is not None and not isinstance(error, _STANDS):
-                raise self._named(met) from error
-            error.file = error.file or self.backend.address
-            raise
-        except Exception as error:
-            met = storage.take_error()
-            if met is not None and met is not error:
-                raise self._named(met) from error
-            if isinstance(error, OSError) and error.errno and error.filename is None:
-                error.filename = self.backend.address
-            raise
-
-    def _named(self, error: Exception) -> Exception:
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = self.backend.address
-        return error
 
     def _end_call(self, connection: Connection, storage: Storage) -> None:
         if storage is not connection.storage:  # nobody holds it, or it is nothing at all
@@ -417,7 +364,7 @@ class Handle:
                     )
                 if outermost and transaction.has_written and connection.storage is not None:
                     self._commit(connection, connection.storage)
-            except _STANDS:
+            except STANDS:
                 raise
             except BaseException:
                 self._give_up(connection, transaction)
@@ -437,7 +384,7 @@ class Handle:
         connection.transaction = Transaction(Owner.now())
 
     def _commit(self, connection: Connection, storage: Storage) -> None:
-        with connection.working(writing=True), self._explained(storage):
+        with connection.working(writing=True), explained(storage, self.backend.address):
             connection.commit(storage)
 
     def _give_up(self, connection: Connection, transaction: Transaction) -> None:
@@ -647,10 +594,10 @@ class Handle:
                 return
             storage.raise_deferred()
             connection.write_rows()
-            with connection.working(writing=True), self._explained(storage):
+            with connection.working(writing=True), explained(storage, self.backend.address):
                 try:
                     connection.commit(storage)
-                except _STANDS:
+                except STANDS:
                     raise
                 except BaseException:
                     connection.roll_back(storage)

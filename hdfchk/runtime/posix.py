@@ -27,6 +27,7 @@ __all__ = [
     "copy_owner_and_mode",
     "file_key",
     "is_at",
+    "open_anew",
     "open_file",
     "open_regular",
     "read_all",
@@ -148,6 +149,16 @@ def redirect_to_scratch(descriptor: int) -> None:
         sink = open(os.devnull, "r+b")  # noqa: SIM115
     with sink:
         os.dup2(sink.fileno(), descriptor, inheritable=False)
+
+
+def open_anew(descriptor: int) -> None:
+    """Let a descriptor, open for reading, be one of its own: the locks stay with the other ones."""
+    with contextlib.suppress(OSError):  # where the system has no names for open files
+        fresh = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        try:
+            os.dup2(fresh, descriptor, inheritable=False)
+        finally:
+            os.close(fresh)
 
 
 def close_on_exec(descriptor: int) -> None:

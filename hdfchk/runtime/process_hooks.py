@@ -7,9 +7,7 @@ import os
 import weakref
 from typing import Protocol
 
-import h5py  # noqa: F401  see below
-
-__all__ = ["register"]
+__all__ = ["register", "run_first"]
 
 
 class Hooked(Protocol):
@@ -30,6 +28,15 @@ def register(hooked: Hooked) -> None:
     _HOOKED.add(hooked)
 
 
+def run_first() -> None:
+    """Call the hooks at exit before those that others have registered meanwhile.
+
+    h5py's takes converters away from HDF5, which crashes a thread that is in the middle of a call.
+    """
+    atexit.unregister(_close_at_exit)
+    atexit.register(_close_at_exit)
+
+
 def _after_fork_in_child() -> None:
     for hooked in list(_HOOKED):
         hooked.after_fork()
@@ -41,8 +48,6 @@ def _close_at_exit() -> None:
         hooked.at_exit()
 
 
-# Behind h5py's own hook, so that it runs before that: it takes converters away from HDF5, which
-# crashes a thread that is in the middle of a call.
 atexit.register(_close_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

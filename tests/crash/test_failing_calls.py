@@ -24,7 +24,7 @@ from .images import in_child, lower_limits
 from .workload import State, state_of
 
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
-RUNS = 10**6 if FULL else 20
+RUNS = 10**6 if FULL else 5
 """So many calls fail, one in each run."""
 STEPS: tuple[dict[str, Any], ...] = (
     {"a": 1.0},
@@ -53,11 +53,14 @@ class Failing(Tap):
         self._range = range(first, first + times)
         self._number = number
         self.count = 0
+        self.leaves = False
+        """Whether the name of a file that was being made was not removed."""
 
     def before(self, name: str, args: Any) -> None:
         """A call is about to be made."""
         self.count += 1
         if self.count - 1 in self._range:
+            self.leaves = self.leaves or name == "unlink"
             raise OSError(self._number, os.strerror(self._number))
 
 
@@ -82,7 +85,8 @@ def _play(folder: Path, first: int, times: int, number: int, *, reader: bool) ->
     HDF5Checkpointer(path)["end"] = 1
     model.tree["end"] = 1
     _require(path, model)
-    assert os.listdir(folder) == ["x.hdf5"], os.listdir(folder)
+    there = {name for name in os.listdir(folder) if not (calls.leaves and "-new-" in name)}
+    assert there == {"x.hdf5"}, there
     return count
 
 

@@ -15,7 +15,7 @@ from ...runtime.interrupts import defer_interrupts
 from ...runtime.posix import wait_lock_shared, write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
-from .comparison import HIDDEN, compare_files
+from .comparison import compare_files
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attributes
@@ -181,8 +181,6 @@ class _Copy:
 
     def _link(self, old: Any, name: bytes, kind: int, new: Any) -> _Step | None:
         """Copy a link and, unless it is a group, what it leads to; a group is to be gone into."""
-        if name.startswith(HIDDEN) and links.key_of(old) == "/":
-            return None
         if kind == links.HARD:
             return self._object(old, name, new)
         if kind == h5l.TYPE_SOFT:

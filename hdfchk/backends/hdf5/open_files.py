@@ -14,7 +14,7 @@ from h5py import h5f
 
 from ...errors import ReadOnlyError, TransactionError
 from ...keys import Path
-from ...runtime.posix import close_on_exec, redirect_to_scratch
+from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch
 from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import descriptor_of
@@ -243,5 +243,5 @@ class SnapshotFile(OpenFile):
         descriptor = descriptor_of(self.h5) if self._held.snapshot is None and self.h5 else -1
         self._held.abandon()
         super().abandon()
-        if descriptor >= 0:  # HDF5's own keeps the lock, too
-            redirect_to_scratch(descriptor)
+        if descriptor >= 0:  # HDF5's own keeps the lock, too, and is used for this file again
+            open_anew(descriptor)

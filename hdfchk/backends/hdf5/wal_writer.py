@@ -15,18 +15,15 @@ from h5py import h5a, h5f, h5fd, h5g
 
 from ...errors import (
     CheckpointWarning,
-    FileReplacedError,
     HdfchkError,
     JournalMismatchError,
     NotDurableError,
-    PendingJournalWarning,
 )
 from ...keys import Path
 from ...runtime.descriptors import Descriptor
 from ...runtime.posix import (
     RETRY_SECONDS,
     copy_owner_and_mode,
-    is_at,
     open_regular,
     redirect_to_scratch,
     sync_folder,
@@ -36,6 +33,7 @@ from ...runtime.posix import (
 from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from .data.memory_map import Mapper
+from .displaced import pending_warning, save_displaced
 from .h5.types import INT, SCALAR, file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
@@ -53,7 +51,6 @@ from .wal.replay import (
     write_stamp,
 )
 from .wal.wal_file import WalFile
-from .wal.writer_lock import WriterLock
 
 __all__ = ["WalWriter"]
 
@@ -100,7 +97,7 @@ class WalWriter(OpenFile):
         """Where dicts are, since nothing but small assignments was done."""
         self._small: set[Path] = set()
         """Where small values are that were put there since."""
-        self._lent = False
+        self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
         self._checkpoint_error: Exception | None = None
         self._look_at = LOOK_BYTES
@@ -149,8 +146,11 @@ class WalWriter(OpenFile):
         self.generation += 1
 
     def _begin(self) -> None:
-        """Make a new file beside the place."""
-        self._new = NewFile(self._lock, durable=self.durable)
+        """Make a new file beside the place, or begin that anew."""
+        if self._new is None:
+            self._new = NewFile(self._lock, durable=self.durable)
+        else:
+            os.ftruncate(self._new.file.fd, 0)
         self._scratch = ScratchFile(self._new.file)
         plist = file_access()
         plist.set_fileobj_driver(h5fd.fileobj_driver, self._scratch)
@@ -366,8 +366,7 @@ class WalWriter(OpenFile):
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
             self.h5.close()
-            self._new.close()
-            self._begin()
+            self._begin()  # in the same file: there may be no room for another one
             return
         if self._file is not None:
             self._discard(self._file)
@@ -434,7 +433,7 @@ class WalWriter(OpenFile):
             "what was assigned is there, and a kill leaves it there, but it could not be brought "
             f"to the disk ({error.strerror or error})",
             file=self.address,
-            hint="do not assign it again; commit() tries again to bring it to the disk",
+            hint="do not assign it again; the next sync brings it to the disk",
         )
 
     def sync(self) -> None:
@@ -528,45 +527,11 @@ class WalWriter(OpenFile):
             FileReplacedError: it was; the text says where the commits are.
         """
         file = self._file
-        if file is None or file.is_in_place(self.address):
-            return
-        saved = self._save_moved(file) or self._save_copy(file)
-        name = log_of(self.address)
-        if is_at(self._lock.log.fd, name):
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-        raise FileReplacedError(
-            "the file was moved, removed or replaced while it was being written",
-            file=self.address,
-            hint=f"{saved}; make a store of it",
-        )
-
-    def _save_moved(self, file: WalFile) -> str | None:
-        if os.fstat(file.file.fd).st_nlink == 0:
-            return None
-        try:
-            where = os.readlink(f"/proc/self/fd/{file.file.fd}")
-            if not is_at(file.file.fd, where) or self._pending or not self._checkpoint(file):
-                return None
-        except OSError:
-            return None
-        return f"all commits are in {where!r}, to which it was moved"
-
-    def _save_copy(self, file: WalFile) -> str:
-        name, number = f"{self.address}.rescued", 0
-        while True:
-            try:
-                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-                break
-            except FileExistsError:
-                number += 1
-                name = f"{self.address}.rescued.{number}"
-        try:
-            copy_owner_and_mode(file.file.fd, made.fd)
-            file.copy_to(made.fd)
-        finally:
-            made.close()
-        return f"all commits are in {name!r}"
+        if file is not None and not self._is_displaced and not file.is_in_place(self.address):
+            bring_in = None if self._pending else lambda: self._checkpoint(file)
+            error = save_displaced(file, self.address, bring_in)
+            self._is_displaced = True
+            raise error
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -615,6 +580,8 @@ class WalWriter(OpenFile):
             file.rollback()
             self._checkpoint_error = error
         self._check_place()
+        if self._is_displaced:  # its commits were saved elsewhere
+            return
         if self.durable and file.has_log and not file.log.is_synced:
             self._sync_log()
         if file.has_log:
@@ -633,7 +600,7 @@ class WalWriter(OpenFile):
                 if time.monotonic() > end:
                     if key not in _WARNED:
                         _WARNED.add(key)
-                        told.append(lambda: _pending(self.address, there, commits))
+                        told.append(lambda: pending_warning(self.address, there, commits))
                     return
                 time.sleep(RETRY_SECONDS)
             else:
@@ -654,22 +621,10 @@ class WalWriter(OpenFile):
 
     def _release(self, file: WalFile) -> None:
         remove = not file.has_log
-        try:
-            self._lock.release(remove=remove)
-        except OSError:
-            # It is empty, or says nothing that the file does not; it is used again.
-            self._empty_log()
+        self._lock.release(remove=remove)
         if remove and self.durable:
             with contextlib.suppress(OSError):
                 sync_folder(self.address)
-
-    def _empty_log(self) -> None:
-        with contextlib.suppress(OSError, HdfchkError):
-            lock = WriterLock(self.address, 0)
-            try:
-                os.ftruncate(lock.log.fd, 0)
-            finally:
-                lock.release()
 
     def _give_up(self) -> None:
         """Close everything after a failure to open, or of a file that never appeared."""
@@ -698,26 +653,3 @@ def _put_back(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
         puts.pop(path, None)
     else:
         puts[path] = before
-
-
-def _pending(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
-    who = _holders(there)
-    count = f"{commits} commit{'s' if commits != 1 else ''}"
-    return PendingJournalWarning(
-        f"{path!r} is being read, or mapped{', by ' + who if who else ''}: {count} stay in its "
-        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
-        "file brings them in, or recover(); do not write it with another program before"
-    )
-
-
-def _holders(there: os.stat_result) -> str:
-    """The processes that hold locks on a file, where the system tells."""
-    inode = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
-    found: set[str] = set()
-    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
-        for line in locks:
-            fields = line.split()
-            if inode in fields and int(fields[4]) > 0:
-                own = int(fields[4]) == os.getpid()
-                found.add("this process" if own else f"process {fields[4]}")
-    return ", ".join(sorted(found))

@@ -55,7 +55,7 @@ class Hidden:
             return
         _IN_USE.pop(self._key, None)
         self._gid = None
-        if not links.is_hidden_group(root, self._name):
+        if not root.links.exists(self._name) or not links.is_hidden_group(root, self._name):
             self._drafts.clear()
             return
         gid = h5g.open(root, self._name)

@@ -242,7 +242,7 @@ def _require_fit(descriptor: int, found: Recovered, path: str) -> None:
     problem = problem_of(descriptor, found)
     if problem is not None:
         raise JournalMismatchError(
-            f"the journal beside it, with {found.commits} commits, does not fit it: {problem}",
+            f"the journal beside it, of {found.commits} commit(s), does not fit it: {problem}",
             file=path,
             hint="recover(discard=True) sets the journal aside and keeps the file as it is; "
             "recover(into=COPY) makes a copy of the file with the journal laid over it",
