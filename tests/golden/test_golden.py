@@ -112,12 +112,9 @@ def test_values_are_as_they_were(number: int, file: File) -> None:
 
 def lay_out(number: int, case: Case, folder: Path) -> Path:
     """A case in a folder of its own; the path of its file."""
-    names = [case.name + ending for ending in (".hdf5", ".hdf5-journal", ".hdf5-new")]
-    for name in names:
-        source = folder_of(number) / "journals" / name
-        if source.exists():
-            shutil.copyfile(source, folder / name)
-    return folder / names[0]
+    for source in (folder_of(number) / "journals").glob(f"{case.name}.hdf5*"):
+        shutil.copyfile(source, folder / source.name)
+    return folder / f"{case.name}.hdf5"
 
 
 def told_by(path: Path) -> Any:
