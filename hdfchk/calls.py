@@ -28,7 +28,7 @@ def cached_eval(
     """The value at a key of `group`, computed and stored if it is not there."""
     if condition is not None and not condition(key):
         return generator(*args, **kwargs)
-    if key in group:
+    if not group._lacks(key):  # noqa: SLF001
         value: T = group.load(key)
         return value
     value = generator(*args, **kwargs)

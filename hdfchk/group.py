@@ -139,7 +139,7 @@ class Group(GroupArrays):
                 filter hides.
         """
         path = self._path + keys.parse_for_read(key)
-        if key not in self:  # a key that is not there must not open the file for writing
+        if self._lacks(key):  # a key that is not there must not open the file for writing
             edits.check_visible(self._filters, path)
             raise CheckpointerKeyError(
                 "no such key", file=self._address, key=join(path), hint="see keys()"
@@ -185,7 +185,7 @@ class Group(GroupArrays):
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
         """The value at a key, which is first set to `default` if nothing is there."""
-        if key not in self:
+        if self._lacks(key):
             with self._context.handle.writing_alone():
                 if key not in self:
                     self[key] = default
@@ -202,7 +202,7 @@ class Group(GroupArrays):
         Raises:
             CheckpointerKeyError: there is no such key and no `default` was given.
         """
-        if key not in self:  # a key that is not there must not open the file for writing
+        if self._lacks(key):  # a key that is not there must not open the file for writing
             return self._missing(key, default)
         with self._context.handle.writing_alone():
             try:
@@ -220,7 +220,9 @@ class Group(GroupArrays):
         Raises:
             CheckpointerKeyError: there are no keys.
         """
-        if self._last_name() is None:
+        with self._context.handle.looking():
+            is_empty = self._last_name() is None
+        if is_empty:
             raise CheckpointerKeyError("there are no keys", file=self._address)
         with self._context.handle.writing_alone():
             last = self._last_name()
@@ -235,6 +237,11 @@ class Group(GroupArrays):
         with self._context.handle.reading() as session:
             return session.last_name(self._path)
 
+    def _lacks(self, key: Key) -> bool:
+        """Whether a key is not there now, where a call looks again before it writes."""
+        with self._context.handle.looking():
+            return key not in self
+
     def _missing(self, key: Key, default: Any) -> Any:
         if default is _MISSING:
             return self.load(key)  # its error says what is missing
@@ -242,7 +249,9 @@ class Group(GroupArrays):
 
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""
-        if len(self):
+        with self._context.handle.looking():
+            has_keys = bool(self)
+        if has_keys:
             self._apply(
                 lambda session: [
                     change

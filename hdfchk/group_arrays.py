@@ -167,8 +167,11 @@ class GroupArrays(GroupReader):
             return
         if handle.log_of(path) is not None:
             Array(self._context, path, self._filters).append(rows)
-        elif key in self:
-            self.array(key).append(rows)
+            return
+        with handle.looking():
+            there = self.array(key) if key in self else None
+        if there is not None:
+            there.append(rows)
         else:
             with handle.writing_alone():
                 if key in self:  # another one was faster

@@ -122,6 +122,13 @@ class GroupReader(MutableMapping[str, Any]):
         """The number of keys of this level."""
         return len(self._names())
 
+    def __bool__(self) -> bool:
+        """Whether there are keys."""
+        if self._filters.stack:
+            return bool(self._names())
+        with self._context.handle.reading() as session:
+            return session.last_name(self._path) is not None
+
     def keys(self) -> KeysView[str]:
         """The keys, as a live view."""
         return Keys(self)

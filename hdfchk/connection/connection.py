@@ -119,6 +119,8 @@ class Connection:
         """How many stores hold it, and how many ``with`` blocks of callers there are."""
         self.is_lent = False
         """Whether the caller has the library's own object, and may change arrays by it."""
+        self.was_read = False
+        """Whether a caller was told what is in the storage, since it was opened."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._must_close = False
         self._error: Exception | None = None
@@ -172,6 +174,7 @@ class Connection:
     def use(self, storage: Storage, backend: Backend) -> None:
         """Keep storage that was opened."""
         self.storage = storage
+        self.was_read = False
         self.backend = backend
 
     def end_call(self) -> None:

@@ -54,7 +54,7 @@ class Handle:
             )
         self.backend = backend
         self.mode = mode
-        self._depth = self._blocks = 0
+        self._depth = self._blocks = self._looks = 0
         self._held: Connection | None = None
         self._session: Session | None = None
         self._session_of: Storage | None = None
@@ -202,6 +202,18 @@ class Handle:
                 self._end_call(connection, storage)
 
     @contextmanager
+    def looking(self) -> Iterator[None]:
+        """A block in which a call looks what it has to do, and looks again before it writes.
+
+        The caller is told nothing of it, so that a newer commit in between changes nothing for him.
+        """
+        self._looks += 1
+        try:
+            yield
+        finally:
+            self._looks -= 1
+
+    @contextmanager
     def writing(self, *, commit: bool = True, keeps_logs: bool = False) -> Iterator[Session]:
         """A session to write to; the storage is created if the mode allows it.
 
@@ -284,7 +296,8 @@ class Handle:
                 file=self.backend.address,
                 hint="close it afterwards",
             )
-        seen = None if storage is None or connection.blocks == 0 else storage.state
+        relied = connection.blocks and connection.was_read
+        seen = storage.state if storage is not None and relied else None
         if storage is not None:
             connection.close_storage()
         opened = self._opened(connection, self.mode)
@@ -644,7 +657,7 @@ class Handle:
 
     def after_fork(self) -> None:
         """In a child process: the blocks are the parent's."""
-        self._depth = self._blocks = 0
+        self._depth = self._blocks = self._looks = 0
         self._held = self._session = self._session_of = self._snapshot = self._own = self._idle = (
             None
         )

@@ -51,6 +51,8 @@ def make(number: int, folder: Path) -> None:
             file.write(str(draft / f"{file.name}.hdf5"))
             told["values"][file.name] = {k: digest(v) for k, v in file.expected().items()}
         for case in CASES:
+            if number not in case.sets:
+                continue
             case.make(str(draft / "journals" / f"{case.name}.hdf5"))
             told["journals"][case.name] = digest(case.expected())
         told["files"] = sums_of(draft)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 import hdfchk
-from hdfchk import HDF5Checkpointer
+from hdfchk import HDF5Checkpointer, JournalMismatchWarning
 from tests.exact import differs
 from tests.test_format_doc import described
 
@@ -111,12 +112,9 @@ def test_values_are_as_they_were(number: int, file: File) -> None:
 
 def lay_out(number: int, case: Case, folder: Path) -> Path:
     """A case in a folder of its own; the path of its file."""
-    names = [case.name + ending for ending in (".hdf5", ".hdf5-journal", ".hdf5-new")]
-    for name in names:
-        source = folder_of(number) / "journals" / name
-        if source.exists():
-            shutil.copyfile(source, folder / name)
-    return folder / names[0]
+    for source in (folder_of(number) / "journals").glob(f"{case.name}.hdf5*"):
+        shutil.copyfile(source, folder / source.name)
+    return folder / f"{case.name}.hdf5"
 
 
 def told_by(path: Path) -> Any:
@@ -132,32 +130,70 @@ def test_journal_is_read(number: int, case: Case, tmp_path: Path) -> None:
     path = lay_out(number, case, tmp_path)
     before = contents(tmp_path)
     assert f"{path.name}-journal" in before
-    assert differs(case.expected(), HDF5Checkpointer(path).load(), case.name) is None
     if path.exists():
+        with HDF5Checkpointer(path, mode="r") as chk:
+            assert differs(case.expected(), chk.load(), case.name) is None
         assert differs(case.expected(), hdfchk.load(path), case.name) is None
     else:
-        with pytest.raises(FileNotFoundError):
-            hdfchk.load(path)
+        for look in (hdfchk.load, lambda name: HDF5Checkpointer(name, mode="r").load()):
+            with pytest.raises(FileNotFoundError):
+                look(path)
     assert contents(tmp_path) == before
     assert digest(case.expected()) == digests_of(folder_of(number))["journals"][case.name]
 
 
 @pytest.mark.parametrize(("number", "case"), JOURNALS)
-def test_journal_is_written_on(number: int, case: Case, tmp_path: Path) -> None:
-    """A writer brings the journal in, goes on from there, and leaves the file alone."""
+def test_journal_is_brought_in(number: int, case: Case, tmp_path: Path) -> None:
+    """A store that may write reads the last commit, and leaves the file alone with it."""
     path = lay_out(number, case, tmp_path)
-    HDF5Checkpointer(path)["added"] = 7
-    assert os.listdir(tmp_path) == [path.name]
+    was_there = path.exists()
+    before = contents(tmp_path)
+    assert differs(case.expected(), HDF5Checkpointer(path).load(), case.name) is None
+    if was_there:
+        assert os.listdir(tmp_path) == [path.name]
+        assert differs(case.expected(), told_by(path), case.name) is None
+    else:
+        assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(("number", "case"), JOURNALS)
+def test_journal_is_written_on(number: int, case: Case, tmp_path: Path) -> None:
+    """A writer brings the journal in, goes on from there, and leaves the file alone.
+
+    Where the file is gone, commits in the journal are set aside; one of a file that has never been
+    there holds none.
+    """
+    path = lay_out(number, case, tmp_path)
+    was_there = path.exists()
+    journal = (tmp_path / f"{path.name}-journal").read_bytes()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        HDF5Checkpointer(path)["added"] = 7
+    if case.name == "removed":
+        assert not was_there
+        assert [warning.category for warning in told] == [JournalMismatchWarning]
+        assert f"{path.name}-journal.1" in str(told[0].message)
+        assert sorted(os.listdir(tmp_path)) == [path.name, f"{path.name}-journal.1"]
+        assert (tmp_path / f"{path.name}-journal.1").read_bytes() == journal
+    else:
+        assert not told
+        left = [name for name in os.listdir(tmp_path) if not name.endswith("-new")]
+        assert left == [path.name]
     assert differs({**case.expected(), "added": 7}, told_by(path), case.name) is None
 
 
 @pytest.mark.parametrize(("number", "case"), JOURNALS)
 def test_journal_is_recovered(number: int, case: Case, tmp_path: Path) -> None:
-    """`recover` brings the journal in, says so, and leaves none."""
+    """`recover` brings the journal in, says so, and leaves none; it gives no commits up."""
     path = lay_out(number, case, tmp_path)
     was_there = path.exists()
+    before = contents(tmp_path)
     assert HDF5Checkpointer(path).recover() is was_there
-    assert not (tmp_path / f"{path.name}-journal").exists() and path.exists() is was_there
+    assert path.exists() is was_there
+    if case.name == "removed":
+        assert contents(tmp_path) == before
+    else:
+        assert not (tmp_path / f"{path.name}-journal").exists()
     if was_there:
         assert os.listdir(tmp_path) == [path.name]
         assert differs(case.expected(), told_by(path), case.name) is None

@@ -122,7 +122,7 @@ def test_a_group_is_not_locked_out_after_a_kill(folder: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def goes_on() -> None:
-        assert HDF5Checkpointer(name).load() == {"a": 2, "l": [1, None]}
+        assert HDF5Checkpointer(name, mode="r").load() == {"a": 2, "l": [1, None]}
         assert HDF5Checkpointer(name).recover()
         HDF5Checkpointer(name)["b"] = 3
 

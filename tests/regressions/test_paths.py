@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import h5py
 import pytest
 
-from hdfchk import CorruptFileError, HDF5Checkpointer, save
+from hdfchk import CorruptFileError, FileReplacedError, HDF5Checkpointer, save
+from tests.actors.actors import Actor
 
 from .children import in_child
 from .states import ALLOWED, view
@@ -216,31 +218,51 @@ def test_the_end_of_one_run_leaves_the_journal_of_another(tmp_path: Path) -> Non
     results = tmp_path / "results"
     results.mkdir()
     name = results / "run.hdf5"
-    first, second = HDF5Checkpointer(name), HDF5Checkpointer(name, sync_interval=1000)
-    first.__enter__()
-    first["one"] = 1
-    first["one"] = 2
-    results.rename(tmp_path / "results-1")
-    results.mkdir()
-    second.__enter__()
-    second["a"] = 1
-    second["b"] = [1, None]
-    told: list[Any] = []
+    first, second = HDF5Checkpointer(name), Actor()
     try:
-        first.__exit__(None, None, None)
-    except ALLOWED as error:
-        told.append(error)
-    second["d"] = 4
-    assert os.path.exists(f"{name}-journal"), "the other's journal is gone"
-    with pytest.raises(BlockingIOError):
-        HDF5Checkpointer(name, lock_timeout=0.1)["third"] = 1
-    assert view(name) == {"a": 1, "b": [1, None], "d": 4}
-    moved = HDF5Checkpointer(tmp_path / "results-1" / "run.hdf5")
-    assert told or moved.load() == {"one": 2}
-    second.__exit__(None, None, None)
+        first.__enter__()
+        first["one"] = 1
+        first["one"] = 2
+        results.rename(tmp_path / "results-1")
+        results.mkdir()
+        second.do("chk = HDF5Checkpointer(path, sync_interval=1000).__enter__()", path=name)
+        second.do("chk['a'] = 1; chk['b'] = [1, None]")
+        told: list[Any] = []
+        try:
+            first.__exit__(None, None, None)
+        except ALLOWED as error:
+            told.append(error)
+        second.do("chk['d'] = 4")
+        assert os.path.exists(f"{name}-journal"), "the other's journal is gone"
+        with pytest.raises(BlockingIOError):
+            HDF5Checkpointer(name, lock_timeout=0.1)["third"] = 1
+        assert view(name) == {"a": 1, "b": [1, None], "d": 4}
+        moved = HDF5Checkpointer(tmp_path / "results-1" / "run.hdf5")
+        assert told or moved.load() == {"one": 2}
+        second.do("chk.__exit__(None, None, None)")
+    finally:
+        second.kill()
+    assert not os.path.exists(f"{name}-journal")
     assert view(name) == {"a": 1, "b": [1, None], "d": 4}
     moved["after"] = 1
     assert moved.load()["one"] == 2
+
+
+@in_child
+def test_a_second_store_joins_a_writer_whose_folder_was_moved(tmp_path: Path) -> None:
+    """Stores of one process share the file that is open; where it is now is told, with a copy."""
+    results = tmp_path / "results"
+    results.mkdir()
+    name = results / "run.hdf5"
+    with HDF5Checkpointer(name) as first:
+        first["one"] = 1
+        results.rename(tmp_path / "results-1")
+        results.mkdir()
+        with pytest.raises(FileReplacedError) as caught:
+            HDF5Checkpointer(name)["b"] = [1, None]
+    saved = re.search("'(/[^']*)'", str(caught.value))
+    places = [tmp_path / "results-1" / "run.hdf5"] + ([saved[1]] if saved else [])
+    assert {"one": 1, "b": [1, None]} in [view(place) for place in places]
 
 
 @pytest.mark.parametrize("other_writes", [False, True])

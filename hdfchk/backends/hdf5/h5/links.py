@@ -36,7 +36,6 @@ _HIDDEN_MARK = b"hdfchk:hidden"
 """The attribute that tells a group of ours from one of somebody else with the same name."""
 SHORT = 64
 """Groups of so few links are listed as a whole."""
-_NEWEST_FIRST = {"idx_type": h5.INDEX_CRT_ORDER, "order": h5.ITER_DEC}
 _SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
 _STRIDE = 16
@@ -83,25 +82,19 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
 
 def last(gid: Any) -> bytes | None:
     """The name of the last child, without a look at all others where HDF5 has it at hand."""
-    count = gid.get_num_objs()
-    if count > SHORT and not has_order(gid):
-        try:
-            newest = gid.links.get_info(b".", index=0, **_NEWEST_FIRST).corder
-        except (RuntimeError, KeyError, TypeError, ValueError):
-            newest = None  # a group that keeps no order
+    if gid.get_num_objs() > SHORT and not has_order(gid):
         found: list[tuple[bytes, Any]] = []
-        if newest is not None:
-            gid.links.iterate(
-                lambda name, info: found.append((name, info)),
-                idx_type=h5.INDEX_CRT_ORDER,
-                order=h5.ITER_NATIVE,
-                info=True,
-                idx=count - 1,
-            )
-        if len(found) == 1 and found[0][1].corder == newest and found[0][1].type == HARD:
-            name = found[0][0]
-            if not name.startswith(HIDDEN):
-                return name
+
+        def take(name: bytes, info: Any) -> bool:
+            found.append((name, info))
+            return True  # it ends here
+
+        try:
+            gid.links.iterate(take, idx_type=h5.INDEX_CRT_ORDER, order=h5.ITER_DEC, info=True)
+        except RuntimeError:  # a group that keeps no order
+            found.clear()
+        if found and found[0][1].type == HARD and not found[0][0].startswith(HIDDEN):
+            return found[0][0]
     listed = entries(gid)
     return listed[-1][0] if listed else None
 

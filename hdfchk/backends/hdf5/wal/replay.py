@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -216,6 +217,8 @@ def lock_to_write(path: str, timeout: float) -> tuple[WriterLock, Recovered]:
         LockedError: another process has the right.
         JournalMismatchError: the log was made for another state of the file.
     """
+    for other in _other_names(path):
+        recover_file(other, timeout)
     while True:
         lock = WriterLock(path, timeout)
         try:
@@ -236,6 +239,38 @@ def lock_to_write(path: str, timeout: float) -> tuple[WriterLock, Recovered]:
             JournalMismatchWarning,
             stacklevel=2,
         )
+
+
+def _other_names(path: str) -> list[str]:
+    """Other names of a file, in its folder, under which commits wait in a journal.
+
+    Were it written without them, they would not fit it any more.
+    """
+    found = []
+    with contextlib.suppress(OSError):  # it is not there, or its folder cannot be read
+        there = os.stat(path)
+        if there.st_nlink < 2 or os.path.lexists(log_of(path)):
+            return []
+        folder, ending = os.path.dirname(path), log_of("")
+        for name in os.listdir(folder):
+            other = os.path.join(folder, name.removesuffix(ending))
+            if name.endswith(ending) and os.path.lexists(other) and _is_same(other, there):
+                found.append(other)
+    return found
+
+
+def _is_same(other: str, there: os.stat_result) -> bool:
+    """Whether a name is one of a file, and its journal has commits."""
+    try:
+        if os.path.islink(other) or not os.path.samestat(os.stat(other), there):
+            return False
+        log = Descriptor(open_regular(log_of(other), os.O_RDONLY))
+    except OSError:
+        return False
+    try:
+        return scan(log.fd).has_commits
+    finally:
+        log.close()
 
 
 def _require_fit(descriptor: int, found: Recovered, path: str) -> None:
@@ -374,6 +409,7 @@ def recover(
     """
     if not found.has_commits or lock.file is None:
         return False
+    lock.claim()  # or it would name who was killed
     wait_lock_shared(lock.file.fd, lock.path, lock.timeout)
     if durable:
         sync_folder(lock.path)  # a log that has no name on the disk is no help

@@ -483,14 +483,16 @@ class WalFile(OverlayFile):
     def _write_pages(self, progress: Progress | None) -> None:
         runs = self._runs(measure=True)
         reserve(self.file.fd, [(start, len(data)) for start, data in runs])
-        done = 0
+        done, looked = 0, 0
         for start, run in self._runs():
             data = bytes(run)
             write_all(self.file.fd, data[: max(0, self._committed_size - start)], start)
             done += len(data)
             if progress is not None:
                 progress(done, len(self._pages) * PAGE)
-            run_pending()  # the log has it all, and what is being written
+            if done - looked >= SPILL_BYTES:  # handlers cannot use the store in the middle of it
+                run_pending()  # the log has it all, and what is being written
+                looked = done
         os.ftruncate(self.file.fd, self._committed_size)
         if self.durable:
             sync(self.file.fd)

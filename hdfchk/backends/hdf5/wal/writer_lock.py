@@ -42,6 +42,28 @@ def is_being_written(descriptor: int) -> bool:
     return not try_lock_range(descriptor, _LOCK_AT, 1, probe=True)
 
 
+def _by_another_name(path: str) -> str:
+    """Who writes a file by another name, as far as the system tells: it has a journal open, too."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        there = os.stat(path)
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                folder = f"/proc/{process}/fd"
+                names = [os.path.join(folder, number) for number in os.listdir(folder)]
+                if any(os.path.samestat(os.stat(name), there) for name in names if _is_file(name)):
+                    logs = (os.readlink(name).endswith(log_of("")) for name in names)
+                    if int(process) != os.getpid() and any(logs):
+                        found.add(int(process))
+    who = ", ".join(f"process {process}" for process in sorted(found))
+    return f"{who or 'a process'} that has it open by another name"
+
+
+def _is_file(name: str) -> bool:
+    """Whether a descriptor of a process is one of a file that has a name."""
+    return os.readlink(name).startswith("/")
+
+
 class _Queue:
     """A place in the queue of those who wait for a file; the first one alone asks for its lock."""
 
@@ -115,7 +137,7 @@ class WriterLock:
                     return found
                 if time.monotonic() > end:
                     raise LockedError(
-                        f"the file is being written by {who}",
+                        f"the file is being written by {who or _by_another_name(self.path)}",
                         file=self.path,
                         hint="wait for it, or raise lock_timeout",
                     )
@@ -138,7 +160,7 @@ class WriterLock:
             elif not is_at(log.fd, name):
                 pass  # its owner has just removed it
             elif file is not None and not try_lock_range(file.fd, _LOCK_AT, 1):
-                who = "a process that has it open by another name"
+                who = ""
                 self._drop_empty(log, name)
             elif file is None and os.path.lexists(self.path):
                 pass  # it came meanwhile
