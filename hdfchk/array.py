@@ -223,10 +223,11 @@ class Array:
     def map(self) -> np.ndarray[Any, Any]:
         """A read-only view of the elements as they lie in the file, for an array in one piece.
 
-        Nothing is copied; pages are read as they are used. What the journal still holds is first
-        brought into the file. The array must not be overwritten, deleted or grown while the map
-        is in use: its bytes may then become others. What is done to other keys does not matter,
-        but for making the file shorter.
+        Nothing is copied; pages are read as they are used. What the log still holds is first
+        brought into the file. While a map lives, its bytes are not given to anything else and the
+        file is not shortened: commits that would change them stay in the log (a
+        `PendingJournalWarning`). Where the system has no such locks (see ``docs/durability.md``),
+        do not overwrite, delete or grow the array meanwhile.
 
         Raises:
             UnsupportedStoredError: the array is in chunks, compressed, very small, or not in a
@@ -276,9 +277,10 @@ class Array:
     def append(self, block: Any) -> None:
         """Append rows; one commit. The array is made growable at the first append.
 
-        Inside a ``with`` block small rows wait in memory, and are committed together: after
-        ``sync_interval`` seconds, before anything else is done with the store, by `commit`, and at
-        the end of the block. A kill costs no more than that. Readers see whole rows only.
+        Rows of a file that has a log are committed when it returns: a kill leaves them there. Of
+        other stores small rows wait in memory inside a ``with`` block: for ``sync_interval``
+        seconds, until anything else is done with the store, until `commit` and the end of the
+        block. Readers see whole rows only.
 
         Args:
             block: an array whose shape is ``(rows, *shape[1:])``, or one row of ``shape[1:]``.
@@ -293,12 +295,16 @@ class Array:
             return
         with handle.turn():
             log = handle.log_of(self._path)
-            if log is None:
-                with handle.held(), handle.reading() as session:
+            if log is not None:
+                rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
+                handle.append(self._stored, log, rows)
+                return
+            with handle.writing_alone():
+                with handle.reading() as session:
                     shape = session.array_info(self._stored).shape
                     log = RowBuffer(self._path, self._elements(session), shape[1:])
-            rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
-            handle.append(self._stored, log, rows)
+                rows = rows_of(log.elements.encode(block), shape, self._path)
+                handle.append(self._stored, log, rows)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -93,8 +93,7 @@ class Attributes(MutableMapping[str, Any]):
             )
         note = None if node.mark is None else Leaf(mark_to_text(node.mark))
         with self._context.handle.writing() as session:
-            session.write_attribute(self._path, name, Leaf(node.data))
-            session.write_attribute(self._path, _MARK_PREFIX + name, note)
+            session.write_attributes(self._path, {name: Leaf(node.data), _MARK_PREFIX + name: note})
 
     def __delitem__(self, name: str) -> None:
         """Delete an attribute.
@@ -106,8 +105,7 @@ class Attributes(MutableMapping[str, Any]):
         if name not in self:
             raise self._missing(name)
         with self._context.handle.writing() as session:
-            session.write_attribute(self._path, name, None)
-            session.write_attribute(self._path, _MARK_PREFIX + name, None)
+            session.write_attributes(self._path, {name: None, _MARK_PREFIX + name: None})
 
     def __contains__(self, name: object) -> bool:
         """Whether there is an attribute of this name."""

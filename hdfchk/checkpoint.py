@@ -48,8 +48,8 @@ class HDF5Checkpointer(Group):
             file names: only for files that you trust.
         lock_timeout: seconds to wait for another process that has the file open for writing
             (or, to write, open at all), before a `LockedError`.
-        journal: write a file that is given by its path through a redo journal, which is what all
-            promises rest on; False writes straight into it.
+        journal: write a file that is given by its path through a write-ahead log, which is what
+            all promises rest on; False writes straight into it.
         durable: bring commits to the disk, so that they survive a loss of power; False leaves
             that to the system, and calls no fsync at all.
         sync_interval: seconds that commits inside a ``with`` may wait to be brought to the disk;
@@ -65,7 +65,8 @@ class HDF5Checkpointer(Group):
             read-only views of it, see `Array.map`.
         trust: read what the file names in other files. Only for files that you trust.
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
-            space it takes in the file; more is an `UnsafeFileError`.
+            space it takes in the file; more is an `UnsafeFileError`. By default 1 GiB, for what no
+            filter bounds; what a filter can have made of the bytes in the file is read.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -112,7 +113,7 @@ class HDF5Checkpointer(Group):
         compression: Any = None,
         mmap: bool = False,
         trust: bool = False,
-        expand_limit: int = 2**30,
+        expand_limit: int | None = None,
     ) -> None:
         backend = backend_for(
             checkpoint_file,
@@ -143,7 +144,7 @@ class HDF5Checkpointer(Group):
 
     def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
-        self._context.handle.hold()
+        self._context.handle.hold(block=True)
         return self
 
     def __exit__(
@@ -153,7 +154,7 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._context.handle.release(failed=kind is not None)
+        self._context.handle.release(failed=kind is not None, block=True)
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
@@ -187,12 +188,12 @@ class HDF5Checkpointer(Group):
                 f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
                 hint="make a store of that file",
             )
-        self._context.handle.hold()
+        self._context.handle.hold(block=True)
         return self.stream
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
         """Close what `open_checkpoint_file` opened."""
-        self._context.handle.release()
+        self._context.handle.release(block=True)
 
     def __del__(self) -> None:
         """Warn about a block that was never left; nothing is written or closed here."""
@@ -234,8 +235,8 @@ class HDF5Checkpointer(Group):
 
         Raises:
             LockedError: another process, thread or task writes.
-            TransactionError: the store does not write through a log, so that it could not
-                give up what was done; or an error inside the block was swallowed.
+            TransactionError: the store could not give up what was done (``journal=False``, an
+                `h5py.File` or `h5py.Group`); or an error inside the block was swallowed.
 
         Example:
             >>> import tempfile, os
@@ -327,6 +328,8 @@ class HDF5Checkpointer(Group):
         Raises:
             UnsupportedStoredError: the store is not one of a file by its path; or the file holds
                 HDF5 references, which a copy would break. Nothing was changed.
+            CorruptFileError: some of the file cannot be read, or the copy, which is read again and
+                compared, differs. Nothing was changed.
             LockedError: another process writes the file.
         """
         with self._context.handle.exclusive() as backend:

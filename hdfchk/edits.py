@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from .backends.base import Change, Delete, Put, Session, Stat, Stored
-from .errors import CheckpointerKeyError
+from .errors import CheckpointerKeyError, NestingError
 from .filters import Filters, Verdict
 from .keys import Path, join
-from .tree import Branch, Leaf, is_dict
+from .tree import MAX_DEPTH, Branch, Leaf, is_dict
 
 __all__ = [
     "check_read",
@@ -21,6 +22,10 @@ __all__ = [
     "replacement",
     "visible_names",
 ]
+
+MAX_LEVELS = 2 * MAX_DEPTH
+MAX_VISITS = 1000
+"""How often one group may come, by several links, below what is to be deleted."""
 
 
 def refused(path: Path, why: str = "the key filter refuses this key") -> CheckpointerKeyError:
@@ -108,17 +113,34 @@ def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
 
 
 def hidden_below(session: Session, filters: Filters, path: Path) -> bool:
-    """Whether something that the filters hide is stored at or below `path`."""
-    if filters.is_whole(path):
-        return False
-    stat = session.stat(path)
-    if stat is None:
-        return False
-    if not _shows(filters, path, stat):
-        return True
-    return stat.is_group and any(
-        hidden_below(session, filters, (*path, name)) for name in session.names(path)
-    )
+    """Whether something that the filters hide is stored at or below `path`.
+
+    Raises:
+        NestingError: it is nested too deeply to tell, or groups hold themselves.
+    """
+    visits: dict[Any, int] = {}
+    todo = [(session, path, path)]  # a session, the path in it, and the whole path
+    while todo:
+        near, inner, here = todo.pop()
+        if filters.is_whole(here):
+            continue
+        stat = near.stat(inner)
+        if stat is None:
+            continue
+        if not _shows(filters, here, stat):
+            return True
+        if stat.is_group:
+            place = near.identity(inner)
+            visits[place] = visits.get(place, 0) + 1
+            if visits[place] > MAX_VISITS or len(here) - len(path) > MAX_LEVELS:
+                raise NestingError(
+                    f"groups nested more than {MAX_LEVELS} levels deep, or one of them in itself",
+                    key=f"{join(here[:3])}/…",
+                    hint="use a store without filters, or delete single keys below it",
+                )
+            below = near.at(inner) if inner else near
+            todo += [(below, (name,), (*here, name)) for name in below.names(())]
+    return False
 
 
 def _shows(filters: Filters, path: Path, stat: Stat) -> bool:
@@ -162,11 +184,15 @@ def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
 
 def emptying(session: Session, filters: Filters, path: Path) -> list[Change]:
     """The changes that delete all that the filters show at and below `path`."""
-    if not hidden_below(session, filters, path):
-        return [Delete(path)]
     changes: list[Change] = []
-    stat = session.stat(path)
-    if stat is not None and stat.is_dict:
-        for name in visible_names(session, filters, path):
-            changes += emptying(session, filters, (*path, name))
+    todo = [path]
+    while todo:
+        here = todo.pop()
+        if not hidden_below(session, filters, here):
+            changes.append(Delete(here))
+            continue
+        stat = session.stat(here)
+        if stat is not None and stat.is_dict:
+            names = visible_names(session, filters, here)
+            todo += [(*here, name) for name in reversed(names)]
     return changes

@@ -32,6 +32,7 @@ __all__ = [
     "ReadOnlyError",
     "RegistrationError",
     "SnapshotChangedWarning",
+    "SystemRefusalError",
     "TransactionError",
     "UnknownTypeError",
     "UnsafeFileError",
@@ -139,6 +140,10 @@ class UnsupportedStoredError(HdfchkError, TypeError):
 
 class CorruptFileError(HdfchkError, OSError):
     """A file that is no HDF5 file, is cut short, or holds data that contradict its marks."""
+
+
+class SystemRefusalError(HdfchkError, OSError):
+    """A read that the system refused, or failed at; `errno` says why. The file may be whole."""
 
 
 class UnsafeFileError(HdfchkError, OSError):

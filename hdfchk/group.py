@@ -220,7 +220,7 @@ class Group(GroupArrays):
         Raises:
             CheckpointerKeyError: there are no keys.
         """
-        if not len(self):
+        if self._last_name() is None:
             raise CheckpointerKeyError("there are no keys", file=self._address)
         with self._context.handle.writing_alone():
             last = self._last_name()

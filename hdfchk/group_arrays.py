@@ -87,7 +87,8 @@ class GroupArrays(GroupReader):
             shape: the lengths of the axes.
             dtype: of the values: what NumPy takes, ``str`` for strings of any length.
             chunks: the shape of a chunk. By default the array lies in one piece, so that it can
-                be mapped; or, if it can grow, is compressed or has checksums, in chunks of rows.
+                be mapped; or, if it can grow, is compressed, has checksums or more than 16 MiB, in
+                chunks of rows, which take space when they are written.
             maxshape: the lengths to which it can grow, None for no limit.
             fill_value: what elements hold that nobody has written; by default zeros.
             compression: as of the store; None for none.
@@ -138,10 +139,10 @@ class GroupArrays(GroupReader):
         """Append a row, or a block of rows, to the array at a key; one commit.
 
         The first one makes the array: what is given then is one row of it, a number for a log. An
-        array that is there is made growable. Inside a ``with`` block small rows wait in memory,
-        and are committed together: after ``sync_interval`` seconds, before anything else is done
-        with the store, by `commit`, and at the end of the block. A kill costs no more than that.
-        Readers see whole rows only.
+        array that is there is made growable. Rows of a file that has a log are committed when it
+        returns: a kill leaves them there. Of other stores small rows wait in memory inside a
+        ``with`` block: for ``sync_interval`` seconds, until anything else is done with the store,
+        until `commit` and the end of the block. Readers see whole rows only.
 
         Args:
             key: where the array is, or will be.

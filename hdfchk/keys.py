@@ -9,6 +9,8 @@ from __future__ import annotations
 from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError
 
 __all__ = [
+    "HIDDEN_PREFIX",
+    "MAX_PATH",
     "Key",
     "Path",
     "join",
@@ -24,6 +26,13 @@ Key = str | tuple[str, ...]
 
 Path = tuple[str, ...]
 """A parsed key: one name a level; the empty tuple is the root."""
+
+HIDDEN_PREFIX = "hdfchk:"
+"""Links whose names begin so are the library's own: never listed, and no keys."""
+
+
+MAX_PATH = 2000
+"""How many levels a path can have that is read: HDF5 goes along all of them for each object."""
 
 
 def problem_of_name(name: str) -> str | None:
@@ -42,6 +51,8 @@ def problem_of_name(name: str) -> str | None:
         return f"the name {name!r} holds a NUL, which ends a name in HDF5"
     if "/" in name:
         return f"the name {name!r} holds '/', which separates levels"
+    if name.startswith(HIDDEN_PREFIX):
+        return f"the name {name!r} begins with {HIDDEN_PREFIX!r}, as the library's own links do"
     # HDF5 names are bytes. Those of a file that are no UTF-8 reach us as surrogate escapes and
     # must find their way back; any other lone surrogate has no bytes of its own.
     try:
@@ -72,7 +83,8 @@ def parse(key: object) -> Path:
 
     Raises:
         InvalidKeyTypeError: `key` is no `str` nor tuple of `str` (a `TypeError`).
-        InvalidKeyError: a level is empty, ``"."``, ``".."`` or holds a NUL (a `ValueError`).
+        InvalidKeyError: a level is empty, ``"."``, ``".."``, holds a NUL or begins with
+            ``"hdfchk:"`` (a `ValueError`).
 
     Example:
         >>> parse("a/b"), parse(("a", "b")), parse(("a/b", "c"))

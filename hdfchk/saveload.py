@@ -72,8 +72,9 @@ def load(
                 hint="write it to a file, or leave isolated out",
             )
         from .backends.hdf5.sandbox import copy_in_child
+        from .backends.resolve import require_path
 
-        with copy_in_child(os.fsdecode(path), options, timeout) as clean:
+        with copy_in_child(require_path(os.fspath(path)), options, timeout) as clean:
             return load(clean, progress=progress, **options)
     loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load(progress=progress)
     return loaded

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import attrs
 
 from .backends.base import Session
@@ -10,11 +13,12 @@ from .context import Context
 from .errors import (
     HdfchkError,
     MissingExtraError,
+    NestingError,
     UnknownTypeError,
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from .keys import Path, join
+from .keys import MAX_PATH, Path, join
 
 __all__ = ["Report", "verify"]
 
@@ -27,7 +31,8 @@ class Report:
         whole: the key paths of all values that read, in the order of the file.
         damaged: the key paths of those that do not, each with its error.
         unread: the key paths of what was not looked at: it is no value (a reference, say), lies in
-            another file, or needs a class or library that is not here.
+            another file, needs a class or library that is not here, or far more memory than the
+            file has bytes, or is nested too deeply.
     """
 
     whole: tuple[str, ...]
@@ -40,7 +45,16 @@ class Report:
         return not self.damaged
 
 
-_NOT_READ = (UnsupportedStoredError, UnsafeFileError, UnknownTypeError, MissingExtraError)
+_NOT_READ = (
+    UnsupportedStoredError,
+    UnsafeFileError,
+    UnknownTypeError,
+    MissingExtraError,
+    NestingError,
+)
+_Level = tuple[Session, Path, Iterator[str]]
+"""A session whose root is a group, its whole path, and the names that are still to be looked at."""
+_Note = Callable[[Path, HdfchkError], None]
 
 
 def verify(context: Context, progress: Progress | None = None) -> Report:
@@ -54,6 +68,10 @@ def verify(context: Context, progress: Progress | None = None) -> Report:
         return _Verifier(context, session, progress).run()
 
 
+MOST_LEVELS = MAX_PATH
+"""What is nested more deeply can be named by no key, and is not looked at."""
+
+
 class _Verifier:
     def __init__(self, context: Context, session: Session, progress: Progress | None) -> None:
         self._context = context
@@ -64,51 +82,94 @@ class _Verifier:
         self._unread: dict[str, HdfchkError] = {}
 
     def run(self) -> Report:
-        leaves = self._leaves()
-        for count, path in enumerate(leaves, 1):
+        total = 0
+        if self._progress is not None:
+            total = sum(1 for _ in self._values(self._ignore))
+        for count, (session, inner, path) in enumerate(self._values(self._note), 1):
             try:
-                self._value(path)
+                self._value(session, inner, path)
                 self._whole.append(join(path))
             except HdfchkError as error:
                 self._note(path, error)
             if self._progress is not None:
-                self._progress(count, len(leaves))
+                self._progress(count, max(count, total))
         return Report(tuple(self._whole), self._damaged, self._unread)
 
     def _note(self, path: Path, error: HdfchkError) -> None:
         error.file = error.file or self._context.handle.backend.address
-        place = self._unread if isinstance(error, _NOT_READ) else self._damaged
-        place[join(path) or "/"] = error
+        place = join(path) or "/"
+        if not (error.key or "").startswith(place):
+            error.key = place  # it was told from the group where it is
+        found = self._unread if isinstance(error, _NOT_READ) else self._damaged
+        found[place] = error
 
-    def _leaves(self) -> list[Path]:
-        """The paths of all values. Each group is entered once, whatever leads to it."""
-        found: list[Path] = []
-        seen = set()
-        todo: list[Path] = [()]
+    @staticmethod
+    def _ignore(path: Path, error: HdfchkError) -> None:
+        """The first time all is gone through it is only counted."""
+
+    def _values(self, note: _Note) -> Iterator[tuple[Session, Path, Path]]:
+        """All values: a session, the path in it, and the whole path.
+
+        Each group is entered once, whatever leads to it, and from the group in which it is: paths
+        from the root would be gone along once for each level of each.
+        """
+        seen: set[Any] = set()
+        first = self._enter(self._session, (), (), seen, note)
+        if first is None:
+            yield self._session, (), ()
+        todo = [first] if first else []
         while todo:
-            path = todo.pop()
-            try:
-                stat = self._session.stat(path)
-                if stat is None or not stat.is_dict:
-                    found.append(path)
-                    continue
-                self._attributes(path)
-                identity = self._session.identity(path)
-                if identity not in seen:
-                    seen.add(identity)
-                    names = self._session.names(path)
-                    todo += [(*path, name) for name in reversed(names)]
-            except HdfchkError as error:
-                self._note(path, error)
-        return found
+            session, path, names = todo[-1]
+            below = None
+            for name in names:
+                below = self._enter(session, (name,), (*path, name), seen, note)
+                if below is None:
+                    yield session, (name,), (*path, name)
+                elif below:
+                    break
+            if below:
+                todo.append(below)
+            else:
+                todo.pop()
 
-    def _attributes(self, path: Path) -> None:
-        for name in self._session.attribute_names(path):
-            self._session.read_attribute(path, name)
+    def _enter(
+        self, session: Session, inner: Path, path: Path, seen: set[Any], note: _Note
+    ) -> _Level | tuple[()] | None:
+        """The dict at a path, to be gone into; nothing if it need not be; None for a value."""
+        try:
+            stat = session.stat(inner)
+            if stat is None or not stat.is_dict:
+                return None
+            identity = session.identity(inner)
+            if identity in seen:
+                return ()
+            seen.add(identity)
+            if len(path) >= MOST_LEVELS:
+                raise NestingError(
+                    f"groups nested more than {MOST_LEVELS} levels deep, which are not looked at",
+                    hint="read them with plain h5py",
+                )
+            if note == self._note:
+                self._attributes_of_group(session, inner, path)
+            below = session.at(inner) if inner else session
+            return below, path, iter(below.names(()))
+        except HdfchkError as error:
+            note(path, error)
+            return ()
 
-    def _value(self, path: Path) -> None:
-        self._attributes(path)
-        node = self._session.read_value(path)
-        self._session.verify(path)
+    def _attributes_of_group(self, session: Session, inner: Path, path: Path) -> None:
+        try:
+            self._attributes(session, inner)
+        except HdfchkError as error:
+            self._note(path, error)
+
+    def _attributes(self, session: Session, path: Path) -> None:
+        for name in session.attribute_names(path):
+            session.read_attribute(path, name)
+
+    def _value(self, session: Session, inner: Path, path: Path) -> None:
+        self._attributes(session, inner)
+        node = session.read_value(inner)
+        session.verify(inner)
         if node is not None:
             self._context.decode(node, path)

@@ -16,6 +16,14 @@ settings.register_profile("full", max_examples=2000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is slow, unless everything is to be tried."""
+    if os.environ.get("HDFCHK_FUZZ") != "full":
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip("slow: HDFCHK_FUZZ=full does it"))
+
+
 def _open_files(folder: Path) -> list[str]:
     """The files below `folder` that this process holds open."""
     if not os.path.isdir("/proc/self/fd"):

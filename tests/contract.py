@@ -134,7 +134,23 @@ class MappingContract:
         assert "a/b/c/d" not in mapping
 
     @pytest.mark.parametrize(
-        "key", ["", ".", "..", "/a", "a/", "a//b", "a/./b", "n\0", (), ("",), ("a", ""), "\ud800"]
+        "key",
+        [
+            "",
+            ".",
+            "..",
+            "/a",
+            "a/",
+            "a//b",
+            "a/./b",
+            "n\0",
+            (),
+            ("",),
+            ("a", ""),
+            "\ud800",
+            "hdfchk:x",
+            "a/hdfchk:x",
+        ],
     )
     def test_bad_keys(self, mapping: Any, key: Any) -> None:
         """A key that no file can hold: ValueError on write, KeyError on read, False for in."""

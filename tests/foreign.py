@@ -9,6 +9,8 @@ import numpy as np
 
 from hdfchk import Group, HdfchkError
 
+STAMP = "hdfchk:stamp"
+
 
 def fingerprint(path: str, but: tuple[str, ...] = ()) -> dict[str, Any]:
     """What plain h5py sees of every object: type, layout, filters, attributes and raw data.
@@ -23,6 +25,8 @@ def fingerprint(path: str, but: tuple[str, ...] = ()) -> dict[str, Any]:
             if name not in but:
                 _look(file, name, seen)
         seen["/"] = _attributes(file)
+        stamp = seen["/"].pop(STAMP, None)  # all that a writer of ours adds to the root
+        assert stamp is None or file.attrs[STAMP].dtype == "i8" and file.attrs[STAMP].shape == ()
     return seen
 
 

@@ -66,7 +66,8 @@ def test_reads_beside_a_writer(path: str, holder: Any) -> None:
         holder.wait(timeout=30)
         assert chk.load() == {"a": 1, "held": 1}
         # The reader keeps the commits in the journal, and holds no second writer up.
-        HDF5Checkpointer(path, lock_timeout=0.1)["more"] = 3
+        with pytest.warns(PendingJournalWarning, match="this process"):
+            HDF5Checkpointer(path, lock_timeout=0.1)["more"] = 3
         assert chk.load() == {"a": 1, "held": 1}
     assert chk.load() == {"a": 1, "held": 1, "done": 2, "more": 3}
     HDF5Checkpointer(path)["last"] = 4
@@ -94,6 +95,26 @@ def test_plain_h5py_writes(path: str) -> None:
             assert caught.value.file == path
     chk["b"] = 2
     assert chk.load() == {"a": 1, "b": 2}
+
+
+def test_a_call_beside_a_block(path: str) -> None:
+    """A call outside a block is on the disk at its end, also while another store has one."""
+    other = HDF5Checkpointer(path)
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        chk["a"] = 1
+        chk.append("rows", 1.0)
+        for use in (
+            lambda: other.update(b=1),
+            lambda: other.append("rows", 2.0),
+            lambda: other.append("rows", 3.0),
+            lambda: other.__delitem__("b"),
+        ):
+            chk["a"] = 2
+            log = chk._context.handle.connection.storage._file.log
+            assert not log.is_synced
+            use()
+            assert log.is_synced
+    assert chk["rows"].tolist() == [1.0, 2.0, 3.0]
 
 
 def test_two_stores_in_one_process(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import signal
@@ -26,7 +27,9 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile
+from hdfchk.backends.hdf5.wal import overlay, replay
+from hdfchk.backends.hdf5.wal.wal_file import LOGICAL_BYTES, WalFile
+from hdfchk.runtime import posix
 from hdfchk.runtime import scheduler as alarm
 
 ROOT = Path(__file__).parents[1]
@@ -59,19 +62,20 @@ def test_a_child_writes_nothing_into_its_parents_file(path: str) -> None:
 
 def test_an_interrupt_after_the_commit_of_rows(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while rows are committed does not have them written twice."""
-    chk, real = HDF5Checkpointer(path), WriterFile.commit
+    chk, real = HDF5Checkpointer(path), WalFile.commit
 
-    def commit(self: WriterFile) -> None:
-        real(self)
-        monkeypatch.setattr(WriterFile, "commit", real)
+    def commit(self: WalFile) -> bool:
+        done = real(self)
+        monkeypatch.setattr(WalFile, "commit", real)
         signal.raise_signal(signal.SIGINT)
+        return done
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), chk:
             for n in range(5):
                 chk.append("log", float(n))
-            monkeypatch.setattr(WriterFile, "commit", commit)
+            monkeypatch.setattr(WalFile, "commit", commit)
             chk["step"] = [5]
     finally:
         signal.signal(signal.SIGINT, before)
@@ -95,14 +99,24 @@ def test_an_inner_transaction_that_failed(path: str) -> None:
 
 
 def test_close_inside_a_transaction(path: str) -> None:
-    """Closing a store in the middle of a transaction gives it up."""
-    chk = HDF5Checkpointer(path)
-    chk["a"] = 0
-    with pytest.raises(TransactionError), chk.transaction():
-        chk["a"] = 1
-        chk.append("log", 1.0)
-        chk.close()
-    assert chk.load() == {"a": 0}
+    """Closing a store in the middle of a transaction gives it up, whatever comes after that."""
+    for chk in (HDF5Checkpointer(path), HDF5Checkpointer(io.BytesIO()), HDF5Checkpointer(None)):
+        chk["a"] = 0
+        with pytest.raises(TransactionError), chk.transaction():
+            chk["a"] = 1
+            chk.append("log", 1.0)
+            chk.append("log", 2.0)
+            chk.close()
+        with pytest.raises(TransactionError, match="closed"), chk, chk.transaction():
+            chk["a"] = 1
+            chk.close()
+            assert chk["a"] == 0
+            chk["b"] = 2
+        with pytest.raises(ZeroDivisionError), chk.transaction():
+            chk["a"] = 1
+            chk.close()
+            1 / 0  # noqa: B018
+        assert chk.load() == {"a": 0} and not chk.is_open
 
 
 GENERATOR = """
@@ -119,8 +133,9 @@ next(kept)
 """
 THREAD = """
 import sys, threading, time
-from hdfchk import HDF5Checkpointer, handle
-handle.EXIT_SECONDS = 0.2
+from hdfchk import HDF5Checkpointer
+from hdfchk.connection import connection
+connection.EXIT_SECONDS = 0.2
 chk = HDF5Checkpointer(sys.argv[1])
 def work():
     with chk.transaction():
@@ -188,11 +203,10 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     code = (
         "import os, sys, numpy as np\n"
         "from hdfchk import HDF5Checkpointer\n"
-        "from hdfchk.backends.hdf5 import journaled_session as s\n"
         "with HDF5Checkpointer(sys.argv[1]) as chk:\n"
         "    chk['n'] = [0]\n"
         "    chk['b'] = 2\n"
-        "    chk._context.handle.session._dicts.add(('b',))\n"
+        "    chk._context.handle.connection.storage._dicts.add(('b',))\n"
         "    chk['b/below'] = 3\n"
         "    chk['c'] = 4\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -200,7 +214,8 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     HDF5Checkpointer(path)["a"] = 1
     subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
     with pytest.warns(UserWarning, match="is lost"):
-        assert HDF5Checkpointer(path).load() == {"a": 1, "n": [0], "b": 2, "c": 4}
+        found = HDF5Checkpointer(path, mode="r").load()
+    assert found == {"a": 1, "n": [0], "b": 2, "c": 4}
     with pytest.warns(UserWarning, match="is lost"):
         HDF5Checkpointer(path)["d"] = 5
     assert HDF5Checkpointer(path)["c"] == 4 and HDF5Checkpointer(path)["d"] == 5
@@ -228,63 +243,74 @@ def test_the_journal_of_puts_is_bounded(path: str) -> None:
     HDF5Checkpointer(path)["step"] = -1
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         chk["step"] = [0]
+        log, most = chk._context.handle.connection.storage._file.log, 0
         for n in range(3000):
-            chk["step"] = n
+            chk["step"] = f"{n:01000}"
             if n % 3 == 0:
-                assert chk["step"] == n
-            assert chk._context.handle.session._file.waiting_puts <= 256
+                assert chk["step"] == f"{n:01000}"
+            most = max(most, log.logical_bytes)
+        assert LOGICAL_BYTES < most < LOGICAL_BYTES + 2000
 
 
-def test_a_row_that_can_not_be_written(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows of one array that can not be written are given up with an error; others are not."""
-    from hdfchk.backends.hdf5.journaled_session import JournaledSession
+def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where rows are in the log: it is told once, and the others are done."""
+    real = replay.append_rows
 
-    real = JournaledSession.append
-
-    def broken(self: Any, key: Any, rows: Any) -> None:
+    def broken(root: Any, key: Any, rows: Any, *args: Any, **options: Any) -> None:
         if key == ("bad",):
-            raise ValueError("it can not be written")
-        real(self, key, rows)
+            raise UnsupportedStoredError("it can not be written")
+        real(root, key, rows, *args, **options)
 
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         for n in range(3):
             for key in ("good", "bad", "more"):
                 chk.append(key, float(n))
-        assert len(HDF5Checkpointer(path)["good"]) == 2  # the last ones wait
-        monkeypatch.setattr(JournaledSession, "append", broken)
-        with pytest.raises(ValueError, match="can not be written"):
+        with monkeypatch.context() as patch:
+            patch.setattr(replay, "append_rows", broken)
+            with pytest.raises(UnsupportedStoredError, match="can not be written"):
+                chk.commit()
             chk.commit()
-        chk.commit()
-        assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2]
-        monkeypatch.setattr(JournaledSession, "append", real)
-        assert chk["bad"].tolist() == [0, 1]  # what waited is given up
+            assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2]
+        assert chk["bad"].tolist() == [0, 1]
         chk.append("m", np.zeros((2, 2)))
         chk.append("m", np.matrix([[1.0, 2], [3, 4]]))
         chk.append("m", np.zeros((1, 2, 2)))
-    assert chk["m"].shape == (3, 2, 2)
+    assert chk["m"].shape == (3, 2, 2) and chk["good"].tolist() == [0, 1, 2]
 
 
-def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that the thread had to give up are an error of the next call."""
-    from hdfchk.backends.hdf5.journaled_session import JournaledSession
+@pytest.mark.parametrize("kind", ["put", "rows"])
+@pytest.mark.parametrize("good", range(4))
+def test_a_read_error_loses_nothing_of_the_log(
+    path: str, kind: str, good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What HDF5 was doing of the log when the disk failed is done again, once and whole."""
+    left = good
 
-    met = threading.Event()
+    def failing(descriptor: int, view: memoryview, offset: int) -> int:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise OSError(5, "Input/output error")
+        return posix.read_into(descriptor, view, offset)
 
-    def broken(self: Any, key: Any, rows: Any) -> None:
-        met.set()
-        raise ValueError("it can not be written")
-
-    with HDF5Checkpointer(path, sync_interval=0.02) as chk:
-        chk.append("x", 0.0)
+    with HDF5Checkpointer(path) as chk:
+        chk["d"] = {f"k{n}": n for n in range(2000)}
+        chk.append("rows", 1.0)
+    with HDF5Checkpointer(path) as chk:
+        chk["b"] = [1]
+        chk.append("rows", 2.0)
+        if kind == "put":
+            chk["n"] = 5
+        else:
+            chk.append("rows", 3.0)
         with monkeypatch.context() as patch:
-            patch.setattr(JournaledSession, "append", broken)
-            chk.append("x", 1.0)
-            assert met.wait(20)
-            time.sleep(0.1)
-        with pytest.raises(ValueError, match="can not be written"):
-            chk["y"] = [1]
-        chk["y"] = [2]
-    assert chk.load()["y"] == [2] and chk["x"].tolist() == [0]
+            patch.setattr(overlay, "read_into", failing)
+            with pytest.raises(OSError, match="Input/output"):
+                chk.load()
+        rows, n = ([1.0, 2.0], 5) if kind == "put" else ([1.0, 2.0, 3.0], None)
+        assert chk["rows"].tolist() == rows and chk.get("n") == n
+    found = HDF5Checkpointer(path).load()
+    assert found["rows"].tolist() == rows and found.get("n") == n and len(found["d"]) == 2000
 
 
 def test_what_is_known_of_an_array_is_true(path: str) -> None:
@@ -370,7 +396,12 @@ def test_no_thread_to_be_had(path: str, monkeypatch: pytest.MonkeyPatch) -> None
         chk["a"] = 0
         for n in range(4):
             chk.append("log", float(n))
-            assert len(HDF5Checkpointer(path)["log"]) == n + 1
+            assert len(HDF5Checkpointer(path, mode="r")["log"]) == n + 1
+        buffer = io.BytesIO()
+        with HDF5Checkpointer(buffer, sync_interval=0.05) as waiting:
+            for n in range(4):
+                waiting.append("log", float(n))
+                assert len(HDF5Checkpointer(io.BytesIO(buffer.getvalue()))["log"]) == n + 1
     done = threading.Event()
     alarm.Alarm(lambda: done.set() is None).set(0.0)
     assert done.wait(20)

@@ -68,14 +68,28 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
+def lines_of_code(text: str) -> int:
+    """The lines of a module but for blank ones, comments and docstrings."""
+    tree = ast.parse(text)
+    told: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            told.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(text.splitlines(), 1)
+    return sum(
+        1
+        for n, line in lines
+        if n not in told and line.strip() and not line.strip().startswith("#")
+    )
+
+
 @pytest.mark.parametrize(
     "path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name
 )
 def test_sizes(path: Path) -> None:
-    """A module has at most 400 lines (tests a few more), a function of the package 45 of code."""
+    """A module has at most 520 lines of code (tests a few more), a function of the package 45."""
     text = path.read_text(encoding="utf-8")
-    limit = 400 if PACKAGE in path.parents else 475
-    assert len(text.splitlines()) <= limit
+    assert lines_of_code(text) <= (520 if PACKAGE in path.parents else 550)
     if PACKAGE not in path.parents:
         return
     for node in ast.walk(ast.parse(text)):
@@ -86,16 +100,36 @@ def test_sizes(path: Path) -> None:
 
 
 def test_backends_fit_the_protocol() -> None:
-    """Both backends have what the protocol asks for, with the same parameters."""
+    """Sessions, storages and backends have what is asked for, with the same parameters."""
     import inspect
+    import io
 
     from hdfchk.backends import base
-    from hdfchk.backends.hdf5.session import LocalSession
-    from hdfchk.backends.memory import MemorySession
+    from hdfchk.backends.hdf5 import FileBackend, ObjectBackend, StreamBackend
+    from hdfchk.backends.hdf5.open_files import DirectFile, OpenFile, SnapshotFile
+    from hdfchk.backends.hdf5.session import Hdf5Session
+    from hdfchk.backends.hdf5.stream_file import StreamFile
+    from hdfchk.backends.hdf5.wal_writer import WalWriter
+    from hdfchk.backends.memory import MemoryBackend, MemorySession, MemoryStorage
+    from hdfchk.backends.plain_dict import DictBackend, NullBackend
 
-    for name, wanted in vars(base.Session).items():
-        if name.startswith("_") or not callable(wanted):
-            continue
-        for session in (LocalSession, MemorySession):
-            found = list(inspect.signature(getattr(session, name)).parameters)
-            assert found == list(inspect.signature(wanted).parameters), f"{session.__name__}.{name}"
+    files = (OpenFile, DirectFile, SnapshotFile, StreamFile, WalWriter)
+    backends = (FileBackend, ObjectBackend, StreamBackend, MemoryBackend, DictBackend, NullBackend)
+    for protocol, kinds in (
+        (base.Session, (Hdf5Session, MemorySession)),
+        (base.Storage, (*files, MemoryStorage)),
+        (base.Backend, backends),
+    ):
+        for name, wanted in vars(protocol).items():
+            if name.startswith("_"):
+                continue
+            for kind in kinds:
+                if callable(wanted):
+                    found = list(inspect.signature(getattr(kind, name)).parameters)
+                    expected = list(inspect.signature(wanted).parameters)
+                    assert found == expected, f"{kind.__name__}.{name}"
+    for kind in (*files, MemoryStorage):
+        assert issubclass(kind, base.Storage)
+    for backend in (FileBackend("x"), StreamBackend(io.BytesIO()), MemoryBackend()):
+        for name in ("capabilities", "lock_timeout", "sync_interval", "address"):
+            assert hasattr(backend, name), f"{type(backend).__name__}.{name}"

@@ -23,13 +23,13 @@ def path(tmp_path):
 def opened(monkeypatch):
     """The list of all times that a file was opened, True for those for writing."""
     times = []
-    real = FileBackend.open
+    real = FileBackend.open_storage
 
-    def count(self, *, writable, truncate=False):
-        times.append(writable)
-        return real(self, writable=writable, truncate=truncate)
+    def count(self, mode):
+        times.append(mode != "r")
+        return real(self, mode)
 
-    monkeypatch.setattr(FileBackend, "open", count)
+    monkeypatch.setattr(FileBackend, "open_storage", count)
     return times
 
 

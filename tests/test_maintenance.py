@@ -33,6 +33,15 @@ with HDF5Checkpointer(sys.argv[1]) as chk:
     os.kill(os.getpid(), 9)
 """
 
+WRITES = """
+import sys
+from hdfchk import HDF5Checkpointer
+with HDF5Checkpointer(sys.argv[1]) as chk:
+    chk["a"] = 2
+    print("written", flush=True)
+    sys.stdin.readline()
+"""
+
 
 def kill_a_writer(path: str) -> None:
     """Leave a journal with commits beside the file."""
@@ -236,12 +245,22 @@ def test_compact_beside_readers(path: str) -> None:
         chk["a"] = 1
         assert reader["a"].sum() == 5000
     assert chk["a"] == 1
-    with HDF5Checkpointer(path) as writer:
-        writer["a"] = 2
-        with pytest.raises(LockedError):
-            chk.compact()
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITES, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert writer.stdout.readline() == b"written\n"
+    with pytest.raises(LockedError):
+        chk.compact()
+    writer.communicate(b"\n")
+    assert writer.returncode == 0
     chk.compact()
     assert chk["a"] == 2
+    with HDF5Checkpointer(path) as other:  # of this process: it goes on with the new file
+        other["a"] = 3
+        chk.compact()
+        assert other["a"] == 3
+        other["b"] = 4
+    assert chk.load() == {"a": 3, "b": 4}
 
 
 def test_compact_inside_with(path: str) -> None:

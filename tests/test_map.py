@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, UnsupportedStoredError
+from hdfchk import HDF5Checkpointer, PendingJournalWarning, UnsupportedStoredError
 
 ROOT = Path(__file__).parents[1]
 BIG = np.arange(30_000.0).reshape(300, 100)
@@ -75,7 +75,8 @@ def test_of_a_store(path: str) -> None:
 def test_beside_the_journal(path: str) -> None:
     """What is in the journal is read from there; a map waits until it is in the file."""
     HDF5Checkpointer(path)["first"] = 0
-    with HDF5Checkpointer(path) as chk:
+    told = pytest.warns(PendingJournalWarning, match="read, or mapped")
+    with told, HDF5Checkpointer(path) as chk:
         chk["big"] = BIG
         chk.array("big")[0] = -1
         assert chk.load(mmap=True)["big"][0, 0] == -1  # whether mapped or read
@@ -94,7 +95,15 @@ def test_beside_the_journal(path: str) -> None:
         with pytest.raises(UnsupportedStoredError), chk.transaction():
             chk["new"] = BIG
             chk.array("new").map()
+    # The map is of bytes that a checkpoint would change: it waits until the map is gone.
+    assert np.array_equal(mapped[1:], BIG[1:]) and os.path.exists(path + "-journal")
+    with HDF5Checkpointer(path, mode="r") as reader:
+        assert reader["big"][7, 0] == 5
+        with pytest.raises(UnsupportedStoredError, match="journal"):
+            reader.array("big").map()
+    del mapped
     assert HDF5Checkpointer(path).array("big").map()[7, 0] == 5
+    assert not os.path.exists(path + "-journal")
 
 
 def test_a_new_file(path: str) -> None:

@@ -50,6 +50,15 @@ def test_open_checkpoint_file_creates_a_missing_file(path):
     assert os.path.exists(path) and len(store) == 0 and not stream
 
 
+@pytest.mark.parametrize("mode", ["a", "w", "x"])
+def test_what_is_done_to_the_stream_of_a_new_file(path, mode):
+    """What is done to the stream alone is there at the end of the block, also in a new file."""
+    with HDF5Checkpointer(path, mode=mode) as store:
+        store.stream["raw"] = 1
+    with h5py.File(path) as file:
+        assert file["raw"][()] == 1
+
+
 def test_blocks_nest(chk):
     """The outermost ``with`` block closes the file, as it did."""
     with chk as same:

@@ -18,7 +18,7 @@ from hdfchk import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from hdfchk.backends.hdf5.session import LocalSession
+from hdfchk.backends.hdf5.session import Hdf5Session
 from tests.exact import differs
 
 
@@ -31,7 +31,7 @@ def chk(path: str) -> HDF5Checkpointer:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """What is read of a file from now on: the last level of the path, and how many elements."""
     done: list[tuple[str, int]] = []
-    real, whole = LocalSession.read_slice, LocalSession.read
+    real, whole = Hdf5Session.read_slice, Hdf5Session.read
 
     def read_slice(self: Any, path: Any, index: Any) -> Any:
         found = real(self, path, index)
@@ -42,8 +42,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         done.append((path[-1], -1))
         return whole(self, path, *args, **options)
 
-    monkeypatch.setattr(LocalSession, "read_slice", read_slice)
-    monkeypatch.setattr(LocalSession, "read", read_all)
+    monkeypatch.setattr(Hdf5Session, "read_slice", read_slice)
+    monkeypatch.setattr(Hdf5Session, "read", read_all)
     return done
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -205,6 +206,27 @@ def test_the_store_is_not_for_the_function(path: str, use: str, held: bool) -> N
                 work(*args, progress=lambda *_: uses[use]())
             assert chk.is_open == held and chk["x"].keys() == TREE.keys()
     assert list(chk) == ["x"] and not chk.is_open
+
+
+def test_other_threads_beside_the_function(path: str) -> None:
+    """Between two blocks other threads use the store, also while the function is told of them."""
+    found: list[Any] = []
+
+    def use() -> None:
+        try:
+            found.append(chk["x"])
+        except Exception as error:
+            found.append(error)
+
+    def tell(done: int, total: int) -> None:
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+
+    with HDF5Checkpointer(path) as chk:
+        chk["x"] = 1
+        chk.write_blocks("y", [np.arange(3), np.arange(4)], progress=tell)
+    assert found == [1, 1] and len(chk["y"]) == 7
 
 
 def test_large_values_of_one_element(path: str) -> None:

@@ -93,6 +93,12 @@ class StoreMachine(RuleBasedStateMachine):
                 return
             raise AssertionError("a path through a value was accepted")
 
+    @rule(path=PATHS, count=st.sampled_from([70, 600]))
+    def set_large(self, path: Any, count: int) -> None:
+        value = {"a": {f"n{i}": [float(i), None, "x"][i % 3] for i in range(count)}, "b": {}}
+        if self.assign(path, value):
+            self.chk[path] = value
+
     @rule(path=PATHS, how=st.integers(0, 2))
     def delete(self, path: Any, how: int) -> None:
         parent = parent_of(self.model, path)

@@ -110,7 +110,7 @@ def test_from_the_same_store(path: str) -> None:
         assert np.array_equal(chk["y"], 2 * chk["x"])
     with chk, chk.transaction():
         chk.write_blocks("z", chk.array("x").blocks(70))
-        assert "z" not in HDF5Checkpointer(path)
+        assert "z" not in HDF5Checkpointer(path, mode="r")
     assert np.array_equal(chk["z"], chk["x"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
@@ -165,6 +165,12 @@ class Session(Protocol):
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
         """As `read`, but None for a dict: the common case of ``chk[key]`` in one look-up."""
 
+    def at(self, path: Path) -> Session:
+        """A session to read from, whose root is the dict at `path`.
+
+        It is good as long as this one is open, and nothing is written.
+        """
+
     def identity(self, path: Path) -> Any:
         """Something that is equal for two paths to one object, and for no others; hashable."""
 
@@ -215,6 +221,9 @@ class Session(Protocol):
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it (None). One commit."""
+
+    def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
+        """Set attributes, or delete them (None), as one commit."""
 
     def array_info(self, path: Path) -> ArrayInfo:
         """The outside of the array at `path`.
@@ -375,7 +384,13 @@ class Backend(Protocol):
         """Whether there is anything to open."""
 
     def share_keys(self) -> list[Hashable]:
-        """What tells which file it is: stores with one of them in common share a connection."""
+        """What tells which file it is, its name last.
+
+        Stores with one of them in common share a connection.
+        """
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """Whether what a key of `share_keys` stands for is still found by another one."""
 
     def open_storage(self, mode: str) -> Storage:
         """Open it.

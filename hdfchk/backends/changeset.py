@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from ..errors import NotAGroupError
+from ..errors import NestingError, NotAGroupError
 from ..keys import Path, join
-from ..tree import Branch, is_dict
+from ..tree import MAX_DEPTH, Branch, is_dict
 from .base import Change, Put, Stat, Stored
 
 __all__ = ["plan"]
@@ -21,62 +22,133 @@ def plan(
 
     Raises:
         NotAGroupError: a path goes through a value; nothing has been done.
+        NestingError: a path has more levels than are written.
     """
-    steps: dict[Path, Stored | None] = {}
-    checked: set[Path] = set()
-    parents: set[Path] = set()
+    made = _Plan(stat, file)
     for change in changes:
-        path = change.path
-        _check_parents(path, steps, checked, stat, file)
-        above = _enclosing(path, steps)
-        node = change.node if isinstance(change, Put) else None
-        if (
-            path in parents
-        ):  # it replaces what earlier changes put below it, in the first one's place
-            steps = _replaced(steps, path, node)
-        parents.update(path[:depth] for depth in range(1, len(path)))
-        if above is None:
-            steps[path] = node
-        else:
-            _graft(steps, above, path, node)
-    return steps
+        if isinstance(change, Put) and len(change.path) > MAX_DEPTH:
+            raise NestingError(
+                f"a key of {len(change.path)} levels, where {MAX_DEPTH} are the most",
+                file=file,
+                key=f"{join(change.path[:3])}/…",
+                hint="use keys of fewer levels: with what they hold, all must be read by load()",
+            )
+        made.add(change.path, change.node if isinstance(change, Put) else None)
+    return made.steps()
 
 
-def _replaced(
-    steps: dict[Path, Stored | None], path: Path, node: Stored | None
-) -> dict[Path, Stored | None]:
-    """The steps with one at `path` instead of all those that lie below it."""
-    made: dict[Path, Stored | None] = {}
-    for known, there in steps.items():
-        if known[: len(path)] == path:
-            made[path] = node
-        else:
-            made[known] = there
-    return made
+class _Plan:
+    """Steps, while changes are added. The cost of each does not grow with those before."""
 
+    def __init__(self, stat: Callable[[Path], Stat | None], file: str) -> None:
+        self._stat = stat
+        self._file = file
+        self._nodes: dict[Path, Stored | None] = {}
+        self._numbers: dict[Path, int] = {}
+        """Where each step stands."""
+        self._below: dict[Path, dict[Path, None]] = {}
+        """For each path, those one level deeper at or below which there are steps."""
+        self._dicts: set[Path] = set()
+        """What storage has as dicts."""
+        self._own: dict[int, Branch] = {}
+        """Branches that are copies of ours, and can be changed, by their `id`."""
+        self._count = 0
 
-def _check_parents(
-    path: Path,
-    steps: dict[Path, Stored | None],
-    checked: set[Path],
-    stat: Callable[[Path], Stat | None],
-    file: str,
-) -> None:
-    for depth in range(1, len(path)):
-        parent = path[:depth]
-        if parent in steps:
-            found = steps[parent]
-            if found is None or is_dict(found):
-                return  # what lies deeper is checked while grafting
-            _refuse(path, parent, file)
-        if parent in checked:
-            continue
-        there = stat(parent)
-        if there is None:
+    def steps(self) -> dict[Path, Stored | None]:
+        """All steps in order."""
+        order = sorted(self._numbers, key=self._numbers.__getitem__)
+        return {path: self._nodes[path] for path in order}
+
+    def add(self, path: Path, node: Stored | None) -> None:
+        """Add one change: put a tree, or delete."""
+        above = self._step_above(path)
+        if above is not None:
+            self._graft(above, path, node)
             return
-        if not there.is_dict:
-            _refuse(path, parent, file)
-        checked.add(parent)
+        number = self._numbers.get(path)
+        if path in self._below:
+            # It replaces what earlier changes put below it, in the first one's place.
+            number = self._remove_below(path)
+        if number is None:
+            number = self._count
+            self._count += 1
+            for depth in range(len(path) - 1, -1, -1):
+                inner = self._below.setdefault(path[:depth], {})
+                is_known = path[: depth + 1] in inner
+                inner[path[: depth + 1]] = None
+                if is_known:
+                    break
+        self._numbers[path] = number
+        self._nodes[path] = node
+
+    def _step_above(self, path: Path) -> Path | None:
+        """The step inside whose tree a path lies, if there is one; none goes through a value."""
+        for depth in range(1, len(path)):
+            parent = path[:depth]
+            if parent in self._nodes:
+                found = self._nodes[parent]
+                if found is not None and not is_dict(found):
+                    _refuse(path, parent, self._file)
+                return parent
+            if parent in self._dicts:
+                continue
+            there = self._stat(parent)
+            if there is None:
+                # Nothing is there, and so nothing below: only steps can be above.
+                return self._nearest(path, depth + 1)
+            if not there.is_dict:
+                _refuse(path, parent, self._file)
+            self._dicts.add(parent)
+        return None
+
+    def _nearest(self, path: Path, start: int) -> Path | None:
+        for depth in range(start, len(path)):
+            parent = path[:depth]
+            if parent in self._nodes:
+                found = self._nodes[parent]
+                if found is not None and not is_dict(found):
+                    _refuse(path, parent, self._file)
+                return parent
+        return None
+
+    def _remove_below(self, path: Path) -> int:
+        """Drop all steps below a path; the place of the first."""
+        numbers: list[int] = []
+        todo = [path]
+        while todo:
+            here = todo.pop()
+            todo.extend(self._below.pop(here, ()))
+            if here in self._numbers:
+                numbers.append(self._numbers.pop(here))
+                del self._nodes[here]
+        return min(numbers)
+
+    def _graft(self, above: Path, path: Path, node: Stored | None) -> None:
+        """Put `node` into the tree that an earlier change of this commit puts at `above`."""
+        root: Any = self._nodes[above]
+        if root is None and node is None:
+            return
+        branch = self._nodes[above] = self._owned(root)
+        for name in path[len(above) : -1]:
+            child: Any = branch.children.get(name)
+            if child is not None and not is_dict(child):
+                _refuse(path, path[:-1], "this commit")
+            if child is None and node is None:
+                return
+            branch.children[name] = self._owned(child)
+            branch = branch.children[name]
+        if node is None:
+            branch.children.pop(path[-1], None)
+        else:
+            branch.children[path[-1]] = node
+
+    def _owned(self, branch: Any) -> Any:
+        """A branch that can be changed: a copy, the first time."""
+        if branch is not None and id(branch) in self._own:
+            return branch
+        copy = Branch({}) if branch is None else Branch(dict(branch.children), branch.mark)
+        self._own[id(copy)] = copy
+        return copy
 
 
 def _refuse(path: Path, parent: Path, file: str) -> None:
@@ -86,32 +158,3 @@ def _refuse(path: Path, parent: Path, file: str) -> None:
         key=join(path),
         hint=f"delete {join(parent)!r} first, or use another key",
     )
-
-
-def _enclosing(path: Path, steps: dict[Path, Stored | None]) -> Path | None:
-    for depth in range(1, len(path)):
-        if path[:depth] in steps:
-            return path[:depth]
-    return None
-
-
-def _graft(steps: dict[Path, Stored | None], above: Path, path: Path, node: Stored | None) -> None:
-    """Put `node` into the tree that an earlier change of this commit puts at `above`."""
-    root = steps[above]
-    copy = Branch(dict(root.children), root.mark) if isinstance(root, Branch) else Branch({})
-    steps[above] = copy
-    for name in path[len(above) : -1]:
-        child = copy.children.get(name)
-        if child is not None and not is_dict(child):
-            _refuse(path, path[:-1], "this commit")
-        inner = (
-            Branch(dict(child.children), child.mark) if isinstance(child, Branch) else Branch({})
-        )
-        copy.children[name] = inner
-        copy = inner
-    if node is None:
-        copy.children.pop(path[-1], None)
-    else:
-        copy.children[path[-1]] = node  # type: ignore[assignment]
-    if root is None and node is None:
-        steps[above] = None

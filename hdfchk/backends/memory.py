@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,6 +27,17 @@ class Notes:
 
     mark: Mark | None = None
     attributes: dict[str, Leaf] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class _NotesBelow:
+    """The notes of what is below a path, for reading."""
+
+    notes: Any
+    path: Path
+
+    def get(self, path: Path, other: Any = None) -> Any:
+        return self.notes.get((*self.path, *path), other)
 
 
 def _copied(leaf: Leaf) -> Leaf:
@@ -221,9 +232,14 @@ class MemorySession:
         item = self._need(path)
         return None if isinstance(item, dict) and self._is_dict(path, item) else self.read(path)
 
+    def at(self, path: Path) -> MemorySession:
+        """A session to read from, whose root is the dict at `path`."""
+        notes: Any = _NotesBelow(self.notes, path)
+        return MemorySession(MemoryStorage(self._need(path), notes, raw=self.raw, writable=False))
+
     def identity(self, path: Path) -> Any:
         """The node's own."""
-        return id(self.read(path))
+        return id(self._need(path))
 
     def verify(self, path: Path) -> None:
         """Memory keeps no checksums."""
@@ -276,12 +292,18 @@ class MemorySession:
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it."""
+        self.write_attributes(path, {name: leaf})
+
+    def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
+        """Set attributes, or delete them (None)."""
         self._need(path)
         attributes = self.notes.setdefault(path, Notes()).attributes
-        if leaf is None:
-            attributes.pop(name, None)
-        else:
-            attributes[name] = _copied(leaf)
+        copies = {name: leaf and _copied(leaf) for name, leaf in values.items()}
+        for name, leaf in copies.items():
+            if leaf is None:
+                attributes.pop(name, None)
+            else:
+                attributes[name] = leaf
 
     def array_info(self, path: Path) -> ArrayInfo:
         """The outside of the array at `path`."""
@@ -419,6 +441,10 @@ class MemoryBackend:
             self.root.clear()
             self.notes.clear()
         return MemoryStorage(self.root, self.notes)
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
 
     def nothing(self) -> Storage:
         """It is always there."""

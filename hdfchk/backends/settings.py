@@ -42,13 +42,15 @@ class Options:
     Args:
         trust: files may lead to other files.
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
-            space it takes in the file.
+            space it takes in the file. None: 1 GiB, for what no filter bounds (fill values, items
+            of variable length, filters without a greatest ratio); what a filter can have made of
+            the bytes in the file is read.
         checksum: arrays get checksums.
         compression: which arrays are compressed; None for none.
     """
 
     trust: bool = False
-    expand_limit: int = 2**30
+    expand_limit: int | None = None
     checksum: bool = False
     compression: CompressionRule | None = None
 

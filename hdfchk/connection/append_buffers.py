@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -117,15 +118,23 @@ class AppendBuffers:
         """The storage is closed, or was changed: nothing is known of its arrays."""
         self._known.clear()
 
-    def write(self, session: Session) -> None:
-        """Append all rows that wait; they wait still, until `clear`."""
+    def write(self, session: Session, commit: Callable[[], None]) -> None:
+        """Append all rows that wait, array by array: after an error the others wait still.
+
+        Args:
+            session: appends them.
+            commit: called after each array, whose rows wait no more then.
+        """
         for path, buffer in list(self._waiting.items()):
             try:
                 buffer.write(session)
+                commit()
+                buffer.clear()
+                del self._waiting[path]
             except (OSError, MemoryError):  # for want of room: they wait for it
                 raise
             except Exception:  # these cannot be written, now or ever; the others still can
-                del self._waiting[path]
+                self._waiting.pop(path).clear()
                 self._known.pop(path, None)
                 raise
 

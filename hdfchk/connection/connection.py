@@ -6,8 +6,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from typing import Any
 
 import attrs
@@ -15,14 +14,14 @@ import attrs
 from ..backends.base import Backend, Storage
 from ..errors import ClosedError, FileReplacedError, LockedError
 from ..keys import Path
-from ..runtime.interrupts import defer_interrupts
+from ..runtime.interrupts import defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..runtime.scheduler import Alarm, weakly
 from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
 from .owner import Owner
 
-__all__ = ["Connection", "Transaction", "Watch", "connection_of"]
+__all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
 EXIT_SECONDS = 5.0
 """So long the end of the process waits for a thread that uses a store."""
@@ -68,6 +67,30 @@ class Watch:
             self.touched = True
 
 
+class _Working:
+    """A block in which a guard is busy. Signals wait until it is not any more."""
+
+    __slots__ = ("_before", "_deferral", "_guard", "_writing")
+
+    def __init__(self, guard: BusyGuard, writing: bool) -> None:
+        self._guard = guard
+        self._writing = writing
+        self._deferral = defer_interrupts()
+
+    def __enter__(self) -> None:
+        self._deferral.__enter__()
+        guard = self._guard
+        self._before = guard.is_writing
+        guard.calls += 1
+        guard.is_writing = self._writing or self._before
+
+    def __exit__(self, *raised: object) -> None:
+        guard = self._guard
+        guard.calls -= 1
+        guard.is_writing = self._before
+        self._deferral.__exit__(None, None, None)
+
+
 class Connection:
     """One file, for all stores of this process that read and write it.
 
@@ -82,6 +105,8 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.name: Any = None
+        """By which it was found first."""
         self.lock = threading.RLock()
         self.storage: Storage | None = None
         self.backend: Backend | None = None
@@ -90,13 +115,20 @@ class Connection:
         self.appends = AppendBuffers()
         self.guard = BusyGuard()
         self.changes = 0
-        self.holders = 0
+        self.holders = self.blocks = 0
+        """How many stores hold it, and how many ``with`` blocks of callers there are."""
+        self.is_lent = False
+        """Whether the caller has the library's own object, and may change arrays by it."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._must_close = False
         self._error: Exception | None = None
-        self._ended = False
         self._alarm = Alarm(weakly(self._write_rows_late))
         register(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a transaction is under way, for whose end others have to wait."""
+        return self.transaction is not None
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -113,16 +145,17 @@ class Connection:
         if not self.lock.acquire(blocking=False):
             self._wait(timeout)
         transaction = self.transaction
+        if _CONNECTIONS.is_over:
+            self.lock.release()
+            raise ClosedError("the interpreter is shutting down", file=self.address)
         if transaction is not None and transaction.owner.is_other_task():
             self.lock.release()
             raise self._locked("another task of asyncio has a transaction under way")
-        if self._ended:
-            self.lock.release()
-            raise ClosedError("the interpreter is shutting down", file=self.address)
 
     def _wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        while not self.lock.acquire(timeout=max(0.001, min(0.1, timeout))):
+        while not self.lock.acquire(timeout=max(0.001, min(0.05, timeout))):
+            run_pending()
             # A call of another thread ends; its transaction may wait for us.
             if self.transaction is not None and time.monotonic() > end:
                 raise self._locked("another thread of this process has a transaction under way")
@@ -143,17 +176,23 @@ class Connection:
 
     def end_call(self) -> None:
         """Close the storage, if nobody holds it and no call uses it."""
-        if self.guard.calls:
+        if self.guard.calls or self.guard.puts:
             return
         if self.holders == 0 or self._must_close:
             self.close_storage()
 
     def close_storage(self) -> None:
-        """Close the storage, whatever keeps it open. Not in the middle of a call."""
-        if self.guard.calls:
+        """Close the storage, whatever keeps it open. Not in the middle of a call.
+
+        A transaction that is under way is given up.
+        """
+        if self.guard.calls or self.guard.puts:
             self._must_close = True
             return
         self._must_close = False
+        if self.transaction is not None and self.storage is not None:
+            with self.working(writing=True):
+                self.roll_back(self.storage)  # it was closed in the middle of it
         try:
             if self.appends:
                 self.write_rows()
@@ -161,26 +200,19 @@ class Connection:
             self._alarm.cancel()
             self.appends.clear()
             self.appends.forget()
+            self.is_lent = False
             storage, self.storage = self.storage, None
             if storage is not None:
                 self._close(storage)
 
     def _close(self, storage: Storage) -> None:
-        if not (storage.writable or storage.calls_back):
+        with self.working(writing=True):
             storage.close()
-            return
-        self.guard.calls += 1
-        self.guard.is_writing = True
-        try:
-            with defer_interrupts():
-                storage.close()
-        finally:
-            self.guard.calls -= 1
-            self.guard.is_writing = False
 
     def drop_storage(self) -> None:
         """Give up storage that cannot be used any more; the next use opens it anew."""
         storage, self.storage = self.storage, None
+        self.is_lent = False
         self.appends.clear()
         self.appends.forget()
         if storage is not None:
@@ -203,22 +235,17 @@ class Connection:
                 with contextlib.suppress(Exception):
                     storage.close()
 
-    @contextmanager
-    def working(self, storage: Storage, *, writing: bool) -> Iterator[None]:
+    def working(self, *, writing: bool) -> _Working:
         """A block that uses storage: nothing closes it meanwhile, and nothing else enters."""
-        guard = self.guard
-        before = guard.is_writing
-        guard.calls += 1
-        guard.is_writing = writing or before
+        return _Working(self.guard, writing)
+
+    def settle(self, storage: Storage) -> None:
+        """Have all done that was committed without the library; what is half done is given up."""
         try:
-            if storage.calls_back or writing:
-                with defer_interrupts():
-                    yield
-            else:
-                yield
-        finally:
-            guard.calls -= 1
-            guard.is_writing = before
+            storage.settle()
+        except BaseException:
+            self.roll_back(storage)
+            raise
 
     def commit(self, storage: Storage) -> None:
         """Commit what was written.
@@ -255,22 +282,23 @@ class Connection:
             raise error
 
     def write_rows(self) -> None:
-        """Append all rows that wait, as one commit; after an error they wait still."""
+        """Append all rows that wait, one commit for each array; after an error they wait still."""
         self.raise_error()
         storage, backend = self.storage, self.backend
         if not self.appends or storage is None or backend is None or self.guard.is_writing:
             return
         session = backend.session(storage)
-        with self.working(storage, writing=True):
+        with self.working(writing=True):
             try:
-                self.appends.write(session)
-                if self.transaction is None:
-                    storage.commit()
+                self.appends.write(session, self._commit_rows)
             except BaseException:
                 self.roll_back(storage)
                 raise
-            self.appends.clear()
         self.changes += 1
+
+    def _commit_rows(self) -> None:
+        if self.transaction is None and self.storage is not None:
+            self.storage.commit()
 
     def _write_rows_late(self) -> bool:
         """Commit what has waited long enough, in the thread of the scheduler."""
@@ -289,8 +317,14 @@ class Connection:
 
     # -- the process -----------------------------------------------------------------------------
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the process is about to end."""
+        return _CONNECTIONS.is_over
+
     def at_exit(self) -> None:
         """Close the storage when the process ends, unless some thread is still at work."""
+        _CONNECTIONS.is_over = True  # whichever comes first: no other thread opens it anew
         if self.lock.acquire(timeout=EXIT_SECONDS):  # else the log has what was committed
             try:
                 if not self.guard.calls:
@@ -299,7 +333,6 @@ class Connection:
                         self.roll_back(self.storage)
                         self.transaction = None
                     self.close_storage()
-                self._ended = True
             finally:
                 self.lock.release()
 
@@ -309,7 +342,8 @@ class Connection:
         self.appends = AppendBuffers()  # they are the parent's to write
         self.guard = BusyGuard()
         self.transaction = None
-        self.holders = 0
+        self.holders = self.blocks = 0
+        self.is_lent = False
         self._error = None
         self._alarm.is_set = False
         self.watches = weakref.WeakSet()
@@ -326,21 +360,31 @@ class _Connections:
         self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
             weakref.WeakValueDictionary()
         )
+        self.is_over = False
+        """Whether the process is about to end."""
         register(self)
 
     def get(self, backend: Backend) -> Connection:
         with self._lock:
             keys = backend.share_keys()
-            for number, key in enumerate(keys):
-                found = self._known.get(key)
-                if found is not None:
-                    if number:
-                        self._known[keys[0]] = found
-                    return found
-            found = Connection(backend.address)
+            name = keys[-1]
+            found = self._known.get(name)
+            if found is None and len(keys) > 1:
+                found = self._known.get(keys[0])
+                if found is not None and not backend.is_same(keys[0], found.name):
+                    found = None  # a file that is gone had the same number
+            if found is None:
+                found = Connection(backend.address)
+                found.name = name
             for key in keys:
-                self._known[key] = found
+                if self._known.get(key) is not found:
+                    self._known[key] = found
             return found
+
+    def put(self, connection: Connection, backend: Backend) -> None:
+        with self._lock:
+            for key in backend.share_keys():
+                self._known[key] = connection
 
     def after_fork(self) -> None:
         """In a child process: the parent's threads, which may have held the lock, are not there."""
@@ -348,10 +392,16 @@ class _Connections:
         self._known = weakref.WeakValueDictionary()
 
     def at_exit(self) -> None:
-        """Each closes by itself."""
+        """Each closes by itself; threads that are still there get no further."""
+        self.is_over = True
 
 
 _CONNECTIONS = _Connections()
+
+
+def share(connection: Connection, backend: Backend) -> None:
+    """Let the other stores of this process use a connection that has begun a file anew."""
+    _CONNECTIONS.put(connection, backend)
 
 
 def connection_of(backend: Backend) -> Connection:

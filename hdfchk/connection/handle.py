@@ -10,25 +10,23 @@ from typing import Any
 from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
-    HdfchkError,
     InvalidKeyError,
-    NotDurableError,
     ReadOnlyError,
     SnapshotChangedWarning,
     TransactionError,
 )
 from ..keys import Path
+from ..runtime.interrupts import Interrupted, defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..tree import Leaf
 from .append_buffers import RowBuffer
-from .connection import Connection, Transaction, Watch, connection_of
+from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
+from .turn import STANDS, Turn, explained
 
 __all__ = ["MODES", "Handle"]
 
 MODES = frozenset({"a", "r", "r+", "w", "x"})
-_STANDS = (NotDurableError, FileReplacedError)
-"""Errors of a commit that stands."""
 
 
 class Handle:
@@ -56,13 +54,15 @@ class Handle:
             )
         self.backend = backend
         self.mode = mode
-        self._depth = 0
+        self._depth = self._blocks = 0
         self._held: Connection | None = None
         self._session: Session | None = None
         self._session_of: Storage | None = None
         self._snapshot: tuple[Owner, Connection] | None = None
+        self._idle: Connection | None = None
+        """The connection that was used last, kept so that not each call makes one."""
         self._own: Connection | None = None
-        """Of a store that only reads: with a snapshot of its own."""
+        """Of a store that only reads, with a snapshot of its own, or is to begin a file anew."""
         register(self)
 
     @property
@@ -80,8 +80,9 @@ class Handle:
         return self._connect()
 
     def _connect(self) -> Connection:
-        if self.mode != "r":
-            return connection_of(self.backend)
+        if self.mode not in {"r", "w", "x"}:
+            self._idle = connection_of(self.backend)
+            return self._idle
         if self._own is None:
             self._own = Connection(self.backend.address)
         return self._own
@@ -90,49 +91,56 @@ class Handle:
         """Call a progress function, which may not use the store."""
         self.connection.guard.report(tell, done, total)
 
-    @contextmanager
-    def turn(self) -> Iterator[Connection]:
+    def turn(self) -> Turn:
         """A block in which no other thread uses the file."""
-        connection = self.connection
-        connection.acquire(self.backend.lock_timeout)
-        try:
-            yield connection
-        finally:
-            connection.lock.release()
+        return Turn(self.connection, self.backend.lock_timeout)
 
     # -- holding the storage open ----------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Keep the storage open, from its next use until `release`. Calls nest."""
+    def hold(self, *, block: bool = False) -> None:
+        """Keep the storage open, from its next use until `release`. Calls nest.
+
+        Args:
+            block: it is a ``with`` block of the caller's, who relies on what is read in it.
+        """
         with self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
             if self._depth == 0:
                 self._held = connection
                 connection.holders += 1
             self._depth += 1
+            if block:
+                self._blocks += 1
+                connection.blocks += 1
 
-    def release(self, *, failed: bool = False) -> None:
+    def release(self, *, failed: bool = False, block: bool = False) -> None:
         """End a `hold`; the last one of all stores closes the storage.
 
         Args:
+            block: it is the end of a ``with`` block of the caller's.
             failed: an exception ends it: a file that was to begin anew is left as it was.
         """
         connection = self._held
         if connection is None:
             return
-        connection.acquire(self.backend.lock_timeout)
-        try:
-            self._release(connection, failed=failed)
-        finally:
-            connection.lock.release()
+        with defer_interrupts():
+            connection.acquire(self.backend.lock_timeout)
+            try:
+                connection.guard.check_report(self.backend.address)
+                if block and self._blocks:
+                    self._blocks -= 1
+                    connection.blocks -= 1
+                self._release(connection, failed=failed)
+            finally:
+                connection.lock.release()
 
     def _release(self, connection: Connection, *, failed: bool) -> None:
         if self._depth == 0 or self._held is not connection:
             return
         try:
             if self._depth == 1 and not connection.guard.calls:
-                if self.mode in {"w", "x"} and not failed:
-                    with self.writing():  # an empty file was asked for, and nothing was written
+                if (self.mode in {"w", "x"} or self._was_lent(connection)) and not failed:
+                    with self.writing():  # what was asked for is there, though nothing was assigned
                         pass
                 connection.write_rows()
         finally:
@@ -141,6 +149,16 @@ class Handle:
                 self._held = None
                 connection.holders -= 1
                 self._end(connection)
+
+    def _was_lent(self, connection: Connection) -> bool:
+        """Whether the caller had the library's own object, to write by it."""
+        storage = connection.storage
+        return (
+            connection.is_lent
+            and connection.transaction is None
+            and storage is not None
+            and storage.writable
+        )
 
     def _end(self, connection: Connection) -> None:
         if connection.guard.calls:
@@ -171,14 +189,14 @@ class Handle:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session to read from; over nothing, where the file does not exist yet."""
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
             if connection.appends:
                 connection.write_rows()
             storage = self._storage_to_read(connection)
             try:
-                with connection.working(storage, writing=False), self._explained(storage):
-                    storage.settle()
+                with connection.working(writing=False), explained(storage, self.backend.address):
+                    connection.settle(storage)
                     yield self._session_on(storage)
             finally:
                 self._end_call(connection, storage)
@@ -192,7 +210,7 @@ class Handle:
                 is a part of the next one.
             keeps_logs: what is known of arrays that take rows stays true.
         """
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
             storage = self._storage_to_write(connection)
             try:
@@ -203,13 +221,14 @@ class Handle:
                 connection.changes += 1
                 if connection.transaction is not None:
                     connection.transaction.has_written = True
-                with connection.working(storage, writing=True), self._explained(storage):
+                with connection.working(writing=True), explained(storage, self.backend.address):
                     try:
                         storage.settle()
                         yield self._session_on(storage)
                         if commit and connection.transaction is None:
                             connection.commit(storage)
-                    except _STANDS:
+                            self._make_durable(connection, storage)
+                    except STANDS:
                         raise
                     except BaseException:
                         connection.roll_back(storage)
@@ -217,29 +236,10 @@ class Handle:
             finally:
                 self._end_call(connection, storage)
 
-    @contextmanager
-    def _explained(self, storage: Storage) -> Iterator[None]:
-        """A block whose errors get the file's name; one of the system is raised as what it is."""
-        try:
-            yield
-        except HdfchkError as error:
-            met = storage.take_error()
-            if met is not None and not isinstance(error, _STANDS):
-                raise self._named(met) from error
-            error.file = error.file or self.backend.address
-            raise
-        except Exception as error:
-            met = storage.take_error()
-            if met is not None and met is not error:
-                raise self._named(met) from error
-            if isinstance(error, OSError) and error.errno and error.filename is None:
-                error.filename = self.backend.address
-            raise
-
-    def _named(self, error: Exception) -> Exception:
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = self.backend.address
-        return error
+    def _make_durable(self, connection: Connection, storage: Storage) -> None:
+        """At the end of a call outside a block its commit is on the disk, whoever goes on."""
+        if self._depth == 0 and connection.holders:
+            storage.sync_log()
 
     def _end_call(self, connection: Connection, storage: Storage) -> None:
         if storage is not connection.storage:  # nobody holds it, or it is nothing at all
@@ -267,9 +267,7 @@ class Handle:
         if missing and self.mode in {"a", "w", "x"}:
             # Nothing is created for a look: a file that does not exist is an empty mapping.
             return self.backend.nothing()
-        storage = self.backend.open_storage("r")
-        connection.use(storage, self.backend)
-        return storage
+        return self._opened(connection, "r")
 
     def _storage_to_write(self, connection: Connection) -> Storage:
         if self._snapshot is not None and connection is self._snapshot[1]:
@@ -278,15 +276,18 @@ class Handle:
             raise self._reads_only("the store was opened with mode='r'")
         storage = connection.storage
         if storage is not None and storage.writable:
-            if self.mode in {"w", "x"}:
-                self._begin_anew(connection)
             self.backend.join(storage)
             return storage
-        seen = None if storage is None or connection.holders == 0 else storage.state
+        if connection.transaction is not None:
+            raise TransactionError(
+                "the store was closed in the middle of a transaction, whose changes are lost",
+                file=self.backend.address,
+                hint="close it afterwards",
+            )
+        seen = None if storage is None or connection.blocks == 0 else storage.state
         if storage is not None:
             connection.close_storage()
-        opened = self.backend.open_storage(self.mode)
-        connection.use(opened, self.backend)
+        opened = self._opened(connection, self.mode)
         if seen is not None and opened.state is not None and seen != opened.state:
             warnings.warn(
                 f"{self.backend.address!r} was written by another process since this block has "
@@ -296,17 +297,26 @@ class Handle:
                 stacklevel=5,
             )
         if self.mode in {"w", "x"}:
-            self.mode = "a"  # started: from now on it goes on
+            self.mode = "a"  # started: from now on it goes on, and others join it
+            self._own = None
+            share(connection, self.backend)
         return opened
 
-    def _begin_anew(self, connection: Connection) -> None:
-        if self.mode == "x":
-            raise FileExistsError(17, "mode='x', and the file exists", self.backend.address)
-        raise TransactionError(
-            "mode='w' cannot begin anew what another store of this process is writing",
-            file=self.backend.address,
-            hint="leave the with block of that store first",
-        )
+    def _opened(self, connection: Connection, mode: str) -> Storage:
+        """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
+        while True:
+            try:
+                storage = self.backend.open_storage(mode)
+            except Interrupted:
+                run_pending()
+                there = connection.storage
+                if there is not None and (there.writable or mode == "r"):
+                    return there
+                if there is not None:
+                    connection.close_storage()
+                continue
+            connection.use(storage, self.backend)
+            return storage
 
     def _reads_only(self, problem: str) -> ReadOnlyError:
         address, hint = self.backend.address, "open it with mode='a'"
@@ -347,13 +357,14 @@ class Handle:
                 connection.write_rows()
                 if transaction.failed:
                     raise TransactionError(
-                        "an error in this transaction was swallowed, and its changes are lost",
+                        "an error in this transaction was swallowed, or the store was closed in "
+                        "it: its changes are lost",
                         file=self.backend.address,
                         hint="let errors leave the transaction, or do the work outside of it",
                     )
                 if outermost and transaction.has_written and connection.storage is not None:
                     self._commit(connection, connection.storage)
-            except _STANDS:
+            except STANDS:
                 raise
             except BaseException:
                 self._give_up(connection, transaction)
@@ -367,13 +378,13 @@ class Handle:
     def _begin(self, connection: Connection, storage: Storage) -> None:
         storage.check_transactions()
         connection.write_rows()
-        with connection.working(storage, writing=True):
-            storage.settle()
+        with connection.working(writing=True):
+            connection.settle(storage)
             storage.begin()
         connection.transaction = Transaction(Owner.now())
 
     def _commit(self, connection: Connection, storage: Storage) -> None:
-        with connection.working(storage, writing=True), self._explained(storage):
+        with connection.working(writing=True), explained(storage, self.backend.address):
             connection.commit(storage)
 
     def _give_up(self, connection: Connection, transaction: Transaction) -> None:
@@ -382,7 +393,7 @@ class Handle:
         storage = connection.storage
         if storage is None or not storage.writable or not transaction.has_written:
             return
-        with connection.working(storage, writing=True):
+        with connection.working(writing=True):
             connection.roll_back(storage)
         connection.changes += 1
         for watch in connection.watches:
@@ -411,29 +422,39 @@ class Handle:
     def put(self, path: Path, leaf: Leaf) -> bool:
         """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
         connection = self._held
-        if connection is None:
-            return False
-        connection.acquire(self.backend.lock_timeout)
-        try:
+        if connection is None or connection.is_busy:
+            return False  # it waits for its turn, or takes part
+        with connection.lock:
             storage = connection.storage
             if (
                 storage is None
                 or not storage.writable
+                or storage is not self._session_of  # it is not known to this store yet
                 or connection.transaction is not None
                 or connection.appends
                 or self.mode == "r"
                 or self._snapshot is not None
+                or connection.is_over
             ):
                 return False
             connection.guard.check(self.backend.address, writing=True)
-            if not storage.put(path, leaf):
+            if not self._put(connection, storage, path, leaf):
                 return False
             connection.changes += 1
             connection.appends.invalidate(path)
             connection.touch(path)
             return True
+
+    def _put(self, connection: Connection, storage: Storage, path: Path, leaf: Leaf) -> bool:
+        """Put it into the log; a finaliser that runs meanwhile does not close that."""
+        guard, before = connection.guard, connection.guard.puts
+        try:
+            guard.puts = before + 1
+            return storage.put(path, leaf)
         finally:
-            connection.lock.release()
+            guard.puts = before
+            if connection.holders == 0:
+                connection.end_call()
 
     def append_row(self, path: Path, value: Any) -> bool:
         """Append one row to an array to which rows were appended before; whether it was done.
@@ -441,17 +462,14 @@ class Handle:
         It is not where the value is of another kind than what is stored.
         """
         connection = self._held
-        if connection is None:
+        if connection is None or connection.is_busy:
             return False
-        connection.acquire(self.backend.lock_timeout)
-        try:
+        with connection.lock:
             buffer = connection.appends.get(path)
-            if buffer is None or self._snapshot is not None:
+            if buffer is None or self._snapshot is not None or connection.is_over:
                 return False
             rows = buffer.stored(value)
             return rows is not None and self._append(connection, buffer, rows)
-        finally:
-            connection.lock.release()
 
     def log_of(self, path: Path) -> RowBuffer | None:
         """What is known of an array to which rows were appended before."""
@@ -468,6 +486,8 @@ class Handle:
         with self.turn() as connection:
             known = connection.appends.get(buffer.path) or buffer
             if stored == buffer.path and self._append(connection, known, rows):
+                if connection.transaction is None and connection.storage is not None:
+                    self._make_durable(connection, connection.storage)
                 return
             with self.writing(keeps_logs=True) as session:
                 session.append(stored, rows)
@@ -482,7 +502,15 @@ class Handle:
             return False
         connection.guard.check(self.backend.address, writing=True)
         if connection.transaction is None:
-            if storage.put_rows(buffer.path, rows):
+            guard, before = connection.guard, connection.guard.puts
+            try:
+                guard.puts = before + 1
+                done = storage.put_rows(buffer.path, rows)
+            finally:
+                guard.puts = before
+                if connection.holders == 0:
+                    connection.end_call()
+            if done:
                 connection.changes += 1
                 return True
             if storage.has_log:
@@ -504,8 +532,9 @@ class Handle:
         """Know an array that takes rows, while the storage is open for writing."""
         connection = self._held
         storage = None if connection is None else connection.storage
-        if connection is not None and storage is not None and storage.writable:
-            connection.appends.keep(buffer)
+        if connection is None or storage is None or not storage.writable or connection.is_lent:
+            return
+        connection.appends.keep(buffer)
 
     # -- changes ---------------------------------------------------------------------------------
 
@@ -544,33 +573,31 @@ class Handle:
                 raise self._reads_only("the store was opened with mode='r'")
             connection.close_storage()
             connection.changes += 1
-            connection.guard.calls += 1
-            connection.guard.is_writing = True
+            guard = connection.guard
+            guard.calls += 1
+            guard.is_writing = True
             try:
                 yield self.backend
             finally:
-                connection.guard.calls -= 1
-                connection.guard.is_writing = False
+                guard.calls -= 1
+                guard.is_writing = False
 
     def sync(self) -> None:
         """Bring all commits of the open storage, if there is any, to where they are safe.
 
         Inside a transaction it does nothing: what is written there is no commit yet.
         """
-        connection = self._held
-        if connection is None:
-            return
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
             storage = connection.storage
             if connection.transaction is not None or storage is None or not storage.writable:
                 return
             storage.raise_deferred()
             connection.write_rows()
-            with connection.working(storage, writing=True), self._explained(storage):
+            with connection.working(writing=True), explained(storage, self.backend.address):
                 try:
                     connection.commit(storage)
-                except _STANDS:
+                except STANDS:
                     raise
                 except BaseException:
                     connection.roll_back(storage)
@@ -585,7 +612,7 @@ class Handle:
         """The library's own object for the open storage (an `h5py.File`), or None."""
         if self._held is None:
             return None
-        with self.turn() as connection:
+        with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
             storage = connection.storage
             if storage is None:
@@ -597,7 +624,9 @@ class Handle:
                 connection.transaction.has_written = True
             connection.write_rows()
             connection.appends.forget()
-            with connection.working(storage, writing=storage.writable):
+            connection.is_lent = True
+            with connection.working(writing=storage.writable):
+                connection.settle(storage)
                 return storage.lend()
 
     def warn_if_held(self, name: str) -> None:
@@ -608,15 +637,17 @@ class Handle:
     def close(self) -> None:
         """Leave all blocks of this store."""
         while self._depth:
-            self.release()
+            self.release(block=self._blocks > 0)
 
     def at_exit(self) -> None:
         """The connection closes the storage."""
 
     def after_fork(self) -> None:
         """In a child process: the blocks are the parent's."""
-        self._depth = 0
-        self._held = self._session = self._session_of = self._snapshot = self._own = None
+        self._depth = self._blocks = 0
+        self._held = self._session = self._session_of = self._snapshot = self._own = self._idle = (
+            None
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""

@@ -14,7 +14,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["defer_interrupts", "run_pending"]
+__all__ = ["Interrupted", "check_pending", "defer_interrupts", "run_pending"]
 
 try:  # the functions of C: those of the module make a member of an enum of each answer
     from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
@@ -29,6 +29,10 @@ _NUMBERS = sorted(
     for number in signal.valid_signals()
     if getattr(number, "name", "") not in _SYNCHRONOUS
 )
+
+
+class Interrupted(BaseException):
+    """Ends a wait, as a signal has arrived: its handler is called, and the wait begins again."""
 
 
 class _Collector:
@@ -78,7 +82,7 @@ class _Handlers:
         try:
             for number in _NUMBERS:
                 handler = _getsignal(number)
-                if callable(handler):
+                if callable(handler) and handler != self._keep:
                     self._replaced[number] = handler
                     _signal(number, self._keep)
         except BaseException:  # of a handler that was not replaced yet
@@ -96,14 +100,14 @@ class _Handlers:
 
     def _restore(self) -> None:
         error: BaseException | None = None
-        while self._replaced:
+        # A handler that is back may run at once, and come here: what it replaces is its own.
+        replaced, self._replaced = self._replaced, {}
+        while replaced:
             try:
-                number, handler = next(iter(self._replaced.items()))
-                if _getsignal(number) == self._keep:
-                    _signal(number, handler)
-                self._replaced.pop(number, None)
-                if not self._replaced:
-                    break
+                for number in list(replaced):
+                    if _getsignal(number) == self._keep:
+                        _signal(number, replaced[number])
+                    del replaced[number]
             except BaseException as raised:  # by a handler that is back: the others come back, too
                 error = error or raised
         while self._came:
@@ -116,6 +120,11 @@ class _Handlers:
                 error = error or raised
         if error is not None:
             raise error
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a signal has arrived."""
+        return bool(self._came)
 
     def run_pending(self) -> None:
         """Call the handlers of the signals that arrived, at a point where that does no harm."""
@@ -137,9 +146,13 @@ class _Deferral:
 
     def __enter__(self) -> None:
         self._is_main = threading.get_ident() == threading.main_thread().ident
-        if self._is_main:
-            _HANDLERS.defer()
         _COLLECTOR.off()
+        if self._is_main:
+            try:
+                _HANDLERS.defer()
+            except BaseException:
+                _COLLECTOR.on()
+                raise
 
     def __exit__(
         self,
@@ -147,9 +160,11 @@ class _Deferral:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _COLLECTOR.on()
-        if self._is_main:
-            _HANDLERS.resume()
+        try:
+            if self._is_main:
+                _HANDLERS.resume()
+        finally:
+            _COLLECTOR.on()
 
 
 def defer_interrupts() -> _Deferral:
@@ -169,3 +184,13 @@ def run_pending() -> None:
     """
     if _HANDLERS.depth and threading.get_ident() == threading.main_thread().ident:
         _HANDLERS.run_pending()
+
+
+def check_pending() -> None:
+    """End a wait if a signal has arrived: what is half done must be undone before its handler runs.
+
+    Raises:
+        Interrupted: one has.
+    """
+    if _HANDLERS.has_pending and threading.get_ident() == threading.main_thread().ident:
+        raise Interrupted

@@ -14,10 +14,11 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import LockedError, NoLocksWarning, NotAFileError
-from .interrupts import run_pending
+from .interrupts import check_pending, run_pending
 
 __all__ = [
     "BLOCK_BYTES",
@@ -26,6 +27,7 @@ __all__ = [
     "copy_owner_and_mode",
     "file_key",
     "is_at",
+    "open_anew",
     "open_file",
     "open_regular",
     "read_all",
@@ -149,6 +151,16 @@ def redirect_to_scratch(descriptor: int) -> None:
         os.dup2(sink.fileno(), descriptor, inheritable=False)
 
 
+def open_anew(descriptor: int) -> None:
+    """Let a descriptor, open for reading, be one of its own: the locks stay with the other ones."""
+    with contextlib.suppress(OSError):  # where the system has no names for open files
+        fresh = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        try:
+            os.dup2(fresh, descriptor, inheritable=False)
+        finally:
+            os.close(fresh)
+
+
 def close_on_exec(descriptor: int) -> None:
     """Keep a descriptor that a library has opened out of the programs that this process starts."""
     with contextlib.suppress(OSError):
@@ -186,20 +198,24 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def reserve(descriptor: int, size: int) -> None:
-    """Make a file `size` bytes long, so that writing there finds room.
+def reserve(descriptor: int, runs: Iterable[tuple[int, int]]) -> None:
+    """Take room for what is about to be written behind the end of a file.
+
+    Args:
+        descriptor: of the file.
+        runs: where each write begins, and how many bytes it has. Between them nothing is taken.
 
     Raises:
         OSError: there is no room; the file has its old length.
     """
-    start = os.fstat(descriptor).st_size
-    if size <= start:
-        return
+    end = os.fstat(descriptor).st_size
     try:
-        _reserve(descriptor, start, size)
+        for start, length in runs:
+            if start + length > end:
+                _reserve(descriptor, max(start, end), start + length)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, start)
+            os.ftruncate(descriptor, end)
         raise
 
 
@@ -230,28 +246,45 @@ def is_at(descriptor: int, path: str) -> bool:
     return (there.st_dev, there.st_ino) == file_key(descriptor)
 
 
-def copy_owner_and_mode(source: int, target: int) -> None:
-    """Give an open file the mode, and where that is allowed the owner, of another one.
+def copy_owner_and_mode(source: str | int, target: int) -> None:
+    """Give an open file the owner, group, mode and extended attributes of another.
+
+    What lies beside a file, or takes its place, is for the same people as the file itself. What
+    the system does not permit, or has not, is left as it is: who is no administrator cannot give a
+    file away, but often can let a group have it.
 
     Args:
-        source: the descriptor of the other one.
-        target: the descriptor of the file.
+        source: the path of the other file, or its descriptor.
+        target: the file, open.
     """
-    there = os.fstat(source)
-    here = os.fstat(target)
-    if hasattr(os, "fchown") and (here.st_uid, here.st_gid) != (there.st_uid, there.st_gid):
+    there, here = os.stat(source), os.fstat(target)
+    if hasattr(os, "fchown") and (there.st_uid, there.st_gid) != (here.st_uid, here.st_gid):
         try:
             os.fchown(target, there.st_uid, there.st_gid)
         except OSError:
             with contextlib.suppress(OSError):
                 os.fchown(target, -1, there.st_gid)
-    if hasattr(os, "fchmod"):
-        os.fchmod(target, stat.S_IMODE(there.st_mode))
-    if hasattr(os, "listxattr"):
+    mode = stat.S_IMODE(there.st_mode)
+    if hasattr(os, "fchmod"):  # after the owner: a change of that takes some bits away
+        now = os.fstat(target)
+        if now.st_gid != there.st_gid:  # what the group could do is not for another group
+            mode &= ~0o2070
+        if now.st_uid != there.st_uid:
+            mode &= ~0o4000
         with contextlib.suppress(OSError):
-            for name in os.listxattr(source):
-                with contextlib.suppress(OSError):
-                    os.setxattr(target, name, os.getxattr(source, name))
+            os.fchmod(target, mode)
+    if hasattr(os, "listxattr"):
+        _copy_extended(source, target)
+
+
+def _copy_extended(source: str | int, target: int) -> None:
+    try:
+        names = os.listxattr(source)
+    except OSError:
+        return  # a file system that has none
+    for name in names:
+        with contextlib.suppress(OSError):  # some are the system's own to set
+            os.setxattr(target, name, os.getxattr(source, name))
 
 
 # -- locks ---------------------------------------------------------------------------------------
@@ -281,6 +314,7 @@ def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
                 file=path,
                 hint="close it there, or raise lock_timeout",
             )
+        check_pending()
         time.sleep(RETRY_SECONDS)
 
 

@@ -7,7 +7,7 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["register"]
+__all__ = ["register", "run_first"]
 
 
 class Hooked(Protocol):
@@ -26,6 +26,15 @@ _HOOKED: weakref.WeakSet[Hooked] = weakref.WeakSet()
 def register(hooked: Hooked) -> None:
     """Call it when the process forks, or ends, if it is still there."""
     _HOOKED.add(hooked)
+
+
+def run_first() -> None:
+    """Call the hooks at exit before those that others have registered meanwhile.
+
+    h5py's takes converters away from HDF5, which crashes a thread that is in the middle of a call.
+    """
+    atexit.unregister(_close_at_exit)
+    atexit.register(_close_at_exit)
 
 
 def _after_fork_in_child() -> None:

@@ -12,9 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer
-from hdfchk.backends.hdf5.wal.wal_format import Journal
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile
+from hdfchk import HDF5Checkpointer, NotDurableError
+from hdfchk.backends.hdf5.wal.log import Log
 from hdfchk.runtime import scheduler as alarm
 from hdfchk.runtime.scheduler import Alarm, weakly
 
@@ -120,10 +119,8 @@ def test_a_child_has_none() -> None:
 def test_commits_do_not_wait_for_ever(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside a block the last commit is brought to the disk within sync_interval, if nothing follows."""
     synced: list[float] = []
-    real = Journal.sync
-    monkeypatch.setattr(
-        Journal, "sync", lambda self: (synced.append(time.monotonic()), real(self))[1]
-    )
+    real = Log.sync
+    monkeypatch.setattr(Log, "sync", lambda self: (synced.append(time.monotonic()), real(self))[1])
     HDF5Checkpointer(path)["a"] = 0
     with HDF5Checkpointer(path, sync_interval=0.05) as chk:
         chk["a"] = 1
@@ -139,22 +136,23 @@ def test_commits_do_not_wait_for_ever(path: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_sync_that_fails_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of the disk that the thread meets is raised by the next commit."""
+    """An error of the disk that the thread meets is raised by the next call, and takes nothing."""
     HDF5Checkpointer(path)["a"] = 0
     failed = threading.Event()
-    real = WriterFile._sync_journal
+    real = Log.sync
 
-    def broken(self: WriterFile) -> None:
+    def broken(self: Log) -> None:
         failed.set()
         raise OSError(5, "Input/output error")
 
     with HDF5Checkpointer(path, sync_interval=0.02) as chk:
-        monkeypatch.setattr(WriterFile, "_sync_journal", broken)
+        monkeypatch.setattr(Log, "sync", broken)
         chk["a"] = 1
         assert failed.wait(20)
-        until(lambda: chk._context.handle.session._file._sync_error is not None)
-        monkeypatch.setattr(WriterFile, "_sync_journal", real)
-        with pytest.raises(OSError, match="Input/output"):
+        until(lambda: chk._context.handle.connection.storage._deferred is not None)
+        monkeypatch.setattr(Log, "sync", real)
+        with pytest.raises(NotDurableError, match="Input/output"):
             chk["b"] = 2
+        assert chk["a"] == 1 and "b" not in chk
         chk["b"] = 3
     assert HDF5Checkpointer(path).load() == {"a": 1, "b": 3}

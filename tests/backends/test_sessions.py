@@ -17,7 +17,8 @@ from hdfchk.tree import Branch, Leaf, Mark
 @pytest.fixture(params=["local", "memory"])
 def session(request: pytest.FixtureRequest, path: str) -> Iterator[Session]:
     if request.param == "memory":
-        yield MemoryBackend().open(writable=True)
+        backend = MemoryBackend()
+        yield backend.session(backend.open_storage("a"))
         return
     from hdfchk.backends.hdf5 import FileBackend
 

@@ -10,7 +10,8 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Hashable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 import h5py
@@ -20,9 +21,7 @@ from ...codecs.portable import NATIVE, Capabilities
 from ...errors import (
     CheckpointWarning,
     ClosedError,
-    CorruptFileError,
     FileReplacedError,
-    HdfchkError,
     JournalMismatchError,
     LockedError,
     NotAFileError,
@@ -30,6 +29,7 @@ from ...errors import (
 )
 from ...keys import Path, join
 from ...runtime.descriptors import Descriptor
+from ...runtime.interrupts import Interrupted, check_pending, run_pending
 from ...runtime.posix import RETRY_SECONDS, close_on_exec, open_regular
 from ..base import Session, Storage
 from ..memory import MemoryBackend, MemoryStorage
@@ -38,7 +38,7 @@ from ..settings import DEFAULTS, Options
 from .compaction import compact_file
 from .data.headroom import require_headroom
 from .data.memory_map import is_mapped
-from .h5.errors import RAISED
+from .h5.errors import RAISED, explain_open
 from .h5.types import file_access, file_creation
 from .open_files import DirectFile, OpenFile, SnapshotFile
 from .session import Hdf5Session
@@ -46,6 +46,7 @@ from .stream_file import StreamFile
 from .wal.replay import discard_log, recover_file, recover_into
 from .wal_writer import WalWriter
 
+T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
 
 
@@ -105,6 +106,8 @@ class FileBackend:
                 there = os.stat(self.resolved)
             except (FileNotFoundError, NotADirectoryError):
                 return False
+        except OSError as error:
+            raise explain_open(error, self.path, writable=False) from error
         if not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)):
             raise NotAFileError(
                 "it is not a regular file (a device, pipe or socket)",
@@ -146,7 +149,7 @@ class FileBackend:
                 lock_timeout=self.lock_timeout,
             )
         except RAISED as error:
-            raise explain(error, self.path, writable=writable) from error
+            raise explain_open(error, self.path, writable=writable) from error
 
     def _open_directly(self, mode: str) -> OpenFile:
         """Open it for HDF5 to write by itself, without a log."""
@@ -160,6 +163,8 @@ class FileBackend:
     def _direct_fid(self, name: bytes, mode: str) -> Any:
         access = file_access(shared=True)
         if mode == "w":
+            if self.exists():  # HDF5 empties a file first, and asks for its lock then
+                h5f.open(name, h5f.ACC_RDWR, access).close()
             return h5f.create(name, h5f.ACC_TRUNC, file_creation(), access)
         if self.exists():
             if mode == "x":
@@ -180,7 +185,16 @@ class FileBackend:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise
+                check_pending()
                 time.sleep(RETRY_SECONDS)
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """Whether another name leads to this inode, too."""
+        try:
+            there = os.stat(str(name))
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == key
 
     def nothing(self) -> Storage:
         """Nothing: the file is missing."""
@@ -229,21 +243,33 @@ class FileBackend:
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
         """Bring in, or set aside, what a killed writer has left; whether there was anything."""
+        path, timeout = self.resolved, self.lock_timeout
         try:
             if discard:
-                return discard_log(self.resolved, self.lock_timeout)
+                return _again(discard_log, path, timeout)
             if into is not None:
-                return recover_into(self.resolved, os.path.abspath(into), self.lock_timeout)
-            return recover_file(self.resolved, self.lock_timeout, progress)
+                return _again(recover_into, path, os.path.abspath(into), timeout)
+            return _again(recover_file, path, timeout, progress)
         except RAISED as error:
-            raise explain(error, self.path, writable=True) from error
+            raise explain_open(error, self.path, writable=True) from error
 
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
         try:
-            return compact_file(self.resolved, self.lock_timeout, progress, durable=self.durable)
+            work = partial(compact_file, durable=self.durable, options=self.options)
+            return _again(work, self.resolved, self.lock_timeout, progress)
         except RAISED as error:
-            raise explain(error, self.path, writable=True) from error
+            what = "it cannot be copied: some of it cannot be read"
+            raise explain_open(error, self.path, writable=True, what=what) from error
+
+
+def _again(work: Callable[..., T], *args: Any) -> T:
+    """Do it, and again when a signal has ended its wait for a lock."""
+    while True:
+        try:
+            return work(*args)
+        except Interrupted:
+            run_pending()
 
 
 def _check_maps(path: str) -> None:
@@ -313,7 +339,11 @@ class StreamBackend:
                 self.file, address=self.address, writable=writable, truncate=mode == "w"
             )
         except RAISED as error:
-            raise explain(error, self.address, writable=writable) from error
+            raise explain_open(error, self.address, writable=writable, on_disk=False) from error
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
 
     def nothing(self) -> Storage:
         """Nothing: the file is empty."""
@@ -384,6 +414,10 @@ class ObjectBackend:
             )
         return OpenFile(self.group, address=self.address, writable=writable)
 
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
+
     def nothing(self) -> Storage:
         """It is open, so it is there."""
         return MemoryStorage({}, {}, writable=False)
@@ -402,39 +436,3 @@ class ObjectBackend:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""
         raise TypeError(f"a store over the open {self.address} can not be pickled")
-
-
-_IN_USE = ("already open", "close degree")
-
-
-def explain(error: Exception, path: str, *, writable: bool) -> Exception:
-    """The error to raise for one of HDF5's when it opens a file."""
-    if isinstance(error, HdfchkError):
-        return error
-    number = getattr(error, "errno", None)
-    if isinstance(error, FileExistsError):
-        return error
-    if number in {errno.EACCES, errno.EPERM, errno.EROFS} and writable:
-        return ReadOnlyError(
-            "the file can not be written", file=path, hint="check its permissions, or mode='r'"
-        )
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(errno.ENOENT, "no such file or folder", path)
-    if isinstance(error, IsADirectoryError):
-        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    if isinstance(error, BlockingIOError) or any(said in str(error) for said in _IN_USE):
-        # In one process HDF5 does not open for writing what is open for reading, say.
-        return LockedError(
-            "the file is in use by another process, or open for reading in this one",
-            file=path,
-            hint="close it there (leave the with block), or raise lock_timeout",
-        )
-    if number in {errno.EACCES, errno.EPERM, errno.ENOSPC}:
-        return error
-    if os.path.isdir(path):
-        return IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    return CorruptFileError(
-        f"it can not be opened as an HDF5 file ({error})",
-        file=path,
-        hint="it may be another kind of file, or cut short: restore it from a copy",
-    )

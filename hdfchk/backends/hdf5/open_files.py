@@ -14,20 +14,26 @@ from h5py import h5f
 
 from ...errors import ReadOnlyError, TransactionError
 from ...keys import Path
-from ...runtime.posix import close_on_exec, redirect_to_scratch
+from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch
 from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import descriptor_of
 from .data.memory_map import Mapper
+from .h5.hidden import Hidden
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import open_on, replay_logical
 
-__all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
+__all__ = ["DirectFile", "OpenFile", "SnapshotFile", "forsake"]
 
 _NATIVE = file_access(shared=True)
 _ABANDONED: list[Any] = []
 """HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
+
+
+def forsake(h5: Any) -> None:
+    """Keep an object of HDF5's that nobody may use, nor drop, any more."""
+    _ABANDONED.append(h5)
 
 
 class OpenFile(Storage):
@@ -48,6 +54,24 @@ class OpenFile(Storage):
         self.address = address
         self.writable = writable
         self.generation = 0
+
+    _hidden: Hidden | None = None
+    _hidden_of = -1
+
+    def hidden_in(self, root: Any) -> Hidden:
+        """The hidden group of the file, for all sessions that write it."""
+        if self._hidden is None:
+            self._hidden = Hidden(root)
+            self._hidden.sweep()
+        elif self._hidden_of != self.generation:
+            self._hidden.reopen(root)
+        self._hidden_of = self.generation
+        return self._hidden
+
+    def clear_hidden(self) -> None:
+        """Remove the hidden group, with all that stands under no key: the file is closed."""
+        if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
+            self._hidden.clear()
 
     @property
     def direct_fd(self) -> int:
@@ -101,6 +125,8 @@ class OpenFile(Storage):
 
     def close(self) -> None:
         """Flush; what somebody else has opened stays open."""
+        if self.writable:
+            self.clear_hidden()
         self.flush()
 
 
@@ -120,6 +146,8 @@ class DirectFile(OpenFile):
     def close(self) -> None:
         """Flush and close."""
         if self.h5:
+            if self.writable:
+                self.clear_hidden()
             self.h5.close()
 
 
@@ -161,8 +189,23 @@ class SnapshotFile(OpenFile):
 
     @property
     def waits(self) -> bool:
-        """Whether commits wait in a log to be brought into the file."""
-        return self._held.commits > 0
+        """Whether commits may wait in a log that nobody is about to bring into the file."""
+        return self._held.is_left_a_log
+
+    def hidden_in(self, root: Any) -> Hidden:
+        """The hidden group of the file, for all sessions that write it."""
+        if self._hidden is None:
+            self._hidden = Hidden(root)
+            self._hidden.sweep()
+        elif self._hidden_of != self.generation:
+            self._hidden.reopen(root)
+        self._hidden_of = self.generation
+        return self._hidden
+
+    def clear_hidden(self) -> None:
+        """Remove the hidden group, with all that stands under no key: the file is closed."""
+        if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
+            self._hidden.clear()
 
     @property
     def direct_fd(self) -> int:
@@ -197,5 +240,8 @@ class SnapshotFile(OpenFile):
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
+        descriptor = descriptor_of(self.h5) if self._held.snapshot is None and self.h5 else -1
         self._held.abandon()
         super().abandon()
+        if descriptor >= 0:  # HDF5's own keeps the lock, too, and is used for this file again
+            open_anew(descriptor)

@@ -72,10 +72,15 @@ _CHILD = f"from {__name__} import main; main()"
 def _error_of(child: subprocess.CompletedProcess[bytes], path: str) -> Exception:
     if child.returncode == _FAILED:
         said = json.loads(child.stdout.splitlines()[-1])
-        if said["type"] == "FileNotFoundError":
-            return FileNotFoundError(2, "no such file or folder", path)
-        kind = getattr(errors, said["type"], CorruptFileError)
-        return kind(said["problem"], file=path, key=said["key"], hint=said["hint"])
+        if said["type"] == "MemoryError":
+            return MemoryError(f"too little memory is left to read {path} in a child process")
+        kind = getattr(errors, said["type"], None)
+        if kind is None:
+            return OSError(said["errno"], said["problem"], path)
+        found: Exception = kind(said["problem"], file=path, key=said["key"], hint=said["hint"])
+        if isinstance(found, OSError):
+            found.errno = said["errno"]
+        return found
     how = f"by signal {-child.returncode}" if child.returncode < 0 else f"with {child.returncode}"
     return CorruptFileError(
         f"the process that read it ended {how}",
@@ -89,10 +94,12 @@ def main() -> None:
     path, clean, said = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     try:
         _copy(path, clean, Options(**said["options"]), said["lock_timeout"])
-    except (HdfchkError, FileNotFoundError, MemoryError) as error:
+    except (HdfchkError, OSError, MemoryError) as error:
+        said_by_system = getattr(error, "strerror", None) or str(error)
         told = {
             "type": type(error).__name__,
-            "problem": getattr(error, "problem", str(error)),
+            "errno": getattr(error, "errno", None),
+            "problem": getattr(error, "problem", said_by_system),
             "key": getattr(error, "key", None),
             "hint": getattr(error, "hint", None),
         }

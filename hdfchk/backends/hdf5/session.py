@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,20 +33,16 @@ from .data.limits import Guard
 from .data.memory_map import require_view
 from .h5 import checksums as sums
 from .h5 import links
-from .h5.attributes import delete_attribute, read_attribute, write_attribute
+from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, unreadable
-from .h5.key_order import ORDER
-from .h5.marks import MARK, is_dict, read_mark
+from .h5.marks import is_dict, read_mark
 from .nodes.apply import Commit
 from .nodes.reader import Reader
 from .nodes.writer import Writer
 from .open_files import OpenFile
-from .wal.fit import STAMP
 from .wal.replay import append_rows
 
 __all__ = ["Hdf5Session"]
-
-_OWN_ATTRIBUTES = frozenset({MARK, ORDER, STAMP, sums.SUM})
 
 
 class Hdf5Session:
@@ -77,6 +73,11 @@ class Hdf5Session:
         return self.file.writable
 
     @property
+    def _rolls_back(self) -> bool:
+        """Whether, after an error, all that was not committed is given up anyway."""
+        return self.file.has_transactions
+
+    @property
     def calls_back(self) -> bool:
         """Whether HDF5 works on a file object of Python's."""
         return self.file.calls_back
@@ -92,7 +93,8 @@ class Hdf5Session:
         self._guard = Guard(stream, self._options)
         self._reader = Reader(self._root, self._guard)
         if self.writable:
-            self._writer = Writer(self._root, self._options, self.file.direct_fd)
+            hidden = self.file.hidden_in(self._root)
+            self._writer = Writer(self._root, self._options, self.file.direct_fd, hidden)
 
     def refresh(self) -> None:
         """Use what the file is now: HDF5 was opened anew, perhaps by another session."""
@@ -151,8 +153,12 @@ class Hdf5Session:
 
     @telling
     def last_name(self, path: Path) -> str | None:
-        """The name of the child of a group that was set last; None if it has none."""
-        return links.last(self._need(path))
+        """The name of a group's last child, or None."""
+        gid = self._need(path)
+        if type(gid) is not h5g.GroupID:
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        name = links.last(gid)
+        return None if name is None else to_text(name)
 
     @telling
     def read(
@@ -212,6 +218,12 @@ class Hdf5Session:
         return size
 
     @telling
+    def at(self, path: Path) -> Hdf5Session:
+        """A session to read from, whose root is the dict at `path`."""
+        below = OpenFile(h5py.Group(self._need(path)), address=self._address, writable=False)
+        return Hdf5Session(below, self._options, owned=False)
+
+    @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
         info = h5o.get_info(self._need(path))
@@ -243,7 +255,7 @@ class Hdf5Session:
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> growth.LocalDraft:
         """Begin to make an array."""
         self._check_writable()
-        return growth.LocalDraft(self._root, form, layout, self._guard, whole=whole)
+        return growth.LocalDraft.of(self._writer.hidden, form, layout, self._guard, whole=whole)
 
     def apply(
         self,
@@ -264,7 +276,7 @@ class Hdf5Session:
         )
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            Commit(self._root, self._writer).run(steps)
+            Commit(self._root, self._writer, rolls_back=self._rolls_back).run(steps)
         finally:
             self._writer.layout = self._writer.meter = None
 
@@ -275,7 +287,7 @@ class Hdf5Session:
         oid = self._need(path)
         if h5a.get_num_attrs(oid):
             h5a.iterate(oid, found.append)
-        return [to_text(name) for name in found if name not in _OWN_ATTRIBUTES]
+        return [to_text(name) for name in found if not is_own(name)]
 
     @telling
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
@@ -285,12 +297,13 @@ class Hdf5Session:
 
     def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
         """Set one attribute, or delete it."""
+        self.write_attributes(path, {name: leaf})
+
+    def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
+        """Set attributes, or delete them (None), as one commit."""
         self._check_writable()
-        oid, raw = self._need(path), to_bytes(name)
-        if leaf is None:
-            delete_attribute(oid, raw)
-        else:
-            write_attribute(oid, raw, leaf)
+        raw = {to_bytes(name): leaf for name, leaf in values.items()}
+        write_attributes(self._need(path), raw)
 
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
@@ -306,14 +319,20 @@ class Hdf5Session:
         """Write `data` at `index`."""
         self._check_writable()
         did = self._dataset(path)
-        sums.forget(did)
-        slices.write(did, index, data, self._guard)
+        before = None if self._rolls_back else slices.kept(did, index, self._guard)
+        with sums.forgotten(did):
+            try:
+                slices.write(did, index, data, self._guard)
+            except BaseException:
+                if before is not None:
+                    slices.write(did, index, before, self._guard)
+                raise
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
         self._check_writable()
         self._guard.inside(self._dataset(path))
-        append_rows(self._root, path, rows)
+        append_rows(self._root, path, rows, self._writer, rolls_back=self._rolls_back)
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

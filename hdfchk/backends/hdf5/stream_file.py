@@ -197,6 +197,8 @@ class StreamFile(OpenFile):
     def close(self) -> None:
         """Flush and close HDF5; the file object stays open."""
         if self.h5:
+            if self.writable:
+                self.clear_hidden()
             self.h5.close()
             if self.writable:
                 self._buffer.commit()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import h5py
@@ -14,17 +15,15 @@ from h5py import h5a, h5f, h5fd, h5g
 
 from ...errors import (
     CheckpointWarning,
-    FileReplacedError,
     HdfchkError,
+    JournalMismatchError,
     NotDurableError,
-    PendingJournalWarning,
 )
 from ...keys import Path
 from ...runtime.descriptors import Descriptor
 from ...runtime.posix import (
     RETRY_SECONDS,
     copy_owner_and_mode,
-    is_at,
     open_regular,
     redirect_to_scratch,
     sync_folder,
@@ -34,10 +33,12 @@ from ...runtime.posix import (
 from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from .data.memory_map import Mapper
+from .displaced import pending_warning, save_displaced
 from .h5.types import INT, SCALAR, file_access, file_creation
-from .open_files import OpenFile
+from .nodes.writer import Writer
+from .open_files import OpenFile, forsake
 from .wal.fit import STAMP
-from .wal.log import Log, Recovered, log_of
+from .wal.log import Log, Recovered, log_of, scan
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
 from .wal.reader_file import State
@@ -50,12 +51,13 @@ from .wal.replay import (
     write_stamp,
 )
 from .wal.wal_file import WalFile
-from .wal.writer_lock import WriterLock
 
 __all__ = ["WalWriter"]
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
+LOOK_BYTES = 2**21
+"""A log that is longer is looked at: readers that stay may keep it from being emptied."""
 PENDING_SECONDS = 0.2
 """So long the end of a block waits for readers, before it leaves commits in the log."""
 _WARNED: set[tuple[int, int]] = set()
@@ -95,9 +97,10 @@ class WalWriter(OpenFile):
         """Where dicts are, since nothing but small assignments was done."""
         self._small: set[Path] = set()
         """Where small values are that were put there since."""
-        self._lent = False
+        self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
         self._checkpoint_error: Exception | None = None
+        self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
         self._named = False
         self._new_log = ""
@@ -266,11 +269,19 @@ class WalWriter(OpenFile):
 
     def settle(self) -> None:
         """Let HDF5 do all small assignments and append all rows that were committed."""
-        if self._pending:
-            materialize(self._root(), self._pending, self._done)
-
-    def _root(self) -> Any:
-        return h5g.open(self.h5.id, b".")
+        if not self._pending:
+            return
+        if not self.h5:  # it could not be opened after a rollback
+            self._go_on()
+        root = h5g.open(self.h5.id, b".")
+        writer = Writer(root, hidden=self.hidden_in(root))
+        before = self._pending.copy(), self._done.copy()
+        try:
+            materialize(root, writer, self._pending, self._done)
+        except HdfchkError:
+            if self._file is not None and self._file.error is not None:
+                self._pending, self._done = before  # it is the disk that has failed, and not it
+            raise
 
     def _restore_pending(self) -> None:
         """What HDF5 had done without a commit is to be done again."""
@@ -365,10 +376,13 @@ class WalWriter(OpenFile):
 
     def _discard(self, file: WalFile) -> None:
         """Close HDF5 on the file; what it writes on the way goes nowhere."""
+        h5, self.h5 = self.h5, None
         file.discarding = True
         try:
-            if self.h5:
-                self.h5.close()
+            if h5:
+                h5.close()
+        except Exception:  # what HDF5 could not close must not be touched again
+            forsake(h5)
         finally:
             file.discarding = False
 
@@ -419,7 +433,7 @@ class WalWriter(OpenFile):
             "what was assigned is there, and a kill leaves it there, but it could not be brought "
             f"to the disk ({error.strerror or error})",
             file=self.address,
-            hint="do not assign it again; commit() tries again to bring it to the disk",
+            hint="do not assign it again; the next sync brings it to the disk",
         )
 
     def sync(self) -> None:
@@ -438,6 +452,9 @@ class WalWriter(OpenFile):
         if file.has_log:
             try:
                 self._checkpoint(file)
+            except JournalMismatchError as error:
+                error.file = self.address
+                raise
             except OSError as error:
                 self._checkpoint_error = error
 
@@ -457,11 +474,19 @@ class WalWriter(OpenFile):
     def _see_to_log(self) -> None:
         """Keep the log short: the policy of checkpoints."""
         file = self._file
-        if file is None or not file.wants_checkpoint:
+        if file is None or file.log.size < self._look_at:
             return
         try:
-            if not self._checkpoint(file) and file.wants_compaction:
+            if file.wants_checkpoint and self._checkpoint(file):
+                self._look_at = LOOK_BYTES
+            elif file.wants_compaction and file.is_held_up():
                 file.compact_log(self._make_log, self._put_log)
+                self._look_at = max(LOOK_BYTES, 2 * file.log.size)
+            else:
+                self._look_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
+        except JournalMismatchError as error:
+            error.file = self.address
+            raise
         except OSError as error:
             self._checkpoint_error = error
         finally:
@@ -502,45 +527,11 @@ class WalWriter(OpenFile):
             FileReplacedError: it was; the text says where the commits are.
         """
         file = self._file
-        if file is None or file.is_in_place(self.address):
-            return
-        saved = self._save_moved(file) or self._save_copy(file)
-        name = log_of(self.address)
-        if is_at(self._lock.log.fd, name):
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-        raise FileReplacedError(
-            "the file was moved, removed or replaced while it was being written",
-            file=self.address,
-            hint=f"{saved}; make a store of it",
-        )
-
-    def _save_moved(self, file: WalFile) -> str | None:
-        if os.fstat(file.file.fd).st_nlink == 0:
-            return None
-        try:
-            where = os.readlink(f"/proc/self/fd/{file.file.fd}")
-            if not is_at(file.file.fd, where) or self._pending or not self._checkpoint(file):
-                return None
-        except OSError:
-            return None
-        return f"all commits are in {where!r}, to which it was moved"
-
-    def _save_copy(self, file: WalFile) -> str:
-        name, number = f"{self.address}.rescued", 0
-        while True:
-            try:
-                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-                break
-            except FileExistsError:
-                number += 1
-                name = f"{self.address}.rescued.{number}"
-        try:
-            copy_owner_and_mode(file.file.fd, made.fd)
-            file.copy_to(made.fd)
-        finally:
-            made.close()
-        return f"all commits are in {name!r}"
+        if file is not None and not self._is_displaced and not file.is_in_place(self.address):
+            bring_in = None if self._pending else lambda: self._checkpoint(file)
+            error = save_displaced(file, self.address, bring_in)
+            self._is_displaced = True
+            raise error
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -561,22 +552,24 @@ class WalWriter(OpenFile):
         file = self._file
         if file is None or not file.file.is_open:
             return
-        told: list[Any] = []
+        told: list[Callable[[], Warning]] = []
         try:
             if os.getpid() == self._process:
                 self._finish(file, told)
         finally:
             self._release(file)
-            for warning in told:
-                warnings.warn(warning, stacklevel=2)
+            for make in told:
+                warnings.warn(make(), stacklevel=2)
         self.raise_deferred()
 
-    def _finish(self, file: WalFile, told: list[Any]) -> None:
+    def _finish(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
         """The last commit, sync and checkpoint of a file."""
+        commits = file.log.commits
         try:
             self.settle()
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
+                self.clear_hidden()
                 if not file.is_stamped and file.log.logical_bytes:
                     write_stamp(self.h5.id)
                 self.h5.close()
@@ -587,16 +580,19 @@ class WalWriter(OpenFile):
             file.rollback()
             self._checkpoint_error = error
         self._check_place()
+        if self._is_displaced:  # its commits were saved elsewhere
+            return
         if self.durable and file.has_log and not file.log.is_synced:
             self._sync_log()
         if file.has_log:
-            self._last_checkpoint(file, told)
+            self._last_checkpoint(file, commits, told)
 
-    def _last_checkpoint(self, file: WalFile, told: list[Any]) -> None:
+    def _last_checkpoint(
+        self, file: WalFile, commits: int, told: list[Callable[[], Warning]]
+    ) -> None:
         there = os.fstat(file.file.fd)
         key = there.st_dev, there.st_ino
         end = time.monotonic() + (0.0 if key in _WARNED else PENDING_SECONDS)
-        commits = file.log.commits
         try:
             while not self._checkpoint(file, last=True):
                 if file.log.logical_bytes:
@@ -604,16 +600,19 @@ class WalWriter(OpenFile):
                 if time.monotonic() > end:
                     if key not in _WARNED:
                         _WARNED.add(key)
-                        told.append(_pending(self.address, there, commits))
+                        told.append(lambda: pending_warning(self.address, there, commits))
                     return
                 time.sleep(RETRY_SECONDS)
             else:
                 self._checkpoint_error = None
                 return
+        except JournalMismatchError as error:
+            error.file = self.address
+            raise
         except OSError as error:
             self._checkpoint_error = error
         told.append(
-            CheckpointWarning(
+            lambda: CheckpointWarning(
                 f"all commits are safe in the journal of {self.address!r}, but could not be "
                 f"brought into the file ({self._checkpoint_error}): the next use tries "
                 "again"
@@ -622,39 +621,20 @@ class WalWriter(OpenFile):
 
     def _release(self, file: WalFile) -> None:
         remove = not file.has_log
-        try:
-            self._lock.release(remove=remove)
-        except OSError:
-            # It is empty, or says nothing that the file does not; it is used again.
-            self._empty_log()
+        self._lock.release(remove=remove)
         if remove and self.durable:
             with contextlib.suppress(OSError):
                 sync_folder(self.address)
-
-    def _empty_log(self) -> None:
-        with contextlib.suppress(OSError, HdfchkError):
-            lock = WriterLock(self.address, 0)
-            try:
-                os.ftruncate(lock.log.fd, 0)
-            finally:
-                lock.release()
 
     def _give_up(self) -> None:
         """Close everything after a failure to open, or of a file that never appeared."""
         if self._new is not None:
             self._new.close()
-        has_log = self._file is not None and self._file.has_log
-        if self._file is None:
-            has_log = os.fstat(self._lock.log.fd).st_size > 0 if self._lock.log.is_open else True
-            has_log = has_log and self.state_found_has_log
+        log, has_log = self._lock.log, True
+        with contextlib.suppress(OSError):
+            has_log = not log.is_open or scan(log.fd).has_commits
         with contextlib.suppress(OSError):
             self._lock.release(remove=not has_log)
-
-    @property
-    def state_found_has_log(self) -> bool:
-        """Whether the log had commits when it was opened."""
-        state = getattr(self, "state_found", None)
-        return state is not None and bool(state[1])
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
@@ -673,25 +653,3 @@ def _put_back(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
         puts.pop(path, None)
     else:
         puts[path] = before
-
-
-def _pending(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
-    who = _holders(there)
-    return PendingJournalWarning(
-        f"{path!r} is being read{' by ' + who if who else ''}: {commits} commits stay in its "
-        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
-        "file brings them in, or recover(); do not write it with another program before"
-    )
-
-
-def _holders(there: os.stat_result) -> str:
-    """The processes that hold locks on a file, where the system tells."""
-    inode = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
-    found: set[str] = set()
-    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
-        for line in locks:
-            fields = line.split()
-            if inode in fields and int(fields[4]) > 0:
-                own = int(fields[4]) == os.getpid()
-                found.add("this process" if own else f"process {fields[4]}")
-    return ", ".join(sorted(found))

@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ....errors import CorruptFileError
+from ....runtime.interrupts import run_pending
 from ...meter import Meter
+from ..h5.links import key_of
 from ..h5.types import type_for
 from .deflate import Pipeline, pack, unpack
 from .filters import own_pipeline
@@ -103,6 +106,7 @@ def write_rows(
     left, fill = rows.nbytes, fill_of(did, rows.dtype)
     for offsets, data in _all(packed, jobs, threads=threads):
         did.write_direct_chunk(offsets, data)
+        run_pending()  # a signal waits for one chunk at most
         if meter is not None:
             meter.add(min(left, chunk_bytes))
             left -= min(left, chunk_bytes)
@@ -149,12 +153,25 @@ def _read_rows(
     there = _present(did)
     chunk_bytes = out.itemsize * int(np.prod(pipeline.chunk))
 
+    def unpacks(mask: int, data: bytes, target: np.ndarray[Any, Any]) -> bool:
+        if unpack(mask, data, target, pipeline):
+            return True
+        if mask not in {0, pipeline.deflate_bit}:
+            return False
+        # Not for HDF5 to try: it would unpack the chunk to its end, however far that is.
+        raise CorruptFileError(
+            f"the data can not be read (a chunk does not unpack to {target.size} bytes, or its"
+            " checksum differs)",
+            key=key_of(did),
+            hint="restore it from a copy; verify() says which keys are whole",
+        )
+
     def unpacked(offsets: Offsets, mask: int, data: bytes) -> bool:
         block, inside, whole = _target(out, offsets, pipeline.chunk, start)
         if whole and block.flags.c_contiguous:
-            return unpack(mask, data, block.reshape(-1).view(np.uint8), pipeline)
+            return unpacks(mask, data, block.reshape(-1).view(np.uint8))
         chunk = np.empty(chunk_bytes, np.uint8)
-        if not unpack(mask, data, chunk, pipeline):
+        if not unpacks(mask, data, chunk):
             return False
         block[...] = chunk.view(out.dtype).reshape(pipeline.chunk)[inside]
         return True

@@ -79,4 +79,4 @@ def write_piece(descriptor: int, did: Any, array: np.ndarray[Any, Any]) -> None:
         did: the dataset, of which HDF5 has nothing in its buffers.
         array: contiguous, of the dataset's own shape and dtype.
     """
-    write_all(descriptor, array.reshape(-1).view(np.uint8), did.get_offset())
+    write_all(descriptor, array.reshape(-1).view(np.uint8), did.get_offset(), pausing=True)

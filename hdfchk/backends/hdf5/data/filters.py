@@ -15,9 +15,11 @@ from .deflate import Pipeline, pack
 
 __all__ = [
     "COMPRESS_FROM",
+    "RATIOS",
     "chunked_plist",
     "compressed_size",
     "creation_copy",
+    "greatest_ratio",
     "has_filters",
     "own_pipeline",
     "require_plugin",
@@ -188,6 +190,37 @@ def own_pipeline(plist: Any, itemsize: int) -> Pipeline | None:
         level=level[0] if level else 6,
         checksum=sum_,
     )
+
+
+RATIOS = {
+    h5z.FILTER_SHUFFLE: 1,
+    h5z.FILTER_FLETCHER32: 1,
+    h5z.FILTER_DEFLATE: 1032,  # a match of 258 bytes takes two bits (RFC 1951)
+    h5z.FILTER_LZF: 88,  # one of 264 bytes takes three bytes
+    32015: 2**15,  # Zstandard: a block of 128 KiB takes four bytes (RFC 8878)
+    32008: 2**15,  # bitshuffle, with LZ4 (255) or Zstandard inside
+}
+"""The number of a filter -> how many bytes it can make of one. The others have no such bound: to
+scaleoffset and blosc2 a chunk of equal elements is a header, whatever its size."""
+MOST_RATIO = 2**15
+"""Filters after one another are not trusted to have made more of a byte."""
+
+
+def greatest_ratio(plist: Any, mask: int = 0) -> int | None:
+    """How many bytes the filters of a dataset can make of one in the file; None for no bound.
+
+    Args:
+        plist: the dataset's creation properties.
+        mask: the bits of the filters that were left out for a chunk.
+    """
+    product = 1
+    for index in range(plist.get_nfilters()):
+        if not mask >> index & 1:
+            ratio = RATIOS.get(plist.get_filter(index)[0])
+            if ratio is None:
+                return None
+            product *= ratio
+    return product if product <= MOST_RATIO else None
 
 
 def creation_copy(did: Any, chunk: tuple[int, ...]) -> Any:

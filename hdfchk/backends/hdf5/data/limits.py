@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
+from .chunk_index import SMALL_CHUNK, Box, look_at, refuse_swelling
 from .filters import require_plugin
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
@@ -33,6 +35,8 @@ DEFAULT_PLUGINS = (
     b"/usr/local/hdf5/lib/plugin",
     b"%ALLUSERSPROFILE%\\hdf5\\lib\\plugin",
 )
+DEFAULT_LIMIT = 2**30
+"""Bytes of memory for what no filter bounds, where the store says nothing else."""
 BLOCK_ITEMS = (256, 65536)
 """The least and the most of variable-length items that are read at once."""
 
@@ -49,10 +53,19 @@ class Guard:
         self._stream = stream
         self._options = options
         self._expanded = 0
+        self._checked: set[tuple[int, int]] = set()
+        """The places of the datasets whose packed streams were looked at."""
+        self._sound: set[tuple[int, int]] = set()
+        """Those whose chunks are of ordinary sizes, and what their filters can have made."""
 
     def begin(self) -> None:
         """Something else is read from now on."""
         self._expanded = 0
+
+    @property
+    def options(self) -> Options:
+        """Which limits are set."""
+        return self._options
 
     @property
     def trusts(self) -> bool:
@@ -88,32 +101,76 @@ class Guard:
             hint = "its last commits are still in its journal: end its writer, or call recover()"
         return UnsafeFileError(f"{what}, which is not read", key=key_of(did), hint=hint)
 
-    def size(self, did: Any, nbytes: int) -> None:
+    def size(self, did: Any, nbytes: int, box: Box | None = None) -> None:
         """Refuse what would need far more memory than it takes in the file.
 
         Args:
             did: the dataset.
             nbytes: what is to be read of it, in bytes of memory.
+            box: where that is, if not everywhere.
 
         Raises:
-            UnsafeFileError: it would, together with what was read since `begin`.
+            UnsafeFileError: it would, together with what was read since `begin`; or a filter
+                cannot have made that of the bytes in the file.
+            CorruptFileError: the file has not the bytes that it says to have.
         """
-        if self._options.trusts and not did.get_storage_size():
+        if box is not None and nbytes <= self._limit and _place_of(did) in self._sound:
+            return
+        plist = did.get_create_plist()
+        file_size = self._file_size()
+        if plist.get_layout() == h5d.CHUNKED:
+            if box is not None:
+                self._look_at_all(did, plist, file_size)
+            found = look_at(did, plist, file_size, box, nbytes)
+            nbytes = max(nbytes, found.largest)  # HDF5 unpacks whole chunks
+            free = EXPANSION * found.stored
+            if found.is_bound and self._options.expand_limit is None:
+                free = max(free, found.made)
+            self._expand(did, nbytes, found.stored, free)
+            return
+        stored = did.get_storage_size()
+        if not stored and self._options.trusts:
             return  # its elements lie elsewhere
-        there = min(did.get_storage_size(), self._stream.id.get_filesize()) * EXPANSION
+        stored = min(stored, file_size)
+        self._expand(did, nbytes, stored, EXPANSION * stored)
+
+    def _look_at_all(self, did: Any, plist: Any, file_size: int) -> None:
+        """Look at all chunks once, so that slices need not look at theirs each time."""
+        try:
+            largest = look_at(did, plist, file_size).largest
+        except HdfchkError:
+            return  # the chunks that are wanted may be sound
+        if largest <= min(SMALL_CHUNK, self._limit):
+            self._sound.add(_place_of(did))
+
+    def _file_size(self) -> int:
+        stream = self._stream
+        size: int = (stream if isinstance(stream, h5py.File) else stream.file).id.get_filesize()
+        return size
+
+    def claims(self, did: Any) -> None:
+        """Refuse a dataset whose chunks the file cannot have, without reading any.
+
+        Raises:
+            UnsafeFileError, CorruptFileError: as for `size`.
+        """
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
-            chunk = int(np.prod(plist.get_chunk(), dtype=object)) * did.get_type().get_size()
-            nbytes = max(nbytes, chunk)  # HDF5 unpacks whole chunks
-        self._expand(did, nbytes, there)
+            look_at(did, plist, self._file_size())
 
-    def _expand(self, did: Any, nbytes: int, there: int) -> None:
-        self._expanded += max(0, nbytes - there)
-        if self._expanded > self._options.expand_limit:
+    @property
+    def _limit(self) -> int:
+        limit = self._options.expand_limit
+        return DEFAULT_LIMIT if limit is None else limit
+
+    def _expand(self, did: Any, nbytes: int, stored: int, free: int) -> None:
+        self._expanded += max(0, nbytes - free)
+        if self._expanded > self._limit:
             raise UnsafeFileError(
-                f"{nbytes} bytes of memory for what takes {there // EXPANSION} in the file",
+                f"{nbytes} bytes of memory for what takes {stored} in the file",
                 key=key_of(did),
-                hint="if you trust the file, raise expand_limit, or read parts by array()",
+                hint=f"it is more than expand_limit ({self._limit}) allows: if you trust the file,"
+                " raise that, or read parts by array()",
             )
 
     def variable(self, did: Any, data: np.ndarray[Any, Any]) -> None:
@@ -123,45 +180,86 @@ class Guard:
             did: the dataset.
             data: the array to be filled, of HDF5's own dtype.
         """
-        file_size = self._stream.id.get_filesize()
+        for start, block in self._blocks(did, data.dtype, data.shape, data):
+            if block is not data and data.ndim:
+                data[start : start + len(block)] = block
+
+    def blocks(self, did: Any, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
+        """The variable-length items of a dataset, of HDF5's own dtype, block by block.
+
+        Raises:
+            UnsafeFileError: they come to far more than the file has.
+        """
+        return (block for _, block in self._blocks(did, dtype, did.shape, None))
+
+    def _blocks(
+        self, did: Any, dtype: np.dtype[Any], shape: tuple[int, ...], data: Any
+    ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+        file_size = self._file_size()
         least, most = BLOCK_ITEMS
-        step = max(least, min(most, self._options.expand_limit // max(1, file_size)))
-        if data.ndim == 0 or data.size <= step:
-            with self.decoding(did):
-                did.read(h5s.ALL, h5s.ALL, data)
+        step = max(least, min(most, self._limit // max(1, file_size)))
+        size = math.prod(shape)
+        if not shape or size <= step:
+            whole = np.empty(shape, dtype) if data is None else data
+            if size:
+                with self.decoding(did):
+                    did.read(h5s.ALL, h5s.ALL, whole)
+            yield 0, whole
             return
-        rows = max(1, step * data.shape[0] // data.size)
+        rows = max(1, step * shape[0] // size)
         space, before, held = did.get_space(), self._expanded, 0
-        for start in range(0, data.shape[0], rows):
-            block = data[start : start + rows]
-            space.select_hyperslab((start,) + (0,) * (data.ndim - 1), block.shape)
+        for start in range(0, shape[0], rows):
+            block = np.empty((min(rows, shape[0] - start), *shape[1:]), dtype)
+            space.select_hyperslab((start,) + (0,) * (len(shape) - 1), block.shape)
             with self.decoding(did):
                 did.read(h5s.create_simple(block.shape), space, block)
             held += _held(block)
             self._expanded = before
-            self._expand(did, held, EXPANSION * file_size)
+            self._expand(did, held, file_size, EXPANSION * file_size)
+            yield start, block
 
     @contextmanager
-    def decoding(self, did: Any) -> Iterator[None]:
+    def decoding(self, did: Any, box: Box | None = None) -> Iterator[None]:
         """A block that reads a dataset: what HDF5 raises is explained, and no code is loaded.
 
         HDF5 looks for the plug-in of a filter in a folder of its own if the environment names
         none: a file must not decide that something from there is run.
 
+        Args:
+            did: the dataset.
+            box: which part of it is read, if not all.
+
         Raises:
+            UnsafeFileError: a chunk would unpack to far more than it should.
             UnsupportedStoredError: a filter is not there; its name is in the text.
             CorruptFileError: the data can not be read.
         """
+        self._check_streams(did, box)
         foreign = self._foreign_filters(did)
         wanted = [code for code, _ in foreign if not require_plugin(code)]
         taken = self._close_folders() if wanted else []
         try:
             yield
+        except HdfchkError:
+            raise
         except (OSError, RuntimeError) as error:
             raise self.explain(did, error) from error
         finally:
             for folder in taken:
                 h5pl.append(folder)
+
+    def _check_streams(self, did: Any, box: Box | None) -> None:
+        info = h5o.get_info(did)
+        place = (info.fileno, info.addr)
+        if not info.hdr.mesg.present & FILTERED or place in self._checked:
+            return  # what is written meanwhile is no stranger's
+        try:
+            refuse_swelling(did, did.get_create_plist())
+            self._checked.add(place)
+        except UnsafeFileError:
+            if box is None:
+                raise
+            refuse_swelling(did, did.get_create_plist(), box)
 
     def explain(self, did: Any, error: Exception) -> HdfchkError:
         """The error to raise for one of HDF5's when it reads a dataset."""
@@ -196,8 +294,16 @@ class Guard:
         return taken
 
 
+def _place_of(did: Any) -> tuple[int, int]:
+    """Which file a dataset is in, by HDF5's count, and its address there."""
+    info = h5o.get_info(did)
+    return info.fileno, info.addr
+
+
 def _held(block: np.ndarray[Any, Any]) -> int:
     """The bytes that the items of an object array hold."""
+    if block.dtype.names is not None and block.dtype.hasobject:
+        return sum(_held(block[name]) for name in block.dtype.names)
     if block.dtype.kind != "O":
         return int(block.nbytes)
     total = 0

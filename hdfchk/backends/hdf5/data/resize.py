@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Self
 
 import attrs
 import h5py
@@ -13,7 +14,8 @@ from ....errors import TransactionError
 from ...base import ArrayForm
 from ...layout import Layout, growing
 from ..h5.attributes import copy_attributes
-from ..h5.marks import write_mark
+from ..h5.hidden import Hidden
+from ..h5.marks import MARK, write_mark
 from ..h5.types import filled_creation, type_for
 from . import selection as slices
 from .chunk_shapes import chunk_shape, log_chunk
@@ -24,28 +26,60 @@ from .runs import write_run
 __all__ = ["LocalDraft", "append", "growable_copy"]
 
 COPY_BYTES = 16 * 2**20
+FILLED_UP_TO = 16 * 2**20
+"""An array of more bytes that is written part by part lies in chunks, which take space when they
+are written. In one piece all would have to be filled first: its space may have held other data."""
 
 
 class LocalDraft:
-    """An array that is being made in a file, without a link to it.
+    """An array that is being made in a file, in its hidden group.
 
     Args:
-        root: a group of the file.
-        form: what it is to be.
-        layout: how it is to lie in the file.
-        whole: every element will be written.
+        hidden: the hidden group.
         guard: of the open file.
+        form: what it is to be.
+        args: the HDF5 type, the dataspace and the creation properties.
     """
 
-    def __init__(
-        self, root: Any, form: ArrayForm, layout: Layout, guard: Guard, *, whole: bool
-    ) -> None:
+    def __init__(self, hidden: Hidden, guard: Guard, form: ArrayForm, *args: Any) -> None:
         self.form = form
         self._guard = guard
-        tid = type_for(form.dtype)
-        self.did = h5d.create(root, None, tid, *_space_and_plist(form, tid, layout, whole=whole))
+        self._hidden: Hidden | None = hidden
+        gid, self._name = hidden.begin_draft()
+        self.did = h5d.create(gid, self._name, *args)
         if form.mark is not None:
             write_mark(self.did, form.mark)
+
+    @classmethod
+    def of(
+        cls, hidden: Hidden, form: ArrayForm, layout: Layout, guard: Guard, *, whole: bool
+    ) -> Self:
+        """Begin an array.
+
+        Args:
+            hidden: the hidden group.
+            form: what it is to be.
+            layout: how it is to lie in the file.
+            guard: of the open file.
+            whole: every element will be written.
+        """
+        tid = type_for(form.dtype)
+        space, plist = _space_and_plist(form, tid, layout, whole=whole)
+        return cls(hidden, guard, form, tid, space, plist)
+
+    def place(self, parent: Any, name: bytes) -> Any:
+        """Move it to where it shall stand. It cannot be written, nor placed, again."""
+        self.require()
+        assert self._hidden is not None  # noqa: S101  `require` has looked
+        self._hidden.place_draft(self._name, parent, name)
+        self._hidden = None
+        return self.did
+
+    def __del__(self) -> None:
+        """What was not placed is given up; it goes with the session's next commit, or its end."""
+        hidden = getattr(self, "_hidden", None)
+        if hidden is not None and hasattr(self, "_name"):
+            hidden.drop_draft(self._name)
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
         """Write rows behind the last ones."""
@@ -63,7 +97,10 @@ class LocalDraft:
         Raises:
             TransactionError: it was given up, with all that was not committed.
         """
-        if not self.did.valid:
+        if self._hidden is not None and not self.did.valid:
+            # HDF5 was opened anew: what others have committed meanwhile has it, too.
+            self.did = self._hidden.draft(self._name)
+        if self._hidden is None or self.did is None:
             raise TransactionError(
                 "an array that was being written was given up, as something else has failed",
                 hint="write it again",
@@ -75,6 +112,8 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
     whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
     limits = layout.maxshape or shape
     chunked = limits != shape or layout.chunks or layout.compression or layout.checksum
+    if not whole and math.prod(shape) * size > FILLED_UP_TO:
+        chunked = True
     if not shape or not chunked:
         plist = filled_creation(fill=not whole)
     else:
@@ -105,21 +144,26 @@ def append(did: Any, rows: np.ndarray[Any, Any]) -> bool:
     if plist.get_layout() != h5d.CHUNKED or (limit != h5s.UNLIMITED and end > limit):
         return False
     did.set_extent((end, *shape[1:]))
-    write_run(did, rows, shape[0])
+    try:
+        write_run(did, rows, shape[0])
+    except BaseException:
+        did.set_extent(shape)
+        raise
     return True
 
 
-def growable_copy(root: Any, did: Any) -> Any:
-    """A copy of a dataset, without a link, whose first axis has no limit; its filters stay."""
+def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
+    """A draft with a dataset's data and filters, whose first axis has no limit."""
     space, tid = did.get_space(), did.get_type()
     shape = space.shape
     plist = creation_copy(did, log_chunk(shape, tid.get_size()))
     limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
-    new = h5d.create(root, None, tid, h5s.create_simple(shape, limits), plist)
-    source, target = h5py.Dataset(did), h5py.Dataset(new)
+    form = ArrayForm(shape, did.dtype)
+    draft = LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
+    source, target = h5py.Dataset(did), h5py.Dataset(draft.did)
     row = max(1, int(np.prod(shape[1:])) * tid.get_size())
     step = max(1, COPY_BYTES // row)
     for start in range(0, shape[0], step):
         target[start : start + step] = source[start : start + step]
-    copy_attributes(did, new, ())
-    return new
+    copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
+    return draft

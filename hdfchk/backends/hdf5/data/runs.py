@@ -68,8 +68,10 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
     present = h5o.get_info(did).hdr.mesg.present
     guard.inside(did, present)
     filtered = bool(present & FILTERED)
-    if nbytes > CHECK_FROM or (filtered and math.prod(shape) * dtype.itemsize > CHECK_FROM):
-        guard.size(did, nbytes)  # a filtered chunk may be larger than what is asked for
+    last = (run[1] - 1, *(length - 1 for length in shape[1:]))
+    box = ((run[0], *[0] * len(shape[1:])), last)
+    if nbytes > CHECK_FROM or filtered:  # a filtered chunk may be larger than what is asked for
+        guard.size(did, nbytes, box)
     out = np.empty(rows, dtype)
     if not out.size or (
         filtered and nbytes >= PACKED_FROM and read_packed(did, out, run[0], shape)
@@ -77,7 +79,7 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
         return out
     space = did.get_space()
     space.select_hyperslab((run[0],) + (0,) * (len(rows) - 1), rows)
-    with guard.decoding(did) if filtered else nullcontext():
+    with guard.decoding(did, box) if filtered else nullcontext():
         did.read(h5s.create_simple(rows), space, out, tid if plain else None)
     return out
 

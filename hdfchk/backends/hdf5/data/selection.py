@@ -6,7 +6,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s, h5z
+from h5py import h5d, h5o, h5s, h5z
 from h5py._hl.selections import select
 
 from ....errors import HdfchkError
@@ -17,10 +17,13 @@ from ..h5.marks import read_mark
 from ..h5.types import numpy_dtype
 from ..h5.values import plain_array
 from .filters import PLUGINS
-from .limits import CHECK_FROM, Guard
+from .limits import CHECK_FROM, FILTERED, Guard
 from .runs import read_run, row_run, write_run
 
-__all__ = ["info", "read", "write"]
+__all__ = ["info", "kept", "read", "write"]
+
+KEEP_BYTES = 2**26
+"""So much of what is written over is kept in memory, to be put back after an error."""
 
 
 _FILTERS = {
@@ -88,9 +91,13 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
 def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
     guard.inside(did)
-    if dataset.nbytes > CHECK_FROM:
-        guard.size(did, _selected_items(dataset, index) * dataset.dtype.itemsize)
-    with guard.decoding(did):
+    box = None
+    if dataset.nbytes > CHECK_FROM or h5o.get_info(did).hdr.mesg.present & FILTERED:
+        chosen = _selection(dataset, index)
+        count = int(chosen.nselect)
+        box = chosen.id.get_select_bounds() if count and dataset.shape else None
+        guard.size(did, count * dataset.dtype.itemsize, box)
+    with guard.decoding(did, box):
         found = dataset[index]
     if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
         item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
@@ -99,18 +106,35 @@ def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     return np.asarray(found)
 
 
-def _selected_items(dataset: Any, index: Any) -> int:
-    """How many items h5py selects with an index."""
+def _selection(dataset: Any, index: Any) -> Any:
+    """What h5py selects with an index."""
     args = index if isinstance(index, tuple) else (index,)
-    return int(select(dataset.shape, args, dataset).nselect)
+    return select(dataset.shape, args, dataset)
 
 
 def _fits(did: Any, index: Any) -> bool:
     try:
-        _selected_items(h5py.Dataset(did), index)
+        _selection(h5py.Dataset(did), index)
     except RAISED:
         return False
     return True
+
+
+def kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
+    """The elements at `index`, to be put back after an error; None where they are too many."""
+    guard.inside(did)
+    dataset = h5py.Dataset(did)
+    if dataset.nbytes > KEEP_BYTES:
+        try:
+            items = int(_selection(dataset, index).nselect)
+        except RAISED:
+            return None  # for the write to refuse
+        if items * dataset.dtype.itemsize > KEEP_BYTES:
+            return None
+    try:
+        return np.asarray(dataset[index], dataset.dtype)
+    except (*RAISED, IndexError):
+        return None
 
 
 def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5s, h5t
+from h5py import h5, h5a, h5p, h5s
 
 from ....errors import HdfchkError
 from ....keys import to_text
 from ....tree import Leaf
 from .links import key_of
 from .types import PYTHON_STRINGS, numpy_dtype
-from .values import memory_type, plain_array, prepare, to_scalar
+from .values import memory_type, plain_array, prepare, raw_buffer, raw_type, to_scalar
 
-__all__ = ["copy_attributes", "delete_attribute", "read_attribute", "write_attribute"]
+__all__ = [
+    "attribute_names",
+    "copy_attributes",
+    "delete_attribute",
+    "is_own",
+    "read_attribute",
+    "write_attribute",
+    "write_attributes",
+]
+
+_OWN = b"hdfchk"
+_OF_ATTRIBUTES = b"hdfchk:mark:"
+_ASIDE = b"hdfchk:old:"
+"""Names under which attributes wait until their successors are written."""
 
 
 def read_attribute(oid: Any, name: bytes) -> Leaf:
@@ -40,12 +55,71 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
 
 def write_attribute(oid: Any, name: bytes, leaf: Leaf) -> None:
     """Set an attribute, whatever it was before."""
+    if h5a.get_num_attrs(oid):
+        write_attributes(oid, {name: leaf})
+    else:
+        _create(oid, name, leaf)
+
+
+def write_attributes(oid: Any, values: Mapping[bytes, Leaf | None]) -> None:
+    """Set attributes, or delete them (None): all, or, after an error, none.
+
+    None is deleted before its successor is written.
+    """
+    undo: list[Callable[[], None]] = []
+    kept: list[bytes] = []
+    try:
+        for name, leaf in values.items():
+            if h5a.exists(oid, name):
+                if leaf is not None and _overwrite(oid, name, leaf, undo):
+                    continue
+                aside = _ASIDE + b"%d" % len(kept)
+                delete_attribute(oid, aside)  # of a process that was killed
+                h5a.rename(oid, name, aside)
+                kept.append(aside)
+                undo.append(functools.partial(_rename_back, oid, aside, name))
+            if leaf is not None:
+                undo.append(functools.partial(delete_attribute, oid, name))
+                _create(oid, name, leaf)
+        for aside in kept:
+            h5a.delete(oid, aside)
+    except BaseException:
+        for step in reversed(undo):
+            step()
+        raise
+
+
+def _create(oid: Any, name: bytes, leaf: Leaf) -> None:
     tid, space, array = prepare(leaf.data)
-    delete_attribute(oid, name)
     aid = h5a.create(oid, name, tid, space)
+    _write(aid, tid, array)
+
+
+def _write(aid: Any, tid: Any, array: Any) -> None:
     if array is not None and array.size:
         memory = PYTHON_STRINGS if array.dtype.kind == "O" else tid
         aid.write(np.ascontiguousarray(array).reshape(array.shape), memory)
+
+
+def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
+    """Write into the attribute that is there, if it is of the same type and shape."""
+    tid, space, array = prepare(leaf.data)
+    aid = h5a.open(oid, name)
+    old = aid.get_space()
+    kind = old.get_simple_extent_type()
+    if kind == h5s.NULL or kind != space.get_simple_extent_type():
+        return False
+    if old.shape != space.shape or not aid.get_type().equal(tid):
+        return False
+    before = _raw(aid)
+    undo.append(lambda: _write_raw(h5a.open(oid, name), before))
+    _write(aid, tid, array)
+    return True
+
+
+def _rename_back(oid: Any, aside: bytes, name: bytes) -> None:
+    if h5a.exists(oid, aside):
+        h5a.rename(oid, aside, name)
 
 
 def delete_attribute(oid: Any, name: bytes) -> None:
@@ -54,25 +128,46 @@ def delete_attribute(oid: Any, name: bytes) -> None:
         h5a.delete(oid, name)
 
 
-def copy_attributes(source: Any, target: Any, but: tuple[bytes, ...]) -> None:
-    """Copy all attributes but those named from one object to another, as they are."""
+def attribute_names(oid: Any) -> list[bytes]:
+    """The names of all attributes of an object, in the order of their creation if it is kept."""
+    names: list[bytes] = []
+    if h5a.get_num_attrs(oid):
+        kept = oid.get_create_plist().get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
+        order = h5.INDEX_CRT_ORDER if kept else h5.INDEX_NAME
+        h5a.iterate(oid, names.append, index_type=order)
+    return names
+
+
+def is_own(name: bytes) -> bool:
+    """Whether an attribute is the library's, and says something of the object that has it.
+
+    The marks of the user's attributes go where these go.
+    """
+    return name.startswith(_OWN) and not name.startswith(_OF_ATTRIBUTES)
+
+
+def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> None:
+    """Copy all attributes but those that a function names from one object to another."""
     if h5a.get_num_attrs(source) == 0:
         return
-    names: list[bytes] = []
-    h5a.iterate(source, names.append)
-    for name in names:
-        if name in but:
+    for name in attribute_names(source):
+        if but(name):
             continue
         old = h5a.open(source, name)
         tid, space = old.get_type(), old.get_space()
         new = h5a.create(target, name, tid, space)
-        if space.get_simple_extent_type() == h5s.NULL:
-            continue
-        if tid.detect_class(h5t.VLEN) or tid.detect_class(h5t.STRING):
-            data = np.empty(old.shape, old.dtype)
-            old.read(data)
-            new.write(data)
-        else:  # whatever NumPy makes of the type, the bytes are what they are
-            data = np.empty(space.shape, f"V{tid.get_size()}")
-            old.read(data, tid)
-            new.write(data, tid)
+        _write_raw(new, _raw(old))
+
+
+def _raw(aid: Any) -> np.ndarray[Any, Any] | None:
+    """An attribute's data as they are; None if it has none."""
+    if aid.get_space().get_simple_extent_type() == h5s.NULL:
+        return None
+    data = raw_buffer(aid, aid.shape)
+    aid.read(data, raw_type(aid.get_type()))
+    return data
+
+
+def _write_raw(aid: Any, data: np.ndarray[Any, Any] | None) -> None:
+    if data is not None:
+        aid.write(data, raw_type(aid.get_type()))

@@ -7,6 +7,8 @@ fletcher32. What is left carries a CRC-32 in an attribute.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from ....errors import CorruptFileError
 from ....tree import Leaf
 from .links import key_of
 
-__all__ = ["SUM", "forget", "has", "sum_of", "verify", "write"]
+__all__ = ["SUM", "forget", "forgotten", "has", "read", "restore", "sum_of", "verify", "write"]
 
 SUM = b"hdfchk-crc32"
 
@@ -40,9 +42,29 @@ def _raw(item: Any) -> bytes:
 
 def write(did: Any, data: Any) -> None:
     """Keep the checksum of a dataset's data."""
-    forget(did)
-    aid = h5a.create(did, SUM, h5t.STD_U32LE, h5s.create(h5s.SCALAR))
-    aid.write(np.array(sum_of(data), "<u4"))
+    restore(did, sum_of(data))
+
+
+def read(did: Any) -> int | None:
+    """The checksum that a dataset has, or None."""
+    if not has(did):
+        return None
+    kept = np.empty((), "<u4")
+    h5a.open(did, SUM).read(kept)
+    return int(kept)
+
+
+def restore(did: Any, kept: int | None) -> None:
+    """Give a dataset the checksum that it had, or none."""
+    if kept is None:
+        forget(did)
+        return
+    aid = (
+        h5a.open(did, SUM)
+        if has(did)
+        else h5a.create(did, SUM, h5t.STD_U32LE, h5s.create(h5s.SCALAR))
+    )
+    aid.write(np.array(kept, "<u4"))
 
 
 def has(did: Any) -> bool:
@@ -56,18 +78,28 @@ def forget(did: Any) -> None:
         h5a.delete(did, SUM)
 
 
+@contextmanager
+def forgotten(did: Any) -> Iterator[None]:
+    """A block that changes data in part; the checksum goes, unless the block fails."""
+    kept = read(did)
+    try:
+        forget(did)
+        yield
+    except BaseException:
+        restore(did, kept)
+        raise
+
+
 def verify(did: Any, leaf: Leaf) -> None:
     """Compare the checksum, if there is one.
 
     Raises:
         CorruptFileError: it is another.
     """
-    if has(did):
-        kept = np.empty((), "<u4")
-        h5a.open(did, SUM).read(kept)
-        if int(kept) != sum_of(leaf.data):
-            raise CorruptFileError(
-                "the data are not those that were written: their checksum differs",
-                key=key_of(did),
-                hint="restore it from a copy",
-            )
+    kept = read(did)
+    if kept is not None and kept != sum_of(leaf.data):
+        raise CorruptFileError(
+            "the data are not those that were written: their checksum differs",
+            key=key_of(did),
+            hint="restore it from a copy",
+        )

@@ -1,15 +1,29 @@
-"""What HDF5 raises over a damaged file, as an error that names the key."""
+"""What HDF5 and the system raise when a file is opened or read, as errors that say what to do.
+
+A `CorruptFileError` is for bytes that were read and are wrong. Where the system would not open or
+read a file, nothing is known of its bytes: the error is the system's own, with its number.
+"""
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
+import re
+import stat
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ....errors import CorruptFileError, HdfchkError
+from ....errors import (
+    CorruptFileError,
+    HdfchkError,
+    LockedError,
+    ReadOnlyError,
+    SystemRefusalError,
+)
 from ....keys import Path, join
 
-__all__ = ["RAISED", "telling", "unreadable"]
+__all__ = ["RAISED", "errno_of", "explain_open", "telling", "unreadable"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,11 +32,158 @@ RAISED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """The built-in errors as which h5py passes on those of HDF5."""
 
 
-def unreadable(what: str, error: Exception, key: str | None) -> CorruptFileError:
-    """The error for something that HDF5 can not read."""
-    said = error.args[0] if error.args else type(error).__name__
+_NUMBER = re.compile(r"errno = (\d+)")
+_IN_USE = ("already open", "close degree")
+_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
+_NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+JOURNAL = "-journal"
+_HINTS = {
+    errno.EACCES: "check the permissions of the file, and of the folders above it",
+    errno.EPERM: "check the permissions of the file, and of the folders above it",
+    errno.EIO: "the disk, or the way to it, has failed: see the system's log, and try again",
+    errno.ELOOP: "its symbolic links lead in a circle: see where they lead",
+    errno.EMFILE: "this process has too many files open: close some, or raise `ulimit -n`",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ENFILE: "the system has too many files open: close some",
+    errno.ENOLCK: "the file system has no locks left, or keeps none: see its mount options; or set"
+    " HDF5_USE_FILE_LOCKING=BEST_EFFORT, and let one process at a time use the file",
+    errno.ENOMEM: "the system has no memory left for it: free some, and try again",
+    errno.ENOSPC: "there is no room left: free some, and try again",
+    errno.ENOTDIR: "a part of its path is a file, and no folder",
+    errno.EROFS: "the file system is mounted for reading only",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "there is no room left for you: free some",
+    getattr(errno, "ESTALE", errno.EIO): "the file server has not this file any more: look there",
+}
+
+
+def errno_of(error: BaseException) -> int | None:
+    """The system's number of what went wrong, if the system was asked; HDF5 has it in its text."""
+    number = getattr(error, "errno", None)
+    if not number:
+        said = _NUMBER.search(str(error))
+        number = int(said[1]) if said else None
+    return number or None
+
+
+def explain_open(
+    error: Exception,
+    path: str,
+    *,
+    writable: bool,
+    what: str = "it cannot be opened as an HDF5 file",
+    on_disk: bool = True,
+) -> Exception:
+    """The error to raise for one of HDF5's, or of the system's, when a file is opened.
+
+    Args:
+        error: what was raised.
+        path: the file.
+        writable: it was opened for writing.
+        what: what cannot be done, where its bytes are to blame.
+        on_disk: `path` is a path, and not the name of an object.
+    """
+    if isinstance(error, (HdfchkError, FileExistsError)) or "\0" in path:
+        return error
+    number = errno_of(error)
+    if number in _BUSY or any(said in str(error) for said in _IN_USE):
+        # In one process HDF5 does not open for writing what is open for reading, say.
+        return LockedError(
+            "the file is in use by another process, or open for reading in this one",
+            file=path,
+            hint="close it there (leave the with block), or raise lock_timeout",
+        )
+    if number is not None:
+        return _refused(number, path, writable=writable)
+    if on_disk:
+        try:
+            seen = _look(path)
+        except OSError as refused:
+            return _refused(refused.errno or errno.EIO, path, writable=writable)
+        if seen is not None:
+            what = seen
     return CorruptFileError(
-        f"{what} can not be read ({said})",
+        f"{what} ({_said(error)})",
+        file=path,
+        hint="it may be another kind of file, or cut short: restore it from a copy",
+    )
+
+
+def _refused(number: int, path: str, *, writable: bool) -> Exception:
+    """The system's own error, with a word on what to do."""
+    folder, name = os.path.split(path)
+    if number == errno.ENOENT:
+        if folder and not os.path.isdir(folder):
+            problem = f"no such folder: make it first, by os.makedirs({folder!r})"
+            return FileNotFoundError(number, problem, folder)
+        return FileNotFoundError(number, "no such file", path)
+    if number == errno.EISDIR or os.path.isdir(path):
+        return IsADirectoryError(errno.EISDIR, "it is a folder: name a file in it", path)
+    if number in _NOT_PERMITTED and writable:
+        return ReadOnlyError(
+            f"the file cannot be written ({os.strerror(number)})",
+            file=path,
+            hint="check its permissions and those of its folder, or use mode='r'",
+        )
+    said = os.strerror(number)
+    if number == errno.ENAMETOOLONG and writable and len(os.fsencode(name)) <= _longest(folder):
+        return OSError(
+            number,
+            f"{said}: with {JOURNAL!r} behind it, which writing needs. Use a shorter name, or"
+            " journal=False",
+            path,
+        )
+    hint = _HINTS.get(number)
+    return OSError(number, f"{said}: {hint}" if hint else said, path)
+
+
+def _longest(folder: str) -> int:
+    """How many bytes a name in a folder can have."""
+    try:
+        return os.pathconf(folder or ".", "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):
+        return 255
+
+
+def _look(path: str) -> str | None:
+    """What is wrong with a file that HDF5 cannot open, if it shows from outside.
+
+    Raises:
+        OSError: the system does not show it, or it is none that has bytes of its own.
+    """
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe could wait for ever
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    with open(path, "rb") as file:
+        start = 0
+        while start + len(_SIGNATURE) <= status.st_size:
+            file.seek(start)
+            if file.read(len(_SIGNATURE)) == _SIGNATURE:
+                return None
+            start = max(512, 2 * start)
+    if status.st_size < len(_SIGNATURE):
+        return f"it is no HDF5 file: it has {status.st_size} bytes"
+    return "it is no HDF5 file: it has no signature of one"
+
+
+def _said(error: Exception) -> str:
+    return str(error.args[0]) if error.args and len(error.args) == 1 else str(error)
+
+
+def unreadable(what: str, error: Exception, key: str | None) -> HdfchkError:
+    """The error for something that HDF5 can not read, or that the system does not let it read."""
+    number = errno_of(error)
+    if number is not None:
+        hint = _HINTS.get(number, "the file itself may be whole: try again")
+        refusal = SystemRefusalError(
+            f"{what} can not be read ({os.strerror(number)})", key=key, hint=hint
+        )
+        refusal.errno = number
+        return refusal
+    return CorruptFileError(
+        f"{what} can not be read ({_said(error) or type(error).__name__})",
         key=key,
         hint="restore it from a copy; verify() says which keys are whole",
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from h5py import h5, h5i, h5l, h5o
+from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5s, h5t
 
 from ....errors import (
     CheckpointerKeyError,
@@ -13,27 +12,34 @@ from ....errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ....keys import Path, join, to_bytes, to_text
+from ....keys import HIDDEN_PREFIX, MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
-from .key_order import read_order
+from .key_order import has_order, read_order
 
 __all__ = [
     "HARD",
+    "HIDDEN",
     "entries",
+    "is_hidden_group",
     "is_there",
     "key_of",
     "last",
     "locate",
+    "mark_hidden_group",
     "open_object",
     "resolve",
-    "restorer",
 ]
 
 HARD = h5l.TYPE_HARD
+HIDDEN = to_bytes(HIDDEN_PREFIX)
+_HIDDEN_MARK = b"hdfchk:hidden"
+"""The attribute that tells a group of ours from one of somebody else with the same name."""
+SHORT = 64
+"""Groups of so few links are listed as a whole."""
+_NEWEST_FIRST = {"idx_type": h5.INDEX_CRT_ORDER, "order": h5.ITER_DEC}
+_SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
-MAX_PATH = 2000
-"""Levels of a path: HDF5 goes through all of them again for each."""
-
+_STRIDE = 16
 
 Entry = tuple[bytes, int, int]
 
@@ -43,17 +49,20 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
 
     Only that of a hard link is an address: where in the file the object lies.
 
-    Soft links that lead nowhere are left out: nothing is there.
+    Soft links that lead nowhere are left out: nothing is there. So are hidden links.
 
     Args:
         gid: the group.
         marked: it may have attributes that tell of its order.
-        dangling: give soft links that lead nowhere, too.
+        dangling: give all links but those to hidden groups of ours, for a copy of the whole file:
+            soft links that lead nowhere, and links of others with names that we do not show.
     """
     found: list[Entry] = []
     orders: list[int] = []
 
     def add(name: bytes, info: Any) -> None:
+        if name.startswith(HIDDEN) and not (dangling and not is_hidden_group(gid, name)):
+            return
         found.append((name, info.type, info.u))
         orders.append(info.corder)
 
@@ -72,26 +81,29 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
 
 
-def last(gid: Any) -> str | None:
-    """The name of the child that was made last; None if there is none."""
-    if read_order(gid):
-        children = entries(gid)
-        return to_text(children[-1][0]) if children else None
-
-    found: list[bytes] = []
-
-    def seen(name: bytes, info: Any) -> bool | None:
-        if info.type == h5l.TYPE_SOFT and not _leads(gid, name):
-            return None
-        found.append(name)
-        return True  # which ends it
-
-    try:
-        gid.links.iterate(seen, idx_type=h5.INDEX_CRT_ORDER, order=h5.ITER_DEC, info=True)
-    except RuntimeError:  # a group that keeps no order
-        found.clear()
-        gid.links.iterate(seen, idx_type=h5.INDEX_NAME, order=h5.ITER_DEC, info=True)
-    return to_text(found[0]) if found else None
+def last(gid: Any) -> bytes | None:
+    """The name of the last child, without a look at all others where HDF5 has it at hand."""
+    count = gid.get_num_objs()
+    if count > SHORT and not has_order(gid):
+        try:
+            newest = gid.links.get_info(b".", index=0, **_NEWEST_FIRST).corder
+        except (RuntimeError, KeyError, TypeError, ValueError):
+            newest = None  # a group that keeps no order
+        found: list[tuple[bytes, Any]] = []
+        if newest is not None:
+            gid.links.iterate(
+                lambda name, info: found.append((name, info)),
+                idx_type=h5.INDEX_CRT_ORDER,
+                order=h5.ITER_NATIVE,
+                info=True,
+                idx=count - 1,
+            )
+        if len(found) == 1 and found[0][1].corder == newest and found[0][1].type == HARD:
+            name = found[0][0]
+            if not name.startswith(HIDDEN):
+                return name
+    listed = entries(gid)
+    return listed[-1][0] if listed else None
 
 
 def _leads(gid: Any, name: bytes) -> bool:
@@ -99,6 +111,19 @@ def _leads(gid: Any, name: bytes) -> bool:
         return resolve(gid, (to_text(name),)) is not None
     except UnsafeFileError:
         return True  # out of the file: for the reader to refuse
+
+
+def is_hidden_group(gid: Any, name: bytes) -> bool:
+    """Whether a link, which is there, leads to a hidden group of ours."""
+    if gid.links.get_info(name).type != HARD:
+        return False
+    oid = h5o.open(gid, name)
+    return type(oid) is h5g.GroupID and bool(h5a.exists(oid, _HIDDEN_MARK))
+
+
+def mark_hidden_group(gid: Any) -> None:
+    """Mark a group as one of ours, whose content is nobody's value."""
+    h5a.create(gid, _HIDDEN_MARK, h5t.STD_U8LE, _SCALAR)
 
 
 def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
@@ -109,7 +134,7 @@ def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     """
     if len(path) == 1:  # the common case: one level, a hard link
         name = to_bytes(path[0])
-        if not root.links.exists(name):
+        if name.startswith(HIDDEN) or not root.links.exists(name):
             return None
         if root.links.get_info(name).type == HARD:
             return name
@@ -122,7 +147,10 @@ def is_there(root: Any, path: Path) -> bool:
         parent = locate(root, path[:-1]) if len(path) > 1 else b"."
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
         return False
-    return parent is not None and bool(root.links.exists(parent + b"/" + to_bytes(path[-1])))
+    name = to_bytes(path[-1])
+    if parent is None or name.startswith(HIDDEN):
+        return False
+    return bool(root.links.exists(parent + b"/" + name))
 
 
 def key_of(oid: Any, root: Any = None) -> str:
@@ -144,26 +172,11 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
     except RAISED as error:
         if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
             raise CheckpointerKeyError(
-                f"what it leads to can not be opened ({error.args[0]})",
+                f"what it leads to can not be opened ({error})",
                 key=join(path),
                 hint="is the file that it links to there?",
             ) from error
         raise unreadable("it", error, join(path)) from error
-
-
-def restorer(parent: Any, name: bytes) -> Callable[[], None]:
-    """What puts a soft or external link back as it is now, over whatever will stand there."""
-    kind, value = parent.links.get_info(name).type, parent.links.get_val(name)
-
-    def restore() -> None:
-        if parent.links.exists(name):
-            parent.unlink(name)
-        if kind == h5l.TYPE_SOFT:
-            parent.links.create_soft(name, value)
-        else:
-            parent.links.create_external(name, *value)
-
-    return restore
 
 
 def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
@@ -182,24 +195,32 @@ def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
         )
     todo = [to_bytes(name) for name in path]
     done: list[bytes] = []
+    base, near = root, done[:]  # a group on the way, and the names from there on
     followed = 0
     while todo:
-        name = b"/".join([*done, todo[0]])
+        if todo[0].startswith(HIDDEN):
+            return None
+        name = b"/".join([*near, todo[0]])
         try:
-            if not root.links.exists(name):
+            if not base.links.exists(name):
                 return None
-            link = root.links.get_info(name).type
+            link = base.links.get_info(name).type
+            if len(near) >= _STRIDE:  # HDF5 would go along all of a long path for each level
+                base, near = h5g.open(base, b"/".join(near)), []
+                name = todo[0]
         except (KeyError, RuntimeError, ValueError, OSError):
             return None  # a level above is no group
         if link == HARD or (trust and link == h5l.TYPE_EXTERNAL):
+            near.append(todo[0])
             done.append(todo.pop(0))
         elif link == h5l.TYPE_SOFT:
             followed += 1
             if followed > MAX_SOFT_LINKS:
                 return None  # they lead in a circle
-            done, todo = _follow(root.links.get_val(name), done, todo[1:])
+            done, todo = _follow(base.links.get_val(name), done, todo[1:])
+            base, near = root, done[:]
         elif link == h5l.TYPE_EXTERNAL:
-            target = root.links.get_val(name)
+            target = base.links.get_val(name)
             raise UnsafeFileError(
                 f"a link to another file, {target[0]!r}, which is not followed",
                 key=join(path),

@@ -29,6 +29,7 @@ __all__ = [
     "file_access",
     "file_creation",
     "filled_creation",
+    "has_variable",
     "numpy_dtype",
     "placed_creation",
     "plain_dtype",
@@ -234,6 +235,16 @@ def numpy_dtype(tid: Any) -> np.dtype[Any]:
             "HDF5 references, which are no values", hint="read them with plain h5py"
         )
     return dtype
+
+
+def has_variable(tid: Any) -> bool:
+    """Whether items of a type have parts of variable length, which lie elsewhere in the file."""
+    kind = tid.get_class()
+    if kind == h5t.STRING:
+        return bool(tid.is_variable_str())
+    if kind == h5t.COMPOUND:
+        return any(has_variable(tid.get_member_type(i)) for i in range(tid.get_nmembers()))
+    return bool(kind == h5t.VLEN or (kind == h5t.ARRAY and has_variable(tid.get_super())))
 
 
 def _has_reference(dtype: np.dtype[Any]) -> bool:

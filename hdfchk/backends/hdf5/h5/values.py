@@ -6,7 +6,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5t
+from h5py import h5s, h5t
 
 from .types import (
     BOOL,
@@ -21,7 +21,17 @@ from .types import (
     type_for,
 )
 
-__all__ = ["decoded", "memory_type", "plain_array", "prepare", "to_scalar"]
+__all__ = [
+    "decoded",
+    "memory_type",
+    "plain_array",
+    "prepare",
+    "raw_buffer",
+    "raw_data",
+    "raw_type",
+    "to_scalar",
+    "write_raw",
+]
 
 _BUFFERS: dict[type, Any] = {
     bool: np.bool,
@@ -96,3 +106,29 @@ def prepare(data: Any) -> tuple[Any, Any, Any]:
         return string_type(width), SCALAR, np.array(raw, f"S{width}")
     tid = {bool: BOOL, int: INT, float: FLOAT, complex: COMPLEX}[type(data)]
     return tid, SCALAR, np.array(data, _BUFFERS[type(data)])
+
+
+def raw_type(tid: Any) -> Any:
+    """The memory type by which data are copied as they are; None: as h5py sees them."""
+    is_heap = tid.detect_class(h5t.VLEN) or tid.detect_class(h5t.STRING)
+    return None if is_heap else tid  # whatever NumPy makes of it, the bytes are what they are
+
+
+def raw_buffer(oid: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """An array to read a dataset or attribute into, to be written elsewhere as it is."""
+    tid = oid.get_type()
+    return np.empty(shape, oid.dtype if raw_type(tid) is None else f"V{tid.get_size()}")
+
+
+def raw_data(did: Any) -> np.ndarray[Any, Any]:
+    """All data of a dataset as they are."""
+    data = raw_buffer(did, did.shape)
+    if data.size:
+        did.read(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))
+    return data
+
+
+def write_raw(did: Any, data: np.ndarray[Any, Any]) -> None:
+    """Write all data of a dataset, as `raw_data` gave them."""
+    if data.size:
+        did.write(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))

@@ -4,47 +4,68 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from traceback import clear_frames
 from typing import Any
 
-from h5py import h5d, h5f, h5g, h5o, h5p
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p
 
 from ....errors import HdfchkError, NotAGroupError, UnsupportedTypeError
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
 from ..data.limits import stands_alone
+from ..h5 import checksums as sums
 from ..h5 import links
-from ..h5.attributes import copy_attributes
-from ..h5.key_order import ORDER, read_order, write_order
+from ..h5.attributes import copy_attributes, is_own
+from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.types import GROUP_CREATION
-from .writer import Writer, relink
+from ..h5.values import raw_data, write_raw
+from .writer import Writer
 
 __all__ = ["Commit"]
 
 _COUNTER = itertools.count()
 REUSE_FROM = 2**16
-REUSE_UP_TO = 2**26
-"""Arrays of this many bytes are moved into memory before they are replaced."""
+ASIDE_BYTES = 2**26
+"""Arrays from `REUSE_FROM` bytes up are moved into memory before they are replaced, and what is
+written over is kept there, up to `ASIDE_BYTES` a commit."""
+OPEN_GROUPS = 64
+"""So many groups stay open: HDF5 goes through all that is open whenever it moves a link."""
 
 
 class Commit:
     """One commit: steps are done one by one, and undone in reverse if one fails.
 
+    What is taken out stays linked, in the hidden group, until all else is done. An undo knows
+    paths, and no open objects.
+
     Args:
         root: the group that is the root of all paths.
         writer: makes the objects.
+        rolls_back: after an error whoever began the commit gives up all that was not committed
+            before: what is written over need not be kept.
     """
 
-    def __init__(self, root: Any, writer: Writer) -> None:
+    def __init__(self, root: Any, writer: Writer, *, rolls_back: bool = False) -> None:
         self._root = root
         self._writer = writer
-        self._groups: dict[Path, Any] = {(): root}
+        self._hidden = writer.hidden
+        self._rolls_back = rolls_back
+        self._groups: dict[Path, Any] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
         """Groups that had nothing in them, and have one path: each step puts another key there."""
-        self._moved: dict[Path, dict[int, int]] = {}
-        self._undo: list[Callable[[], None]] = []
+        self._places: dict[int, tuple[Path, Places]] = {}
+        self._undo: list[tuple[Callable[..., None], Any]] = []
         self._aside: Any = None
+        self._aside_bytes = 0
+        self._left = 0
+        self._is_through = False
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether nothing will be done after this step: if its call fails, nothing is to undo."""
+        return not self._left and self._hidden.is_empty and self._writer.meter is None
 
     def run(self, steps: dict[Path, Stored | None]) -> None:
         """Do all steps, or none.
@@ -52,28 +73,46 @@ class Commit:
         Raises:
             Whatever the first failing step raises; the file is as it was then.
         """
+        self._left = len(steps)
         try:
             for path, node in steps.items():
+                self._left -= 1
                 if node is None:
                     self._delete(path)
                 else:
                     self._put(path, node)
             if self._writer.meter is not None:
                 self._writer.meter.finish()  # what it raises gives the commit up
-            self._write_places()
-        except BaseException:
-            for undo in reversed(self._undo):
-                undo()
-            self._write_places()
+            if not self._is_through:
+                self._write_places()
+                self._writer.empty_bin()
+        except BaseException as error:
+            self._take_back(error)
             raise
         finally:
-            self._undo.clear()
             self._writer.give_room()
+            self._undo.clear()
+            self._groups.clear()
             if self._aside is not None:
                 self._aside.close()
 
+    def _take_back(self, error: BaseException) -> None:
+        """Undo all that was done; what cannot be undone does not keep the rest from it."""
+        self._groups.clear()
+        _let_go_of_objects(error)
+        last = [(self._write_places, ()), (self._writer.empty_bin, ())]
+        for undo, args in [*reversed(self._undo), *last]:
+            try:
+                undo(*args)
+            except Exception as problem:
+                error.add_note(f"a part of it could not be undone: {problem}")
+
+    # -- groups ----------------------------------------------------------------------------------
+
     def _group(self, path: Path) -> Any:
         """The group at `path`, made with all above it if it is not there."""
+        if not path:
+            return self._root
         gid = self._groups.get(path)
         if gid is None:
             name = links.locate(self._root, path)
@@ -83,75 +122,137 @@ class Commit:
                     raise NotAGroupError("it holds a value, not a dict", key=join(path))
             else:
                 parent = self._group(path[:-1])
-                raw = to_bytes(path[-1])
-                gid = h5g.create(parent, raw, gcpl=GROUP_CREATION)
-                self._undo.append(lambda: parent.unlink(raw))
-                self._guard_name(parent, path[-1])
+                if path[:-1] not in self._empty or len(path) == 1:
+                    self._undo.append((self._unlink, (path,)))
+                gid = h5g.create(parent, to_bytes(path[-1]), gcpl=GROUP_CREATION)
+                self._guard_name(path[:-1], parent, path[-1])
                 self._empty.add(path)
+            while len(self._groups) >= OPEN_GROUPS:
+                del self._groups[next(iter(self._groups))]
             self._groups[path] = gid
         return gid
 
+    def _forget_below(self, path: Path) -> None:
+        """Drop what is known of a group that is gone."""
+        depth = len(path)
+        for known in [key for key in self._groups if key[:depth] == path]:
+            del self._groups[known]
+
+    def _guard_name(self, path: Path, parent: Any, name: str) -> None:
+        """Mark a group as a dict that gets one of the older tool's names."""
+        if name in RESERVED_CHILDREN and read_mark(parent) is None:
+            self._undo.append((self._unmark, (path,)))
+            write_mark(parent, Mark("dict"))
+
+    def _unmark(self, path: Path) -> None:
+        gid = self._group(path)
+        if h5a.exists(gid, MARK):
+            h5a.delete(gid, MARK)
+
+    # -- steps -----------------------------------------------------------------------------------
+
     def _put(self, path: Path, node: Stored) -> None:
-        parent = self._group(path[:-1])
+        above = path[:-1]
+        parent = self._group(above)
         raw = to_bytes(path[-1])
         try:
-            if path[:-1] not in self._empty and parent.links.exists(raw):
-                self._replace(path, parent, raw, node)
+            if above not in self._empty:
+                if parent.links.exists(raw):
+                    self._replace(path, parent, raw, node)
+                else:
+                    self._undo.append((self._unlink, (path,)))
+                    self._writer.create(parent, raw, node, path)
             else:
-                self._add(parent, raw, node, path)
+                if not above:  # all others go with the group that is new
+                    self._undo.append((self._unlink, (path,)))
+                self._writer.create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
             if isinstance(error, HdfchkError):
                 raise
             raise UnsupportedTypeError(
-                f"HDF5 can not keep it ({error})", key=join(path), hint="store it in parts"
+                f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"
             ) from error
-        self._guard_name(parent, path[-1])
-
-    def _add(self, parent: Any, raw: bytes, node: Stored, path: Path) -> None:
-        if isinstance(node, Leaf):
-            self._undo.append(lambda: parent.unlink(raw) if parent.links.exists(raw) else None)
-            self._writer.create(parent, raw, node, path)
-        else:
-            h5o.link(self._writer.create(self._root, None, node, path), parent, raw)
-            self._undo.append(lambda: parent.unlink(raw))
+        self._guard_name(above, parent, path[-1])
 
     def _replace(self, path: Path, parent: Any, raw: bytes, node: Stored) -> None:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
-        hard = parent.links.get_info(raw).type == links.HARD
+        info = parent.links.get_info(raw)
+        hard = info.type == links.HARD
         old: Any = h5o.open(parent, raw) if hard else None
+        aside: bytes | None = None
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
-            if self._writer.layout is None and self._writer.overwrite(old, node):
+            if self._writer.layout is None and self._overwrite(path, old, node):
                 return
-            if REUSE_FROM <= old.get_storage_size() <= REUSE_UP_TO:
-                old = None  # as long as it is open it keeps its space
-                self._writer.take_room()
-                self._replace_in_its_space(path, parent, raw, node)
-                return
-        new = self._writer.create(self._root, None, node, path)
-        if hard:
-            copy_attributes(old, new, (MARK, ORDER))
+            if self._has_aside(old.get_storage_size()):
+                aside = self._copy_aside(parent, raw)
+        places, place = self._take_place(path[:-1], parent, info)
+        if aside is None:
+            name = self._hidden.new_name()
+            self._undo.append((self._bring_back, (path, name, place)))
+            self._hidden.take_out(parent, raw, name)
         else:
-            self._undo.append(links.restorer(parent, raw))
-        self._swing(path, parent, raw, old, new)
-
-    def swap(self, path: Path, new: Any) -> None:
-        """Let `path`, which is there, lead to the object `new`."""
-        old = h5o.open(self._root, links.locate(self._root, path))
-        self._swing(path, self._group(path[:-1]), to_bytes(path[-1]), old, new)
-        self._write_places()
-
-    def _swing(self, path: Path, parent: Any, raw: bytes, old: Any, new: Any) -> None:
-        """Let the link lead to `new`; the old object stays whole until the commit is through."""
+            old = None  # as long as it is open it keeps its space
+            self._writer.take_room()
+            self._undo.append((self._copy_back, (path, aside, place)))
+            parent.unlink(raw)
+            old = h5o.open(self._aside, aside)
         self._forget_below(path)
-        order = self._take_order(path, parent, raw)
-        relink(parent, raw, new)
-        self._give_order(path, parent, raw, order)
-        if old is not None:
-            self._undo.append(lambda: self._swing(path, parent, raw, None, old))
+        new = self._writer.create(parent, raw, node, path)
+        if hard:
+            copy_attributes(old, new, is_own)
+        if places is not None:
+            places.give(parent, parent.links.get_info(raw).corder, place)
 
-    def _replace_in_its_space(self, path: Path, parent: Any, raw: bytes, node: Stored) -> None:
-        """Replace an array that is moved into memory first, so that its space is free.
+    def _delete(self, path: Path) -> None:
+        above = path[:-1]
+        if above and above not in self._groups and links.locate(self._root, above) is None:
+            return
+        parent = self._group(above)
+        raw = to_bytes(path[-1])
+        if not parent.links.exists(raw):
+            return
+        places, place = self._take_place(above, parent, parent.links.get_info(raw))
+        name = self._hidden.new_name()
+        self._undo.append((self._bring_back, (path, name, place)))
+        if self._is_last and (places is None or not places.is_cut):
+            self._write_places()
+            parent.unlink(raw)
+            self._is_through = True  # an error after this could not be undone
+        else:
+            self._hidden.take_out(parent, raw, name)
+        self._forget_below(path)
+
+    def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
+        """Write into the dataset that is there, if it is of the same kind."""
+        fit = self._writer.fit(old, leaf)
+        if fit is None:
+            return False
+        one_call = not self._rolls_back and self._is_one_call(old)
+        if not (self._rolls_back or one_call):
+            size = fit.array.nbytes
+            if self._aside_bytes + size > ASIDE_BYTES:
+                return False
+            self._aside_bytes += size
+            self._undo.append((self._write_back, (path, raw_data(old), sums.read(old))))
+        self._writer.overwrite(old, leaf, fit)
+        self._is_through = one_call
+        return True
+
+    def _is_one_call(self, did: Any) -> bool:
+        """Whether an array is written by the last call of a commit: if it fails, it did nothing."""
+        if not self._is_last or self._places or sums.has(did):
+            return False
+        return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
+
+    def _has_aside(self, size: int) -> bool:
+        if size < REUSE_FROM or self._aside_bytes + size > ASIDE_BYTES:
+            return False
+        self._aside_bytes += size
+        return True
+
+    def _copy_aside(self, parent: Any, raw: bytes) -> bytes:
+        """Copy an array that is to be replaced into memory, so that its space is free.
 
         Without this an array that grows a little each time wanders through the file, and the
         file keeps room for three of them.
@@ -162,81 +263,74 @@ class Commit:
             plist.set_fclose_degree(h5f.CLOSE_STRONG)
             # HDF5 tells open files by their names, also those that are in memory alone.
             self._aside = h5f.create(b"hdfchk-replaced-%d" % next(_COUNTER), fapl=plist)
-        aside, name = self._aside, b"%d" % len(self._undo)
-        h5o.copy(parent, raw, aside, name)
-        order = self._take_order(path, parent, raw)
+        name = b"%d" % len(self._undo)
+        h5o.copy(parent, raw, self._aside, name)
+        return name
 
-        def restore() -> None:
-            if parent.links.exists(raw):
-                self._take_order(path, parent, raw)
-                parent.unlink(raw)
-            h5o.copy(aside, name, parent, raw)
-            self._give_order(path, parent, raw, order)
+    # -- undo ------------------------------------------------------------------------------------
 
-        self._undo.append(restore)
-        parent.unlink(raw)
-        new = self._writer.create(parent, raw, node, path)
-        copy_attributes(h5o.open(aside, name), new, (MARK, ORDER))
-        self._give_order(path, parent, raw, order)
-
-    def _delete(self, path: Path) -> None:
-        if len(path) > 1 and links.locate(self._root, path[:-1]) is None:
-            return
-        parent = self._group(path[:-1])
-        raw = to_bytes(path[-1])
-        if not parent.links.exists(raw):
-            return
-        hard = parent.links.get_info(raw).type == links.HARD
-        old = h5o.open(parent, raw) if hard else None
-        relink_old = None if hard else links.restorer(parent, raw)
-        order = self._take_order(path, parent, raw)
-        parent.unlink(raw)
+    def _unlink(self, path: Path) -> None:
+        parent, raw = self._group(path[:-1]), to_bytes(path[-1])
+        if parent.links.exists(raw):
+            parent.unlink(raw)
         self._forget_below(path)
 
-        def restore() -> None:
-            if relink_old is None:
-                h5o.link(old, parent, raw)
+    def _bring_back(self, path: Path, name: bytes, place: int | None) -> None:
+        parent, raw = self._group(path[:-1]), to_bytes(path[-1])
+        moved = self._hidden.has(name)
+        if moved:
+            self._make_way(path, parent, raw)
+            self._hidden.bring_back(name, parent, raw)
+        self._give_back_place(parent, raw, place, moved=moved)
+
+    def _copy_back(self, path: Path, name: bytes, place: int | None) -> None:
+        parent, raw = self._group(path[:-1]), to_bytes(path[-1])
+        self._make_way(path, parent, raw)
+        h5o.copy(self._aside, name, parent, raw)
+        self._give_back_place(parent, raw, place, moved=True)
+
+    def _make_way(self, path: Path, parent: Any, raw: bytes) -> None:
+        if parent.links.exists(raw):
+            self._take_place(path[:-1], parent, parent.links.get_info(raw))
+            parent.unlink(raw)
+        self._forget_below(path)
+
+    def _give_back_place(self, parent: Any, raw: bytes, place: int | None, *, moved: bool) -> None:
+        if place is not None:
+            _, places = self._places[h5o.get_info(parent).addr]
+            number = parent.links.get_info(raw).corder
+            if moved:
+                places.give(parent, number, place)
             else:
-                relink_old()
-            self._give_order(path, parent, raw, order)
+                places.keep(parent, number, place)
 
-        self._undo.append(restore)
+    def _write_back(self, path: Path, data: Any, checksum: Any) -> None:
+        did = h5o.open(self._group(path[:-1]), to_bytes(path[-1]))
+        write_raw(did, data)
+        sums.restore(did, checksum)
 
-    def _take_order(self, path: Path, parent: Any, raw: bytes) -> int | None:
-        """The place of a key in the order of keys, for whom it will be given to."""
-        info = parent.links.get_info(raw)
+    # -- the order of keys -----------------------------------------------------------------------
+
+    def _take_place(self, path: Path, parent: Any, info: Any) -> tuple[Places | None, Any]:
+        """The place of a key whose link is about to go, and what knows places in its group.
+
+        Both are None where the group keeps no order.
+        """
         if not info.corder_valid:
-            return None
-        moved = self._moved.get(path[:-1])
-        if moved is None:
-            moved = self._moved[path[:-1]] = read_order(parent)
-        order: int = moved.pop(info.corder, info.corder)
-        return order
-
-    def _give_order(self, path: Path, parent: Any, raw: bytes, order: int | None) -> None:
-        """Give a key its place in the order of keys: that of what it replaces."""
-        if order is None:
-            return
-        moved = self._moved[path[:-1]]
-        number = parent.links.get_info(raw).corder
-        if number < order:
-            # HDF5 begins to count anew when the last link of a group goes: this is the only one.
-            moved.clear()
-        else:
-            moved[number] = order
+            return None, None
+        address = h5o.get_info(parent).addr
+        known = self._places.get(address)
+        if known is None:
+            known = self._places[address] = (path, Places(parent))
+        return known[1], known[1].take(parent, info.corder)
 
     def _write_places(self) -> None:
-        for path, moved in self._moved.items():
-            write_order(self._groups[path], moved)
+        for path, places in self._places.values():
+            places.write(self._group(path))
 
-    def _forget_below(self, path: Path) -> None:
-        """Drop what is known of a group that is gone."""
-        for known in [key for key in self._groups if key[: len(path)] == path]:
-            del self._groups[known]
-            self._empty.discard(known)
-            self._moved.pop(known, None)
 
-    def _guard_name(self, parent: Any, name: str) -> None:
-        """Mark a group as a dict that gets one of the older tool's names."""
-        if name in RESERVED_CHILDREN and read_mark(parent) is None:
-            write_mark(parent, Mark("dict"))
+def _let_go_of_objects(error: BaseException | None) -> None:
+    """Close what the frames of an error hold open: HDF5 deletes it only when it is closed."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

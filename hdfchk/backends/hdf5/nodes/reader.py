@@ -67,6 +67,7 @@ class Reader:
             UnsupportedStoredError: NumPy has nothing like its type.
             CorruptFileError: the data can not be read.
         """
+        self._guard.begin()
         try:
             return self._measured(did)
         except HdfchkError as error:
@@ -103,21 +104,23 @@ class Reader:
                 return Leaf(view, mark)
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
-            data = self._room(did, shape, dtype)
+            data = self._room(did, shape, dtype, present)
             if data.size and not (
                 in_one_piece and read_piece(self.descriptor, did, data, self.meter)
             ):
                 self._read_into(did, present, data, tid)
             return Leaf(data, mark)
         dtype = numpy_dtype(tid)
-        data = self._room(did, shape, dtype)
+        data = self._room(did, shape, dtype, present)
         if data.size:
             self._read_into(did, present, data, memory_type(dtype))
         return Leaf(plain_array(data), mark)
 
-    def _room(self, did: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    def _room(
+        self, did: Any, shape: tuple[int, ...], dtype: np.dtype[Any], present: int = 0
+    ) -> np.ndarray[Any, Any]:
         nbytes = math.prod(shape) * dtype.itemsize
-        if nbytes > CHECK_FROM:
+        if nbytes > CHECK_FROM or present & FILTERED:  # a chunk may be larger than the array
             self._guard.size(did, nbytes)
         return np.empty(shape, dtype)
 

@@ -1,16 +1,17 @@
 """From trees to HDF5 objects, on h5py's low-level API.
 
-New objects are complete before a link leads to them, and what they replace is let go last.
+Every object is made under a name: HDF5 loses objects that have none (see `h5.hidden`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s
+from h5py import h5d, h5g, h5s
 
 from ....keys import Path, to_bytes
+from ....runtime.interrupts import run_pending
 from ....tree import Branch, Leaf
 from ...base import Stored
 from ...layout import Compression, Layout
@@ -20,6 +21,7 @@ from ..data.chunk_io import write_rows
 from ..data.direct_io import write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..h5 import checksums as sums
+from ..h5.hidden import Hidden
 from ..h5.marks import read_mark, write_mark
 from ..h5.types import (
     BYTE,
@@ -36,11 +38,7 @@ from ..h5.types import (
 )
 from ..h5.values import prepare
 
-__all__ = [
-    "Writer",
-    "relink",
-    "write_elements",
-]
+__all__ = ["Fit", "Writer", "write_elements"]
 
 BLOCK_BYTES = 16 * 2**20
 """Arrays that are not contiguous are copied and written in blocks of about this size."""
@@ -53,9 +51,10 @@ class Writer:
     """Makes objects in one open file.
 
     Args:
-        fid: the file, or a group of it.
+        root: the group that is the root of all paths.
         options: how arrays are to lie in the file.
-        descriptor: of the file, if it may be written past HDF5; else -1.
+        descriptor: of the file, if it may be written without HDF5; else -1.
+        hidden: where objects are that stand under no key; all writers of a file share it.
 
     Attributes:
         layout: how all arrays that are written now are to lie in the file, whatever the options
@@ -63,8 +62,15 @@ class Writer:
         meter: is told how many bytes of arrays are written.
     """
 
-    def __init__(self, fid: Any, options: Options = DEFAULTS, descriptor: int = -1) -> None:
-        self._fid = fid
+    def __init__(
+        self,
+        root: Any,
+        options: Options = DEFAULTS,
+        descriptor: int = -1,
+        hidden: Hidden | None = None,
+    ) -> None:
+        self.hidden = hidden or Hidden(root)
+        self._root = root
         self._descriptor = descriptor
         self._options = options
         self.layout: Layout | None = None
@@ -75,26 +81,32 @@ class Writer:
         self._is_plain = options.compression is None and not options.checksum
 
     def take_room(self) -> None:
-        """Keep some space for metadata until `give_room`: a large array is about to be written.
+        """Keep some space for metadata until the commit ends: a large array is about to be written.
 
         HDF5 takes the space of small objects from what is free. Had it to put them behind the
         array, they would stay there, and when the array is replaced its space could not be
         given back, nor grow: the file would come to hold it many times.
         """
         if self._keeper is None:
-            self._keeper = h5d.create(self._fid, None, *_KEEPER)  # it goes with its id
+            # The one object without a link: it never gets one, and HDF5 frees it with its id,
+            # whatever its header says.
+            self._keeper = h5d.create(self._root, None, *_KEEPER)
 
     def give_room(self) -> None:
         """Let metadata have the space that was kept: a commit is done."""
         self._keeper = None
 
-    def create(self, parent: Any, name: bytes | None, node: Stored, path: Path) -> Any:
-        """Make the objects of `node` under `name` in `parent`, or without a link (None).
+    def empty_bin(self) -> None:
+        """Let go what a commit has taken out: the last thing that it does."""
+        self.hidden.empty_bin()
+
+    def create(self, parent: Any, name: bytes, node: Stored, path: Path) -> Any:
+        """Make the objects of `node` under `name` in `parent`.
 
         Args:
             parent: a group.
             name: of the link.
-            node: what is made. A draft is made already, and only linked.
+            node: what is made. A draft is made already, and only moved.
             path: where it will stand, which may tell how it is compressed.
         """
         if isinstance(node, Leaf):
@@ -103,11 +115,7 @@ class Writer:
                 write_mark(oid, node.mark)
             return oid
         if not isinstance(node, Branch):
-            node.require()  # type: ignore[attr-defined]
-            oid = node.did  # type: ignore[attr-defined]
-            if name is not None:
-                h5o.link(oid, parent, name)
-            return oid
+            return node.place(parent, name)  # type: ignore[attr-defined]
         gid = h5g.create(parent, name, gcpl=GROUP_CREATION)
         if node.mark is not None:
             write_mark(gid, node.mark)
@@ -115,7 +123,7 @@ class Writer:
             self.create(gid, to_bytes(child_name), child, (*path, child_name))  # type: ignore[arg-type]
         return gid
 
-    def _dataset(self, parent: Any, name: bytes | None, leaf: Leaf, path: Path) -> Any:
+    def _dataset(self, parent: Any, name: bytes, leaf: Leaf, path: Path) -> Any:
         data = leaf.data
         kind = type(data)
         if kind is float:
@@ -154,7 +162,7 @@ class Writer:
         )
 
     def _laid_out(
-        self, parent: Any, name: bytes | None, array: np.ndarray[Any, Any], tid: Any, path: Path
+        self, parent: Any, name: bytes, array: np.ndarray[Any, Any], tid: Any, path: Path
     ) -> Any:
         """A dataset that lies in the file as the store, or the caller, says."""
         layout = self.layout or self._options.layout(path)
@@ -173,23 +181,34 @@ class Writer:
             sums.write(did, array if array.ndim else array[()])
         return did
 
-    def overwrite(self, did: Any, leaf: Leaf) -> bool:
-        """Write `leaf` into a dataset of the same type, shape and mark; False if it differs."""
+    def fit(self, did: Any, leaf: Leaf) -> Fit | None:
+        """How `leaf` can be written into a dataset of the same type, shape and mark, if it can."""
         tid, space, array = prepare(leaf.data)
         mark = read_mark(did)
         if mark != leaf.mark or array is None:
-            return False
+            return None
         old = did.get_space()
         kind = old.get_simple_extent_type()
         if kind != space.get_simple_extent_type() or not did.get_type().equal(tid):
-            return False
+            return None
         if kind == h5s.SIMPLE and old.shape != space.shape:
-            return False
-        if array.size:
-            write_elements(did, array, tid, did.get_create_plist(), self.meter)
-        if sums.has(did):
+            return None
+        return Fit(array, tid)
+
+    def overwrite(self, did: Any, leaf: Leaf, fit: Fit) -> None:
+        """Write `leaf` into a dataset into which it fits."""
+        has_sum = sums.has(did)
+        if fit.array.size:
+            write_elements(did, fit.array, fit.tid, did.get_create_plist(), self.meter)
+        if has_sum:
             sums.write(did, leaf.data)
-        return True
+
+
+class Fit(NamedTuple):
+    """What is written over a dataset: the array, and its HDF5 type."""
+
+    array: Any
+    tid: Any
 
 
 _KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())
@@ -229,7 +248,7 @@ def write_elements(
         return
     if array.dtype.kind == "O":
         tid = PYTHON_STRINGS
-    small = meter is None or not array.ndim or array.nbytes <= BLOCK_BYTES
+    small = not array.ndim or array.nbytes <= BLOCK_BYTES
     if array.flags.c_contiguous and small:
         did.write(h5s.ALL, h5s.ALL, array, tid)
         if meter is not None:
@@ -243,9 +262,4 @@ def write_elements(
         did.write(h5s.create_simple(block.shape), space, block, tid)
         if meter is not None:
             meter.add(block.nbytes)
-
-
-def relink(parent: Any, name: bytes, oid: Any) -> None:
-    """Let `name` lead to `oid` instead of what it led to."""
-    parent.unlink(name)
-    h5o.link(oid, parent, name)
+        run_pending()  # a signal waits for one block at most

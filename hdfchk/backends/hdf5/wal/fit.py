@@ -125,7 +125,7 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
     if size < least:
         return f"the file has {size} bytes, and had {base.size} when the log was begun"
     looked_at = {0: base.first}
-    if base.stamp_at:
+    if base.stamp:
         here = int.from_bytes(read_all(descriptor, 8, base.stamp_at), "little")
         if here != base.stamp and not found.checkpoints:
             return "the file was brought to another state after the log was begun"
@@ -138,9 +138,9 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
     # A checkpoint may have cut the file to its length.
     end = found.size if found.checkpoints and found.size is not None else base.size + 2**62
     for page, sums in looked_at.items():
-        here = read_all(descriptor, PAGE, page * PAGE)
+        data = read_all(descriptor, PAGE, page * PAGE)
         before = _inside(sums, end - page * PAGE)
-        if not _fits(here, before, found.checkpoints.get(page, ())):
+        if not _fits(data, before, found.checkpoints.get(page, ())):
             return "the file was changed after the log was begun"
     return None
 

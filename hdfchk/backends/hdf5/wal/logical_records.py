@@ -65,7 +65,6 @@ class Pending:
                 pending.rows.setdefault(path, []).append(rows)
             else:
                 path, leaf = unpack_put(payload)
-                pending.puts.pop(path, None)
                 pending.puts[path] = leaf
         return pending
 
@@ -77,6 +76,10 @@ class Pending:
         """Whether rows for an array at a path do not depend on an assignment that waits."""
         puts = self.puts
         return not any(path[:depth] in puts for depth in range(1, len(path) + 1))
+
+    def copy(self) -> Pending:
+        """The same, to go back to."""
+        return Pending(dict(self.puts), {path: [*rows] for path, rows in self.rows.items()})
 
     def clear(self) -> None:
         """All of it is done."""

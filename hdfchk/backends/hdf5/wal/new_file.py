@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import warnings
 from typing import Any
 
-from ....errors import FileReplacedError
+from ....errors import FileReplacedError, HdfchkWarning
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import (
     copy_owner_and_mode,
@@ -143,6 +144,8 @@ class NewFile:
     def __init__(self, lock: WriterLock, *, durable: bool) -> None:
         self._lock = lock
         self._durable = durable
+        self.names_left = 0
+        """How many other names of the file that was there still lead to what it was."""
         self.beside = lock.new_name()
         self.file = Descriptor(open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         if lock.file is not None:
@@ -163,6 +166,7 @@ class NewFile:
             self._link()
         elif is_at(lock.file.fd, lock.path) or not os.path.lexists(lock.path):
             os.replace(self.beside, lock.path)
+            self.names_left = os.fstat(lock.file.fd).st_nlink
         else:
             raise FileReplacedError(
                 "another file has taken its place while it was being written anew",
@@ -174,9 +178,20 @@ class NewFile:
             old.close()
 
     def make_durable(self) -> None:
-        """Bring its name to the disk."""
+        """Bring its name to the disk.
+
+        Warns:
+            HdfchkWarning: what was in its place has other names, which lead to what it was.
+        """
         if self._durable:
             sync_folder(self._lock.path)
+        if self.names_left:
+            warnings.warn(
+                f"{self._lock.path!r} is a new file now: {self.names_left} hard link(s) to it lead "
+                "to the old one",
+                HdfchkWarning,
+                stacklevel=2,
+            )
 
     def _link(self) -> None:
         try:

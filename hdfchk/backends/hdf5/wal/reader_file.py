@@ -43,6 +43,7 @@ class ReaderFile:
     """
 
     def __init__(self, path: str, timeout: float) -> None:
+        self._path = path
         self._owned: list[Descriptor] = []
         self.snapshot: OverlayFile | None = None
         self.state: State | None = None
@@ -97,6 +98,16 @@ class ReaderFile:
             return log
         log.close()
         return None
+
+    @property
+    def is_left_a_log(self) -> bool:
+        """Whether there is a log now, and nobody who writes the file."""
+        file = self._owned[0] if self._owned else None
+        return (
+            file is not None
+            and os.path.lexists(log_of(self._path))
+            and not is_being_written(file.fd)
+        )
 
     def abandon(self) -> None:
         """Let go of the files in a child process, whose parent goes on with them."""

@@ -14,6 +14,7 @@ import numpy as np
 from h5py import h5a, h5f, h5fd, h5g, h5o
 
 from ....errors import (
+    CorruptFileError,
     FileReplacedError,
     HdfchkError,
     JournalMismatchError,
@@ -23,7 +24,7 @@ from ....errors import (
 )
 from ....keys import Path, join
 from ....runtime.descriptors import Descriptor
-from ....runtime.interrupts import defer_interrupts
+from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     RETRY_SECONDS,
     copy_owner_and_mode,
@@ -33,7 +34,9 @@ from ....runtime.posix import (
 )
 from ...base import Stored
 from ...meter import Progress
+from ...settings import DEFAULTS
 from ..data import resize
+from ..data.limits import Guard
 from ..h5 import checksums, links
 from ..h5.types import INT, SCALAR, file_access, numpy_dtype
 from ..nodes.apply import Commit
@@ -74,11 +77,12 @@ def open_on(file: Any, flags: int) -> Any:
 # -- small assignments and rows ------------------------------------------------------------------
 
 
-def materialize(root: Any, pending: Pending, done: Pending) -> None:
+def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> None:
     """Let HDF5 do small assignments and append rows, one after the other.
 
     Args:
         root: the root group.
+        writer: makes the objects.
         pending: what is to be done; what is done leaves it.
         done: what was done enters it.
 
@@ -89,7 +93,7 @@ def materialize(root: Any, pending: Pending, done: Pending) -> None:
         path = next(iter(pending.puts))
         step: dict[Path, Stored | None] = {path: pending.puts[path]}
         try:
-            Commit(root, Writer(root)).run(step)
+            Commit(root, writer, rolls_back=True).run(step)
         except HdfchkError as error:
             error.key = error.key or join(path)
             pending.puts.pop(path)
@@ -98,7 +102,7 @@ def materialize(root: Any, pending: Pending, done: Pending) -> None:
     while pending.rows:
         path = next(iter(pending.rows))
         try:
-            append_rows(root, path, pending.rows[path])
+            append_rows(root, path, pending.rows[path], writer, rolls_back=True)
         except HdfchkError as error:
             error.key = error.key or join(path)
             pending.rows.pop(path)
@@ -106,13 +110,22 @@ def materialize(root: Any, pending: Pending, done: Pending) -> None:
         done.rows.setdefault(path, []).extend(pending.rows.pop(path))
 
 
-def append_rows(root: Any, path: Path, rows: np.ndarray[Any, Any] | list[Rows]) -> None:
+def append_rows(
+    root: Any,
+    path: Path,
+    rows: np.ndarray[Any, Any] | list[Rows],
+    writer: Writer,
+    *,
+    rolls_back: bool,
+) -> None:
     """Append rows to the array at a path, making it growable if it was not.
 
     Args:
         root: the root group.
         path: where the array is.
         rows: in their stored form, or as the log has them.
+        writer: makes the objects.
+        rolls_back: after an error, all that was not committed is given up anyway.
 
     Raises:
         UnsupportedStoredError: no array is there.
@@ -123,11 +136,12 @@ def append_rows(root: Any, path: Path, rows: np.ndarray[Any, Any] | list[Rows]) 
         raise UnsupportedStoredError("there is no array to append rows to", key=join(path))
     if isinstance(rows, list):
         rows = _joined(did, rows)
-    checksums.forget(did)
-    if not resize.append(did, rows):
-        copy = resize.growable_copy(root, did)
-        Commit(root, Writer(root)).swap(path, copy)
-        resize.append(copy, rows)
+    with checksums.forgotten(did):
+        if resize.append(did, rows):
+            return
+    draft = resize.growable_copy(writer.hidden, did, Guard(None, DEFAULTS))
+    resize.append(draft.did, rows)
+    Commit(root, writer, rolls_back=rolls_back).run({path: draft})
 
 
 def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
@@ -158,18 +172,22 @@ def replay_logical(file: OverlayFile) -> None:
     with defer_interrupts():
         try:
             root = h5g.open(stream.id, b".")
+            writer = Writer(root)
             if isinstance(file, WalFile) and not file.is_stamped:
                 write_stamp(stream.id)
                 file.is_stamped = True
             while pending:
                 try:
-                    materialize(root, pending, Pending())
+                    materialize(root, writer, pending, Pending())
                 except HdfchkError as error:  # it must not keep all the others from their readers
+                    if file.error is not None:  # it is the disk that has failed
+                        raise file.error from error
                     warnings.warn(
                         f"an assignment in the journal is lost: {error}",
                         JournalMismatchWarning,
                         stacklevel=2,
                     )
+            writer.hidden.clear()
         finally:
             stream.close()
     file.records = ()
@@ -224,7 +242,7 @@ def _require_fit(descriptor: int, found: Recovered, path: str) -> None:
     problem = problem_of(descriptor, found)
     if problem is not None:
         raise JournalMismatchError(
-            f"the journal beside it, with {found.commits} commits, does not fit it: {problem}",
+            f"the journal beside it, of {found.commits} commit(s), does not fit it: {problem}",
             file=path,
             hint="recover(discard=True) sets the journal aside and keeps the file as it is; "
             "recover(into=COPY) makes a copy of the file with the journal laid over it",
@@ -291,9 +309,35 @@ def recover_into(path: str, copy: str, timeout: float) -> bool:
 
 
 def h5f_check(file: OverlayFile) -> None:
-    """Open HDF5 on it, and its root group."""
-    stream = open_on(file, h5f.ACC_RDONLY)
-    stream.close()
+    """Open HDF5 on it, and all objects in it.
+
+    Raises:
+        CorruptFileError: one of them cannot be opened.
+    """
+    try:
+        stream = open_on(file, h5f.ACC_RDONLY)
+        try:
+            _open_all(h5g.open(stream.id, b"/"))
+        finally:
+            stream.close()
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise CorruptFileError(
+            f"the file with the journal laid over it cannot be read ({error})",
+            hint="neither was changed; recover(discard=True) keeps the file as it is",
+        ) from error
+
+
+def _open_all(root: Any) -> None:
+    todo, seen = [root], set()
+    while todo:
+        gid = todo.pop()
+        for name, kind, address in links.entries(gid, dangling=True):
+            if kind == links.HARD and address not in seen:
+                seen.add(address)
+                oid = h5o.open(gid, name)
+                h5o.get_info(oid)
+                if isinstance(oid, h5g.GroupID):
+                    todo.append(oid)
 
 
 def laid_out(file: OverlayFile, target: Descriptor) -> None:
@@ -354,6 +398,7 @@ def recover(
                 file=lock.path,
                 hint="close the readers, or raise lock_timeout",
             )
+        check_pending()
         time.sleep(RETRY_SECONDS)
 
 

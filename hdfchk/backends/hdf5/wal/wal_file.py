@@ -20,7 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from ....errors import JournalMismatchError
 from ....runtime.descriptors import Descriptor
+from ....runtime.interrupts import run_pending
 from ....runtime.posix import (
     is_at,
     read_all,
@@ -32,8 +34,8 @@ from ....runtime.posix import (
 )
 from ...meter import Progress
 from ..data.memory_map import is_mapped
-from .fit import base_of, samples, sums_of, thinned
-from .log import PAGE, Log, Recovered, Sums, Write
+from .fit import base_of, problem_of, samples, sums_of, thinned
+from .log import NO_BASE, PAGE, Log, Recovered, Sums, Write
 from .overlay import OverlayFile
 
 __all__ = ["WalFile"]
@@ -92,8 +94,11 @@ class WalFile(OverlayFile):
         self._reach = self._size
         """Where what is in memory, or in the log, ends: perhaps behind the end of the file."""
         self._writes = 0
-        self._under: set[int] = set()
-        """The pages of which the log says what the file holds under them."""
+        self._under: dict[int, Sums] = {}
+        """What the file holds under pages that the log changes, as the log says."""
+        self._begun_on = NO_BASE
+        self._was_cut = found is not None and bool(found.checkpoints)
+        """Whether a checkpoint has begun and did not come to its end."""
         self._start = self._size
         """How long the file was when the log was begun."""
         self._next_checkpoint = CHECKPOINT_BYTES
@@ -108,8 +113,10 @@ class WalFile(OverlayFile):
         """Empty the log."""
         # What is behind it belongs to a commit that is still to come.
         self._start = self._committed_size
-        self.log.begin(base_of(self.file.fd, self._start))
+        self._begun_on = base_of(self.file.fd, self._start)
+        self.log.begin(self._begun_on)
         self._has_begun = True
+        self._was_cut = False
         self._under.clear()
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
@@ -125,7 +132,8 @@ class WalFile(OverlayFile):
         self.records = list(found.records)
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
-        self._under = set(found.under)
+        self._under = dict(found.under)
+        self._begun_on = found.base or NO_BASE
         self._start = self._base if found.base is None else found.base.size
         self.is_stamped = found.size is not None and found.base is not None
         self._writes = len(found.writes)
@@ -294,7 +302,7 @@ class WalFile(OverlayFile):
         self.log.append(self._record, self._size, under)
         # It is decided. From here on nothing may fail.
         self._writes += len(self._record)
-        self._under.update([page for page, _ in under])
+        self._under.update(under)
         self._pages.update(self._pending)
         self._pending.clear()
         late = self._late
@@ -328,7 +336,7 @@ class WalFile(OverlayFile):
                     PAGE if number in bulk else self._start - number * PAGE,
                 ),
             )
-            for number in (touched | bulk) - known
+            for number in (touched | bulk) - known.keys()
         ]
 
     def _trim_pending(self) -> None:
@@ -431,9 +439,11 @@ class WalFile(OverlayFile):
             self._settle()
             if self._is_mapped():
                 return False
+            self._check_base()
             self.log.append_checkpoint(self._sums_after())
             if self.durable:
                 self.log.sync()
+            self._was_cut = True
             self._write_pages(progress)
             if not last:
                 self._begin()
@@ -450,9 +460,26 @@ class WalFile(OverlayFile):
             try_lock_shared(self.file.fd)
         return True
 
+    def _check_base(self) -> None:
+        """Make sure that the file is what the log was begun on.
+
+        Raises:
+            JournalMismatchError: another program has written it meanwhile.
+        """
+        if self._begun_on is NO_BASE or self._was_cut:
+            return
+        found = Recovered(size=self._committed_size, base=self._begun_on, under=self._under)
+        problem = problem_of(self.file.fd, found)
+        if problem is not None:
+            raise JournalMismatchError(
+                f"the commits stay in the journal, which does not fit the file any more: {problem}",
+                hint="recover(discard=True) sets the journal aside and keeps the file as it is; "
+                "recover(into=COPY) makes a copy of the file with the journal laid over it",
+            )
+
     def _write_pages(self, progress: Progress | None) -> None:
-        end = max((start + len(data) for start, data in self._runs(measure=True)), default=0)
-        reserve(self.file.fd, min(end, self._committed_size))
+        runs = self._runs(measure=True)
+        reserve(self.file.fd, [(start, len(data)) for start, data in runs])
         done = 0
         for start, run in self._runs():
             data = bytes(run)
@@ -460,6 +487,7 @@ class WalFile(OverlayFile):
             done += len(data)
             if progress is not None:
                 progress(done, len(self._pages) * PAGE)
+            run_pending()  # the log has it all, and what is being written
         os.ftruncate(self.file.fd, self._committed_size)
         if self.durable:
             sync(self.file.fd)
@@ -530,10 +558,17 @@ class WalFile(OverlayFile):
     @property
     def wants_compaction(self) -> bool:
         """Whether most of a long log is older states of what is in it, too."""
+        if self._record or self._pending or self._bulk or self.log.logical_bytes:
+            return False
         live = (len(self._pages) + len(self._late)) * (PAGE + 16 + 40)
-        return self.log.size > 2 * live + CHECKPOINT_BYTES // 8 and not (
-            self._record or self._pending or self._bulk or self.log.logical_bytes
-        )
+        return self.log.size > 2 * live + CHECKPOINT_BYTES // 8
+
+    def is_held_up(self) -> bool:
+        """Whether readers, or maps, keep a checkpoint away."""
+        alone = self._lock_alone()
+        if alone:
+            try_lock_shared(self.file.fd)
+        return not alone or is_mapped(self.file.fd, 0, 2**60)
 
     def compact_log(
         self, make: Callable[[], Descriptor], put: Callable[[Descriptor], None]

@@ -18,7 +18,7 @@ import time
 
 from ....errors import LockedError
 from ....runtime.descriptors import Descriptor
-from ....runtime.interrupts import defer_interrupts
+from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     copy_owner_and_mode,
     is_at,
@@ -119,6 +119,7 @@ class WriterLock:
                         file=self.path,
                         hint="wait for it, or raise lock_timeout",
                     )
+                check_pending()
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
         finally:
@@ -228,11 +229,17 @@ class WriterLock:
         try:
             name = log_of(self.path)
             if remove and log.is_open and os.getpid() == self._process and is_at(log.fd, name):
-                os.unlink(name)
+                self._remove_log(log, name)
         finally:
             log.close()
             if file is not None:
                 file.close()
+
+    def _remove_log(self, log: Descriptor, name: str) -> None:
+        try:
+            os.unlink(name)
+        except OSError:  # in a folder where it is not ours to remove: it is used again
+            os.ftruncate(log.fd, 0)
 
     def abandon(self) -> None:
         """Leave the lock to the parent process."""

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hdfchk.backends.hdf5.wal import wal_file as journaled_file
-from hdfchk.backends.hdf5.wal.overlay import PAGE, FileInUse
-from hdfchk.backends.hdf5.wal.writer_file import WriterFile, WriterLock
+from hdfchk.backends.hdf5.wal import wal_file
+from hdfchk.backends.hdf5.wal.log import PAGE, Log, log_of
+from hdfchk.backends.hdf5.wal.reader_file import ReaderFile
+from hdfchk.backends.hdf5.wal.wal_file import WalFile
+from hdfchk.backends.hdf5.wal.writer_lock import WriterLock
+from hdfchk.runtime.descriptors import Descriptor
+from hdfchk.runtime.posix import wait_lock_shared
 
 RUNS = 500 if os.environ.get("HDFCHK_CRASH") == "full" else 60
 
@@ -18,18 +22,42 @@ RUNS = 500 if os.environ.get("HDFCHK_CRASH") == "full" else 60
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a few pages reach."""
-    monkeypatch.setattr(journaled_file, "DIRECT_BYTES", 2 * PAGE)
-    monkeypatch.setattr(journaled_file, "SPILL_BYTES", 6 * PAGE)
-    monkeypatch.setattr(journaled_file, "PIECE_BYTES", PAGE)
-    monkeypatch.setattr(journaled_file, "APPLY_BYTES", 60 * PAGE)
+    monkeypatch.setattr(wal_file, "DIRECT_BYTES", 2 * PAGE)
+    monkeypatch.setattr(wal_file, "SPILL_BYTES", 6 * PAGE)
+    monkeypatch.setattr(wal_file, "PIECE_BYTES", PAGE)
+    monkeypatch.setattr(wal_file, "CHECKPOINT_BYTES", 60 * PAGE)
 
 
-def opened(path: Path) -> WriterFile:
+def opened(path: Path) -> tuple[WalFile, WriterLock]:
     """A file that is there, open for writing."""
-    return WriterFile(WriterLock(str(path), 1.0), durable=False)
+    lock = WriterLock(str(path), 1.0)
+    assert lock.file is not None
+    wait_lock_shared(lock.file.fd, str(path), 1.0)
+    return WalFile(lock.file, Log(lock.log), durable=False), lock
 
 
-def read(file: WriterFile) -> bytes:
+def closed(file: WalFile, lock: WriterLock) -> None:
+    """Bring all commits into the file, and nothing else."""
+    file.rollback()
+    assert file.checkpoint(last=True)
+    lock.release(remove=True)
+
+
+def compacted(file: WalFile, lock: WriterLock) -> None:
+    """Write the log anew."""
+    name = f"{log_of(lock.path)}-new"
+
+    def make() -> Descriptor:
+        return Descriptor(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+
+    def put(made: Descriptor) -> None:
+        os.replace(name, log_of(lock.path))
+        lock.log = made
+
+    file.compact_log(make, put)
+
+
+def read(file: WalFile) -> bytes:
     """All that the file object holds."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -44,7 +72,7 @@ def seen(path: Path, length: int | None = None) -> bytes:
     Where the journal has none it is the file, up to a length: behind it may be what is not
     committed, of which HDF5 knows nothing.
     """
-    held = FileInUse(str(path), 1.0)
+    held = ReaderFile(str(path), 1.0)
     try:
         if held.snapshot is None:
             return path.read_bytes()[:length]
@@ -81,12 +109,12 @@ class Model:
 
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_as_an_array_of_bytes(seed: int, tmp_path: Path, small: None) -> None:
-    """Any writes, ends, commits and rollbacks: the file, readers, and what is applied hold the same."""
+    """Any writes, ends, commits, rollbacks and checkpoints: all who read find the same."""
     chance = random.Random(seed)
     path = tmp_path / "x"
     path.write_bytes(chance.randbytes(3 * PAGE + 100))
     model = Model(path.read_bytes())
-    file = opened(path)
+    file, lock = opened(path)
     for _ in range(60):
         kind = chance.randrange(12)
         size = len(model.now)
@@ -110,13 +138,15 @@ def test_as_an_array_of_bytes(seed: int, tmp_path: Path, small: None) -> None:
             file.rollback()
             model.now = list(model.committed)
         elif chance.random() < 0.4:
-            file.apply()
+            file.checkpoint()
+        elif not file.has_changes:
+            compacted(file, lock)
         assert model.fits(model.now, read(file)), f"seed {seed}: what is read"
         assert model.fits(model.committed, seen(path, len(model.committed))), (
             f"seed {seed}: what a reader sees"
         )
-    file.close()
-    assert model.fits(model.committed, path.read_bytes()), f"seed {seed}: what is applied"
+    closed(file, lock)
+    assert model.fits(model.committed, path.read_bytes()), f"seed {seed}: what is in the file"
     assert os.listdir(tmp_path) == ["x"]
 
 
@@ -124,7 +154,7 @@ def test_space_that_was_taken_and_given_back(tmp_path: Path) -> None:
     """What was written behind the end of a commit does not come back over what is written there."""
     path = tmp_path / "x"
     path.write_bytes(bytes(PAGE))
-    file = opened(path)
+    file, lock = opened(path)
     file.seek(10 * PAGE)
     file.write(b"old" * 1000)
     file.truncate(2 * PAGE)
@@ -134,7 +164,7 @@ def test_space_that_was_taken_and_given_back(tmp_path: Path) -> None:
     file.write(new)  # straight into the file
     file.commit()
     assert read(file)[4 * PAGE :] == new and seen(path)[4 * PAGE :] == new
-    file.close()
+    closed(file, lock)
     assert path.read_bytes()[4 * PAGE :] == new
 
 
@@ -142,7 +172,7 @@ def test_a_small_write_under_a_large_one(tmp_path: Path) -> None:
     """What a large write covers of a small one is not written down again."""
     path = tmp_path / "x"
     path.write_bytes(bytes(PAGE))
-    file = opened(path)
+    file, lock = opened(path)
     file.seek(2 * PAGE - 50)
     file.write(b"o" * 100)
     new = b"n" * (20 * PAGE)
@@ -150,5 +180,5 @@ def test_a_small_write_under_a_large_one(tmp_path: Path) -> None:
     file.write(new)
     file.commit()
     assert seen(path)[2 * PAGE :] == new and seen(path)[2 * PAGE - 50 : 2 * PAGE] == b"o" * 50
-    file.close()
+    closed(file, lock)
     assert path.read_bytes()[2 * PAGE :] == new

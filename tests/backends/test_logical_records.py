@@ -12,14 +12,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hdfchk.backends.hdf5.journaled_session import MOST_PUTS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfchk import HDF5Checkpointer, NotAGroupError
+from hdfchk import HDF5Checkpointer, JournalMismatchWarning, NotAGroupError
 from hdfchk.backends.hdf5.nodes.apply import Commit
-from hdfchk.backends.hdf5.wal import wal_format as journal
+from hdfchk.backends.hdf5.wal import log
 from hdfchk.backends.hdf5.wal.logical_records import MOST_BYTES, pack_put, unpack_put
+from hdfchk.backends.hdf5.wal_writer import MOST_PUTS
 from hdfchk.errors import CorruptFileError, UnsupportedTypeError
 from hdfchk.tree import Leaf, Mark
 from tests.exact import differs
@@ -72,6 +72,11 @@ def test_what_is_not_small() -> None:
             unpack_put(wrong)
 
 
+def seen(path: str) -> dict[str, Any]:
+    """What another process would read: the last commit."""
+    return HDF5Checkpointer(path, mode="r").load()
+
+
 def begun(path: str) -> HDF5Checkpointer:
     """A store whose file is there."""
     HDF5Checkpointer(path).update({"there": 0, "d": {"x": 1}})
@@ -96,8 +101,8 @@ def test_as_a_dict(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
             chk[f"k{n % 11}"] = model[f"k{n % 11}"] = value
             chk["d/x"] = model["d"]["x"] = value
         chk["first"] = model["first"] = "over a list"
-        assert HDF5Checkpointer(path).load().keys() == model.keys()
-        assert differs(model, HDF5Checkpointer(path).load()) is None  # a reader beside it
+        assert seen(path).keys() == model.keys()
+        assert differs(model, seen(path)) is None  # a reader beside it
         chk["there"] = model["there"] = 2
         assert differs(model, chk.load()) is None
         with pytest.raises(NotAGroupError):
@@ -128,11 +133,12 @@ def test_an_array_that_changes(path: str) -> None:
 def test_no_more_than_so_many(path: str) -> None:
     """The number of those that wait for HDF5 is limited."""
     with begun(path) as chk:
-        chk["n"] = 0
+        chk["n"] = most = 0
         for n in range(3 * MOST_PUTS):
             chk[f"k{n}"] = n
-            session = chk._context.handle.session
-            assert len(session._puts) <= MOST_PUTS
+            waiting = chk._context.handle.connection.storage._pending.puts
+            most = max(most, len(waiting))
+    assert most == MOST_PUTS
     assert len(HDF5Checkpointer(path)) == 3 * MOST_PUTS + 3
 
 
@@ -148,15 +154,15 @@ def test_errors_and_transactions(path: str) -> None:
             chk["c"] = np.zeros(50000)
             assert chk["a"] == 2
             1 / 0  # noqa: B018
-        assert chk["a"] == 1 and "c" not in chk and HDF5Checkpointer(path)["a"] == 1
+        assert chk["a"] == 1 and "c" not in chk and seen(path)["a"] == 1
         chk["d"] = 3
         with pytest.raises(RuntimeError, match="no room"), chk._context.handle.writing():
             raise RuntimeError("no room")
         assert chk["d"] == 3 and chk["a"] == 1
         with chk.transaction():
             chk["e"] = 4
-            assert "e" not in HDF5Checkpointer(path)
-        assert HDF5Checkpointer(path)["e"] == 4
+            assert "e" not in seen(path)
+        assert seen(path)["e"] == 4
         names = iter(chk)
         next(names)
         chk["new"] = 1
@@ -171,8 +177,9 @@ def test_what_is_done_to_the_stream(path: str) -> None:
     with begun(path) as chk:
         chk["n"] = 0
         chk.stream["raw"] = 1
+        assert "raw" not in seen(path)
         chk["n"] = 1
-        assert HDF5Checkpointer(path)["raw"] == 1
+        assert seen(path)["raw"] == 1
 
 
 def test_one_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,22 +214,28 @@ with HDF5Checkpointer(sys.argv[1], sync_interval=1000) as chk:
 """
 
 
-@pytest.mark.parametrize("how", ["read", "write", "recover", "compact", "plain", "anew", "gone"])
+@pytest.mark.parametrize(
+    "how", ["read", "read and leave", "write", "recover", "compact", "plain", "anew", "gone"]
+)
 def test_after_a_kill(path: str, how: str) -> None:
     """They are there after a kill, whatever comes first: a reader, a writer, recover, compact."""
     HDF5Checkpointer(path)["there"] = 0
     subprocess.run([sys.executable, "-c", KILLED, path], check=False, cwd=ROOT)
     expected = {"there": 0, "n": 99} | {f"k{n}": str(n) for n in range(100)}
-    with h5py.File(path) as file:  # at the last applied commit
+    with h5py.File(path) as file:  # at the last checkpoint
         assert set(file) == {"there"}
     chk = HDF5Checkpointer(path)
     before = os.stat(path)
     if how == "read":
-        assert chk.load() == expected and list(chk) == list(expected)
-        assert chk.array("n").shape == ()
-        with HDF5Checkpointer(path, mode="r") as reader:
+        reader = HDF5Checkpointer(path, mode="r")
+        assert reader.load() == expected and list(reader) == list(expected)
+        assert reader.array("n").shape == ()
+        with reader:
             assert reader.stream.mode == "r"
         assert os.stat(path).st_mtime_ns == before.st_mtime_ns
+        assert os.path.exists(path + "-journal")
+    elif how == "read and leave":
+        assert chk["n"] == 99  # who may write brings them in
     elif how == "write":
         chk["more"] = expected["more"] = 1
     elif how == "recover":
@@ -238,25 +251,57 @@ def test_after_a_kill(path: str, how: str) -> None:
             1 / 0  # noqa: B018
     else:
         os.unlink(path)
-        chk["x"] = 1
+        with pytest.warns(JournalMismatchWarning, match="set aside as .*journal.1"):
+            chk["x"] = 1
         expected = {"x": 1}
-    assert chk.load() == expected
+        os.unlink(path + "-journal.1")
     if how != "read":
         assert os.listdir(os.path.dirname(path)) == ["store.hdf5"]
+        with h5py.File(path) as file:
+            assert set(file) == set(expected)
+    assert chk.load() == expected
+    assert os.listdir(os.path.dirname(path)) == ["store.hdf5"]
 
 
-def test_journals_of_before(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A journal of the older form, which has no small assignments, is read."""
-    monkeypatch.setattr(journal, "_MAGIC", b"hdfchkJ1")
-    chk = begun(path)
-    code = KILLED.replace('chk["n"] = n', 'chk.update({"n": n})').replace(
-        'chk[f"k{n}"] = str(n)', 'chk.update({f"k{n}": str(n)})'
-    )
-    code = (
-        "from hdfchk.backends.hdf5.wal import wal_format as journal; journal._MAGIC = b'hdfchkJ1'\n"
-        + code
-    )
-    subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
-    raw = Path(path + "-journal").read_bytes()
-    assert raw[:8] == b"hdfchkJ1" and zlib.crc32(raw[:88]) == int.from_bytes(raw[88:92], "little")
-    assert chk["n"] == 99 and chk["k7"] == "7"
+def as_older(raw: bytes, magic: bytes) -> bytes:
+    """A log in the form of an older version: another header, and no records of checksums."""
+    state = log._STATE.unpack(raw[log._OWNER.size : log.HEADER_BYTES])
+    head = log._OLD_HEADER.pack(magic, state[0], os.getpid(), b"host", 0)[:-4]
+    parts = [head + log._SUM.pack(zlib.crc32(head))]
+    chain, at = zlib.crc32(state[0]), log.HEADER_BYTES
+    while at < len(raw):
+        kind, count, length, size, payload_sum, _ = log._RECORD.unpack_from(raw, at)
+        payload = raw[at + log._RECORD.size :][:length]
+        at += log._RECORD.size + length
+        if kind in {log._UNDER, log._CHECKPOINT}:
+            continue
+        head = log._HEAD.pack(kind, count, length, size, payload_sum)
+        chain = zlib.crc32(head, chain)
+        parts += (head, log._SUM.pack(chain), payload)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("magic", [b"hdfchkJ1", b"hdfchkJ2"])
+@pytest.mark.parametrize("mode", ["r", "a"])
+def test_journals_of_before(path: str, magic: bytes, mode: str) -> None:
+    """Journals of the older forms are read; the first of them has no small assignments."""
+    code = KILLED
+    if magic == b"hdfchkJ1":
+        code = code.replace('chk["n"] = n', 'chk.update({"n": n})').replace(
+            'chk[f"k{n}"] = str(n)', 'chk.update({f"k{n}": str(n)})'
+        )
+    # Those versions put no stamp into the file.
+    without = "from hdfchk.backends.hdf5 import wal_writer; wal_writer.write_stamp = len\n"
+    with h5py.File(path, "w", libver="v110") as file:
+        file["there"] = 0
+    subprocess.run([sys.executable, "-c", without + code, path], check=False, cwd=ROOT)
+    journal = Path(path + "-journal")
+    raw = as_older(journal.read_bytes(), magic)
+    journal.write_bytes(raw)
+    chk = HDF5Checkpointer(path, mode=mode)
+    assert chk["n"] == 99 and chk["k7"] == "7" and len(chk) == 102
+    assert journal.exists() is (mode == "r")
+    if mode == "r":
+        assert journal.read_bytes() == raw
+        HDF5Checkpointer(path)["more"] = 1
+        assert not journal.exists() and len(chk) == 103

@@ -1,0 +1,289 @@
+"""Comparing a file that was written anew with the one it was made of.
+
+Both are gone through at once, group by group. Data are compared as they lie in the files, packed as
+they are, in blocks; only items of variable length have to be read by HDF5.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5f, h5g, h5o, h5s
+
+from ...errors import CorruptFileError, UnsupportedStoredError
+from ...keys import to_text
+from ...runtime.posix import read_all
+from .data.limits import Guard
+from .h5 import links
+from .h5.attributes import attribute_names
+from .h5.key_order import ORDER
+from .h5.types import file_access, has_variable, numpy_dtype
+from .wal.fit import STAMP
+
+__all__ = ["compare_files"]
+
+BLOCK_BYTES = 2**22
+
+
+def compare_files(source: Any, path: str, guard: Guard) -> None:
+    """Make sure that a copy holds what its source does.
+
+    Args:
+        source: the open `h5py.File` that was copied.
+        path: the copy, which nobody has open.
+        guard: of the source.
+
+    Raises:
+        CorruptFileError: it does not.
+    """
+    copy = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access()))
+    try:
+        _Comparison(source, copy, guard).run()
+    finally:
+        copy.close()
+
+
+def _differ(oid: Any, what: str) -> NoReturn:
+    raise CorruptFileError(
+        f"the compacted copy differs from the file in {what}",
+        key=links.key_of(oid),
+        hint="the file is left as it is; call verify(), and report it if all is whole",
+    )
+
+
+class _Comparison:
+    def __init__(self, source: Any, copy: Any, guard: Guard) -> None:
+        self._source = source
+        self._copy = copy
+        self._guard = guard
+        self._copy_guard = Guard(copy, guard.options)
+        self._pairs: dict[int, int] = {}
+        """The address of an object -> that of its copy."""
+        self._copies: set[int] = set()
+        files = (source, copy)
+        self._is_plain = not any(file.id.get_create_plist().get_userblock() for file in files)
+        """Places in the files are as HDF5 says, which some of its versions count otherwise."""
+
+    def run(self) -> None:
+        old, new = (h5g.open(file.id, b"/") for file in (self._source, self._copy))
+        self._is_known(old, new)
+        todo = [(old, new, self._links(old, new))]
+        while todo:
+            old, new, names = todo[-1]
+            inner = None
+            for name in names:
+                inner = self._objects(h5o.open(old, name), h5o.open(new, name))
+                if inner is not None:
+                    break
+            if inner is None:
+                todo.pop()
+            else:
+                todo.append((*inner, self._links(*inner)))
+
+    def _is_known(self, old: Any, new: Any) -> bool:
+        """Whether two objects were compared before; each is the copy of one other."""
+        place, other = h5o.get_info(old).addr, h5o.get_info(new).addr
+        known = self._pairs.get(place)
+        if known is None and other not in self._copies:
+            self._pairs[place] = other
+            self._copies.add(other)
+            return False
+        if known != other:
+            _differ(old, "which links lead to one object")
+        return True
+
+    def _links(self, old: Any, new: Any) -> Iterator[bytes]:
+        """Compare the links of two groups; the names of those that lead to objects."""
+        _compare_attributes(old, new)
+        wanted = links.entries(old, dangling=True)
+        found = links.entries(new, dangling=True)
+        if [entry[:2] for entry in wanted] != [entry[:2] for entry in found]:
+            _differ(old, "its keys, or their order")
+        for name, kind, _ in wanted:
+            if kind != links.HARD and old.links.get_val(name) != new.links.get_val(name):
+                _differ(old, f"where the link {to_text(name)!r} leads")
+        return (name for name, kind, _ in wanted if kind == links.HARD)
+
+    def _objects(self, old: Any, new: Any) -> tuple[Any, Any] | None:
+        """Compare two objects; groups are to be gone into."""
+        if type(old) is not type(new):
+            _differ(old, "what kind of object it is")
+        if self._is_known(old, new):
+            return None
+        if type(old) is h5g.GroupID:
+            return old, new
+        _compare_attributes(old, new)
+        if type(old) is not h5d.DatasetID:
+            if not old.equal(new):
+                _differ(old, "the named type")
+            return None
+        _compare_forms(old, new)
+        if old.shape is not None:
+            self._data(old, new)
+        return None
+
+    def _data(self, old: Any, new: Any) -> None:
+        if has_variable(old.get_type()):
+            self._items(old, new)
+            return
+        layout = old.get_create_plist().get_layout()
+        if layout == h5d.CHUNKED:
+            self._chunks(old, new)
+        elif layout == h5d.CONTIGUOUS:
+            self._contiguous(old, new)
+        elif layout == h5d.COMPACT and _raw(old) != _raw(new):
+            _differ(old, "its data")
+
+    def _contiguous(self, old: Any, new: Any) -> None:
+        first, second = old.get_offset(), new.get_offset()
+        size = old.get_storage_size()
+        if (first is None) != (second is None) or size != new.get_storage_size():
+            _differ(old, "how much of it is stored")
+        if first is not None and not old.get_create_plist().get_external_count():
+            self._bytes(old, first, second, size)
+
+    def _chunks(self, old: Any, new: Any) -> None:
+        wanted, found = _chunk_places(old), _chunk_places(new)
+        if wanted.keys() != found.keys():
+            _differ(old, "which of its chunks are stored")
+        for offset, (mask, size, first) in wanted.items():
+            other_mask, other_size, second = found[offset]
+            if (mask, size) != (other_mask, other_size):
+                _differ(old, f"its chunk at {offset}")
+            if self._is_plain:
+                self._bytes(old, first, second, size)
+            elif old.read_direct_chunk(offset) != new.read_direct_chunk(offset):
+                _differ(old, "its data")
+
+    def _bytes(self, oid: Any, first: int, second: int, size: int) -> None:
+        """Compare bytes of the files themselves."""
+        source, copy = (file.id.get_vfd_handle() for file in (self._source, self._copy))
+        for start in range(0, size, BLOCK_BYTES):
+            length = min(BLOCK_BYTES, size - start)
+            wanted = read_all(source, length, first + start)
+            if len(wanted) != length or wanted != read_all(copy, length, second + start):
+                _differ(oid, "its data")
+
+    def _items(self, old: Any, new: Any) -> None:
+        """Compare items of variable length, block by block."""
+        try:
+            dtype, other = numpy_dtype(old.get_type()), numpy_dtype(new.get_type())
+        except UnsupportedStoredError as error:
+            error.key, error.hint = links.key_of(old), "the file is left as it is; use h5repack"
+            raise
+        pairs = zip(
+            self._guard.blocks(old, dtype), self._copy_guard.blocks(new, other), strict=True
+        )
+        if not all(_same(first, second) for first, second in pairs):
+            _differ(old, "its data")
+
+
+def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
+    found: dict[tuple[int, ...], tuple[int, int, int]] = {}
+
+    def add(info: Any) -> None:
+        found[info.chunk_offset] = info.filter_mask, info.size, info.byte_offset
+
+    did.chunk_iter(add)
+    return found
+
+
+def _raw(did: Any) -> bytes:
+    """The bytes of a small dataset."""
+    tid = did.get_type()
+    data = np.empty(did.shape, f"V{tid.get_size()}")
+    if data.size:
+        did.read(h5s.ALL, h5s.ALL, data, tid)
+    return data.tobytes()
+
+
+def _same(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays are equal, bit by bit."""
+    if first.shape != second.shape or first.dtype.names != second.dtype.names:
+        return False
+    if first.dtype.names is not None and first.dtype.hasobject:
+        return all(_same(first[name], second[name]) for name in first.dtype.names)
+    if first.dtype.kind != "O":
+        return first.tobytes() == second.tobytes()
+    return all(map(_same_item, first.reshape(-1), second.reshape(-1)))
+
+
+def _same_item(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return _same(first, second)
+    return bool(type(first) is type(second) and first == second)
+
+
+def _compare_attributes(old: Any, new: Any) -> None:
+    names = [name for name in attribute_names(old) if name not in {ORDER, STAMP}]
+    if names != [name for name in attribute_names(new) if name != STAMP]:
+        _differ(old, "its attributes, or their order")
+    for name in names:
+        if not _same_attribute(h5a.open(old, name), h5a.open(new, name)):
+            _differ(old, f"its attribute {to_text(name)!r}")
+
+
+def _same_attribute(old: Any, new: Any) -> bool:
+    tid, space = old.get_type(), old.get_space()
+    kind = space.get_simple_extent_type()
+    if not tid.equal(new.get_type()) or kind != new.get_space().get_simple_extent_type():
+        return False
+    if kind == h5s.NULL:
+        return True
+    if old.shape != new.shape:
+        return False
+    pair = []
+    for aid in (old, new):
+        if has_variable(tid):
+            data = np.empty(aid.shape, aid.dtype)
+            aid.read(data)
+        else:
+            data = np.empty(aid.get_space().shape, f"V{tid.get_size()}")
+            aid.read(data, tid)
+        pair.append(data)
+    return _same(*pair)
+
+
+def _compare_forms(old: Any, new: Any) -> None:
+    """Compare types, shapes and layouts of two datasets."""
+    if not old.get_type().equal(new.get_type()):
+        _differ(old, "its type")
+    first, second = old.get_space(), new.get_space()
+    kinds = [space.get_simple_extent_type() for space in (first, second)]
+    if kinds[0] != kinds[1] or old.shape != new.shape:
+        _differ(old, "its shape")
+    if kinds[0] == h5s.SIMPLE and (
+        first.get_simple_extent_dims(True) != second.get_simple_extent_dims(True)
+    ):
+        _differ(old, "how far it can grow")
+    if _layout(old) != _layout(new):
+        _differ(old, "how it is stored")
+
+
+def _layout(did: Any) -> tuple[Any, ...]:
+    plist = did.get_create_plist()
+    layout = plist.get_layout()
+    return (
+        layout,
+        plist.get_chunk() if layout == h5d.CHUNKED else None,
+        [plist.get_filter(i) for i in range(plist.get_nfilters())],
+        [plist.get_external(i) for i in range(plist.get_external_count())],
+        plist.fill_value_defined(),
+        plist.get_fill_time(),
+        _virtual(plist) if layout == h5d.VIRTUAL else None,
+    )
+
+
+def _virtual(plist: Any) -> list[Any]:
+    return [
+        (
+            plist.get_virtual_filename(i),
+            plist.get_virtual_dsetname(i),
+            plist.get_virtual_vspace(i).get_select_bounds(),
+        )
+        for i in range(plist.get_virtual_count())
+    ]

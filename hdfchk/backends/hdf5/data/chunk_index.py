@@ -1,0 +1,176 @@
+"""What the index of a dataset's chunks claims, looked at before anything is allocated for it."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import attrs
+from h5py import h5d, h5z
+
+from ....errors import CorruptFileError, UnsafeFileError
+from ..h5.links import key_of
+from .filters import RATIOS, greatest_ratio
+
+__all__ = ["SMALL_CHUNK", "Box", "ChunkSizes", "chunk_bytes", "look_at", "refuse_swelling"]
+
+Box = tuple[tuple[int, ...], tuple[int, ...]]
+"""The first and the last element of a selection, in each axis."""
+MOST_CHUNKS = 2**24
+"""Beyond so many places for chunks their index is not gone through: a file of some bytes can have
+2**60 of them, and HDF5 looks at each."""
+SMALL_CHUNK = 2**24
+"""Chunks of up to this many bytes need not be looked at one by one."""
+SWELLS_FROM = 2**31
+"""HDF5 unpacks a deflate stream to its end, whatever the chunk should have. Where that could be so
+many bytes it is first unpacked here, up to the size of the chunk."""
+_SUM_BYTES = 4
+
+
+@attrs.frozen
+class ChunkSizes:
+    """What the chunks of a selection take in the file, and what can be made of that.
+
+    Args:
+        stored: bytes in the file.
+        made: bytes of memory that the filters can have made of these.
+        is_bound: `made` is a bound: the filters have one.
+        largest: bytes of memory that HDF5 needs for one of these chunks.
+    """
+
+    stored: int
+    made: int
+    is_bound: bool
+    largest: int
+
+
+def chunk_bytes(did: Any, plist: Any) -> int:
+    """The bytes of memory of a chunk."""
+    return math.prod(map(int, plist.get_chunk())) * int(did.get_type().get_size())
+
+
+def look_at(
+    did: Any, plist: Any, file_size: int, box: Box | None = None, nbytes: int | None = None
+) -> ChunkSizes:
+    """Look at the chunks of a dataset, or of a part of it.
+
+    Args:
+        did: the dataset, which is in chunks.
+        plist: its creation properties.
+        file_size: the length of the file.
+        box: only the chunks that hold something of it.
+        nbytes: what is to be read, if the chunks need no closer look than that this can be.
+
+    Raises:
+        CorruptFileError: a chunk is said to lie beyond the end of the file, or they together to
+            take more than it has.
+        UnsafeFileError: a filter cannot have made a chunk from what the file has of it.
+    """
+    size, ratio = chunk_bytes(did, plist), greatest_ratio(plist)
+    places = math.prod(-(-n // c) for n, c in zip(did.shape, plist.get_chunk(), strict=True))
+    if places > MOST_CHUNKS:  # whatever there is, it is in the file
+        made = file_size * (ratio or 0)
+        largest = size if plist.get_nfilters() else 0
+        return ChunkSizes(file_size, made, ratio is not None, largest)
+    if nbytes is not None and ratio is not None and size <= SMALL_CHUNK:
+        stored = did.get_storage_size()
+        if nbytes <= ratio * stored <= SWELLS_FROM and stored <= file_size:
+            return ChunkSizes(stored, ratio * stored, is_bound=True, largest=size)
+    return _one_by_one(did, plist, file_size, box)
+
+
+def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkSizes:
+    size, filtered = chunk_bytes(did, plist), bool(plist.get_nfilters())
+    ratios: dict[int, int | None] = {}
+    found: list[Any] = []
+    did.chunk_iter(found.append)
+    stored = made = largest = 0
+    is_bound = True
+    for info in found:
+        if box is not None and not _is_in(info.chunk_offset, plist.get_chunk(), box):
+            continue
+        if info.byte_offset + info.size > file_size:
+            raise _beyond(did, info.byte_offset + info.size, file_size)
+        mask = info.filter_mask
+        if mask not in ratios:
+            ratios[mask] = greatest_ratio(plist, mask) if filtered else 1
+        ratio = ratios[mask]
+        if ratio is not None and size > ratio * info.size:
+            raise UnsafeFileError(
+                f"a chunk of {size} bytes, of which the file has {info.size}: its filters can make"
+                f" {ratio * info.size} of these at most",
+                key=key_of(did),
+                hint="the file is damaged, or made to take memory: restore it from a copy",
+            )
+        stored += info.size
+        made += min(size, info.size * (ratio or 0))
+        is_bound = is_bound and ratio is not None
+        largest = size if filtered else 0
+    if stored > file_size:
+        raise _beyond(did, stored, file_size)
+    return ChunkSizes(stored, made, is_bound, largest)
+
+
+def refuse_swelling(did: Any, plist: Any, box: Box | None = None) -> None:
+    """Refuse chunks whose deflate streams go on beyond their size, where that could be far.
+
+    Args:
+        did: the dataset.
+        plist: its creation properties.
+        box: only the chunks that hold something of it.
+
+    Raises:
+        UnsafeFileError: there is one.
+    """
+    if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
+        return
+    codes = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    deflate = RATIOS[h5z.FILTER_DEFLATE]
+    if h5z.FILTER_DEFLATE not in codes or did.get_storage_size() * deflate <= SWELLS_FROM:
+        return
+    size, chunk = chunk_bytes(did, plist), plist.get_chunk()
+    found: list[Any] = []
+    did.chunk_iter(found.append)
+    for info in found:
+        if info.size * deflate > SWELLS_FROM and (
+            box is None or _is_in(info.chunk_offset, chunk, box)
+        ):
+            _refuse_stream(did, info, codes, size)
+
+
+def _refuse_stream(did: Any, info: Any, codes: list[int], size: int) -> None:
+    """Refuse a chunk if its deflate stream makes more than the chunk has."""
+    left = [code for index, code in enumerate(codes) if not info.filter_mask >> index & 1]
+    tail = 0
+    while left and left[-1] == h5z.FILTER_FLETCHER32:
+        tail += _SUM_BYTES
+        left.pop()
+    if not left or left[-1] != h5z.FILTER_DEFLATE:
+        return
+    _, raw = did.read_direct_chunk(info.chunk_offset)
+    try:
+        made = zlib.decompressobj().decompress(memoryview(raw)[: len(raw) - tail], size + 1)
+    except zlib.error:
+        return  # HDF5 stops there, too
+    if len(made) > size:
+        raise UnsafeFileError(
+            f"a chunk of {size} bytes unpacks to more than these",
+            key=key_of(did),
+            hint="the file is damaged, or made to take memory: restore it from a copy",
+        )
+
+
+def _is_in(offset: tuple[int, ...], chunk: tuple[int, ...], box: Box) -> bool:
+    return all(
+        first < at + length and at <= last
+        for at, length, first, last in zip(offset, chunk, *box, strict=True)
+    )
+
+
+def _beyond(did: Any, end: int, file_size: int) -> CorruptFileError:
+    return CorruptFileError(
+        f"its chunks are said to take {end} bytes, of a file that has {file_size}",
+        key=key_of(did),
+        hint="restore it from a copy; verify() says which keys are whole",
+    )

@@ -1,0 +1,99 @@
+"""What a writer does when its file is not in its place, or others keep its commits out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from ...errors import FileReplacedError, PendingJournalWarning
+from ...runtime.descriptors import Descriptor
+from ...runtime.posix import copy_owner_and_mode, is_at, open_regular
+from .wal.log import log_of
+from .wal.wal_file import WalFile
+
+__all__ = ["pending_warning", "save_displaced"]
+
+
+def save_displaced(
+    file: WalFile, path: str, bring_in: Callable[[], bool] | None
+) -> FileReplacedError:
+    """Save the commits of a file that was moved, removed or replaced while it was being written.
+
+    Args:
+        file: the file, with its log.
+        path: where it was.
+        bring_in: makes a checkpoint of it; None where none can be made.
+
+    Returns:
+        The error to raise, which says where the commits are.
+    """
+    saved = _save_moved(file, bring_in) or _save_copy(file, path)
+    name = log_of(path)
+    if is_at(file.log.file.fd, name):
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+    return FileReplacedError(
+        "the file was moved, removed or replaced while it was being written",
+        file=path,
+        hint=f"{saved}; make a store of it",
+    )
+
+
+def _save_moved(file: WalFile, bring_in: Callable[[], bool] | None) -> str | None:
+    if bring_in is None or os.fstat(file.file.fd).st_nlink == 0:
+        return None
+    try:
+        where = os.readlink(f"/proc/self/fd/{file.file.fd}")
+        if not is_at(file.file.fd, where) or not bring_in():
+            return None
+    except OSError:
+        return None
+    return f"all commits are in {where!r}, to which it was moved"
+
+
+def _save_copy(file: WalFile, path: str) -> str:
+    name, number = f"{path}.rescued", 0
+    while True:
+        try:
+            made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            number += 1
+            name = f"{path}.rescued.{number}"
+    try:
+        copy_owner_and_mode(file.file.fd, made.fd)
+        file.copy_to(made.fd)
+    finally:
+        made.close()
+    return f"all commits are in {name!r}"
+
+
+def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
+    """The warning that commits stay in the log of a file.
+
+    Args:
+        path: the file.
+        there: what the system says of it.
+        commits: how many commits.
+    """
+    who = _holders(there)
+    count = f"{commits} commits stay" if commits != 1 else "1 commit stays"
+    return PendingJournalWarning(
+        f"{path!r} is being read, or mapped{', by ' + who if who else ''}: {count} in its "
+        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
+        "file brings them in, or recover(); do not write it with another program before"
+    )
+
+
+def _holders(there: os.stat_result) -> str:
+    """The processes that hold locks on a file, where the system tells."""
+    inode = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
+    found: set[str] = set()
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
+        for line in locks:
+            fields = line.split()
+            if inode in fields and int(fields[4]) > 0:
+                own = int(fields[4]) == os.getpid()
+                found.add("this process" if own else f"process {fields[4]}")
+    return ", ".join(sorted(found))

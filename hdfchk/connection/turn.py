@@ -1,0 +1,72 @@
+"""One call on a connection: its turn, and what its errors say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..backends.base import Storage
+from ..errors import FileReplacedError, HdfchkError, NotDurableError
+from ..runtime.interrupts import defer_interrupts
+from .connection import Connection
+
+__all__ = ["STANDS", "Turn", "explained"]
+
+STANDS = (NotDurableError, FileReplacedError)
+"""Errors of a commit that stands."""
+
+
+class Turn:
+    """A block that has a connection's lock; a signal cannot come between taking and holding it."""
+
+    __slots__ = ("_connection", "_lock", "_timeout")
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+
+    def __enter__(self) -> Connection:
+        taken = False
+        try:
+            with defer_interrupts():
+                self._connection.acquire(self._timeout)
+                self._lock = self._connection.lock  # a child that is forked meanwhile has another
+                taken = True
+        except BaseException:
+            if taken:
+                self._lock.release()
+            raise
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@contextmanager
+def explained(storage: Storage, address: str) -> Iterator[None]:
+    """A block whose errors get the file's name; one of the system is raised as what it is.
+
+    Args:
+        storage: what is used in the block.
+        address: how messages call it.
+    """
+    try:
+        yield
+    except HdfchkError as error:
+        met = storage.take_error()
+        if met is not None and not isinstance(error, STANDS):
+            raise _named(met, address) from error
+        error.file = error.file or address
+        raise
+    except Exception as error:
+        met = storage.take_error()
+        if met is not None and met is not error:
+            raise _named(met, address) from error
+        _named(error, address)
+        raise
+
+
+def _named(error: Exception, address: str) -> Exception:
+    if isinstance(error, OSError) and error.errno and error.filename is None:
+        error.filename = address
+    return error

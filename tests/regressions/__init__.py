@@ -1,0 +1,1 @@
+"""One test for each fault that was found, under its name, and tests of its kind."""

@@ -1,0 +1,168 @@
+"""One failing call anywhere: store, reader and whoever comes after a kill agree on one state."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .children import in_child, outcome
+from .failing import CHANGES, Calls
+from .workload import play
+
+FULL = os.environ.get("HDFCHK_FUZZ") == "full"
+RUNS = 10**6 if FULL else 18
+"""So many of the calls of the run fail, one in each run."""
+
+
+def _folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _count(tmp_path: Path, kinds: Any) -> int:
+    said = tmp_path / "count"
+
+    def work() -> None:
+        folder = _folder(tmp_path)
+        calls = Calls(folder)
+        said.write_text(str(play(folder / "x.hdf5", calls, lambda: calls.watch(kinds))))
+
+    assert outcome(work) == ""
+    return int(said.read_text())
+
+
+def _chosen(count: int, seed: int) -> list[int]:
+    step = max(1, count // RUNS)
+    return list(range(seed % step, count, step))
+
+
+@pytest.mark.parametrize("times", [1, 2, 4] if FULL else [1, 3])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
+def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: int) -> None:
+    """Each call in turn fails: only OSErrors and errors of the library, one state, and it goes on."""
+    wrong = {}
+    for first in _chosen(_count(tmp_path, CHANGES), 7 * times + number):
+
+        def work(first: int = first) -> None:
+            folder = _folder(tmp_path)
+            calls = Calls(folder)
+            play(
+                folder / "x.hdf5",
+                calls,
+                lambda: calls.fail(first=first, times=times, number=number),
+            )
+
+        said = outcome(work, seconds=20)
+        if said:
+            wrong[first] = said
+    assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
+
+
+@pytest.mark.parametrize("kind", ["write", "sync", "truncate", "reserve", "open", "unlink"])
+def test_each_kind_of_call_may_fail(tmp_path: Path, kind: str) -> None:
+    """The first calls of each kind fail in turn, and leave one state."""
+    wrong = {}
+    for first in range(40 if FULL else 7):
+
+        def work(first: int = first) -> None:
+            folder = _folder(tmp_path)
+            calls = Calls(folder)
+            play(folder / "x.hdf5", calls, lambda: calls.fail(kind, first=first))
+
+        said = outcome(work, seconds=20)
+        if said:
+            wrong[first] = said
+    assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
+
+
+class _Came(Exception):
+    """Raised by the handler of a signal."""
+
+
+def _raise(number: int, frame: object) -> None:
+    raise _Came(number)
+
+
+SIGNALS = ("SIGALRM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGXCPU", "SIGTERM", "SIGINT")
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> None:
+    """A handler that raises, run at any call of the system, costs nothing and mixes nothing."""
+    number, wrong = getattr(signal, name), {}
+    count = _count(tmp_path, CHANGES)
+    for first in _chosen(count, int(number))[:: 1 if FULL else 3]:
+
+        def work(first: int = first) -> None:
+            from hdfchk import HDF5Checkpointer
+
+            from .states import is_clean, view
+            from .workload import BASE, INSIDE
+
+            signal.signal(number, _raise)
+            folder = _folder(tmp_path)
+            file = folder / "x.hdf5"
+            HDF5Checkpointer(file).update(BASE)
+            came = 0
+            with Calls(folder) as calls:
+                calls.fail(first=first, act=lambda: signal.raise_signal(number))
+                chk, model = HDF5Checkpointer(file), dict(BASE)
+                try:
+                    with chk:
+                        for change in INSIDE:
+                            after = dict(model)
+                            try:
+                                change(chk, after)
+                            except _Came:
+                                came += 1
+                                model = _one_of(chk, file, model, after)
+                            else:
+                                model = after
+                except _Came:
+                    came += 1
+                assert came == calls.failed <= 1
+            _one_of(chk, file, model, model)
+            is_clean(file, {key: model[key] for key in view(file)})
+            assert set(model) == set(view(file))
+
+        said = outcome(work, seconds=20)
+        if said:
+            wrong[first] = said
+    assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
+
+
+def _one_of(chk: Any, file: Path, *allowed: dict[str, Any]) -> dict[str, Any]:
+    from .states import agreed
+
+    return agreed(chk, file, *allowed)
+
+
+@in_child
+def test_a_failing_call_is_no_error_of_another_kind(tmp_path: Path) -> None:
+    """What fails inside HDF5's calls of ours is an OSError, never a RuntimeError or SystemError."""
+    import numpy as np
+
+    from hdfchk import HDF5Checkpointer
+
+    folder = _folder(tmp_path)
+    chk = HDF5Checkpointer(folder / "x.hdf5")
+    chk["a"] = 1
+    with Calls(folder) as calls, chk:
+        chk["a"] = 2
+        for first in range(6):
+            calls.fail(("write", "reserve"), first=first, times=1000, number=errno.ENOSPC)
+            try:
+                chk["big"] = np.ones(3_000_000)  # more than waits in memory
+            except OSError as error:
+                assert error.errno == errno.ENOSPC  # noqa: PT017
+            calls.off()
+            assert chk["a"] == 2
+    assert chk["a"] == 2

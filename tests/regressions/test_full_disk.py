@@ -1,0 +1,144 @@
+"""No room: what finds none leaves the state before it, and the store goes on when there is room."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hdfchk import HDF5Checkpointer
+from tests.exact import differs
+
+from .children import in_child
+from .failing import Calls
+from .states import ALLOWED, again, agreed, is_clean
+
+ROOM = ("write", "reserve")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a store may be made, in a folder of its own."""
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs" / "x.hdf5"
+
+
+@pytest.mark.parametrize("failing", range(3))
+@in_child
+def test_a_deletion_that_finds_no_room_destroys_nothing(file: Path, failing: int) -> None:
+    """A value whose deletion raised is as it was."""
+    tail = np.full(4000, 7.0)
+    with Calls(file.parent) as calls, HDF5Checkpointer(file) as chk:
+        chk["head"] = 1
+        chk["tail"] = tail
+        calls.fail(ROOM, first=failing, number=errno.ENOSPC)
+        try:
+            del chk["tail"]
+            after = {"head": 1}
+        except OSError:
+            after = {"head": 1, "tail": tail}
+        calls.off()
+        agreed(chk, file, after)
+        chk["next"] = after["next"] = np.full(3000, 2.0)
+        agreed(chk, file, after)
+    is_clean(file, after)
+
+
+@pytest.mark.parametrize("failing", range(4))
+@in_child
+def test_a_transaction_that_raised_is_not_kept(file: Path, failing: int) -> None:
+    """A transaction whose commit failed is gone: a retry counts once, and no later commit has it."""
+    HDF5Checkpointer(file)["n"] = 0
+    with Calls(file.parent) as calls, HDF5Checkpointer(file) as chk:
+        chk["n"] = 0
+        calls.fail(ROOM, first=failing, number=errno.ENOSPC)
+        for _ in range(3):
+            try:
+                with chk.transaction():
+                    chk["n"] = chk["n"] + 1
+                    chk["big"] = np.arange(5000.0)
+                break
+            except OSError:
+                agreed(chk, file, {"n": 0})
+        calls.off()
+        state = {"n": 1, "big": np.arange(5000.0)}
+        agreed(chk, file, state)
+    is_clean(file, state)
+
+
+def _appends(chk: Any, number: int) -> None:
+    chk.append("rows", np.full((1, 4096), float(number)))
+    chk.commit()
+
+
+def _values(chk: Any, number: int) -> None:
+    chk[f"k{number % 5}"] = np.full(9000, float(number))
+
+
+def _groups(chk: Any, number: int) -> None:
+    chk[f"g{number % 5}"] = {f"k{i}": {"s": "x" * 300, "n": i} for i in range(number % 20 + 1)}
+
+
+def _packed(chk: Any, number: int) -> None:
+    noise = np.random.default_rng(number).integers(0, 2**20, 20_000)
+    chk.put(f"z{number % 3}", noise, compression="gzip", chunks=(2000,))
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
+@pytest.mark.parametrize("change", [_appends, _values, _groups, _packed])
+@in_child
+def test_a_disk_that_was_full_crashes_nothing(
+    file: Path, change: Callable[[Any, int], None], inside: bool
+) -> None:
+    """While there is no room each call is an OSError; afterwards the store works, and so do others."""
+    other = file.with_name("other.hdf5")
+    HDF5Checkpointer(other)["here"] = 1
+    chk = HDF5Checkpointer(file)
+    with Calls(file.parent) as calls:
+        if inside:
+            chk.__enter__()
+        for number in range(10):
+            change(chk, number)
+        before = chk.load()
+        for room in (0, 1, 2, 5):
+            calls.fail(ROOM, first=room, times=10**9, number=errno.ENOSPC, name=file.name)
+            calls.fail(ROOM, first=room, times=10**9, number=errno.ENOSPC)
+            for number in range(10, 16):
+                try:
+                    change(chk, number)
+                except ALLOWED:
+                    continue
+            calls.off()
+            again(chk.load)
+        chk["after"] = {"a": 1}
+        del chk["after"]
+        assert set(before) <= set(chk)
+        state = chk.load()
+        if inside:
+            chk.__exit__(None, None, None)
+    HDF5Checkpointer(other)["here"] = 2
+    other.unlink()
+    is_clean(file, state)
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2, 3, 4, 6, 8, 11, 15, 20])
+@in_child
+def test_a_full_disk_in_an_update_is_all_or_nothing(file: Path, failing: int) -> None:
+    """An update that found no room at any of its writes, for good, has changed nothing."""
+    before = {"a": np.arange(3000.0), "t": "x" * 5000, "d": {"k": 1}}
+    change = {"a": np.arange(60_000.0), "t": 1, "d": [1, "a", None], "e": "y" * 90_000}
+    with Calls(file.parent) as calls, HDF5Checkpointer(file) as chk:
+        chk.update(before)
+        calls.fail(ROOM, first=failing, times=10**9, number=errno.ENOSPC)
+        try:
+            chk.update(change)
+            state = {**before, **change}
+        except OSError:
+            state = before
+        calls.off()
+        assert differs(state, agreed(chk, file, state)) is None
+    is_clean(file, state)

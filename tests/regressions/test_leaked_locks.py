@@ -1,0 +1,136 @@
+"""Errors and interrupts where files are opened and closed leave no lock and no descriptor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hdfchk import HDF5Checkpointer
+
+from .children import in_child, run
+from .failing import Calls
+from .states import ALLOWED, is_clean, view
+
+
+def _descriptors(folder: Path) -> list[str]:
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            continue
+        if target.startswith(str(folder)):
+            found.append(os.path.basename(target))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["unlink", "open", "sync", "truncate", "write", "rename", "link"])
+@in_child
+def test_a_failed_unlink_or_open_keeps_no_lock(tmp_path: Path, kind: str) -> None:
+    """While somebody keeps the exception of a failed call, the file is not locked by it."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    file = folder / "x.hdf5"
+    HDF5Checkpointer(file)["a"] = 0
+    kept: list[BaseException] = []
+    with Calls(folder) as calls:
+        for first in range(8):
+            for outside in (True, False):
+                calls.fail(kind, first=first)
+                chk = HDF5Checkpointer(file)
+                try:
+                    if outside:
+                        chk["a"] = first
+                    else:
+                        with chk:
+                            chk["a"] = first
+                            chk["b"] = [first, None]
+                except ALLOWED as error:
+                    kept.append(error)
+                calls.off()
+                assert _descriptors(folder) == [], (kind, first, outside)
+                HDF5Checkpointer(file, lock_timeout=0.1)["c"] = first
+    is_clean(file, view(file))
+    assert len(kept) < 100
+
+
+INTERRUPTED = """
+import os, random, signal, sys, threading, time
+from hdfchk import HDF5Checkpointer
+path = sys.argv[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+HDF5Checkpointer(path)["n"] = 0
+me, stop, chance = os.getpid(), False, random.Random(3)
+def send():
+    while not stop:
+        time.sleep(chance.random() * 0.006)
+        os.kill(me, signal.SIGINT)
+thread = threading.Thread(target=send)
+came, n, end = 0, 0, time.monotonic() + float(sys.argv[2])
+while True:
+    try:
+        thread.start()
+        break
+    except KeyboardInterrupt:
+        break
+while time.monotonic() < end:
+    try:
+        chk = HDF5Checkpointer(path)
+        for _ in range(5):
+            chk["n"]
+            chk["n"] = n + 1
+            n += 1
+    except KeyboardInterrupt:
+        came += 1
+        chk = None
+while True:
+    try:
+        stop = True
+        thread.join()
+        break
+    except KeyboardInterrupt:
+        pass
+found = [os.readlink(f"/proc/self/fd/{d}") for d in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{d}")]
+left = [name for name in found if name.startswith(os.path.dirname(path))]
+assert came > 20, came
+assert not left, (came, left)
+assert HDF5Checkpointer(path, lock_timeout=0.1)["n"] in (n, n + 1)
+HDF5Checkpointer(path, lock_timeout=0.1)["n"] = -1
+"""
+
+
+def test_interrupts_outside_a_block_leak_no_descriptor(tmp_path: Path) -> None:
+    """Ctrl-C at any moment of calls outside a block leaves no file open, and no lock."""
+    full = os.environ.get("HDFCHK_FUZZ") == "full"
+    run(INTERRUPTED, tmp_path / "x.hdf5", 30 if full else 3)
+    assert view(tmp_path / "x.hdf5") == {"n": -1}
+
+
+DAEMON = """
+import sys, threading, time
+import numpy as np
+from hdfchk import HDF5Checkpointer
+chk = HDF5Checkpointer(sys.argv[1])
+chk["n"] = 0
+def write():
+    n = 0
+    with chk:
+        while True:
+            n += 1
+            chk.update({"n": n, "m": n, "a": np.full(3000, n)})
+threading.Thread(target=write, daemon=True).start()
+while chk["n"] < 5:
+    time.sleep(0.001)
+"""
+
+
+def test_a_daemon_thread_that_writes_at_exit(tmp_path: Path) -> None:
+    """The interpreter ends beside a daemon thread that writes: no crash, no hang, a whole file."""
+    for number in range(4):
+        file = tmp_path / f"x{number}.hdf5"
+        run(DAEMON, file)
+        found = view(file)
+        assert found["n"] == found["m"] >= 5 and (found["a"] == found["n"]).all()
+        HDF5Checkpointer(file)["after"] = 1
