@@ -43,6 +43,7 @@ def lower_limits(patch: pytest.MonkeyPatch, seed: int, *, least: bool = False) -
     patch.setattr(log_module, "MANY", chance.choice([64, 4096]))
     patch.setattr(wal_writer, "MOST_PUTS", chance.choice([3, 256]))
     patch.setattr(wal_writer, "PENDING_SECONDS", 0.0)
+    patch.setattr(wal_file, "DIRECT_BYTES", chance.choice([2**13, 2**16]))
     if LARGE_TREES:
         patch.setattr(replay, "METADATA_CACHE", chance.choice([LEAST_CACHE, 2**18]))
 

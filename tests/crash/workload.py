@@ -106,7 +106,7 @@ def change(store: Any, model: State, chance: random.Random) -> None:
     """One assignment, deletion, update or change of an array, on the model and on the store."""
     held = model.tree
     key = f"k{chance.randrange(8)}"
-    kind = chance.randrange(18)
+    kind = chance.randrange(20)
     if kind == 0 and key in held:
         del held[key]
         del store[key]
@@ -117,7 +117,7 @@ def change(store: Any, model: State, chance: random.Random) -> None:
     elif kind == 2 and isinstance(held.get(key), dict):
         held[key]["in"] = inner = value(chance, 1)
         store[key, "in"] = inner
-    elif kind in {3, 4} and isinstance(held.get(key), np.ndarray) and held[key].ndim:
+    elif kind in {3, 4, 18, 19} and isinstance(held.get(key), np.ndarray) and held[key].ndim:
         change_array(store, model, key, chance)
     elif kind == 5:
         held[key] = packed = noise(chance)
@@ -149,11 +149,13 @@ def change_array(store: Any, model: State, key: str, chance: random.Random) -> N
         model.tree[key] = np.concatenate([old, rows])
         store.append(key, rows)
     else:
-        start = chance.randrange(len(old) + 1)
-        end = chance.randrange(start, len(old) + 1)
+        start, end, number = 0, len(old), chance.randrange(100)
+        if chance.random() < 0.5:
+            start = chance.randrange(len(old) + 1)
+            end = chance.randrange(start, len(old) + 1)
         model.tree[key] = old.copy()
-        model.tree[key][start:end] = 3
-        store.array(key)[start:end] = 3
+        model.tree[key][start:end] = number
+        store.array(key)[start:end] = number
 
 
 def small(store: Any, model: State, chance: random.Random) -> None:

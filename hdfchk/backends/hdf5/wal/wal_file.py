@@ -168,6 +168,9 @@ class WalFile(OverlayFile):
         start, length = self._position, len(view)
         self._position = end = start + length
         if self.discarding:
+            # It goes with the rollback that follows; HDF5 may read it again before.
+            if os.getpid() == self._process:
+                self._record.append((start, bytes(view)))
             return length
         try:
             if length < DIRECT_BYTES:
