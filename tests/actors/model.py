@@ -173,7 +173,6 @@ class Writer:
     def __init__(self, path: str, folder: str, me: int, seed: int) -> None:
         self.path, self.folder, self.me, self.seed = path, folder, me, seed
         self.chance = random.Random()
-        self.path = path
         self.store = HDF5Checkpointer(path, lock_timeout=20, durable=False)
         self.kind = ""
         self.armed = False
