@@ -28,15 +28,20 @@ Path = tuple[str, ...]
 """A parsed key: one name a level; the empty tuple is the root."""
 
 HIDDEN_PREFIX = "hdfchk:"
-"""Links whose names begin so are the library's own: never listed, and no keys."""
+"""Links whose names begin so are the library's own, and no keys. Those that others, or older
+versions, have made can be read and deleted; our hidden groups are never shown."""
 
 
 MAX_PATH = 2000
 """How many levels a path can have that is read: HDF5 goes along all of them for each object."""
 
 
-def problem_of_name(name: str) -> str | None:
+def problem_of_name(name: str, *, reading: bool = False) -> str | None:
     """Say what is wrong with one level's name, or None if an HDF5 link can bear it.
+
+    Args:
+        name: of the level.
+        reading: it need not be a name that we would make.
 
     Example:
         >>> problem_of_name("energies")
@@ -51,7 +56,7 @@ def problem_of_name(name: str) -> str | None:
         return f"the name {name!r} holds a NUL, which ends a name in HDF5"
     if "/" in name:
         return f"the name {name!r} holds '/', which separates levels"
-    if name.startswith(HIDDEN_PREFIX):
+    if not reading and name.startswith(HIDDEN_PREFIX):
         return f"the name {name!r} begins with {HIDDEN_PREFIX!r}, as the library's own links do"
     # HDF5 names are bytes. Those of a file that are no UTF-8 reach us as surrogate escapes and
     # must find their way back; any other lone surrogate has no bytes of its own.
@@ -72,11 +77,12 @@ def to_text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def parse(key: object) -> Path:
+def parse(key: object, *, reading: bool = False) -> Path:
     """Parse `key` for writing.
 
     Args:
         key: a `str` (``"/"`` separates levels) or a tuple of them.
+        reading: it need not be a key that we would make.
 
     Returns:
         The names, outermost first; never empty.
@@ -104,7 +110,7 @@ def parse(key: object) -> Path:
     if not path:
         raise InvalidKeyError("an empty tuple is no key", hint="use load() for the whole store")
     for name in path:
-        problem = problem_of_name(name)
+        problem = problem_of_name(name, reading=reading)
         if problem is not None:
             raise InvalidKeyError(problem, key=str(key), hint="use another key")
     return tuple(str(name) for name in path)
@@ -113,7 +119,7 @@ def parse(key: object) -> Path:
 def parse_for_read(key: object) -> Path:
     """Parse `key` for reading or deleting: a key that can not exist is a `KeyError`."""
     try:
-        return parse(key)
+        return parse(key, reading=True)
     except (InvalidKeyError, InvalidKeyTypeError) as error:
         raise CheckpointerKeyError(
             f"no such key {key!r}: {error.problem}", hint="see keys()"

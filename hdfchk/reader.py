@@ -82,7 +82,7 @@ class GroupReader(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         """Whether there is such a key. Reads no value, and answers for any object."""
         try:
-            path = self._path + keys.parse(key)
+            path = self._path + keys.parse(key, reading=True)
         except HdfchkError:
             return False
         if self._filters.verdict(path) is Verdict.NONE:

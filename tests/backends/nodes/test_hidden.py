@@ -61,13 +61,16 @@ def test_leftovers_are_removed(path: str, journal: bool) -> None:
 
 @pytest.mark.parametrize("journal", [True, False])
 def test_foreign_groups_stay(path: str, journal: bool) -> None:
-    """A group of somebody else's with our name is hidden, and left as it is."""
+    """A group of somebody else's with our name is shown, and left as it is."""
     hdfchk.save(path, {"a": 1, "x": 1})
     leave(path, "hdfchk:tmp", marked=False)
     leave(path, "hdfchk:tmp-1", marked=True)
     with HDF5Checkpointer(path, journal=journal) as chk:
         chk.update({"a": {"b": 1}, "x": "text"})
-        assert chk == {"a": {"b": 1}, "x": "text"}
+        assert chk == {"a": {"b": 1}, "x": "text", "hdfchk:tmp": {"0": 5}}
+        assert chk["hdfchk:tmp", "0"] == 5
+        with pytest.raises(InvalidKeyError):
+            chk["hdfchk:tmp", "0"] = 6
     if journal:
         HDF5Checkpointer(path).compact()
     with h5py.File(path) as file:

@@ -48,19 +48,18 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
 
     Only that of a hard link is an address: where in the file the object lies.
 
-    Soft links that lead nowhere are left out: nothing is there. So are hidden links.
+    Soft links that lead nowhere are left out: nothing is there. So are our own hidden groups.
 
     Args:
         gid: the group.
         marked: it may have attributes that tell of its order.
-        dangling: give all links but those to hidden groups of ours, for a copy of the whole file:
-            soft links that lead nowhere, and links of others with names that we do not show.
+        dangling: give soft links that lead nowhere, too.
     """
     found: list[Entry] = []
     orders: list[int] = []
 
     def add(name: bytes, info: Any) -> None:
-        if name.startswith(HIDDEN) and not (dangling and not is_hidden_group(gid, name)):
+        if name.startswith(HIDDEN) and is_hidden_group(gid, name):
             return
         found.append((name, info.type, info.u))
         orders.append(info.corder)
@@ -127,7 +126,7 @@ def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     """
     if len(path) == 1:  # the common case: one level, a hard link
         name = to_bytes(path[0])
-        if name.startswith(HIDDEN) or not root.links.exists(name):
+        if not root.links.exists(name) or (name.startswith(HIDDEN) and is_hidden_group(root, name)):
             return None
         if root.links.get_info(name).type == HARD:
             return name
@@ -141,9 +140,9 @@ def is_there(root: Any, path: Path) -> bool:
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
         return False
     name = to_bytes(path[-1])
-    if parent is None or name.startswith(HIDDEN):
+    if parent is None or not root.links.exists(parent + b"/" + name):
         return False
-    return bool(root.links.exists(parent + b"/" + name))
+    return not (name.startswith(HIDDEN) and is_hidden_group(root, parent + b"/" + name))
 
 
 def key_of(oid: Any, root: Any = None) -> str:
@@ -191,11 +190,11 @@ def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     base, near = root, done[:]  # a group on the way, and the names from there on
     followed = 0
     while todo:
-        if todo[0].startswith(HIDDEN):
-            return None
         name = b"/".join([*near, todo[0]])
         try:
             if not base.links.exists(name):
+                return None
+            if todo[0].startswith(HIDDEN) and is_hidden_group(base, name):
                 return None
             link = base.links.get_info(name).type
             if len(near) >= _STRIDE:  # HDF5 would go along all of a long path for each level
