@@ -17,7 +17,7 @@ from hdfchk.backends.hdf5.wal import log as log_module
 from hdfchk.backends.hdf5.wal import replay, wal_file
 
 from .disk import NAMES, SECTOR, Image, Operation, Recorder, Tap, survivors, torn
-from .workload import LARGE_TREES, Run, State, state_of
+from .workload import Run, State, state_of
 
 CUT = 77
 """What a process ends with that is cut."""
@@ -44,8 +44,8 @@ def lower_limits(patch: pytest.MonkeyPatch, seed: int, *, least: bool = False) -
     patch.setattr(wal_writer, "MOST_PUTS", chance.choice([3, 256]))
     patch.setattr(wal_writer, "PENDING_SECONDS", 0.0)
     patch.setattr(wal_file, "DIRECT_BYTES", chance.choice([2**13, 2**16]))
-    if LARGE_TREES:
-        patch.setattr(replay, "METADATA_CACHE", chance.choice([LEAST_CACHE, 2**18]))
+    patch.setattr(wal_writer, "LOOK_BYTES", 2**12 if least else chance.choice([2**12, 2**21]))
+    patch.setattr(replay, "METADATA_CACHE", chance.choice([LEAST_CACHE, 2**18]))
 
 
 def record(

@@ -14,13 +14,22 @@ from typing import Any
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5.wal import replay
 from hdfchk.runtime import posix
 
-from .disk import Operation
-from .images import after_kills, after_power_loss, check, cut_recovery, record, recovered
-from .workload import state_of
+from .disk import Operation, Recorder
+from .images import (
+    LEAST_CACHE,
+    after_kills,
+    after_power_loss,
+    check,
+    cut_recovery,
+    lower_limits,
+    record,
+    recovered,
+)
+from .workload import FULL, LARGE, State, state_of, tree
 
-FULL = os.environ.get("HDFCHK_CRASH") == "full"
 SEEDS = range(28 if FULL else 2)
 OPERATIONS = 200 if FULL else 40
 KILLS = 800 if FULL else 120
@@ -66,6 +75,32 @@ def test_loss_of_power(seed: int, sync_interval: float, tmp_path: Path, folder: 
         found = recovered(folder, chance if chance.random() < 0.3 else None, leftovers=True)
         check(states, found, durable, last, f"power lost at {cut} of {len(log)}")
     tell(POWER, states, log)
+
+
+def test_large_trees(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees of 2,500 leaves over 5 levels, with the least cache of HDF5's, are whole or not there."""
+    chance = random.Random(5)
+    lower_limits(monkeypatch, 0, least=True)
+    monkeypatch.setattr(replay, "METADATA_CACHE", LEAST_CACHE)
+    states = [State()]
+    run = tmp_path / "run"
+    run.mkdir()
+    with Recorder(str(run)) as recorder, HDF5Checkpointer(run / "x.hdf5") as store:
+        for change in (
+            {"a": 1},
+            {"t": tree(chance, LARGE)},
+            {"s": tree(chance, 300), "a": 2},
+            {"t": tree(chance, LARGE)},
+            {"a": 3},
+        ):
+            recorder.mark("begun", len(states))
+            store.update(change)
+            states.append(State({**states[-1].tree, **change}))
+            recorder.mark("returned", len(states) - 1)
+    for image, returned, begun, cut in after_kills(recorder.log, 150 if FULL else 10, chance):
+        image.write_to(str(folder))
+        check(states, recovered(folder), returned, begun, f"cut at {cut}")
+    tell(150 if FULL else 10, states, recorder.log)
 
 
 @pytest.mark.parametrize("seed", range(5 if FULL else 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 import warnings
 from collections.abc import Iterator
@@ -15,11 +16,9 @@ import numpy as np
 from hdfchk import HDF5Checkpointer, HdfchkWarning, NotDurableError
 from tests.exact import differs
 
-LARGE_TREES = False
-"""Whether trees have up to 2,500 leaves, and HDF5's cache of metadata is as small as it can be.
-Until nodes/apply.py keeps a link to each object that is being made, HDF5 frees those that its cache
-has no place for."""
-LEAVES = 2500 if LARGE_TREES else 120
+FULL = os.environ.get("HDFCHK_CRASH") == "full"
+LEAVES, LARGE = 120, 2500
+"""Most trees have up to so many leaves; in the full profile, one in ten up to so many."""
 LEVELS = 5
 
 
@@ -79,11 +78,19 @@ def value(chance: random.Random, depth: int = 0) -> Any:
     return {f"k{chance.randrange(4)}": value(chance, depth + 1) for _ in range(chance.randrange(4))}
 
 
-def tree(chance: random.Random) -> dict[str, Any]:
-    """A dict of many leaves, over some levels."""
-    levels = chance.randrange(1, LEVELS + 1)
+def tree(chance: random.Random, leaves: int = 0) -> dict[str, Any]:
+    """A dict of many leaves, over some levels.
+
+    Args:
+        chance: for all that is random.
+        leaves: how many; 0 for some.
+    """
+    if not leaves:
+        most = LARGE if FULL and chance.random() < 0.1 else LEAVES
+        leaves = chance.randrange(most // 10, most)
+    levels = LEVELS if leaves == LARGE else chance.randrange(1, LEVELS + 1)
     made: dict[str, Any] = {}
-    for number in range(chance.randrange(LEAVES // 10, LEAVES)):
+    for number in range(leaves):
         inner = made
         for _ in range(chance.randrange(levels)):
             inner = inner.setdefault(f"d{chance.randrange(4)}", {})
