@@ -194,6 +194,7 @@ class Handle:
             if connection.appends:
                 connection.write_rows()
             storage = self._storage_to_read(connection)
+            connection.was_read = connection.was_read or not self._looks
             try:
                 with connection.working(writing=False), explained(storage, self.backend.address):
                     connection.settle(storage)

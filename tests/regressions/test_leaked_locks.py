@@ -75,16 +75,24 @@ while True:
         break
     except KeyboardInterrupt:
         break
-while time.monotonic() < end:
-    try:
+def work():
+    global n
+    while time.monotonic() < end:
         chk = HDF5Checkpointer(path)
         for _ in range(5):
             chk["n"]
             chk["n"] = n + 1
             n += 1
-    except KeyboardInterrupt:
+over = False
+while not over:
+    try:
+        try:
+            work()
+            over = True
+        except KeyboardInterrupt:
+            came += 1
+    except KeyboardInterrupt:  # it came where the first was taken
         came += 1
-        chk = None
 while True:
     try:
         stop = True
