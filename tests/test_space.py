@@ -92,3 +92,30 @@ def test_rollbacks_leave_no_leak(path: str) -> None:
         sizes.append(os.path.getsize(path))
     assert max(sizes) < 40_000 and chk.load() == {"a": 1}
     assert h5f.is_hdf5(os.fsencode(path))
+
+
+@pytest.mark.parametrize("options", [{}, {"journal": False}], ids=["journal", "no journal"])
+@pytest.mark.parametrize("value", [lambda n: n, lambda n: np.full(300, n)], ids=["small", "large"])
+def test_overwriting_keeps_the_table_of_free_space(
+    path: str, options: dict[str, Any], value: Any
+) -> None:
+    """A session that only overwrites in place, or only looks, does not forget what is free."""
+
+    def tracked() -> int:
+        fid = h5py.h5f.open(path.encode(), h5py.h5f.ACC_RDONLY)
+        try:
+            return int(fid.get_freespace())
+        finally:
+            fid.close()
+
+    with HDF5Checkpointer(path, **options) as chk:
+        chk.update({f"k{i}": value(i) for i in range(400)})
+        chk.update({f"k{i}": value(i) for i in range(400)})
+        for i in range(300):
+            del chk[f"k{i}"]
+    before = tracked()
+    assert before > 30_000
+    for n in range(3):
+        with HDF5Checkpointer(path, **options) as chk:
+            chk["k399"] = value(n)
+        assert tracked() > 0.9 * before

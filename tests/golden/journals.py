@@ -24,7 +24,7 @@ KILLED = 9
 LARGE = 80_000
 """So many bytes go straight into the file, where nothing that is needed lies."""
 HEAD = struct.Struct("<4sIQQII")
-HEADER_BYTES, STATE_AT = 176, 100
+HEADER_BYTES, STATE_AT, SECTOR = 176, 100, 512
 
 
 def large(value: int) -> np.ndarray:
@@ -359,7 +359,8 @@ def half_applied(path: str) -> None:
         chk["n"] = 1
 
         def write_half(descriptor: int, data: bytes, offset: int) -> None:
-            os.pwrite(descriptor, data[: len(data) // 2], offset)
+            half = len(data) // 2 // SECTOR * SECTOR  # a kill cuts a write between pages
+            os.pwrite(descriptor, data[:half], offset)
             kill()
 
         wal_file.write_all = write_half

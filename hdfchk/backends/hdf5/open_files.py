@@ -19,6 +19,7 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import descriptor_of
 from .data.memory_map import Mapper
+from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
@@ -148,6 +149,7 @@ class DirectFile(OpenFile):
         if self.h5:
             if self.writable:
                 self.clear_hidden()
+                keep_free_space(self.h5.id)
             self.h5.close()
 
 

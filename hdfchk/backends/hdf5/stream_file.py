@@ -11,6 +11,7 @@ import h5py
 from h5py import h5f, h5fd
 
 from ...runtime.interrupts import defer_interrupts
+from .h5.free_space import keep_free_space
 from .h5.types import file_access, file_creation
 from .open_files import OpenFile
 
@@ -199,6 +200,7 @@ class StreamFile(OpenFile):
         if self.h5:
             if self.writable:
                 self.clear_hidden()
+                keep_free_space(self.h5.id)
             self.h5.close()
             if self.writable:
                 self._buffer.commit()

@@ -34,6 +34,7 @@ from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
+from .h5.free_space import keep_free_space
 from .h5.types import INT, SCALAR, file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
@@ -570,6 +571,7 @@ class WalWriter(OpenFile):
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
                 self.clear_hidden()
+                keep_free_space(self.h5.id)
                 if not file.is_stamped and file.log.logical_bytes:
                     write_stamp(self.h5.id)
                 self.h5.close()

@@ -124,6 +124,10 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
         least = min(least, found.size)
     if size < least:
         return f"the file has {size} bytes, and had {base.size} when the log was begun"
+    # Nothing that was written straight into it is cut off, but by a checkpoint.
+    reach = max((page + 1 for page, sums in found.under.items() if all(sums)), default=0)
+    if size < reach * PAGE and size < (found.size or 0) and not found.checkpoints:
+        return "the file was cut short after the log was begun"
     looked_at = {0: base.first}
     if base.stamp:
         here = int.from_bytes(read_all(descriptor, 8, base.stamp_at), "little")
