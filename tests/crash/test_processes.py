@@ -23,7 +23,7 @@ from hdfchk.backends.hdf5.wal.wal_file import WalFile
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
-KILLS = 300 if FULL else 20
+KILLS = 300 if FULL else 8
 SECONDS = 60 if FULL else 3
 
 WRITER = """
