@@ -94,20 +94,30 @@ class Recorder(Tap):
     """Does what changes files below a folder, and writes it down.
 
     Args:
-        folder: that folder, which is empty.
+        folder: that folder, which is empty but for `old`.
         fails: is asked before each sync whether it is to fail.
+        old: a file that is there, and on the disk.
 
     Attributes:
         log: the operations, and marks of the workload between them.
     """
 
-    def __init__(self, folder: str, fails: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, folder: str, fails: Callable[[], bool] = lambda: False, *, old: Any = None
+    ) -> None:
         super().__init__(folder)
         self.log: list[Any] = []
         self._fails = fails
         self._numbers: dict[tuple[int, int], int] = {}
         self._count = 0
         self._shadow = Image()
+        if old is not None:
+            there = os.stat(old)
+            self._numbers[there.st_ino, there.st_dev] = self._count = 1
+            self._add(Operation("name", 1, name=os.path.basename(old)))
+            self._add(Operation("write", 1, 0, _read(old)))
+            self._add(Operation("sync", 1))
+            self._add(Operation("sync names"))
 
     def mark(self, kind: str, state: int) -> None:
         """Write down that a state was returned (to survive a kill) or is durable."""

@@ -109,7 +109,7 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
     chance = random.Random(seed)
     states, log = record(tmp_path / "run", seed + 200, OPERATIONS, 1.0)
     cuts = 0
-    for image, returned, begun, cut in after_kills(log, POWER // 10, chance):
+    for image, returned, begun, cut in after_kills(log, POWER // 15, chance):
         for fresh in (True, False):  # a whole image each time, or what the last cut has left
             image.write_to(str(folder))
             left = 0
@@ -121,7 +121,7 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
                 if fresh:
                     image.write_to(str(folder))
             check(states, recovered(folder), returned, begun, f"cut at {cut}, recovered")
-    assert cuts > POWER // 10
+    assert cuts > POWER // 15
     tell(cuts, states, log)
 
 

@@ -18,7 +18,7 @@ from tests.exact import differs
 
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
 LEAVES, LARGE = 120, 2500
-"""Most trees have up to so many leaves; in the full profile, one in ten up to so many."""
+"""Most trees have up to so many leaves; in the full profile, one in 50 up to so many."""
 LEVELS = 5
 
 
@@ -86,7 +86,7 @@ def tree(chance: random.Random, leaves: int = 0) -> dict[str, Any]:
         leaves: how many; 0 for some.
     """
     if not leaves:
-        most = LARGE if FULL and chance.random() < 0.1 else LEAVES
+        most = LARGE if FULL and chance.random() < 0.02 else LEAVES
         leaves = chance.randrange(most // 10, most)
     levels = LEVELS if leaves == LARGE else chance.randrange(1, LEVELS + 1)
     made: dict[str, Any] = {}

@@ -558,7 +558,7 @@ class WalWriter(OpenFile):
             if os.getpid() == self._process:
                 self._finish(file, told)
         finally:
-            self._release(file)
+            self._release(file, told)
             for make in told:
                 warnings.warn(make(), stacklevel=2)
         self.raise_deferred()
@@ -621,9 +621,18 @@ class WalWriter(OpenFile):
             )
         )
 
-    def _release(self, file: WalFile) -> None:
+    def _release(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
         remove = not file.has_log
-        self._lock.release(remove=remove)
+        try:
+            self._lock.release(remove=remove)
+        except OSError as error:
+            text = f"{error.strerror or error}"
+            told.append(
+                lambda: CheckpointWarning(
+                    f"all commits are in {self.address!r}, but its journal could not be removed "
+                    f"({text}): the next use tries again"
+                )
+            )
         if remove and self.durable:
             with contextlib.suppress(OSError):
                 sync_folder(self.address)
