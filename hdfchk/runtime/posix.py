@@ -72,7 +72,8 @@ def open_regular(path: str, flags: int, mode: int = 0o666) -> int:
     try:
         descriptor = open_file(path, flags | quiet, mode)
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EMLINK}:
+        kinds = {errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EMLINK}
+        if error.errno in kinds and not _is_loop(path):
             raise _not_regular(path) from error
         raise
     try:
@@ -85,6 +86,15 @@ def open_regular(path: str, flags: int, mode: int = 0o666) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _is_loop(path: str) -> bool:
+    """Whether symbolic links lead round and round."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _not_regular(path: str) -> NotAFileError:
