@@ -32,7 +32,7 @@ from .workload import FULL, LARGE, State, state_of, tree
 
 SEEDS = range(28 if FULL else 2)
 OPERATIONS = 200 if FULL else 40
-KILLS = 800 if FULL else 120
+KILLS = 800 if FULL else 80
 POWER = 300 if FULL else 60
 
 
@@ -97,10 +97,10 @@ def test_large_trees(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPat
             store.update(change)
             states.append(State({**states[-1].tree, **change}))
             recorder.mark("returned", len(states) - 1)
-    for image, returned, begun, cut in after_kills(recorder.log, 150 if FULL else 10, chance):
+    for image, returned, begun, cut in after_kills(recorder.log, 150 if FULL else 6, chance):
         image.write_to(str(folder))
         check(states, recovered(folder), returned, begun, f"cut at {cut}")
-    tell(150 if FULL else 10, states, recorder.log)
+    tell(150 if FULL else 6, states, recorder.log)
 
 
 @pytest.mark.parametrize("seed", range(5 if FULL else 1))
