@@ -20,14 +20,10 @@ from ...errors import (
     NotDurableError,
 )
 from ...keys import Path
-from ...runtime.descriptors import Descriptor
 from ...runtime.posix import (
     RETRY_SECONDS,
-    copy_owner_and_mode,
-    open_regular,
     redirect_to_scratch,
     sync_folder,
-    try_lock_exclusive,
     wait_lock_shared,
 )
 from ...runtime.scheduler import Alarm, weakly
@@ -39,9 +35,10 @@ from .h5.types import INT, SCALAR, file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
 from .wal.fit import STAMP
-from .wal.log import Log, Recovered, log_of, scan
+from .wal.log import Log, Recovered, scan
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
+from .wal.new_log import NewLog
 from .wal.reader_file import State
 from .wal.replay import (
     lock_to_write,
@@ -104,8 +101,6 @@ class WalWriter(OpenFile):
         self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
         self._named = False
-        self._new_log = ""
-        """The name of a log that is to take the place of this one."""
         self._alarm = Alarm(weakly(self._sync_late))
         self.generation = 0
         self.address = path
@@ -481,7 +476,7 @@ class WalWriter(OpenFile):
             if file.wants_checkpoint and self._checkpoint(file):
                 self._look_at = LOOK_BYTES
             elif file.wants_compaction and file.is_held_up():
-                file.compact_log(self._make_log, self._put_log)
+                self._compact_log(file)
                 self._look_at = max(LOOK_BYTES, 2 * file.log.size)
             else:
                 self._look_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
@@ -490,34 +485,18 @@ class WalWriter(OpenFile):
             raise
         except OSError as error:
             self._checkpoint_error = error
+
+    def _compact_log(self, file: WalFile) -> None:
+        new = NewLog(self._lock)
+        try:
+            file.compact_log(new.make, new.put)
         finally:
-            self._drop_new_log()
-
-    def _make_log(self) -> Descriptor:
-        """A new log, locked; a kill leaves its name in the old one."""
-        name = self._lock.new_name()
-        made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-        self._new_log = name
-        copy_owner_and_mode(self._lock.log.fd, made.fd)
-        try_lock_exclusive(made.fd)
-        return made
-
-    def _put_log(self, made: Descriptor) -> None:
-        os.replace(self._new_log, log_of(self.address))
-        self._new_log = ""
-        self._lock.log = made
-        if self.durable:
-            self._named = False
-            with contextlib.suppress(OSError):  # the next sync tries again
-                sync_folder(self.address)
-                self._named = True
-
-    def _drop_new_log(self) -> None:
-        """Remove a new log that has not taken the old one's place."""
-        if self._new_log:
-            with contextlib.suppress(OSError):  # the next writer removes it
-                os.unlink(self._new_log)
-            self._new_log = ""
+            new.close()
+            if new.is_in_place and self.durable:
+                self._named = False
+                with contextlib.suppress(OSError):  # the next sync tries again
+                    sync_folder(self.address)
+                    self._named = True
 
     # -- the file is somewhere else --------------------------------------------------------------
 

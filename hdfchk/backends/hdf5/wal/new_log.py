@@ -1,0 +1,47 @@
+"""A log that is written anew, beside the one whose place it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ....runtime.descriptors import Descriptor
+from ....runtime.posix import copy_owner_and_mode, open_regular, try_lock_exclusive
+from .log import log_of
+from .writer_lock import WriterLock
+
+__all__ = ["NewLog"]
+
+
+class NewLog:
+    """A log in the making.
+
+    Args:
+        lock: the right to write the file, which passes to the new log.
+    """
+
+    def __init__(self, lock: WriterLock) -> None:
+        self._lock = lock
+        self._name = ""
+        self.is_in_place = False
+        """Whether it has taken the old one's place."""
+
+    def make(self) -> Descriptor:
+        """The new log, locked; a kill leaves its name in the old one."""
+        self._name = self._lock.new_name()
+        made = Descriptor(open_regular(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        copy_owner_and_mode(self._lock.log.fd, made.fd)
+        try_lock_exclusive(made.fd)
+        return made
+
+    def put(self, made: Descriptor) -> None:
+        """Put it in the old one's place."""
+        os.replace(self._name, log_of(self._lock.path))
+        self._lock.log = made
+        self.is_in_place = True
+
+    def close(self) -> None:
+        """Remove it, if it has not taken the old one's place."""
+        if self._name and not self.is_in_place:
+            with contextlib.suppress(OSError):  # the next writer removes it
+                os.unlink(self._name)
