@@ -133,7 +133,12 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
         here = int.from_bytes(read_all(descriptor, 8, base.stamp_at), "little")
         if here != base.stamp and not found.checkpoints:
             return "the file was brought to another state after the log was begun"
-    elif base.total and not found.checkpoints and _total(descriptor, base.size) != base.total:
+    elif (
+        thorough
+        and base.total
+        and not found.checkpoints
+        and _total(descriptor, base.size) != base.total
+    ):
         return "the file was changed after the log was begun"
     if thorough:
         looked_at = {**found.under, **looked_at}

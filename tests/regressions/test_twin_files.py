@@ -1,0 +1,38 @@
+"""Two files of one length and first page: the log of one is not laid over the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import hdfchk
+from hdfchk import HDF5Checkpointer, JournalMismatchError, JournalMismatchWarning
+
+from .children import killed_writer
+
+
+def test_a_new_file_is_known_by_its_bytes(tmp_path: Path) -> None:
+    """A new file that differs in one number from the one that a log was begun on is refused."""
+    one, other = tmp_path / "one.h5", tmp_path / "other.h5"
+    data = np.arange(100_000)
+    hdfchk.save(one, {"x": data, "n": 1})
+    data[50_000] = 7
+    hdfchk.save(other, {"x": data, "n": 1})
+    assert os.path.getsize(one) == os.path.getsize(other)
+    killed_writer(one, {"l": [1, None]})
+    shutil.copyfile(other, one)
+    before = one.read_bytes()
+    with pytest.warns(JournalMismatchWarning):
+        assert HDF5Checkpointer(one, mode="r")["x"][50_000] == 7
+    with pytest.raises(JournalMismatchError):
+        HDF5Checkpointer(one)["m"] = 1
+    assert one.read_bytes() == before
+    assert HDF5Checkpointer(one).recover(discard=True)
+    HDF5Checkpointer(one)["m"] = 1
+    with h5py.File(one) as file:
+        assert set(file) == {"x", "n", "m"}
