@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from typing import Any
 
 import h5py
 from h5py import h5f, h5fd
 
 from ...runtime.interrupts import defer_interrupts
+from .h5.file_object import FileObject
 from .h5.free_space import keep_free_space
 from .h5.types import file_access, file_creation
 from .open_files import OpenFile
@@ -20,7 +20,7 @@ __all__ = ["StreamFile"]
 PAGE = 4096
 
 
-class _Buffer:
+class _Buffer(FileObject):
     """The file object under HDF5: what is below the end of the last commit changes at the next one.
 
     Args:
@@ -34,18 +34,6 @@ class _Buffer:
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
         self.error: Exception | None = None
         self.discarding = False
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position."""
-        if whence == os.SEEK_SET:
-            self._position = offset
-        else:
-            self._position = offset + (self._size if whence == os.SEEK_END else self._position)
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
@@ -109,9 +97,6 @@ class _Buffer:
         if not self.discarding:
             self._size = self._position if size is None else size
         return self._size
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
     def commit(self) -> None:
         """Write what was changed into the file."""

@@ -19,6 +19,7 @@ from ....runtime.posix import (
     sync_folder,
     write_all,
 )
+from ..h5.file_object import FileObject
 from .writer_lock import WriterLock
 
 __all__ = ["NewFile", "ScratchFile"]
@@ -29,7 +30,7 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.E
 BUFFER_BYTES = 2**16
 
 
-class ScratchFile:
+class ScratchFile(FileObject):
     """The file object under HDF5 of a file that nobody sees yet: it writes what it is given.
 
     What HDF5 calls never fails: bytes that cannot be written stay in memory, and the error is
@@ -51,18 +52,6 @@ class ScratchFile:
         self._buffer = bytearray()
         """What was written last, in one piece: HDF5 writes its metadata one by one."""
         self._buffer_at = 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position."""
-        if whence == os.SEEK_SET:
-            self._position = offset
-        else:
-            self._position = offset + (self._size if whence == os.SEEK_END else self._position)
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""

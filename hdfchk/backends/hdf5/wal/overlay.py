@@ -9,6 +9,7 @@ from typing import Any
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import read_all, read_into
 from ..data.memory_map import Mapper
+from ..h5.file_object import FileObject
 from .log import PAGE, Log, Recovered
 
 __all__ = ["OverlayFile", "Pages"]
@@ -17,7 +18,7 @@ Pages = dict[int, bytearray | int]
 """Number of a page -> its bytes, or where they begin in the log."""
 
 
-class OverlayFile:
+class OverlayFile(FileObject):
     """One committed state of a file, to be read by HDF5: the file under the writes in a log.
 
     Args:
@@ -41,18 +42,6 @@ class OverlayFile:
         self.records: Sequence[tuple[bytes, bytes]] = found.records
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position."""
-        if whence == os.SEEK_SET:
-            self._position = offset
-        else:
-            self._position = offset + (self._size if whence == os.SEEK_END else self._position)
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
@@ -152,6 +141,3 @@ class OverlayFile:
         """Set the length of the snapshot, in memory only."""
         self._size = self._position if size is None else size
         return self._size
-
-    def flush(self) -> None:
-        """Nothing waits."""
