@@ -318,19 +318,20 @@ class Handle:
 
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
-        while True:
-            try:
-                storage = self.backend.open_storage(mode)
-            except Interrupted:
-                run_pending()
-                there = connection.storage
-                if there is not None and (there.writable or mode == "r"):
-                    return there
-                if there is not None:
-                    connection.close_storage()
-                continue
-            connection.use(storage, self.backend)
-            return storage
+        with defer_interrupts():  # one that ran in the middle would wait for its own process
+            while True:
+                try:
+                    storage = self.backend.open_storage(mode)
+                except Interrupted:
+                    run_pending()
+                    there = connection.storage
+                    if there is not None and (there.writable or mode == "r"):
+                        return there
+                    if there is not None:
+                        connection.close_storage()
+                    continue
+                connection.use(storage, self.backend)
+                return storage
 
     def _reads_only(self, problem: str) -> ReadOnlyError:
         address, hint = self.backend.address, "open it with mode='a'"

@@ -21,6 +21,7 @@ from ....runtime.descriptors import Descriptor
 from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     copy_owner_and_mode,
+    file_key,
     is_at,
     open_regular,
     try_lock_exclusive,
@@ -73,6 +74,9 @@ class _Queue:
 
     def is_my_turn(self, file: Descriptor) -> bool:
         """Whether nobody waits for longer."""
+        if self._file is not None and file_key(self._file.fd) != file_key(file.fd):
+            self.leave()  # another file has taken the place of the one whose queue that was
+            self._file = None
         if self._file is None:
             if try_lock_range(file.fd, _LOCK_AT + 1, _PLACES, probe=True):
                 return True  # nobody waits
@@ -129,23 +133,24 @@ class WriterLock:
         end = time.monotonic() + self.timeout
         queue, wait = _Queue(), _FIRST_WAIT
         who = "another process"
-        try:
-            while True:
-                with defer_interrupts():  # no descriptor is lost, no lock is left
+        # A handler that ran here, and wrote the file, would wait for its own place in the queue.
+        with defer_interrupts():
+            try:
+                while True:
                     found, who = self._try(name, queue, who)
-                if found is not None:
-                    return found
-                if time.monotonic() > end:
-                    raise LockedError(
-                        f"the file is being written by {who or _by_another_name(self.path)}",
-                        file=self.path,
-                        hint="wait for it, or raise lock_timeout",
-                    )
-                check_pending()
-                time.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT)
-        finally:
-            queue.leave()
+                    if found is not None:
+                        return found
+                    if time.monotonic() > end:
+                        raise LockedError(
+                            f"the file is being written by {who or _by_another_name(self.path)}",
+                            file=self.path,
+                            hint="wait for it, or raise lock_timeout",
+                        )
+                    check_pending()
+                    time.sleep(wait)
+                    wait = min(2 * wait, _LONGEST_WAIT)
+            finally:
+                queue.leave()
 
     def _try(self, name: str, queue: _Queue, who: str) -> tuple[Descriptor | None, str]:
         """Take both locks, or neither."""
