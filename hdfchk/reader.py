@@ -99,12 +99,13 @@ class GroupReader(MutableMapping[str, Any]):
         """
         handle = self._context.handle
         with handle.held():
-            watch = handle.watch(self._path)
-            names = self._names()
             with handle.reading() as session:
+                # In one reading: no other thread adds a key between the names and their number.
+                watch = handle.watch(self._path)
+                names = self._names()
                 count = session.count(self._path)
-            for name in names:
-                if watch.touched:
+            for number, name in enumerate(names):
+                if number and watch.touched:
                     # As for a dict: a value may be replaced, keys must not come or go.
                     watch.touched = False
                     if not self._still_has(name, names, count):
