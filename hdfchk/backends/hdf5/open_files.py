@@ -194,21 +194,6 @@ class SnapshotFile(OpenFile):
         """Whether commits may wait in a log that nobody is about to bring into the file."""
         return self._held.is_left_a_log
 
-    def hidden_in(self, root: Any) -> Hidden:
-        """The hidden group of the file, for all sessions that write it."""
-        if self._hidden is None:
-            self._hidden = Hidden(root)
-            self._hidden.sweep()
-        elif self._hidden_of != self.generation:
-            self._hidden.reopen(root)
-        self._hidden_of = self.generation
-        return self._hidden
-
-    def clear_hidden(self) -> None:
-        """Remove the hidden group, with all that stands under no key: the file is closed."""
-        if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
-            self._hidden.clear()
-
     @property
     def direct_fd(self) -> int:
         """The descriptor of the file, if it may be read without HDF5."""
