@@ -83,6 +83,7 @@ class _Plan:
 
     def _step_above(self, path: Path) -> Path | None:
         """The step inside whose tree a path lies, if there is one; none goes through a value."""
+        is_stored = True
         for depth in range(1, len(path)):
             parent = path[:depth]
             if parent in self._nodes:
@@ -90,25 +91,15 @@ class _Plan:
                 if found is not None and not is_dict(found):
                     _refuse(path, parent, self._file)
                 return parent
-            if parent in self._dicts:
+            if not is_stored or parent in self._dicts:
                 continue
             there = self._stat(parent)
             if there is None:
-                # Nothing is there, and so nothing below: only steps can be above.
-                return self._nearest(path, depth + 1)
-            if not there.is_dict:
+                is_stored = False  # nor is anything below it: only steps can be above
+            elif there.is_dict:
+                self._dicts.add(parent)
+            else:
                 _refuse(path, parent, self._file)
-            self._dicts.add(parent)
-        return None
-
-    def _nearest(self, path: Path, start: int) -> Path | None:
-        for depth in range(start, len(path)):
-            parent = path[:depth]
-            if parent in self._nodes:
-                found = self._nodes[parent]
-                if found is not None and not is_dict(found):
-                    _refuse(path, parent, self._file)
-                return parent
         return None
 
     def _remove_below(self, path: Path) -> int:
