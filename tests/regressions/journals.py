@@ -32,15 +32,16 @@ class Lying(bytes):
 
 
 class Record:
-    """A record: writes and the new length of the file, or the payload of a small assignment."""
+    """A record: writes and the new length of the file, or what HDF5 is to do: a payload."""
 
     def __init__(
         self,
         writes: Sequence[tuple[int, Any]] = (),
         size: int | None = None,
         put: bytes | None = None,
+        rows: bytes | None = None,
     ) -> None:
-        self.writes, self.size, self.put = writes, size, put
+        self.writes, self.size, self.put, self.rows = writes, size, put, rows
 
 
 def pending(path: Path, *changes: dict[str, Any]) -> Path:
@@ -58,6 +59,8 @@ def add(journal: Path, records: Sequence[Record]) -> None:
         for record in records:
             if record.put is not None:
                 writer.append_logical(record.put)
+            elif record.rows is not None:
+                writer.append_logical(record.rows, rows=True)
             else:
                 writer.append(list(record.writes), record.size)
     finally:
@@ -91,6 +94,8 @@ def random_record(chance: random.Random, size: int) -> Record:
         lengths = [chance.choice([0, 1, 5, 200, 65_535]) for _ in range(3)]
         head = b"".join(length.to_bytes(2, "little") for length in lengths)
         return Record(put=head + chance.choice([b"i", b"a", b"s", b"n"]) + chance.randbytes(60))
+    if kind == 2:
+        return Record(rows=random_rows(chance))
     writes: list[tuple[int, Any]] = []
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
         place = chance.choice([*NUMBERS, chance.randrange(size), chance.randrange(2 * size)])
@@ -100,6 +105,20 @@ def random_record(chance: random.Random, size: int) -> Record:
         writes.append((place, data))
     sizes = [None, size, size, size + 4096, chance.randrange(size), *NUMBERS]
     return Record(writes, chance.choice(sizes))
+
+
+def random_rows(chance: random.Random) -> bytes:
+    """Rows for something that is there, or is not: of a length, a number and a kind that may lie."""
+    path = chance.choice([b"base", b"a", b"t", b"l", b"l/0", b"none", b"", b"\xff"])
+    length = chance.choice([len(path), len(path), len(path), 0, 65_535])
+    head = length.to_bytes(2, "little") + chance.choice(NUMBERS[:9]).to_bytes(4, "little")
+    text = chance.choice([3, 0, 2**31]).to_bytes(4, "little") + b"abc"
+    return (
+        head
+        + chance.choice([b"r", b"s", b"s", b"x"])
+        + path
+        + chance.choice([b"", text, text + text, chance.randbytes(7), bytes(8), bytes(800)])
+    )
 
 
 def mutate(raw: bytes, chance: random.Random) -> bytes:

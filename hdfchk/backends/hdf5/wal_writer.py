@@ -281,11 +281,8 @@ class WalWriter(OpenFile):
 
     def _restore_pending(self) -> None:
         """What HDF5 had done without a commit is to be done again."""
-        done, pending = self._done, self._pending
-        puts = {**done.puts, **pending.puts}
-        rows = {path: [*done.rows.get(path, []), *blocks] for path, blocks in pending.rows.items()}
-        self._pending = Pending(puts, {**done.rows, **rows})
-        self._done = Pending()
+        self._done.add(self._pending)
+        self._pending, self._done = self._done, Pending()
         self._dicts.clear()
         self._small.clear()
 

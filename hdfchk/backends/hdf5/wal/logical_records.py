@@ -41,7 +41,8 @@ class Pending:
 
     Attributes:
         puts: the last value of each path.
-        rows: the rows to append, array by array. None of these paths is one of `puts`, or below.
+        rows: the rows to append, array by array, after all of `puts`: an assignment takes away what
+            waited for the array that it replaces.
     """
 
     puts: dict[Path, Leaf] = attrs.field(factory=dict)
@@ -64,9 +65,21 @@ class Pending:
                 path, rows = unpack_rows(payload)
                 pending.rows.setdefault(path, []).append(rows)
             else:
-                path, leaf = unpack_put(payload)
-                pending.puts[path] = leaf
+                pending.put(*unpack_put(payload))
         return pending
+
+    def put(self, path: Path, leaf: Leaf) -> None:
+        """Take an assignment; rows for what it replaces are gone with that."""
+        for array in [array for array in self.rows if array[: len(path)] == path]:
+            del self.rows[array]
+        self.puts[path] = leaf
+
+    def add(self, later: Pending) -> None:
+        """Take what came after all of this."""
+        for path, leaf in later.puts.items():
+            self.put(path, leaf)
+        for path, blocks in later.rows.items():
+            self.rows.setdefault(path, []).extend(blocks)
 
     def takes_put(self, path: Path) -> bool:
         """Whether an assignment at a path does not touch an array that waits for rows."""
@@ -118,7 +131,7 @@ def unpack_rows(raw: bytes) -> tuple[Path, Rows]:
     try:
         length, _, kind = _ROWS.unpack_from(raw)
         at = _ROWS.size + length
-        path = tuple(map(to_text, raw[_ROWS.size : at].split(b"/")))
+        path = _unpacked_path(raw[_ROWS.size : at])
         if kind == b"r":
             return path, raw[at:]
         if kind != b"s":
@@ -199,8 +212,7 @@ def unpack_put(raw: bytes) -> tuple[Path, Leaf]:
             parts.append(raw[at : at + length])
             at += length
         where, mark, data = parts
-        path = tuple(map(to_text, where.split(b"/")))
-        return path, Leaf(
+        return _unpacked_path(where), Leaf(
             _unpacked(lengths[3], data), mark_from_text(mark.decode()) if mark else None
         )
     except (struct.error, ValueError, TypeError, IndexError, KeyError) as error:
@@ -208,6 +220,13 @@ def unpack_put(raw: bytes) -> tuple[Path, Leaf]:
             f"the journal has an assignment that can not be read ({error})",
             hint="it was written by another version of hdfchk: use that one",
         ) from error
+
+
+def _unpacked_path(raw: bytes) -> Path:
+    path = tuple(map(to_text, raw.split(b"/")))
+    if not all(path):
+        raise ValueError("a key without a name")
+    return path
 
 
 def _unpacked(kind: bytes, data: bytes) -> Any:

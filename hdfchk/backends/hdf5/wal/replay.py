@@ -99,7 +99,7 @@ def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> N
             error.key = error.key or join(path)
             pending.puts.pop(path)
             raise
-        done.puts[path] = pending.puts.pop(path)
+        done.put(path, pending.puts.pop(path))
     while pending.rows:
         path = next(iter(pending.rows))
         try:
@@ -129,14 +129,20 @@ def append_rows(
         rolls_back: after an error, all that was not committed is given up anyway.
 
     Raises:
-        UnsupportedStoredError: no array is there.
+        UnsupportedStoredError: no array is there, or one without axes.
+        CorruptFileError: they are rows of the log, and not of this array.
     """
     name = links.locate(root, path)
     did = None if name is None else h5o.open(root, name)
-    if not isinstance(did, h5py.h5d.DatasetID):
+    if not isinstance(did, h5py.h5d.DatasetID) or not did.shape:
         raise UnsupportedStoredError("there is no array to append rows to", key=join(path))
     if isinstance(rows, list):
-        rows = _joined(did, rows)
+        try:
+            rows = _joined(did, rows)
+        except (ValueError, TypeError) as error:
+            raise CorruptFileError(
+                f"the journal has rows that do not fit the array ({error})", key=join(path)
+            ) from error
     with checksums.forgotten(did):
         if resize.append(did, rows):
             return
