@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..backends.base import Storage
 from ..errors import FileReplacedError, HdfchkError, NotDurableError
@@ -17,29 +18,30 @@ STANDS = (NotDurableError, FileReplacedError)
 
 
 class Turn:
-    """A block that has a connection's lock; a signal cannot come between taking and holding it."""
+    """A block that has a connection's lock; no handler of a signal can make it keep that.
 
-    __slots__ = ("_connection", "_lock", "_timeout")
+    Its end is the lock's own: a function of Python's could be interrupted before it lets go.
+    """
+
+    __slots__ = ("__exit__", "_connection", "_timeout")
+    __exit__: Any
 
     def __init__(self, connection: Connection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
+        self.__exit__ = connection.lock.__exit__
 
     def __enter__(self) -> Connection:
         taken = False
         try:
             with defer_interrupts():
                 self._connection.acquire(self._timeout)
-                self._lock = self._connection.lock  # a child that is forked meanwhile has another
                 taken = True
         except BaseException:
             if taken:
-                self._lock.release()
+                self._connection.lock.release()
             raise
         return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 @contextmanager

@@ -68,6 +68,8 @@ class _Handlers:
 
     def __init__(self) -> None:
         self.depth = 0
+        self._thread = 0
+        """The one that defers them."""
         self._replaced: dict[int, Any] = {}
         self._came: list[tuple[int, FrameType | None]] = []
 
@@ -88,6 +90,7 @@ class _Handlers:
         except BaseException:  # of a handler that was not replaced yet
             self._restore()
             raise
+        self._thread = threading.get_ident()
         self.depth = 1
 
     def resume(self) -> None:
@@ -121,6 +124,13 @@ class _Handlers:
         if error is not None:
             raise error
 
+    def after_fork(self) -> None:
+        """In a child process that another thread has forked: nobody else puts them back."""
+        if self.depth and self._thread != threading.get_ident():
+            self.depth = 0
+            self._came.clear()  # they are the parent's
+            self._restore()
+
     @property
     def has_pending(self) -> bool:
         """Whether a signal has arrived."""
@@ -139,6 +149,7 @@ _COLLECTOR = _Collector()
 _HANDLERS = _Handlers()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_COLLECTOR.after_fork)
+    os.register_at_fork(after_in_child=_HANDLERS.after_fork)
 
 
 class _Deferral:
@@ -146,13 +157,9 @@ class _Deferral:
 
     def __enter__(self) -> None:
         self._is_main = threading.get_ident() == threading.main_thread().ident
+        if self._is_main:  # it comes first: a handler could leave the collector off for ever
+            _HANDLERS.defer()
         _COLLECTOR.off()
-        if self._is_main:
-            try:
-                _HANDLERS.defer()
-            except BaseException:
-                _COLLECTOR.on()
-                raise
 
     def __exit__(
         self,
@@ -160,11 +167,9 @@ class _Deferral:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if self._is_main:
-                _HANDLERS.resume()
-        finally:
-            _COLLECTOR.on()
+        _COLLECTOR.on()
+        if self._is_main:
+            _HANDLERS.resume()
 
 
 def defer_interrupts() -> _Deferral:

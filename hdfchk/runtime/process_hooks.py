@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 __all__ = ["register", "run_first"]
@@ -38,14 +40,19 @@ def run_first() -> None:
 
 
 def _after_fork_in_child() -> None:
-    for hooked in list(_HOOKED):
-        hooked.after_fork()
+    _call_each(lambda hooked: hooked.after_fork())
 
 
 def _close_at_exit() -> None:
     # HDF5 closes what is open when its library ends; by then there is no Python to write for it.
-    for hooked in list(_HOOKED):
-        hooked.at_exit()
+    _call_each(lambda hooked: hooked.at_exit())
+
+
+def _call_each(hook: Callable[[Hooked], None]) -> None:
+    """Call the hook of each, whatever those of others raise."""
+    with contextlib.ExitStack() as stack:
+        for hooked in list(_HOOKED):
+            stack.callback(hook, hooked)
 
 
 atexit.register(_close_at_exit)

@@ -17,7 +17,7 @@ import pytest
 
 from hdfchk import HDF5Checkpointer
 
-from .children import forked, in_child, kill, outcome, wait
+from .children import forked, in_child, kill, outcome, run, started, wait
 from .states import view
 
 
@@ -219,3 +219,64 @@ def test_forks_beside_a_thread_that_writes(path: str) -> None:
 
     said = outcome(work)
     assert not said, said
+
+
+FORKS = """
+import os, signal, sys, threading
+import numpy as np
+from hdfchk import HDF5Checkpointer
+signal.signal(signal.SIGINT, signal.default_int_handler)
+chk = HDF5Checkpointer(sys.argv[1])
+inside, over, found = threading.Event(), threading.Event(), []
+def fork():
+    inside.wait()
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            os._exit(7)
+        os._exit(1)
+    found.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    over.set()
+thread = threading.Thread(target=fork)
+thread.start()
+def progress(done, total):
+    inside.set()
+    over.wait(20)
+chk.put("x", np.zeros(2**22), progress=progress)
+thread.join()
+assert found == [7], found
+"""
+
+
+def test_a_child_that_another_thread_forks_has_its_handlers(path: str) -> None:
+    """A thread forks while the main thread writes: in the child, Ctrl-C is not kept for ever."""
+    run(FORKS, path)
+
+
+AT_EXIT = """
+import os, sys
+from hdfchk import HDF5Checkpointer
+folder, stores = sys.argv[1], []
+for number in range(6):
+    stores.append(HDF5Checkpointer(f"{folder}/{number}.hdf5", journal=False, sync_interval=100.0))
+for number in range(3):
+    stores.append(HDF5Checkpointer(f"{folder}/moved{number}.hdf5"))
+for chk in stores:
+    chk.__enter__()
+    for row in range(3):
+        chk.append("log", float(row))
+for number in range(3):
+    os.rename(f"{folder}/moved{number}.hdf5", f"{folder}/gone{number}.hdf5")
+    open(f"{folder}/moved{number}.hdf5", "w").close()
+"""
+
+
+def test_a_store_that_fails_at_exit_stops_no_other(tmp_path: Path) -> None:
+    """At the end of the process each store writes what waits, whatever the others raise."""
+    with started(AT_EXIT, tmp_path) as child:
+        said = child.communicate(timeout=40)[1]
+    assert "FileReplacedError" in said
+    for number in range(6):
+        assert view(tmp_path / f"{number}.hdf5")["log"].tolist() == [0.0, 1.0, 2.0]

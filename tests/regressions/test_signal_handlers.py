@@ -251,3 +251,43 @@ def test_a_handler_that_saves_inside_any_call(tmp_path: Path, name: str) -> None
             saved = found.pop("saved", 0)
             assert found == model and saved in range(len(came) - len(refused), len(came) + 1)
     assert came
+
+
+BLOCKS = """
+import gc, random, signal, sys, threading, time
+from hdfchk import HDF5Checkpointer
+chk = HDF5Checkpointer(sys.argv[1], lock_timeout=5)
+chk["a"] = 0
+class Came(Exception):
+    pass
+def handler(number, frame):
+    raise Came
+signal.signal(signal.SIGALRM, handler)
+end, chance, came = time.monotonic() + float(sys.argv[2]), random.Random(1), 0
+while time.monotonic() < end:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(2e-5, 4e-4))
+        with chk:
+            pass
+        for key in chk:
+            pass
+        with chk.transaction(write=False):
+            pass
+        while True:
+            pass
+    except Came:
+        came += 1
+    assert gc.isenabled(), came
+    if chk.is_open:  # Python was interrupted on its way into the end of the block
+        chk.close()
+    other = threading.Thread(target=chk.get, args=("a",), daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive(), f"another thread does not get its turn, after {came}"
+assert came > 100, came
+"""
+
+
+def test_a_handler_that_raises_in_empty_blocks(tmp_path: Path) -> None:
+    """Handlers that raise where nothing is at work keep no thread's turn, nor the collector off."""
+    run(BLOCKS, tmp_path / "x.hdf5", SECONDS)
