@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .errors import CheckpointerKeyError
+
 if TYPE_CHECKING:
     from .group import Group
     from .keys import Key
@@ -29,8 +31,12 @@ def cached_eval(
     if condition is not None and not condition(key):
         return generator(*args, **kwargs)
     if not group._lacks(key):  # noqa: SLF001
-        value: T = group.load(key)
-        return value
+        try:
+            found: T = group.load(key)
+            return found
+        except CheckpointerKeyError:
+            if key in group:
+                raise
     value = generator(*args, **kwargs)
     with group._context.handle.writing_alone():  # noqa: SLF001  the one step that must be atomic
         if key in group:  # another one was faster: all get the value that is stored

@@ -185,12 +185,16 @@ class Group(GroupArrays):
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
         """The value at a key, which is first set to `default` if nothing is there."""
-        if self._lacks(key):
-            with self._context.handle.writing_alone():
-                if key not in self:
-                    self[key] = default
+        if not self._lacks(key):
+            try:
                 return self[key]
-        return self[key]
+            except CheckpointerKeyError:  # deleted just now
+                if key in self:
+                    raise
+        with self._context.handle.writing_alone():
+            if key not in self:
+                self[key] = default
+            return self[key]
 
     @overload
     def pop(self, key: Key) -> Any: ...

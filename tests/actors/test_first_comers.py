@@ -398,3 +398,24 @@ def work(store, me):
     took = race(actors, how, path, line, FEWER)[0]
     Path(path + ".stop").unlink()
     assert found(path)["n"] == 3 and took < 20
+
+
+@pytest.mark.parametrize("call", ["cached_eval", "setdefault"])
+def test_a_key_that_is_deleted_meanwhile(
+    path: str, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that another deletes between the look and the reading is computed, or set, anew."""
+    chk, other = HDF5Checkpointer(path), HDF5Checkpointer(path)
+    chk["k"] = 1
+    look = type(chk)._lacks
+
+    def lacks(self: Any, key: Any) -> bool:
+        found = look(self, key)
+        if self is chk:
+            other.pop(key, None)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(chk), "_lacks", lacks)
+        found = chk.cached_eval("k", lambda: 2) if call == "cached_eval" else chk.setdefault("k", 2)
+    assert found == chk["k"] == 2
