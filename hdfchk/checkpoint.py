@@ -189,7 +189,11 @@ class HDF5Checkpointer(Group):
                 hint="make a store of that file",
             )
         self._context.handle.hold(block=True)
-        return self.stream
+        try:
+            return self.stream
+        except BaseException:
+            self._context.handle.release(failed=True, block=True)
+            raise
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
         """Close what `open_checkpoint_file` opened."""

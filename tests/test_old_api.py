@@ -24,6 +24,14 @@ def test_open_and_close(path: str) -> None:
         chk.open_checkpoint_file("another.hdf5")
 
 
+def test_an_open_that_fails_holds_nothing(path: str) -> None:
+    """open_checkpoint_file that raises leaves no block open: others write afterwards."""
+    chk = HDF5Checkpointer(path, mode="r")
+    with pytest.raises(FileNotFoundError):
+        chk.open_checkpoint_file()
+    assert not chk.is_open
+
+
 def test_parameters(path: str) -> None:
     """save_, load_, delete_ and check_parameter; load gives plain dicts."""
     with HDF5Checkpointer(path) as chk:
