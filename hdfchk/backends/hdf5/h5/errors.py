@@ -83,7 +83,7 @@ def explain_open(
         what: what cannot be done, where its bytes are to blame.
         on_disk: `path` is a path, and not the name of an object.
     """
-    if isinstance(error, (HdfchkError, FileExistsError)) or "\0" in path:
+    if isinstance(error, (HdfchkError, FileExistsError, RecursionError)) or "\0" in path:
         return error
     number = errno_of(error)
     if number in _BUSY or any(said in str(error) for said in _IN_USE):
@@ -198,7 +198,7 @@ def telling(
     def told(session: Any, path: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return read(session, path, *args, **kwargs)
-        except HdfchkError:
+        except (HdfchkError, RecursionError):
             raise
         except RAISED as error:
             raise unreadable("it", error, join(path) or "/") from error
