@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 import weakref
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
@@ -122,6 +123,8 @@ class Connection:
         self.was_read = False
         """Whether a caller was told what is in the storage, since it was opened."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self.leaving: list[Callable[[], None]] = []
+        """What ends blocks that others have left in the middle of the transaction."""
         self._must_close = False
         self._error: Exception | None = None
         self._alarm = Alarm(weakly(self._write_rows_late))
@@ -156,8 +159,15 @@ class Connection:
 
     def _wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
+        process = os.getpid()
         while not self.lock.acquire(timeout=max(0.001, min(0.05, timeout))):
             run_pending()
+            if os.getpid() != process:
+                raise ClosedError(
+                    "a handler of a signal has forked the process while this call was waiting",
+                    file=self.address,
+                    hint="let the child end, or use the store anew in it",
+                )
             # A call of another thread ends; its transaction may wait for us.
             if self.transaction is not None and time.monotonic() > end:
                 raise self._locked("another thread of this process has a transaction under way")
@@ -168,6 +178,12 @@ class Connection:
             file=self.address,
             hint="end it first, do the work inside it, or raise lock_timeout",
         )
+
+    def let_leave(self) -> None:
+        """End the blocks that others have left in the middle of a transaction that is over."""
+        with contextlib.ExitStack() as stack:  # each of them, whatever the others raise
+            while self.leaving:
+                stack.callback(self.leaving.pop())
 
     # -- storage ---------------------------------------------------------------------------------
 
@@ -350,6 +366,7 @@ class Connection:
         self._error = None
         self._alarm.is_set = False
         self.watches = weakref.WeakSet()
+        self.leaving = []
         storage, self.storage = self.storage, None
         if storage is not None:
             storage.abandon()

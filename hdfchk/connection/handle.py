@@ -11,6 +11,7 @@ from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
     InvalidKeyError,
+    LockedError,
     ReadOnlyError,
     SnapshotChangedWarning,
     TransactionError,
@@ -56,9 +57,8 @@ class Handle:
         self.mode = mode
         self._depth = self._blocks = self._looks = 0
         self._held: Connection | None = None
-        self._session: Session | None = None
-        self._session_of: Storage | None = None
-        self._snapshot: tuple[Owner, Connection] | None = None
+        self._session: tuple[Storage, Session] | None = None
+        self._snapshots: dict[Owner, Connection] = {}
         self._idle: Connection | None = None
         """The connection that was used last, kept so that not each call makes one."""
         self._own: Connection | None = None
@@ -73,8 +73,8 @@ class Handle:
     @property
     def connection(self) -> Connection:
         """The connection that a call uses now."""
-        if self._snapshot is not None and self._snapshot[0] == Owner.now():
-            return self._snapshot[1]
+        if self._snapshots and (own := self._snapshots.get(Owner.now())) is not None:
+            return own
         if self._held is not None:
             return self._held
         return self._connect()
@@ -116,6 +116,8 @@ class Handle:
     def release(self, *, failed: bool = False, block: bool = False) -> None:
         """End a `hold`; the last one of all stores closes the storage.
 
+        In the middle of a transaction of another thread or task, it ends together with that.
+
         Args:
             block: it is the end of a ``with`` block of the caller's.
             failed: an exception ends it: a file that was to begin anew is left as it was.
@@ -123,20 +125,33 @@ class Handle:
         connection = self._held
         if connection is None:
             return
+
+        def leave() -> None:
+            self._release(connection, failed=failed, block=block)
+
         with defer_interrupts():
-            connection.acquire(self.backend.lock_timeout)
+            while True:
+                try:
+                    connection.acquire(self.backend.lock_timeout)
+                    break
+                except LockedError:
+                    connection.leaving.append(leave)
+                    # A transaction that is over by now may have missed it.
+                    if connection.transaction is not None or leave not in connection.leaving:
+                        return
+                    connection.leaving.remove(leave)
             try:
                 connection.guard.check_report(self.backend.address)
-                if block and self._blocks:
-                    self._blocks -= 1
-                    connection.blocks -= 1
-                self._release(connection, failed=failed)
+                leave()
             finally:
                 connection.lock.release()
 
-    def _release(self, connection: Connection, *, failed: bool) -> None:
+    def _release(self, connection: Connection, *, failed: bool, block: bool) -> None:
         if self._depth == 0 or self._held is not connection:
             return
+        if block and self._blocks:
+            self._blocks -= 1
+            connection.blocks -= 1
         try:
             if self._depth == 1 and not connection.guard.calls:
                 if (self.mode in {"w", "x"} or self._was_lent(connection)) and not failed:
@@ -264,12 +279,12 @@ class Handle:
 
     def _session_on(self, storage: Storage) -> Session:
         """This store's session on the storage: with its own options."""
-        if self._session_of is not storage or self._session is None:
-            self._session = self.backend.session(storage)
-            self._session_of = storage
+        known = self._session  # read once: a thread that reads a snapshot has a turn of its own
+        if known is None or known[0] is not storage:
+            known = self._session = storage, self.backend.session(storage)
         else:
-            self._session.refresh()
-        return self._session
+            known[1].refresh()
+        return known[1]
 
     def _storage_to_read(self, connection: Connection) -> Storage:
         if connection.storage is not None:
@@ -283,7 +298,7 @@ class Handle:
         return self._opened(connection, "r")
 
     def _storage_to_write(self, connection: Connection) -> Storage:
-        if self._snapshot is not None and connection is self._snapshot[1]:
+        if self._snapshots and connection is self._snapshots.get(Owner.now()):
             raise self._reads_only("a transaction(write=False) reads only")
         if self.mode == "r":
             raise self._reads_only("the store was opened with mode='r'")
@@ -389,6 +404,7 @@ class Handle:
                 transaction.depth -= 1
                 if outermost:
                     connection.transaction = None
+                    connection.let_leave()
 
     def _begin(self, connection: Connection, storage: Storage) -> None:
         storage.check_transactions()
@@ -417,18 +433,19 @@ class Handle:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """A block that reads one commit, whoever writes meanwhile, and writes nothing."""
-        if self._snapshot is not None and self._snapshot[0] == Owner.now():
+        owner = Owner.now()
+        if owner in self._snapshots:
             yield  # it is the one that is read already
             return
         connection = Connection(self.backend.address)
         connection.holders = 1
-        before, self._snapshot = self._snapshot, (Owner.now(), connection)
+        self._snapshots[owner] = connection
         try:
             with self.reading():
                 pass  # it is the commit of now, and not that of the first look
             yield
         finally:
-            self._snapshot = before
+            self._snapshots.pop(owner, None)  # a child that was forked in the block has none
             connection.holders = 0
             connection.close_storage()
 
@@ -444,11 +461,12 @@ class Handle:
             if (
                 storage is None
                 or not storage.writable
-                or storage is not self._session_of  # it is not known to this store yet
+                or self._session is None
+                or storage is not self._session[0]  # it is not known to this store yet
                 or connection.transaction is not None
                 or connection.appends
                 or self.mode == "r"
-                or self._snapshot is not None
+                or self._snapshots
                 or connection.is_over
             ):
                 return False
@@ -481,7 +499,7 @@ class Handle:
             return False
         with connection.lock:
             buffer = connection.appends.get(path)
-            if buffer is None or self._snapshot is not None or connection.is_over:
+            if buffer is None or self._snapshots or connection.is_over:
                 return False
             rows = buffer.stored(value)
             return rows is not None and self._append(connection, buffer, rows)
@@ -650,9 +668,14 @@ class Handle:
             warnings.warn(f"{name} was never closed: use `with`", ResourceWarning, stacklevel=3)
 
     def close(self) -> None:
-        """Leave all blocks of this store."""
-        while self._depth:
-            self.release(block=self._blocks > 0)
+        """Leave all blocks of this store.
+
+        Raises:
+            LockedError: another thread, or another task of this one, has a transaction.
+        """
+        with self.turn():
+            while self._depth:
+                self.release(block=self._blocks > 0)
 
     def at_exit(self) -> None:
         """The connection closes the storage."""
@@ -660,9 +683,8 @@ class Handle:
     def after_fork(self) -> None:
         """In a child process: the blocks are the parent's."""
         self._depth = self._blocks = self._looks = 0
-        self._held = self._session = self._session_of = self._snapshot = self._own = self._idle = (
-            None
-        )
+        self._held = self._session = self._own = self._idle = None
+        self._snapshots = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """The address and the mode: an open session stays where it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import threading
 import time
 import warnings
@@ -221,6 +222,107 @@ def test_for_reading_in_mode_r(path: str) -> None:
     assert chk["a"] == 1
 
 
+def test_for_reading_in_threads_that_overlap(path: str) -> None:
+    """Each thread's `transaction(write=False)` on one store is its own, in whatever order they end."""
+    chk = HDF5Checkpointer(path)
+    chk["a"] = 0
+    began, second_began, first_over, second_over = (threading.Event() for _ in range(4))
+
+    def first() -> None:
+        with chk.transaction(write=False):
+            assert chk["a"] == 0
+            began.set()
+            assert second_began.wait(5)
+            assert chk["a"] == 0
+        first_over.set()
+        assert second_over.wait(5)
+        chk["b"] = 1
+
+    def second() -> None:
+        assert began.wait(5)
+        HDF5Checkpointer(path)["a"] = 1
+        with chk.transaction(write=False):
+            assert chk["a"] == 1
+            second_began.set()
+            assert first_over.wait(5)
+            assert chk["a"] == 1
+        second_over.set()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingJournalWarning)
+        started = [_in_thread(work) for work in (first, second)]
+        for thread, _ in started:
+            thread.join(20)
+    assert [found[0] for _, found in started] == [None, None]
+    assert chk.load() == {"a": 1, "b": 1}
+
+
+def test_for_reading_in_tasks_that_overlap(path: str) -> None:
+    """Each task's `transaction(write=False)` on one store is its own."""
+    chk = HDF5Checkpointer(path)
+    chk["a"] = 0
+
+    async def first(began: asyncio.Event, over: asyncio.Event) -> None:
+        with chk.transaction(write=False):
+            assert chk["a"] == 0
+            began.set()
+            await asyncio.sleep(0.05)
+            assert chk["a"] == 0
+        over.set()
+
+    async def second(began: asyncio.Event, over: asyncio.Event) -> None:
+        await began.wait()
+        chk["a"] = 1
+        with chk.transaction(write=False):
+            await over.wait()
+            assert chk["a"] == 1
+        chk["b"] = 1
+
+    async def main() -> None:
+        events = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(first(*events), second(*events))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingJournalWarning)
+        asyncio.run(main())
+    assert chk.load() == {"a": 1, "b": 1}
+
+
+def test_for_reading_beside_a_thread_that_writes(path: str) -> None:
+    """One store, one thread with a snapshot and one that writes: neither sees the other's session."""
+    chk = HDF5Checkpointer(path, durable=False)
+    chk["a"] = 0
+    end, began = time.monotonic() + 1.5, threading.Event()
+
+    def read() -> None:
+        with chk.transaction(write=False):
+            seen = chk["a"]
+            began.set()
+            while time.monotonic() < end:
+                assert chk["a"] == seen
+
+    def write() -> None:
+        assert began.wait(5)
+        number = 0
+        with chk:
+            while time.monotonic() < end:
+                number += 1
+                chk.update({"a": number})
+                assert chk["a"] == number
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PendingJournalWarning)
+            started = [_in_thread(work) for work in (read, write)]
+            for thread, _ in started:
+                thread.join(20)
+    finally:
+        sys.setswitchinterval(interval)
+    assert [found[0] for _, found in started] == [None, None]
+
+
 # -- one owner -------------------------------------------------------------------------------------
 
 OTHER = pytest.mark.parametrize("other", ["the same store", "another store"])
@@ -382,6 +484,67 @@ def test_tasks_one_after_the_other(path: str) -> None:
 
     asyncio.run(main())
     assert chk["n"] == 30
+
+
+def test_a_block_that_ends_in_a_task_beside_a_transaction(actor: Actor, path: str) -> None:
+    """A task leaves its `with` during another's transaction: it ends with that, and lets go."""
+    chk = HDF5Checkpointer(path, lock_timeout=0.3)
+
+    async def block(inside: asyncio.Event, left: asyncio.Event) -> None:
+        with chk:
+            chk["b"] = 1
+            await inside.wait()
+        left.set()
+
+    async def owner(inside: asyncio.Event, left: asyncio.Event) -> None:
+        await asyncio.sleep(0)
+        with chk.transaction():
+            chk["t"] = 1
+            inside.set()
+            await left.wait()
+            with pytest.raises(LockedError):
+                await asyncio.create_task(_closed(chk))
+            chk["u"] = 1
+
+    async def main() -> None:
+        events = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(block(*events), owner(*events))
+
+    asyncio.run(main())
+    assert not chk.is_open
+    actor.do("HDF5Checkpointer(path, lock_timeout=0.5)['q'] = 1", path=path)
+    assert chk.load() == {"b": 1, "t": 1, "u": 1, "q": 1}
+
+
+async def _closed(chk: HDF5Checkpointer) -> None:
+    chk.close()
+
+
+@OTHER
+def test_a_block_that_ends_in_a_thread_beside_a_transaction(
+    actor: Actor, path: str, other: str
+) -> None:
+    """A thread leaves its `with` during another's transaction: it ends with that, and lets go."""
+    chk = HDF5Checkpointer(path, lock_timeout=0.2)
+    second = _other(chk, path, other, 0.2)
+    inside, began = threading.Event(), threading.Event()
+
+    def block() -> None:
+        with second:
+            second["b"] = 1
+            inside.set()
+            assert began.wait(5)
+
+    thread, found = _in_thread(block)
+    assert inside.wait(5)
+    with chk.transaction():
+        chk["t"] = 1
+        began.set()
+        thread.join(5)
+        assert found[0] is None
+    assert not chk.is_open and not second.is_open
+    actor.do("HDF5Checkpointer(path, lock_timeout=0.5)['q'] = 1", path=path)
+    assert chk.load() == {"b": 1, "t": 1, "q": 1}
 
 
 # -- whole -----------------------------------------------------------------------------------------
