@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 from typing import Any
 
@@ -25,10 +26,12 @@ class _Buffer(FileObject):
 
     Args:
         file: the binary file object.
+        address: how messages call it.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, address: str) -> None:
         self._file = file
+        self._address = address
         self._pages: dict[int, bytearray] = {}
         self._position = 0
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
@@ -70,8 +73,7 @@ class _Buffer(FileObject):
         try:
             edge = -(-max(self._committed, start) // PAGE) * PAGE
             if end > edge and not any(n * PAGE >= edge for n in self._pages):
-                self._file.seek(edge)
-                self._file.write(view[edge - start :])
+                self._write_at(edge, view[edge - start :])
                 view = view[: edge - start]
             self._lay(start, view)
         except Exception as error:
@@ -92,6 +94,15 @@ class _Buffer(FileObject):
             page[inside : inside + count] = view[done : done + count]
             done += count
 
+    def _write_at(self, start: int, data: memoryview) -> None:
+        """Write into the file object: a raw one may take less than it is given."""
+        self._file.seek(start)
+        while data:
+            done = self._file.write(data)
+            if not done:
+                raise OSError(errno.EIO, "the file object takes no more bytes", self._address)
+            data = data[done:]
+
     def truncate(self, size: int | None = None) -> int:
         """Set the length."""
         if not self.discarding:
@@ -106,8 +117,7 @@ class _Buffer(FileObject):
         for number in sorted(self._pages):
             start = number * PAGE
             if start < self._size:
-                self._file.seek(start)
-                self._file.write(self._pages[number][: self._size - start])
+                self._write_at(start, memoryview(self._pages[number])[: self._size - start])
         self._pages.clear()
         if self._file.seek(0, io.SEEK_END) != self._size:
             self._file.truncate(self._size)
@@ -138,7 +148,7 @@ class StreamFile(OpenFile):
     has_transactions = True
 
     def __init__(self, file: Any, *, address: str, writable: bool, truncate: bool) -> None:
-        self._buffer = _Buffer(file)
+        self._buffer = _Buffer(file, address)
         empty = not file.seek(0, io.SEEK_END)
         super().__init__(None, address=address, writable=writable)
         with defer_interrupts():

@@ -1,0 +1,61 @@
+"""A store in a file object of the caller's, which may take less than it is given."""
+
+from __future__ import annotations
+
+import errno
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hdfchk import HDF5Checkpointer
+
+LARGE = np.arange(2.0**19)
+
+
+class Raw(io.FileIO):
+    """A raw file that takes a MiB at a time, and no more than there is room for."""
+
+    room = 2**40
+    answer: int | None = 0
+
+    def write(self, data: Any) -> int | None:
+        """Write the beginning; the answer where there is no room."""
+        view = memoryview(data)[: min(2**20, self.room)]
+        if not view:
+            return self.answer
+        done = super().write(view)
+        self.room -= done
+        return done
+
+
+def test_a_raw_file_takes_a_part(tmp_path: Path) -> None:
+    """What a raw file object has not taken at once is given to it again."""
+    with Raw(tmp_path / "x.h5", "w+b") as file:
+        chk = HDF5Checkpointer(file)
+        chk["large"] = LARGE
+        with chk:  # pages below the end of the last commit wait, and are written by it
+            chk["large"] = LARGE[::-1]
+            chk["small"] = {f"k{number}": number for number in range(300)}
+        chk["large2"] = LARGE
+    found = HDF5Checkpointer(tmp_path / "x.h5", mode="r")
+    assert np.array_equal(found["large"], LARGE[::-1]) and np.array_equal(found["large2"], LARGE)
+    assert found["small"] == {f"k{number}": number for number in range(300)}
+
+
+@pytest.mark.parametrize("answer", [0, None])
+def test_a_raw_file_takes_nothing(tmp_path: Path, answer: int | None) -> None:
+    """A file object that takes nothing more is an error with its name, and the commit is none."""
+    with Raw(tmp_path / "x.h5", "w+b") as file:
+        chk = HDF5Checkpointer(file)
+        chk["a"] = 1
+        file.room, file.answer = 2**21, answer
+        with pytest.raises(OSError, match="no more") as caught:
+            chk["large"] = LARGE
+        assert caught.value.errno == errno.EIO and "x.h5" in str(caught.value)
+        file.room = 2**40
+        assert chk.load() == {"a": 1}
+        chk["b"] = 2
+    assert HDF5Checkpointer(tmp_path / "x.h5", mode="r").load() == {"a": 1, "b": 2}
