@@ -5,6 +5,7 @@ What is counted are calls, which do not depend on the machine's load.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5.stream_file import PAGE, _Buffer
 
 from .children import in_child
 from .states import view
@@ -182,3 +184,42 @@ def test_one_element_of_a_vast_array_takes_little_room(tmp_path: Path) -> None:
     assert name.stat().st_blocks * 512 < 2**26
     with h5py.File(name, "r") as file:
         assert file["x"].shape == (2**28,)
+
+
+@in_child
+def test_writes_into_a_file_object_are_linear() -> None:
+    """A write behind the end of a file object costs the same however many pages wait below it."""
+
+    def made(count: int) -> Callable[[], None]:
+        buffer = _Buffer(io.BytesIO(bytes(count * PAGE)), "a file object")
+        for number in range(count):
+            buffer.seek(number * PAGE)
+            buffer.write(b"x")
+
+        def work() -> None:
+            for number in range(count, 2 * count):
+                buffer.seek(number * PAGE)
+                buffer.write(bytes(PAGE))
+
+        return work
+
+    _is_linear(made)
+
+
+def test_whole_pages_of_a_file_object_are_not_read_first() -> None:
+    """What a write replaces as a whole is not read before."""
+
+    class Counting(io.BytesIO):
+        count = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.count += 1
+            return super().read(size)
+
+    file = Counting(bytes(9 * PAGE))
+    buffer = _Buffer(file, "a file object")
+    buffer.seek(PAGE // 2)
+    buffer.write(b"w" * 8 * PAGE)
+    assert file.count == 2  # the first page and the last
+    buffer.commit()
+    assert file.getvalue() == bytes(PAGE // 2) + b"w" * 8 * PAGE + bytes(PAGE // 2)

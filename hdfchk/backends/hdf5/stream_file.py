@@ -33,6 +33,8 @@ class _Buffer(FileObject):
         self._file = file
         self._address = address
         self._pages: dict[int, bytearray] = {}
+        self._last = -1
+        """The last of these pages."""
         self._position = 0
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
         self.error: Exception | None = None
@@ -72,7 +74,7 @@ class _Buffer(FileObject):
             return len(view)
         try:
             edge = -(-max(self._committed, start) // PAGE) * PAGE
-            if end > edge and not any(n * PAGE >= edge for n in self._pages):
+            if end > edge > self._last * PAGE:
                 self._write_at(edge, view[edge - start :])
                 view = view[: edge - start]
             self._lay(start, view)
@@ -89,8 +91,10 @@ class _Buffer(FileObject):
             page = self._pages.get(number)
             if page is None:
                 page = bytearray(PAGE)
-                self._base(memoryview(page), number * PAGE)
+                if count < PAGE:
+                    self._base(memoryview(page), number * PAGE)
                 self._pages[number] = page
+                self._last = max(self._last, number)
             page[inside : inside + count] = view[done : done + count]
             done += count
 
@@ -118,17 +122,21 @@ class _Buffer(FileObject):
             start = number * PAGE
             if start < self._size:
                 self._write_at(start, memoryview(self._pages[number])[: self._size - start])
-        self._pages.clear()
+        self._forget_pages()
         if self._file.seek(0, io.SEEK_END) != self._size:
             self._file.truncate(self._size)
         with contextlib.suppress(AttributeError):
             self._file.flush()
         self._committed = self._size
 
+    def _forget_pages(self) -> None:
+        self._pages.clear()
+        self._last = -1
+
     def rollback(self) -> None:
         """Give up what was written since the last commit."""
         self.error = None
-        self._pages.clear()
+        self._forget_pages()
         self._size = self._committed
         if self._file.seek(0, io.SEEK_END) > self._committed:
             self._file.truncate(self._committed)
