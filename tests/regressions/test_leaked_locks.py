@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5 import wal_writer
+from hdfchk.backends.hdf5.wal.new_file import NewFile
 
 from .children import in_child, run
 from .failing import Calls
@@ -54,6 +59,65 @@ def test_a_failed_unlink_or_open_keeps_no_lock(tmp_path: Path, kind: str) -> Non
                 HDF5Checkpointer(file, lock_timeout=0.1)["c"] = first
     is_clean(file, view(file))
     assert len(kept) < 100
+
+
+@pytest.mark.parametrize("mode", ["a", "w"])
+@in_child
+def test_nobody_comes_between_a_new_file_and_its_lock(tmp_path: Path, mode: str) -> None:
+    """A program that locks a new file the moment it has its name makes no error of its commit."""
+    file = tmp_path / "x.hdf5"
+    if mode == "w":
+        HDF5Checkpointer(file)["old"] = 1
+    link, replace, came = NewFile._link, os.replace, []
+
+    def lock() -> None:
+        descriptor = os.open(file, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+        came.append(descriptor)
+
+    def then_lock(work: Any) -> Any:
+        return lambda *args: (work(*args), lock())
+
+    NewFile._link, os.replace = then_lock(link), then_lock(replace)
+    try:
+        with HDF5Checkpointer(file, mode=mode, lock_timeout=0.1) as chk:
+            chk["a"] = 1
+    finally:
+        NewFile._link, os.replace = link, replace
+    assert len(came) == 1
+    is_clean(file, {"a": 1})
+
+
+@in_child
+def test_a_new_file_that_cannot_be_opened_again_keeps_no_lock(tmp_path: Path) -> None:
+    """Where the file has its place, and is not opened there, an error that is kept locks nothing."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    file, real, kept = folder / "x.hdf5", wal_writer.WalFile, []
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, "no more")
+
+    wal_writer.WalFile = fail
+    for outside in (True, False):
+        file.unlink(missing_ok=True)
+        chk = HDF5Checkpointer(file)
+        try:
+            if outside:
+                chk["a"] = 1
+            else:
+                with chk:
+                    chk["a"] = 1
+        except OSError as error:
+            kept.append(error)
+        assert _descriptors(folder) == [] and os.listdir(folder) == [file.name]
+    wal_writer.WalFile = real
+    HDF5Checkpointer(file, lock_timeout=0.1)["b"] = 2
+    assert len(kept) == 2
+    is_clean(file, {"a": 1, "b": 2})
 
 
 INTERRUPTED = """

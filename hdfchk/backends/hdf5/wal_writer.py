@@ -527,7 +527,10 @@ class WalWriter(OpenFile):
             self._give_up()
             return
         file = self._file
-        if file is None or not file.file.is_open:
+        if file is None:  # it has its place, and could not be opened there
+            self._give_up()
+            return
+        if not file.file.is_open:
             return
         told: list[Callable[[], Warning]] = []
         try:

@@ -17,6 +17,7 @@ from ....runtime.posix import (
     read_into,
     sync,
     sync_folder,
+    try_lock_shared,
     write_all,
 )
 from ..h5.file_object import FileObject
@@ -151,6 +152,9 @@ class NewFile:
         if self._durable:
             sync(self.file.fd)
         lock.lock_new(self.file.fd)
+        # Or another program could lock it between its appearance and our own lock: the commit
+        # would stand, and be an error.
+        try_lock_shared(self.file.fd)
         if lock.file is None:
             self._link()
         elif is_at(lock.file.fd, lock.path) or not os.path.lexists(lock.path):
