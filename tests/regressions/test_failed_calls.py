@@ -166,3 +166,50 @@ def test_a_failing_call_is_no_error_of_another_kind(tmp_path: Path) -> None:
             calls.off()
             assert chk["a"] == 2
     assert chk["a"] == 2
+
+
+@pytest.mark.parametrize("fate", ["removed", "replaced"])
+@in_child
+def test_what_hdf5_cannot_do_for_a_file_that_is_gone_stays_in_the_journal(
+    tmp_path: Path, fate: str
+) -> None:
+    """The copy of a file that is gone has what HDF5 has done; the rest is kept, and told of."""
+    from hdfchk import FileReplacedError, HDF5Checkpointer
+    from hdfchk.backends.hdf5 import wal_writer
+
+    from .states import view
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, "the disk")
+
+    folder = _folder(tmp_path)
+    file, journal = folder / "x.hdf5", folder / "x.hdf5-journal"
+    HDF5Checkpointer(file).update({"a": 1, "rows": [1.0, 2.0]})
+    real = wal_writer.materialize
+    try:
+        with HDF5Checkpointer(file) as chk:
+            chk["b"] = {"c": 2}
+            chk["n"] = 42
+            file.unlink()
+            if fate == "replaced":
+                HDF5Checkpointer(folder / "other.hdf5")["other"] = 1
+                os.rename(folder / "other.hdf5", file)
+            wal_writer.materialize = fail
+    except FileReplacedError as error:
+        assert str(journal) in str(error) and "all commits but the last" in str(error)
+        assert ("the next writer" if fate == "removed" else "discard=True") in str(error)
+    else:
+        raise AssertionError("nobody was told")
+    finally:
+        wal_writer.materialize = real
+    rescued, whole = folder / "x.hdf5.rescued", folder / "whole.hdf5"
+    saved = {"a": 1, "rows": [1.0, 2.0], "b": {"c": 2}}
+    assert view(rescued) == saved
+    shutil.copy(journal, f"{rescued}-journal")
+    assert HDF5Checkpointer(rescued).recover(into=str(whole))
+    assert view(whole) == saved | {"n": 42}
+    if fate == "removed":
+        HDF5Checkpointer(file)["new"] = 1
+    else:
+        assert HDF5Checkpointer(file).recover(discard=True)
+    assert journal.with_name("x.hdf5-journal.1").exists() and not journal.exists()

@@ -29,15 +29,29 @@ def save_displaced(
         The error to raise, which says where the commits are.
     """
     saved = _save_moved(file, bring_in) or _save_copy(file, path)
-    name = log_of(path)
-    if is_at(file.log.file.fd, name):
+    hint = f"{saved}; make a store of it"
+    if file.log.logical_bytes:
+        hint += _keep_log(file, path)
+    elif is_at(file.log.file.fd, log_of(path)):
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            os.unlink(log_of(path))
     return FileReplacedError(
-        "the file was moved, removed or replaced while it was being written",
-        file=path,
-        hint=f"{saved}; make a store of it",
+        "the file was moved, removed or replaced while it was being written", file=path, hint=hint
     )
+
+
+def _keep_log(file: WalFile, path: str) -> str:
+    """Leave the log, where it alone has what HDF5 could not do; says where that is."""
+    if file.durable:
+        with contextlib.suppress(OSError):  # it is the file that is told of
+            file.log.sync()
+    name = log_of(path)
+    where = "in its journal, which was moved or removed, too"
+    if is_at(file.log.file.fd, name):
+        # A file that has taken the place keeps its writers from doing it by themselves.
+        who = "recover(discard=True)" if os.path.lexists(path) else "the next writer"
+        where = f"in {name!r}, which {who} sets aside"
+    return f". The last ones, small assignments and rows that HDF5 could not do, are {where}"
 
 
 def _save_moved(file: WalFile, bring_in: Callable[[], bool] | None) -> str | None:
@@ -66,7 +80,8 @@ def _save_copy(file: WalFile, path: str) -> str:
         file.copy_to(made.fd)
     finally:
         made.close()
-    return f"all commits are in {name!r}"
+    which = "all commits but the last ones" if file.log.logical_bytes else "all commits"
+    return f"{which} are in {name!r}"
 
 
 def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
