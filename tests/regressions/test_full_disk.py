@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from tests.exact import differs
 
 from .children import in_child
 from .failing import Calls
-from .states import ALLOWED, again, agreed, is_clean
+from .states import ALLOWED, again, agreed, is_clean, view
 
 ROOM = ("write", "reserve")
 
@@ -142,3 +144,25 @@ def test_a_full_disk_in_an_update_is_all_or_nothing(file: Path, failing: int) ->
         calls.off()
         assert differs(state, agreed(chk, file, state)) is None
     is_clean(file, state)
+
+
+@in_child
+def test_a_copy_that_finds_no_room_is_not_left(file: Path) -> None:
+    """recover(into=) that fails while it copies leaves no half copy, and can be done again."""
+    copy = file.parent.parent / "copy.hdf5"
+    state = {"a": np.arange(10**5)}
+    HDF5Checkpointer(file).update(state)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for _ in range(2):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, limits[1]))
+        with pytest.raises(OSError) as caught:  # noqa: PT011  not FileExistsError
+            HDF5Checkpointer(file).recover(into=str(copy))
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert caught.value.errno == errno.EFBIG and not copy.exists()
+    assert not HDF5Checkpointer(file).recover(into=str(copy))
+    is_clean(file, state)
+    assert differs(view(copy), state) is None
+    with pytest.raises(FileExistsError):
+        HDF5Checkpointer(file).recover(into=str(copy))
+    assert differs(view(copy), state) is None

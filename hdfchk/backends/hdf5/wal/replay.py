@@ -323,29 +323,26 @@ def recover_into(path: str, copy: str, timeout: float) -> bool:
         CorruptFileError: what comes of it is no HDF5 file.
     """
     lock = WriterLock(path, timeout)
-    made: Descriptor | None = None
     try:
         if lock.file is None:
             raise FileNotFoundError(2, "no such file", path)
         found = scan(lock.log.fd)
-        made = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-        copy_owner_and_mode(lock.file.fd, made.fd)
-        with open(lock.path, "rb") as source, os.fdopen(os.dup(made.fd), "wb") as target:
-            shutil.copyfileobj(source, target, 2**20)
-        laid = OverlayFile(made, Log(lock.log), found)
-        done = False
+        made, done = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL)), False
         try:
+            copy_owner_and_mode(lock.file.fd, made.fd)
+            with open(lock.path, "rb") as source, os.fdopen(os.dup(made.fd), "wb") as target:
+                shutil.copyfileobj(source, target, 2**20)
+            laid = OverlayFile(made, Log(lock.log), found)
             replay_logical(laid)
             h5f_check(laid)
             laid_out(laid, made)
             done = True
         finally:
+            made.close()
             if not done:
                 os.unlink(copy)
         return found.has_commits
     finally:
-        if made is not None:
-            made.close()
         lock.release(remove=not scan(lock.log.fd).has_commits if lock.log.is_open else False)
 
 
