@@ -52,6 +52,8 @@ CHECKPOINT_WRITES = 2**13
 """A log of more writes is brought into the file: readers have to lay them all over it."""
 MANY_PAGES = 1024
 """Of more pages that a commit changes, only some of those that are side by side are summed up."""
+RUN_PAGES = 256
+"""So many pages that are neighbours are written as one."""
 LOGICAL_BYTES = 2**20
 """So many bytes of small assignments and rows may wait for HDF5: readers let it do them, too."""
 
@@ -481,11 +483,11 @@ class WalFile(OverlayFile):
             )
 
     def _write_pages(self, progress: Progress | None) -> None:
-        runs = self._runs(measure=True)
-        reserve(self.file.fd, [(start, len(data)) for start, data in runs])
+        extents = list(self._extents())
+        reserve(self.file.fd, [(first * PAGE, count * PAGE) for first, count in extents])
         done, looked = 0, 0
-        for start, run in self._runs():
-            data = bytes(run)
+        for first, count in extents:
+            start, data = first * PAGE, self._run(first, count)
             write_all(self.file.fd, data[: max(0, self._committed_size - start)], start)
             done += len(data)
             if progress is not None:
@@ -506,12 +508,14 @@ class WalFile(OverlayFile):
             self.file.fd, self._committed_size, end - self._committed_size
         ):
             return True
-        return any(self._changes_map(start, bytes(data)) for start, data in self._runs())
+        return any(
+            is_mapped(self.file.fd, first * PAGE, count * PAGE)
+            and self._changes_map(first * PAGE, self._run(first, count))
+            for first, count in self._extents()
+        )
 
     def _changes_map(self, start: int, data: bytes) -> bool:
         """Whether somebody maps bytes of the file that differ from these."""
-        if not is_mapped(self.file.fd, start, len(data)):
-            return False
         here = read_all(self.file.fd, len(data), start)
         new = np.frombuffer(data, np.uint8)[: len(here)]
         differs = np.flatnonzero(new != np.frombuffer(here, np.uint8))
@@ -528,29 +532,25 @@ class WalFile(OverlayFile):
             if number in self._pages
         ]
 
-    def _runs(self, *, measure: bool = False) -> Iterator[tuple[int, bytes | range]]:
-        """Committed pages in the order of the file, neighbours together, a MiB at most.
-
-        Args:
-            measure: give ranges of the same lengths, and read nothing.
-        """
-        start, after = 0, -1
-        parts: list[bytes | bytearray] = []
-        count = 0
+    def _extents(self) -> Iterator[tuple[int, int]]:
+        """Committed pages that are neighbours, a MiB at most: the first one, and how many."""
+        first = after = -1
         for number in sorted(self._pages):
             if number * PAGE >= self._committed_size:
-                continue
-            if number != after or count >= 256:
-                if count:
-                    yield start, range(count * PAGE) if measure else b"".join(parts)
-                start, parts, count = number * PAGE, [], 0
-            if not measure:
-                page = self._pages[number]
-                parts.append(self.log.read(page, PAGE) if isinstance(page, int) else page)
-            count += 1
+                break
+            if number != after or number - first >= RUN_PAGES:
+                if after > first:
+                    yield first, after - first
+                first = number
             after = number + 1
-        if count:
-            yield start, range(count * PAGE) if measure else b"".join(parts)
+        if after > first:
+            yield first, after - first
+
+    def _run(self, first: int, count: int) -> bytes:
+        """The bytes of committed pages that are neighbours."""
+        pages = [self._pages[number] for number in range(first, first + count)]
+        read = self.log.read
+        return b"".join([read(page, PAGE) if isinstance(page, int) else page for page in pages])
 
     def _lock_alone(self) -> bool:
         if try_lock_exclusive(self.file.fd):
@@ -596,9 +596,9 @@ class WalFile(OverlayFile):
             under = [(page, sums) for page, sums in found.under.items()]
             after = [(page, sums) for page, many in found.checkpoints.items() for sums in many]
             places: dict[int, int] = {}
-            for start, data in self._runs():
-                at = new.append([(start, bytes(data))], None)
-                places.update((start // PAGE + n, at + n * PAGE) for n in range(len(data) // PAGE))
+            for first, count in self._extents():
+                at = new.append([(first * PAGE, self._run(first, count))], None)
+                places.update((first + n, at + n * PAGE) for n in range(count))
             new.append([], self._committed_size, under)
             new.append_checkpoint(after)
             if self.durable:
