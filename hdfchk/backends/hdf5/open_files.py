@@ -17,7 +17,7 @@ from ...keys import Path
 from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch
 from ...tree import Leaf
 from ..base import Storage
-from .data.direct_io import descriptor_of
+from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
@@ -76,8 +76,13 @@ class OpenFile(Storage):
 
     @property
     def direct_fd(self) -> int:
-        """The descriptor of the file, if it may be read and written without HDF5; else -1."""
+        """The descriptor of the file, if it may be read without HDF5; else -1."""
         return -1
+
+    @property
+    def write_past(self) -> WriteAt | None:
+        """Writes arrays without HDF5; None if that may not be."""
+        return None
 
     def mapper(self, root: Any) -> Mapper | None:
         """Maps the file; None for what is in no file of its own."""

@@ -94,7 +94,7 @@ class Hdf5Session:
         self._reader = Reader(self._root, self._guard)
         if self.writable:
             hidden = self.file.hidden_in(self._root)
-            self._writer = Writer(self._root, self._options, self.file.direct_fd, hidden)
+            self._writer = Writer(self._root, self._options, self.file.write_past, hidden)
 
     def refresh(self) -> None:
         """Use what the file is now: HDF5 was opened anew, perhaps by another session."""

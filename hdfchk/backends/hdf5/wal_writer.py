@@ -28,6 +28,7 @@ from ...runtime.posix import (
 )
 from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
+from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
 from .h5.free_space import keep_free_space
@@ -188,11 +189,9 @@ class WalWriter(OpenFile):
         return self.state_found
 
     @property
-    def direct_fd(self) -> int:
-        """The descriptor of a new file, of which HDF5 keeps no bytes that it did not write."""
-        if self._new is None or not hasattr(os, "preadv"):
-            return -1
-        return self._new.file.fd
+    def write_past(self) -> WriteAt | None:
+        """Writes arrays into a new file, of which HDF5 keeps no bytes that it did not write."""
+        return None if self._scratch is None else self._scratch.write_past
 
     def mapper(self, root: Any) -> Mapper | None:
         """Maps what is in the file, and not in the log any more."""

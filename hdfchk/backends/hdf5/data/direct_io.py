@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from h5py import h5fd
 
-from ....runtime.posix import read_into, write_all
+from ....runtime.posix import read_into
 from ...meter import Meter
 from ..h5.types import file_access
 
-__all__ = ["descriptor_of", "read_piece", "write_piece"]
+__all__ = ["WriteAt", "descriptor_of", "read_piece", "write_piece"]
+
+WriteAt = Callable[[Any, int], None]
+"""Writes bytes at a place of a file."""
 
 BLOCK_BYTES = 16 * 2**20
 """So many bytes are read at once where somebody wants to know how far it has come."""
@@ -71,12 +75,12 @@ def read_piece(
     return True
 
 
-def write_piece(descriptor: int, did: Any, array: np.ndarray[Any, Any]) -> None:
+def write_piece(write: WriteAt, did: Any, array: np.ndarray[Any, Any]) -> None:
     """Write a dataset that has its place in the file, in one piece.
 
     Args:
-        descriptor: of the file.
+        write: writes into the file.
         did: the dataset, of which HDF5 has nothing in its buffers.
         array: contiguous, of the dataset's own shape and dtype.
     """
-    write_all(descriptor, array.reshape(-1).view(np.uint8), did.get_offset(), pausing=True)
+    write(array.reshape(-1).view(np.uint8), did.get_offset())

@@ -18,7 +18,7 @@ from ...layout import Compression, Layout
 from ...meter import Meter
 from ...settings import DEFAULTS, Options
 from ..data.chunk_io import write_rows
-from ..data.direct_io import write_piece
+from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
@@ -53,7 +53,7 @@ class Writer:
     Args:
         root: the group that is the root of all paths.
         options: how arrays are to lie in the file.
-        descriptor: of the file, if it may be written without HDF5; else -1.
+        write_past: writes arrays without HDF5, if that may be.
         hidden: where objects are that stand under no key; all writers of a file share it.
 
     Attributes:
@@ -66,12 +66,12 @@ class Writer:
         self,
         root: Any,
         options: Options = DEFAULTS,
-        descriptor: int = -1,
+        write_past: WriteAt | None = None,
         hidden: Hidden | None = None,
     ) -> None:
         self.hidden = hidden or Hidden(root)
         self._root = root
-        self._descriptor = descriptor
+        self._write_past = write_past
         self._options = options
         self.layout: Layout | None = None
         self.meter: Meter | None = None
@@ -143,9 +143,9 @@ class Writer:
             self.take_room()
         if not self._is_plain or self.layout is not None:
             return self._laid_out(parent, name, array, tid, path)
-        if self._descriptor >= 0 and self._is_one_piece(array):
+        if self._write_past is not None and self._is_one_piece(array):
             did = h5d.create(parent, name, tid, space, placed_creation())
-            write_piece(self._descriptor, did, array)
+            write_piece(self._write_past, did, array)
             return did
         plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
         did = h5d.create(parent, name, tid, space, plist)

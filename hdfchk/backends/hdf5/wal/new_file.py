@@ -97,6 +97,18 @@ class ScratchFile(FileObject):
             with contextlib.suppress(MemoryError):  # it is lost, with the file that is being made
                 self._kept.append((start, bytes(data)))
 
+    def write_past(self, data: Any, start: int) -> None:
+        """Write what HDF5 does not know of, where it has nothing to write.
+
+        Raises:
+            OSError: it was not written.
+        """
+        end = start + len(data)
+        if start < self._buffer_at + len(self._buffer) and self._buffer_at < end:
+            self.flush()  # what waits is of an object that was there before
+        write_all(self.file.fd, data, start, pausing=True)
+        self._size = max(self._size, end)
+
     def truncate(self, size: int | None = None) -> int:
         """Set the length."""
         self.flush()

@@ -1,0 +1,85 @@
+"""New files: what HDF5 writes through a buffer and what bypasses HDF5 do not get in each other's way."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from hdfchk import HDF5Checkpointer
+
+NEW = np.arange(4000.0)
+COLUMN = np.full((4000, 2), 7.0)[:, 0]
+
+
+def _deleted(chk: Any) -> None:
+    chk["a"] = COLUMN
+    del chk["a"]
+
+
+def _replaced(chk: Any) -> None:
+    chk["a"] = COLUMN
+    chk["a"] = "text"
+
+
+def _compressed(chk: Any) -> None:
+    chk.put("a", np.random.default_rng(0).random(4000), compression="gzip")
+    chk["a"] = "text"
+
+
+def _blocks(chk: Any) -> None:
+    chk.write_blocks("a", [COLUMN])
+    chk["a"] = None
+
+
+def _same_key(chk: Any) -> None:
+    chk["b"] = COLUMN
+
+
+@pytest.mark.parametrize("first", [_deleted, _replaced, _compressed, _blocks, _same_key])
+def test_an_array_takes_the_place_of_one_that_was_given_up(tmp_path: Path, first: Any) -> None:
+    """What was written for the old one is not written over the new one later."""
+    path = tmp_path / "x.hdf5"
+    chk = HDF5Checkpointer(path)
+    with chk.transaction():
+        first(chk)
+        chk["b"] = NEW
+        chk.update({f"k{n}": NEW + n for n in range(3)})
+    with h5py.File(path) as h5:
+        assert np.array_equal(h5["b"][()], NEW)
+        for n in range(3):
+            assert np.array_equal(h5[f"k{n}"][()], NEW + n)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_transactions_that_make_a_file(tmp_path: Path, seed: int) -> None:
+    """Arrays of all layouts, made, replaced and deleted before the first commit."""
+    chance, path = random.Random(seed), tmp_path / "x.hdf5"
+    model: dict[str, Any] = {}
+    chk = HDF5Checkpointer(path)
+    with chk.transaction():
+        for step in range(150):
+            key, rows = f"k{chance.randrange(6)}", chance.choice((10, 600, 4000, 20000))
+            whole = np.full((rows, 2), float(step))
+            match chance.randrange(6):
+                case 0:
+                    model.pop(key, None)
+                    chk.pop(key, None)
+                    continue
+                case 1:
+                    chk[key] = whole[:, 0]
+                case 2:
+                    chk.put(key, whole[:, 0].copy(), compression="gzip")
+                case 3:
+                    chk.write_blocks(key, [whole[: rows // 2, 0], whole[rows // 2 :, 0]])
+                case _:
+                    chk[key] = whole[:, 0].copy()
+            model[key] = whole[:, 0]
+    with h5py.File(path) as h5:
+        assert set(h5) == set(model)
+        for key, value in model.items():
+            assert np.array_equal(h5[key][()], value), key
