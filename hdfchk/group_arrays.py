@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from contextlib import nullcontext
+from typing import Any
 
 import attrs
 import numpy as np
@@ -348,13 +349,8 @@ class GroupArrays(GroupReader):
         meter: Meter | None,
     ) -> None:
         handle = self._context.handle
-        if not any(isinstance(node, Source) for _, node in nodes):
-            with handle.writing() as session:
-                changes = self._changes(session, cast("list[tuple[Path, Stored]]", nodes))
-                handle.touch(change.path for change in changes)
-                session.apply(changes, layout(session) if layout else None, meter)
-            return
-        with handle.held():
+        drafts = any(isinstance(node, Source) for _, node in nodes)
+        with handle.held() if drafts else nullcontext():
             puts = [(path, self._draft(path, node, layout, meter)) for path, node in nodes]
             with handle.writing() as session:
                 changes = self._changes(session, puts)

@@ -219,9 +219,6 @@ class Session(Protocol):
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
         """One attribute, or None."""
 
-    def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
-        """Set one attribute, or delete it (None). One commit."""
-
     def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
         """Set attributes, or delete them (None), as one commit."""
 
@@ -266,14 +263,12 @@ class Storage:
 
     Attributes:
         writable: it was opened for writing.
-        calls_back: its library calls Python while it works: signals have to wait until it returns.
         has_log: small assignments and rows can be committed without its library.
         has_transactions: `rollback` gives up all that was written since the last commit.
         generation: counts how often the library's objects became invalid.
     """
 
     writable: bool = True
-    calls_back: bool = False
     has_log: bool = False
     has_transactions: bool = False
     generation: int = 0

@@ -120,10 +120,11 @@ class _Plan:
         if root is None and node is None:
             return
         branch = self._nodes[above] = self._owned(root)
-        for name in path[len(above) : -1]:
+        for depth in range(len(above), len(path) - 1):
+            name = path[depth]
             child: Any = branch.children.get(name)
             if child is not None and not is_dict(child):
-                _refuse(path, path[:-1], "this commit")
+                _refuse(path, path[: depth + 1], self._file)
             if child is None and node is None:
                 return
             branch.children[name] = self._owned(child)

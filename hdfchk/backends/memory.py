@@ -290,10 +290,6 @@ class MemorySession:
         self._need(path)
         return self.notes.get(path, Notes()).attributes.get(name)
 
-    def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
-        """Set one attribute, or delete it."""
-        self.write_attributes(path, {name: leaf})
-
     def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
         """Set attributes, or delete them (None)."""
         self._need(path)

@@ -216,10 +216,6 @@ class CodecRegistry:
             )
         return codec
 
-    def record_of(self, value: object) -> Record:
-        """The registration of a value's class."""
-        return self._records[type(value)]
-
     def record_named(self, name: str) -> Record:
         """The registration of a class name found in a file.
 

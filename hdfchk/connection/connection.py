@@ -115,7 +115,6 @@ class Connection:
         self.transaction: Transaction | None = None
         self.appends = AppendBuffers()
         self.guard = BusyGuard()
-        self.changes = 0
         self.holders = self.blocks = 0
         """How many stores hold it, and how many ``with`` blocks of callers there are."""
         self.is_lent = False
@@ -313,7 +312,6 @@ class Connection:
             except BaseException:
                 self.roll_back(storage)
                 raise
-        self.changes += 1
 
     def _commit_rows(self) -> None:
         if self.transaction is None and self.storage is not None:

@@ -246,7 +246,6 @@ class Handle:
                 connection.write_rows()
                 if not keeps_logs:
                     connection.appends.forget()
-                connection.changes += 1
                 if connection.transaction is not None:
                     connection.transaction.has_written = True
                 with connection.working(writing=True), explained(storage, self.backend.address):
@@ -426,7 +425,6 @@ class Handle:
             return
         with connection.working(writing=True):
             connection.roll_back(storage)
-        connection.changes += 1
         for watch in connection.watches:
             watch.touched = True
 
@@ -471,19 +469,20 @@ class Handle:
             ):
                 return False
             connection.guard.check(self.backend.address, writing=True)
-            if not self._put(connection, storage, path, leaf):
+            if not self._logged(connection, storage.put, path, leaf):
                 return False
-            connection.changes += 1
             connection.appends.invalidate(path)
             connection.touch(path)
             return True
 
-    def _put(self, connection: Connection, storage: Storage, path: Path, leaf: Leaf) -> bool:
+    def _logged(
+        self, connection: Connection, put: Callable[[Path, Any], bool], path: Path, data: Any
+    ) -> bool:
         """Put it into the log; a finaliser that runs meanwhile does not close that."""
         guard, before = connection.guard, connection.guard.puts
         try:
             guard.puts = before + 1
-            return storage.put(path, leaf)
+            return put(path, data)
         finally:
             guard.puts = before
             if connection.holders == 0:
@@ -535,16 +534,7 @@ class Handle:
             return False
         connection.guard.check(self.backend.address, writing=True)
         if connection.transaction is None:
-            guard, before = connection.guard, connection.guard.puts
-            try:
-                guard.puts = before + 1
-                done = storage.put_rows(buffer.path, rows)
-            finally:
-                guard.puts = before
-                if connection.holders == 0:
-                    connection.end_call()
-            if done:
-                connection.changes += 1
+            if self._logged(connection, storage.put_rows, buffer.path, rows):
                 return True
             if storage.has_log:
                 return False
@@ -605,7 +595,6 @@ class Handle:
             if self.mode == "r":
                 raise self._reads_only("the store was opened with mode='r'")
             connection.close_storage()
-            connection.changes += 1
             guard = connection.guard
             guard.calls += 1
             guard.is_writing = True

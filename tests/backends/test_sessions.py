@@ -49,13 +49,16 @@ def test_refused_commit(session: Session) -> None:
             Put(("m",), Branch({"f": Leaf(1)}, Mark("record", 1, {"class": "x", "version": 1}))),
         ]
     )
-    for changes in (
-        [Put(("n",), Leaf(1)), Put(("v", "x"), Leaf(2))],
-        [Put(("n",), Leaf(1)), Put(("n", "x", "y"), Leaf(2))],
-        [Put(("m", "f"), Leaf(2))],
+    tree = Branch({"x": Leaf(1)})
+    for changes, value in (
+        ([Put(("n",), Leaf(1)), Put(("v", "x"), Leaf(2))], "v"),
+        ([Put(("n",), Leaf(1)), Put(("n", "x", "y"), Leaf(2))], "n"),
+        ([Put(("n",), tree), Put(("n", "x", "y", "z"), Leaf(2))], "n/x"),
+        ([Put(("m", "f"), Leaf(2))], "m"),
     ):
-        with pytest.raises(NotAGroupError):
+        with pytest.raises(NotAGroupError, match=f"{value!r} holds a value") as caught:
             session.apply(changes)
+        assert "this commit" not in str(caught.value)
     assert session.names(()) == ["v", "m"]
 
 
@@ -64,7 +67,7 @@ def test_failing_commit(session: Session) -> None:
     session.apply(
         [Put(("a",), Leaf(np.zeros(20000))), Put(("b",), tree(x=1)), Put(("c",), Leaf(1))]
     )
-    session.write_attribute(("a",), "units", Leaf("eV"))
+    session.write_attributes(("a",), {"units": Leaf("eV")})
     session.apply([Put(("c",), Leaf("replaced"))])
     bad = Leaf(np.array([1, object()], object))
     for changes in (

@@ -47,7 +47,6 @@ class OpenFile(Storage):
 
     Attributes:
         generation: counts how often HDF5 was opened anew: all objects of before are invalid.
-        calls_back: HDF5 works on a file object of Python's.
     """
 
     def __init__(self, h5: Any, *, address: str, writable: bool) -> None:
@@ -187,7 +186,6 @@ class SnapshotFile(OpenFile):
         except BaseException:
             self._held.close()
             raise
-        self.calls_back = snapshot is not None
 
     @property
     def state(self) -> State | None:

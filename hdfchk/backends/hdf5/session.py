@@ -77,11 +77,6 @@ class Hdf5Session:
         """Whether, after an error, all that was not committed is given up anyway."""
         return self.file.has_transactions
 
-    @property
-    def calls_back(self) -> bool:
-        """Whether HDF5 works on a file object of Python's."""
-        return self.file.calls_back
-
     def _use(self) -> None:
         stream = self._stream = self.file.h5
         self._generation = self.file.generation
@@ -104,16 +99,6 @@ class Hdf5Session:
     def _descriptor_to_read(self) -> int:
         # Not while HDF5 may have something left to write, or what is read may be in another file.
         return -1 if self.writable or self._guard.trusts else self.file.direct_fd
-
-    def commit(self) -> None:
-        """Make what was written since the last commit one commit: HDF5 alone has no such thing."""
-        self.file.commit()
-        self.refresh()
-
-    def rollback(self) -> None:
-        """Give up what was written since the last commit: `apply` undoes what fails by itself."""
-        self.file.rollback()
-        self.refresh()
 
     @telling
     def stat(self, path: Path) -> Stat | None:
@@ -234,19 +219,7 @@ class Hdf5Session:
         """Look at the checksum of what HDF5 keeps none of."""
         oid = self._need(path)
         if type(oid) is h5d.DatasetID:
-            sums.verify(oid, self._reader.dataset(oid))
-
-    def put(self, path: Path, leaf: Leaf) -> bool:
-        """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
-        return self.file.put(path, leaf)
-
-    def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
-        """Commit rows to append without HDF5, if there is a log for them; whether it was done."""
-        return self.file.put_rows(path, rows)
-
-    def settle(self) -> None:
-        """Let HDF5 do all small assignments and append all rows that were committed."""
-        self.file.settle()
+            sums.verify(oid, lambda: self._reader.dataset(oid))
 
     def layout(self, path: Path) -> Layout:
         """How the store says that an array is to lie in the file."""
@@ -295,10 +268,6 @@ class Hdf5Session:
         oid, raw = self._need(path), to_bytes(name)
         return read_attribute(oid, raw) if h5a.exists(oid, raw) else None
 
-    def write_attribute(self, path: Path, name: str, leaf: Leaf | None) -> None:
-        """Set one attribute, or delete it."""
-        self.write_attributes(path, {name: leaf})
-
     def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
         """Set attributes, or delete them (None), as one commit."""
         self._check_writable()
@@ -346,14 +315,6 @@ class Hdf5Session:
     def stream(self) -> Any:
         """The `h5py.File` or `h5py.Group`."""
         return self.file.lend()
-
-    def flush(self) -> None:
-        """Bring all commits to where they are safe."""
-        self.file.sync()
-
-    def abandon(self) -> None:
-        """Leave the file to the parent process."""
-        self.file.abandon()
 
     def close(self) -> None:
         """Flush and close what the session owns."""

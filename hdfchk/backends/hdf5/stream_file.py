@@ -152,7 +152,6 @@ class StreamFile(OpenFile):
         truncate: begin anew.
     """
 
-    calls_back = True
     has_transactions = True
 
     def __init__(self, file: Any, *, address: str, writable: bool, truncate: bool) -> None:

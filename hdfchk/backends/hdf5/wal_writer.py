@@ -76,7 +76,6 @@ class WalWriter(OpenFile):
         lock_timeout: seconds to wait for another writer.
     """
 
-    calls_back = True
     has_log = True
     has_transactions = True
 

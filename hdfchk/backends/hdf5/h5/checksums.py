@@ -7,7 +7,7 @@ fletcher32. What is left carries a CRC-32 in an attribute.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,14 +90,14 @@ def forgotten(did: Any) -> Iterator[None]:
         raise
 
 
-def verify(did: Any, leaf: Leaf) -> None:
+def verify(did: Any, data: Callable[[], Leaf]) -> None:
     """Compare the checksum, if there is one.
 
     Raises:
         CorruptFileError: it is another.
     """
     kept = read(did)
-    if kept is not None and kept != sum_of(leaf.data):
+    if kept is not None and kept != sum_of(data().data):
         raise CorruptFileError(
             "the data are not those that were written: their checksum differs",
             key=key_of(did),
