@@ -14,6 +14,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from .stack import require_frames
+
 __all__ = ["Interrupted", "check_pending", "defer_interrupts", "run_pending"]
 
 try:  # the functions of C: those of the module make a member of an enum of each answer
@@ -157,6 +159,8 @@ class _Deferral:
 
     def __enter__(self) -> None:
         self._is_main = threading.get_ident() == threading.main_thread().ident
+        if not (self._is_main and _HANDLERS.depth):
+            require_frames()
         if self._is_main:  # it comes first: a handler could leave the collector off for ever
             _HANDLERS.defer()
         _COLLECTOR.off()
@@ -177,6 +181,9 @@ def defer_interrupts() -> _Deferral:
 
     Blocks nest. The handlers of signals that arrived are called at the end of the outermost block,
     which raises what they raise.
+
+    Raises:
+        RecursionError: at its beginning, if too few frames are left to work in.
     """
     return _Deferral()
 

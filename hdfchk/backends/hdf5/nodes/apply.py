@@ -167,7 +167,7 @@ class Commit:
                     self._undo.append((self._unlink, (path,)))
                 self._writer.create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
-            if isinstance(error, HdfchkError):
+            if isinstance(error, (HdfchkError, RecursionError)):
                 raise
             raise UnsupportedTypeError(
                 f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"

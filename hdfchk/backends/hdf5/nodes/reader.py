@@ -14,6 +14,7 @@ from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 from ....codecs import dtypes
 from ....errors import HdfchkError, NestingError, UnsupportedStoredError
 from ....keys import Path, join, to_text
+from ....runtime.stack import require_frames_below
 from ....tree import MAX_DEPTH, Branch, Leaf, Mark
 from ...base import Select
 from ...meter import Meter
@@ -192,6 +193,7 @@ class Reader:
         """
         if type(gid) is not h5g.GroupID:
             return _named_type(gid, path)
+        require_frames_below(path)
         if place is None:
             info = h5o.get_info(gid)
             place = (info.fileno, info.addr)

@@ -12,6 +12,7 @@ from h5py import h5d, h5g, h5s
 
 from ....keys import Path, to_bytes
 from ....runtime.interrupts import run_pending
+from ....runtime.stack import require_frames_below
 from ....tree import Branch, Leaf
 from ...base import Stored
 from ...layout import Compression, Layout
@@ -116,6 +117,7 @@ class Writer:
             return oid
         if not isinstance(node, Branch):
             return node.place(parent, name)  # type: ignore[attr-defined]
+        require_frames_below(path)
         gid = h5g.create(parent, name, gcpl=GROUP_CREATION)
         if node.mark is not None:
             write_mark(gid, node.mark)
