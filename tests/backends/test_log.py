@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from hdfchk.backends.hdf5.wal.log import Recovered, scan
+from hdfchk.backends.hdf5.wal import log as log_module
+from hdfchk.backends.hdf5.wal.log import Base, Log, Recovered, scan
+from hdfchk.runtime.descriptors import Descriptor
 
 from ..regressions.journals import Record, add, pending
 
@@ -66,3 +69,42 @@ def test_a_record_of_another_log_does_not_count(tmp_path: Path) -> None:
     one.write_bytes(one.read_bytes()[: before.end] + other.read_bytes()[stale.end :])
     found = _scan(one)
     assert (found.end, found.commits) == (before.end, before.commits)
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_a_beginning_that_does_not_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken_back: bool
+) -> None:
+    """Nothing is written over the old records while the log may still begin with the old header."""
+    path = tmp_path / "x"
+    log = Log(Descriptor(os.open(path, os.O_RDWR | os.O_CREAT)))
+    base = Base(0, 0, 0, 0, (0,) * 8)
+    log.begin(base, durable=True)
+    log.append([(0, b"old")], 3)
+    log.sync()
+    before = path.read_bytes()
+
+    def fail(descriptor: int) -> None:
+        if not taken_back:
+            monkeypatch.setattr(log_module, "write_all", fail_to_write)
+        raise OSError(errno.EIO, "Input/output error")
+
+    def fail_to_write(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log_module, "sync", fail)
+        if taken_back:
+            with pytest.raises(OSError, match="Input/output"):
+                log.begin(base, durable=True)
+        else:
+            log.begin(base, durable=True)
+    monkeypatch.undo()
+    assert not log.is_synced
+    log.append([(8, b"new")], 11)
+    log.sync()
+    assert log.is_synced
+    if taken_back:
+        assert path.read_bytes().startswith(before)
+    assert _scan(path).commits == (2 if taken_back else 1)
+    log.close()

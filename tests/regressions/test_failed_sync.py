@@ -229,3 +229,25 @@ def test_errors_of_the_system_name_the_file(file: Path) -> None:
                     assert file.name in text, (kind, first, error)
                 calls.off()
     is_clean(file, view(file))
+
+
+@pytest.mark.parametrize("grown", [2, 60])
+@in_child
+def test_commits_after_a_checkpoint_that_has_made_the_file_shorter(file: Path, grown: int) -> None:
+    """What is committed after its sync has failed fits the file, however long that is by then."""
+    model: dict[str, Any] = {"keep": np.arange(1000.0), "big": np.ones(30_000)}
+    HDF5Checkpointer(file).update(model)
+    long = file.stat().st_size
+    with Calls(file.parent) as calls, HDF5Checkpointer(file, sync_interval=0) as chk:
+        del chk["big"], model["big"]
+        calls.fail("sync", name=file.name)
+        again(chk.commit)
+        assert calls.failed and file.stat().st_size < long
+        calls.off()
+        new = {f"n{number}": np.full(1000, 2.0) for number in range(grown)}
+        model.update(new)
+        chk.update(new)
+        agreed(chk, file, model)
+        chk["l"] = model["l"] = [2, None]
+        agreed(chk, file, model)
+    is_clean(file, model)

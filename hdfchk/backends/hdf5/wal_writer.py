@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5f, h5fd, h5g
+from h5py import h5f, h5fd, h5g
 
 from ...errors import (
     CheckpointWarning,
@@ -32,10 +32,9 @@ from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
 from .h5.free_space import keep_free_space
-from .h5.types import INT, SCALAR, file_access, file_creation
+from .h5.types import file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
-from .wal.fit import STAMP
 from .wal.log import Log, Recovered, scan
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
@@ -153,7 +152,7 @@ class WalWriter(OpenFile):
         name = repr(self._scratch).encode("ascii", "replace")
         fid = h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
-        h5a.create(h5g.open(fid, b"/"), STAMP, INT, SCALAR).write(np.array(0, np.int64))
+        write_stamp(fid)
         self._use(h5py.File(fid))
 
     def _go_on(self, found: Recovered | None = None) -> None:
@@ -545,9 +544,14 @@ class WalWriter(OpenFile):
         commits = file.log.commits
         try:
             self.settle()
-            # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
                 self.clear_hidden()
+                self.h5.flush()
+                if not file.has_begun and not file.has_changes:
+                    self._discard(file)  # the file has just appeared, or nothing was done to it
+                    file.rollback()
+            # Closing writes the table of free space: it is a commit of its own.
+            if self.h5:
                 keep_free_space(self.h5.id)
                 if not file.is_stamped and file.log.logical_bytes:
                     write_stamp(self.h5.id)

@@ -119,9 +119,7 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
     if found.base is None:
         return _problem_of_old(descriptor, found)
     base, size = found.base, os.fstat(descriptor).st_size
-    least = base.size
-    if found.checkpoints and found.size is not None:
-        least = min(least, found.size)
+    least = base.size if found.cut_to is None else min(base.size, found.cut_to)
     if size < least:
         return f"the file has {size} bytes, and had {base.size} when the log was begun"
     # Nothing that was written straight into it is cut off, but by a checkpoint.
@@ -144,8 +142,8 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
         looked_at = {**found.under, **looked_at}
         if base.stamp_at and base.stamp_at // PAGE not in looked_at and found.checkpoints:
             return "the file was brought to another state after the log was begun"
-    # A checkpoint may have cut the file to its length.
-    end = found.size if found.checkpoints and found.size is not None else base.size + 2**62
+    # A checkpoint may have cut the file to its length, and a later one made it longer again.
+    end = base.size + 2**62 if found.cut_to is None else found.cut_to
     for page, sums in looked_at.items():
         data = read_all(descriptor, PAGE, page * PAGE)
         before = _inside(sums, end - page * PAGE)

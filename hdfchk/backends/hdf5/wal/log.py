@@ -107,6 +107,8 @@ class Recovered:
         base: the state of the file on which it was begun; None for a log of an older version.
         under: what the file held under each page that the log changes.
         checkpoints: what a checkpoint that had begun was writing, page by page.
+        cut_to: the least length that such a checkpoint may have given the file; None if there was
+            none.
         salt: tells one use of the log from another.
     """
 
@@ -119,6 +121,7 @@ class Recovered:
     base: Base | None = None
     under: dict[int, Sums] = attrs.field(factory=dict)
     checkpoints: dict[int, list[Sums]] = attrs.field(factory=dict)
+    cut_to: int | None = None
     salt: bytes = b""
 
     @property
@@ -194,6 +197,7 @@ class _Scan:
         self._size: int | None = None
         self._kept_under: dict[int, Sums] = {}
         self._checkpoints: dict[int, list[Sums]] = {}
+        self._cut_to: int | None = None
 
     def run(self) -> Recovered:
         found = self._header()
@@ -227,6 +231,7 @@ class _Scan:
             base,
             self._kept_under,
             self._checkpoints,
+            self._cut_to,
             salt,
         )
 
@@ -282,6 +287,8 @@ class _Scan:
                 self._under.setdefault(page, tuple(sums))
             else:
                 self._checkpoints.setdefault(page, []).append(tuple(sums))
+        if kind == _CHECKPOINT and self._size is not None:
+            self._cut_to = min(self._size, self._cut_to or self._size)
         return True
 
     def _take_writes(self, count: int, start: int, length: int) -> bool:
@@ -369,8 +376,13 @@ class Log:
         if magic not in _OLD_MAGICS:  # those have no room for it
             write_all(self.file.fd, _owner(note), 0)
 
-    def begin(self, base: Base) -> None:
+    def begin(self, base: Base, *, durable: bool = False) -> None:
         """Empty the log: what was in it is in the file, durably.
+
+        Args:
+            base: the state that the file is in.
+            durable: bring the new beginning to the disk before anything is written over what was
+                in the log: else, after a loss of power, new records could follow an old beginning.
 
         Raises:
             OSError: nothing has changed.
@@ -381,13 +393,29 @@ class Log:
         )[:-4]
         header = b"".join((_owner(""), state, _SUM.pack(zlib.crc32(state))))
         with self._syncing:
+            before = read_all(self.file.fd, HEADER_BYTES, 0)
             write_all(self.file.fd, header, 0)
-            self._tail = self._committed = (HEADER_BYTES, zlib.crc32(salt))
             self._synced = 0
+            if durable:
+                self._sync_beginning(before)
+            self._tail = self._committed = (HEADER_BYTES, zlib.crc32(salt))
             self.commits = self.logical_bytes = 0
             with contextlib.suppress(OSError):  # else it is written over: its blocks are there
                 if os.fstat(self.file.fd).st_size > KEEP_BYTES:
                     os.ftruncate(self.file.fd, HEADER_BYTES)
+
+    def _sync_beginning(self, before: bytes) -> None:
+        try:
+            sync(self.file.fd)
+        except OSError:
+            self._sync_failed = True
+            try:
+                write_all(self.file.fd, before, 0)
+            except OSError:
+                return  # it cannot be taken back, and is there for all who read it now
+            raise
+        self._sync_failed = False
+        self._synced = HEADER_BYTES
 
     def resume(self, found: Recovered) -> None:
         """Go on behind the last commit of another writer."""

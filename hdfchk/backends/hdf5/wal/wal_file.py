@@ -106,31 +106,32 @@ class WalFile(OverlayFile):
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
         """Whether the commits in the log give the file a new stamp."""
-        self._has_begun = False
+        self.has_begun = False
         """Whether the log has its header: a file that is only made, and left, needs none."""
         if found is not None and found.has_commits:
             self._adopt(found)
 
-    def _begin(self) -> None:
+    def _begin(self, *, durable: bool = False) -> None:
         """Empty the log."""
         # What is behind it belongs to a commit that is still to come.
-        self._start = self._committed_size
-        self._begun_on = base_of(self.file.fd, self._start)
-        self.log.begin(self._begun_on)
-        self._has_begun = True
+        start = self._committed_size
+        begun_on = base_of(self.file.fd, start)
+        self.log.begin(begun_on, durable=durable)
+        self._start, self._begun_on = start, begun_on
+        self.has_begun = True
         self._was_cut = False
         self._under.clear()
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
 
     def _require_begun(self) -> None:
-        if not self._has_begun:
+        if not self.has_begun:
             self._begin()
 
     def _adopt(self, found: Recovered) -> None:
         """Take over the commits of a writer that is gone."""
         self.log.resume(found)
-        self._has_begun = True
+        self.has_begun = True
         self.records = list(found.records)
         for place, extent, source in found.writes:
             self._lay(self._pages, place, extent, source)
@@ -380,7 +381,7 @@ class WalFile(OverlayFile):
             or os.getpid() != self._process
         ):
             return False
-        if not self._has_begun:
+        if not self.has_begun:
             self._begin()
         log.append_logical(payload, rows=rows)
         return True
@@ -451,15 +452,14 @@ class WalFile(OverlayFile):
             self._was_cut = True
             self._write_pages(progress)
             if not last:
-                self._begin()
+                self._begin(durable=self.durable)
             else:
                 self.log.commits = 0
             # With the log's new beginning: what is in memory may name places in the old one.
             self._pages.clear()
             self._writes = 0
             self._base = self._committed_size
-            # Or new records could be followed, after a loss of power, by old ones.
-            if self.durable and not last:
+            if self.durable and not self.log.is_synced:
                 self.log.sync()
         finally:
             try_lock_shared(self.file.fd)
@@ -595,12 +595,14 @@ class WalFile(OverlayFile):
             new.begin(found.base or base_of(self.file.fd, self._start))
             under = [(page, sums) for page, sums in found.under.items()]
             after = [(page, sums) for page, many in found.checkpoints.items() for sums in many]
+            if found.cut_to is not None:
+                new.append([], found.cut_to)
+                new.append_checkpoint(after)
             places: dict[int, int] = {}
             for first, count in self._extents():
                 at = new.append([(first * PAGE, self._run(first, count))], None)
                 places.update((first + n, at + n * PAGE) for n in range(count))
             new.append([], self._committed_size, under)
-            new.append_checkpoint(after)
             if self.durable:
                 new.sync()
             put(new.file)
