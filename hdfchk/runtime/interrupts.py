@@ -69,6 +69,8 @@ class _Handlers:
     """The handlers of the main thread, which is the only one that runs any."""
 
     def __init__(self) -> None:
+        self.main = threading.main_thread().ident
+        """The thread that runs handlers."""
         self.depth = 0
         self._thread = 0
         """The one that defers them."""
@@ -80,9 +82,6 @@ class _Handlers:
 
     def defer(self) -> None:
         """Keep what arrives from now on."""
-        if self.depth:
-            self.depth += 1
-            return
         try:
             for number in _NUMBERS:
                 handler = _getsignal(number)
@@ -128,6 +127,7 @@ class _Handlers:
 
     def after_fork(self) -> None:
         """In a child process that another thread has forked: nobody else puts them back."""
+        self.main = threading.main_thread().ident
         if self.depth and self._thread != threading.get_ident():
             self.depth = 0
             self._came.clear()  # they are the parent's
@@ -155,12 +155,15 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Deferral:
-    __slots__ = ("_is_main",)
+    __slots__ = ("_is_inner", "_is_main")
 
     def __enter__(self) -> None:
-        self._is_main = threading.get_ident() == threading.main_thread().ident
-        if not (self._is_main and _HANDLERS.depth):
-            require_frames()
+        self._is_main = threading.get_ident() == _HANDLERS.main
+        self._is_inner = self._is_main and _HANDLERS.depth > 0
+        if self._is_inner:
+            _HANDLERS.depth += 1
+            return
+        require_frames()
         if self._is_main:  # it comes first: a handler could leave the collector off for ever
             _HANDLERS.defer()
         _COLLECTOR.off()
@@ -171,7 +174,8 @@ class _Deferral:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _COLLECTOR.on()
+        if not self._is_inner:
+            _COLLECTOR.on()
         if self._is_main:
             _HANDLERS.resume()
 
@@ -194,7 +198,7 @@ def run_pending() -> None:
     Raises:
         BaseException: what a handler raises. The work is to be rolled back then.
     """
-    if _HANDLERS.depth and threading.get_ident() == threading.main_thread().ident:
+    if _HANDLERS.depth and threading.get_ident() == _HANDLERS.main:
         _HANDLERS.run_pending()
 
 
@@ -204,5 +208,5 @@ def check_pending() -> None:
     Raises:
         Interrupted: one has.
     """
-    if _HANDLERS.has_pending and threading.get_ident() == threading.main_thread().ident:
+    if _HANDLERS.has_pending and threading.get_ident() == _HANDLERS.main:
         raise Interrupted

@@ -91,7 +91,7 @@ class FileBackend:
     @property
     def resolved(self) -> str:
         """The path without symbolic links: where the file is, and its log beside it."""
-        return os.path.realpath(self.path)
+        return str(self.share_keys()[-1])
 
     def exists(self) -> bool:
         """Whether there is a file that is not empty (an empty one is what `mkstemp` makes).
@@ -121,10 +121,10 @@ class FileBackend:
         try:
             there = os.stat(self.path)
         except OSError:
-            return [self.resolved]
+            return [os.path.realpath(self.path)]
         known, inode = self._known, (there.st_dev, there.st_ino)
         if known is None or known[0] != inode:
-            known = self._known = inode, self.resolved
+            known = self._known = inode, os.path.realpath(self.path)
         return [*known]
 
     def open(self, *, writable: bool) -> Hdf5Session:
