@@ -76,6 +76,10 @@ class _Handlers:
         """The one that defers them."""
         self._replaced: dict[int, Any] = {}
         self._came: list[tuple[int, FrameType | None]] = []
+        self._seen: list[Any] = []
+        """The handlers of all signals when it was looked last."""
+        self._handled: list[int] = []
+        """The signals that had handlers of Python's then."""
 
     def _keep(self, number: int, frame: FrameType | None) -> None:
         self._came.append((number, frame))
@@ -83,7 +87,12 @@ class _Handlers:
     def defer(self) -> None:
         """Keep what arrives from now on."""
         try:
-            for number in _NUMBERS:
+            there = list(map(_getsignal, _NUMBERS))
+            if there != self._seen:  # most programs have the same handlers at each call
+                pairs = zip(_NUMBERS, there, strict=True)
+                self._handled = [number for number, handler in pairs if callable(handler)]
+                self._seen = there
+            for number in self._handled:
                 handler = _getsignal(number)
                 if callable(handler) and handler != self._keep:
                     self._replaced[number] = handler
