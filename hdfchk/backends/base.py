@@ -196,6 +196,9 @@ class Session(Protocol):
 
         Raises:
             NotAGroupError: a path goes through a value.
+
+        After an error nothing is changed, or, where the storage `has_transactions`, what is changed
+        is to be given up by its `rollback`.
         """
 
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> Draft:

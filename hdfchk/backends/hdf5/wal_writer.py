@@ -270,7 +270,7 @@ class WalWriter(OpenFile):
         writer = Writer(root, hidden=self.hidden_in(root))
         before = self._pending.copy(), self._done.copy()
         try:
-            materialize(root, writer, self._pending, self._done)
+            materialize(root, writer, self._pending, self._done, rolls_back=True)
         except HdfchkError:
             if self._file is not None and self._file.error is not None:
                 self._pending, self._done = before  # it is the disk that has failed, and not it

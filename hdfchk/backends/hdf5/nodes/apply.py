@@ -16,7 +16,7 @@ from ...base import Stored
 from ..data.limits import stands_alone
 from ..h5 import checksums as sums
 from ..h5 import links
-from ..h5.attributes import copy_attributes, is_own
+from ..h5.attributes import attribute_names, copy_attributes, is_own
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.types import GROUP_CREATION
@@ -44,7 +44,7 @@ class Commit:
         root: the group that is the root of all paths.
         writer: makes the objects.
         rolls_back: after an error whoever began the commit gives up all that was not committed
-            before: what is written over need not be kept.
+            before: what is replaced need not be kept.
     """
 
     def __init__(self, root: Any, writer: Writer, *, rolls_back: bool = False) -> None:
@@ -71,7 +71,8 @@ class Commit:
         """Do all steps, or none.
 
         Raises:
-            Whatever the first failing step raises; the file is as it was then.
+            Whatever the first failing step raises; the file is as it was then, or is to be given
+                up.
         """
         self._left = len(steps)
         try:
@@ -100,6 +101,8 @@ class Commit:
         """Undo all that was done; what cannot be undone does not keep the rest from it."""
         self._groups.clear()
         _let_go_of_objects(error)
+        if self._rolls_back:
+            return
         last = [(self._write_places, ()), (self._writer.empty_bin, ())]
         for undo, args in [*reversed(self._undo), *last]:
             try:
@@ -180,14 +183,24 @@ class Commit:
         hard = info.type == links.HARD
         old: Any = h5o.open(parent, raw) if hard else None
         aside: bytes | None = None
+        is_dropped = False
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
-            if self._has_aside(old.get_storage_size()):
+            size = old.get_storage_size()
+            is_kept_small = self._has_aside(size)
+            if self._rolls_back and (is_kept_small or size < REUSE_FROM):
+                is_dropped = all(map(is_own, attribute_names(old)))
+            if is_kept_small and not is_dropped:
                 aside = self._copy_aside(parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
-        if aside is None:
+        if is_dropped:
+            old = None
+            if is_kept_small:
+                self._writer.take_room()
+            parent.unlink(raw)
+        elif aside is None:
             name = self._hidden.new_name()
             self._undo.append((self._bring_back, (path, name, place)))
             self._hidden.take_out(parent, raw, name)
@@ -199,7 +212,7 @@ class Commit:
             old = h5o.open(self._aside, aside)
         self._forget_below(path)
         new = self._writer.create(parent, raw, node, path)
-        if hard:
+        if hard and not is_dropped:
             copy_attributes(old, new, is_own)
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
@@ -215,7 +228,9 @@ class Commit:
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
-        if self._is_last and (places is None or not places.is_cut):
+        if self._rolls_back:
+            parent.unlink(raw)
+        elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
             parent.unlink(raw)
             self._is_through = True  # an error after this could not be undone

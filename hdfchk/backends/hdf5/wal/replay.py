@@ -78,7 +78,9 @@ def open_on(file: Any, flags: int) -> Any:
 # -- small assignments and rows ------------------------------------------------------------------
 
 
-def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> None:
+def materialize(
+    root: Any, writer: Writer, pending: Pending, done: Pending, *, rolls_back: bool
+) -> None:
     """Let HDF5 do small assignments and append rows, one after the other.
 
     Args:
@@ -86,6 +88,7 @@ def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> N
         writer: makes the objects.
         pending: what is to be done; what is done leaves it.
         done: what was done enters it.
+        rolls_back: after an error, all that was not committed is given up.
 
     Raises:
         HdfchkError: one of them cannot be done, now or ever; it has left `pending`.
@@ -94,7 +97,7 @@ def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> N
         path = next(iter(pending.puts))
         step: dict[Path, Stored | None] = {path: pending.puts[path]}
         try:
-            Commit(root, writer, rolls_back=True).run(step)
+            Commit(root, writer, rolls_back=rolls_back).run(step)
         except HdfchkError as error:
             error.key = error.key or join(path)
             pending.puts.pop(path)
@@ -103,7 +106,7 @@ def materialize(root: Any, writer: Writer, pending: Pending, done: Pending) -> N
     while pending.rows:
         path = next(iter(pending.rows))
         try:
-            append_rows(root, path, pending.rows[path], writer, rolls_back=True)
+            append_rows(root, path, pending.rows[path], writer, rolls_back=rolls_back)
         except HdfchkError as error:
             error.key = error.key or join(path)
             pending.rows.pop(path)
@@ -185,7 +188,7 @@ def replay_logical(file: OverlayFile) -> None:
                 file.is_stamped = True
             while pending:
                 try:
-                    materialize(root, writer, pending, Pending())
+                    materialize(root, writer, pending, Pending(), rolls_back=False)
                 except HdfchkError as error:  # it must not keep all the others from their readers
                     if file.error is not None:  # it is the disk that has failed
                         raise file.error from error
