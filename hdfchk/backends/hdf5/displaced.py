@@ -6,9 +6,9 @@ import contextlib
 import os
 from collections.abc import Callable
 
-from ...errors import FileReplacedError, PendingJournalWarning
+from ...errors import FileReplacedError, NotDurableError, PendingJournalWarning
 from ...runtime.descriptors import Descriptor
-from ...runtime.posix import copy_owner_and_mode, is_at, open_regular
+from ...runtime.posix import copy_owner_and_mode, is_at, open_regular, sync_folder
 from .wal.log import log_of
 from .wal.wal_file import WalFile
 
@@ -27,14 +27,18 @@ def save_displaced(
 
     Returns:
         The error to raise, which says where the commits are.
+
+    Raises:
+        NotDurableError: they could not be saved, and are in the open file alone.
     """
     saved = _save_moved(file, bring_in) or _save_copy(file, path)
     hint = f"{saved}; make a store of it"
     if file.log.logical_bytes:
         hint += _keep_log(file, path)
-    elif is_at(file.log.file.fd, log_of(path)):
-        with contextlib.suppress(OSError):
-            os.unlink(log_of(path))
+    else:
+        with contextlib.suppress(OSError):  # the next writer sets it aside
+            if is_at(file.log.file.fd, log_of(path)):
+                os.unlink(log_of(path))
     return FileReplacedError(
         "the file was moved, removed or replaced while it was being written", file=path, hint=hint
     )
@@ -67,21 +71,49 @@ def _save_moved(file: WalFile, bring_in: Callable[[], bool] | None) -> str | Non
 
 
 def _save_copy(file: WalFile, path: str) -> str:
-    name, number = f"{path}.rescued", 0
+    name = f"{path}.rescued"
+    try:
+        name, made = _make(name)
+        _fill(file, name, made)
+    except OSError as error:
+        raise NotDurableError(
+            "what was assigned is committed, but the file was moved, removed or replaced while it "
+            f"was being written, and could not be copied to {name!r} ({error.strerror or error})",
+            file=path,
+            hint="all commits are in the open file: make that place writable, with room for it, "
+            "and call commit() before the block ends; after that only the journal is left, and the "
+            "file if it was moved",
+        ) from error
+    if file.durable:
+        with contextlib.suppress(OSError):  # it is there, and a later sync brings its name along
+            sync_folder(name)
+    which = "all commits but the last ones" if file.log.logical_bytes else "all commits"
+    return f"{which} are in {name!r}"
+
+
+def _make(name: str) -> tuple[str, Descriptor]:
+    """A new file of that name or, if there is one, of the next that is free."""
+    free, number = name, 0
     while True:
         try:
-            made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-            break
+            return free, Descriptor(open_regular(free, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             number += 1
-            name = f"{path}.rescued.{number}"
+            free = f"{name}.{number}"
+
+
+def _fill(file: WalFile, name: str, made: Descriptor) -> None:
+    """Copy the last commit; what could be copied only in part is removed."""
+    done = False
     try:
         copy_owner_and_mode(file.file.fd, made.fd)
         file.copy_to(made.fd)
+        done = True
     finally:
         made.close()
-    which = "all commits but the last ones" if file.log.logical_bytes else "all commits"
-    return f"{which} are in {name!r}"
+        if not done:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
 
 
 def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:

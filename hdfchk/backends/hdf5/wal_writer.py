@@ -499,9 +499,15 @@ class WalWriter(OpenFile):
 
         Raises:
             FileReplacedError: it was; the text says where the commits are.
+            NotDurableError: it was, and they could not be saved.
         """
         file = self._file
-        if file is not None and not self._is_displaced and not file.is_in_place(self.address):
+        if file is None or self._is_displaced:
+            return
+        in_place = True  # where that cannot be seen: the commit stands, and the next one looks
+        with contextlib.suppress(OSError):
+            in_place = file.is_in_place(self.address)
+        if not in_place:
             bring_in = None if self._pending else lambda: self._checkpoint(file)
             error = save_displaced(file, self.address, bring_in)
             self._is_displaced = True

@@ -1,0 +1,90 @@
+"""Files that are moved, removed or replaced while they are being written: where their commits are."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from hdfchk import FileReplacedError, HDF5Checkpointer, NotDurableError
+
+from .children import in_child
+from .failing import Calls
+from .states import view
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a store may be made, in a folder of its own."""
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs" / "x.hdf5"
+
+
+# -- a copy that cannot be made --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fate", ["removed", "replaced"])
+@pytest.mark.parametrize("kind", ["open", "write", "truncate", "sync"])
+@in_child
+def test_a_commit_stands_where_it_could_not_be_copied(file: Path, kind: str, fate: str) -> None:
+    """A copy that fails is a NotDurableError, leaves no half, and is tried again by commit()."""
+    HDF5Checkpointer(file)["a"] = 1
+    rescued = Path(f"{file}.rescued")
+    with (
+        Calls(file.parent) as calls,
+        pytest.raises(FileReplacedError),
+        HDF5Checkpointer(file) as chk,
+    ):
+        chk["b"] = {"c": 2}
+        file.unlink()
+        if fate == "replaced":
+            file.write_bytes(b"something else")
+        calls.fail(kind, times=100, number=errno.ENOSPC, name=".rescued")
+        for key in ("d", "e"):
+            with pytest.raises(NotDurableError, match="rescued") as caught, chk.transaction():
+                chk[key] = 3
+            assert "No space" in str(caught.value) and "commit()" in str(caught.value)
+            assert chk[key] == 3 and not rescued.exists()
+        calls.off()
+        chk.commit()
+    assert view(rescued) == {"a": 1, "b": {"c": 2}, "d": 3, "e": 3}
+
+
+@in_child
+def test_a_copy_that_fails_at_the_end_is_told(file: Path) -> None:
+    """At the end of a block, too, it is a NotDurableError; the journal is not removed."""
+    HDF5Checkpointer(file)["a"] = 1
+    with (
+        Calls(file.parent) as calls,
+        pytest.raises(NotDurableError, match="journal"),
+        HDF5Checkpointer(file) as chk,
+    ):
+        chk["b"] = 2
+        file.unlink()
+        calls.fail("write", times=100, name=".rescued")
+    assert os.listdir(file.parent) == ["x.hdf5-journal"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+@in_child
+def test_a_place_that_cannot_be_looked_at_is_no_failed_commit(
+    file: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whether the file is in its place is asked when the commit is decided."""
+    real = os.lstat
+
+    def fail(path: str) -> os.stat_result:
+        if path == str(file):
+            raise OSError(number, os.strerror(number), path)
+        return real(path)
+
+    with HDF5Checkpointer(file) as chk:
+        chk["a"] = 1
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "lstat", fail)
+            with chk.transaction():
+                chk["b"] = 2
+        assert chk.load() == {"a": 1, "b": 2}
+    assert view(file) == {"a": 1, "b": 2}
