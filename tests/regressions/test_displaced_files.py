@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -20,6 +21,51 @@ def file(tmp_path: Path) -> Path:
     """Where a store may be made, in a folder of its own."""
     (tmp_path / "runs").mkdir()
     return tmp_path / "runs" / "x.hdf5"
+
+
+# -- a file that was moved -------------------------------------------------------------------------
+
+
+def _move(file: Path, how: str) -> Path:
+    """Move the file, perhaps with its journal; where it is now."""
+    if how == "folder":
+        return file.parent.rename(file.parent.parent / "elsewhere") / file.name
+    moved = file.parent / "sub" / "moved.hdf5"
+    moved.parent.mkdir()
+    file.rename(moved)
+    if how == "with journal":
+        Path(f"{file}-journal").rename(f"{moved}-journal")
+    return moved
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["alone", "read"])
+@pytest.mark.parametrize("made", [False, True], ids=["old", "new"])
+@pytest.mark.parametrize("how", ["file", "with journal", "folder"])
+@in_child
+def test_a_file_that_was_moved_is_found(file: Path, how: str, made: bool, read: bool) -> None:
+    """The commits are where the file is now, also if this writer has made it."""
+    if not made:
+        HDF5Checkpointer(file)["z"] = 0
+    moved = file
+    with pytest.raises(FileReplacedError) as caught, HDF5Checkpointer(file) as chk:
+        chk["a"] = 1
+        chk["z"] = [0, None]
+        moved = _move(file, how)
+        with HDF5Checkpointer(moved, mode="r") if read else contextlib.nullcontext() as reader:
+            assert reader is None or len(reader)  # it holds the file from here on
+            chk["b"] = 2
+            chk.commit()
+    expected = {"a": 1, "z": [0, None], "b": 2}
+    if read and how == "file":
+        moved = Path(f"{file}.rescued")
+    elif read:
+        assert Path(f"{moved}-journal").exists() and "the journal" in str(caught.value)
+    else:
+        assert os.listdir(moved.parent) == [moved.name]
+    assert str(moved) in str(caught.value)
+    assert view(moved) == expected
+    HDF5Checkpointer(moved)["c"] = 3
+    assert view(moved) == expected | {"c": 3} and not Path(f"{moved}-journal").exists()
 
 
 # -- a copy that cannot be made --------------------------------------------------------------------

@@ -508,8 +508,7 @@ class WalWriter(OpenFile):
         with contextlib.suppress(OSError):
             in_place = file.is_in_place(self.address)
         if not in_place:
-            bring_in = None if self._pending else lambda: self._checkpoint(file)
-            error = save_displaced(file, self.address, bring_in)
+            error = save_displaced(file, self.address, self._lock.place())
             self._is_displaced = True
             raise error
 
@@ -643,6 +642,7 @@ class WalWriter(OpenFile):
         elif self._new is not None:
             redirect_to_scratch(self._new.file.fd)
         self._lock.log.close()
+        self._lock.named.close()
         super().abandon()
 
 

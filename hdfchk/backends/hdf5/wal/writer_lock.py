@@ -108,6 +108,8 @@ class WriterLock:
     Attributes:
         log: the log, locked.
         file: the file, open and locked; None if there is none.
+        named: a new file once more, by its own name: the system follows the name by which a file
+            was opened, and it was made by another one.
 
     Raises:
         LockedError: there is another one, for longer.
@@ -118,6 +120,7 @@ class WriterLock:
         self.path = path
         self.timeout = timeout
         self.file: Descriptor | None = None
+        self.named = Descriptor(-1)
         self._process = os.getpid()
         self.log = self._take(log_of(path))
         try:
@@ -237,6 +240,23 @@ class WriterLock:
         """Lock a file that is about to get the name, so that nobody comes first."""
         try_lock_range(descriptor, _LOCK_AT, 1)
 
+    def name_new(self) -> None:
+        """A new file has got its name, beside the one by which it was made."""
+        if hasattr(os, "O_PATH"):
+            with contextlib.suppress(OSError):  # it is needed only if the file is moved
+                self.named = Descriptor(os.open(self.path, os.O_PATH | os.O_NOFOLLOW))
+
+    def place(self) -> str | None:
+        """Where the file is now, if it has a name still, and as far as the system tells."""
+        if self.file is None or os.fstat(self.file.fd).st_nlink == 0:
+            return None
+        for opened in (self.named, self.file):
+            with contextlib.suppress(OSError):
+                name = os.readlink(f"/proc/self/fd/{opened.fd}")
+                if is_at(self.file.fd, name):
+                    return name
+        return None
+
     def claim(self) -> None:
         """Say in the log who holds it."""
         Log(self.log).claim()
@@ -259,6 +279,7 @@ class WriterLock:
                 self._remove_log(log, name)
         finally:
             log.close()
+            self.named.close()
             if file is not None:
                 file.close()
 
