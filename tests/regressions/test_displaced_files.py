@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
-from hdfchk import FileReplacedError, HDF5Checkpointer, NotDurableError
+from hdfchk import (
+    FileReplacedError,
+    HDF5Checkpointer,
+    NotDurableError,
+    PendingJournalWarning,
+)
 
-from .children import in_child
+from .children import eventually, forked, in_child, kill
 from .failing import Calls
 from .states import view
 
@@ -133,4 +139,26 @@ def test_a_place_that_cannot_be_looked_at_is_no_failed_commit(
             with chk.transaction():
                 chk["b"] = 2
         assert chk.load() == {"a": 1, "b": 2}
+    assert view(file) == {"a": 1, "b": 2}
+
+
+# -- what is said of others ------------------------------------------------------------------------
+
+
+@in_child
+def test_who_waits_for_a_lock_does_not_hold_it(file: Path) -> None:
+    """The warning that commits stay in the journal names who reads, while another one waits."""
+    HDF5Checkpointer(file)["a"] = 1
+    with HDF5Checkpointer(file, mode="r") as reader:
+        assert reader["a"] == 1
+        waiting = forked(lambda: fcntl.flock(os.open(file, os.O_RDONLY), fcntl.LOCK_EX))
+        try:
+            locks, inode = Path("/proc/locks"), f":{file.stat().st_ino} "
+            assert eventually(
+                lambda: any(" -> " in line and inode in line for line in locks.open())
+            )
+            with pytest.warns(PendingJournalWarning, match="this process"):
+                HDF5Checkpointer(file)["b"] = 2
+        finally:
+            kill(waiting)
     assert view(file) == {"a": 1, "b": 2}

@@ -151,7 +151,9 @@ def _holders(there: os.stat_result) -> str:
     with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
         for line in locks:
             fields = line.split()
-            if inode in fields and int(fields[4]) > 0:
-                own = int(fields[4]) == os.getpid()
-                found.add("this process" if own else f"process {fields[4]}")
+            if inode in fields and "->" not in fields:  # that is of one who waits
+                process = int(fields[fields.index(inode) - 1])
+                if process > 0:
+                    own = process == os.getpid()
+                    found.add("this process" if own else f"process {process}")
     return ", ".join(sorted(found))
