@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import h5py
@@ -118,16 +119,28 @@ class _Buffer(FileObject):
         error, self.error = self.error, None
         if error is not None:
             raise error
-        for number in sorted(self._pages):
+        # Where there is no room for what is new, nothing of the last commit is changed.
+        edge = -(-self._committed // PAGE)
+        self._write_pages(number for number in self._pages if number >= edge)
+        if self._file.seek(0, io.SEEK_END) < self._size:
+            self._write_at(self._size - 1, memoryview(bytes(1)))  # `BytesIO` does not get longer
+        self._flush()
+        self._write_pages(number for number in self._pages if number < edge)
+        self._forget_pages()
+        if self._file.seek(0, io.SEEK_END) > self._size:
+            self._file.truncate(self._size)
+        self._flush()
+        self._committed = self._size
+
+    def _write_pages(self, numbers: Iterable[int]) -> None:
+        for number in sorted(numbers):
             start = number * PAGE
             if start < self._size:
                 self._write_at(start, memoryview(self._pages[number])[: self._size - start])
-        self._forget_pages()
-        if self._file.seek(0, io.SEEK_END) != self._size:
-            self._file.truncate(self._size)
+
+    def _flush(self) -> None:
         with contextlib.suppress(AttributeError):
             self._file.flush()
-        self._committed = self._size
 
     def _forget_pages(self) -> None:
         self._pages.clear()
