@@ -244,14 +244,17 @@ class FileBackend:
     ) -> bool:
         """Bring in, or set aside, what a killed writer has left; whether there was anything."""
         path, timeout = self.resolved, self.lock_timeout
+        copy = None if into is None else os.path.abspath(into)
         try:
             if discard:
                 return _again(discard_log, path, timeout)
-            if into is not None:
-                return _again(recover_into, path, os.path.abspath(into), timeout)
+            if copy is not None:
+                return _again(recover_into, path, copy, timeout)
             return _again(recover_file, path, timeout, progress)
         except RAISED as error:
-            raise explain_open(error, self.path, writable=True) from error
+            of_copy = copy is not None and getattr(error, "filename", None) == copy
+            concerned = copy if copy is not None and of_copy else self.path
+            raise explain_open(error, concerned, writable=True) from error
 
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""

@@ -22,7 +22,6 @@ from .h5.attributes import attribute_names, copy_attributes
 from .h5.key_order import is_order
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
 from .wal.fit import STAMP
-from .wal.log import scan
 from .wal.new_file import NewFile, ScratchFile
 from .wal.replay import lock_to_write, recover
 
@@ -83,7 +82,7 @@ def compact_file(
     finally:
         if new is not None:
             new.close()
-        lock.release(remove=not scan(lock.log.fd).has_commits)
+        lock.leave()
     return before - os.stat(path).st_size
 
 

@@ -35,7 +35,7 @@ from .h5.free_space import keep_free_space
 from .h5.types import file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
-from .wal.log import Log, Recovered, scan
+from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
 from .wal.new_log import NewLog
@@ -627,11 +627,8 @@ class WalWriter(OpenFile):
         """Close everything after a failure to open, or of a file that never appeared."""
         if self._new is not None:
             self._new.close()
-        log, has_log = self._lock.log, True
         with contextlib.suppress(OSError):
-            has_log = not log.is_open or scan(log.fd).has_commits
-        with contextlib.suppress(OSError):
-            self._lock.release(remove=not has_log)
+            self._lock.leave()
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""

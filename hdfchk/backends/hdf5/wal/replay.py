@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import time
 import warnings
 from typing import Any
@@ -305,14 +304,13 @@ def discard_log(path: str, timeout: float) -> bool:
     if not os.path.lexists(log_of(path)):
         return False
     lock = WriterLock(path, timeout)
-    found = False
     try:
         found = scan(lock.log.fd).has_commits
         if found:
             _set_aside(lock)
+        return found
     finally:
-        lock.release(remove=not found)
-    return found
+        lock.leave()
 
 
 def recover_into(path: str, copy: str, timeout: float) -> bool:
@@ -326,31 +324,41 @@ def recover_into(path: str, copy: str, timeout: float) -> bool:
     try:
         if lock.file is None:
             raise FileNotFoundError(2, "no such file", path)
+        wait_lock_shared(lock.file.fd, path, timeout)  # not while another program writes it
         found = scan(lock.log.fd)
         made, done = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL)), False
         try:
-            copy_owner_and_mode(lock.file.fd, made.fd)
-            with open(lock.path, "rb") as source, os.fdopen(os.dup(made.fd), "wb") as target:
-                shutil.copyfileobj(source, target, 2**20)
-            laid = OverlayFile(made, Log(lock.log), found)
+            laid = OverlayFile(lock.file, Log(lock.log), found)
             replay_logical(laid)
-            h5f_check(laid)
-            laid_out(laid, made)
+            _check_whole(laid)
+            _fill(made.fd, copy, laid, like=lock.file.fd)
             done = True
         finally:
             made.close()
             if not done:
-                os.unlink(copy)
+                with contextlib.suppress(OSError):
+                    os.unlink(copy)
         return found.has_commits
     finally:
-        lock.release(remove=not scan(lock.log.fd).has_commits if lock.log.is_open else False)
+        lock.leave()
 
 
-def h5f_check(file: OverlayFile) -> None:
+def _fill(made: int, copy: str, laid: OverlayFile, *, like: int) -> None:
+    try:
+        copy_owner_and_mode(like, made)
+        laid.copy_to(made)
+        sync_folder(copy)
+    except OSError as error:
+        error.filename = error.filename or copy
+        raise
+
+
+def _check_whole(file: OverlayFile) -> None:
     """Open HDF5 on it, and all objects in it.
 
     Raises:
         CorruptFileError: one of them cannot be opened.
+        OSError: the system does not let it be read.
     """
     try:
         stream = open_on(file, h5f.ACC_RDONLY)
@@ -359,6 +367,8 @@ def h5f_check(file: OverlayFile) -> None:
         finally:
             stream.close()
     except (OSError, RuntimeError, KeyError, ValueError) as error:
+        if file.error is not None:
+            raise file.error from error
         raise CorruptFileError(
             f"the file with the journal laid over it cannot be read ({error})",
             hint="neither was changed; recover(discard=True) keeps the file as it is",
@@ -376,21 +386,6 @@ def _open_all(root: Any) -> None:
                 h5o.get_info(oid)
                 if isinstance(oid, h5g.GroupID):
                     todo.append(oid)
-
-
-def laid_out(file: OverlayFile, target: Descriptor) -> None:
-    """Write what is laid over a file into it."""
-    from ....runtime.posix import sync, write_all
-
-    size = file.seek(0, os.SEEK_END)
-    buffer = bytearray(2**20)
-    for start in range(0, size, len(buffer)):
-        length = min(len(buffer), size - start)
-        file.seek(start)
-        file.readinto(memoryview(buffer)[:length])
-        write_all(target.fd, memoryview(buffer)[:length], start)
-    os.ftruncate(target.fd, size)
-    sync(target.fd)
 
 
 def recover(
@@ -467,5 +462,4 @@ def recover_file(
 
 def _remove_empty(path: str, timeout: float) -> None:
     """Remove a log whose file never appeared; one with commits is all that is left of a file."""
-    lock = WriterLock(path, timeout)
-    lock.release(remove=not scan(lock.log.fd).has_commits)
+    WriterLock(path, timeout).leave()

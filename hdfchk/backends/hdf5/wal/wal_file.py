@@ -381,8 +381,7 @@ class WalFile(OverlayFile):
             or os.getpid() != self._process
         ):
             return False
-        if not self.has_begun:
-            self._begin()
+        self._require_begun()
         log.append_logical(payload, rows=rows)
         return True
 
@@ -620,21 +619,6 @@ class WalFile(OverlayFile):
         self._next_checkpoint = max(CHECKPOINT_BYTES, 2 * new.size)
 
     # -- where the file is -----------------------------------------------------------------------
-
-    def copy_to(self, target: int) -> None:
-        """Write the last commit, whole, into another open file."""
-        position, self._position = self._position, 0
-        try:
-            buffer = bytearray(PIECE_BYTES)
-            while self._position < self._committed_size:
-                start = self._position
-                length = min(len(buffer), self._committed_size - start)
-                self._read_into(memoryview(buffer)[:length])
-                write_all(target, memoryview(buffer)[:length], start)
-            os.ftruncate(target, self._committed_size)
-            sync(target)
-        finally:
-            self._position = position
 
     def is_in_place(self, path: str) -> bool:
         """Whether the file is still the one of that name."""

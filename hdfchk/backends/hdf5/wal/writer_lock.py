@@ -28,7 +28,7 @@ from ....runtime.posix import (
     try_lock_range,
     unlock_range,
 )
-from .log import Log, log_of, note_of, owner_of, require_ours
+from .log import Log, log_of, note_of, owner_of, require_ours, scan
 
 __all__ = ["WriterLock", "is_being_written"]
 
@@ -125,7 +125,6 @@ class WriterLock:
         self.log = self._take(log_of(path))
         try:
             self._remove_leftover()
-            self.log_is_new = os.fstat(self.log.fd).st_size == 0
         except BaseException:
             self.release()
             raise
@@ -283,15 +282,19 @@ class WriterLock:
             if file is not None:
                 file.close()
 
+    def leave(self) -> None:
+        """Release it; a log without commits is removed, and one that cannot be read is not.
+
+        Raises:
+            OSError: it could not be removed; the lock is given up all the same.
+        """
+        has_commits = True
+        with contextlib.suppress(OSError):
+            has_commits = not self.log.is_open or scan(self.log.fd).has_commits
+        self.release(remove=not has_commits)
+
     def _remove_log(self, log: Descriptor, name: str) -> None:
         try:
             os.unlink(name)
         except OSError:  # in a folder where it is not ours to remove: it is used again
             os.ftruncate(log.fd, 0)
-
-    def abandon(self) -> None:
-        """Leave the lock to the parent process."""
-        self.log.close()
-        if self.file is not None:
-            self.file.close()
-            self.file = None
