@@ -38,7 +38,7 @@ from ...settings import DEFAULTS
 from ..data import resize
 from ..data.limits import Guard
 from ..h5 import checksums, links
-from ..h5.types import INT, SCALAR, file_access, numpy_dtype
+from ..h5.types import INT, SCALAR, file_access, numpy_dtype, unmarked
 from ..nodes.apply import Commit
 from ..nodes.writer import Writer
 from .fit import STAMP, problem_of
@@ -157,15 +157,9 @@ def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
         flat: np.ndarray[Any, Any] = np.empty(len(texts), object)
         flat[:] = texts
     else:
-        flat = np.frombuffer(
-            b"".join(block for block in rows if isinstance(block, bytes)), _base(did)
-        )
+        data = b"".join(block for block in rows if isinstance(block, bytes))
+        flat = np.frombuffer(data, unmarked(numpy_dtype(did.get_type())))
     return flat.reshape((-1, *row))
-
-
-def _base(did: Any) -> np.dtype[Any]:
-    dtype = numpy_dtype(did.get_type())
-    return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
 
 
 def replay_logical(file: OverlayFile) -> None:
