@@ -558,7 +558,7 @@ class WalWriter(OpenFile):
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
                 keep_free_space(self.h5.id)
-                if not file.is_stamped and file.log.logical_bytes:
+                if not file.is_stamped:
                     write_stamp(self.h5.id)
                 self.h5.close()
             if file.commit():
