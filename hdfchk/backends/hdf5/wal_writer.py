@@ -39,7 +39,7 @@ from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
 from .wal.new_log import NewLog
-from .wal.reader_file import State
+from .wal.reader_file import State, state_of
 from .wal.replay import (
     lock_to_write,
     materialize,
@@ -96,7 +96,6 @@ class WalWriter(OpenFile):
         """Where small values are that were put there since."""
         self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
-        self._checkpoint_error: Exception | None = None
         self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
         self._named = False
@@ -107,7 +106,8 @@ class WalWriter(OpenFile):
         self.h5: Any = None
         self._lock, found = lock_to_write(path, lock_timeout)
         try:
-            self.state_found = self._state(found)
+            file = self._lock.file
+            self._state = None if file is None else state_of(file.fd, found)
             self._open(mode, found)
         except BaseException:
             self._give_up()
@@ -128,13 +128,6 @@ class WalWriter(OpenFile):
         if found.has_commits:
             recover(self._lock, found, durable=self.durable)
         self._begin()
-
-    def _state(self, found: Recovered) -> State | None:
-        if self._lock.file is None:
-            return None
-        there = os.fstat(self._lock.file.fd)
-        used = found.salt if found.has_commits else b""
-        return (there.st_dev, there.st_ino), used, found.end if used else 0
 
     def _use(self, h5: Any) -> None:
         self.h5 = h5
@@ -176,15 +169,13 @@ class WalWriter(OpenFile):
         if found.records:
             replay_logical(file)
             file.commit()
-        try:
+        with contextlib.suppress(OSError):  # the end of the block tries again, and tells
             self._checkpoint(file)  # if somebody reads it, its commits stay in the log
-        except OSError as error:
-            self._checkpoint_error = error
 
     @property
     def state(self) -> State | None:
         """Which commit it was that it was opened on."""
-        return self.state_found
+        return self._state
 
     @property
     def write_past(self) -> WriteAt | None:
@@ -445,8 +436,8 @@ class WalWriter(OpenFile):
             except JournalMismatchError as error:
                 error.file = self.address
                 raise
-            except OSError as error:
-                self._checkpoint_error = error
+            except OSError:
+                pass  # the end of the block tries again, and tells
 
     def sync_log(self) -> None:
         """Bring all commits to the disk, where they may stay in the log."""
@@ -477,8 +468,8 @@ class WalWriter(OpenFile):
         except JournalMismatchError as error:
             error.file = self.address
             raise
-        except OSError as error:
-            self._checkpoint_error = error
+        except OSError:
+            pass  # the end of the block tries again, and tells
 
     def _compact_log(self, file: WalFile) -> None:
         new = NewLog(self._lock)
@@ -546,7 +537,7 @@ class WalWriter(OpenFile):
 
     def _finish(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
         """The last commit, sync and checkpoint of a file."""
-        commits = file.log.commits
+        commits, failed = file.log.commits, None
         try:
             self.settle()
             if self.h5:
@@ -566,17 +557,21 @@ class WalWriter(OpenFile):
         except Exception as error:
             self._discard(file)
             file.rollback()
-            self._checkpoint_error = error
+            failed = error
         self._check_place()
         if self._is_displaced:  # its commits were saved elsewhere
             return
         if self.durable and file.has_log and not file.log.is_synced:
             self._sync_log()
         if file.has_log:
-            self._last_checkpoint(file, commits, told)
+            self._last_checkpoint(file, commits, told, failed)
 
     def _last_checkpoint(
-        self, file: WalFile, commits: int, told: list[Callable[[], Warning]]
+        self,
+        file: WalFile,
+        commits: int,
+        told: list[Callable[[], Warning]],
+        failed: Exception | None,
     ) -> None:
         there = os.fstat(file.file.fd)
         key = there.st_dev, there.st_ino
@@ -592,17 +587,16 @@ class WalWriter(OpenFile):
                     return
                 time.sleep(RETRY_SECONDS)
             else:
-                self._checkpoint_error = None
                 return
         except JournalMismatchError as error:
             error.file = self.address
             raise
         except OSError as error:
-            self._checkpoint_error = error
+            failed = error
         told.append(
             lambda: CheckpointWarning(
                 f"all commits are safe in the journal of {self.address!r}, but could not be "
-                f"brought into the file ({self._checkpoint_error}): the next use tries "
+                f"brought into the file ({failed}): the next use tries "
                 "again"
             )
         )
