@@ -19,11 +19,12 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
+from .h5.file_object import open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
-from .wal.replay import open_on, replay_logical
+from .wal.replay import replay_logical
 
 __all__ = ["DirectFile", "OpenFile", "SnapshotFile", "forsake"]
 

@@ -8,13 +8,11 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-import h5py
-from h5py import h5f, h5fd
+from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
-from .h5.file_object import FileObject
+from .h5.file_object import FileObject, create_on, open_on
 from .h5.free_space import keep_free_space
-from .h5.types import file_access, file_creation
 from .open_files import OpenFile
 
 __all__ = ["StreamFile"]
@@ -175,14 +173,11 @@ class StreamFile(OpenFile):
             self.h5 = self._open(create=writable and (truncate or empty))
 
     def _open(self, *, create: bool) -> Any:
-        plist = file_access()
-        plist.set_fileobj_driver(h5fd.fileobj_driver, self._buffer)
-        name = repr(self._buffer).encode("ascii", "replace")
         if create:
             self._buffer.truncate(0)
-            return h5py.File(h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist))
+            return create_on(self._buffer)
         flags = h5f.ACC_RDWR if self.writable else h5f.ACC_RDONLY
-        return h5py.File(h5f.open(name, flags, plist))
+        return open_on(self._buffer, flags, has_own_cache=True)
 
     def take_error(self) -> Exception | None:
         """What a callback of HDF5's has met since the last call."""

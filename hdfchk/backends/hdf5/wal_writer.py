@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import h5py
 import numpy as np
-from h5py import h5f, h5fd, h5g
+from h5py import h5f, h5g
 
 from ...errors import (
     CheckpointWarning,
@@ -31,8 +30,8 @@ from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
+from .h5.file_object import create_on, open_on
 from .h5.free_space import keep_free_space
-from .h5.types import file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
 from .wal.log import Log, Recovered
@@ -43,7 +42,6 @@ from .wal.reader_file import State, state_of
 from .wal.replay import (
     lock_to_write,
     materialize,
-    open_on,
     recover,
     replay_logical,
     write_stamp,
@@ -140,13 +138,10 @@ class WalWriter(OpenFile):
         else:
             os.ftruncate(self._new.file.fd, 0)
         self._scratch = ScratchFile(self._new.file)
-        plist = file_access()
-        plist.set_fileobj_driver(h5fd.fileobj_driver, self._scratch)
-        name = repr(self._scratch).encode("ascii", "replace")
-        fid = h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist)
+        h5 = create_on(self._scratch)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
-        write_stamp(fid)
-        self._use(h5py.File(fid))
+        write_stamp(h5.id)
+        self._use(h5)
 
     def _go_on(self, found: Recovered | None = None) -> None:
         """Open HDF5 on the file and its log."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5f, h5fd, h5g, h5o
+from h5py import h5a, h5f, h5g, h5o
 
 from ....errors import (
     CorruptFileError,
@@ -38,7 +38,8 @@ from ...settings import DEFAULTS
 from ..data import resize
 from ..data.limits import Guard
 from ..h5 import checksums, links
-from ..h5.types import INT, SCALAR, file_access, numpy_dtype, unmarked
+from ..h5.file_object import open_on
+from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
 from ..nodes.apply import Commit
 from ..nodes.writer import Writer
 from .fit import STAMP, problem_of
@@ -53,26 +54,12 @@ __all__ = [
     "discard_log",
     "lock_to_write",
     "materialize",
-    "open_on",
     "recover",
     "recover_file",
     "recover_into",
     "replay_logical",
     "write_stamp",
 ]
-
-METADATA_CACHE = 2**18
-"""HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
-saves, as the system keeps the file in memory, too."""
-
-
-def open_on(file: Any, flags: int) -> Any:
-    """HDF5 on a file object."""
-    plist = file_access(metadata_cache=METADATA_CACHE)
-    plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    with defer_interrupts():
-        return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
-
 
 # -- small assignments and rows ------------------------------------------------------------------
 
