@@ -74,6 +74,13 @@ class OpenFile(Storage):
         if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
             self._hidden.clear()
 
+    def close_h5(self) -> None:
+        """Close HDF5, which writes what it still has in memory."""
+        if self.writable:
+            self.clear_hidden()
+            keep_free_space(self.h5.id)
+        self.h5.close()
+
     @property
     def direct_fd(self) -> int:
         """The descriptor of the file, if it may be read without HDF5; else -1."""
@@ -152,10 +159,7 @@ class DirectFile(OpenFile):
     def close(self) -> None:
         """Flush and close."""
         if self.h5:
-            if self.writable:
-                self.clear_hidden()
-                keep_free_space(self.h5.id)
-            self.h5.close()
+            self.close_h5()
 
 
 class SnapshotFile(OpenFile):

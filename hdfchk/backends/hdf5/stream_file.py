@@ -12,7 +12,6 @@ from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
 from .h5.file_object import FileObject, create_on, open_on
-from .h5.free_space import keep_free_space
 from .open_files import OpenFile
 
 __all__ = ["StreamFile"]
@@ -208,10 +207,7 @@ class StreamFile(OpenFile):
     def close(self) -> None:
         """Flush and close HDF5; the file object stays open."""
         if self.h5:
-            if self.writable:
-                self.clear_hidden()
-                keep_free_space(self.h5.id)
-            self.h5.close()
+            self.close_h5()
             if self.writable:
                 self._buffer.commit()
 
