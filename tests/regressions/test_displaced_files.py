@@ -13,9 +13,12 @@ import pytest
 from hdfchk import (
     FileReplacedError,
     HDF5Checkpointer,
+    JournalMismatchError,
     NotDurableError,
     PendingJournalWarning,
 )
+from hdfchk.backends.hdf5 import wal_writer
+from hdfchk.backends.hdf5.wal import wal_file
 
 from .children import eventually, forked, in_child, kill
 from .failing import Calls
@@ -140,6 +143,36 @@ def test_a_place_that_cannot_be_looked_at_is_no_failed_commit(
                 chk["b"] = 2
         assert chk.load() == {"a": 1, "b": 2}
     assert view(file) == {"a": 1, "b": 2}
+
+
+# -- a file that was written over -----------------------------------------------------------------
+
+
+@in_child
+def test_a_commit_is_not_undone_where_its_checkpoint_finds_another_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mismatch that a commit meets when it is decided is for the next call, which does nothing."""
+    monkeypatch.setattr(wal_writer, "LOOK_BYTES", 2**12)
+    monkeypatch.setattr(wal_file, "CHECKPOINT_BYTES", 2**13)
+    HDF5Checkpointer(file)["n"] = 0
+    count, refused, seen = 0, 0, []
+    with pytest.raises(JournalMismatchError), HDF5Checkpointer(file) as chk:
+        chk["text"] = ["x", None]
+        with file.open("r+b") as other:
+            other.seek(40)
+            other.write(b"\x07" * 8)
+        for _ in range(30):
+            try:
+                with chk.transaction():
+                    chk["n"] = count + 1
+                    chk["text"] = "x" * 1000
+            except JournalMismatchError:
+                refused += 1
+            else:
+                count += 1
+            seen.append(chk["n"] == count)
+    assert 0 < refused < count and all(seen)
 
 
 # -- what is said of others ------------------------------------------------------------------------

@@ -462,7 +462,7 @@ class WalWriter(OpenFile):
                 self._look_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
         except JournalMismatchError as error:
             error.file = self.address
-            raise
+            self._deferred = error  # this commit stands: the next call is refused
         except OSError:
             pass  # the end of the block tries again, and tells
 
