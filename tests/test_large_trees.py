@@ -16,9 +16,8 @@ from h5py import h5f, h5o
 
 import hdfchk
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.hdf5 import backends, stream_file, wal_writer
-from hdfchk.backends.hdf5.h5 import types
-from hdfchk.backends.hdf5.wal import replay
+from hdfchk.backends.hdf5 import backends
+from hdfchk.backends.hdf5.h5 import file_object, types
 from tests.exact import differs
 
 STORES = ["journal", "no journal", "BytesIO", "h5py"]
@@ -32,9 +31,8 @@ def tiny_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def tiny(**options: Any) -> Any:
         return real(**{**options, "metadata_cache": 1024})
 
-    for module in (backends, stream_file, wal_writer, replay):
+    for module in (backends, file_object):
         monkeypatch.setattr(module, "file_access", tiny)
-    monkeypatch.setattr(replay, "METADATA_CACHE", 1024)
 
 
 class Place:

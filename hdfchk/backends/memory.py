@@ -18,7 +18,7 @@ from .changeset import plan
 from .layout import Layout
 from .meter import Meter
 
-__all__ = ["MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
+__all__ = ["BackendDefaults", "MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
 
 
 @attrs.define(eq=False)
@@ -406,8 +406,28 @@ class MemorySession:
             del self.notes[known]
 
 
+class BackendDefaults:
+    """What a backend does that says nothing else: its storage has one name, and no log."""
+
+    __slots__ = ()
+
+    def is_same(self, key: Hashable, name: Hashable) -> bool:
+        """An object has one name."""
+        return True
+
+    def nothing(self) -> Storage:
+        """Nothing, to be read."""
+        return MemoryStorage({}, {}, writable=False)
+
+    def join(self, storage: Storage) -> None:
+        """Nothing differs."""
+
+    def bring_in(self) -> None:
+        """There is no log."""
+
+
 @attrs.define(eq=False)
-class MemoryBackend:
+class MemoryBackend(BackendDefaults):
     """A store in memory: gone with the process."""
 
     capabilities: Capabilities = NATIVE
@@ -438,21 +458,7 @@ class MemoryBackend:
             self.notes.clear()
         return MemoryStorage(self.root, self.notes)
 
-    def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """An object has one name."""
-        return True
-
-    def nothing(self) -> Storage:
-        """It is always there."""
-        return MemoryStorage({}, {}, writable=False)
-
     def session(self, storage: Storage) -> Session:
         """A session over what is kept."""
         assert isinstance(storage, MemoryStorage)  # noqa: S101  it opens no other
         return MemorySession(storage)
-
-    def join(self, storage: Storage) -> None:
-        """Nothing differs."""
-
-    def bring_in(self) -> None:
-        """There is no log."""

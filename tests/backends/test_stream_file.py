@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -59,3 +60,48 @@ def test_a_raw_file_takes_nothing(tmp_path: Path, answer: int | None) -> None:
         assert chk.load() == {"a": 1}
         chk["b"] = 2
     assert HDF5Checkpointer(tmp_path / "x.h5", mode="r").load() == {"a": 1, "b": 2}
+
+
+class Bounded(io.BytesIO):
+    """A file in memory that cannot get longer than it may."""
+
+    most = 2**40
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or nothing."""
+        if self.tell() + len(data) > self.most:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+def test_what_finds_no_room_changes_nothing() -> None:
+    """A commit whose new pages find no room leaves those of the last commit as they were."""
+    model: dict[str, Any] = {f"k{number}": number for number in range(50)}
+    for count in range(1, 40):
+        file = Bounded()
+        chk = HDF5Checkpointer(file)
+        chk.update(model)
+        before = file.getvalue()
+        file.most = len(before)
+        with chk:
+            try:
+                with chk.transaction():
+                    chk.update({f"n{number}": number for number in range(count)})
+            except OSError as error:
+                assert error.errno == errno.ENOSPC  # noqa: PT017
+                assert chk.load() == model and file.getvalue() == before, count
+
+
+def test_a_commit_is_as_long_as_hdf5_says() -> None:
+    """Space at the end that HDF5 has taken, and not written, is in the file after a commit."""
+    file = io.BytesIO()
+    with HDF5Checkpointer(file) as chk:
+        chk["a"] = 1
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((10**5,))
+        h5py.h5d.create(chk.stream.id, b"x", h5py.h5t.NATIVE_DOUBLE, space, plist)
+        chk.commit()
+        with h5py.File(io.BytesIO(file.getvalue())) as h5:
+            assert set(h5) == {"a", "x"} and h5["x"][99_999] == 0.0

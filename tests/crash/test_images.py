@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from hdfchk.backends.hdf5.wal import replay
+from hdfchk.backends.hdf5.h5 import file_object
 from hdfchk.runtime import posix
 
 from .disk import Operation, Recorder
@@ -81,7 +81,7 @@ def test_large_trees(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPat
     """Trees of 2,500 leaves over 5 levels, with the least cache of HDF5's, are whole or not there."""
     chance = random.Random(5)
     lower_limits(monkeypatch, 0, least=True)
-    monkeypatch.setattr(replay, "METADATA_CACHE", LEAST_CACHE)
+    monkeypatch.setattr(file_object, "METADATA_CACHE", LEAST_CACHE)
     states = [State()]
     run = tmp_path / "run"
     run.mkdir()

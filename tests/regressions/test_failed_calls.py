@@ -213,3 +213,37 @@ def test_what_hdf5_cannot_do_for_a_file_that_is_gone_stays_in_the_journal(
     else:
         assert HDF5Checkpointer(file).recover(discard=True)
     assert journal.with_name("x.hdf5-journal.1").exists() and not journal.exists()
+
+
+@pytest.mark.parametrize("work", ["discard", "into", "recover", "compact", "write"])
+@in_child
+def test_a_journal_that_cannot_be_read_is_not_removed(tmp_path: Path, work: str) -> None:
+    """Whatever read of a journal fails, its commits are in it, under some name, or in the file."""
+    from hdfchk import HDF5Checkpointer
+
+    from .children import killed_writer
+    from .states import view
+
+    for first in (0, 1, 2, 3, 5, 8, 13, 21, 34):
+        folder = _folder(tmp_path)
+        file, journal = folder / "x.hdf5", folder / "x.hdf5-journal"
+        HDF5Checkpointer(file)["a"] = 1
+        killed_writer(file, {"b": 2}, {"c": [1, None]})
+        with Calls(folder) as calls:
+            calls.fail("read", first=first, times=100, name="-journal")
+            chk = HDF5Checkpointer(file)
+            try:
+                match work:
+                    case "discard":
+                        chk.recover(discard=True)
+                    case "into":
+                        chk.recover(into=folder / "copy.hdf5")
+                    case "write":
+                        chk["a"] = 1
+                    case _:
+                        getattr(chk, work)()
+            except OSError as error:
+                assert "Input/output" in str(error), error
+        for kept in folder.glob("x.hdf5-journal.*"):
+            kept.rename(journal)
+        assert view(file) == {"a": 1, "b": 2, "c": [1, None]}, first

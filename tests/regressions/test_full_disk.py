@@ -160,6 +160,7 @@ def test_a_copy_that_finds_no_room_is_not_left(file: Path) -> None:
             HDF5Checkpointer(file).recover(into=str(copy))
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert caught.value.errno == errno.EFBIG and not copy.exists()
+        assert caught.value.filename == str(copy)  # and not the file, which is whole
     assert not HDF5Checkpointer(file).recover(into=str(copy))
     is_clean(file, state)
     assert differs(view(copy), state) is None

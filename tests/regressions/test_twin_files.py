@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from pathlib import Path
@@ -36,3 +37,27 @@ def test_a_new_file_is_known_by_its_bytes(tmp_path: Path) -> None:
     HDF5Checkpointer(one)["m"] = 1
     with h5py.File(one) as file:
         assert set(file) == {"x", "n", "m"}
+
+
+def test_each_checkpoint_renews_the_stamp(tmp_path: Path) -> None:
+    """Two states of a file never have one stamp; what the end of a block writes has its own."""
+    file, states = tmp_path / "x.h5", {}
+
+    def look() -> None:
+        data = file.read_bytes()
+        with h5py.File(io.BytesIO(data)) as h5:
+            stamp = int(h5.attrs["hdfchk:stamp"])
+        assert states.setdefault(stamp, data) == data
+
+    HDF5Checkpointer(file)["a"] = 0
+    look()
+    for number in range(3):
+        with HDF5Checkpointer(file) as chk:
+            chk["a"] = [number, None]
+            chk["b"] = {"c": np.arange(1000.0 * number)}
+            chk.commit()
+            look()
+            if number == 1:
+                chk["b"] = 1
+        look()
+    assert len(states) > 5

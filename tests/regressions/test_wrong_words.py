@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hdfchk import CorruptFileError, HDF5Checkpointer
+from hdfchk import CorruptFileError, HDF5Checkpointer, ReadOnlyError
 
-from .children import in_child
+from .children import in_child, killed_writer
 from .failing import Calls
 
 
@@ -19,8 +19,6 @@ from .failing import Calls
 @in_child
 def test_too_many_open_files_is_no_corrupt_file(tmp_path: Path, pending: bool) -> None:
     """Where no descriptor is left the error has that errno, and names no damage."""
-    from .children import killed_writer
-
     name = tmp_path / "x.hdf5"
     HDF5Checkpointer(name)["a"] = 1
     HDF5Checkpointer(name).load()
@@ -56,8 +54,6 @@ def test_too_many_open_files_is_no_corrupt_file(tmp_path: Path, pending: bool) -
 @in_child
 def test_what_the_system_says_is_passed_on(tmp_path: Path, number: int, suffix: str) -> None:
     """An error of the system at opening keeps its errno and is no CorruptFileError."""
-    from .children import killed_writer
-
     name = tmp_path / "x.hdf5"
     HDF5Checkpointer(name)["a"] = 1
     killed_writer(name, {"a": 2}, {"l": [1, None]})
@@ -102,3 +98,38 @@ def test_a_key_of_very_many_levels(path: str, levels: int, text: bool) -> None:
         assert chk.load()["a"] == 1
     except HdfchkError:
         assert chk["a"] == 1
+
+
+@in_child
+def test_a_copy_that_cannot_be_made_is_what_is_told_of(tmp_path: Path) -> None:
+    """recover(into=) says that there is no folder for the copy, and not that there is no file."""
+    file = tmp_path / "x.hdf5"
+    HDF5Checkpointer(file)["a"] = 1
+    with pytest.raises(FileNotFoundError, match="makedirs") as caught:
+        HDF5Checkpointer(file).recover(into=tmp_path / "none" / "copy.hdf5")
+    assert caught.value.filename == str(tmp_path / "none")
+    with Calls(tmp_path) as calls:
+        calls.fail("open", number=errno.EACCES, name="copy.hdf5")
+        with pytest.raises(ReadOnlyError) as refused:
+            HDF5Checkpointer(file).recover(into=tmp_path / "copy.hdf5")
+    assert refused.value.file == str(tmp_path / "copy.hdf5")
+
+
+@in_child
+def test_a_disk_that_fails_is_no_corrupt_file(tmp_path: Path) -> None:
+    """recover(into=) of a file that the disk does not give says so."""
+    file, copy = tmp_path / "x.hdf5", tmp_path / "copy.hdf5"
+    HDF5Checkpointer(file)["a"] = list(range(1000))
+    killed_writer(file, {"b": {"c": [1, None]}})
+    kinds = set()
+    for first in range(40):
+        with Calls(tmp_path) as calls:
+            calls.fail("read", first=first, times=10**6, name="x.hdf5")
+            try:
+                HDF5Checkpointer(file).recover(into=copy)
+                break
+            except OSError as error:
+                kinds.add(type(error))
+                assert error.errno == errno.EIO, first  # noqa: PT017
+        assert not copy.exists()
+    assert kinds == {OSError}

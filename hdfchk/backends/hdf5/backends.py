@@ -32,7 +32,7 @@ from ...runtime.descriptors import Descriptor
 from ...runtime.interrupts import Interrupted, check_pending, run_pending
 from ...runtime.posix import RETRY_SECONDS, close_on_exec, open_regular
 from ..base import Session, Storage
-from ..memory import MemoryBackend, MemoryStorage
+from ..memory import BackendDefaults, MemoryBackend
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .compaction import compact_file
@@ -59,8 +59,21 @@ def _absolute(path: str) -> str:
 __all__ = ["FileBackend", "ObjectBackend", "StreamBackend"]
 
 
+class _Hdf5Backend(BackendDefaults):
+    """What the backends of HDF5 have in common."""
+
+    __slots__ = ()
+    options: Options
+
+    def session(self, storage: Storage) -> Session:
+        """A session with this store's options."""
+        if isinstance(storage, OpenFile):
+            return Hdf5Session(storage, self.options, owned=False)
+        return MemoryBackend().session(storage)
+
+
 @attrs.define(eq=False)
-class FileBackend:
+class FileBackend(_Hdf5Backend):
     """An HDF5 file, by its path.
 
     Args:
@@ -196,16 +209,6 @@ class FileBackend:
             return False
         return (there.st_dev, there.st_ino) == key
 
-    def nothing(self) -> Storage:
-        """Nothing: the file is missing."""
-        return MemoryStorage({}, {}, writable=False)
-
-    def session(self, storage: Storage) -> Session:
-        """A session with this store's options."""
-        if isinstance(storage, OpenFile):
-            return Hdf5Session(storage, self.options, owned=False)
-        return MemoryBackend().session(storage)
-
     def join(self, storage: Storage) -> None:
         """Use what another store of this process has opened.
 
@@ -244,14 +247,17 @@ class FileBackend:
     ) -> bool:
         """Bring in, or set aside, what a killed writer has left; whether there was anything."""
         path, timeout = self.resolved, self.lock_timeout
+        copy = None if into is None else os.path.abspath(into)
         try:
             if discard:
                 return _again(discard_log, path, timeout)
-            if into is not None:
-                return _again(recover_into, path, os.path.abspath(into), timeout)
+            if copy is not None:
+                return _again(recover_into, path, copy, timeout)
             return _again(recover_file, path, timeout, progress)
         except RAISED as error:
-            raise explain_open(error, self.path, writable=True) from error
+            of_copy = copy is not None and getattr(error, "filename", None) == copy
+            concerned = copy if copy is not None and of_copy else self.path
+            raise explain_open(error, concerned, writable=True) from error
 
     def compact(self, progress: Progress | None = None) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
@@ -294,7 +300,7 @@ def _check_maps(path: str) -> None:
 
 
 @attrs.define(eq=False)
-class StreamBackend:
+class StreamBackend(_Hdf5Backend):
     """An HDF5 file in a binary file object or `BytesIO` that somebody else has opened."""
 
     file: Any
@@ -341,33 +347,13 @@ class StreamBackend:
         except RAISED as error:
             raise explain_open(error, self.address, writable=writable, on_disk=False) from error
 
-    def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """An object has one name."""
-        return True
-
-    def nothing(self) -> Storage:
-        """Nothing: the file is empty."""
-        return MemoryStorage({}, {}, writable=False)
-
-    def session(self, storage: Storage) -> Session:
-        """A session with this store's options."""
-        if isinstance(storage, OpenFile):
-            return Hdf5Session(storage, self.options, owned=False)
-        return MemoryBackend().session(storage)
-
-    def join(self, storage: Storage) -> None:
-        """Nothing differs."""
-
-    def bring_in(self) -> None:
-        """There is no log."""
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open file has no address to pickle."""
         raise TypeError(f"a store over the open file {self.address} can not be pickled")
 
 
 @attrs.define(eq=False)
-class ObjectBackend:
+class ObjectBackend(_Hdf5Backend):
     """An `h5py.File` or `h5py.Group` that somebody else has opened, and will close."""
 
     group: Any
@@ -413,25 +399,6 @@ class ObjectBackend:
                 "the file was closed by its owner", file=self.address, hint="open it again"
             )
         return OpenFile(self.group, address=self.address, writable=writable)
-
-    def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """An object has one name."""
-        return True
-
-    def nothing(self) -> Storage:
-        """It is open, so it is there."""
-        return MemoryStorage({}, {}, writable=False)
-
-    def session(self, storage: Storage) -> Session:
-        """A session with this store's options."""
-        assert isinstance(storage, OpenFile)  # noqa: S101  it opens no other
-        return Hdf5Session(storage, self.options, owned=False)
-
-    def join(self, storage: Storage) -> None:
-        """Nothing differs."""
-
-    def bring_in(self) -> None:
-        """There is no log."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""

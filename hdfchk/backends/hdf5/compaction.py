@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import h5py
-from h5py import h5a, h5d, h5f, h5fd, h5g, h5l, h5o, h5p, h5t
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5t
 
 from ...errors import CorruptFileError, NestingError, UnsupportedStoredError
 from ...keys import MAX_PATH, to_text
@@ -19,10 +19,10 @@ from .comparison import compare_files
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attributes
+from .h5.file_object import create_on
 from .h5.key_order import is_order
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
 from .wal.fit import STAMP
-from .wal.log import scan
 from .wal.new_file import NewFile, ScratchFile
 from .wal.replay import lock_to_write, recover
 
@@ -83,7 +83,7 @@ def compact_file(
     finally:
         if new is not None:
             new.close()
-        lock.release(remove=not scan(lock.log.fd).has_commits)
+        lock.leave()
     return before - os.stat(path).st_size
 
 
@@ -92,13 +92,11 @@ def _write(source: Any, new: NewFile, guard: Guard, progress: Progress | None) -
     userblock = old.get_userblock()
     plist.set_userblock(userblock)
     _keep_attribute_form(old, plist)
-    scratch, access = ScratchFile(new.file), file_access()
-    access.set_fileobj_driver(h5fd.fileobj_driver, scratch)
+    scratch = ScratchFile(new.file)
     with defer_interrupts():
-        name = repr(scratch).encode("ascii", "replace")
-        target = h5f.create(name, h5f.ACC_TRUNC, plist, access)
+        target = create_on(scratch, plist)
         try:
-            _Copy(source, target, guard, progress).run()
+            _Copy(source, target.id, guard, progress).run()
         finally:
             target.close()
         error = scratch.take_error()

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 
-from ...errors import FileReplacedError, PendingJournalWarning
+from ...errors import FileReplacedError, NotDurableError, PendingJournalWarning
 from ...runtime.descriptors import Descriptor
-from ...runtime.posix import copy_owner_and_mode, is_at, open_regular
+from ...runtime.posix import copy_owner_and_mode, is_at, open_regular, sync_folder
 from .wal.log import log_of
 from .wal.wal_file import WalFile
 
 __all__ = ["pending_warning", "save_displaced"]
 
 
-def save_displaced(
-    file: WalFile, path: str, bring_in: Callable[[], bool] | None
-) -> FileReplacedError:
+def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedError:
     """Save the commits of a file that was moved, removed or replaced while it was being written.
 
     Args:
         file: the file, with its log.
         path: where it was.
-        bring_in: makes a checkpoint of it; None where none can be made.
+        where: where it is now, if that is known.
 
     Returns:
         The error to raise, which says where the commits are.
+
+    Raises:
+        NotDurableError: they could not be saved, and are in the open file alone.
     """
-    saved = _save_moved(file, bring_in) or _save_copy(file, path)
-    hint = f"{saved}; make a store of it"
-    if file.log.logical_bytes:
-        hint += _keep_log(file, path)
-    elif is_at(file.log.file.fd, log_of(path)):
-        with contextlib.suppress(OSError):
-            os.unlink(log_of(path))
+    saved = None if where is None else _save_moved(file, where)
+    if saved is None:
+        saved = _save_copy(file, path)
+    if not file.log.logical_bytes:
+        _drop_log(file, path)
     return FileReplacedError(
-        "the file was moved, removed or replaced while it was being written", file=path, hint=hint
+        "the file was moved, removed or replaced while it was being written",
+        file=path,
+        hint=saved,
     )
+
+
+def _drop_log(file: WalFile, path: str) -> None:
+    """Remove the log, if it is the one of that file: all of it is elsewhere."""
+    with contextlib.suppress(OSError):  # the next writer sees to it
+        if is_at(file.log.file.fd, log_of(path)):
+            os.unlink(log_of(path))
 
 
 def _keep_log(file: WalFile, path: str) -> str:
@@ -54,34 +61,70 @@ def _keep_log(file: WalFile, path: str) -> str:
     return f". The last ones, small assignments and rows that HDF5 could not do, are {where}"
 
 
-def _save_moved(file: WalFile, bring_in: Callable[[], bool] | None) -> str | None:
-    if bring_in is None or os.fstat(file.file.fd).st_nlink == 0:
-        return None
-    try:
-        where = os.readlink(f"/proc/self/fd/{file.file.fd}")
-        if not is_at(file.file.fd, where) or not bring_in():
-            return None
-    except OSError:
-        return None
-    return f"all commits are in {where!r}, to which it was moved"
+def _save_moved(file: WalFile, where: str) -> str | None:
+    """Leave the commits in the file that was moved; None if not all of them can be there."""
+    with contextlib.suppress(OSError):
+        if file.durable:
+            sync_folder(where)  # what a checkpoint needs of the log has to have its name there
+        if file.checkpoint():
+            _drop_log(file, where)  # it was moved, too
+            return f"all commits are in {where!r}, to which it was moved; make a store of it"
+    with contextlib.suppress(OSError):
+        if is_at(file.log.file.fd, log_of(where)):
+            if file.durable:
+                file.log.sync()
+            return (
+                f"all commits are in {where!r}, to which it was moved, and in the journal, which "
+                "was moved with it; make a store of it"
+            )
+    return None
 
 
 def _save_copy(file: WalFile, path: str) -> str:
-    name, number = f"{path}.rescued", 0
+    name = f"{path}.rescued"
+    try:
+        name, made = _make(name)
+        _fill(file, name, made)
+    except OSError as error:
+        raise NotDurableError(
+            "what was assigned is committed, but the file was moved, removed or replaced while it "
+            f"was being written, and could not be copied to {name!r} ({error.strerror or error})",
+            file=path,
+            hint="all commits are in the open file: make that place writable, with room for it, "
+            "and call commit() before the block ends; after that only the journal is left, and the "
+            "file if it was moved",
+        ) from error
+    if file.durable:
+        with contextlib.suppress(OSError):  # it is there, and a later sync brings its name along
+            sync_folder(name)
+    which = "all commits but the last ones" if file.log.logical_bytes else "all commits"
+    last = _keep_log(file, path) if file.log.logical_bytes else ""
+    return f"{which} are in {name!r}; make a store of it{last}"
+
+
+def _make(name: str) -> tuple[str, Descriptor]:
+    """A new file of that name or, if there is one, of the next that is free."""
+    free, number = name, 0
     while True:
         try:
-            made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-            break
+            return free, Descriptor(open_regular(free, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             number += 1
-            name = f"{path}.rescued.{number}"
+            free = f"{name}.{number}"
+
+
+def _fill(file: WalFile, name: str, made: Descriptor) -> None:
+    """Copy the last commit; what could be copied only in part is removed."""
+    done = False
     try:
         copy_owner_and_mode(file.file.fd, made.fd)
         file.copy_to(made.fd)
+        done = True
     finally:
         made.close()
-    which = "all commits but the last ones" if file.log.logical_bytes else "all commits"
-    return f"{which} are in {name!r}"
+        if not done:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
 
 
 def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
@@ -108,7 +151,9 @@ def _holders(there: os.stat_result) -> str:
     with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
         for line in locks:
             fields = line.split()
-            if inode in fields and int(fields[4]) > 0:
-                own = int(fields[4]) == os.getpid()
-                found.add("this process" if own else f"process {fields[4]}")
+            if inode in fields and "->" not in fields:  # that is of one who waits
+                process = int(fields[fields.index(inode) - 1])
+                if process > 0:
+                    own = process == os.getpid()
+                    found.add("this process" if own else f"process {process}")
     return ", ".join(sorted(found))

@@ -19,11 +19,12 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
+from .h5.file_object import open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
-from .wal.replay import open_on, replay_logical
+from .wal.replay import replay_logical
 
 __all__ = ["DirectFile", "OpenFile", "SnapshotFile", "forsake"]
 
@@ -72,6 +73,13 @@ class OpenFile(Storage):
         """Remove the hidden group, with all that stands under no key: the file is closed."""
         if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
             self._hidden.clear()
+
+    def close_h5(self) -> None:
+        """Close HDF5, which writes what it still has in memory."""
+        if self.writable:
+            self.clear_hidden()
+            keep_free_space(self.h5.id)
+        self.h5.close()
 
     @property
     def direct_fd(self) -> int:
@@ -151,10 +159,7 @@ class DirectFile(OpenFile):
     def close(self) -> None:
         """Flush and close."""
         if self.h5:
-            if self.writable:
-                self.clear_hidden()
-                keep_free_space(self.h5.id)
-            self.h5.close()
+            self.close_h5()
 
 
 class SnapshotFile(OpenFile):

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+from collections.abc import Iterable
 from typing import Any
 
-import h5py
-from h5py import h5f, h5fd
+from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
-from .h5.file_object import FileObject
-from .h5.free_space import keep_free_space
-from .h5.types import file_access, file_creation
+from .h5.file_object import FileObject, create_on, open_on
 from .open_files import OpenFile
 
 __all__ = ["StreamFile"]
@@ -118,16 +116,28 @@ class _Buffer(FileObject):
         error, self.error = self.error, None
         if error is not None:
             raise error
-        for number in sorted(self._pages):
+        # Where there is no room for what is new, nothing of the last commit is changed.
+        edge = -(-self._committed // PAGE)
+        self._write_pages(number for number in self._pages if number >= edge)
+        if self._file.seek(0, io.SEEK_END) < self._size:
+            self._write_at(self._size - 1, memoryview(bytes(1)))  # `BytesIO` does not get longer
+        self._flush()
+        self._write_pages(number for number in self._pages if number < edge)
+        self._forget_pages()
+        if self._file.seek(0, io.SEEK_END) > self._size:
+            self._file.truncate(self._size)
+        self._flush()
+        self._committed = self._size
+
+    def _write_pages(self, numbers: Iterable[int]) -> None:
+        for number in sorted(numbers):
             start = number * PAGE
             if start < self._size:
                 self._write_at(start, memoryview(self._pages[number])[: self._size - start])
-        self._forget_pages()
-        if self._file.seek(0, io.SEEK_END) != self._size:
-            self._file.truncate(self._size)
+
+    def _flush(self) -> None:
         with contextlib.suppress(AttributeError):
             self._file.flush()
-        self._committed = self._size
 
     def _forget_pages(self) -> None:
         self._pages.clear()
@@ -162,14 +172,11 @@ class StreamFile(OpenFile):
             self.h5 = self._open(create=writable and (truncate or empty))
 
     def _open(self, *, create: bool) -> Any:
-        plist = file_access()
-        plist.set_fileobj_driver(h5fd.fileobj_driver, self._buffer)
-        name = repr(self._buffer).encode("ascii", "replace")
         if create:
             self._buffer.truncate(0)
-            return h5py.File(h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist))
+            return create_on(self._buffer)
         flags = h5f.ACC_RDWR if self.writable else h5f.ACC_RDONLY
-        return h5py.File(h5f.open(name, flags, plist))
+        return open_on(self._buffer, flags, has_own_cache=True)
 
     def take_error(self) -> Exception | None:
         """What a callback of HDF5's has met since the last call."""
@@ -200,10 +207,7 @@ class StreamFile(OpenFile):
     def close(self) -> None:
         """Flush and close HDF5; the file object stays open."""
         if self.h5:
-            if self.writable:
-                self.clear_hidden()
-                keep_free_space(self.h5.id)
-            self.h5.close()
+            self.close_h5()
             if self.writable:
                 self._buffer.commit()
 

@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import h5py
 import numpy as np
-from h5py import h5f, h5fd, h5g
+from h5py import h5f, h5g
 
 from ...errors import (
     CheckpointWarning,
@@ -31,19 +30,18 @@ from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
+from .h5.file_object import create_on, open_on
 from .h5.free_space import keep_free_space
-from .h5.types import file_access, file_creation
 from .nodes.writer import Writer
 from .open_files import OpenFile, forsake
-from .wal.log import Log, Recovered, scan
+from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
 from .wal.new_log import NewLog
-from .wal.reader_file import State
+from .wal.reader_file import State, state_of
 from .wal.replay import (
     lock_to_write,
     materialize,
-    open_on,
     recover,
     replay_logical,
     write_stamp,
@@ -96,7 +94,6 @@ class WalWriter(OpenFile):
         """Where small values are that were put there since."""
         self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
-        self._checkpoint_error: Exception | None = None
         self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
         self._named = False
@@ -107,7 +104,8 @@ class WalWriter(OpenFile):
         self.h5: Any = None
         self._lock, found = lock_to_write(path, lock_timeout)
         try:
-            self.state_found = self._state(found)
+            file = self._lock.file
+            self._state = None if file is None else state_of(file.fd, found)
             self._open(mode, found)
         except BaseException:
             self._give_up()
@@ -129,13 +127,6 @@ class WalWriter(OpenFile):
             recover(self._lock, found, durable=self.durable)
         self._begin()
 
-    def _state(self, found: Recovered) -> State | None:
-        if self._lock.file is None:
-            return None
-        there = os.fstat(self._lock.file.fd)
-        used = found.salt if found.has_commits else b""
-        return (there.st_dev, there.st_ino), used, found.end if used else 0
-
     def _use(self, h5: Any) -> None:
         self.h5 = h5
         self.generation += 1
@@ -147,13 +138,10 @@ class WalWriter(OpenFile):
         else:
             os.ftruncate(self._new.file.fd, 0)
         self._scratch = ScratchFile(self._new.file)
-        plist = file_access()
-        plist.set_fileobj_driver(h5fd.fileobj_driver, self._scratch)
-        name = repr(self._scratch).encode("ascii", "replace")
-        fid = h5f.create(name, h5f.ACC_TRUNC, file_creation(), plist)
+        h5 = create_on(self._scratch)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
-        write_stamp(fid)
-        self._use(h5py.File(fid))
+        write_stamp(h5.id)
+        self._use(h5)
 
     def _go_on(self, found: Recovered | None = None) -> None:
         """Open HDF5 on the file and its log."""
@@ -176,15 +164,13 @@ class WalWriter(OpenFile):
         if found.records:
             replay_logical(file)
             file.commit()
-        try:
+        with contextlib.suppress(OSError):  # the end of the block tries again, and tells
             self._checkpoint(file)  # if somebody reads it, its commits stay in the log
-        except OSError as error:
-            self._checkpoint_error = error
 
     @property
     def state(self) -> State | None:
         """Which commit it was that it was opened on."""
-        return self.state_found
+        return self._state
 
     @property
     def write_past(self) -> WriteAt | None:
@@ -445,8 +431,8 @@ class WalWriter(OpenFile):
             except JournalMismatchError as error:
                 error.file = self.address
                 raise
-            except OSError as error:
-                self._checkpoint_error = error
+            except OSError:
+                pass  # the end of the block tries again, and tells
 
     def sync_log(self) -> None:
         """Bring all commits to the disk, where they may stay in the log."""
@@ -476,9 +462,9 @@ class WalWriter(OpenFile):
                 self._look_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
         except JournalMismatchError as error:
             error.file = self.address
-            raise
-        except OSError as error:
-            self._checkpoint_error = error
+            self._deferred = error  # this commit stands: the next call is refused
+        except OSError:
+            pass  # the end of the block tries again, and tells
 
     def _compact_log(self, file: WalFile) -> None:
         new = NewLog(self._lock)
@@ -499,11 +485,16 @@ class WalWriter(OpenFile):
 
         Raises:
             FileReplacedError: it was; the text says where the commits are.
+            NotDurableError: it was, and they could not be saved.
         """
         file = self._file
-        if file is not None and not self._is_displaced and not file.is_in_place(self.address):
-            bring_in = None if self._pending else lambda: self._checkpoint(file)
-            error = save_displaced(file, self.address, bring_in)
+        if file is None or self._is_displaced:
+            return
+        in_place = True  # where that cannot be seen: the commit stands, and the next one looks
+        with contextlib.suppress(OSError):
+            in_place = file.is_in_place(self.address)
+        if not in_place:
+            error = save_displaced(file, self.address, self._lock.place())
             self._is_displaced = True
             raise error
 
@@ -541,7 +532,7 @@ class WalWriter(OpenFile):
 
     def _finish(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
         """The last commit, sync and checkpoint of a file."""
-        commits = file.log.commits
+        commits, failed = file.log.commits, None
         try:
             self.settle()
             if self.h5:
@@ -553,7 +544,7 @@ class WalWriter(OpenFile):
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
                 keep_free_space(self.h5.id)
-                if not file.is_stamped and file.log.logical_bytes:
+                if not file.is_stamped:
                     write_stamp(self.h5.id)
                 self.h5.close()
             if file.commit():
@@ -561,17 +552,21 @@ class WalWriter(OpenFile):
         except Exception as error:
             self._discard(file)
             file.rollback()
-            self._checkpoint_error = error
+            failed = error
         self._check_place()
         if self._is_displaced:  # its commits were saved elsewhere
             return
         if self.durable and file.has_log and not file.log.is_synced:
             self._sync_log()
         if file.has_log:
-            self._last_checkpoint(file, commits, told)
+            self._last_checkpoint(file, commits, told, failed)
 
     def _last_checkpoint(
-        self, file: WalFile, commits: int, told: list[Callable[[], Warning]]
+        self,
+        file: WalFile,
+        commits: int,
+        told: list[Callable[[], Warning]],
+        failed: Exception | None,
     ) -> None:
         there = os.fstat(file.file.fd)
         key = there.st_dev, there.st_ino
@@ -587,17 +582,16 @@ class WalWriter(OpenFile):
                     return
                 time.sleep(RETRY_SECONDS)
             else:
-                self._checkpoint_error = None
                 return
         except JournalMismatchError as error:
             error.file = self.address
             raise
         except OSError as error:
-            self._checkpoint_error = error
+            failed = error
         told.append(
             lambda: CheckpointWarning(
                 f"all commits are safe in the journal of {self.address!r}, but could not be "
-                f"brought into the file ({self._checkpoint_error}): the next use tries "
+                f"brought into the file ({failed}): the next use tries "
                 "again"
             )
         )
@@ -622,11 +616,8 @@ class WalWriter(OpenFile):
         """Close everything after a failure to open, or of a file that never appeared."""
         if self._new is not None:
             self._new.close()
-        log, has_log = self._lock.log, True
         with contextlib.suppress(OSError):
-            has_log = not log.is_open or scan(log.fd).has_commits
-        with contextlib.suppress(OSError):
-            self._lock.release(remove=not has_log)
+            self._lock.leave()
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
@@ -637,6 +628,7 @@ class WalWriter(OpenFile):
         elif self._new is not None:
             redirect_to_scratch(self._new.file.fd)
         self._lock.log.close()
+        self._lock.named.close()
         super().abandon()
 
 

@@ -14,7 +14,7 @@ from h5py import h5d, h5o
 from ....errors import HdfchkError, LockedError, UnsupportedStoredError
 from ....runtime.posix import open_file, try_lock_range
 from ..h5.links import key_of
-from ..h5.types import numpy_dtype, type_for
+from ..h5.types import numpy_dtype, type_for, unmarked
 
 __all__ = ["MAP_FROM", "Mapper", "is_mapped", "require_view"]
 
@@ -75,7 +75,7 @@ class Mapper:
             return problem
         try:
             dtype = numpy_dtype(tid)
-            plain = np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
+            plain = unmarked(dtype)
             same = dtype.kind != "O" and dtype.subdtype is None and type_for(dtype).equal(tid)
         except HdfchkError as error:
             return error.problem

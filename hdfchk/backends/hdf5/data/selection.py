@@ -14,7 +14,7 @@ from ...base import ArrayInfo
 from ..h5.errors import RAISED, unreadable
 from ..h5.links import key_of
 from ..h5.marks import read_mark
-from ..h5.types import numpy_dtype
+from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import plain_array
 from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
@@ -54,7 +54,7 @@ def info(did: Any) -> ArrayInfo:
         raise
     return ArrayInfo(
         shape=shape,
-        dtype=np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype,
+        dtype=unmarked(dtype),
         mark=read_mark(did),
         maxshape=tuple(None if limit == h5s.UNLIMITED else limit for limit in limits),
         chunks=plist.get_chunk() if chunked else None,

@@ -1,10 +1,21 @@
-"""What the file objects of ours under HDF5 (its ``fileobj`` driver in h5py) have in common."""
+"""HDF5 on file objects of ours (the ``fileobj`` driver of h5py), and what these have in common."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
-__all__ = ["FileObject"]
+import h5py
+from h5py import h5f, h5fd
+
+from ....runtime.interrupts import defer_interrupts
+from .types import file_access, file_creation
+
+__all__ = ["FileObject", "create_on", "open_on"]
+
+METADATA_CACHE = 2**18
+"""HDF5 goes through its whole cache of metadata at each commit of a log: a large one costs more
+than it saves, as the system keeps the file in memory, too."""
 
 
 class FileObject:
@@ -27,3 +38,38 @@ class FileObject:
 
     def flush(self) -> None:
         """Nothing waits."""
+
+
+def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any:
+    """The `h5py.File` that is on a file object.
+
+    Args:
+        file: the file object, which stays open.
+        flags: for reading, or for writing.
+        has_own_cache: HDF5 decides how much of its metadata it keeps.
+    """
+    plist = _access(file, None if has_own_cache else METADATA_CACHE)
+    with defer_interrupts():
+        return h5py.File(h5f.open(_name(file), flags, plist))
+
+
+def create_on(file: FileObject, creation: Any = None) -> Any:
+    """The `h5py.File` that begins a file object anew.
+
+    Args:
+        file: the file object, which stays open.
+        creation: the creation properties, if not those of all our files.
+    """
+    plist = _access(file)
+    with defer_interrupts():
+        return h5py.File(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
+
+
+def _access(file: FileObject, metadata_cache: int | None = None) -> Any:
+    plist = file_access(metadata_cache=metadata_cache)
+    plist.set_fileobj_driver(h5fd.fileobj_driver, file)
+    return plist
+
+
+def _name(file: FileObject) -> bytes:
+    return repr(file).encode("ascii", "replace")

@@ -35,6 +35,7 @@ __all__ = [
     "plain_dtype",
     "string_type",
     "type_for",
+    "unmarked",
 ]
 
 FLOAT = h5t.IEEE_F64LE
@@ -53,7 +54,9 @@ ALIGNMENT = 64
 """Arrays from `ALIGN_FROM` bytes up start at multiples of `ALIGNMENT`, as vector units like."""
 
 META_BLOCK = 10240
-"""Metadata are allotted in blocks of this size, so that they do not lie between the arrays.
+"""Where HDF5 writes a file by its own driver, metadata are allotted in blocks of this size, so that
+they do not lie between the arrays. h5py's driver of file objects takes no part in that: through a
+log each object is allotted where the last one ends, and an array lies behind its header.
 
 It is no multiple of a page: an array that begins where a page does is read some 10 % slower into
 the memory NumPy allocates, which lies 16 bytes behind the beginning of one."""
@@ -235,6 +238,11 @@ def numpy_dtype(tid: Any) -> np.dtype[Any]:
             "HDF5 references, which are no values", hint="read them with plain h5py"
         )
     return dtype
+
+
+def unmarked(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """A dtype without what h5py notes in it (of an enumeration, say); fields keep theirs."""
+    return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
 
 
 def has_variable(tid: Any) -> bool:

@@ -19,6 +19,7 @@ from .types import (
     dataspace,
     string_type,
     type_for,
+    unmarked,
 )
 
 __all__ = [
@@ -52,9 +53,8 @@ def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return plain
     if dtype.names is not None:
         _decode_fields(data, dtype.names)
-    elif dtype.metadata is not None:
-        return data.view(np.dtype(object) if dtype.kind == "O" else np.dtype(dtype.str))
-    return data
+        return data
+    return data if dtype.metadata is None else data.view(unmarked(dtype))
 
 
 def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:

@@ -214,6 +214,7 @@ class NewFile:
                 ) from error
             os.rename(self.beside, self._lock.path)
             return
+        self._lock.name_new()
         with contextlib.suppress(OSError):  # the next writer removes it
             os.unlink(self.beside)
 

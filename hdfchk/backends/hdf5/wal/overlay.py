@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....runtime.descriptors import Descriptor
-from ....runtime.posix import read_all, read_into
+from ....runtime.posix import read_all, read_into, sync, write_all
 from ..data.memory_map import Mapper
 from ..h5.file_object import FileObject
 from .log import PAGE, Log, Recovered
 
 __all__ = ["OverlayFile", "Pages"]
 
+COPY_BYTES = 2**22
 Pages = dict[int, bytearray | int]
 """Number of a page -> its bytes, or where they begin in the log."""
 
@@ -128,6 +129,17 @@ class OverlayFile(FileObject):
         if sum(map(len, pages)) < last - first:
             return not any(first <= number <= last for laid in pages for number in laid)
         return not any(n in laid for n in range(first, last + 1) for laid in pages)
+
+    def copy_to(self, target: int) -> None:
+        """Write it, whole, into another open file, and bring that to the disk."""
+        buffer = bytearray(COPY_BYTES)
+        for start in range(0, self._size, len(buffer)):
+            part = memoryview(buffer)[: self._size - start]
+            self._position = start
+            self._read_into(part)
+            write_all(target, part, start)
+        os.ftruncate(target, self._size)
+        sync(target)
 
     def write(self, data: Any) -> int:
         """Lay a write over the snapshot: it is in memory only."""

@@ -20,10 +20,17 @@ from .log import Log, Recovered, is_ours, log_of, scan
 from .overlay import OverlayFile
 from .writer_lock import is_being_written
 
-__all__ = ["ReaderFile", "State"]
+__all__ = ["ReaderFile", "State", "state_of"]
 
 State = tuple[tuple[int, int], bytes, int]
 """Tells one commit of a file from another: which file it is, which use of the log, and how much."""
+
+
+def state_of(descriptor: int, found: Recovered) -> State:
+    """Which commit of an open file it is whose log says this."""
+    if not found.has_commits:
+        return file_key(descriptor), b"", 0
+    return file_key(descriptor), found.salt, found.end
 
 
 class ReaderFile:
@@ -39,7 +46,6 @@ class ReaderFile:
     Attributes:
         snapshot: the last commit, or None where it is the file as it stands.
         state: which commit it is.
-        commits: how many commits the log holds.
     """
 
     def __init__(self, path: str, timeout: float) -> None:
@@ -47,7 +53,6 @@ class ReaderFile:
         self._owned: list[Descriptor] = []
         self.snapshot: OverlayFile | None = None
         self.state: State | None = None
-        self.commits = 0
         try:
             while not self._open(path, timeout):
                 self.close()
@@ -71,7 +76,6 @@ class ReaderFile:
                 return False
             if problem is None:
                 self.snapshot = OverlayFile(file, Log(log), found)
-                self.commits = found.commits
             else:
                 warnings.warn(
                     f"the journal beside {path!r} does not fit it ({problem}): the file is read as "
@@ -79,8 +83,7 @@ class ReaderFile:
                     JournalMismatchWarning,
                     stacklevel=2,
                 )
-        used = found.salt if self.snapshot is not None else b""
-        self.state = (file_key(file.fd), used, found.end if used else 0)
+        self.state = state_of(file.fd, found if self.snapshot is not None else Recovered())
         # Or another file has taken this one's place, and the log belongs to that.
         return is_at(file.fd, path)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import time
 import warnings
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5f, h5fd, h5g, h5o
+from h5py import h5a, h5f, h5g, h5o
 
 from ....errors import (
     CorruptFileError,
@@ -39,7 +38,8 @@ from ...settings import DEFAULTS
 from ..data import resize
 from ..data.limits import Guard
 from ..h5 import checksums, links
-from ..h5.types import INT, SCALAR, file_access, numpy_dtype
+from ..h5.file_object import open_on
+from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
 from ..nodes.apply import Commit
 from ..nodes.writer import Writer
 from .fit import STAMP, problem_of
@@ -54,26 +54,12 @@ __all__ = [
     "discard_log",
     "lock_to_write",
     "materialize",
-    "open_on",
     "recover",
     "recover_file",
     "recover_into",
     "replay_logical",
     "write_stamp",
 ]
-
-METADATA_CACHE = 2**18
-"""HDF5 goes through its whole cache of metadata at each commit: a large one costs more than it
-saves, as the system keeps the file in memory, too."""
-
-
-def open_on(file: Any, flags: int) -> Any:
-    """HDF5 on a file object."""
-    plist = file_access(metadata_cache=METADATA_CACHE)
-    plist.set_fileobj_driver(h5fd.fileobj_driver, file)
-    with defer_interrupts():
-        return h5py.File(h5f.open(repr(file).encode("ascii", "replace"), flags, plist))
-
 
 # -- small assignments and rows ------------------------------------------------------------------
 
@@ -161,15 +147,9 @@ def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
         flat: np.ndarray[Any, Any] = np.empty(len(texts), object)
         flat[:] = texts
     else:
-        flat = np.frombuffer(
-            b"".join(block for block in rows if isinstance(block, bytes)), _base(did)
-        )
+        data = b"".join(block for block in rows if isinstance(block, bytes))
+        flat = np.frombuffer(data, unmarked(numpy_dtype(did.get_type())))
     return flat.reshape((-1, *row))
-
-
-def _base(did: Any) -> np.dtype[Any]:
-    dtype = numpy_dtype(did.get_type())
-    return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
 
 
 def replay_logical(file: OverlayFile) -> None:
@@ -308,14 +288,13 @@ def discard_log(path: str, timeout: float) -> bool:
     if not os.path.lexists(log_of(path)):
         return False
     lock = WriterLock(path, timeout)
-    found = False
     try:
         found = scan(lock.log.fd).has_commits
         if found:
             _set_aside(lock)
+        return found
     finally:
-        lock.release(remove=not found)
-    return found
+        lock.leave()
 
 
 def recover_into(path: str, copy: str, timeout: float) -> bool:
@@ -329,31 +308,41 @@ def recover_into(path: str, copy: str, timeout: float) -> bool:
     try:
         if lock.file is None:
             raise FileNotFoundError(2, "no such file", path)
+        wait_lock_shared(lock.file.fd, path, timeout)  # not while another program writes it
         found = scan(lock.log.fd)
         made, done = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL)), False
         try:
-            copy_owner_and_mode(lock.file.fd, made.fd)
-            with open(lock.path, "rb") as source, os.fdopen(os.dup(made.fd), "wb") as target:
-                shutil.copyfileobj(source, target, 2**20)
-            laid = OverlayFile(made, Log(lock.log), found)
+            laid = OverlayFile(lock.file, Log(lock.log), found)
             replay_logical(laid)
-            h5f_check(laid)
-            laid_out(laid, made)
+            _check_whole(laid)
+            _fill(made.fd, copy, laid, like=lock.file.fd)
             done = True
         finally:
             made.close()
             if not done:
-                os.unlink(copy)
+                with contextlib.suppress(OSError):
+                    os.unlink(copy)
         return found.has_commits
     finally:
-        lock.release(remove=not scan(lock.log.fd).has_commits if lock.log.is_open else False)
+        lock.leave()
 
 
-def h5f_check(file: OverlayFile) -> None:
+def _fill(made: int, copy: str, laid: OverlayFile, *, like: int) -> None:
+    try:
+        copy_owner_and_mode(like, made)
+        laid.copy_to(made)
+        sync_folder(copy)
+    except OSError as error:
+        error.filename = error.filename or copy
+        raise
+
+
+def _check_whole(file: OverlayFile) -> None:
     """Open HDF5 on it, and all objects in it.
 
     Raises:
         CorruptFileError: one of them cannot be opened.
+        OSError: the system does not let it be read.
     """
     try:
         stream = open_on(file, h5f.ACC_RDONLY)
@@ -362,6 +351,8 @@ def h5f_check(file: OverlayFile) -> None:
         finally:
             stream.close()
     except (OSError, RuntimeError, KeyError, ValueError) as error:
+        if file.error is not None:
+            raise file.error from error
         raise CorruptFileError(
             f"the file with the journal laid over it cannot be read ({error})",
             hint="neither was changed; recover(discard=True) keeps the file as it is",
@@ -379,21 +370,6 @@ def _open_all(root: Any) -> None:
                 h5o.get_info(oid)
                 if isinstance(oid, h5g.GroupID):
                     todo.append(oid)
-
-
-def laid_out(file: OverlayFile, target: Descriptor) -> None:
-    """Write what is laid over a file into it."""
-    from ....runtime.posix import sync, write_all
-
-    size = file.seek(0, os.SEEK_END)
-    buffer = bytearray(2**20)
-    for start in range(0, size, len(buffer)):
-        length = min(len(buffer), size - start)
-        file.seek(start)
-        file.readinto(memoryview(buffer)[:length])
-        write_all(target.fd, memoryview(buffer)[:length], start)
-    os.ftruncate(target.fd, size)
-    sync(target.fd)
 
 
 def recover(
@@ -470,5 +446,4 @@ def recover_file(
 
 def _remove_empty(path: str, timeout: float) -> None:
     """Remove a log whose file never appeared; one with commits is all that is left of a file."""
-    lock = WriterLock(path, timeout)
-    lock.release(remove=not scan(lock.log.fd).has_commits)
+    WriterLock(path, timeout).leave()

@@ -35,7 +35,7 @@ from ....runtime.posix import (
 from ...meter import Progress
 from ..data.memory_map import is_mapped
 from .fit import base_of, problem_of, samples, sums_of, thinned
-from .log import NO_BASE, PAGE, Log, Recovered, Sums, Write
+from .log import NO_BASE, PAGE, Log, Recovered, Sums, Write, scan
 from .overlay import OverlayFile
 
 __all__ = ["WalFile"]
@@ -381,8 +381,7 @@ class WalFile(OverlayFile):
             or os.getpid() != self._process
         ):
             return False
-        if not self.has_begun:
-            self._begin()
+        self._require_begun()
         log.append_logical(payload, rows=rows)
         return True
 
@@ -591,7 +590,7 @@ class WalFile(OverlayFile):
         new = Log(make())
         try:
             old = self.log
-            found = _head_of(old)
+            found = scan(old.file.fd)
             new.begin(found.base or base_of(self.file.fd, self._start))
             under = [(page, sums) for page, sums in found.under.items()]
             after = [(page, sums) for page, many in found.checkpoints.items() for sums in many]
@@ -621,30 +620,9 @@ class WalFile(OverlayFile):
 
     # -- where the file is -----------------------------------------------------------------------
 
-    def copy_to(self, target: int) -> None:
-        """Write the last commit, whole, into another open file."""
-        position, self._position = self._position, 0
-        try:
-            buffer = bytearray(PIECE_BYTES)
-            while self._position < self._committed_size:
-                start = self._position
-                length = min(len(buffer), self._committed_size - start)
-                self._read_into(memoryview(buffer)[:length])
-                write_all(target, memoryview(buffer)[:length], start)
-            os.ftruncate(target, self._committed_size)
-            sync(target)
-        finally:
-            self._position = position
-
     def is_in_place(self, path: str) -> bool:
         """Whether the file is still the one of that name."""
         return is_at(self.file.fd, path)
-
-
-def _head_of(log: Log) -> Recovered:
-    from .log import scan
-
-    return scan(log.file.fd)
 
 
 def _outside(writes: Iterable[Write], start: int, end: int) -> Iterator[Write]:

@@ -28,7 +28,7 @@ from ....runtime.posix import (
     try_lock_range,
     unlock_range,
 )
-from .log import Log, log_of, note_of, owner_of, require_ours
+from .log import Log, log_of, note_of, owner_of, require_ours, scan
 
 __all__ = ["WriterLock", "is_being_written"]
 
@@ -108,6 +108,8 @@ class WriterLock:
     Attributes:
         log: the log, locked.
         file: the file, open and locked; None if there is none.
+        named: a new file once more, by its own name: the system follows the name by which a file
+            was opened, and it was made by another one.
 
     Raises:
         LockedError: there is another one, for longer.
@@ -118,11 +120,11 @@ class WriterLock:
         self.path = path
         self.timeout = timeout
         self.file: Descriptor | None = None
+        self.named = Descriptor(-1)
         self._process = os.getpid()
         self.log = self._take(log_of(path))
         try:
             self._remove_leftover()
-            self.log_is_new = os.fstat(self.log.fd).st_size == 0
         except BaseException:
             self.release()
             raise
@@ -237,6 +239,23 @@ class WriterLock:
         """Lock a file that is about to get the name, so that nobody comes first."""
         try_lock_range(descriptor, _LOCK_AT, 1)
 
+    def name_new(self) -> None:
+        """A new file has got its name, beside the one by which it was made."""
+        if hasattr(os, "O_PATH"):
+            with contextlib.suppress(OSError):  # it is needed only if the file is moved
+                self.named = Descriptor(os.open(self.path, os.O_PATH | os.O_NOFOLLOW))
+
+    def place(self) -> str | None:
+        """Where the file is now, if it has a name still, and as far as the system tells."""
+        if self.file is None or os.fstat(self.file.fd).st_nlink == 0:
+            return None
+        for opened in (self.named, self.file):
+            with contextlib.suppress(OSError):
+                name = os.readlink(f"/proc/self/fd/{opened.fd}")
+                if is_at(self.file.fd, name):
+                    return name
+        return None
+
     def claim(self) -> None:
         """Say in the log who holds it."""
         Log(self.log).claim()
@@ -259,18 +278,23 @@ class WriterLock:
                 self._remove_log(log, name)
         finally:
             log.close()
+            self.named.close()
             if file is not None:
                 file.close()
+
+    def leave(self) -> None:
+        """Release it; a log without commits is removed, and one that cannot be read is not.
+
+        Raises:
+            OSError: it could not be removed; the lock is given up all the same.
+        """
+        has_commits = True
+        with contextlib.suppress(OSError):
+            has_commits = not self.log.is_open or scan(self.log.fd).has_commits
+        self.release(remove=not has_commits)
 
     def _remove_log(self, log: Descriptor, name: str) -> None:
         try:
             os.unlink(name)
         except OSError:  # in a folder where it is not ours to remove: it is used again
             os.ftruncate(log.fd, 0)
-
-    def abandon(self) -> None:
-        """Leave the lock to the parent process."""
-        self.log.close()
-        if self.file is not None:
-            self.file.close()
-            self.file = None
