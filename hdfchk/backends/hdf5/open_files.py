@@ -19,6 +19,7 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
+from .h5.closing import close_file
 from .h5.file_object import open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
@@ -229,7 +230,7 @@ class SnapshotFile(OpenFile):
         """Close HDF5 and the files."""
         try:
             if self.h5:
-                self.h5.close()
+                close_file(self.h5)
         finally:
             self._held.close()
 
