@@ -184,18 +184,18 @@ def test_what_is_done_to_the_stream(path: str) -> None:
 
 def test_one_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that HDF5 can not do, in a damaged file, is told once; the others are done."""
-    real = Commit.run
+    real = Commit._put
 
-    def broken(self: Commit, steps: dict[Any, Any]) -> None:
-        if ("bad",) in steps:
-            raise UnsupportedTypeError("HDF5 can not keep it", key="bad")
-        real(self, steps)
+    def broken(self: Commit, path: Any, node: Any) -> None:
+        if path == ("bad",):
+            raise UnsupportedTypeError("HDF5 cannot keep it", key="bad")
+        real(self, path, node)
 
     with begun(path) as chk:
         chk["n"] = 0
         chk.update({"bad": 0})
         chk["a"], chk["bad"], chk["b"] = 1, 2, 3
-        monkeypatch.setattr(Commit, "run", broken)
+        monkeypatch.setattr(Commit, "_put", broken)
         with pytest.raises(UnsupportedTypeError, match="bad"):
             chk.load()
         assert chk["a"] == 1 and chk["b"] == 3 and chk["bad"] == 0

@@ -45,12 +45,16 @@ class Commit:
         writer: makes the objects.
         rolls_back: after an error whoever began the commit gives up all that was not committed
             before: what is replaced need not be kept.
+
+    Attributes:
+        path: of the step that is under way, or has failed.
     """
 
     def __init__(self, root: Any, writer: Writer, *, rolls_back: bool = False) -> None:
         self._root = root
         self._writer = writer
         self._hidden = writer.hidden
+        self.path: Path = ()
         self._rolls_back = rolls_back
         self._groups: dict[Path, Any] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
@@ -77,6 +81,7 @@ class Commit:
         self._left = len(steps)
         try:
             for path, node in steps.items():
+                self.path = path
                 self._left -= 1
                 if node is None:
                     self._delete(path)
@@ -166,7 +171,7 @@ class Commit:
                     self._undo.append((self._unlink, (path,)))
                     self._writer.create(parent, raw, node, path)
             else:
-                if not above:  # all others go with the group that is new
+                if not (above or self._rolls_back):  # all others go with the group that is new
                     self._undo.append((self._unlink, (path,)))
                 self._writer.create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:

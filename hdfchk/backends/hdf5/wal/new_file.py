@@ -52,7 +52,8 @@ class ScratchFile(FileObject):
         self._kept: list[tuple[int, bytes]] = []
         self._buffer = bytearray()
         """What was written last, in one piece: HDF5 writes its metadata one by one."""
-        self._buffer_at = 0
+        self._buffer_end = 0
+        """Where what is written next belongs to it."""
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
@@ -70,21 +71,23 @@ class ScratchFile(FileObject):
 
     def write(self, data: Any) -> int:
         """Write at the position. It never fails: see `take_error`."""
-        length = len(data)
-        if self._position != self._buffer_at + len(self._buffer):
+        start, length = self._position, len(data)
+        self._position = end = start + length
+        if end > self._size:  # noqa: PLR1730  it is called for each object
+            self._size = end
+        if start != self._buffer_end or length >= BUFFER_BYTES:
             self.flush()
-            self._buffer_at = self._position
-        if length < BUFFER_BYTES:
+        self._buffer_end = end
+        if length >= BUFFER_BYTES:
+            self._write(memoryview(data).cast("B"), start)
+            return length
+        try:
             self._buffer += data
-            if len(self._buffer) > BUFFER_BYTES:
-                self.flush()
-        else:
+        except MemoryError as error:
+            self.error = self.error or error  # it is lost, with the file that is being made
+            self._buffer.clear()
+        if len(self._buffer) >= BUFFER_BYTES:
             self.flush()
-            self._write(memoryview(data).cast("B"), self._position)
-        self._position += length
-        if not self._buffer:
-            self._buffer_at = self._position
-        self._size = max(self._size, self._position)
         return length
 
     def _write(self, data: Any, start: int) -> None:
@@ -104,7 +107,7 @@ class ScratchFile(FileObject):
             OSError: it was not written.
         """
         end = start + len(data)
-        if start < self._buffer_at + len(self._buffer) and self._buffer_at < end:
+        if start < self._buffer_end and self._buffer_end - len(self._buffer) < end:
             self.flush()  # what waits is of an object that was there before
         write_all(self.file.fd, data, start, pausing=True)
         self._size = max(self._size, end)
@@ -122,9 +125,8 @@ class ScratchFile(FileObject):
     def flush(self) -> None:
         """Write what waits."""
         if self._buffer:
-            self._write(bytes(self._buffer), self._buffer_at)
+            self._write(bytes(self._buffer), self._buffer_end - len(self._buffer))
             self._buffer.clear()
-        self._buffer_at = self._position
 
     def take_error(self) -> Exception | None:
         """What a callback has met. It stays: the file is not whole."""

@@ -79,16 +79,18 @@ def materialize(
     Raises:
         HdfchkError: one of them cannot be done, now or ever; it has left `pending`.
     """
-    while pending.puts:
-        path = next(iter(pending.puts))
-        step: dict[Path, Stored | None] = {path: pending.puts[path]}
+    steps: dict[Path, Stored | None] = {**pending.puts}
+    if steps:
+        commit = Commit(root, writer, rolls_back=rolls_back)
         try:
-            Commit(root, writer, rolls_back=rolls_back).run(step)
+            commit.run(steps)
         except HdfchkError as error:
-            error.key = error.key or join(path)
-            pending.puts.pop(path)
+            error.key = error.key or join(commit.path)
+            pending.puts.pop(commit.path)
             raise
-        done.put(path, pending.puts.pop(path))
+        while pending.puts:
+            path = next(iter(pending.puts))
+            done.put(path, pending.puts.pop(path))
     while pending.rows:
         path = next(iter(pending.rows))
         try:
