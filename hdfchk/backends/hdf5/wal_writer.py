@@ -249,10 +249,10 @@ class WalWriter(OpenFile):
 
     def settle(self) -> None:
         """Let HDF5 do all small assignments and append all rows that were committed."""
+        if not self.h5:  # it could not be opened after a rollback, or when it had appeared
+            self._go_on()
         if not self._pending:
             return
-        if not self.h5:  # it could not be opened after a rollback
-            self._go_on()
         root = h5g.open(self.h5.id, b".")
         writer = Writer(root, hidden=self.hidden_in(root))
         before = self._pending.copy(), self._done.copy()
@@ -329,9 +329,10 @@ class WalWriter(OpenFile):
         if (error := self.take_error()) is not None:
             raise error
         new.appear()
+        # It is decided. Where HDF5 cannot be opened on it now, the next use tries it.
         self._new = self._scratch = None
-        self._go_on()
         try:
+            self._go_on()
             new.make_durable()
             self._named = True  # the log has come before
         except OSError as failed:
