@@ -77,10 +77,12 @@ class OpenFile(Storage):
 
     def close_h5(self) -> None:
         """Close HDF5, which writes what it still has in memory."""
-        if self.writable:
-            self.clear_hidden()
-            keep_free_space(self.h5.id)
-        self.h5.close()
+        try:
+            if self.writable:
+                self.clear_hidden()
+                keep_free_space(self.h5.id)
+        finally:
+            self.h5.close()
 
     @property
     def direct_fd(self) -> int:

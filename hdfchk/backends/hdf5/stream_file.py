@@ -12,7 +12,7 @@ from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
 from .h5.file_object import FileObject, create_on, open_on
-from .open_files import OpenFile
+from .open_files import OpenFile, forsake
 
 __all__ = ["StreamFile"]
 
@@ -33,6 +33,8 @@ class _Buffer(FileObject):
         self._pages: dict[int, bytearray] = {}
         self._last = -1
         """The last of these pages."""
+        self._torn: dict[int, bytearray] = {}
+        """What the last commit has in pages that one which failed had begun to write over."""
         self._position = 0
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
         self.error: Exception | None = None
@@ -122,11 +124,17 @@ class _Buffer(FileObject):
         if self._file.seek(0, io.SEEK_END) < self._size:
             self._write_at(self._size - 1, memoryview(bytes(1)))  # `BytesIO` does not get longer
         self._flush()
+        for number in [number for number in self._pages if number < edge]:
+            if number not in self._torn:
+                page = bytearray(PAGE)
+                self._base(memoryview(page), number * PAGE)
+                self._torn[number] = page
         self._write_pages(number for number in self._pages if number < edge)
-        self._forget_pages()
+        self._flush()
         if self._file.seek(0, io.SEEK_END) > self._size:
             self._file.truncate(self._size)
-        self._flush()
+        self._forget_pages()
+        self._torn.clear()
         self._committed = self._size
 
     def _write_pages(self, numbers: Iterable[int]) -> None:
@@ -143,13 +151,28 @@ class _Buffer(FileObject):
         self._pages.clear()
         self._last = -1
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether the file has a part of a commit that failed, and of the one before."""
+        return bool(self._torn)
+
     def rollback(self) -> None:
-        """Give up what was written since the last commit."""
+        """Give up what was written since the last commit.
+
+        What a commit that failed has written over is put back: now or, if the file takes nothing
+        now, with the next commit; until then it is in memory.
+        """
         self.error = None
-        self._forget_pages()
+        self._pages = {number: bytearray(page) for number, page in self._torn.items()}
+        self._last = max(self._pages, default=-1)
         self._size = self._committed
-        if self._file.seek(0, io.SEEK_END) > self._committed:
-            self._file.truncate(self._committed)
+        with contextlib.suppress(OSError):
+            self._write_pages(self._pages)
+            if self._file.seek(0, io.SEEK_END) > self._committed:
+                self._file.truncate(self._committed)
+            self._flush()
+            self._forget_pages()
+            self._torn.clear()
 
 
 class StreamFile(OpenFile):
@@ -197,19 +220,27 @@ class StreamFile(OpenFile):
         self.generation += 1
 
     def _discard(self) -> None:
+        h5, self.h5 = self.h5, None
         self._buffer.discarding = True
         try:
-            if self.h5:
-                self.h5.close()
+            if h5:
+                h5.close()
+        except Exception:  # what HDF5 could not close must not be touched again
+            forsake(h5)
         finally:
             self._buffer.discarding = False
 
     def close(self) -> None:
         """Flush and close HDF5; the file object stays open."""
-        if self.h5:
-            self.close_h5()
-            if self.writable:
+        is_open = bool(self.h5)
+        try:
+            if is_open:
+                self.close_h5()
+            if self.writable and (is_open or self._buffer.is_torn):
                 self._buffer.commit()
+        except BaseException:
+            self._buffer.rollback()
+            raise
 
     def abandon(self) -> None:
         """Leave the file object to the parent process."""
