@@ -12,7 +12,7 @@ from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
 from .h5.file_object import FileObject, create_on, open_on
-from .open_files import OpenFile, forsake
+from .open_files import OpenFile
 
 __all__ = ["StreamFile"]
 
@@ -38,7 +38,6 @@ class _Buffer(FileObject):
         self._position = 0
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
         self.error: Exception | None = None
-        self.discarding = False
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
@@ -214,21 +213,10 @@ class StreamFile(OpenFile):
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
-        self._discard()
+        self.discard_h5(self._buffer)
         self._buffer.rollback()
         self.h5 = self._open(create=self._buffer.seek(0, io.SEEK_END) == 0)
         self.generation += 1
-
-    def _discard(self) -> None:
-        h5, self.h5 = self.h5, None
-        self._buffer.discarding = True
-        try:
-            if h5:
-                h5.close()
-        except Exception:  # what HDF5 could not close must not be touched again
-            forsake(h5)
-        finally:
-            self._buffer.discarding = False
 
     def close(self) -> None:
         """Flush and close HDF5; the file object stays open."""
