@@ -166,7 +166,8 @@ class NotDurableError(HdfchkError, OSError):
     """A commit that stands, but could not be brought to the disk as was promised with the call.
 
     What was assigned is there, for every reader, and survives the end of the process: do not do it
-    again. Only a loss of power may still take it, until a later commit reaches the disk.
+    again. Only a loss of power may still take it, until a later commit reaches the disk. Where the
+    file was removed meanwhile, and could not be copied, it is in the open file alone, as it says.
     """
 
 

@@ -92,6 +92,51 @@ def test_what_finds_no_room_changes_nothing() -> None:
                 assert chk.load() == model and file.getvalue() == before, count
 
 
+class Failing(io.BytesIO):
+    """A file in memory whose writes fail from some number on, one of them in part."""
+
+    left = 2**40
+
+    def write(self, data: Any) -> int:
+        """Write all of it, a part, or nothing."""
+        self.left -= 1
+        if self.left == 0:
+            super().write(memoryview(data)[: len(data) // 2])
+        if self.left <= 0:
+            raise OSError(errno.EIO, "the disk")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("repaired", ["in the block", "at its end"])
+def test_a_commit_that_fails_in_the_middle_is_given_up_whole(repaired: str) -> None:
+    """Whichever write of a commit fails, the file has the last commit when it works again."""
+    old = {f"k{number}": {"a": number} for number in range(40)}
+    new = {f"k{number}": "x" * 50 for number in range(0, 40, 3)}
+    failed = 0
+    for first in range(1, 60):
+        file = Failing()
+        HDF5Checkpointer(file).update(old)
+        with HDF5Checkpointer(file) as chk:
+            assert chk["k0"] == {"a": 0}
+            file.left = first
+            try:
+                chk.update(new)
+                model = old | new
+            except OSError:
+                failed += 1
+                model = dict(old)
+            if repaired == "in the block":
+                file.left = 2**40
+                assert chk.load() == model, first
+                chk["more"] = model["more"] = first
+            assert chk.load() == model, first
+            file.left = 2**40
+        with h5py.File(io.BytesIO(file.getvalue())) as h5:
+            assert set(h5) == set(model), first
+        assert HDF5Checkpointer(file).load() == model, first
+    assert failed > 5
+
+
 def test_a_commit_is_as_long_as_hdf5_says() -> None:
     """Space at the end that HDF5 has taken, and not written, is in the file after a commit."""
     file = io.BytesIO()

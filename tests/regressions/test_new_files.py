@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer
+from hdfchk import HDF5Checkpointer, NotDurableError
+
+from .children import in_child
+from .failing import Calls
 
 NEW = np.arange(4000.0)
 COLUMN = np.full((4000, 2), 7.0)[:, 0]
@@ -83,3 +87,29 @@ def test_random_transactions_that_make_a_file(tmp_path: Path, seed: int) -> None
         assert set(h5) == set(model)
         for key, value in model.items():
             assert np.array_equal(h5[key][()], value), key
+
+
+@in_child
+def test_a_file_that_has_appeared_is_a_commit(tmp_path: Path) -> None:
+    """A disk that fails when a new file has its place, and is read, takes nothing back."""
+    stood = 0
+    for first in range(16):
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        path, expected = folder / "x.hdf5", {"b": 2}
+        with contextlib.suppress(OSError), Calls(folder) as calls, HDF5Checkpointer(path) as chk:
+            calls.fail("read", first=first, name="x.hdf5-new-" if first % 2 else "")
+            try:
+                with chk.transaction():
+                    chk["a"] = 1
+                expected["a"] = 1
+            except NotDurableError:
+                stood += 1
+                expected["a"] = 1
+            except OSError:
+                assert not path.exists(), first
+            calls.off()
+            chk["b"] = 2
+        with h5py.File(path) as h5:
+            assert {key: h5[key][()] for key in h5} == expected, first
+    assert stood

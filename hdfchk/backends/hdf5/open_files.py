@@ -20,23 +20,19 @@ from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
 from .h5.closing import close_file
-from .h5.file_object import open_on
+from .h5.file_object import FileObject, open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import replay_logical
 
-__all__ = ["DirectFile", "OpenFile", "SnapshotFile", "forsake"]
+__all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
 
 _NATIVE = file_access(shared=True)
 _ABANDONED: list[Any] = []
-"""HDF5 objects of a parent process: dropping them would close, and so write to, its files."""
-
-
-def forsake(h5: Any) -> None:
-    """Keep an object of HDF5's that nobody may use, nor drop, any more."""
-    _ABANDONED.append(h5)
+"""HDF5 objects that nobody may use, nor drop: of a parent process, to whose files dropping them
+would write, and such as HDF5 could not close."""
 
 
 class OpenFile(Storage):
@@ -77,10 +73,24 @@ class OpenFile(Storage):
 
     def close_h5(self) -> None:
         """Close HDF5, which writes what it still has in memory."""
-        if self.writable:
-            self.clear_hidden()
-            keep_free_space(self.h5.id)
-        self.h5.close()
+        try:
+            if self.writable:
+                self.clear_hidden()
+                keep_free_space(self.h5.id)
+        finally:
+            close_file(self.h5)
+
+    def discard_h5(self, file: FileObject) -> None:
+        """Close HDF5 on a file object; what it writes on the way goes nowhere."""
+        h5, self.h5 = self.h5, None
+        file.discarding = True
+        try:
+            if h5:
+                close_file(h5)
+        except Exception:  # what HDF5 could not close must not be touched again
+            _ABANDONED.append(h5)
+        finally:
+            file.discarding = False
 
     @property
     def direct_fd(self) -> int:

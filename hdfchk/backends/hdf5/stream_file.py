@@ -33,10 +33,11 @@ class _Buffer(FileObject):
         self._pages: dict[int, bytearray] = {}
         self._last = -1
         """The last of these pages."""
+        self._torn: dict[int, bytearray] = {}
+        """What the last commit has in pages that one which failed had begun to write over."""
         self._position = 0
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
         self.error: Exception | None = None
-        self.discarding = False
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; what was never written reads as zeros."""
@@ -122,11 +123,17 @@ class _Buffer(FileObject):
         if self._file.seek(0, io.SEEK_END) < self._size:
             self._write_at(self._size - 1, memoryview(bytes(1)))  # `BytesIO` does not get longer
         self._flush()
+        for number in [number for number in self._pages if number < edge]:
+            if number not in self._torn:
+                page = bytearray(PAGE)
+                self._base(memoryview(page), number * PAGE)
+                self._torn[number] = page
         self._write_pages(number for number in self._pages if number < edge)
-        self._forget_pages()
+        self._flush()
         if self._file.seek(0, io.SEEK_END) > self._size:
             self._file.truncate(self._size)
-        self._flush()
+        self._forget_pages()
+        self._torn.clear()
         self._committed = self._size
 
     def _write_pages(self, numbers: Iterable[int]) -> None:
@@ -143,13 +150,28 @@ class _Buffer(FileObject):
         self._pages.clear()
         self._last = -1
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether the file has a part of a commit that failed, and of the one before."""
+        return bool(self._torn)
+
     def rollback(self) -> None:
-        """Give up what was written since the last commit."""
+        """Give up what was written since the last commit.
+
+        What a commit that failed has written over is put back: now or, if the file takes nothing
+        now, with the next commit; until then it is in memory.
+        """
         self.error = None
-        self._forget_pages()
+        self._pages = {number: bytearray(page) for number, page in self._torn.items()}
+        self._last = max(self._pages, default=-1)
         self._size = self._committed
-        if self._file.seek(0, io.SEEK_END) > self._committed:
-            self._file.truncate(self._committed)
+        with contextlib.suppress(OSError):
+            self._write_pages(self._pages)
+            if self._file.seek(0, io.SEEK_END) > self._committed:
+                self._file.truncate(self._committed)
+            self._flush()
+            self._forget_pages()
+            self._torn.clear()
 
 
 class StreamFile(OpenFile):
@@ -191,25 +213,22 @@ class StreamFile(OpenFile):
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
-        self._discard()
+        self.discard_h5(self._buffer)
         self._buffer.rollback()
         self.h5 = self._open(create=self._buffer.seek(0, io.SEEK_END) == 0)
         self.generation += 1
 
-    def _discard(self) -> None:
-        self._buffer.discarding = True
-        try:
-            if self.h5:
-                self.h5.close()
-        finally:
-            self._buffer.discarding = False
-
     def close(self) -> None:
         """Flush and close HDF5; the file object stays open."""
-        if self.h5:
-            self.close_h5()
-            if self.writable:
+        is_open = bool(self.h5)
+        try:
+            if is_open:
+                self.close_h5()
+            if self.writable and (is_open or self._buffer.is_torn):
                 self._buffer.commit()
+        except BaseException:
+            self._buffer.rollback()
+            raise
 
     def abandon(self) -> None:
         """Leave the file object to the parent process."""

@@ -34,7 +34,7 @@ from .h5.closing import close_file
 from .h5.file_object import create_on, open_on
 from .h5.free_space import keep_free_space
 from .nodes.writer import Writer
-from .open_files import OpenFile, forsake
+from .open_files import OpenFile
 from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
@@ -249,10 +249,10 @@ class WalWriter(OpenFile):
 
     def settle(self) -> None:
         """Let HDF5 do all small assignments and append all rows that were committed."""
+        if not self.h5:  # it could not be opened after a rollback, or when it had appeared
+            self._go_on()
         if not self._pending:
             return
-        if not self.h5:  # it could not be opened after a rollback
-            self._go_on()
         root = h5g.open(self.h5.id, b".")
         writer = Writer(root, hidden=self.hidden_in(root))
         before = self._pending.copy(), self._done.copy()
@@ -329,9 +329,10 @@ class WalWriter(OpenFile):
         if (error := self.take_error()) is not None:
             raise error
         new.appear()
+        # It is decided. Where HDF5 cannot be opened on it now, the next use tries it.
         self._new = self._scratch = None
-        self._go_on()
         try:
+            self._go_on()
             new.make_durable()
             self._named = True  # the log has come before
         except OSError as failed:
@@ -346,22 +347,10 @@ class WalWriter(OpenFile):
             self._begin()  # in the same file: there may be no room for another one
             return
         if self._file is not None:
-            self._discard(self._file)
+            self.discard_h5(self._file)
             self._file.rollback()
         self._restore_pending()
         self._go_on()
-
-    def _discard(self, file: WalFile) -> None:
-        """Close HDF5 on the file; what it writes on the way goes nowhere."""
-        h5, self.h5 = self.h5, None
-        file.discarding = True
-        try:
-            if h5:
-                close_file(h5)
-        except Exception:  # what HDF5 could not close must not be touched again
-            forsake(h5)
-        finally:
-            file.discarding = False
 
     # -- the disk --------------------------------------------------------------------------------
 
@@ -540,7 +529,7 @@ class WalWriter(OpenFile):
                 self.clear_hidden()
                 self.h5.flush()
                 if not file.has_begun and not file.has_changes:
-                    self._discard(file)  # the file has just appeared, or nothing was done to it
+                    self.discard_h5(file)  # the file has just appeared, or nothing was done to it
                     file.rollback()
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
@@ -551,7 +540,7 @@ class WalWriter(OpenFile):
             if file.commit():
                 file.is_stamped = True
         except Exception as error:
-            self._discard(file)
+            self.discard_h5(file)
             file.rollback()
             failed = error
         self._check_place()

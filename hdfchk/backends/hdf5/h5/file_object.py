@@ -21,6 +21,9 @@ than it saves, as the system keeps the file in memory, too."""
 class FileObject:
     """A position and a length."""
 
+    discarding = False
+    """Whether what HDF5 writes goes nowhere: a state is given up, or the file is another
+    process's."""
     _position: int
     _size: int
 

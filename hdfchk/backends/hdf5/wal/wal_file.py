@@ -73,9 +73,6 @@ class WalFile(OverlayFile):
     ) -> None:
         super().__init__(file, log, Recovered())
         self.durable = durable
-        self.discarding = False
-        """Whether what HDF5 writes goes nowhere: a state is given up, or the file is another
-        process's."""
         self._process = os.getpid()
         self._base = self._committed_size = self._size
         """The end of the last state that something still needs; that of the last commit."""
