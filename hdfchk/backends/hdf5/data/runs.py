@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5o, h5s
 
 from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
+from .blocks import write_blocks
 from .chunk_io import read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
@@ -94,23 +95,16 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int) -> None:
     """
     tid = did.get_type()
     if rows.dtype.kind == "O":
-        _write_part(did, rows, start, PYTHON_STRINGS)
+        write_blocks(did, rows, start, PYTHON_STRINGS)
         return
     pipeline = own_pipeline(did.get_create_plist(), tid.get_size()) if rows.size else None
     if pipeline is None or not type_for(rows.dtype).equal(tid):
-        _write_part(did, rows, start, None)
+        write_blocks(did, rows, start, None)
         return
     step, end = pipeline.chunk[0], start + len(rows)
     first = min(end, -(-start // step) * step)  # where a chunk begins
     last = end if end == did.shape[0] else max(first, end // step * step)
-    _write_part(did, rows[: first - start], start, tid)
+    write_blocks(did, rows[: first - start], start, tid)
     if last > first:
         write_rows(did, rows[first - start : last - start], first, pipeline)
-    _write_part(did, rows[last - start :], last, tid)
-
-
-def _write_part(did: Any, rows: np.ndarray[Any, Any], start: int, tid: Any) -> None:
-    if rows.size:
-        space = did.get_space()
-        space.select_hyperslab((start,) + (0,) * (rows.ndim - 1), rows.shape)
-        did.write(h5s.create_simple(rows.shape), space, np.ascontiguousarray(rows), tid)
+    write_blocks(did, rows[last - start :], last, tid)

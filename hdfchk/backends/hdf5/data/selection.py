@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
@@ -10,12 +11,14 @@ from h5py import h5d, h5o, h5s, h5z
 from h5py._hl.selections import select
 
 from ....errors import HdfchkError
+from ....runtime.interrupts import run_pending
 from ...base import ArrayInfo
 from ..h5.errors import RAISED, unreadable
 from ..h5.links import key_of
 from ..h5.marks import read_mark
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import plain_array
+from .blocks import blocks_of
 from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
 from .runs import read_run, row_run, write_run
@@ -153,4 +156,25 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
         # h5py does not broadcast to lists and masks of rows.
         shape = np.broadcast_to(np.zeros((), np.bool), did.shape)[index].shape
         data = np.broadcast_to(data, shape)
-    h5py.Dataset(did)[index] = data
+    dataset = h5py.Dataset(did)
+    box = _box(parts, did.shape)
+    if box is None or not data.ndim:
+        dataset[index] = data
+        return
+    shape = tuple(map(len, box))
+    data, left = np.broadcast_to(data, shape), math.prod(shape)
+    for where in blocks_of(shape, data.itemsize) if left else ():
+        ranges = [of[part] for of, part in zip(box, where, strict=True)]
+        dataset[tuple(slice(of.start, of.stop, of.step) for of in ranges)] = data[where]
+        left -= data[where].size
+        if left:
+            run_pending()
+
+
+def _box(parts: tuple[Any, ...], shape: tuple[int, ...]) -> list[range] | None:
+    """What an index of slices selects of each axis; None for another one."""
+    if not shape or len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
+        return None
+    whole = [slice(None)] * (len(shape) - len(parts))
+    box = [range(*part.indices(size)) for part, size in zip([*parts, *whole], shape, strict=True)]
+    return box if all(of.step > 0 for of in box) else None

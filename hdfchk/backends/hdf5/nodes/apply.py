@@ -79,19 +79,21 @@ class Commit:
                 up.
         """
         self._left = len(steps)
+        self._writer.begin()
         try:
             for path, node in steps.items():
                 self.path = path
                 self._left -= 1
                 if node is None:
                     self._delete(path)
+                    self._writer.pause()
                 else:
                     self._put(path, node)
             if self._writer.meter is not None:
                 self._writer.meter.finish()  # what it raises gives the commit up
             if not self._is_through:
                 self._write_places()
-                self._writer.empty_bin()
+                self._hidden.empty_bin()
         except BaseException as error:
             self._take_back(error)
             raise
@@ -108,7 +110,7 @@ class Commit:
         _let_go_of_objects(error)
         if self._rolls_back:
             return
-        last = [(self._write_places, ()), (self._writer.empty_bin, ())]
+        last = [(self._write_places, ()), (self._hidden.empty_bin, ())]
         for undo, args in [*reversed(self._undo), *last]:
             try:
                 undo(*args)

@@ -5,6 +5,7 @@ Every object is made under a name: HDF5 loses objects that have none (see `h5.hi
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from ...base import Stored
 from ...layout import Compression, Layout
 from ...meter import Meter
 from ...settings import DEFAULTS, Options
+from ..data.blocks import BLOCK_BYTES, write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
@@ -41,8 +43,10 @@ from ..h5.values import prepare
 
 __all__ = ["Fit", "Writer", "write_elements"]
 
-BLOCK_BYTES = 16 * 2**20
-"""Arrays that are not contiguous are copied and written in blocks of about this size."""
+LOOK_AT = 64
+PAUSE_SECONDS = 0.2
+"""A long commit handles signals that have arrived each time that so many objects were made, and so
+much time has passed: a handler cannot use the store in the middle of it."""
 ROOM_FROM = 2**16
 """For arrays of this many bytes room for metadata is kept before them."""
 ROOM_BYTES = 4096
@@ -79,6 +83,8 @@ class Writer:
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._keeper: Any = None
+        self._made = 0
+        self._paused = time.monotonic()
         self._is_plain = options.compression is None and not options.checksum
 
     def take_room(self) -> None:
@@ -93,13 +99,24 @@ class Writer:
             # whatever its header says.
             self._keeper = h5d.create(self._root, None, *_KEEPER)
 
+    def begin(self) -> None:
+        """A commit begins."""
+        self._paused = time.monotonic()
+
+    def pause(self) -> None:
+        """Call deferred handlers of signals, if the commit is a long one.
+
+        Raises:
+            BaseException: what a handler raises.
+        """
+        now = time.monotonic()
+        if now - self._paused > PAUSE_SECONDS:
+            self._paused = now
+            run_pending()
+
     def give_room(self) -> None:
         """Let metadata have the space that was kept: a commit is done."""
         self._keeper = None
-
-    def empty_bin(self) -> None:
-        """Let go what a commit has taken out: the last thing that it does."""
-        self.hidden.empty_bin()
 
     def create(self, parent: Any, name: bytes, node: Stored, path: Path) -> Any:
         """Make the objects of `node` under `name` in `parent`.
@@ -110,6 +127,9 @@ class Writer:
             node: what is made. A draft is made already, and only moved.
             path: where it will stand, which may tell how it is compressed.
         """
+        self._made += 1
+        if not self._made % LOOK_AT:
+            self.pause()
         if isinstance(node, Leaf):
             oid = self._dataset(parent, name, node, path)
             if node.mark is not None:
@@ -256,12 +276,4 @@ def write_elements(
         if meter is not None:
             meter.add(array.nbytes)
         return
-    rows = max(1, BLOCK_BYTES * array.shape[0] // max(array.nbytes, 1))
-    space = did.get_space()
-    for start in range(0, array.shape[0], rows):
-        block = np.ascontiguousarray(array[start : start + rows])
-        space.select_hyperslab((start,) + (0,) * (array.ndim - 1), block.shape)
-        did.write(h5s.create_simple(block.shape), space, block, tid)
-        if meter is not None:
-            meter.add(block.nbytes)
-        run_pending()  # a signal waits for one block at most
+    write_blocks(did, array, 0, tid, meter)

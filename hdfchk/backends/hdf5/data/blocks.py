@@ -1,0 +1,84 @@
+"""Arrays that are written block by block: a signal waits for one block at most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5s
+
+from ....runtime.interrupts import run_pending
+from ...meter import Meter
+
+__all__ = ["BLOCK_BYTES", "blocks_of", "write_blocks"]
+
+BLOCK_BYTES = 16 * 2**20
+"""About so many bytes are written at once."""
+
+
+def blocks_of(
+    shape: tuple[int, ...],
+    itemsize: int,
+    start: int = 0,
+    chunk: tuple[int, ...] | None = None,
+) -> Iterator[tuple[slice, ...]]:
+    """Where the blocks of an array are, in the order of its elements.
+
+    Args:
+        shape: the array's, of one axis at least.
+        itemsize: bytes of an element.
+        start: the row of a dataset at which its first one is.
+        chunk: the shape of the chunks of that: blocks end at their edges, where they can.
+
+    Yields:
+        A slice for each axis: all of the last ones, a range of one of them, and single elements of
+        those before.
+    """
+    axis, below = len(shape) - 1, itemsize
+    while axis > 0 and below * shape[axis] <= BLOCK_BYTES:
+        below *= shape[axis]
+        axis -= 1
+    step = max(1, BLOCK_BYTES // max(below, 1))
+    rest = tuple(slice(0, length) for length in shape[axis + 1 :])
+    before, edge = (0 if axis else start), (chunk[axis] if chunk else 1)
+    for outer in np.ndindex(*shape[:axis]):
+        single = tuple(slice(number, number + 1) for number in outer)
+        first = 0
+        while first < shape[axis]:
+            last = min(first + step, shape[axis])
+            if last < shape[axis]:
+                at_edge = (before + last) // edge * edge - before
+                last = at_edge if at_edge > first else last
+            yield (*single, slice(first, last), *rest)
+            first = last
+
+
+def write_blocks(
+    did: Any, array: np.ndarray[Any, Any], start: int, tid: Any, meter: Meter | None = None
+) -> None:
+    """Write neighbouring rows of a dataset.
+
+    Args:
+        did: the dataset, which reaches as far.
+        array: the rows, of one axis at least; they need not be contiguous.
+        start: the first of them.
+        tid: the HDF5 type of the array in memory; None for that of its dtype.
+        meter: is told how many bytes are written.
+    """
+    space, left = did.get_space(), math.prod(array.shape)
+    chunk = None
+    if array.nbytes > BLOCK_BYTES:
+        plist = did.get_create_plist()
+        chunk = plist.get_chunk() if plist.get_layout() == h5d.CHUNKED else None
+    for where in blocks_of(array.shape, array.itemsize, start, chunk) if left else ():
+        block = np.ascontiguousarray(array[where])
+        offsets = tuple(part.start for part in where)
+        space.select_hyperslab((start + offsets[0], *offsets[1:]), block.shape)
+        did.write(h5s.create_simple(block.shape), space, block, tid)
+        if meter is not None:
+            meter.add(block.nbytes)
+        left -= block.size
+        if left:
+            run_pending()
