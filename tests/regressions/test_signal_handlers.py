@@ -6,8 +6,11 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
@@ -251,6 +254,73 @@ def test_a_handler_that_saves_inside_any_call(tmp_path: Path, name: str) -> None
             saved = found.pop("saved", 0)
             assert found == model and saved in range(len(came) - len(refused), len(came) + 1)
     assert came
+
+
+def _assigned(chk: HDF5Checkpointer, data: Any) -> None:
+    chk["new"] = data
+
+
+def _replaced(chk: HDF5Checkpointer, data: Any) -> None:
+    chk["old"] = data
+
+
+def _with_checksums(chk: HDF5Checkpointer, data: Any) -> None:
+    chk.put("new", data, checksum=True)
+
+
+def _in_a_transaction(chk: HDF5Checkpointer, data: Any) -> None:
+    with chk.transaction():
+        chk["old"] = data
+        chk["new"] = data
+
+
+BULK = [_assigned, _replaced, _with_checksums, _in_a_transaction]
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
+@pytest.mark.parametrize("work", BULK)
+@in_child
+def test_a_handler_waits_for_one_block_at_most(
+    tmp_path: Path, work: Callable[[HDF5Checkpointer, Any], None], inside: bool
+) -> None:
+    """In a long write a handler runs after one more block; what it raises takes the write back."""
+    block, bulk = 2**24, np.arange(2.0**23)  # 64 MiB
+    chk = HDF5Checkpointer(tmp_path / "x.hdf5", durable=False)
+    chk.update({"n": 1, "old": np.zeros(2**23)})
+    written, began, waited = 0, -1, []
+    writing = {name: getattr(os, name) for name in ("pwrite", "pwritev")}
+
+    def counting(name: str) -> Callable[..., int]:
+        def write(descriptor: int, data: Any, *args: Any) -> int:
+            nonlocal written, began
+            done: int = writing[name](descriptor, data, *args)
+            written += done
+            if began < 0 and written > 2**20:
+                began = written
+                signal.raise_signal(signal.SIGUSR1)
+            return done
+
+        return write
+
+    def handler(number: int, frame: object) -> None:
+        waited.append(written - began)
+        raise ZeroDivisionError
+
+    signal.signal(signal.SIGUSR1, handler)
+    if inside:
+        chk.__enter__()
+        chk["n"] = 2
+    for name in writing:
+        setattr(os, name, counting(name))
+    with pytest.raises(ZeroDivisionError):
+        work(chk, bulk)
+    for name, real in writing.items():
+        setattr(os, name, real)
+    assert len(waited) == 1 and waited[0] <= block + 2**20, waited
+    assert list(chk) == ["n", "old"] and chk["n"] == 1 + inside and not chk["old"].any()
+    if inside:
+        chk.__exit__(None, None, None)
+    assert os.listdir(tmp_path) == ["x.hdf5"]
 
 
 BLOCKS = """
