@@ -279,6 +279,30 @@ def test_a_row_without_room_in_the_log(path: str, monkeypatch: pytest.MonkeyPatc
     assert chk["loss"].tolist() == [1.0, 2.0, 4.0]
 
 
+def test_what_a_row_takes_of_the_log(path: str) -> None:
+    """A row and a number take few bytes of the log, and a row of 1 KiB little more than that."""
+
+    def size() -> int:
+        return os.path.getsize(path + "-journal")
+
+    with HDF5Checkpointer(path, sync_interval=1000) as chk:
+        for n in range(2):
+            chk.append("loss", float(n))
+            chk.append("long", np.zeros(128))
+            chk["step"] = n
+        start = size()
+        for n in range(200):
+            chk.append("loss", float(n))
+            chk["step"] = n
+        pairs = size()
+        for n in range(50):
+            chk.append("long", np.full(128, n))
+        rows = size()
+        assert 0 < pairs - start <= 200 * 300
+        assert 50 * 1024 < rows - pairs <= 50 * 1324
+    assert len(chk["loss"]) == 202 and chk["long"][-1, -1] == 49 and chk["step"] == 199
+
+
 @pytest.mark.parametrize("journal", [True, False])
 def test_an_array_that_the_stream_replaces(path: str, journal: bool) -> None:
     """Beside a stream that is lent, nothing is taken for known of an array, and no row waits."""

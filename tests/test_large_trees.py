@@ -17,8 +17,10 @@ from h5py import h5f, h5o
 import hdfchk
 from hdfchk import HDF5Checkpointer
 from hdfchk.backends.hdf5 import backends
-from hdfchk.backends.hdf5.h5 import file_object, types
+from hdfchk.backends.hdf5.h5 import types
 from tests.exact import differs
+from tests.large_trees import use_least_cache
+from tests.regressions.children import started
 
 STORES = ["journal", "no journal", "BytesIO", "h5py"]
 
@@ -26,13 +28,7 @@ STORES = ["journal", "no journal", "BytesIO", "h5py"]
 @pytest.fixture(autouse=True)
 def tiny_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least cache of metadata that HDF5 allows, for all files."""
-    real = types.file_access
-
-    def tiny(**options: Any) -> Any:
-        return real(**{**options, "metadata_cache": 1024})
-
-    for module in (backends, file_object):
-        monkeypatch.setattr(module, "file_access", tiny)
+    use_least_cache(monkeypatch)
 
 
 class Place:
@@ -308,6 +304,62 @@ def test_all_sizes(place: Place) -> None:
             chk["in", f"k{old}"] = np.ones(old, "u1")
             model.setdefault("in", {})[f"k{old}"] = np.ones(old, "u1")
     place.check(model)
+
+
+WRITER = """
+import sys
+import numpy as np
+import pytest
+from hdfchk import HDF5Checkpointer
+from tests.large_trees import attributes, tree, use_least_cache
+use_least_cache(pytest.MonkeyPatch())
+sizes, n = [1, 2049, 2**16, 2**20, 2**26], 0
+with HDF5Checkpointer(sys.argv[1], durable=False) as chk:
+    while True:
+        n += 1
+        with chk.transaction():
+            chk.update({"n": n, "in": {"tree": tree(n)}, "x": np.full(sizes[n % 5], n % 99, "u1")})
+            chk["in"].attrs.update(attributes(n))
+        print(n, flush=True)
+"""
+READER = """
+import sys, time
+import pytest
+from hdfchk import HDF5Checkpointer
+from tests.large_trees import LEAVES, attributes, leaves_of, use_least_cache
+use_least_cache(pytest.MonkeyPatch())
+count, last, end = 0, 0, time.monotonic() + float(sys.argv[2])
+while count < 2 or time.monotonic() < end:
+    with HDF5Checkpointer(sys.argv[1], mode="r") as chk:
+        n = chk["n"]
+        assert n >= last, (n, last)
+        for _ in range(2):
+            leaves = list(leaves_of(chk.load("in")))
+            assert len(leaves) == LEAVES and set(leaves) == {n}, (n, len(leaves), set(leaves))
+            assert dict(chk["in"].attrs) == attributes(n)
+            assert (chk["x"] == n % 99).all()
+    count, last = count + 1, n
+print(count, last)
+"""
+
+
+def test_readers_beside_a_writer(path: str) -> None:
+    """Readers beside a writer see large trees, attributes and arrays of one commit."""
+    with started(WRITER, path) as writer:
+        assert writer.stdout is not None
+        while writer.stdout.readline() not in {"2\n", ""}:
+            pass
+        with started(READER, path, 0.5) as one, started(READER, path, 0.5) as other:
+            for reader in (one, other):
+                out, error = reader.communicate(timeout=60)
+                assert reader.returncode == 0, error[-2000:]
+                count, last = map(int, out.split())
+                assert count >= 2 and last >= 2
+        assert writer.poll() is None
+        writer.kill()
+        writer.communicate()
+    HDF5Checkpointer(path)["end"] = 1
+    assert os.listdir(os.path.dirname(path)) == ["store.hdf5"]
 
 
 @pytest.mark.slow

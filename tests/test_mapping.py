@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from hdfchk import HDF5Checkpointer
 from tests.contract import MappingContract
+from tests.large_trees import attributes, tree, use_least_cache
 
 
 class TestStore(MappingContract):
@@ -46,6 +48,31 @@ class TestGroup(MappingContract):
         chk = HDF5Checkpointer(path)
         chk["a"] = {"other": 1, "b": {}}
         return chk["a"]["b"]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file with a large tree, in the middle of which is an empty group."""
+    path = str(tmp_path_factory.mktemp("large") / "large.hdf5")
+    chk = HDF5Checkpointer(path, durable=False)
+    chk["tree"] = tree(1)
+    chk["tree"].attrs.update(attributes(2))
+    chk["tree/g1/g1/g1/empty"] = {}
+    return path
+
+
+class TestGroupInALargeTree(MappingContract):
+    """A group in a tree of 2,000 leaves and 300 attributes, with the least cache of HDF5's."""
+
+    @pytest.fixture
+    def mapping(self, path: str, large: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        use_least_cache(monkeypatch)
+        shutil.copyfile(large, path)
+        chk = HDF5Checkpointer(path, durable=False)
+        yield chk["tree/g1/g1/g1/empty"]
+        del chk["tree/g1/g1/g1/empty"]
+        assert chk.load() == {"tree": tree(1)}
+        assert dict(chk["tree"].attrs) == attributes(2)
 
 
 class TestView(MappingContract):

@@ -17,6 +17,7 @@ import pytest
 import hdfchk
 from hdfchk import HDF5Checkpointer, TransactionError
 from hdfchk import progress as progress_module
+from hdfchk.backends.hdf5.data import blocks
 from hdfchk.backends.hdf5.data import direct_io as pieces
 from hdfchk.backends.hdf5.nodes import writer as writing
 
@@ -49,6 +50,7 @@ class Told(list[tuple[int, int]]):
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays that are not very large are told of block by block, too."""
     monkeypatch.setattr(writing, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 50_000)
     monkeypatch.setattr(pieces, "BLOCK_BYTES", 50_000)
 
 

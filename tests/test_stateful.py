@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hdfchk import HDF5Checkpointer
 from tests.exact import differs
+from tests.large_trees import tree, use_least_cache
 
 NAMES = st.sampled_from(["a", "b", "c", "é", "_data", "k 1"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
@@ -195,5 +199,35 @@ class MemoryMachine(StoreMachine):
         self.depth = 0
 
 
+class LargeTreeMachine(StoreMachine):
+    """The same with trees of 2,000 leaves on five levels, and with the least cache of HDF5's."""
+
+    def make(self) -> HDF5Checkpointer:
+        self.patch = pytest.MonkeyPatch()
+        use_least_cache(self.patch)
+        return super().make()
+
+    @initialize(path=PATHS)
+    def start(self, path: Any) -> None:
+        super().start()
+        self.set_tree(path)
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "patch"):
+            self.patch.undo()
+
+    @rule(path=PATHS)
+    def set_tree(self, path: Any) -> None:
+        value = tree(len(path))
+        if self.assign(path, value):
+            self.chk[path] = value
+
+
 TestStoreMachine = StoreMachine.TestCase
 TestMemoryMachine = MemoryMachine.TestCase
+TestLargeTreeMachine = LargeTreeMachine.TestCase
+TestLargeTreeMachine.settings = settings(
+    max_examples=100 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 2,
+    stateful_step_count=12,
+)

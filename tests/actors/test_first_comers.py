@@ -400,6 +400,26 @@ def work(store, me):
     assert found(path)["n"] == 3 and took < 20
 
 
+def test_who_waits_is_served_in_order(actors: Actors, path: str) -> None:
+    """Writers that wait for another one are served about in the order in which they came."""
+    holder, *crew = actors(6)
+    holder.do("chk = HDF5Checkpointer(path).__enter__(); chk['n'] = 0", path=path)
+    line = "open(path + str(me), 'w').close(); HDF5Checkpointer(path, lock_timeout=50).append('log', me)"
+    for me, actor in enumerate(crew):
+        actor.begin(line, path=path, me=me)
+        marker = Path(path + str(me))
+        while not marker.exists():
+            time.sleep(0.005)
+        marker.unlink()
+        time.sleep(0.2)
+    holder.do("chk.close()", warns=(PendingJournalWarning,))
+    for actor in crew:
+        actor.end().get((PendingJournalWarning,))
+    served = found(path)["log"].tolist()
+    assert sorted(served) == list(range(5))
+    assert sum(one < other for one, other in zip(served, served[1:], strict=False)) >= 3, served
+
+
 @pytest.mark.parametrize("call", ["cached_eval", "setdefault"])
 def test_a_key_that_is_deleted_meanwhile(
     path: str, call: str, monkeypatch: pytest.MonkeyPatch

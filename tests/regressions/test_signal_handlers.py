@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5.nodes import writer as writer_module
+from hdfchk.backends.hdf5.nodes.writer import Writer
 
 from .children import ROOT, in_child, run, started
 from .failing import Calls
@@ -251,6 +257,139 @@ def test_a_handler_that_saves_inside_any_call(tmp_path: Path, name: str) -> None
             saved = found.pop("saved", 0)
             assert found == model and saved in range(len(came) - len(refused), len(came) + 1)
     assert came
+
+
+def _assigned(chk: HDF5Checkpointer, data: Any) -> None:
+    chk["new"] = data
+
+
+def _replaced(chk: HDF5Checkpointer, data: Any) -> None:
+    chk["old"] = data
+
+
+def _with_checksums(chk: HDF5Checkpointer, data: Any) -> None:
+    chk.put("new", data, checksum=True)
+
+
+def _in_a_transaction(chk: HDF5Checkpointer, data: Any) -> None:
+    with chk.transaction():
+        chk["old"] = data
+        chk["new"] = data
+
+
+def _some_rows(chk: HDF5Checkpointer, data: Any) -> None:
+    chk.array("old")[: len(data)] = data
+
+
+def _every_other_row(chk: HDF5Checkpointer, data: Any) -> None:
+    with chk.transaction():
+        chk["new"] = np.zeros((len(data) // 2, 4))
+        chk.array("new")[:, ::2] = data.reshape(-1, 2)
+
+
+def _appended(chk: HDF5Checkpointer, data: Any) -> None:
+    chk.append("old", data)
+
+
+def _streamed(chk: HDF5Checkpointer, data: Any) -> None:
+    chk.write_blocks("new", [data])
+
+
+def _one_long_row(chk: HDF5Checkpointer, data: Any) -> None:
+    chk.put("new", data.reshape(1, -1)[:, ::1], chunks=(1, 2**20))
+
+
+BULK = [
+    _assigned,
+    _replaced,
+    _with_checksums,
+    _in_a_transaction,
+    _some_rows,
+    _every_other_row,
+    _appended,
+    _streamed,
+    _one_long_row,
+]
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
+@pytest.mark.parametrize("work", BULK)
+@in_child
+def test_a_handler_waits_for_one_block_at_most(
+    tmp_path: Path, work: Callable[[HDF5Checkpointer, Any], None], inside: bool
+) -> None:
+    """In a long write a handler runs after one more block; what it raises takes the write back."""
+    block, bulk = 2**24, np.arange(2.0**23)  # 64 MiB
+    chk = HDF5Checkpointer(tmp_path / "x.hdf5", durable=False)
+    chk.update({"n": 1, "old": np.zeros(2**23)})
+    written, began, waited = 0, -1, []
+    writing = {name: getattr(os, name) for name in ("pwrite", "pwritev")}
+
+    def counting(name: str) -> Callable[..., int]:
+        def write(descriptor: int, data: Any, *args: Any) -> int:
+            nonlocal written, began
+            done: int = writing[name](descriptor, data, *args)
+            written += done
+            if began < 0 and written > 2**20:
+                began = written
+                signal.raise_signal(signal.SIGUSR1)
+            return done
+
+        return write
+
+    def handler(number: int, frame: object) -> None:
+        waited.append(written - began)
+        raise ZeroDivisionError
+
+    signal.signal(signal.SIGUSR1, handler)
+    if inside:
+        chk.__enter__()
+        chk["n"] = 2
+    for name in writing:
+        setattr(os, name, counting(name))
+    with pytest.raises(ZeroDivisionError):
+        work(chk, bulk)
+    for name, real in writing.items():
+        setattr(os, name, real)
+    assert len(waited) == 1 and waited[0] <= block + 2**20, waited
+    assert list(chk) == ["n", "old"] and chk["n"] == 1 + inside and not chk["old"].any()
+    if inside:
+        chk.__exit__(None, None, None)
+    assert os.listdir(tmp_path) == ["x.hdf5"]
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
+@in_child
+def test_a_handler_waits_for_some_objects_of_a_long_commit(
+    tmp_path: Path, inside: bool, journal: bool
+) -> None:
+    """A commit of many objects lets handlers run on its way, and is taken back if one raises."""
+    chk = HDF5Checkpointer(tmp_path / "x.hdf5", durable=False, journal=journal)
+    before = {"n": 1, "tree": {"old": [1, None]}, "gone": {f"k{n}": n for n in range(500)}}
+    chk.update(before)
+    made, came = 0, []
+    real = Writer._dataset
+
+    def counting(*args: Any) -> Any:
+        nonlocal made
+        made += 1
+        if made == 100:
+            signal.raise_signal(signal.SIGUSR1)
+        return real(*args)
+
+    def handler(number: int, frame: object) -> None:
+        came.append(made)
+        raise ZeroDivisionError
+
+    signal.signal(signal.SIGUSR1, handler)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer_module, "PAUSE_SECONDS", 0.0)
+        patch.setattr(Writer, "_dataset", counting)
+        with chk if inside else contextlib.nullcontext(), pytest.raises(ZeroDivisionError):
+            chk.update({"gone": 2, "tree": {f"k{n}": n for n in range(2000)}, "new": 3})
+    assert len(came) == 1 and came[0] < 200
+    assert chk.load() == before and list(chk) == list(before)
 
 
 BLOCKS = """

@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5d, h5s
 
 from ....errors import TransactionError
+from ....runtime.interrupts import run_pending
 from ...base import ArrayForm
 from ...layout import Layout, growing
 from ..h5.attributes import copy_attributes
@@ -165,5 +166,6 @@ def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
     step = max(1, COPY_BYTES // row)
     for start in range(0, shape[0], step):
         target[start : start + step] = source[start : start + step]
+        run_pending()
     copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
     return draft
