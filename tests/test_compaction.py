@@ -334,3 +334,18 @@ def test_vast_files_of_little(path: str) -> None:
     assert HDF5Checkpointer(path).compact() >= 0 or os.path.getsize(path) < 2**20
     assert HDF5Checkpointer(path)["x"] == 1
     assert h5f.is_hdf5(path.encode())
+
+
+@pytest.mark.parametrize("count", [60, 200, 3000])
+def test_many_keys_that_were_replaced(path: str, count: int) -> None:
+    """Keys that keep their places after a replacement are compacted, however many they are."""
+    chk = HDF5Checkpointer(path)
+    for values in (0, "text", [1, None]):
+        chk.update({f"k{n}": values for n in range(count)})
+        chk.update({"sub": {f"k{n}": n for n in range(count)}})
+        chk["sub"].update({f"k{n}": values for n in range(count)})
+    before = chk.load()
+    chk.compact()
+    assert chk.load() == before
+    assert list(chk) == [*(f"k{n}" for n in range(count)), "sub"]
+    assert list(chk["sub"]) == [f"k{n}" for n in range(count)]

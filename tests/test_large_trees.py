@@ -216,7 +216,7 @@ def test_cleared_and_given_back(place: Place, monkeypatch: pytest.MonkeyPatch) -
         chk.update(model)
         chk["sub"] = model
     model["sub"] = dict(model)
-    from hdfchk.backends.hdf5.nodes.writer import Writer
+    from hdfchk.backends.hdf5.h5.hidden import Hidden
 
     def failing(self: Any) -> None:
         raise RuntimeError("no more")
@@ -224,7 +224,7 @@ def test_cleared_and_given_back(place: Place, monkeypatch: pytest.MonkeyPatch) -
     with place.open() as chk:
         for group in (chk, chk["sub"]):
             with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no more"):
-                patch.setattr(Writer, "empty_bin", failing)
+                patch.setattr(Hidden, "empty_bin", failing)
                 group.clear()
             assert differs(model, chk.load()) is None
         chk["sub", "new"] = 1
