@@ -223,3 +223,17 @@ def test_whole_pages_of_a_file_object_are_not_read_first() -> None:
     assert file.count == 2  # the first page and the last
     buffer.commit()
     assert file.getvalue() == bytes(PAGE // 2) + b"w" * 8 * PAGE + bytes(PAGE // 2)
+
+
+@in_child
+def test_popitem_of_a_large_dict(tmp_path: Path) -> None:
+    """The last of 10,000 keys is found without a look at all: HDF5 reads hardly more."""
+
+    def calls(count: int) -> float:
+        chk = _filled(tmp_path, count)
+        with chk:
+            group = chk["in"]
+            group.popitem()
+            return _calls(lambda: [group.popitem() for _ in range(100)])
+
+    assert calls(10_000) <= 1.3 * calls(1000)

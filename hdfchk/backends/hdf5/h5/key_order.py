@@ -18,7 +18,7 @@ from h5py import h5a, h5s
 
 from .types import INT
 
-__all__ = ["ORDER", "Places", "has_order", "is_order", "read_order"]
+__all__ = ["ORDER", "Places", "is_order", "read_order"]
 
 ORDER = b"hdfchk:order"
 _PART = ORDER + b":"
@@ -31,11 +31,6 @@ Rows = dict[int, int]
 def is_order(name: bytes) -> bool:
     """Whether an attribute of a group is about its order."""
     return name == ORDER or name.startswith(_PART)
-
-
-def has_order(gid: Any) -> bool:
-    """Whether a group has moved links."""
-    return bool(h5a.get_num_attrs(gid)) and bool(h5a.exists(gid, ORDER))
 
 
 def read_order(gid: Any) -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5s, h5t
+from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p, h5s, h5t
 
 from ....errors import (
     CheckpointerKeyError,
@@ -14,7 +14,7 @@ from ....errors import (
 )
 from ....keys import HIDDEN_PREFIX, MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
-from .key_order import has_order, read_order
+from .key_order import read_order
 
 __all__ = [
     "HARD",
@@ -34,6 +34,7 @@ HARD = h5l.TYPE_HARD
 HIDDEN = to_bytes(HIDDEN_PREFIX)
 _HIDDEN_MARK = b"hdfchk:hidden"
 """The attribute that tells a group of ours from one of somebody else with the same name."""
+_LINK_MESSAGES = 1 << 6
 SHORT = 64
 """Groups of so few links are listed as a whole."""
 _SCALAR = h5s.create(h5s.SCALAR)
@@ -81,21 +82,36 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
 
 def last(gid: Any) -> bytes | None:
     """The name of the last child, without a look at all others where HDF5 has it at hand."""
-    if gid.get_num_objs() > SHORT and not has_order(gid):
-        found: list[tuple[bytes, Any]] = []
+    count = gid.get_num_objs()
+    if count > SHORT and _is_indexed(gid):
+        moved = read_order(gid)
+        found: list[tuple[int, bytes, Any]] = []
 
-        def take(name: bytes, info: Any) -> bool:
-            found.append((name, info))
-            return True  # it ends here
+        def take(name: bytes, info: Any) -> None:
+            found.append((moved.get(info.corder, info.corder), name, info))
 
-        try:
-            gid.links.iterate(take, idx_type=h5.INDEX_CRT_ORDER, order=h5.ITER_DEC, info=True)
-        except RuntimeError:  # a group that keeps no order
-            found.clear()
-        if found and found[0][1].type == HARD and not found[0][0].startswith(HIDDEN):
-            return found[0][0]
+        # One of the moved links is the last child, or the last one of the others is; and what is
+        # moved has a higher number than the place that it takes. HDF5 goes through the links in
+        # the order of their numbers here; in any other it would first read, and sort, them all.
+        gid.links.iterate(
+            take,
+            idx_type=h5.INDEX_CRT_ORDER,
+            order=h5.ITER_NATIVE,
+            idx=max(0, count - len(moved) - 1),
+            info=True,
+        )
+        _, name, info = max(found, key=lambda entry: entry[0])
+        if info.type == HARD and not name.startswith(HIDDEN):
+            return name
     listed = entries(gid)
     return listed[-1][0] if listed else None
+
+
+def _is_indexed(gid: Any) -> bool:
+    """Whether a group has an index of the order in which its links were made."""
+    if h5o.get_info(gid).hdr.mesg.present & _LINK_MESSAGES:
+        return False  # they are all in its header
+    return bool(gid.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_INDEXED)
 
 
 def _leads(gid: Any, name: bytes) -> bool:
