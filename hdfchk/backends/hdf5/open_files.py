@@ -19,10 +19,10 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
-from .h5.closing import close_file
 from .h5.file_object import FileObject, open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
+from .h5.metadata_cache import MetadataCache
 from .h5.types import file_access
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import replay_logical
@@ -53,6 +53,8 @@ class OpenFile(Storage):
         self.writable = writable
         self.generation = 0
 
+    _cache: MetadataCache | None = None
+    _cache_of = -1
     _hidden: Hidden | None = None
     _hidden_of = -1
 
@@ -66,6 +68,13 @@ class OpenFile(Storage):
         self._hidden_of = self.generation
         return self._hidden
 
+    @property
+    def metadata_cache(self) -> MetadataCache:
+        """HDF5's cache of the file's metadata."""
+        if self._cache is None or self._cache_of != self.generation:
+            self._cache, self._cache_of = MetadataCache(self.h5.id), self.generation
+        return self._cache
+
     def clear_hidden(self) -> None:
         """Remove the hidden group, with all that stands under no key: the file is closed."""
         if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
@@ -78,7 +87,7 @@ class OpenFile(Storage):
                 self.clear_hidden()
                 keep_free_space(self.h5.id)
         finally:
-            close_file(self.h5)
+            self.h5.close()
 
     def discard_h5(self, file: FileObject) -> None:
         """Close HDF5 on a file object; what it writes on the way goes nowhere."""
@@ -86,7 +95,7 @@ class OpenFile(Storage):
         file.discarding = True
         try:
             if h5:
-                close_file(h5)
+                h5.close()
         except Exception:  # what HDF5 could not close must not be touched again
             _ABANDONED.append(h5)
         finally:
@@ -240,7 +249,7 @@ class SnapshotFile(OpenFile):
         """Close HDF5 and the files."""
         try:
             if self.h5:
-                close_file(self.h5)
+                self.h5.close()
         finally:
             self._held.close()
 

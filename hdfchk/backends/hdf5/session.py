@@ -86,10 +86,11 @@ class Hdf5Session:
         except RAISED as error:
             raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
-        self._reader = Reader(self._root, self._guard)
+        cache = self.file.metadata_cache
+        self._reader = Reader(self._root, self._guard, cache)
         if self.writable:
             hidden = self.file.hidden_in(self._root)
-            self._writer = Writer(self._root, self._options, self.file.write_past, hidden)
+            self._writer = Writer(self._root, self._options, self.file.write_past, hidden, cache)
 
     def refresh(self) -> None:
         """Use what the file is now: HDF5 was opened anew, perhaps by another session."""
@@ -123,6 +124,7 @@ class Hdf5Session:
         gid = self._need(path)
         if type(gid) is not h5g.GroupID:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        self.file.metadata_cache.hold(gid.get_num_objs())
         return [to_text(name) for name, _, _ in links.entries(gid)]
 
     def count(self, path: Path) -> int:

@@ -30,7 +30,6 @@ from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
-from .h5.closing import close_file
 from .h5.file_object import create_on, open_on
 from .h5.free_space import keep_free_space
 from .nodes.writer import Writer
@@ -325,7 +324,7 @@ class WalWriter(OpenFile):
         self._see_to_log()
 
     def _appear(self, new: NewFile) -> None:
-        close_file(self.h5)
+        self.h5.close()
         if (error := self.take_error()) is not None:
             raise error
         new.appear()
@@ -343,7 +342,7 @@ class WalWriter(OpenFile):
         if self._new is not None:
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
-            close_file(self.h5)
+            self.h5.close()
             self._begin()  # in the same file: there may be no room for another one
             return
         if self._file is not None:
@@ -501,7 +500,7 @@ class WalWriter(OpenFile):
         if self._new is not None:
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
-            close_file(self.h5)
+            self.h5.close()
             self._give_up()
             return
         file = self._file
@@ -536,7 +535,7 @@ class WalWriter(OpenFile):
                 keep_free_space(self.h5.id)
                 if not file.is_stamped:
                     write_stamp(self.h5.id)
-                close_file(self.h5)
+                self.h5.close()
             if file.commit():
                 file.is_stamped = True
         except Exception as error:

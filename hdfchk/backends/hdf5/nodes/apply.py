@@ -30,6 +30,8 @@ REUSE_FROM = 2**16
 ASIDE_BYTES = 2**26
 """Arrays from `REUSE_FROM` bytes up are moved into memory before they are replaced, and what is
 written over is kept there, up to `ASIDE_BYTES` a commit."""
+FEW = 64
+"""In a commit of fewer steps each may be one on very many objects."""
 OPEN_GROUPS = 64
 """So many groups stay open: HDF5 goes through all that is open whenever it moves a link."""
 
@@ -65,6 +67,7 @@ class Commit:
         self._aside_bytes = 0
         self._left = 0
         self._is_through = False
+        self._is_few = False
 
     @property
     def _is_last(self) -> bool:
@@ -79,7 +82,9 @@ class Commit:
                 up.
         """
         self._left = len(steps)
+        self._is_few = len(steps) < FEW
         self._writer.begin()
+        self._writer.cache.hold(len(steps))
         try:
             for path, node in steps.items():
                 self.path = path
@@ -98,7 +103,7 @@ class Commit:
             self._take_back(error)
             raise
         finally:
-            self._writer.give_room()
+            self._writer.end()
             self._undo.clear()
             self._groups.clear()
             if self._aside is not None:
@@ -235,6 +240,8 @@ class Commit:
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
+        if self._is_few:
+            self._writer.cache.hold(_objects_in(parent, raw))
         if self._rolls_back:
             parent.unlink(raw)
         elif self._is_last and (places is None or not places.is_cut):
@@ -349,6 +356,14 @@ class Commit:
     def _write_places(self) -> None:
         for path, places in self._places.values():
             places.write(self._group(path))
+
+
+def _objects_in(parent: Any, raw: bytes) -> int:
+    """How many children a group has; 0 for what is no group."""
+    if parent.links.get_info(raw).type != links.HARD:
+        return 0
+    oid = h5o.open(parent, raw)
+    return int(oid.get_num_objs()) if type(oid) is h5g.GroupID else 0
 
 
 def _let_go_of_objects(error: BaseException | None) -> None:

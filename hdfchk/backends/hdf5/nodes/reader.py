@@ -25,6 +25,7 @@ from ..data.memory_map import Mapper
 from ..h5 import links
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
+from ..h5.metadata_cache import MetadataCache
 from ..h5.types import FLOAT, INT, numpy_dtype, plain_dtype
 from ..h5.values import decoded, memory_type, plain_array, to_scalar
 
@@ -45,10 +46,14 @@ class Reader:
     Args:
         root: the group that is the root of all paths.
         guard: what the file can not make the reader do.
+        cache: HDF5's cache of the file's metadata.
     """
 
-    def __init__(self, root: Any, guard: Guard) -> None:
+    def __init__(self, root: Any, guard: Guard, cache: MetadataCache) -> None:
         self.root = root
+        self._cache = cache
+        self._objects = 0
+        """How many are in the groups that were read since it began."""
         self._guard = guard
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
@@ -199,6 +204,8 @@ class Reader:
             place = (info.fileno, info.addr)
         self._check_visit(place, path, above)
         above |= {place}
+        self._objects += gid.get_num_objs()
+        self._cache.hold(self._objects)
         children: dict[str, Any] = {}
         for raw, link, address in links.entries(gid, marked=h5a.get_num_attrs(gid) > 0):
             name = to_text(raw)
@@ -229,6 +236,7 @@ class Reader:
     def _check_visit(self, place: Place, path: Path, above: frozenset[Place]) -> None:
         """Refuse a group that holds itself, or comes again and again."""
         if not above:
+            self._objects = 0
             self._visits.clear()
             self._guard.begin()
         visits = self._visits[place] = self._visits.get(place, 0) + 1

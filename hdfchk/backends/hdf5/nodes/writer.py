@@ -26,6 +26,7 @@ from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import read_mark, write_mark
+from ..h5.metadata_cache import MetadataCache
 from ..h5.types import (
     BYTE,
     COMPACT_BYTES,
@@ -60,8 +61,10 @@ class Writer:
         options: how arrays are to lie in the file.
         write_past: writes arrays without HDF5, if that may be.
         hidden: where objects are that stand under no key; all writers of a file share it.
+        cache: HDF5's cache of the file's metadata.
 
     Attributes:
+        cache: HDF5's cache of the file's metadata.
         layout: how all arrays that are written now are to lie in the file, whatever the options
             say.
         meter: is told how many bytes of arrays are written.
@@ -73,6 +76,7 @@ class Writer:
         options: Options = DEFAULTS,
         write_past: WriteAt | None = None,
         hidden: Hidden | None = None,
+        cache: MetadataCache | None = None,
     ) -> None:
         self.hidden = hidden or Hidden(root)
         self._root = root
@@ -82,6 +86,7 @@ class Writer:
         self.meter: Meter | None = None
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
+        self.cache = cache or MetadataCache(root)
         self._keeper: Any = None
         self._made = 0
         self._paused = time.monotonic()
@@ -101,6 +106,7 @@ class Writer:
 
     def begin(self) -> None:
         """A commit begins."""
+        self._made = 0
         self._paused = time.monotonic()
 
     def pause(self) -> None:
@@ -114,9 +120,10 @@ class Writer:
             self._paused = now
             run_pending()
 
-    def give_room(self) -> None:
-        """Let metadata have the space that was kept: a commit is done."""
+    def end(self) -> None:
+        """A commit is done: let metadata have the space that was kept."""
         self._keeper = None
+        self.cache.shrink()
 
     def create(self, parent: Any, name: bytes, node: Stored, path: Path) -> Any:
         """Make the objects of `node` under `name` in `parent`.
@@ -130,6 +137,7 @@ class Writer:
         self._made += 1
         if not self._made % LOOK_AT:
             self.pause()
+            self.cache.hold(2 * self._made)
         if isinstance(node, Leaf):
             oid = self._dataset(parent, name, node, path)
             if node.mark is not None:
