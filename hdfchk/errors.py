@@ -21,6 +21,7 @@ __all__ = [
     "InvalidKeyTypeError",
     "JournalMismatchError",
     "JournalMismatchWarning",
+    "LateSyncError",
     "LockedError",
     "MissingExtraError",
     "NestingError",
@@ -168,6 +169,14 @@ class NotDurableError(HdfchkError, OSError):
     What was assigned is there, for every reader, and survives the end of the process: do not do it
     again. Only a loss of power may still take it, until a later commit reaches the disk. Where the
     file was removed meanwhile, and could not be copied, it is in the open file alone, as it says.
+    """
+
+
+class LateSyncError(HdfchkError, OSError):
+    """Commits of before this call, which stand, could not be brought to the disk within their time.
+
+    The call that raises it has done nothing: do it again. It is raised once. A block that ends
+    without it has brought all to the disk, at the latest by its end.
     """
 
 

@@ -16,6 +16,7 @@ from ...errors import (
     CheckpointWarning,
     HdfchkError,
     JournalMismatchError,
+    LateSyncError,
     NotDurableError,
 )
 from ...keys import Path
@@ -363,7 +364,7 @@ class WalWriter(OpenFile):
             try:
                 self._sync_log()
             except NotDurableError as error:
-                self._deferred = error
+                self._deferred = self._late(error)
         elif not self._alarm.is_set:
             self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
 
@@ -375,7 +376,7 @@ class WalWriter(OpenFile):
         try:
             self._sync_log()
         except NotDurableError as error:
-            self._deferred = error
+            self._deferred = self._late(error)
             return False
         return True
 
@@ -392,6 +393,16 @@ class WalWriter(OpenFile):
         except OSError as error:
             raise self._not_durable(error) from error
         self._synced = start
+
+    def _late(self, error: NotDurableError) -> LateSyncError:
+        cause = error.__cause__
+        return LateSyncError(
+            "what was assigned before is there, and a kill leaves it there, but it could not be "
+            f"brought to the disk ({getattr(cause, 'strerror', None) or cause}). This call has "
+            "done nothing",
+            file=self.address,
+            hint="do it again; the next sync brings what was assigned before to the disk",
+        )
 
     def _not_durable(self, error: OSError) -> NotDurableError:
         return NotDurableError(
@@ -513,6 +524,8 @@ class WalWriter(OpenFile):
         try:
             if os.getpid() == self._process:
                 self._finish(file, told)
+                if isinstance(self._deferred, LateSyncError):  # it is on the disk by now
+                    self._deferred = None
         finally:
             self._release(file, told)
             for make in told:
