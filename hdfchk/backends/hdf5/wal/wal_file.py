@@ -87,6 +87,8 @@ class WalFile(OverlayFile):
         self._late: dict[tuple[int, int], Any] = {}
         """What was committed, and is not in the pages yet, as nobody has asked for it: place and
         length -> bytes. The same place is written again and again."""
+        self._in_memory: set[int] = set()
+        """The pending pages that may be in memory, and not in the log."""
         self._spilled: set[int] = set()
         """The pages that the log has of what is not committed yet."""
         self._spill_at = SPILL_BYTES
@@ -160,6 +162,7 @@ class WalFile(OverlayFile):
         while self._laid < len(self._record):
             place, data = self._record[self._laid]
             self._lay(self._pending, place, len(data), data)
+            self._in_memory.update(range(place // PAGE, (place + len(data) - 1) // PAGE + 1))
             self._laid += 1
 
     def write(self, data: Any) -> int:
@@ -237,7 +240,8 @@ class WalFile(OverlayFile):
     def _spill(self) -> None:
         """Bring what waits to the log before its commit, so that memory is bounded."""
         self._settle()
-        items = [(n, bytes(p)) for n, p in self._pending.items() if isinstance(p, bytearray)]
+        here = ((n, self._pending.get(n)) for n in sorted(self._in_memory))
+        items = [(n, bytes(page)) for n, page in here if isinstance(page, bytearray)]
         self._require_begun()
         start = self.log.append([(n * PAGE, data) for n, data in items], None)
         for index, (number, _) in enumerate(items):
@@ -245,6 +249,7 @@ class WalFile(OverlayFile):
             self._spilled.add(number)
         self._writes += len(items)
         self._record.clear()
+        self._in_memory.clear()
         self._waiting = self._laid = 0
         self._spill_at = SPILL_BYTES
 
@@ -255,9 +260,9 @@ class WalFile(OverlayFile):
             piece = view[offset : offset + PIECE_BYTES]
             at = self.log.append([(start + offset, piece)], None)
             self._lay(self._pending, start + offset, len(piece), at)
-            self._spilled.update(
-                range((start + offset) // PAGE, (start + offset + len(piece) - 1) // PAGE + 1)
-            )
+            first, last = (start + offset) // PAGE, (start + offset + len(piece) - 1) // PAGE
+            self._in_memory.update((first, last))  # if the piece has but a part of them
+            self._spilled.update(range(first, last + 1))
 
     def truncate(self, size: int | None = None) -> int:
         """Set the length. Nothing that a commit needs is cut off before the next checkpoint."""
@@ -384,6 +389,7 @@ class WalFile(OverlayFile):
 
     def _clear_record(self) -> None:
         self._record.clear()
+        self._in_memory.clear()
         self._spilled.clear()
         self._bulk.clear()
         self._waiting = self._laid = 0
