@@ -210,10 +210,10 @@ CASES = [
     ),
     Case(
         "100,000 appends",
-        "100,000 floats appended one by one in one open file. With hdfchk "
-        "each is a commit that a kill does not undo; h5py resizes a chunked dataset and assigns the "
-        "row; with diskcache each is a commit. sqlitedict, which commits each as well, and shelve "
-        "have no append: each float gets a key of its own.",
+        "100,000 floats appended one by one in one open file. With hdfchk each is a commit that a "
+        "kill does not undo; h5py resizes a chunked dataset and assigns the row; with diskcache "
+        "each is a commit. sqlitedict, which commits each as well, and shelve have no append: each "
+        "float gets a key of its own.",
         data.number(100_000, 1000),
         measures.append,
         ("append",),

@@ -23,6 +23,7 @@ from ..tree import Leaf
 from .append_buffers import RowBuffer
 from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
+from .reading import Reading
 from .turn import STANDS, Turn, explained
 
 __all__ = ["MODES", "Handle"]
@@ -201,21 +202,14 @@ class Handle:
 
     # -- reading and writing ---------------------------------------------------------------------
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> Reading:
         """A session to read from; over nothing, where the file does not exist yet."""
-        with defer_interrupts(), self.turn() as connection:
-            connection.guard.check(self.backend.address, writing=False)
-            if connection.appends:
-                connection.write_rows()
-            storage = self._storage_to_read(connection)
-            connection.was_read = connection.was_read or not self._looks
-            try:
-                with connection.working(writing=False), explained(storage, self.backend.address):
-                    connection.settle(storage)
-                    yield self._session_on(storage)
-            finally:
-                self._end_call(connection, storage)
+        return Reading(self)
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the caller is told nothing of what is read now."""
+        return self._looks > 0
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -251,7 +245,7 @@ class Handle:
                 with connection.working(writing=True), explained(storage, self.backend.address):
                     try:
                         storage.settle()
-                        yield self._session_on(storage)
+                        yield self.session_on(storage)
                         if commit and connection.transaction is None:
                             connection.commit(storage)
                             self._make_durable(connection, storage)
@@ -261,14 +255,15 @@ class Handle:
                         connection.roll_back(storage)
                         raise
             finally:
-                self._end_call(connection, storage)
+                self.end_call(connection, storage)
 
     def _make_durable(self, connection: Connection, storage: Storage) -> None:
         """At the end of a call outside a block its commit is on the disk, whoever goes on."""
         if self._depth == 0 and connection.holders:
             storage.sync_log()
 
-    def _end_call(self, connection: Connection, storage: Storage) -> None:
+    def end_call(self, connection: Connection, storage: Storage) -> None:
+        """Close what nobody holds any more, at the end of a call."""
         if storage is not connection.storage:  # nobody holds it, or it is nothing at all
             if not connection.guard.calls:
                 storage.close()
@@ -276,7 +271,7 @@ class Handle:
         if connection.guard.calls == 0 and connection.holders == 0:
             self._close(connection)
 
-    def _session_on(self, storage: Storage) -> Session:
+    def session_on(self, storage: Storage) -> Session:
         """This store's session on the storage: with its own options."""
         known = self._session  # read once: a thread that reads a snapshot has a turn of its own
         if known is None or known[0] is not storage:
@@ -285,7 +280,8 @@ class Handle:
             known[1].refresh()
         return known[1]
 
-    def _storage_to_read(self, connection: Connection) -> Storage:
+    def storage_to_read(self, connection: Connection) -> Storage:
+        """What is open, or is opened now; nothing, if there is no file yet."""
         if connection.storage is not None:
             return connection.storage
         missing = self.mode in {"w", "x"} or not self.backend.exists()
@@ -364,7 +360,7 @@ class Handle:
         try:
             storage.raise_deferred()
         except BaseException:
-            self._end_call(connection, storage)
+            self.end_call(connection, storage)
             raise
         return storage
 
@@ -639,7 +635,7 @@ class Handle:
             storage = connection.storage
             if storage is None:
                 if self.mode == "r" or (self.backend.exists() and self.mode not in {"w", "x"}):
-                    storage = self._storage_to_read(connection)
+                    storage = self.storage_to_read(connection)
                 else:
                     storage = self._open_to_write(connection)
             if connection.transaction is not None:

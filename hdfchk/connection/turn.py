@@ -11,7 +11,7 @@ from ..errors import FileReplacedError, HdfchkError, NotDurableError
 from ..runtime.interrupts import defer_interrupts
 from .connection import Connection
 
-__all__ = ["STANDS", "Turn", "explained"]
+__all__ = ["STANDS", "Turn", "explain", "explained"]
 
 STANDS = (NotDurableError, FileReplacedError)
 """Errors of a commit that stands."""
@@ -54,18 +54,26 @@ def explained(storage: Storage, address: str) -> Iterator[None]:
     """
     try:
         yield
-    except HdfchkError as error:
-        met = storage.take_error()
+    except Exception as error:
+        explain(error, storage, address)
+        raise
+
+
+def explain(error: Exception, storage: Storage, address: str) -> None:
+    """Give an error the file's name.
+
+    Raises:
+        Exception: what has caused it, one of the system's, is raised in its place.
+    """
+    met = storage.take_error()
+    if isinstance(error, HdfchkError):
         if met is not None and not isinstance(error, STANDS):
             raise _named(met, address) from error
         error.file = error.file or address
-        raise
-    except Exception as error:
-        met = storage.take_error()
-        if met is not None and met is not error:
-            raise _named(met, address) from error
-        _named(error, address)
-        raise
+        return
+    if met is not None and met is not error:
+        raise _named(met, address) from error
+    _named(error, address)
 
 
 def _named(error: Exception, address: str) -> Exception:

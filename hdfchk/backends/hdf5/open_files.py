@@ -190,6 +190,9 @@ class SnapshotFile(OpenFile):
         lock_timeout: seconds to wait for a process that writes the file itself.
     """
 
+    _direct_fd = -1
+    """HDF5's own, as long as it has the file open."""
+
     def __init__(self, path: str, *, lock_timeout: float) -> None:
         self._held = ReaderFile(path, lock_timeout)
         try:
@@ -207,6 +210,10 @@ class SnapshotFile(OpenFile):
                 descriptor = descriptor_of(h5)
                 if descriptor >= 0:  # or a program that is started would go on reading it
                     close_on_exec(descriptor)
+                # Another store of this process may write the file, where locks are off, and HDF5
+                # keeps bytes of it in memory then, for all of them.
+                if h5.id.get_intent() == h5f.ACC_RDONLY:
+                    self._direct_fd = descriptor
             super().__init__(h5, address=path, writable=False)
         except BaseException:
             self._held.close()
@@ -225,11 +232,7 @@ class SnapshotFile(OpenFile):
     @property
     def direct_fd(self) -> int:
         """The descriptor of the file, if it may be read without HDF5."""
-        # Another store of this process may write the file, where locks are off, and HDF5 keeps
-        # bytes of it in memory then, for all of them.
-        if self._held.snapshot is not None or self.h5.id.get_intent() != h5f.ACC_RDONLY:
-            return -1
-        return descriptor_of(self.h5)
+        return self._direct_fd
 
     def mapper(self, root: Any) -> Mapper | None:
         """Maps what is in the file, and not in the log any more."""
@@ -247,6 +250,7 @@ class SnapshotFile(OpenFile):
 
     def close(self) -> None:
         """Close HDF5 and the files."""
+        self._direct_fd = -1
         try:
             if self.h5:
                 self.h5.close()
@@ -256,6 +260,7 @@ class SnapshotFile(OpenFile):
     def abandon(self) -> None:
         """Leave the file to the parent process."""
         descriptor = descriptor_of(self.h5) if self._held.snapshot is None and self.h5 else -1
+        self._direct_fd = -1
         self._held.abandon()
         super().abandon()
         if descriptor >= 0:  # HDF5's own keeps the lock, too, and is used for this file again

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -37,7 +36,7 @@ from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, unreadable
 from .h5.marks import is_dict, read_mark
 from .nodes.apply import Commit
-from .nodes.reader import Reader
+from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.replay import append_rows
@@ -178,22 +177,15 @@ class Hdf5Session:
                 return None
             return self._reader.group(oid, mark, path, None)
 
-    @contextmanager
-    def _direct_io(self, mapped: bool, meter: Meter | None = None) -> Iterator[None]:
+    def _direct_io(self, mapped: bool, meter: Meter | None = None) -> DirectIO:
         """Read contiguous datasets directly, bypassing HDF5, in this block.
 
         Args:
             mapped: as maps.
             meter: is told how many bytes are read.
         """
-        self._reader.meter = meter
-        self._reader.mapper = self.file.mapper(self._root) if mapped else None
-        self._reader.descriptor = self._descriptor_to_read()
-        try:
-            yield
-        finally:
-            self._reader.mapper = self._reader.meter = None
-            self._reader.descriptor = -1
+        mapper = self.file.mapper(self._root) if mapped else None
+        return DirectIO(self._reader, self._descriptor_to_read(), mapper, meter)
 
     def _size(self, path: Path, oid: Any, select: Select | None) -> int:
         """About how many bytes of the file are to be read; 0 where only reading would tell."""

@@ -29,7 +29,7 @@ from ..h5.metadata_cache import MetadataCache
 from ..h5.types import FLOAT, INT, numpy_dtype, plain_dtype
 from ..h5.values import decoded, memory_type, plain_array, to_scalar
 
-__all__ = ["Reader"]
+__all__ = ["DirectIO", "Reader"]
 
 Place = tuple[int, int]
 """Which file an object is in, by HDF5's count, and its address there."""
@@ -38,6 +38,37 @@ MAX_LEVELS = 2 * MAX_DEPTH
 MAX_VISITS = 1000
 """How often one group may come, by several links, in what is read at once. Groups that share groups
 that share groups would else grow with each level, to more than any memory holds."""
+
+
+class DirectIO:
+    """A block in which a reader reads some datasets without HDF5.
+
+    Args:
+        reader: the reader.
+        descriptor: of the file, if all that is read is in it, and may be read past HDF5; else -1.
+        mapper: maps arrays that need not be read.
+        meter: is told how many bytes of the file are read.
+    """
+
+    __slots__ = ("_descriptor", "_mapper", "_meter", "_reader")
+
+    def __init__(
+        self, reader: Reader, descriptor: int, mapper: Mapper | None, meter: Meter | None
+    ) -> None:
+        self._reader, self._descriptor = reader, descriptor
+        self._mapper, self._meter = mapper, meter
+
+    def __enter__(self) -> None:
+        reader = self._reader
+        reader.descriptor, reader.mapper, reader.meter = (
+            self._descriptor,
+            self._mapper,
+            self._meter,
+        )
+
+    def __exit__(self, *raised: object) -> None:
+        reader = self._reader
+        reader.descriptor, reader.mapper, reader.meter = -1, None, None
 
 
 class Reader:
