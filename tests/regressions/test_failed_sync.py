@@ -81,7 +81,7 @@ def test_a_small_assignment_whose_sync_failed_stands(file: Path) -> None:
         with pytest.raises(NotDurableError) as caught:
             chk["n"] = 2
         calls.off()
-        assert str(file) in str(caught.value)
+        assert str(file) in str(caught.value) and caught.value.errno == errno.EIO
         agreed(chk, file, {"n": 2})
     is_clean(file, {"n": 2})
 
@@ -160,6 +160,7 @@ def test_what_failed_in_the_background_is_told_once(file: Path) -> None:
             except LateSyncError as error:
                 raised += 1
                 assert chk["n"] == number - 1 and "has done nothing" in str(error)
+                assert error.errno == errno.EIO and "Input/output error" in str(error)
         assert raised == 1
         chk.commit()
     is_clean(file, {"n": 29})

@@ -395,22 +395,24 @@ class WalWriter(OpenFile):
         self._synced = start
 
     def _late(self, error: NotDurableError) -> LateSyncError:
-        cause = error.__cause__
-        return LateSyncError(
+        late = LateSyncError(
             "what was assigned before is there, and a kill leaves it there, but it could not be "
-            f"brought to the disk ({getattr(cause, 'strerror', None) or cause}). This call has "
-            "done nothing",
+            f"brought to the disk ({os.strerror(error.errno or 0)}). This call has done nothing",
             file=self.address,
             hint="do it again; the next sync brings what was assigned before to the disk",
         )
+        late.errno = error.errno
+        return late
 
     def _not_durable(self, error: OSError) -> NotDurableError:
-        return NotDurableError(
+        failed = NotDurableError(
             "what was assigned is there, and a kill leaves it there, but it could not be brought "
             f"to the disk ({error.strerror or error})",
             file=self.address,
             hint="do not assign it again; the next sync brings it to the disk",
         )
+        failed.errno = error.errno
+        return failed
 
     def sync(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it.
