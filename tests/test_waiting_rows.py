@@ -47,25 +47,6 @@ def test_order_where_rows_wait(path: str) -> None:
     assert seen(path) == [7.0, 8.0, 9.0, *map(float, range(WAITING_BYTES // 8 + 2))]
 
 
-@pytest.mark.parametrize("target", [None, "file object"])
-def test_transactions_where_rows_wait(target: str | None) -> None:
-    """The same in memory and in a file object: what waits before one begins is not lost with it."""
-    with HDF5Checkpointer(io.BytesIO() if target else None, sync_interval=1000) as chk:
-        chk.append("loss", 1.0)
-        chk.append("loss", 2.0)
-        with pytest.raises(ZeroDivisionError), chk.transaction():
-            chk.append("loss", 3.0)
-            chk.append("loss", 4.0)
-            chk.append("other", 1.0)
-            1 / 0  # noqa: B018
-        assert chk["loss"].tolist() == [1.0, 2.0] and "other" not in chk
-        with chk.transaction():
-            chk.append("loss", 3.0)
-            chk.append("loss", 4.0)
-            assert len(chk.array("loss")) == 4
-    assert chk["loss"].tolist() == [1.0, 2.0, 3.0, 4.0]
-
-
 def test_rows_do_not_wait_for_ever() -> None:
     """A thread writes what has waited for sync_interval, though nothing more is done."""
     buffer = io.BytesIO()

@@ -142,16 +142,20 @@ def test_a_failing_checkpoint_fails_no_commit(file: Path, kind: str) -> None:
     is_clean(file, model)
 
 
+def _let_a_late_sync_fail(chk: HDF5Checkpointer, calls: Calls) -> None:
+    chk["n"] = 0
+    chk.commit()
+    calls.fail("sync", name="-journal", times=1)
+    chk["n"] = 1
+    if not eventually(lambda: calls.failed > 0, 10):
+        pytest.fail("no sync came")
+
+
 @in_child
 def test_what_failed_in_the_background_is_told_once(file: Path) -> None:
     """An error of the sync that waits is raised by the next call, before that does anything."""
     with Calls(file.parent) as calls, HDF5Checkpointer(file, sync_interval=0.05) as chk:
-        chk["n"] = 0
-        chk.commit()
-        calls.fail("sync", name="-journal", times=1)
-        chk["n"] = 1
-        if not eventually(lambda: calls.failed > 0, 10):
-            pytest.fail("no sync came")
+        _let_a_late_sync_fail(chk, calls)
         assert eventually(lambda: chk._context.handle is not None)
         raised = 0
         for number in range(2, 30):
@@ -264,10 +268,5 @@ def test_commits_after_a_checkpoint_that_has_made_the_file_shorter(file: Path, g
 def test_what_failed_in_the_background_and_was_done_again(file: Path) -> None:
     """A block that ends with all on the disk raises nothing of a sync that had failed before."""
     with Calls(file.parent) as calls, HDF5Checkpointer(file, sync_interval=0.05) as chk:
-        chk["n"] = 0
-        chk.commit()
-        calls.fail("sync", name="-journal", times=1)
-        chk["n"] = 1
-        if not eventually(lambda: calls.failed > 0, 10):
-            pytest.fail("no sync came")
+        _let_a_late_sync_fail(chk, calls)
     is_clean(file, {"n": 1})

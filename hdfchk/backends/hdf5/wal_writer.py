@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from h5py import h5f, h5g
@@ -50,6 +50,8 @@ from .wal.replay import (
 from .wal.wal_file import WalFile
 
 __all__ = ["WalWriter"]
+
+Failed = TypeVar("Failed", LateSyncError, NotDurableError)
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
@@ -394,23 +396,27 @@ class WalWriter(OpenFile):
             raise self._not_durable(error) from error
         self._synced = start
 
-    def _late(self, error: NotDurableError) -> LateSyncError:
-        late = LateSyncError(
+    def _late(self, error: OSError) -> LateSyncError:
+        return self._of_a_sync(
+            LateSyncError,
+            error,
             "what was assigned before is there, and a kill leaves it there, but it could not be "
-            f"brought to the disk ({os.strerror(error.errno or 0)}). This call has done nothing",
-            file=self.address,
-            hint="do it again; the next sync brings what was assigned before to the disk",
+            "brought to the disk. This call has done nothing",
+            "do it again; the next sync brings what was assigned before to the disk",
         )
-        late.errno = error.errno
-        return late
 
     def _not_durable(self, error: OSError) -> NotDurableError:
-        failed = NotDurableError(
+        return self._of_a_sync(
+            NotDurableError,
+            error,
             "what was assigned is there, and a kill leaves it there, but it could not be brought "
-            f"to the disk ({error.strerror or error})",
-            file=self.address,
-            hint="do not assign it again; the next sync brings it to the disk",
+            "to the disk",
+            "do not assign it again; the next sync brings it to the disk",
         )
+
+    def _of_a_sync(self, kind: type[Failed], error: OSError, problem: str, hint: str) -> Failed:
+        cause = error.strerror or os.strerror(error.errno or 0)
+        failed = kind(f"{problem} ({cause})", file=self.address, hint=hint)
         failed.errno = error.errno
         return failed
 
