@@ -216,6 +216,9 @@ class Session(Protocol):
     def refresh(self) -> None:
         """Go on with what the storage is now: it may have been opened anew."""
 
+    def let_go(self) -> None:
+        """Drop all objects of the library's: the storage is closed."""
+
     def attribute_names(self, path: Path) -> list[str]:
         """The names of all attributes but the library's own marks."""
 
@@ -339,6 +342,13 @@ class Storage:
 
     def close(self) -> None:
         """Commit and close. Closing twice is allowed."""
+
+    def let_go(self) -> None:
+        """Drop all objects of the library's, once it is closed.
+
+        Their end calls functions of Python's, where an exception that a handler of a signal raises
+        would be lost. So it comes while handlers are deferred.
+        """
 
 
 @runtime_checkable

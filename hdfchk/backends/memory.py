@@ -166,6 +166,9 @@ class MemorySession:
     def refresh(self) -> None:
         """The storage is always the same."""
 
+    def let_go(self) -> None:
+        """There are none."""
+
     def stat(self, path: Path) -> Stat | None:
         """What stands at `path`, or None."""
         item = self._find(path)

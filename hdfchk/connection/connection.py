@@ -225,7 +225,10 @@ class Connection:
 
     def _close(self, storage: Storage) -> None:
         with self.working(writing=True):
-            storage.close()
+            try:
+                storage.close()
+            finally:
+                storage.let_go()
 
     def drop_storage(self) -> None:
         """Give up storage that cannot be used any more; the next use opens it anew."""

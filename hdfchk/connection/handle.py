@@ -187,6 +187,9 @@ class Handle:
     def _close(self, connection: Connection) -> None:
         storage = connection.storage
         waits = storage is not None and storage.waits and self.mode != "r"
+        known, self._session = self._session, None
+        if known is not None and known[0] is storage:
+            known[1].let_go()
         connection.close_storage()
         if waits:
             self.backend.bring_in()

@@ -72,6 +72,7 @@ class Reading:
                 self._working.__exit__()
             if self._storage is not None:
                 self._handle.end_call(self._connection, self._storage)
+                self._storage = None
         finally:
             self._connection.lock.release()
             self._deferral.__exit__(None, None, None)

@@ -6,9 +6,12 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from h5py._objects import ObjectID
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.runtime.interrupts import _Handlers
 
 from .children import in_child, run
 from .failing import Calls
@@ -17,6 +20,8 @@ from .states import view
 COLLECTED_READ = """
 import gc, sys
 import numpy as np
+from h5py._objects import ObjectID
+
 from hdfchk import HDF5Checkpointer
 chk = HDF5Checkpointer(sys.argv[1])
 model = {f"k{i}": {"v": list(range(i % 9)), "w": [i, None, {"x": "t" * i}]} for i in range(60)}
@@ -52,6 +57,8 @@ def test_a_collected_iterator_closes_no_store_in_use(tmp_path: Path, threshold: 
 
 COLLECTED_WRITE = """
 import gc, os, sys
+from h5py._objects import ObjectID
+
 from hdfchk import HDF5Checkpointer
 path = sys.argv[1]
 gc.set_threshold(*eval(sys.argv[2]))
@@ -138,6 +145,8 @@ def test_a_collection_inside_any_call_sends_no_journal_elsewhere(tmp_path: Path,
 FINALISERS = """
 import gc, sys
 import numpy as np
+from h5py._objects import ObjectID
+
 from hdfchk import HDF5Checkpointer, HdfchkError
 path, how = sys.argv[1], sys.argv[2]
 gc.set_threshold(300, 2, 2)
@@ -194,6 +203,8 @@ def test_a_finaliser_that_uses_a_store_hangs_nobody(tmp_path: Path, how: str) ->
 
 THREADS = """
 import gc, sys, threading
+from h5py._objects import ObjectID
+
 from hdfchk import HDF5Checkpointer
 path = sys.argv[1]
 gc.set_threshold(20, 2, 2)
@@ -224,3 +235,46 @@ for chk in stores:
 def test_collections_in_many_threads(tmp_path: Path) -> None:
     """Iterators that are collected in whatever thread disturb no store, and hang nobody."""
     run(THREADS, tmp_path / "x.hdf5")
+
+
+@pytest.mark.parametrize("mode", ["a", "r"])
+@pytest.mark.parametrize("options", [{}, {"journal": False}], ids=["journal", "no journal"])
+def test_no_objects_of_h5py_outlive_a_call(
+    tmp_path: Path, mode: str, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their end calls a function of Python's, in which what a handler raises would be lost."""
+    path = tmp_path / "x.hdf5"
+    HDF5Checkpointer(path).update({"a": 1, "x": np.arange(3000.0), "d": {"l": [1, None]}})
+
+    def everything(chk: Any) -> None:
+        assert chk["a"] and chk["d"].load() and chk["x"].any() and len(list(chk)) >= 3
+        assert chk.array("x")[:3].tolist() == [0, 1, 2] and "q" not in chk
+        if mode == "a":
+            chk["a"] = 2
+            chk["d", "l"] = ["text", None]
+            chk.append("rows", 1.0)
+            chk.array("x")[:3] = [0, 1, 2]
+            chk.attrs["n"] = 1
+            with chk.transaction() if not options else chk:
+                chk.update({"a": 3, "b": {"c": 1}})
+            del chk["b"]
+        with chk:
+            assert chk["a"]
+
+    everything(HDF5Checkpointer(path, mode=mode, **options))  # what is done once is done
+    gc.collect()
+    left, before, resume = [], _objects(), _Handlers.resume
+    chk = HDF5Checkpointer(path, mode=mode, **options)
+
+    def seeing(self: _Handlers) -> None:
+        if self.depth == 1 and not chk.is_open:
+            left.append(_objects() - before)
+        resume(self)
+
+    monkeypatch.setattr(_Handlers, "resume", seeing)
+    everything(chk)
+    assert left and max(left) <= 0, left
+
+
+def _objects() -> int:
+    return sum(isinstance(each, ObjectID) for each in gc.get_objects())

@@ -152,6 +152,10 @@ class OpenFile(Storage):
         if self.writable and self.h5:
             self.h5.file.flush()
 
+    def let_go(self) -> None:
+        """Drop all objects of HDF5's, once the file is closed."""
+        self.h5 = self._hidden = self._cache = None
+
     def abandon(self) -> None:
         """Leave the file to the parent process: this process's writes go nowhere from now on."""
         _ABANDONED.append((self.h5, self.__dict__.copy()))

@@ -96,6 +96,13 @@ class Hdf5Session:
         if self._generation != self.file.generation:
             self._use()
 
+    def let_go(self) -> None:
+        """Drop all objects of HDF5's: the file is closed."""
+        self._last = (None, None)
+        self._stream = None
+        for name in ("_root", "_guard", "_reader", "_writer"):
+            self.__dict__.pop(name, None)
+
     def _descriptor_to_read(self) -> int:
         # Not while HDF5 may have something left to write, or what is read may be in another file.
         return -1 if self.writable or self._guard.trusts else self.file.direct_fd
