@@ -317,6 +317,7 @@ class WalWriter(OpenFile):
         if (file.has_changes or file.log.logical_bytes) and not file.is_stamped:
             write_stamp(self.h5.id)
             self.h5.flush()
+        self.metadata_cache.shrink()
         if not file.commit():
             return
         # It is decided. What fails from here on takes nothing back.

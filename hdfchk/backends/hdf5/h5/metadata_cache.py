@@ -48,7 +48,10 @@ class MetadataCache:
         self._fid = fid
 
     def shrink(self) -> None:
-        """Let it be as large as it was."""
+        """Let it be as large as it was: HDF5 has just written what is in it.
+
+        If it had not, it would have to make room in the middle of writing, where it fails.
+        """
         fid, before = self._fid, self._before
         self._fid = self._before = None
         self._bytes = 0

@@ -123,7 +123,6 @@ class Writer:
     def end(self) -> None:
         """A commit is done: let metadata have the space that was kept."""
         self._keeper = None
-        self.cache.shrink()
 
     def create(self, parent: Any, name: bytes, node: Stored, path: Path) -> Any:
         """Make the objects of `node` under `name` in `parent`.
