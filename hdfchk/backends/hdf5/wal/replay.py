@@ -47,7 +47,7 @@ from .log import Log, Recovered, log_of, scan
 from .logical_records import Pending, Rows
 from .overlay import OverlayFile
 from .wal_file import WalFile
-from .writer_lock import WriterLock
+from .writer_lock import WriterLock, require_absent
 
 __all__ = [
     "append_rows",
@@ -199,19 +199,29 @@ def write_stamp(fid: Any) -> None:
 # -- whole logs ----------------------------------------------------------------------------------
 
 
-def lock_to_write(path: str, timeout: float) -> tuple[WriterLock, Recovered]:
+def lock_to_write(
+    path: str, timeout: float, *, absent: bool = False
+) -> tuple[WriterLock, Recovered]:
     """Take the right to write a file, and see what its log holds.
 
     A log whose file is gone is set aside, with a warning.
 
+    Args:
+        path: the file.
+        timeout: seconds to wait for another writer.
+        absent: it is to be made: one that is there is an error, whoever holds it.
+
     Raises:
         LockedError: another process has the right.
+        FileExistsError: the file is there, and should not.
         JournalMismatchError: the log was made for another state of the file.
     """
+    if absent:
+        require_absent(path)
     for other in _other_names(path):
         recover_file(other, timeout)
     while True:
-        lock = WriterLock(path, timeout)
+        lock = WriterLock(path, timeout, absent=absent)
         try:
             found = scan(lock.log.fd)
             if not found.has_commits:
