@@ -34,9 +34,7 @@ from ....runtime.posix import (
 )
 from ...base import Stored
 from ...meter import Progress
-from ...settings import DEFAULTS
 from ..data import resize
-from ..data.limits import Guard
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
@@ -135,10 +133,10 @@ def append_rows(
                 f"the journal has rows that do not fit the array ({error})", key=join(path)
             ) from error
     with checksums.forgotten(did):
-        if resize.append(did, rows):
+        if resize.append(did, rows, writer.guard):
             return
-    draft = resize.growable_copy(writer.hidden, did, Guard(None, DEFAULTS))
-    resize.append(draft.did, rows)
+    draft = resize.growable_copy(writer.hidden, did, writer.guard)
+    resize.append(draft.did, rows, writer.guard)
     Commit(root, writer, rolls_back=rolls_back).run({path: draft})
 
 
