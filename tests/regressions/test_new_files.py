@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, NotDurableError
+from hdfchk import HDF5Checkpointer, LockedError, NotDurableError
 
-from .children import in_child
+from .children import in_child, started
 from .failing import Calls
 
 NEW = np.arange(4000.0)
@@ -113,3 +115,67 @@ def test_a_file_that_has_appeared_is_a_commit(tmp_path: Path) -> None:
         with h5py.File(path) as h5:
             assert {key: h5[key][()] for key in h5} == expected, first
     assert stood
+
+
+MAKER = """
+import sys
+from hdfchk import HDF5Checkpointer
+with HDF5Checkpointer(sys.argv[1]) as chk:
+    with chk.transaction():
+        chk["a"] = 1
+        print("begun", flush=True)
+        sys.stdin.readline()
+    print("there", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("how", ["assign", "block", "transaction", "update"])
+def test_mode_x_beside_a_writer_that_stays(tmp_path: Path, how: str, journal: bool) -> None:
+    """A file that is there is a `FileExistsError` of mode "x" at once, whoever holds it."""
+    if how == "transaction" and not journal:
+        return
+    path = tmp_path / "x.hdf5"
+    with started(MAKER, path) as maker:
+        assert maker.stdout is not None and maker.stdin is not None
+        assert maker.stdout.readline() == "begun\n"
+        maker.stdin.write("\n")
+        maker.stdin.flush()
+        assert maker.stdout.readline() == "there\n"
+        chk = HDF5Checkpointer(path, mode="x", lock_timeout=60, journal=journal)
+        start = time.monotonic()
+        with pytest.raises(FileExistsError, match=str(path)):
+            match how:
+                case "assign":
+                    chk["b"] = 1
+                case "update":
+                    chk.update({"b": 1})
+                case "transaction":
+                    with chk.transaction():
+                        chk["b"] = 1
+                case _:
+                    with chk:
+                        chk["b"] = 1
+        assert time.monotonic() - start < 20
+    assert HDF5Checkpointer(path, mode="r").load() == {"a": 1}
+
+
+def test_mode_x_waits_for_who_makes_the_file(tmp_path: Path) -> None:
+    """While another one makes the file it is waited for, and no longer than until it appears."""
+    path = tmp_path / "x.hdf5"
+    with started(MAKER, path) as maker:
+        assert maker.stdout is not None and maker.stdin is not None
+        assert maker.stdout.readline() == "begun\n"
+        with pytest.raises(LockedError):
+            HDF5Checkpointer(path, mode="x", lock_timeout=0.1)["b"] = 1
+        chk = HDF5Checkpointer(path, mode="x", lock_timeout=60)
+        timer = threading.Timer(0.5, lambda: print(file=maker.stdin, flush=True))
+        timer.start()
+        start = time.monotonic()
+        with pytest.raises(FileExistsError):
+            chk["b"] = 1
+        assert 0.3 < time.monotonic() - start < 20
+        timer.join()
+    with HDF5Checkpointer(path) as chk:
+        assert chk.load() == {"a": 1}

@@ -44,6 +44,7 @@ from .open_files import DirectFile, OpenFile, SnapshotFile
 from .session import Hdf5Session
 from .stream_file import StreamFile
 from .wal.replay import discard_log, recover_file, recover_into
+from .wal.writer_lock import require_absent
 from .wal_writer import WalWriter
 
 T = TypeVar("T")
@@ -167,6 +168,8 @@ class FileBackend(_Hdf5Backend):
     def _open_directly(self, mode: str) -> OpenFile:
         """Open it for HDF5 to write by itself, without a log."""
         path = self.resolved
+        if mode == "x":
+            require_absent(path)  # before anything is waited for
         recover_file(path, self.lock_timeout)
         _check_maps(path)
         stream = h5py.File(self._waiting(self._direct_fid, os.fsencode(path), mode))

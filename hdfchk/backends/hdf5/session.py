@@ -89,7 +89,8 @@ class Hdf5Session:
         self._reader = Reader(self._root, self._guard, cache)
         if self.writable:
             hidden = self.file.hidden_in(self._root)
-            self._writer = Writer(self._root, self._options, self.file.write_past, hidden, cache)
+            past = self.file.write_past
+            self._writer = Writer(self._root, self._options, past, hidden, cache, self._guard)
 
     def refresh(self) -> None:
         """Use what the file is now: HDF5 was opened anew, perhaps by another session."""

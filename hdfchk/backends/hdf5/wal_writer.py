@@ -105,7 +105,7 @@ class WalWriter(OpenFile):
         self.address = path
         self.writable = True
         self.h5: Any = None
-        self._lock, found = lock_to_write(path, lock_timeout)
+        self._lock, found = lock_to_write(path, lock_timeout, absent=mode == "x")
         try:
             file = self._lock.file
             self._state = None if file is None else state_of(file.fd, found)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import zlib
 from typing import Any
 
 import attrs
-from h5py import h5d, h5z
 
 from ....errors import CorruptFileError, UnsafeFileError
 from ..h5.links import key_of
-from .filters import RATIOS, greatest_ratio
+from .filters import greatest_ratio
 
-__all__ = ["SMALL_CHUNK", "Box", "ChunkSizes", "chunk_bytes", "look_at", "refuse_swelling"]
+__all__ = ["SMALL_CHUNK", "Box", "ChunkSizes", "chunk_bytes", "is_in", "look_at"]
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 """The first and the last element of a selection, in each axis."""
@@ -23,9 +21,8 @@ MOST_CHUNKS = 2**24
 SMALL_CHUNK = 2**24
 """Chunks of up to this many bytes need not be looked at one by one."""
 SWELLS_FROM = 2**31
-"""HDF5 unpacks a deflate stream to its end, whatever the chunk should have. Where that could be so
-many bytes it is first unpacked here, up to the size of the chunk."""
-_SUM_BYTES = 4
+"""HDF5 unpacks a deflate stream to its end, whatever the chunk should have. What could be so many
+bytes is looked at before."""
 
 
 @attrs.frozen
@@ -88,7 +85,7 @@ def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkS
     stored = made = largest = 0
     is_bound = True
     for info in found:
-        if box is not None and not _is_in(info.chunk_offset, plist.get_chunk(), box):
+        if box is not None and not is_in(info.chunk_offset, plist.get_chunk(), box):
             continue
         if info.byte_offset + info.size > file_size:
             raise _beyond(did, info.byte_offset + info.size, file_size)
@@ -112,56 +109,8 @@ def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkS
     return ChunkSizes(stored, made, is_bound, largest)
 
 
-def refuse_swelling(did: Any, plist: Any, box: Box | None = None) -> None:
-    """Refuse chunks whose deflate streams go on beyond their size, where that could be far.
-
-    Args:
-        did: the dataset.
-        plist: its creation properties.
-        box: only the chunks that hold something of it.
-
-    Raises:
-        UnsafeFileError: there is one.
-    """
-    if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
-        return
-    codes = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
-    deflate = RATIOS[h5z.FILTER_DEFLATE]
-    if h5z.FILTER_DEFLATE not in codes or did.get_storage_size() * deflate <= SWELLS_FROM:
-        return
-    size, chunk = chunk_bytes(did, plist), plist.get_chunk()
-    found: list[Any] = []
-    did.chunk_iter(found.append)
-    for info in found:
-        if info.size * deflate > SWELLS_FROM and (
-            box is None or _is_in(info.chunk_offset, chunk, box)
-        ):
-            _refuse_stream(did, info, codes, size)
-
-
-def _refuse_stream(did: Any, info: Any, codes: list[int], size: int) -> None:
-    """Refuse a chunk if its deflate stream makes more than the chunk has."""
-    left = [code for index, code in enumerate(codes) if not info.filter_mask >> index & 1]
-    tail = 0
-    while left and left[-1] == h5z.FILTER_FLETCHER32:
-        tail += _SUM_BYTES
-        left.pop()
-    if not left or left[-1] != h5z.FILTER_DEFLATE:
-        return
-    _, raw = did.read_direct_chunk(info.chunk_offset)
-    try:
-        made = zlib.decompressobj().decompress(memoryview(raw)[: len(raw) - tail], size + 1)
-    except zlib.error:
-        return  # HDF5 stops there, too
-    if len(made) > size:
-        raise UnsafeFileError(
-            f"a chunk of {size} bytes unpacks to more than these",
-            key=key_of(did),
-            hint="the file is damaged, or made to take memory: restore it from a copy",
-        )
-
-
-def _is_in(offset: tuple[int, ...], chunk: tuple[int, ...], box: Box) -> bool:
+def is_in(offset: tuple[int, ...], chunk: tuple[int, ...], box: Box) -> bool:
+    """Whether a chunk holds something of a selection."""
     return all(
         first < at + length and at <= last
         for at, length, first, last in zip(offset, chunk, *box, strict=True)

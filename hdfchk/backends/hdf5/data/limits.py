@@ -16,8 +16,9 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
-from .chunk_index import SMALL_CHUNK, Box, look_at, refuse_swelling
+from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
+from .streams import places_of, refuse_streams
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
 
@@ -53,8 +54,8 @@ class Guard:
         self._stream = stream
         self._options = options
         self._expanded = 0
-        self._checked: set[tuple[int, int]] = set()
-        """The places of the datasets whose packed streams were looked at."""
+        self._checked: dict[tuple[int, int], set[tuple[int, ...]]] = {}
+        """The places of datasets, and the chunks of each whose packed streams were looked at."""
         self._sound: set[tuple[int, int]] = set()
         """Those whose chunks are of ordinary sizes, and what their filters can have made."""
 
@@ -219,7 +220,7 @@ class Guard:
             yield start, block
 
     @contextmanager
-    def decoding(self, did: Any, box: Box | None = None) -> Iterator[None]:
+    def decoding(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
         """A block that reads a dataset: what HDF5 raises is explained, and no code is loaded.
 
         HDF5 looks for the plug-in of a filter in a folder of its own if the environment names
@@ -227,39 +228,91 @@ class Guard:
 
         Args:
             did: the dataset.
-            box: which part of it is read, if not all.
+            boxes: which parts of it are read, if not all.
 
         Raises:
             UnsafeFileError: a chunk would unpack to far more than it should.
             UnsupportedStoredError: a filter is not there; its name is in the text.
             CorruptFileError: the data can not be read.
         """
-        self._check_streams(did, box)
+        self._check_streams(did, boxes)
+        with self._own_code(did):
+            try:
+                yield
+            except HdfchkError:
+                raise
+            except (OSError, RuntimeError) as error:
+                raise self.explain(did, error) from error
+
+    @contextmanager
+    def unpacking(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
+        """A block in which HDF5 unpacks chunks of which it writes a part; the dataset has filters.
+
+        Args:
+            did: the dataset.
+            boxes: which parts of it are written, or copied, if not all.
+
+        Raises:
+            UnsafeFileError, CorruptFileError: as for `size` and `decoding`.
+            UnsupportedStoredError: a filter is not there; its name is in the text.
+        """
+        self.begin()
+        plist = did.get_create_plist()
+        if plist.get_layout() == h5d.CHUNKED:
+            known = self._checked.setdefault(_place_of(did), set())
+            places = None if boxes is None else places_of(plist.get_chunk(), boxes)
+            # HDF5 packs all that it has of a dataset when it is asked what chunks there are.
+            if places is None or not known.issuperset(places):
+                if _place_of(did) not in self._sound:
+                    self._sizes(did, plist, boxes)
+                refuse_streams(did, plist, known, boxes)
+                known.update(places or ())
+        with self._own_code(did):
+            try:
+                yield
+            except HdfchkError:
+                raise
+            except (OSError, RuntimeError) as error:
+                if self._missing(did) or "during read" in str(error):
+                    raise self.explain(did, error) from error
+                raise  # it may be the writing that has failed
+
+    def _sizes(self, did: Any, plist: Any, boxes: list[Box] | None) -> None:
+        """Refuse chunks that would take far more memory than they have in the file."""
+        did.get_num_chunks()  # what HDF5 has not written yet makes the file longer
+        file_size = self._file_size()
+        if boxes is not None:
+            self._look_at_all(did, plist, file_size)
+            if _place_of(did) in self._sound:
+                return
+        box = None if boxes is None else _around(boxes)
+        found = look_at(did, plist, file_size, box)
+        free = EXPANSION * found.stored
+        if found.is_bound and self._options.expand_limit is None:
+            free = max(free, found.made)
+        size = chunk_bytes(did, plist)
+        if found.stored or size > DEFAULT_LIMIT:  # a new chunk is made whole in memory
+            self._expand(did, size, found.stored, free)
+
+    @contextmanager
+    def _own_code(self, did: Any) -> Iterator[None]:
+        """A block in which no plug-in is loaded from a folder of HDF5's own."""
         foreign = self._foreign_filters(did)
         wanted = [code for code, _ in foreign if not require_plugin(code)]
         taken = self._close_folders() if wanted else []
         try:
             yield
-        except HdfchkError:
-            raise
-        except (OSError, RuntimeError) as error:
-            raise self.explain(did, error) from error
         finally:
             for folder in taken:
                 h5pl.append(folder)
 
-    def _check_streams(self, did: Any, box: Box | None) -> None:
+    def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
         info = h5o.get_info(did)
-        place = (info.fileno, info.addr)
-        if not info.hdr.mesg.present & FILTERED or place in self._checked:
-            return  # what is written meanwhile is no stranger's
-        try:
-            refuse_swelling(did, did.get_create_plist())
-            self._checked.add(place)
-        except UnsafeFileError:
-            if box is None:
-                raise
-            refuse_swelling(did, did.get_create_plist(), box)
+        if not info.hdr.mesg.present & FILTERED:
+            return
+        # What was looked at once is no stranger's, whoever has written it meanwhile.
+        known = self._checked.setdefault((info.fileno, info.addr), set())
+        refuse_streams(did, did.get_create_plist(), known, boxes)
 
     def explain(self, did: Any, error: Exception) -> HdfchkError:
         """The error to raise for one of HDF5's when it reads a dataset."""
@@ -298,6 +351,15 @@ def _place_of(did: Any) -> tuple[int, int]:
     """Which file a dataset is in, by HDF5's count, and its address there."""
     info = h5o.get_info(did)
     return info.fileno, info.addr
+
+
+def _around(boxes: list[Box]) -> Box:
+    """The box around some."""
+    firsts, lasts = zip(*boxes, strict=True)
+    return (
+        tuple(map(min, zip(*firsts, strict=True))),
+        tuple(map(max, zip(*lasts, strict=True))),
+    )
 
 
 def _held(block: np.ndarray[Any, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any, Self
 
 import attrs
@@ -22,7 +23,7 @@ from . import selection as slices
 from .chunk_shapes import chunk_shape, log_chunk
 from .filters import chunked_plist, creation_copy
 from .limits import Guard
-from .runs import write_run
+from .runs import run_boxes, write_run
 
 __all__ = ["LocalDraft", "append", "growable_copy"]
 
@@ -85,7 +86,7 @@ class LocalDraft:
     def append(self, rows: np.ndarray[Any, Any]) -> None:
         """Write rows behind the last ones."""
         self.require()
-        append(self.did, rows)
+        append(self.did, rows, self._guard)
 
     def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data`, which broadcasts to the selected shape."""
@@ -135,8 +136,12 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
     return h5s.create_simple(shape, unlimited), plist
 
 
-def append(did: Any, rows: np.ndarray[Any, Any]) -> bool:
-    """Append rows to a dataset; False if it can not grow so, and nothing was done."""
+def append(did: Any, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
+    """Append rows to a dataset; False if it can not grow so, and nothing was done.
+
+    Raises:
+        UnsafeFileError, CorruptFileError: the chunk of its last rows is no good.
+    """
     space = did.get_space()
     shape = space.shape
     end = shape[0] + len(rows)
@@ -144,9 +149,15 @@ def append(did: Any, rows: np.ndarray[Any, Any]) -> bool:
     plist = did.get_create_plist()
     if plist.get_layout() != h5d.CHUNKED or (limit != h5s.UNLIMITED and end > limit):
         return False
+    old = shape[0]
+    if plist.get_nfilters() and old % plist.get_chunk()[0] and 0 not in shape:
+        # The chunk of the last row is to be packed anew: that it can be read is seen before, as
+        # HDF5 would fail to give the new length up, too.
+        with guard.unpacking(did, run_boxes(did, old - 1, old)):
+            slices.read(did, slice(old - 1, old), guard)
     did.set_extent((end, *shape[1:]))
     try:
-        write_run(did, rows, shape[0])
+        write_run(did, rows, old, guard)
     except BaseException:
         did.set_extent(shape)
         raise
@@ -154,7 +165,12 @@ def append(did: Any, rows: np.ndarray[Any, Any]) -> bool:
 
 
 def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
-    """A draft with a dataset's data and filters, whose first axis has no limit."""
+    """A draft with a dataset's data and filters, whose first axis has no limit.
+
+    Raises:
+        UnsafeFileError, CorruptFileError: its chunks are no good.
+    """
+    guard.inside(did)
     space, tid = did.get_space(), did.get_type()
     shape = space.shape
     plist = creation_copy(did, log_chunk(shape, tid.get_size()))
@@ -162,10 +178,15 @@ def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
     form = ArrayForm(shape, did.dtype)
     draft = LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
     source, target = h5py.Dataset(did), h5py.Dataset(draft.did)
+    filtered = bool(did.get_create_plist().get_nfilters())
     row = max(1, int(np.prod(shape[1:])) * tid.get_size())
     step = max(1, COPY_BYTES // row)
     for start in range(0, shape[0], step):
-        target[start : start + step] = source[start : start + step]
+        stop = min(start + step, shape[0])
+        part = guard.unpacking(did, run_boxes(did, start, stop)) if filtered else nullcontext()
+        with part:
+            rows = source[start:stop]
+        target[start:stop] = rows
         run_pending()
     copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
     return draft

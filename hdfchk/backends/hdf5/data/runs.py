@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from h5py import h5o, h5s
 
 from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
+from .chunk_index import Box
 from .chunk_io import read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
 from .limits import CHECK_FROM, FILTERED, Guard
 
-__all__ = ["read_run", "row_run", "write_run"]
+__all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 
 PACKED_FROM = 2**19
 """Fewer bytes are left to HDF5, which keeps the last chunks that it has unpacked."""
@@ -36,6 +37,18 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
         return None
     start, stop, step = ranges[0]
     return (start, stop) if step == 1 and stop >= start else None
+
+
+def run_boxes(did: Any, start: int, stop: int) -> list[Box]:
+    """Where neighbouring rows lie.
+
+    Args:
+        did: the dataset.
+        start: the first row.
+        stop: the one behind the last.
+    """
+    below = tuple(length - 1 for length in did.shape[1:])
+    return [((start, *[0] * len(below)), (stop - 1, *below))]
 
 
 def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[Any, Any] | None:
@@ -80,31 +93,50 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
         return out
     space = did.get_space()
     space.select_hyperslab((run[0],) + (0,) * (len(rows) - 1), rows)
-    with guard.decoding(did, box) if filtered else nullcontext():
+    with guard.decoding(did, [box]) if filtered else nullcontext():
         did.read(h5s.create_simple(rows), space, out, tid if plain else None)
     return out
 
 
-def write_run(did: Any, rows: np.ndarray[Any, Any], start: int) -> None:
+def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) -> None:
     """Write neighbouring rows; whole chunks whose filters are ours are packed in threads.
 
     Args:
         did: the dataset, which reaches as far.
         rows: of its stored dtype, or of one that HDF5 converts.
         start: the first of them.
+        guard: what the file can not make its writer do.
+
+    Raises:
+        UnsafeFileError, CorruptFileError: a chunk of which they are a part is no good.
     """
-    tid = did.get_type()
+    if not rows.size:
+        return
+    tid, plist, end = did.get_type(), did.get_create_plist(), start + len(rows)
     if rows.dtype.kind == "O":
-        write_blocks(did, rows, start, PYTHON_STRINGS)
+        with _unpacking(did, plist, guard, start, end):
+            write_blocks(did, rows, start, PYTHON_STRINGS)
         return
-    pipeline = own_pipeline(did.get_create_plist(), tid.get_size()) if rows.size else None
+    pipeline = own_pipeline(plist, tid.get_size())
     if pipeline is None or not type_for(rows.dtype).equal(tid):
-        write_blocks(did, rows, start, None)
+        with _unpacking(did, plist, guard, start, end):
+            write_blocks(did, rows, start, None)
         return
-    step, end = pipeline.chunk[0], start + len(rows)
+    step = pipeline.chunk[0]
     first = min(end, -(-start // step) * step)  # where a chunk begins
     last = end if end == did.shape[0] else max(first, end // step * step)
-    write_blocks(did, rows[: first - start], start, tid)
+    with _unpacking(did, plist, guard, start, first):
+        write_blocks(did, rows[: first - start], start, tid)
     if last > first:
         write_rows(did, rows[first - start : last - start], first, pipeline)
-    write_blocks(did, rows[last - start :], last, tid)
+    with _unpacking(did, plist, guard, last, end):
+        write_blocks(did, rows[last - start :], last, tid)
+
+
+def _unpacking(
+    did: Any, plist: Any, guard: Guard, start: int, stop: int
+) -> AbstractContextManager[None]:
+    """A block that writes rows by HDF5, which may have to unpack their chunks."""
+    if start == stop or not plist.get_nfilters():
+        return nullcontext()
+    return guard.unpacking(did, run_boxes(did, start, stop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import h5py
@@ -22,6 +23,7 @@ from .blocks import blocks_of
 from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
 from .runs import read_run, row_run, write_run
+from .streams import boxes_of
 
 __all__ = ["info", "kept", "read", "write"]
 
@@ -94,13 +96,14 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
 def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
     guard.inside(did)
-    box = None
+    box, boxes = None, None
     if dataset.nbytes > CHECK_FROM or h5o.get_info(did).hdr.mesg.present & FILTERED:
         chosen = _selection(dataset, index)
         count = int(chosen.nselect)
         box = chosen.id.get_select_bounds() if count and dataset.shape else None
+        boxes = boxes_of(chosen.id)
         guard.size(did, count * dataset.dtype.itemsize, box)
-    with guard.decoding(did, box):
+    with guard.decoding(did, boxes):
         found = dataset[index]
     if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
         item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
@@ -135,7 +138,8 @@ def kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
         if items * dataset.dtype.itemsize > KEEP_BYTES:
             return None
     try:
-        return np.asarray(dataset[index], dataset.dtype)
+        with _unpacking(did, index, guard):
+            return np.asarray(dataset[index], dataset.dtype)
     except (*RAISED, IndexError):
         return None
 
@@ -144,13 +148,30 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
     """Write `data` to the elements at `index`, as h5py selects them.
 
     Raises:
-        UnsafeFileError: they lie in another file.
+        UnsafeFileError: they lie in another file, or in chunks that are no good.
+        CorruptFileError: the chunks that they are a part of cannot be read.
     """
     guard.inside(did)
     run = row_run(index, did.shape)
     if run is not None and data.shape == (run[1] - run[0], *did.shape[1:]):
-        write_run(did, data, run[0])
+        write_run(did, data, run[0], guard)
         return
+    with _unpacking(did, index, guard):
+        _write(did, index, data)
+
+
+def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[None]:
+    """A block in which HDF5 may have to unpack the chunks of some elements."""
+    if not h5o.get_info(did).hdr.mesg.present & FILTERED or not did.shape:
+        return nullcontext()
+    try:
+        boxes = boxes_of(_selection(h5py.Dataset(did), index).id)
+    except RAISED:
+        return nullcontext()  # the caller's mistake, for the write to tell
+    return nullcontext() if boxes is None else guard.unpacking(did, boxes)
+
+
+def _write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, (list, np.ndarray)) for part in parts):
         # h5py does not broadcast to lists and masks of rows.

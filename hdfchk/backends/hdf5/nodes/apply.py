@@ -13,13 +13,13 @@ from ....errors import HdfchkError, NotAGroupError, UnsupportedTypeError
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
-from ..data.limits import stands_alone
+from ..data.limits import FILTERED, stands_alone
 from ..h5 import checksums as sums
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
-from ..h5.types import GROUP_CREATION
+from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
 from .writer import Writer
 
@@ -201,7 +201,7 @@ class Commit:
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
             size = old.get_storage_size()
-            is_kept_small = self._has_aside(size)
+            is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)
             if self._rolls_back and (is_kept_small or size < REUSE_FROM):
                 is_dropped = all(map(is_own, attribute_names(old)))
             if is_kept_small and not is_dropped:
@@ -255,15 +255,19 @@ class Commit:
     def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
         """Write into the dataset that is there, if it is of the same kind."""
         fit = self._writer.fit(old, leaf)
-        if fit is None:
+        if fit is None or not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
             return False
         one_call = not self._rolls_back and self._is_one_call(old)
         if not (self._rolls_back or one_call):
             size = fit.array.nbytes
             if self._aside_bytes + size > ASIDE_BYTES:
                 return False
+            try:
+                before = raw_data(old)
+            except (OSError, RuntimeError):
+                return False  # a new one takes its place
             self._aside_bytes += size
-            self._undo.append((self._write_back, (path, raw_data(old), sums.read(old))))
+            self._undo.append((self._write_back, (path, before, sums.read(old))))
         self._writer.overwrite(old, leaf, fit)
         self._is_through = one_call
         return True
@@ -356,6 +360,12 @@ class Commit:
     def _write_places(self) -> None:
         for path, places in self._places.values():
             places.write(self._group(path))
+
+
+def _is_copied_as_it_is(did: Any) -> bool:
+    """Whether HDF5 copies a dataset without unpacking it."""
+    filtered = h5o.get_info(did).hdr.mesg.present & FILTERED
+    return not (filtered and has_variable(did.get_type()))
 
 
 def _objects_in(parent: Any, raw: bytes) -> int:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5o, h5s
 
+from ....errors import HdfchkError
 from ....keys import Path, to_bytes
 from ....runtime.interrupts import run_pending
 from ....runtime.stack import require_frames_below
@@ -23,6 +25,7 @@ from ..data.blocks import BLOCK_BYTES, write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
+from ..data.limits import FILTERED, Guard
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import read_mark, write_mark
@@ -62,6 +65,7 @@ class Writer:
         write_past: writes arrays without HDF5, if that may be.
         hidden: where objects are that stand under no key; all writers of a file share it.
         cache: HDF5's cache of the file's metadata.
+        guard: what the file can not make its writer do.
 
     Attributes:
         cache: HDF5's cache of the file's metadata.
@@ -77,6 +81,7 @@ class Writer:
         write_past: WriteAt | None = None,
         hidden: Hidden | None = None,
         cache: MetadataCache | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.hidden = hidden or Hidden(root)
         self._root = root
@@ -87,6 +92,7 @@ class Writer:
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self.cache = cache or MetadataCache(root)
+        self.guard = guard or Guard(h5py.Group(root), options)
         self._keeper: Any = None
         self._made = 0
         self._paused = time.monotonic()
@@ -223,6 +229,25 @@ class Writer:
         if kind == h5s.SIMPLE and old.shape != space.shape:
             return None
         return Fit(array, tid)
+
+    def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
+        """Whether the chunks are good that HDF5 unpacks to write over a dataset.
+
+        Args:
+            did: the dataset.
+            fit: what is to be written over it.
+            kept: all of it is read before.
+        """
+        if not h5o.get_info(did).hdr.mesg.present & FILTERED:
+            return True
+        by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
+        if by_chunks and own_pipeline(did.get_create_plist(), fit.tid.get_size()) is not None:
+            return True  # whole chunks take the place of what is there
+        try:
+            with self.guard.unpacking(did):
+                return True
+        except HdfchkError:
+            return False
 
     def overwrite(self, did: Any, leaf: Leaf, fit: Fit) -> None:
         """Write `leaf` into a dataset into which it fits."""

@@ -104,13 +104,14 @@ class ReaderFile:
 
     @property
     def is_left_a_log(self) -> bool:
-        """Whether there is a log now, and nobody who writes the file."""
+        """Whether there is a log now, and nobody who writes the file, as far as one can tell."""
         file = self._owned[0] if self._owned else None
-        return (
-            file is not None
-            and os.path.lexists(log_of(self._path))
-            and not is_being_written(file.fd)
-        )
+        if file is None or not os.path.lexists(log_of(self._path)):
+            return False
+        try:
+            return not is_being_written(file.fd)
+        except OSError:  # what was to be read is read: whoever brings the log in tells of it
+            return True
 
     def abandon(self) -> None:
         """Let go of the files in a child process, whose parent goes on with them."""

@@ -34,9 +34,7 @@ from ....runtime.posix import (
 )
 from ...base import Stored
 from ...meter import Progress
-from ...settings import DEFAULTS
 from ..data import resize
-from ..data.limits import Guard
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
@@ -47,7 +45,7 @@ from .log import Log, Recovered, log_of, scan
 from .logical_records import Pending, Rows
 from .overlay import OverlayFile
 from .wal_file import WalFile
-from .writer_lock import WriterLock
+from .writer_lock import WriterLock, require_absent
 
 __all__ = [
     "append_rows",
@@ -135,10 +133,10 @@ def append_rows(
                 f"the journal has rows that do not fit the array ({error})", key=join(path)
             ) from error
     with checksums.forgotten(did):
-        if resize.append(did, rows):
+        if resize.append(did, rows, writer.guard):
             return
-    draft = resize.growable_copy(writer.hidden, did, Guard(None, DEFAULTS))
-    resize.append(draft.did, rows)
+    draft = resize.growable_copy(writer.hidden, did, writer.guard)
+    resize.append(draft.did, rows, writer.guard)
     Commit(root, writer, rolls_back=rolls_back).run({path: draft})
 
 
@@ -199,19 +197,29 @@ def write_stamp(fid: Any) -> None:
 # -- whole logs ----------------------------------------------------------------------------------
 
 
-def lock_to_write(path: str, timeout: float) -> tuple[WriterLock, Recovered]:
+def lock_to_write(
+    path: str, timeout: float, *, absent: bool = False
+) -> tuple[WriterLock, Recovered]:
     """Take the right to write a file, and see what its log holds.
 
     A log whose file is gone is set aside, with a warning.
 
+    Args:
+        path: the file.
+        timeout: seconds to wait for another writer.
+        absent: it is to be made: one that is there is an error, whoever holds it.
+
     Raises:
         LockedError: another process has the right.
+        FileExistsError: the file is there, and should not.
         JournalMismatchError: the log was made for another state of the file.
     """
+    if absent:
+        require_absent(path)
     for other in _other_names(path):
         recover_file(other, timeout)
     while True:
-        lock = WriterLock(path, timeout)
+        lock = WriterLock(path, timeout, absent=absent)
         try:
             found = scan(lock.log.fd)
             if not found.has_commits:

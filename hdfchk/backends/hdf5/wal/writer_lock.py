@@ -12,6 +12,7 @@ Those who wait form a queue, on further bytes of the same range.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -30,7 +31,7 @@ from ....runtime.posix import (
 )
 from .log import Log, log_of, note_of, owner_of, require_ours, scan
 
-__all__ = ["WriterLock", "is_being_written"]
+__all__ = ["WriterLock", "is_being_written", "require_absent"]
 
 _LOCK_AT = 2**62
 _PLACES = 64
@@ -41,6 +42,17 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.0005, 0.01
 def is_being_written(descriptor: int) -> bool:
     """Whether somebody has the right to write an open file."""
     return not try_lock_range(descriptor, _LOCK_AT, 1, probe=True)
+
+
+def require_absent(path: str) -> None:
+    """Refuse to make a file that is there, whoever holds it; an empty one is as good as none.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if os.stat(path).st_size > 0:
+            raise FileExistsError(errno.EEXIST, "mode='x', and the file exists", path)
 
 
 def _by_another_name(path: str) -> str:
@@ -104,6 +116,8 @@ class WriterLock:
     Args:
         path: the file: absolute, without symbolic links.
         timeout: seconds to wait for another writer.
+        absent: the file is to be made by this one: once another one has made it nothing is waited
+            for.
 
     Attributes:
         log: the log, locked.
@@ -114,14 +128,16 @@ class WriterLock:
     Raises:
         LockedError: there is another one, for longer.
         NotAFileError: what has this name, or that of the log, is something else.
+        FileExistsError: the file is there, and should not.
     """
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, *, absent: bool = False) -> None:
         self.path = path
         self.timeout = timeout
         self.file: Descriptor | None = None
         self.named = Descriptor(-1)
         self._process = os.getpid()
+        self._absent = absent
         self.log = self._take(log_of(path))
         try:
             self._remove_leftover()
@@ -139,6 +155,8 @@ class WriterLock:
         with defer_interrupts():
             try:
                 while True:
+                    if self._absent:
+                        require_absent(self.path)
                     found, who = self._try(name, queue, who)
                     if found is not None:
                         return found

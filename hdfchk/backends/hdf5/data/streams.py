@@ -1,0 +1,185 @@
+"""The packed chunks of a dataset, unpacked here before HDF5 does, which looks at no lengths.
+
+HDF5 takes what its filters make of a chunk for the whole chunk: of one that unpacks to less it
+reads, and writes, memory that is not its own, and one that unpacks to more takes what it likes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from h5py import h5d, h5i, h5s, h5t, h5z
+
+from ....errors import CorruptFileError, UnsafeFileError
+from ..h5.links import key_of
+from ..h5.types import has_variable
+from .chunk_index import SWELLS_FROM, Box, chunk_bytes, is_in
+from .filters import RATIOS
+
+__all__ = ["boxes_of", "places_of", "refuse_streams"]
+
+Offsets = tuple[int, ...]
+_SUM_BYTES = 4
+FEW = 64
+"""So many places of chunks are looked up one by one; for more all that are there are listed."""
+_CHECKED = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
+MOST_BOXES = 4096
+
+
+def boxes_of(space: Any) -> list[Box] | None:
+    """The boxes of which a selection is made, or one around it; None for no elements."""
+    if not space.get_select_npoints() or not space.shape:
+        return None
+    kind = space.get_select_type()
+    if kind == h5s.SEL_HYPERSLABS and space.get_select_hyper_nblocks() <= MOST_BOXES:
+        blocks = space.get_select_hyper_blocklist()
+        return [(tuple(map(int, first)), tuple(map(int, last))) for first, last in blocks]
+    if kind == h5s.SEL_POINTS and space.get_select_npoints() <= MOST_BOXES:
+        points = [tuple(map(int, point)) for point in space.get_select_elem_pointlist()]
+        return [(point, point) for point in points]
+    return [space.get_select_bounds()]
+
+
+def refuse_streams(
+    did: Any,
+    plist: Any,
+    known: set[Offsets],
+    boxes: list[Box] | None = None,
+) -> None:
+    """Refuse chunks of other lengths than they should have, as far as their filters are known here.
+
+    Args:
+        did: the dataset.
+        plist: its creation properties.
+        known: the chunks that were looked at before, or were not there; others enter it.
+        boxes: only chunks that hold something of these.
+
+    Raises:
+        UnsafeFileError: a chunk unpacks to more.
+        CorruptFileError: to less.
+    """
+    if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
+        return
+    codes = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    size = _stored_bytes(did, plist)
+    exact = size is not None and _CHECKED.issuperset(codes)
+    swells = h5z.FILTER_DEFLATE in codes and (
+        did.get_storage_size() * RATIOS[h5z.FILTER_DEFLATE] > SWELLS_FROM
+    )
+    if not (exact or swells):
+        return
+    most = chunk_bytes(did, plist) if size is None else size
+    for offset, mask, stored in _chunks(did, plist.get_chunk(), known, boxes):
+        if exact or stored * RATIOS[h5z.FILTER_DEFLATE] > SWELLS_FROM:
+            left = [code for index, code in enumerate(codes) if not mask >> index & 1]
+            _refuse_stream(did, offset, stored, left, most, exact=exact)
+        known.add(offset)
+
+
+def _stored_bytes(did: Any, plist: Any) -> int | None:
+    """The bytes of an unpacked chunk in the file; None where they are not simply to be told."""
+    tid = did.get_type()
+    if tid.detect_class(h5t.REFERENCE):
+        return None
+    if not has_variable(tid):
+        return chunk_bytes(did, plist)
+    if tid.get_class() == h5t.VLEN or (tid.get_class() == h5t.STRING and tid.is_variable_str()):
+        address = h5i.get_file_id(did).get_create_plist().get_sizes()[0]
+        return math.prod(map(int, plist.get_chunk())) * (
+            4 + int(address) + 4
+        )  # length, heap, index
+    return None
+
+
+def _chunks(
+    did: Any, chunk: Offsets, known: set[Offsets], boxes: list[Box] | None
+) -> Iterator[tuple[Offsets, int, int]]:
+    """Place, mask and bytes of the chunks that hold something of the boxes, and are not known."""
+    places = None if boxes is None else places_of(chunk, boxes)
+    if places is not None:
+        for offset in places - known:
+            info = did.get_chunk_info_by_coord(offset)
+            if info.size:
+                yield offset, info.filter_mask, info.size
+            else:
+                known.add(offset)  # whoever writes it from now on is no stranger
+        return
+    found: list[Any] = []
+    did.chunk_iter(found.append)
+    for info in found:
+        offset = info.chunk_offset
+        if offset not in known and (
+            boxes is None or any(is_in(offset, chunk, box) for box in boxes)
+        ):
+            yield offset, info.filter_mask, info.size
+
+
+def places_of(chunk: Offsets, boxes: list[Box]) -> set[Offsets] | None:
+    """Where the chunks begin that hold something of some boxes; None if they are many."""
+    if sum(_places(chunk, box) for box in boxes) > FEW:
+        return None
+    return {place for box in boxes for place in _grid(chunk, box)}
+
+
+def _places(chunk: Offsets, box: Box) -> int:
+    return math.prod(
+        last // step - first // step + 1 for first, last, step in zip(*box, chunk, strict=True)
+    )
+
+
+def _grid(chunk: Offsets, box: Box) -> Iterator[Offsets]:
+    return itertools.product(
+        *(
+            range(first // step * step, last + 1, step)
+            for first, last, step in zip(*box, chunk, strict=True)
+        )
+    )
+
+
+def _refuse_stream(
+    did: Any, offset: Offsets, stored: int, left: list[int], size: int, *, exact: bool
+) -> None:
+    """Refuse a chunk of another length.
+
+    Args:
+        did: the dataset.
+        offset: where the chunk is.
+        stored: its bytes in the file.
+        left: the filters that were used for it.
+        size: the bytes of the unpacked chunk.
+        exact: they are to be as many, and not only no more.
+    """
+    tail = 0
+    while left and left[-1] != h5z.FILTER_DEFLATE and left[-1] in _CHECKED:
+        tail += _SUM_BYTES if left.pop() == h5z.FILTER_FLETCHER32 else 0
+    if not left:
+        made, ended = stored - tail, True
+    elif left[-1] == h5z.FILTER_DEFLATE:
+        size += _SUM_BYTES * left.count(h5z.FILTER_FLETCHER32)
+        if left.count(h5z.FILTER_DEFLATE) > 1:
+            exact = False
+        _, raw = did.read_direct_chunk(offset)
+        stream = zlib.decompressobj()
+        try:
+            made = len(stream.decompress(memoryview(raw)[: len(raw) - tail], size + 1))
+        except zlib.error:
+            return  # HDF5 stops there, too
+        ended = stream.eof
+    else:
+        return
+    if made > size:
+        raise UnsafeFileError(
+            f"a chunk of {size} bytes unpacks to more than these",
+            key=key_of(did),
+            hint="the file is damaged, or made to take memory: restore it from a copy",
+        )
+    if exact and ended and made < size:
+        raise CorruptFileError(
+            f"the data can not be read (a chunk does not unpack to {size} bytes)",
+            key=key_of(did),
+            hint="restore it from a copy; verify() says which keys are whole",
+        )

@@ -1,0 +1,136 @@
+"""Chunks that unpack to less than they should have: HDF5 would go beyond the end of its memory."""
+
+from __future__ import annotations
+
+import resource
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from hdfchk import CorruptFileError, HDF5Checkpointer, UnsafeFileError
+
+from ..regressions.children import in_child
+
+KINDS: dict[str, dict[str, Any]] = {"gzip": {}, "shuffled": {"shuffle": True}}
+Work = Callable[[HDF5Checkpointer], object]
+
+
+def _none_of_it(chk: HDF5Checkpointer) -> None:
+    chk["x"] = np.zeros(chk.array("x").shape, np.uint8)
+    assert not chk["x"].any()
+    raise CorruptFileError("it was replaced: all is well", key="x")
+
+
+def _verify(chk: HDF5Checkpointer) -> None:
+    raise {**chk.verify().unread, **chk.verify().damaged}["x"]
+
+
+def _assign(chk: HDF5Checkpointer, index: Any, value: Any = 1) -> None:
+    chk.array("x")[index] = value
+
+
+WAYS: dict[str, Work] = {
+    "read": lambda chk: chk["x"],
+    "read a part": lambda chk: chk.array("x")[SIZE // 2 : SIZE // 2 + 9],
+    "read a list": lambda chk: chk.array("x")[[5, SIZE - 7]],
+    "append": lambda chk: chk.append("x", np.uint8(1)),
+    "slice": lambda chk: _assign(chk, slice(SIZE // 2, SIZE // 2 + 7), np.ones(7, np.uint8)),
+    "one number for a slice": lambda chk: _assign(chk, slice(SIZE // 2, SIZE // 2 + 7)),
+    "strided": lambda chk: _assign(chk, slice(None, None, 1000)),
+    "list": lambda chk: _assign(chk, [5, SIZE - 7]),
+    "replace": _none_of_it,
+    "verify": _verify,
+}
+SIZE = 4_000_000
+
+
+def short(
+    path: Path, *, grows: bool, stored: int = SIZE // 8, size: int = SIZE, **kind: Any
+) -> None:
+    """A file with chunks that unpack to less than they should have; the last one sticks out."""
+    with h5py.File(path, "w") as file:
+        file["fine"] = 1
+        limits: dict[str, Any] = {"maxshape": (None,)} if grows else {}
+        array = file.create_dataset(
+            "x", (size + size // 2,), "u1", chunks=(size,), compression="gzip", **limits, **kind
+        )
+        for start in (0, size):
+            array.id.write_direct_chunk((start,), zlib.compress(bytes(stored), 0))
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("grows", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", WAYS)
+@in_child
+def test_a_chunk_of_too_few_bytes(
+    tmp_path: Path, way: str, kind: str, grows: bool, journal: bool
+) -> None:
+    """It is refused by all that would have HDF5 unpack it, and the rest of the file goes on."""
+    path = tmp_path / "x.hdf5"
+    short(path, grows=grows, **KINDS[kind])
+    chk = HDF5Checkpointer(path, journal=journal)
+    with pytest.raises((CorruptFileError, UnsafeFileError)) as caught:
+        WAYS[way](chk)
+    assert caught.value.key == "x"
+    chk["fine"] = 2
+    assert chk["fine"] == 2
+    del chk["x"]
+    assert list(chk) == ["fine"]
+
+
+@pytest.mark.parametrize("grows", [True, False])
+@pytest.mark.parametrize("way", ["append", "slice", "list"])
+@in_child
+def test_a_vast_chunk_is_not_made(tmp_path: Path, way: str, grows: bool) -> None:
+    """A chunk of 2 GiB of which the file has nothing takes no memory when rows are written."""
+    path = tmp_path / "x.hdf5"
+    with h5py.File(path, "w") as file:
+        limits: dict[str, Any] = {"maxshape": (None,)} if grows else {}
+        array = file.create_dataset(
+            "x", (2**31 + 5,), "u1", chunks=(2**31,), compression="gzip", **limits
+        )
+        array.id.write_direct_chunk((0,), zlib.compress(bytes(10**6)))
+    with pytest.raises(UnsafeFileError):
+        WAYS[way](HDF5Checkpointer(path))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2**20  # in KiB
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"fletcher32": True}])
+@pytest.mark.parametrize("compression", ["gzip", "lzf", None])
+def test_what_is_whole_is_written(tmp_path: Path, compression: Any, options: Any) -> None:
+    """Sound chunks of any of these filters are read, and written in parts, as ever."""
+    path, expected = tmp_path / "x.hdf5", np.arange(100_000.0).reshape(1000, 100)
+    texts = np.array([f"text {n}" for n in range(5000)], object)
+    with h5py.File(path, "w") as file:
+        args = {"compression": compression, **options}
+        file.create_dataset("x", data=expected, chunks=(300, 30), **args)
+        file.create_dataset("grows", data=expected, chunks=(300, 30), maxshape=(None, 100), **args)
+        file.create_dataset("empty", (1000, 100), "f8", chunks=(300, 30), **args)
+        args.pop("fletcher32", None)  # which HDF5 has not for strings
+        file.create_dataset(
+            "texts", data=texts, chunks=(700,), dtype=h5py.string_dtype(), maxshape=(None,), **args
+        )
+    rows = [expected.copy() for _ in range(2)]
+    with HDF5Checkpointer(path) as chk:
+        for key, wanted in zip(("x", "grows"), rows, strict=True):
+            for index in (5, slice(7, 900, 13), [3, 500, 999], (slice(3, 800), slice(20, 70))):
+                chk.array(key)[index] = -1.0
+                wanted[index] = -1.0
+            assert np.array_equal(chk[key], wanted)
+            chk.append(key, wanted[0])
+            chk.array(key).append(wanted[1:3])
+            assert np.array_equal(chk[key], np.concatenate([wanted, wanted[:3]]))
+        chk.array("empty")[350:360, 7] = 1
+        assert chk["empty"].sum() == 10
+        chk.array("texts")[70:80] = "short"
+        chk.append("texts", "last")
+        assert list(chk["texts"][[0, 75, 5000]]) == ["text 0", "short", "last"]
+        chk["x"] = np.ones((1003, 100))
+        assert chk["x"].sum() == 100_300
+    assert HDF5Checkpointer(path).verify().ok
