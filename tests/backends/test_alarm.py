@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, NotDurableError
+from hdfchk import HDF5Checkpointer, LateSyncError
 from hdfchk.backends.hdf5.wal.log import Log
 from hdfchk.runtime import scheduler as alarm
 from hdfchk.runtime.scheduler import Alarm, weakly
@@ -151,7 +151,7 @@ def test_a_sync_that_fails_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -
         assert failed.wait(20)
         until(lambda: chk._context.handle.connection.storage._deferred is not None)
         monkeypatch.setattr(Log, "sync", real)
-        with pytest.raises(NotDurableError, match="Input/output"):
+        with pytest.raises(LateSyncError, match="Input/output"):
             chk["b"] = 2
         assert chk["a"] == 1 and "b" not in chk
         chk["b"] = 3
