@@ -326,10 +326,15 @@ def test_broken_for_copies(breaking: Breaking, path: str, monkeypatch: pytest.Mo
     """The log of another state of a file brings that back when this part is missing."""
     with pytest.warns(JournalMismatchWarning, match="does not fit"):
         assert _with_log_of_another_state(path) == 1.0
-    for name in os.listdir(os.path.dirname(path)):
-        os.unlink(os.path.join(os.path.dirname(path), name))
     breaking(monkeypatch)
-    assert in_child(lambda: _with_log_of_another_state(path) == 2.0)
+
+    def again() -> bool:
+        for name in os.listdir(os.path.dirname(path)):
+            os.unlink(os.path.join(os.path.dirname(path), name))
+        return in_child(lambda: _with_log_of_another_state(path) == 2.0)
+
+    # HDF5 keeps the second in which a group was changed: that may tell two states apart, too.
+    assert any(again() for _ in range(5))
 
 
 def _mixed(path: str) -> bool:
