@@ -391,9 +391,9 @@ def test_open_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[bool] = []
     real = FileBackend.open_storage
 
-    def counting(self: Any, mode: str) -> Any:
+    def counting(self: Any, mode: str, *args: Any) -> Any:
         opened.append(mode != "r")
-        return real(self, mode)
+        return real(self, mode, *args)
 
     monkeypatch.setattr(FileBackend, "open_storage", counting)
     chk = HDF5Checkpointer(path)

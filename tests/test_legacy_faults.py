@@ -25,9 +25,9 @@ def opened(monkeypatch):
     times = []
     real = FileBackend.open_storage
 
-    def count(self, mode):
+    def count(self, mode, *args):
         times.append(mode != "r")
-        return real(self, mode)
+        return real(self, mode, *args)
 
     monkeypatch.setattr(FileBackend, "open_storage", count)
     return times

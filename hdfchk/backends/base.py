@@ -400,12 +400,13 @@ class Backend(Protocol):
     def is_same(self, key: Hashable, name: Hashable) -> bool:
         """Whether what a key of `share_keys` stands for is still found by another one."""
 
-    def open_storage(self, mode: str) -> Storage:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
         """Open it.
 
         Args:
             mode: ``r`` to read; else to write: ``a`` makes it if it is missing, ``r+`` does not,
                 ``w`` begins anew, ``x`` fails if it is there.
+            lock_timeout: what is left of the seconds to wait for another writer; None for all.
 
         Raises:
             CorruptFileError: it is there, but is no file of this backend's.

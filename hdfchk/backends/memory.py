@@ -452,7 +452,7 @@ class MemoryBackend(BackendDefaults):
         """The dict itself."""
         return [("object", id(self.root))]
 
-    def open_storage(self, mode: str) -> Storage:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
         """What is kept."""
         if mode == "x":
             raise FileExistsError(17, "mode='x', and the store is there", self.address)

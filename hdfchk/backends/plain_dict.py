@@ -50,7 +50,7 @@ class DictBackend(MemoryBackend):
         """There is none."""
         return "a dict"
 
-    def open_storage(self, mode: str) -> Storage:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
         """The dict."""
         if mode == "w":
             self.root.clear()
@@ -80,7 +80,7 @@ class NullBackend(DictBackend):
         """There is none."""
         return "a store that keeps nothing"
 
-    def open_storage(self, mode: str) -> Storage:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
         """Storage that is empty each time."""
         return MemoryStorage({}, {}, raw=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -331,10 +332,12 @@ class Handle:
 
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
+        end = time.monotonic() + self.backend.lock_timeout
         with defer_interrupts():  # one that ran in the middle would wait for its own process
             while True:
                 try:
-                    storage = self.backend.open_storage(mode)
+                    left = max(0.0, end - time.monotonic())
+                    storage = self.backend.open_storage(mode, left)
                 except Interrupted:
                     run_pending()
                     there = connection.storage
@@ -593,15 +596,17 @@ class Handle:
                 )
             if self.mode == "r":
                 raise self._reads_only("the store was opened with mode='r'")
-            connection.close_storage()
-            guard = connection.guard
-            guard.calls += 1
-            guard.is_writing = True
+            guard, is_busy = connection.guard, False
             try:
+                with defer_interrupts():  # or a handler could open it again before it is busy
+                    connection.close_storage()
+                    guard.calls += 1
+                    guard.is_writing = is_busy = True
                 yield self.backend
             finally:
-                guard.calls -= 1
-                guard.is_writing = False
+                if is_busy:
+                    guard.calls -= 1
+                    guard.is_writing = False
 
     def sync(self) -> None:
         """Bring all commits of the open storage, if there is any, to where they are safe.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +13,10 @@ import numpy as np
 import pytest
 
 import hdfchk
-from hdfchk import HDF5Checkpointer, HdfchkError
+from hdfchk import HDF5Checkpointer, HdfchkError, LockedError, TransactionError
+from hdfchk.backends.hdf5.wal_writer import WalWriter
 
-from .children import in_child
+from .children import in_child, started
 from .states import view
 
 ORDINARY = (HdfchkError, OSError)
@@ -208,3 +211,62 @@ def test_a_store_used_from_callbacks_in_a_transaction(
     STORES.clear()
     assert chk["before"] == before and chk["value"].n == 1 and "new" not in chk
     assert chk["base"] == {"k": 1}
+
+
+@pytest.mark.parametrize("name", ["compact", "recover"])
+@in_child
+def test_a_handler_that_saves_before_work_on_the_whole_file(path: str, name: str) -> None:
+    """A handler that runs when the file was closed for it does not open it again, and shut it out."""
+    chk = HDF5Checkpointer(path, lock_timeout=2)
+    chk.update({"a": 1, "l": [1, None]})
+    said: list[str] = []
+
+    def handler(number: int, frame: object) -> None:
+        try:
+            chk["saved"] = 1
+        except TransactionError as error:
+            said.append(str(error))
+
+    signal.signal(signal.SIGUSR1, handler)
+    real = WalWriter.close
+
+    def close(self: WalWriter) -> None:
+        real(self)
+        signal.raise_signal(signal.SIGUSR1)
+
+    WalWriter.close = close  # type: ignore[method-assign]
+    with chk:
+        chk["a"] = 2
+        getattr(chk, name)()
+        WalWriter.close = real  # type: ignore[method-assign]
+        assert said, "the handler did not run while it was at work"
+        assert chk["a"] == 2
+
+
+HOLDER = """
+import sys
+from hdfchk import HDF5Checkpointer
+with HDF5Checkpointer(sys.argv[1]) as chk:
+    chk["b"] = 1
+    print("held", flush=True)
+    input()
+"""
+
+
+@in_child
+def test_signals_do_not_prolong_the_wait_for_a_lock(path: str) -> None:
+    """A handler that runs again and again while a call waits for a lock leaves lock_timeout."""
+    HDF5Checkpointer(path)["a"] = 1
+    came: list[int] = []
+    signal.signal(signal.SIGALRM, lambda number, frame: came.append(number))
+    with started(HOLDER, path) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        chk = HDF5Checkpointer(path, lock_timeout=0.6)
+        for work in (lambda: chk.update({"a": 2}), chk.compact, chk.recover):
+            signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+            begun = time.monotonic()
+            with pytest.raises(LockedError):
+                work()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert time.monotonic() - begun < 10
+    assert came

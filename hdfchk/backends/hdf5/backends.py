@@ -145,34 +145,36 @@ class FileBackend(_Hdf5Backend):
         """A session of its own on the file, to be closed by the caller."""
         return Hdf5Session(self.open_storage("a" if writable else "r"), self.options)
 
-    def open_storage(self, mode: str) -> OpenFile:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
         """Open the file; for writing it is created if it does not exist, unless the mode says."""
         writable = mode != "r"
+        timeout = self.lock_timeout if lock_timeout is None else lock_timeout
         if writable:
             require_headroom()
         try:
             if not writable:
-                return SnapshotFile(self.resolved, lock_timeout=self.lock_timeout)
+                return SnapshotFile(self.resolved, lock_timeout=timeout)
             if not self.journal:
-                return self._open_directly(mode)
+                return self._open_directly(mode, timeout)
             return WalWriter(
                 self.resolved,
                 mode=mode,
                 durable=self.durable,
                 sync_interval=self.sync_interval,
-                lock_timeout=self.lock_timeout,
+                lock_timeout=timeout,
             )
         except RAISED as error:
             raise explain_open(error, self.path, writable=writable) from error
 
-    def _open_directly(self, mode: str) -> OpenFile:
+    def _open_directly(self, mode: str, timeout: float) -> OpenFile:
         """Open it for HDF5 to write by itself, without a log."""
         path = self.resolved
         if mode == "x":
             require_absent(path)  # before anything is waited for
-        recover_file(path, self.lock_timeout)
+        end = time.monotonic() + timeout
+        recover_file(path, timeout)
         _check_maps(path)
-        stream = h5py.File(self._waiting(self._direct_fid, os.fsencode(path), mode))
+        stream = h5py.File(self._waiting(end, self._direct_fid, os.fsencode(path), mode))
         close_on_exec(stream.id.get_vfd_handle())
         return DirectFile(stream, address=self.path, writable=True)
 
@@ -192,9 +194,8 @@ class FileBackend(_Hdf5Backend):
             os.unlink(name)  # an empty one
         return h5f.create(name, h5f.ACC_EXCL, file_creation(), access)
 
-    def _waiting(self, work: Callable[..., Any], *args: Any) -> Any:
+    def _waiting(self, end: float, work: Callable[..., Any], *args: Any) -> Any:
         """Do it as soon as nobody else holds HDF5's lock on the file."""
-        end = time.monotonic() + self.lock_timeout
         while True:
             try:
                 return work(*args)
@@ -255,7 +256,7 @@ class FileBackend(_Hdf5Backend):
             if discard:
                 return _again(discard_log, path, timeout)
             if copy is not None:
-                return _again(recover_into, path, copy, timeout)
+                return _again(recover_into, path, timeout, copy)
             return _again(recover_file, path, timeout, progress)
         except RAISED as error:
             of_copy = copy is not None and getattr(error, "filename", None) == copy
@@ -272,11 +273,12 @@ class FileBackend(_Hdf5Backend):
             raise explain_open(error, self.path, writable=True, what=what) from error
 
 
-def _again(work: Callable[..., T], *args: Any) -> T:
-    """Do it, and again when a signal has ended its wait for a lock."""
+def _again(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
+    """Do it, and again when a signal has ended its wait for a lock, as long as that may take."""
+    end = time.monotonic() + timeout
     while True:
         try:
-            return work(*args)
+            return work(path, max(0.0, end - time.monotonic()), *args)
         except Interrupted:
             run_pending()
 
@@ -334,7 +336,7 @@ class StreamBackend(_Hdf5Backend):
         """The object itself."""
         return [("object", id(self.file))]
 
-    def open_storage(self, mode: str) -> OpenFile:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
         """Open HDF5 on the file object, which stays open afterwards."""
         writable = mode != "r"
         if writable and not self.writable:
@@ -386,7 +388,7 @@ class ObjectBackend(_Hdf5Backend):
         """The object itself."""
         return [("object", id(self.group))]
 
-    def open_storage(self, mode: str) -> OpenFile:
+    def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
         """What is open already."""
         writable = mode != "r"
         if self.group and writable and not self.writable:

@@ -307,7 +307,7 @@ def discard_log(path: str, timeout: float) -> bool:
         lock.leave()
 
 
-def recover_into(path: str, copy: str, timeout: float) -> bool:
+def recover_into(path: str, timeout: float, copy: str) -> bool:
     """Make a copy of a file with its log laid over it, fitting or not; both stay as they are.
 
     Raises:
