@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -75,14 +76,15 @@ class _Handlers:
         self._thread = 0
         """The one that defers them."""
         self._replaced: dict[int, Any] = {}
-        self._came: list[tuple[int, FrameType | None]] = []
+        self._came: list[int] = []
+        """Without frames: those that were interrupted have objects of HDF5's, to end with them."""
         self._seen: list[Any] = []
         """The handlers of all signals when it was looked last."""
         self._handled: list[int] = []
         """The signals that had handlers of Python's then."""
 
     def _keep(self, number: int, frame: FrameType | None) -> None:
-        self._came.append((number, frame))
+        self._came.append(number)
 
     def defer(self) -> None:
         """Keep what arrives from now on."""
@@ -124,11 +126,11 @@ class _Handlers:
             except BaseException as raised:  # by a handler that is back: the others come back, too
                 error = error or raised
         while self._came:
-            number, frame = self._came.pop(0)
+            number = self._came.pop(0)
             try:
                 handler = _getsignal(number)
                 if callable(handler):
-                    handler(number, frame)
+                    handler(number, sys._getframe())  # noqa: SLF001  as Python gives one
             except BaseException as raised:
                 error = error or raised
         if error is not None:
@@ -183,10 +185,12 @@ class _Deferral:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._is_inner:
-            _COLLECTOR.on()
-        if self._is_main:
-            _HANDLERS.resume()
+        try:
+            if self._is_main:
+                _HANDLERS.resume()
+        finally:
+            if not self._is_inner:
+                _COLLECTOR.on()
 
 
 def defer_interrupts() -> _Deferral:

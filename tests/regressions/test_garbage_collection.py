@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from h5py._objects import ObjectID
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5.nodes.writer import Writer
 from hdfchk.runtime.interrupts import _Handlers
 
 from .children import in_child, run
@@ -274,6 +276,29 @@ def test_no_objects_of_h5py_outlive_a_call(
     monkeypatch.setattr(_Handlers, "resume", seeing)
     everything(chk)
     assert left and max(left) <= 0, left
+
+
+@in_child
+def test_no_objects_of_h5py_are_kept_for_a_handler(tmp_path: Path) -> None:
+    """What a handler has interrupted ends before it runs: HDF5 is not at work in the middle of it."""
+    path = tmp_path / "x.hdf5"
+    groups = {name: {f"k{n}": n for n in range(20)} for name in "abc"}
+    chk = HDF5Checkpointer(path)
+    chk.update({"warm": {"x": 1}, **groups})
+    chk["warm"] = 1
+    gc.collect()
+    before, seen, real = _objects(), [], Writer.create
+
+    def create(self: Writer, *args: Any) -> Any:
+        made = real(self, *args)
+        signal.raise_signal(signal.SIGUSR1)
+        return made
+
+    signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(_objects()))
+    Writer.create = create  # type: ignore[method-assign]
+    for name in groups:
+        chk[name] = 1
+    assert len(seen) == 3 and max(seen) <= before, (before, seen)
 
 
 def _objects() -> int:
