@@ -185,12 +185,10 @@ class _Deferral:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if self._is_main:
-                _HANDLERS.resume()
-        finally:
-            if not self._is_inner:
-                _COLLECTOR.on()
+        if not self._is_inner:
+            _COLLECTOR.on()  # it comes first: a handler could leave the collector off for ever
+        if self._is_main:
+            _HANDLERS.resume()
 
 
 def defer_interrupts() -> _Deferral:
