@@ -179,3 +179,19 @@ def test_mode_x_waits_for_who_makes_the_file(tmp_path: Path) -> None:
         timer.join()
     with HDF5Checkpointer(path) as chk:
         assert chk.load() == {"a": 1}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@in_child
+def test_a_name_that_could_not_be_removed_at_once(tmp_path: Path, inside: bool) -> None:
+    """The name under which a file was made is removed at the end, if it could not be before."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    with Calls(folder) as calls:
+        calls.fail("unlink")
+        chk = HDF5Checkpointer(folder / "x.hdf5")
+        with chk if inside else contextlib.nullcontext():
+            chk["a"] = [1, None]
+        assert calls.failed == 1
+    assert [path.name for path in folder.iterdir()] == ["x.hdf5"]
+    assert HDF5Checkpointer(folder / "x.hdf5").load() == {"a": [1, None]}

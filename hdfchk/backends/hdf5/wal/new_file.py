@@ -217,11 +217,9 @@ class NewFile:
             os.rename(self.beside, self._lock.path)
             return
         self._lock.name_new()
-        with contextlib.suppress(OSError):  # the next writer removes it
-            os.unlink(self.beside)
+        self._lock.remove_beside(self.beside)
 
     def close(self) -> None:
         """Give it up, if it has not appeared."""
         self.file.close()
-        with contextlib.suppress(OSError):  # the next writer removes it
-            os.unlink(self.beside)
+        self._lock.remove_beside(self.beside)

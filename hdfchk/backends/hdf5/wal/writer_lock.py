@@ -135,6 +135,7 @@ class WriterLock:
         self.path = path
         self.timeout = timeout
         self.file: Descriptor | None = None
+        self._left = ""
         self.named = Descriptor(-1)
         self._process = os.getpid()
         self._absent = absent
@@ -246,6 +247,19 @@ class WriterLock:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}-new-{note}")
 
+    def remove_beside(self, name: str) -> None:
+        """Remove a name beside the file, or, after an error, when the lock is released.
+
+        The log names it only until it is begun.
+        """
+        self._left = ""
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            self._left = name
+
     def new_name(self) -> str:
         """A name beside the file, for one that is being made: nobody else has it."""
         self._remove_leftover()  # or its name would be lost
@@ -291,6 +305,8 @@ class WriterLock:
         """
         log, file, self.file = self.log, self.file, None
         try:
+            if self._left and log.is_open and os.getpid() == self._process:
+                self.remove_beside(self._left)
             name = log_of(self.path)
             if remove and log.is_open and os.getpid() == self._process and is_at(log.fd, name):
                 self._remove_log(log, name)
