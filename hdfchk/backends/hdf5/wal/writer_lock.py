@@ -189,7 +189,7 @@ class WriterLock:
                 who = ""
                 self._drop_empty(log, name)
             elif file is None and os.path.lexists(self.path):
-                pass  # it came meanwhile
+                self._drop_empty(log, name)  # it came meanwhile
             elif file is not None and not is_at(file.fd, self.path):
                 self._drop_empty(log, name)  # another file has taken its place meanwhile
             else:
@@ -213,14 +213,12 @@ class WriterLock:
             return None
 
     def _open_log(self, name: str, file: Descriptor | None) -> Descriptor:
-        try:
-            return Descriptor(open_regular(name, os.O_RDWR))
-        except FileNotFoundError:
-            pass
-        try:
-            made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-        except FileExistsError:  # another one was faster
-            return Descriptor(open_regular(name, os.O_RDWR))
+        while True:  # another one may make it, or remove it, in between
+            with contextlib.suppress(FileNotFoundError):
+                return Descriptor(open_regular(name, os.O_RDWR))
+            with contextlib.suppress(FileExistsError):
+                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+                break
         if file is not None:  # what is in it is in the file, and no more for others to read
             copy_owner_and_mode(file.fd, made.fd)
         return made
