@@ -23,7 +23,7 @@ class Reading:
         handle: of the store.
     """
 
-    __slots__ = ("_connection", "_deferral", "_handle", "_storage", "_working")
+    __slots__ = ("_connection", "_deferral", "_handle", "_lock", "_storage", "_working")
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
@@ -36,6 +36,7 @@ class Reading:
         try:
             connection = self._connection = handle.connection
             connection.acquire(handle.backend.lock_timeout)
+            self._lock = connection.lock  # a child that is forked meanwhile has another one
         except BaseException:
             self._deferral.__exit__(None, None, None)
             raise
@@ -74,5 +75,5 @@ class Reading:
                 self._handle.end_call(self._connection, self._storage)
                 self._storage = None
         finally:
-            self._connection.lock.release()
+            self._lock.release()
             self._deferral.__exit__(None, None, None)

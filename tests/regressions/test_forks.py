@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import h5py
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5.session import Hdf5Session
 
 from .children import forked, in_child, kill, outcome, run, started, wait
 from .states import view
@@ -280,3 +282,28 @@ def test_a_store_that_fails_at_exit_stops_no_other(tmp_path: Path) -> None:
     assert "FileReplacedError" in said
     for number in range(6):
         assert view(tmp_path / f"{number}.hdf5")["log"].tolist() == [0.0, 1.0, 2.0]
+
+
+@in_child
+def test_a_fork_in_the_middle_of_a_read(tmp_path: Path) -> None:
+    """The read ends in the child as in the parent: no lock is missed, no handler stays deferred."""
+    chk = HDF5Checkpointer(tmp_path / "x.hdf5")
+    chk["d"] = {"b": [1, None]}
+    handler, real, child = signal.getsignal(signal.SIGINT), Hdf5Session.read, -1
+
+    def read(self: Hdf5Session, *args: Any, **options: Any) -> Any:
+        nonlocal child
+        child = os.fork()
+        return real(self, *args, **options)
+
+    Hdf5Session.read = read  # type: ignore[method-assign]
+    try:
+        assert chk["d"].load() == {"b": [1, None]}
+    finally:
+        Hdf5Session.read = real  # type: ignore[method-assign]
+        if child == 0:
+            os._exit(
+                signal.getsignal(signal.SIGINT) is not handler or sys.exc_info()[0] is not None
+            )
+    assert wait(child) == 0
+    assert signal.getsignal(signal.SIGINT) is handler and chk["d"].load() == {"b": [1, None]}
