@@ -53,6 +53,8 @@ class OpenFile(Storage):
         self.writable = writable
         self.generation = 0
 
+    direct_fd = -1
+    """The descriptor that HDF5 has of the file, while that may be read without HDF5; else -1."""
     _cache: MetadataCache | None = None
     _cache_of = -1
     _hidden: Hidden | None = None
@@ -100,11 +102,6 @@ class OpenFile(Storage):
             _ABANDONED.append(h5)
         finally:
             file.discarding = False
-
-    @property
-    def direct_fd(self) -> int:
-        """The descriptor of the file, if it may be read without HDF5; else -1."""
-        return -1
 
     @property
     def write_past(self) -> WriteAt | None:
@@ -194,9 +191,6 @@ class SnapshotFile(OpenFile):
         lock_timeout: seconds to wait for a process that writes the file itself.
     """
 
-    _direct_fd = -1
-    """HDF5's own, as long as it has the file open."""
-
     def __init__(self, path: str, *, lock_timeout: float) -> None:
         self._held = ReaderFile(path, lock_timeout)
         try:
@@ -217,7 +211,7 @@ class SnapshotFile(OpenFile):
                 # Another store of this process may write the file, where locks are off, and HDF5
                 # keeps bytes of it in memory then, for all of them.
                 if h5.id.get_intent() == h5f.ACC_RDONLY:
-                    self._direct_fd = descriptor
+                    self.direct_fd = descriptor
             super().__init__(h5, address=path, writable=False)
         except BaseException:
             self._held.close()
@@ -232,11 +226,6 @@ class SnapshotFile(OpenFile):
     def waits(self) -> bool:
         """Whether commits may wait in a log that nobody is about to bring into the file."""
         return self._held.is_left_a_log
-
-    @property
-    def direct_fd(self) -> int:
-        """The descriptor of the file, if it may be read without HDF5."""
-        return self._direct_fd
 
     def mapper(self, root: Any) -> Mapper | None:
         """Maps what is in the file, and not in the log any more."""
@@ -254,7 +243,7 @@ class SnapshotFile(OpenFile):
 
     def close(self) -> None:
         """Close HDF5 and the files."""
-        self._direct_fd = -1
+        self.direct_fd = -1
         try:
             if self.h5:
                 self.h5.close()
@@ -264,7 +253,7 @@ class SnapshotFile(OpenFile):
     def abandon(self) -> None:
         """Leave the file to the parent process."""
         descriptor = descriptor_of(self.h5) if self._held.snapshot is None and self.h5 else -1
-        self._direct_fd = -1
+        self.direct_fd = -1
         self._held.abandon()
         super().abandon()
         if descriptor >= 0:  # HDF5's own keeps the lock, too, and is used for this file again

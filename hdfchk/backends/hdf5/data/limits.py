@@ -236,13 +236,8 @@ class Guard:
             CorruptFileError: the data can not be read.
         """
         self._check_streams(did, boxes)
-        with self._own_code(did):
-            try:
-                yield
-            except HdfchkError:
-                raise
-            except (OSError, RuntimeError) as error:
-                raise self.explain(did, error) from error
+        with self._at_work(did, writes=False):
+            yield
 
     @contextmanager
     def unpacking(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
@@ -267,15 +262,8 @@ class Guard:
                     self._sizes(did, plist, boxes)
                 refuse_streams(did, plist, known, boxes)
                 known.update(places or ())
-        with self._own_code(did):
-            try:
-                yield
-            except HdfchkError:
-                raise
-            except (OSError, RuntimeError) as error:
-                if self._missing(did) or "during read" in str(error):
-                    raise self.explain(did, error) from error
-                raise  # it may be the writing that has failed
+        with self._at_work(did, writes=True):
+            yield
 
     def _sizes(self, did: Any, plist: Any, boxes: list[Box] | None) -> None:
         """Refuse chunks that would take far more memory than they have in the file."""
@@ -295,13 +283,24 @@ class Guard:
             self._expand(did, size, found.stored, free)
 
     @contextmanager
-    def _own_code(self, did: Any) -> Iterator[None]:
-        """A block in which no plug-in is loaded from a folder of HDF5's own."""
+    def _at_work(self, did: Any, *, writes: bool) -> Iterator[None]:
+        """A block in which no plug-in is loaded from a folder of HDF5's own; its errors are told.
+
+        Args:
+            did: the dataset.
+            writes: it may be the writing that fails: that is told as it is.
+        """
         foreign = self._foreign_filters(did)
         wanted = [code for code, _ in foreign if not require_plugin(code)]
         taken = self._close_folders() if wanted else []
         try:
             yield
+        except HdfchkError:
+            raise
+        except (OSError, RuntimeError) as error:
+            if writes and not self._missing(did) and "during read" not in str(error):
+                raise
+            raise self.explain(did, error) from error
         finally:
             for folder in taken:
                 h5pl.append(folder)

@@ -26,7 +26,6 @@ class MetadataCache:
 
     def __init__(self, oid: Any) -> None:
         self._oid = oid
-        self._fid: Any = None
         self._before: Any = None
         self._bytes = 0
 
@@ -45,15 +44,13 @@ class MetadataCache:
         config.set_initial_size = True
         config.initial_size = config.min_size = config.max_size = self._bytes
         fid.set_mdc_config(config)
-        self._fid = fid
 
     def shrink(self) -> None:
         """Let it be as large as it was: HDF5 has just written what is in it.
 
         If it had not, it would have to make room in the middle of writing, where it fails.
         """
-        fid, before = self._fid, self._before
-        self._fid = self._before = None
+        before, self._before = self._before, None
         self._bytes = 0
-        if fid is not None and fid.valid:
-            fid.set_mdc_config(before)
+        if before is not None:
+            h5i.get_file_id(self._oid).set_mdc_config(before)
