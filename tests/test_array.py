@@ -182,3 +182,30 @@ def test_strings_by_slices(path: str) -> None:
     chk.array("s").append(np.array(["new"]))
     assert chk["s"].tolist() == ["changed", "two" * 50, "new"]
     assert chk["s"].dtype == np.dtypes.StringDType()
+
+
+@pytest.mark.parametrize("rows", [10, 3_000_000], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "lead", [(1,), (1, 1), (), None], ids=["one axis more", "two more", "as it is", "another"]
+)
+def test_slices_take_what_h5py_takes(path: str, rows: int, lead: tuple[int, ...] | None) -> None:
+    """Leading axes of one element, scalars and refusals are h5py's, whatever the size."""
+    chk = HDF5Checkpointer(path, durable=False)
+    chk["x"] = np.zeros(rows)
+    new = np.arange(rows // 2 if lead is not None else 7, dtype=float)
+    new = new.reshape((*(lead or ()), len(new)))
+    with h5py.File("plain", "w", driver="core", backing_store=False) as plain:
+        plain["x"] = np.zeros(rows)
+        where = slice(0, rows // 2 * 2, 2)
+        if lead is None:
+            with pytest.raises(TypeError):
+                plain["x"][where] = new
+            with pytest.raises(TypeError):
+                chk.array("x")[where] = new
+            return
+        plain["x"][where] = new
+        chk.array("x")[where] = new
+        assert np.array_equal(chk["x"], plain["x"][()])
+        plain["x"][where] = 3
+        chk.array("x")[where] = 3
+        assert np.array_equal(chk["x"], plain["x"][()])

@@ -24,14 +24,6 @@ from .children import eventually, forked, in_child, kill
 from .failing import Calls
 from .states import view
 
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Where a store may be made, in a folder of its own."""
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs" / "x.hdf5"
-
-
 # -- a file that was moved -------------------------------------------------------------------------
 
 

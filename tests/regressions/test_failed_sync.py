@@ -24,13 +24,6 @@ from .failing import Calls, Disk, put_image
 from .states import ALLOWED, after_a_kill, again, agreed, is_clean, view
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Where a store may be made, in a folder of its own."""
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs" / "x.hdf5"
-
-
 @pytest.mark.parametrize("failing", range(8))
 @in_child
 def test_one_failed_sync_does_not_destroy_the_file(file: Path, failing: int) -> None:

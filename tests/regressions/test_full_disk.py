@@ -22,13 +22,6 @@ from .states import ALLOWED, again, agreed, is_clean, view
 ROOM = ("write", "reserve")
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Where a store may be made, in a folder of its own."""
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs" / "x.hdf5"
-
-
 @pytest.mark.parametrize("failing", range(3))
 @in_child
 def test_a_deletion_that_finds_no_room_destroys_nothing(file: Path, failing: int) -> None:

@@ -19,13 +19,6 @@ from .failing import Calls
 from .states import after_a_kill, again, differs, is_clean, view
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Where a store may be made, in a folder of its own."""
-    (tmp_path / "runs").mkdir()
-    return tmp_path / "runs" / "x.hdf5"
-
-
 @pytest.mark.parametrize("kind", ["sync", "write", "reserve"])
 @pytest.mark.parametrize("first", range(3))
 @in_child

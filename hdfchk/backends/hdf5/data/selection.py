@@ -19,7 +19,7 @@ from ..h5.links import key_of
 from ..h5.marks import read_mark
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import plain_array
-from .blocks import blocks_of
+from .blocks import BLOCK_BYTES, blocks_of
 from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
 from .runs import read_run, row_run, write_run
@@ -179,17 +179,25 @@ def _write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
         data = np.broadcast_to(data, shape)
     dataset = h5py.Dataset(did)
     box = _box(parts, did.shape)
-    if box is None or not data.ndim:
-        dataset[index] = data
+    shape = () if box is None else tuple(map(len, box))
+    left = math.prod(shape)
+    is_large = left * data.itemsize > BLOCK_BYTES
+    if box is None or not (is_large and _broadcasts(data.shape, shape)):
+        dataset[index] = data  # h5py has rules of its own
         return
-    shape = tuple(map(len, box))
-    data, left = np.broadcast_to(data, shape), math.prod(shape)
-    for where in blocks_of(shape, data.itemsize) if left else ():
+    data = np.broadcast_to(data, shape)
+    for where in blocks_of(shape, data.itemsize):
         ranges = [of[part] for of, part in zip(box, where, strict=True)]
         dataset[tuple(slice(of.start, of.stop, of.step) for of in ranges)] = data[where]
         left -= data[where].size
         if left:
             run_pending()
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of a shape, and some axes, is laid out over another one as NumPy does it."""
+    last = to[len(to) - len(shape) :]
+    return 0 < len(shape) <= len(to) and all(map(lambda n, m: n in {1, m}, shape, last))
 
 
 def _box(parts: tuple[Any, ...], shape: tuple[int, ...]) -> list[range] | None:
