@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -14,6 +18,8 @@ import pytest
 from h5py import h5g
 
 from hdfchk import CheckpointerKeyError, HDF5Checkpointer, NestingError
+from hdfchk.backends.hdf5.h5.hidden import NAME
+from hdfchk.backends.hdf5.h5.links import mark_hidden_group
 
 
 @pytest.fixture
@@ -173,3 +179,93 @@ def test_one_element_of_a_vast_array(path: str) -> None:
     small = chk.create("small", (2**20,), "f8")
     small[5] = 1
     assert small[...].sum() == 1 and small.chunks is None and small.map()[5] == 1
+
+
+def _in_a_transaction(chk: HDF5Checkpointer) -> None:
+    with chk.transaction():
+        chk["new"] = 1
+        del chk["g"]
+
+
+REMOVALS: dict[str, Callable[[HDF5Checkpointer], object]] = {
+    "del": lambda chk: chk.__delitem__("g"),
+    "update": lambda chk: chk.update({"g": 1}),
+    "assignment": lambda chk: chk.__setitem__("g", np.arange(3)),
+    "clear": lambda chk: chk.clear(),
+    "transaction": _in_a_transaction,
+}
+
+
+@pytest.fixture(scope="module")
+def deep_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of 15,000 nested groups at the key "g", and as many in a hidden group."""
+    path = str(tmp_path_factory.mktemp("deep") / "deep.h5")
+    deep(path, 15_000)
+    with h5py.File(path, "a") as file:
+        hidden = h5g.create(file.id, NAME)
+        mark_hidden_group(hidden)
+        for _ in range(15_000):
+            hidden = h5g.create(hidden, b"g")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["path", "stream", "h5py", "no_journal"])
+@pytest.mark.parametrize("way", REMOVALS)
+def test_deep_groups_are_removed(deep_file: str, path: str, way: str, kind: str) -> None:
+    """HDF5 deletes nested groups by recursion: it does not end the process."""
+    if way == "transaction" and kind in {"h5py", "no_journal"}:
+        kind = "path"  # they have none
+    code = f"""
+import io, shutil, h5py
+from hdfchk import HDF5Checkpointer
+from tests.hostile.test_depth import REMOVALS
+path = {path!r}
+shutil.copy({deep_file!r}, path)
+if {kind!r} == "h5py":
+    target = h5py.File(path, "a")
+elif {kind!r} == "stream":
+    target = path = io.BytesIO(open(path, "rb").read())
+else:
+    target = path
+chk = HDF5Checkpointer(target, journal={kind!r} != "no_journal")
+REMOVALS[{way!r}](chk)
+chk.close()
+if {kind!r} == "h5py":
+    target.close()
+with h5py.File(path, "r") as file:
+    assert "g" not in file or isinstance(file["g"], h5py.Dataset), list(file)
+    assert ("fine" in file) == ({way!r} != "clear")
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("why", ["no_thread", "in_h5py"])
+@pytest.mark.parametrize("way", REMOVALS)
+def test_without_a_thread_deep_groups_are_refused(
+    path: str, way: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no other thread can remove them, too many levels are an error that has done nothing."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    deep(path, 2100)
+    with h5py.File(path, "a") as file:
+        for number in range(100):  # many, and not deep
+            file.create_group(f"wide/{number}")
+    chk = HDF5Checkpointer(path)
+    with contextlib.ExitStack() as stack:
+        if why == "no_thread":
+            monkeypatch.setattr(threading.Thread, "start", start)
+        else:  # as in a function that `visititems` calls
+            stack.enter_context(h5py._objects.phil)
+        with pytest.raises(NestingError, match="remove"):
+            REMOVALS[way](chk)
+        assert list(chk) == ["fine", "g", "wide"] and list(chk["g"]) == ["g"]
+        del chk["wide"]
+        chk["x"] = 1
+    monkeypatch.undo()
+    REMOVALS[way](chk)
+    assert "wide" not in chk and (way == "clear") == ("x" not in chk)
+    assert not isinstance(chk.get("g"), Mapping)

@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from h5py import h5g, h5o
 
 from . import links
+from .removal import remove
 
 __all__ = ["Hidden"]
 
@@ -76,7 +77,7 @@ class Hidden:
             if not self._root.links.exists(name):
                 return
             if links.is_hidden_group(self._root, name) and not self._is_used(name):
-                self._root.unlink(name)
+                remove(self._root, name)
 
     def _names(self) -> Any:
         yield NAME
@@ -155,14 +156,23 @@ class Hidden:
         self._bin.links.move(name, parent, raw)
 
     def empty_bin(self) -> None:
-        """Let go what a commit has taken out, all of it by the last call of HDF5's."""
+        """Let go what a commit has taken out, all of it by the last call of HDF5's.
+
+        Raises:
+            Whatever HDF5 does; all that was taken out can still be brought back then.
+        """
         if self._gid is None:
             return
         self._remove_dropped()
         if not self._drafts:
             self._remove()
         elif self._bin_name is not None:
-            self._gid.unlink(self._bin_name)
+            self._bin = None  # what is open HDF5 deletes when it is closed
+            try:
+                remove(self._gid, self._bin_name)
+            except BaseException:
+                self._bin = h5g.open(self._gid, self._bin_name)
+                raise
         self._bin = self._bin_name = None
 
     def tidy(self) -> None:
@@ -189,6 +199,13 @@ class Hidden:
             self._remove()
 
     def _remove(self) -> None:
-        self._root.unlink(self._name)
+        has_bin = self._bin is not None
+        self._gid = self._bin = None  # what is open HDF5 deletes when it is closed
+        try:
+            remove(self._root, self._name)
+        except BaseException:
+            self._gid = h5g.open(self._root, self._name)
+            if has_bin:
+                self._bin = h5g.open(self._gid, self._bin_name) if self._bin_name else self._gid
+            raise
         _IN_USE.pop(self._key, None)
-        self._gid = None

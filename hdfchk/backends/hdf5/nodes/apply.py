@@ -19,6 +19,7 @@ from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
+from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
 from .writer import Writer
@@ -242,15 +243,15 @@ class Commit:
         self._undo.append((self._bring_back, (path, name, place)))
         if self._is_few:
             self._writer.cache.hold(_objects_in(parent, raw))
+        self._forget_below(path)
         if self._rolls_back:
-            parent.unlink(raw)
+            remove(parent, raw)
         elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
-            parent.unlink(raw)
+            remove(parent, raw)
             self._is_through = True  # an error after this could not be undone
         else:
             self._hidden.take_out(parent, raw, name)
-        self._forget_below(path)
 
     def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
         """Write into the dataset that is there, if it is of the same kind."""
