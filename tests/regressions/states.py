@@ -15,13 +15,13 @@ from tests.exact import differs
 
 ALLOWED = (OSError, HdfchkError)
 """What a call may raise when the system fails."""
-TRIES = 3
-"""An error of the past is told once, by the next call."""
+TRIES = 5
+"""An error of the past is told once, by the next call; up to four calls fail in a row."""
 
 
-def again(work: Callable[[], Any], tries: int = TRIES) -> Any:
+def again(work: Callable[[], Any]) -> Any:
     """Do something that may first tell of errors that came before it."""
-    for left in reversed(range(tries)):
+    for left in reversed(range(TRIES)):
         try:
             return work()
         except ALLOWED:
@@ -66,7 +66,7 @@ def agreed(chk: Any, path: Path, *allowed: dict[str, Any]) -> dict[str, Any]:
         [differs(state, found) for state in allowed],
     )
     # The calls of this look may be among those that fail.
-    reader = again(lambda: view(path), tries=5) if path.exists() else {}
+    reader = again(lambda: view(path)) if path.exists() else {}
     assert differs(found, reader) is None, ("store and reader", differs(found, reader))
     if path.exists():
         image = after_a_kill(path, path.parent.parent / "image")
