@@ -318,3 +318,20 @@ def test_a_name_too_long_for_a_neighbour(tmp_path: Path, length: int) -> None:
     else:
         assert view(name) == {"a": 1, "b": 2}
     assert os.listdir(tmp_path) == [name.name]
+
+
+def test_a_link_that_leads_elsewhere_to_a_file_of_the_same_number(tmp_path: Path) -> None:
+    """A folder's link that leads to where the file was moved is followed, by each store."""
+    latest, names = tmp_path / "latest", [tmp_path / f"run{run}" / "x.hdf5" for run in range(3)]
+    old = HDF5Checkpointer(latest / "x.hdf5")
+    for run, name in enumerate(names):
+        name.parent.mkdir()
+        if run:
+            names[run - 1].rename(name)
+            latest.unlink()
+        latest.symlink_to(name.parent)
+        old[f"old{run}"] = run
+        HDF5Checkpointer(latest / "x.hdf5")[f"new{run}"] = run
+        assert set(old) == set(HDF5Checkpointer(name)) >= {f"old{run}", f"new{run}"}
+        assert os.listdir(name.parent) == ["x.hdf5"]
+    assert len(old) == 6 and os.listdir(names[0].parent) == []

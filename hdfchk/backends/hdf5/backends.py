@@ -49,6 +49,9 @@ from .wal_writer import WalWriter
 
 T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
+_RESOLVED: dict[str, tuple[tuple[int, int], str]] = {}
+"""By path: the inode that was there last, and the path without symbolic links that led to it."""
+MOST_RESOLVED = 1000
 
 
 def _absolute(path: str) -> str:
@@ -94,8 +97,6 @@ class FileBackend(_Hdf5Backend):
     durable: bool = True
     sync_interval: float = 1.0
     capabilities: Capabilities = NATIVE
-    _known: tuple[tuple[int, int], str] | None = attrs.field(default=None, init=False, repr=False)
-    """The inode that was there last, and the path without symbolic links that led to it."""
 
     @property
     def address(self) -> str:
@@ -136,10 +137,18 @@ class FileBackend(_Hdf5Backend):
             there = os.stat(self.path)
         except OSError:
             return [os.path.realpath(self.path)]
-        known, inode = self._known, (there.st_dev, there.st_ino)
-        if known is None or known[0] != inode:
-            known = self._known = inode, os.path.realpath(self.path)
+        inode = there.st_dev, there.st_ino
+        known = _RESOLVED.get(self.path)
+        if known is None or known[0] != inode or not self._leads_to(known):
+            known = inode, os.path.realpath(self.path)
+            if len(_RESOLVED) >= MOST_RESOLVED:
+                _RESOLVED.clear()
+            _RESOLVED[self.path] = known
         return [*known]
+
+    def _leads_to(self, known: tuple[tuple[int, int], str]) -> bool:
+        # A symbolic link may lead elsewhere by now, to a new file with the number of an old one.
+        return known[1] == self.path or self.is_same(known[0], known[1])
 
     def open(self, *, writable: bool) -> Hdf5Session:
         """A session of its own on the file, to be closed by the caller."""

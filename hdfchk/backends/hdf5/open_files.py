@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import h5py
 from h5py import h5f
 
 from ...errors import ReadOnlyError, TransactionError
@@ -19,7 +18,7 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
-from .h5.file_object import FileObject, open_on
+from .h5.file_object import FileObject, file_of, open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.metadata_cache import MetadataCache
@@ -204,7 +203,7 @@ class SnapshotFile(OpenFile):
                         raise snapshot.error from error
                     raise
             else:
-                h5 = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _NATIVE))
+                h5 = file_of(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _NATIVE))
                 descriptor = descriptor_of(h5)
                 if descriptor >= 0:  # or a program that is started would go on reading it
                     close_on_exec(descriptor)

@@ -11,7 +11,7 @@ from h5py import h5f, h5fd
 from ....runtime.interrupts import defer_interrupts
 from .types import file_access, file_creation
 
-__all__ = ["FileObject", "create_on", "open_on"]
+__all__ = ["FileObject", "create_on", "file_of", "open_on"]
 
 METADATA_CACHE = 2**18
 """HDF5 goes through its whole cache of metadata at each commit of a log: a large one costs more
@@ -43,6 +43,17 @@ class FileObject:
         """Nothing waits."""
 
 
+def file_of(fid: Any) -> Any:
+    """The `h5py.File` of a file that is open, without the look for it that its own way takes.
+
+    Args:
+        fid: HDF5's identifier of the file.
+    """
+    file = h5py.File.__new__(h5py.File)
+    h5py.HLObject.__init__(file, fid)
+    return file
+
+
 def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any:
     """The `h5py.File` that is on a file object.
 
@@ -53,7 +64,7 @@ def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any
     """
     plist = _access(file, None if has_own_cache else METADATA_CACHE)
     with defer_interrupts():
-        return h5py.File(h5f.open(_name(file), flags, plist))
+        return file_of(h5f.open(_name(file), flags, plist))
 
 
 def create_on(file: FileObject, creation: Any = None) -> Any:
@@ -65,7 +76,7 @@ def create_on(file: FileObject, creation: Any = None) -> Any:
     """
     plist = _access(file)
     with defer_interrupts():
-        return h5py.File(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
+        return file_of(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
 
 
 def _access(file: FileObject, metadata_cache: int | None = None) -> Any:

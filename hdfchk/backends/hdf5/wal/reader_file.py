@@ -22,6 +22,7 @@ from .writer_lock import is_being_written
 
 __all__ = ["ReaderFile", "State", "state_of"]
 
+_NOTHING = Recovered()
 State = tuple[tuple[int, int], bytes, int]
 """Tells one commit of a file from another: which file it is, which use of the log, and how much."""
 
@@ -64,7 +65,7 @@ class ReaderFile:
         file = Descriptor(open_regular(path, os.O_RDONLY))
         self._owned.append(file)
         wait_lock_shared(file.fd, path, timeout)
-        found = Recovered()
+        found = _NOTHING
         log = self._open_log(path)
         if log is not None:
             self._owned.append(log)
@@ -83,7 +84,7 @@ class ReaderFile:
                     JournalMismatchWarning,
                     stacklevel=2,
                 )
-        self.state = state_of(file.fd, found if self.snapshot is not None else Recovered())
+        self.state = state_of(file.fd, found if self.snapshot is not None else _NOTHING)
         # Or another file has taken this one's place, and the log belongs to that.
         return is_at(file.fd, path)
 
@@ -106,7 +107,7 @@ class ReaderFile:
     def is_left_a_log(self) -> bool:
         """Whether there is a log now, and nobody who writes the file, as far as one can tell."""
         file = self._owned[0] if self._owned else None
-        if file is None or not os.path.lexists(log_of(self._path)):
+        if file is None or not os.access(log_of(self._path), os.F_OK):
             return False
         try:
             return not is_being_written(file.fd)
