@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from h5py import h5d, h5p, h5s, h5t, h5z
 
 from hdfchk import CorruptFileError, HDF5Checkpointer, UnsafeFileError
 
@@ -134,3 +136,84 @@ def test_what_is_whole_is_written(tmp_path: Path, compression: Any, options: Any
         chk["x"] = np.ones((1003, 100))
         assert chk["x"].sum() == 100_300
     assert HDF5Checkpointer(path).verify().ok
+
+
+DECLARING: dict[str, dict[str, Any]] = {
+    "lzf": {"compression": "lzf"},
+    "szip": {"compression": "szip"},
+    "scaleoffset": {"scaleoffset": 10},
+    "nbit": {},
+    "shuffled lzf with checksums": {"compression": "lzf", "shuffle": True, "fletcher32": True},
+}
+
+
+def declaring(path: Path, kind: str) -> tuple[Any, bytes]:
+    """A file with an array whose filter has its length from the file: its values, and its bytes."""
+    dtype: Any = np.dtype("i4")
+    if kind == "nbit":
+        dtype = h5t.NATIVE_INT32.copy()
+        dtype.set_precision(16)
+    data = np.repeat(np.arange(20_000, dtype="i4") % 999, 50)
+    with h5py.File(path, "w") as file:
+        file["fine"] = 1
+        if kind == "nbit":
+            plist = h5p.create(h5p.DATASET_CREATE)
+            plist.set_chunk(data.shape)
+            plist.set_filter(h5z.FILTER_NBIT, h5z.FLAG_OPTIONAL)
+            made = h5d.create(file.id, b"x", dtype, h5s.create_simple(data.shape), plist)
+            made.write(h5s.ALL, h5s.ALL, data)
+        else:
+            file.create_dataset("x", data=data, chunks=data.shape, **DECLARING[kind])
+    with h5py.File(path) as file:
+        assert np.array_equal(file["x"][()], data)
+        plist = file["x"].id.get_create_plist()
+        code, _, values, _ = next(
+            used
+            for used in map(plist.get_filter, range(plist.get_nfilters()))
+            if used[0] not in {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+        )
+        if code == h5z.FILTER_SZIP:
+            return data, file["x"].id.read_direct_chunk((0,))[1][:40]
+    return data, struct.pack("<3I", *values[:3])
+
+
+@pytest.mark.parametrize("kind", DECLARING)
+def test_filters_that_have_lengths_from_the_file(tmp_path: Path, kind: str) -> None:
+    """Sound files of theirs are read; one whose filter says too small a length is refused."""
+    path = tmp_path / "x.hdf5"
+    data, saying = declaring(path, kind)
+    chk = HDF5Checkpointer(path)
+    assert np.array_equal(chk["x"], data) and chk.verify().ok
+    assert np.array_equal(chk.array("x")[7:99], data[7:99])
+    whole = path.read_bytes()
+    assert whole.count(saying) == 1
+    size = int.from_bytes(saying[:4], "little") if kind == "szip" else data.size
+    place = 0 if kind == "szip" else 8
+    less = saying[:place] + struct.pack("<I", size // 8) + saying[place + 4 :]
+    path.write_bytes(whole.replace(saying, less))
+    for look in (lambda: chk["x"], lambda: chk.array("x")[7:99], lambda: _verify(chk)):
+        with pytest.raises(CorruptFileError) as caught:
+            look()
+        assert caught.value.key == "x"
+    assert chk["fine"] == 1
+
+
+def test_strings_that_lzf_unpacks_to_less(tmp_path: Path) -> None:
+    """The file does not say how long chunks of strings are, so that their streams are looked at."""
+    path = tmp_path / "x.hdf5"
+    texts = np.array([f"text {n}" for n in range(5000)], object)
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "x", data=texts, chunks=(5000,), dtype=h5py.string_dtype(), compression="lzf"
+        )
+    chk = HDF5Checkpointer(path)
+    assert list(chk["x"]) == list(texts)
+    with h5py.File(path, "a") as file:
+        _, raw = file["x"].id.read_direct_chunk((0,))
+        file["x"].id.write_direct_chunk((0,), raw[: len(raw) // 2])
+    with pytest.raises(CorruptFileError, match="unpack"):
+        chk["x"]
+    with h5py.File(path, "a") as file:
+        file["x"].id.write_direct_chunk((0,), b"\x1f" + bytes(32))
+    with pytest.raises((CorruptFileError, UnsafeFileError)):
+        chk["x"]

@@ -26,7 +26,11 @@ Offsets = tuple[int, ...]
 _SUM_BYTES = 4
 FEW = 64
 """So many places of chunks are looked up one by one; for more all that are there are listed."""
-_CHECKED = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
+_SAME_LENGTH = frozenset({h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
+"""Filters that make no chunk shorter, but for a checksum at its end."""
+_DECLARING = frozenset({h5z.FILTER_LZF, h5z.FILTER_SZIP, h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET})
+"""Filters that take as much memory for a chunk as the file says that it has."""
+_CHECKED = _SAME_LENGTH | _DECLARING | {h5z.FILTER_DEFLATE}
 MOST_BOXES = 4096
 
 
@@ -64,7 +68,8 @@ def refuse_streams(
     """
     if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
         return
-    codes = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    filters = [plist.get_filter(index)[:3] for index in range(plist.get_nfilters())]
+    codes = [code for code, _, _ in filters]
     size = _stored_bytes(did, plist)
     exact = size is not None and _CHECKED.issuperset(codes)
     swells = h5z.FILTER_DEFLATE in codes and (
@@ -75,7 +80,7 @@ def refuse_streams(
     most = chunk_bytes(did, plist) if size is None else size
     for offset, mask, stored in _chunks(did, plist.get_chunk(), known, boxes):
         if exact or stored * RATIOS[h5z.FILTER_DEFLATE] > SWELLS_FROM:
-            left = [code for index, code in enumerate(codes) if not mask >> index & 1]
+            left = [used for index, used in enumerate(filters) if not mask >> index & 1]
             _refuse_stream(did, offset, stored, left, most, exact=exact)
         known.add(offset)
 
@@ -141,7 +146,7 @@ def _grid(chunk: Offsets, box: Box) -> Iterator[Offsets]:
 
 
 def _refuse_stream(
-    did: Any, offset: Offsets, stored: int, left: list[int], size: int, *, exact: bool
+    did: Any, offset: Offsets, stored: int, left: list[Any], size: int, *, exact: bool
 ) -> None:
     """Refuse a chunk of another length.
 
@@ -149,19 +154,21 @@ def _refuse_stream(
         did: the dataset.
         offset: where the chunk is.
         stored: its bytes in the file.
-        left: the filters that were used for it.
+        left: the filters that were used for it: code, flags and values.
         size: the bytes of the unpacked chunk.
         exact: they are to be as many, and not only no more.
     """
     tail = 0
-    while left and left[-1] != h5z.FILTER_DEFLATE and left[-1] in _CHECKED:
-        tail += _SUM_BYTES if left.pop() == h5z.FILTER_FLETCHER32 else 0
-    if not left:
-        made, ended = stored - tail, True
-    elif left[-1] == h5z.FILTER_DEFLATE:
-        size += _SUM_BYTES * left.count(h5z.FILTER_FLETCHER32)
-        if left.count(h5z.FILTER_DEFLATE) > 1:
-            exact = False
+    while left and left[-1][0] in _SAME_LENGTH:
+        tail += _SUM_BYTES if left.pop()[0] == h5z.FILTER_FLETCHER32 else 0
+    codes = [code for code, _, _ in left]
+    if codes:
+        size += _SUM_BYTES * codes.count(h5z.FILTER_FLETCHER32)
+        exact = exact and _SAME_LENGTH.issuperset(codes[:-1])
+    ended = True
+    if not codes:
+        made = stored - tail
+    elif codes[-1] == h5z.FILTER_DEFLATE:
         _, raw = did.read_direct_chunk(offset)
         stream = zlib.decompressobj()
         try:
@@ -169,6 +176,8 @@ def _refuse_stream(
         except zlib.error:
             return  # HDF5 stops there, too
         ended = stream.eof
+    elif exact:
+        made = min(size, _declared(did, offset, stored - tail, left[-1], size))  # more does no harm
     else:
         return
     if made > size:
@@ -183,3 +192,39 @@ def _refuse_stream(
             key=key_of(did),
             hint="restore it from a copy; verify() says which keys are whole",
         )
+
+
+def _declared(did: Any, offset: Offsets, stored: int, used: Any, size: int) -> int:
+    """How many bytes a filter takes for what it unpacks: as its source in HDF5, or h5py, has it."""
+    code, _, values = used
+    if code == h5z.FILTER_SZIP:
+        _, raw = did.read_direct_chunk(offset)
+        return int.from_bytes(raw[:4], "little")
+    if code == h5z.FILTER_LZF:
+        if len(values) > 2 and values[2]:
+            return int(values[2])
+        _, raw = did.read_direct_chunk(offset)  # of strings and the like nothing is said
+        return _bytes_of_lzf(raw[:stored], size)
+    if len(values) < 5:
+        return 0
+    if code == h5z.FILTER_NBIT and values[1]:  # it was not worth it: the chunk is as it was
+        return stored
+    return int(values[2]) * int(values[4])
+
+
+def _bytes_of_lzf(raw: bytes, size: int) -> int:
+    """To how many bytes, of `size` that are of interest, a stream of LibLZF unpacks."""
+    at = made = 0
+    while at < len(raw) and made < size:
+        control = raw[at]
+        if control < 32:  # so many bytes, and one more, as they are
+            made += control + 1
+            at += control + 2
+        else:  # so many bytes, and two more, of those before
+            length = control >> 5
+            if length == 7 and at + 1 < len(raw):
+                at += 1
+                length += raw[at]
+            made += length + 2
+            at += 2
+    return made
