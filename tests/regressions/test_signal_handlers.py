@@ -430,4 +430,4 @@ assert came > 100, came
 
 def test_a_handler_that_raises_in_empty_blocks(tmp_path: Path) -> None:
     """Handlers that raise where nothing is at work keep no thread's turn, nor the collector off."""
-    run(BLOCKS, tmp_path / "x.hdf5", SECONDS)
+    run(BLOCKS, tmp_path / "x.hdf5", SECONDS, seconds=SECONDS + 30)
