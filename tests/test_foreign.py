@@ -265,3 +265,31 @@ def test_groups_are_live(file, path):
     chk["g/x"] = "text"
     del chk["g/h/y"]
     assert chk.load() == {"g": {"h": {}, "x": "text", "z": {"new": [1, "é"]}}}
+
+
+@pytest.mark.parametrize("base", [">i2", "<i2", ">f8", ">u4"])
+def test_arrays_of_variable_length_in_any_byte_order(path: str, base: str) -> None:
+    """They are read as they were written, wherever they stand, and written again."""
+    rows = [np.arange(count).astype(base) for count in (3, 1, 2)]
+    items = np.empty(3, object)
+    items[:] = rows
+    mixed = np.dtype([("n", "i4"), ("v", h5py.vlen_dtype(np.dtype(base)))])
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "x", data=items, dtype=h5py.vlen_dtype(np.dtype(base)), maxshape=(None,)
+        )
+        file.create_dataset("mixed", (3,), mixed)
+        file["mixed"][...] = np.array([(5, row) for row in rows], mixed)
+        file["x"].attrs.create("a", items, dtype=h5py.vlen_dtype(np.dtype(base)))
+    chk = HDF5Checkpointer(path)
+
+    def same(found, wanted):
+        return all(map(np.array_equal, found, wanted)) and len(found) == len(wanted)
+
+    assert same(chk["x"], rows) and same(chk.array("x")[1:], rows[1:])
+    assert np.array_equal(chk.array("x")[2], rows[2]) and same(chk.load()["x"], rows)
+    assert same(chk["mixed"]["v"], rows) and same(chk.array("mixed")[1:]["v"], rows[1:])
+    assert same(chk.array("x").attrs["a"], rows)
+    assert {row.dtype for row in chk["x"]} == {np.dtype(base)}
+    chk.compact()
+    assert same(chk["x"], rows) and same(chk["mixed"]["v"], rows)

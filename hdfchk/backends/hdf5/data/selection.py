@@ -18,7 +18,7 @@ from ..h5.errors import RAISED, unreadable
 from ..h5.links import key_of
 from ..h5.marks import read_mark
 from ..h5.types import numpy_dtype, unmarked
-from ..h5.values import plain_array
+from ..h5.values import in_own_order, plain_array
 from .blocks import BLOCK_BYTES, blocks_of
 from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
@@ -105,11 +105,15 @@ def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
         guard.size(did, count * dataset.dtype.itemsize, box)
     with guard.decoding(did, boxes):
         found = dataset[index]
-    if dataset.dtype.kind == "O" and not isinstance(found, np.ndarray):
-        item = np.empty((), dataset.dtype)  # h5py gives a single item as bytes
+    if dataset.dtype.kind == "O" and not _are_objects(found):
+        item = np.empty((), dataset.dtype)  # h5py gives a single item as it is
         item[()] = found
-        found = item
+        found = item if isinstance(found, bytes | str) else in_own_order(item)[()]
     return np.asarray(found)
+
+
+def _are_objects(found: Any) -> bool:
+    return isinstance(found, np.ndarray) and found.dtype.kind == "O"
 
 
 def _selection(dataset: Any, index: Any) -> Any:

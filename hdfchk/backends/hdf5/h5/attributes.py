@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from h5py import h5, h5a, h5p, h5s
 
-from ....errors import HdfchkError
+from ....errors import HdfchkError, UnsupportedTypeError
 from ....keys import to_text
 from ....tree import Leaf
 from .links import key_of
 from .types import PYTHON_STRINGS, numpy_dtype
-from .values import memory_type, plain_array, prepare, raw_buffer, raw_type, to_scalar
+from .values import in_own_order, memory_type, plain_array, prepare, raw_buffer, raw_type, to_scalar
 
 __all__ = [
     "attribute_names",
@@ -147,7 +147,11 @@ def is_own(name: bytes) -> bool:
 
 
 def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> None:
-    """Copy all attributes but those that a function names from one object to another."""
+    """Copy all attributes but those that a function names from one object to another.
+
+    Raises:
+        UnsupportedTypeError: one of them is of a type that h5py does not hand over as it is.
+    """
     if h5a.get_num_attrs(source) == 0:
         return
     for name in attribute_names(source):
@@ -155,8 +159,27 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
             continue
         old = h5a.open(source, name)
         tid, space = old.get_type(), old.get_space()
-        new = h5a.create(target, name, tid, space)
-        _write_raw(new, _raw(old))
+        new, data = h5a.create(target, name, tid, space), _raw(old)
+        _write_raw(new, data)
+        if data is not None and raw_type(tid) is None and not _is_equal(data, _raw(new)):
+            # Strings that end with a NUL, and have no room for it, beside ones of variable length.
+            raise UnsupportedTypeError(
+                f"its attribute {to_text(name)!r} is of a type that cannot be copied as it is",
+                hint="write into the array that is there, or delete the attribute with h5py",
+            )
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    """Whether two arrays of items of variable length hold the same."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return False
+        if one.dtype.names is not None:
+            return all(_is_equal(one[name], other[name]) for name in one.dtype.names)
+        if one.dtype.kind != "O":
+            return bool(one.tobytes() == other.tobytes())
+        return all(map(_is_equal, one.ravel().tolist(), other.ravel().tolist()))
+    return type(one) is type(other) and (not isinstance(one, bytes | str | int) or one == other)
 
 
 def _raw(aid: Any) -> np.ndarray[Any, Any] | None:
@@ -165,7 +188,7 @@ def _raw(aid: Any) -> np.ndarray[Any, Any] | None:
         return None
     data = raw_buffer(aid, aid.shape)
     aid.read(data, raw_type(aid.get_type()))
-    return data
+    return in_own_order(data)
 
 
 def _write_raw(aid: Any, data: np.ndarray[Any, Any] | None) -> None:

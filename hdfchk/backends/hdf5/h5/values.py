@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5s, h5t
+from h5py import h5f, h5p, h5s, h5t
 
 from .types import (
     BOOL,
@@ -17,6 +18,7 @@ from .types import (
     NULL_TYPE,
     SCALAR,
     dataspace,
+    has_variable,
     string_type,
     type_for,
     unmarked,
@@ -24,6 +26,7 @@ from .types import (
 
 __all__ = [
     "decoded",
+    "in_own_order",
     "memory_type",
     "plain_array",
     "prepare",
@@ -54,15 +57,47 @@ def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if dtype.names is not None:
         _decode_fields(data, dtype.names)
         return data
+    if dtype.kind == "O":
+        return in_own_order(data).view(object)
     return data if dtype.metadata is None else data.view(unmarked(dtype))
 
 
 def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:
-    """Decode the variable-length strings of a structured array, in place."""
+    """Decode the items of variable length of a structured array, in place."""
     for name in names:
-        dtype = data.dtype[name]
-        if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
+        if data.dtype[name].kind == "O":
             data[name] = plain_array(data[name])
+
+
+def in_own_order(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Arrays of variable length, with the byte order that they have in the file.
+
+    h5py (3.16 and before) hands over their bytes as they are there, and calls them native.
+    """
+    if data.dtype.names is not None:
+        for name in data.dtype.names:
+            if data.dtype[name].kind == "O":
+                data[name] = in_own_order(data[name])
+        return data
+    base = h5py.check_vlen_dtype(data.dtype)
+    if isinstance(base, np.dtype) and not base.isnative and _is_order_lost():
+        flat = data.reshape(-1)
+        for index, item in enumerate(flat):
+            if isinstance(item, np.ndarray):
+                flat[index] = item.view(base)
+    return data
+
+
+@functools.cache
+def _is_order_lost() -> bool:
+    """Whether this h5py calls big-endian arrays of variable length little-endian ones."""
+    plist = h5p.create(h5p.FILE_ACCESS)
+    plist.set_fapl_core(2**12, False)
+    one = np.empty((), object)
+    one[()] = np.array([1], ">i2" if np.little_endian else "<i2")
+    with h5py.File(h5f.create(b"hdfchk-order", fapl=plist)) as file:
+        file.attrs.create("x", one, dtype=h5py.vlen_dtype(one[()].dtype))
+        return bool(file.attrs["x"][0] != 1)
 
 
 def decoded(item: Any) -> Any:
@@ -110,8 +145,7 @@ def prepare(data: Any) -> tuple[Any, Any, Any]:
 
 def raw_type(tid: Any) -> Any:
     """The memory type by which data are copied as they are; None: as h5py sees them."""
-    is_heap = tid.detect_class(h5t.VLEN) or tid.detect_class(h5t.STRING)
-    return None if is_heap else tid  # whatever NumPy makes of it, the bytes are what they are
+    return None if has_variable(tid) else tid  # whatever NumPy makes of it, the bytes are
 
 
 def raw_buffer(oid: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -125,7 +159,7 @@ def raw_data(did: Any) -> np.ndarray[Any, Any]:
     data = raw_buffer(did, did.shape)
     if data.size:
         did.read(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))
-    return data
+    return in_own_order(data)
 
 
 def write_raw(did: Any, data: np.ndarray[Any, Any]) -> None:

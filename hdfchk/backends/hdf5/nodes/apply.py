@@ -102,6 +102,8 @@ class Commit:
                 self._hidden.empty_bin()
         except BaseException as error:
             self._take_back(error)
+            if isinstance(error, HdfchkError) and error.key is None:
+                error.key = join(self.path)
             raise
         finally:
             self._writer.end()
