@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+
 import h5py
 import numpy as np
 import pytest
-from h5py import h5d, h5s, h5t
+from h5py import h5d, h5p, h5s, h5t
 
 from hdfchk import Group, HDF5Checkpointer, load
 
@@ -293,3 +296,91 @@ def test_arrays_of_variable_length_in_any_byte_order(path: str, base: str) -> No
     assert {row.dtype for row in chk["x"]} == {np.dtype(base)}
     chk.compact()
     assert same(chk["x"], rows) and same(chk["mixed"]["v"], rows)
+
+
+def never_written(file, name, shape, dtype, filled, **layout):
+    """A dataset into which HDF5 writes no fill value; a part of it is written where it can be."""
+    plist = h5p.create(h5p.DATASET_CREATE)
+    plist.set_fill_time(h5d.FILL_TIME_NEVER)
+    if filled == "defined":
+        plist.set_fill_value(np.array(5, dtype))
+    if "chunks" in layout:
+        plist.set_chunk(layout["chunks"])
+    if layout.get("gzip"):
+        plist.set_deflate(1)
+    space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+    h5d.create(file.id, name.encode(), h5t.py_create(np.dtype(dtype)), space, plist)
+    if "chunks" in layout:
+        file[name][: layout["chunks"][0]] = 3
+
+
+@pytest.mark.parametrize("filled", ["default", "undefined", "defined"])
+def test_what_was_never_written_is_no_memory_of_the_process(path, filled):
+    """It is zeros, as h5py has it; never what was in memory before."""
+    layouts = {
+        "contiguous": {},
+        "chunked": {"chunks": (100,)},
+        "gzip": {"chunks": (100,), "gzip": True},
+        "large gzip": {"chunks": (50_000,), "gzip": True},
+    }
+    wanted = {}
+    with h5py.File(path, "w") as file:
+        for dtype in ("f8", ">i4", "u1"):
+            for name, layout in layouts.items():
+                shape = (200_000,) if "large" in name else (500,)
+                never_written(file, f"{name} {dtype}", shape, dtype, filled, **layout)
+            never_written(file, f"scalar {dtype}", (), dtype, filled)
+    if filled == "undefined":  # h5py has no way to say so
+        whole = pathlib.Path(path).read_bytes()
+        defined = re.compile(rb"\x02([\x01-\x03])\x01\x01\0\0\0\0")
+        whole, count = defined.subn(lambda found: b"\2" + found[1] + b"\1" + bytes(5), whole)
+        assert count == 15
+        pathlib.Path(path).write_bytes(whole)
+    with h5py.File(path) as file:
+        defined = {file[name].id.get_create_plist().fill_value_defined() for name in file}
+        assert (defined == {h5d.FILL_VALUE_UNDEFINED}) == (filled == "undefined")
+        wanted = {name: file[name][()] for name in file}
+    chk = HDF5Checkpointer(path)
+    chk["before"], chk["number"] = np.pi, 77
+
+    def soil():
+        for size in (1, 8, 100, 500, 4000, 200_000, 1_600_000):
+            for _ in range(8):
+                np.full(size, 0xAB, np.uint8)
+        assert chk["before"] == np.pi and chk["number"] == 77  # which scalars are read into
+
+    for name, values in wanted.items():
+        soil()
+        assert np.array_equal(chk[name], values), name
+        if values.shape:
+            soil()
+            assert np.array_equal(chk.array(name)[50:450], values[50:450]), name
+            soil()
+            assert np.array_equal(chk.array(name)[50:450:3], values[50:450:3]), name
+    soil()
+    loaded = chk.load()
+    assert all(np.array_equal(loaded[name], values) for name, values in wanted.items())
+    chk.compact()
+    assert all(np.array_equal(chk[name], values) for name, values in wanted.items())
+    for name, values in wanted.items():  # and it can be written
+        chk[name] = values + 1
+        assert np.array_equal(chk[name], values + 1)
+
+
+def test_gaps_of_compounds_are_no_memory_of_the_process(path):
+    """What lies between two fields is zero, and so is what a copy of it would have in a file."""
+    dtype = np.dtype(
+        {"names": ["a", "b"], "formats": ["u1", "f8"], "offsets": [0, 40], "itemsize": 64}
+    )
+    with h5py.File(path, "w") as file:
+        ones = np.zeros(100, dtype)
+        ones["a"] = ones["b"] = 1
+        file["x"], file.attrs["x"] = ones, ones[0]
+    chk = HDF5Checkpointer(path)
+    for read in (lambda: chk["x"], lambda: chk.array("x")[3:], lambda: chk.attrs["x"]):
+        for _ in range(8):
+            np.full(6400, 0xAB, np.uint8)
+        found = np.asarray(read())
+        if found.dtype.itemsize == 64:
+            raw = found.tobytes()
+            assert not raw[1:40].strip(b"\0") and not raw[48:64].strip(b"\0")

@@ -195,7 +195,7 @@ def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
 def _raw(did: Any) -> bytes:
     """The bytes of a small dataset."""
     tid = did.get_type()
-    data = np.empty(did.shape, f"V{tid.get_size()}")
+    data = np.zeros(did.shape, f"V{tid.get_size()}")
     if data.size:
         did.read(h5s.ALL, h5s.ALL, data, tid)
     return data.tobytes()
@@ -240,10 +240,10 @@ def _same_attribute(old: Any, new: Any) -> bool:
     pair = []
     for aid in (old, new):
         if has_variable(tid):
-            data = np.empty(aid.shape, aid.dtype)
+            data = np.zeros(aid.shape, aid.dtype)
             aid.read(data)
         else:
-            data = np.empty(aid.get_space().shape, f"V{tid.get_size()}")
+            data = np.zeros(aid.get_space().shape, f"V{tid.get_size()}")
             aid.read(data, tid)
         pair.append(data)
     return _same(*pair)

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import numpy as np
+from h5py import h5d
 
 from ....errors import CorruptFileError
 from ....runtime.interrupts import run_pending
@@ -194,8 +195,10 @@ def _read_rows(
 
 def fill_of(did: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """What elements of a dataset hold that nobody has written, as a 0-d array."""
-    fill = np.zeros((), dtype)
-    did.get_create_plist().get_fill_value(fill)
+    fill, plist = np.zeros((), dtype), did.get_create_plist()
+    is_filled = plist.get_fill_time() != h5d.FILL_TIME_NEVER
+    if is_filled and plist.fill_value_defined() != h5d.FILL_VALUE_UNDEFINED:
+        plist.get_fill_value(fill)
     return fill
 
 

@@ -201,7 +201,7 @@ class Guard:
         step = max(least, min(most, self._limit // max(1, file_size)))
         size = math.prod(shape)
         if not shape or size <= step:
-            whole = np.empty(shape, dtype) if data is None else data
+            whole = np.zeros(shape, dtype) if data is None else data
             if size:
                 with self.decoding(did):
                     did.read(h5s.ALL, h5s.ALL, whole)
@@ -210,7 +210,7 @@ class Guard:
         rows = max(1, step * shape[0] // size)
         space, before, held = did.get_space(), self._expanded, 0
         for start in range(0, shape[0], rows):
-            block = np.empty((min(rows, shape[0] - start), *shape[1:]), dtype)
+            block = np.zeros((min(rows, shape[0] - start), *shape[1:]), dtype)
             space.select_hyperslab((start,) + (0,) * (len(shape) - 1), block.shape)
             with self.decoding(did):
                 did.read(h5s.create_simple(block.shape), space, block)

@@ -86,7 +86,7 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
     box = ((run[0], *[0] * len(shape[1:])), last)
     if nbytes > CHECK_FROM or filtered:  # a filtered chunk may be larger than what is asked for
         guard.size(did, nbytes, box)
-    out = np.empty(rows, dtype)
+    out = np.zeros(rows, dtype)  # HDF5 leaves alone what was never written
     if not out.size or (
         filtered and nbytes >= PACKED_FROM and read_packed(did, out, run[0], shape)
     ):

@@ -46,7 +46,7 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
         error.problem = f"attribute {to_text(name)!r}: {error.problem}"
         error.key = key_of(oid)
         raise
-    data = np.empty(space.shape, dtype)
+    data = np.zeros(space.shape, dtype)
     if data.size:
         aid.read(data, memory_type(dtype))
     as_scalar = kind == h5s.SCALAR and data.ndim == 0

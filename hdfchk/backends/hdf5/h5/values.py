@@ -151,7 +151,7 @@ def raw_type(tid: Any) -> Any:
 def raw_buffer(oid: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """An array to read a dataset or attribute into, to be written elsewhere as it is."""
     tid = oid.get_type()
-    return np.empty(shape, oid.dtype if raw_type(tid) is None else f"V{tid.get_size()}")
+    return np.zeros(shape, oid.dtype if raw_type(tid) is None else f"V{tid.get_size()}")
 
 
 def raw_data(did: Any) -> np.ndarray[Any, Any]:

@@ -141,7 +141,7 @@ class Reader:
                 return Leaf(view, mark)
         dtype = plain_dtype(tid)
         if dtype is not None:  # the usual types: no look at what else the type may be
-            data = self._room(did, shape, dtype, present)
+            data = self._room(did, shape, dtype, present, in_one_piece=in_one_piece)
             if data.size and not (
                 in_one_piece and read_piece(self.descriptor, did, data, self.meter)
             ):
@@ -154,12 +154,27 @@ class Reader:
         return Leaf(plain_array(data), mark)
 
     def _room(
-        self, did: Any, shape: tuple[int, ...], dtype: np.dtype[Any], present: int = 0
+        self,
+        did: Any,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        present: int = 0,
+        *,
+        in_one_piece: bool = False,
     ) -> np.ndarray[Any, Any]:
+        """An array to read into: of zeros, as HDF5 leaves alone what was never written.
+
+        Args:
+            did: the dataset.
+            shape: its shape.
+            dtype: of the array.
+            present: the kinds of messages in the dataset's header, as a set of bits.
+            in_one_piece: all of it is in the file, and will be read.
+        """
         nbytes = math.prod(shape) * dtype.itemsize
         if nbytes > CHECK_FROM or present & FILTERED:  # a chunk may be larger than the array
             self._guard.size(did, nbytes)
-        return np.empty(shape, dtype)
+        return np.empty(shape, dtype) if in_one_piece else np.zeros(shape, dtype)
 
     def _read_into(
         self, did: Any, present: int, data: np.ndarray[Any, Any], tid: Any = None
@@ -184,15 +199,17 @@ class Reader:
 
     def _scalar(self, did: Any, present: int, tid: Any, mark: Mark | None) -> Leaf:
         if tid.equal(FLOAT):
+            self._float[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
             return Leaf(self._float.item(), mark)
         if tid.equal(INT):
+            self._int[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._int, INT)
             return Leaf(self._int.item(), mark)
         if tid.get_class() == h5t.STRING and not tid.is_variable_str():
             if tid.get_size() > CHECK_FROM:
                 self._guard.size(did, tid.get_size())
-            raw = np.empty((), f"S{tid.get_size()}")
+            raw = np.zeros((), f"S{tid.get_size()}")
             if tid.get_strpad() != h5t.STR_NULLPAD:  # C's strings end at a NUL, Fortran's at blanks
                 tid = tid.copy()
                 tid.set_strpad(h5t.STR_NULLPAD)
