@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tables
+import xarray
 
 from hdfchk import Group, HDF5Checkpointer, UnsafeFileError
 from hdfchk import UnsupportedStoredError as Unsupported
@@ -362,3 +363,57 @@ def test_mapping_an_array_behind_a_user_block(matlab):
     chk = HDF5Checkpointer(matlab)
     chk["big"] = np.arange(10_000.0)
     assert chk.array("big").map()[9_999] == 9_999.0
+
+
+# -- after our edits ----------------------------------------------------------------------------
+
+
+def test_replaced_keys_are_read_by_netcdf(path):
+    """The note of the order of replaced keys is none that netCDF cannot read."""
+    with HDF5Checkpointer(path) as chk:
+        chk.update({"a": 1.0, "b": 2, "g": {f"k{i}": i for i in range(200)}})
+        chk["a"] = "text"
+        chk["g"].update({f"k{i}": "text" for i in range(150)})
+    with netCDF4.Dataset(path) as file:
+        assert set(file.variables) == {"a", "b"} and file["a"][...] == "text"
+        assert len(file["g"].variables) == 200
+        assert {"hdfchk:order", "hdfchk:order:3"} < set(file["g"].ncattrs())
+    with xarray.open_dataset(path) as dataset:
+        assert dataset["b"] == 2
+
+
+def test_netcdf_attributes_after_an_overwrite(netcdf):
+    """The texts of attributes that netCDF writes, without room for a NUL, stay whole."""
+    days = "days since 2000-01-01 00:00:00"
+    with netCDF4.Dataset(netcdf, "a") as file:
+        file["x"].calendar, file["x"].units = "proleptic_gregorian", days
+    chk = HDF5Checkpointer(netcdf)
+    chk["x"] = np.array([4.0, 5, 6])
+    chk.array("temp").append(np.array([[7, 8, 9]], "f4"))
+    chk.put("g/q", np.array([3, 4], "u1"), compression="gzip")
+    with netCDF4.Dataset(netcdf) as file:
+        assert file["x"].calendar == "proleptic_gregorian" and file["x"].units == days
+        assert file["x"][:].tolist() == [4, 5, 6] and file["g/q"][:].tolist() == [3, 4]
+
+
+def test_pandas_stores_after_compact(path):
+    """A file of pandas and PyTables is read by both after `compact`, append and overwrite."""
+    frame = pd.DataFrame({"n": [1, 2, 3], "x": [0.5, 1.5, 2.5], "t": ["a", "bb", "ccc"]})
+    with pd.HDFStore(path) as store:
+        store.put("fixed", frame, track_times=False)
+        store.put("table", frame, format="table", data_columns=True, track_times=False)
+    chk = HDF5Checkpointer(path)
+    chk["ours"] = {"a": 1}
+    chk.compact()
+    with pd.HDFStore(path) as store:
+        pd.testing.assert_frame_equal(store["fixed"], frame)
+        pd.testing.assert_frame_equal(store["table"], frame)
+    chk["fixed/block0_values"] = chk["fixed/block0_values"] * 2
+    table = chk["table/table"]
+    table["n"] += 1
+    chk["table/table"] = table
+    with pd.HDFStore(path) as store:
+        assert store["table"]["n"].tolist() == [2, 3, 4]
+        assert store["fixed"].select_dtypes("number").shape == (3, 2)
+    with tables.open_file(path) as file:
+        assert file.root._v_attrs.VERSION == "1.0" and file.root.table.table.nrows == 3

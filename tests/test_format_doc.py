@@ -120,7 +120,7 @@ def test_the_order_attribute(tmp_path):
     chk["a"] = np.arange(3)
     with h5py.File(chk.checkpoint_file) as file:
         rows = file.attrs["hdfchk:order"]
-        assert rows.dtype == np.int64 and rows.shape == (1, 2) and rows[0, 1] == 0
+        assert rows.dtype == np.int64 and rows.shape == (2,) and rows[1] == 0
         assert list(file) == ["b", "c", "a"]
     assert list(chk) == ["a", "b", "c"] and not chk.attrs
     del chk["a"]

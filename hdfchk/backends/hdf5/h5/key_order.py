@@ -2,7 +2,8 @@
 
 A dict keeps the place of a key whose value is replaced; HDF5 numbers links as they are made, so
 that a new object under an old name comes last. Where that happens, the group's attribute
-``hdfchk:order`` lists pairs: the number that the link has, and the number whose place it takes.
+``hdfchk:order`` lists pairs, one after the other: the number that the link has, and the number
+whose place it takes.
 
 Were there but one list, each replacement in a large dict would write all of it anew. So a long one
 is cut: the pairs whose links have the numbers from n * 64 on are in ``hdfchk:order:n``, and
@@ -57,16 +58,15 @@ def _read(gid: Any, name: bytes) -> Rows | None:
     if not h5a.exists(gid, name):
         return None
     aid = h5a.open(gid, name)
-    shape = aid.shape
-    if len(shape) != 2 or shape[1] != 2 or not shape[0]:
+    pairs = np.zeros(aid.shape or (), np.int64)
+    if not pairs.ndim or pairs.size % 2:
         return {}
-    pairs = np.empty(shape, np.int64)
     aid.read(pairs)
-    return dict(pairs.tolist())
+    return dict(pairs.reshape(-1, 2).tolist())  # earlier versions stored pairs of two axes
 
 
 def _write(gid: Any, name: bytes, rows: Rows) -> None:
-    pairs = np.array(list(rows.items()), np.int64).reshape(-1, 2)
+    pairs = np.array(list(rows.items()), np.int64).reshape(-1)  # netCDF has no other attributes
     if h5a.exists(gid, name):
         aid = h5a.open(gid, name)
         if aid.shape == pairs.shape:
