@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,9 +31,10 @@ class Report:
     Args:
         whole: the key paths of all values that read, in the order of the file.
         damaged: the key paths of those that do not, each with its error.
-        unread: the key paths of what was not looked at: it is no value (a reference, say), lies in
-            another file, needs a class or library that is not here, or far more memory than the
-            file has bytes, or is nested too deeply.
+        unread: the key paths of what was not looked at: it lies in another file, needs a class or
+            library that is not here, or far more memory than the file has bytes, or is nested too
+            deeply; and of what is no value (references, types that NumPy has not), where HDF5 has
+            read the bytes.
     """
 
     whole: tuple[str, ...]
@@ -165,11 +167,16 @@ class _Verifier:
 
     def _attributes(self, session: Session, path: Path) -> None:
         for name in session.attribute_names(path):
-            session.read_attribute(path, name)
+            with contextlib.suppress(UnsupportedStoredError):  # a reference, say: it is no value
+                session.read_attribute(path, name)
 
     def _value(self, session: Session, inner: Path, path: Path) -> None:
-        self._attributes(session, inner)
-        node = session.read_value(inner)
+        try:
+            node = session.read_value(inner)
+        except UnsupportedStoredError:
+            session.verify(inner, has_value=False)
+            raise
         session.verify(inner)
+        self._attributes(session, inner)
         if node is not None:
             self._context.decode(node, path)

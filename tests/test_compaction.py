@@ -349,3 +349,23 @@ def test_many_keys_that_were_replaced(path: str, count: int) -> None:
     assert chk.load() == before
     assert list(chk) == [*(f"k{n}" for n in range(count)), "sub"]
     assert list(chk["sub"]) == [f"k{n}" for n in range(count)]
+
+
+@pytest.mark.parametrize("sizes", [(8, 4), (4, 8), (4, 4), (2, 2), (2, 8)])
+def test_sizes_of_offsets_and_lengths_are_kept(tmp_path: Path, sizes: tuple[int, int]) -> None:
+    """Files whose addresses or lengths have other sizes than HDF5's own are compacted, and edited."""
+    path, plist = tmp_path / "x.h5", h5p.create(h5p.FILE_CREATE)
+    plist.set_sizes(*sizes)
+    with h5py.File(h5f.create(os.fsencode(path), h5f.ACC_TRUNC, plist)) as file:
+        file["x"], file["g/text"], file["x"].attrs["a"] = np.arange(10), "text", "b"
+        file.create_dataset("packed", data=np.arange(1000.0), chunks=(10,), compression="gzip")
+        file["gone"] = np.arange(2000)
+        del file["gone"]
+    chk = HDF5Checkpointer(path)
+    assert chk.compact() > 0
+    chk["x"] = "another"
+    assert chk.compact() >= 0 and chk.verify().ok
+    with h5py.File(path) as file:
+        assert file.id.get_create_plist().get_sizes() == sizes
+        assert file["x"][()] == b"another" and file["x"].attrs["a"] == "b"
+        assert file["packed"][999] == 999 and file["g/text"][()] == b"text"

@@ -384,3 +384,16 @@ def test_gaps_of_compounds_are_no_memory_of_the_process(path):
         if found.dtype.itemsize == 64:
             raw = found.tobytes()
             assert not raw[1:40].strip(b"\0") and not raw[48:64].strip(b"\0")
+
+
+@pytest.mark.parametrize("count", [2, 5000])
+def test_arrays_of_strings_inside_an_array_type(path, count):
+    """Strings of variable length in an array type are read, whole and in parts."""
+    inner = h5t.array_create(h5t.py_create(h5py.string_dtype(), logical=True), (2, 3))
+    wanted = np.array([f"text {n}" for n in range(count * 6)], object).reshape(count, 2, 3)
+    with h5py.File(path, "w") as file:
+        h5d.create(file.id, b"x", inner, h5s.create_simple((count,)))
+        file["x"][...] = wanted
+    chk = HDF5Checkpointer(path)
+    assert np.array_equal(chk["x"], wanted) and chk.verify().ok
+    assert np.array_equal(chk.array("x")[1:], wanted[1:])

@@ -174,8 +174,12 @@ class Session(Protocol):
     def identity(self, path: Path) -> Any:
         """Something that is equal for two paths to one object, and for no others; hashable."""
 
-    def verify(self, path: Path) -> None:
+    def verify(self, path: Path, *, has_value: bool = True) -> None:
         """Look at checksums that reading does not look at.
+
+        Args:
+            path: of a value.
+            has_value: it could be read; if not, its bytes are read here.
 
         Raises:
             CorruptFileError: the data are not those that were written.

@@ -244,7 +244,7 @@ class MemorySession:
         """The node's own."""
         return id(self._need(path))
 
-    def verify(self, path: Path) -> None:
+    def verify(self, path: Path, *, has_value: bool = True) -> None:
         """Memory keeps no checksums."""
 
     def layout(self, path: Path) -> Layout:

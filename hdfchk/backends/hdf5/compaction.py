@@ -91,6 +91,7 @@ def _write(source: Any, new: NewFile, guard: Guard, progress: Progress | None) -
     plist, old = file_creation(), source.get_create_plist()
     userblock = old.get_userblock()
     plist.set_userblock(userblock)
+    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
     _keep_attribute_form(old, plist)
     scratch = ScratchFile(new.file)
     with defer_interrupts():

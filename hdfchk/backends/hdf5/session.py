@@ -217,11 +217,15 @@ class Hdf5Session:
         return (info.fileno, info.addr)
 
     @telling
-    def verify(self, path: Path) -> None:
-        """Look at the checksum of what HDF5 keeps none of."""
+    def verify(self, path: Path, *, has_value: bool = True) -> None:
+        """Look at the checksum of what HDF5 keeps none of, or at the bytes of what is no value."""
         oid = self._need(path)
-        if type(oid) is h5d.DatasetID:
+        if type(oid) is not h5d.DatasetID:
+            return
+        if has_value:
             sums.verify(oid, lambda: self._reader.dataset(oid))
+        else:
+            self._reader.look_at_bytes(oid)
 
     def layout(self, path: Path) -> Layout:
         """How the store says that an array is to lie in the file."""

@@ -16,6 +16,7 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
+from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
 from .streams import places_of, refuse_streams
@@ -199,21 +200,22 @@ class Guard:
         file_size = self._file_size()
         least, most = BLOCK_ITEMS
         step = max(least, min(most, self._limit // max(1, file_size)))
-        size = math.prod(shape)
-        if not shape or size <= step:
+        size, axes = math.prod(shape), len(did.shape)  # an array type has axes of its own
+        memory = memory_type(did.dtype)
+        if not axes or size <= step:
             whole = np.zeros(shape, dtype) if data is None else data
             if size:
                 with self.decoding(did):
-                    did.read(h5s.ALL, h5s.ALL, whole)
+                    did.read(h5s.ALL, h5s.ALL, whole, memory)
             yield 0, whole
             return
         rows = max(1, step * shape[0] // size)
         space, before, held = did.get_space(), self._expanded, 0
         for start in range(0, shape[0], rows):
             block = np.zeros((min(rows, shape[0] - start), *shape[1:]), dtype)
-            space.select_hyperslab((start,) + (0,) * (len(shape) - 1), block.shape)
+            space.select_hyperslab((start,) + (0,) * (axes - 1), block.shape[:axes])
             with self.decoding(did):
-                did.read(h5s.create_simple(block.shape), space, block)
+                did.read(h5s.create_simple(block.shape[:axes]), space, block, memory)
             held += _held(block)
             self._expanded = before
             self._expand(did, held, file_size, EXPANSION * file_size)

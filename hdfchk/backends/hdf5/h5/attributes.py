@@ -12,6 +12,7 @@ from h5py import h5, h5a, h5p, h5s
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....keys import to_text
 from ....tree import Leaf
+from .errors import RAISED, unreadable
 from .links import key_of
 from .types import PYTHON_STRINGS, numpy_dtype
 from .values import in_own_order, memory_type, plain_array, prepare, raw_buffer, raw_type, to_scalar
@@ -48,7 +49,10 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
         raise
     data = np.zeros(space.shape, dtype)
     if data.size:
-        aid.read(data, memory_type(dtype))
+        try:
+            aid.read(data, memory_type(dtype))
+        except RAISED as error:
+            raise unreadable(f"attribute {to_text(name)!r}", error, key_of(oid)) from error
     as_scalar = kind == h5s.SCALAR and data.ndim == 0
     return Leaf(to_scalar(data, tid) if as_scalar else plain_array(data))
 

@@ -20,6 +20,7 @@ from ....errors import (
     LockedError,
     ReadOnlyError,
     SystemRefusalError,
+    UnsupportedStoredError,
 )
 from ....keys import Path, join
 
@@ -38,6 +39,7 @@ _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 _NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 JOURNAL = "-journal"
+_NO_CONVERSION = ("function for conversion path", "No NumPy equivalent")
 _HINTS = {
     errno.EACCES: "check the permissions of the file, and of the folders above it",
     errno.EPERM: "check the permissions of the file, and of the folders above it",
@@ -182,8 +184,15 @@ def unreadable(what: str, error: Exception, key: str | None) -> HdfchkError:
         )
         refusal.errno = number
         return refusal
+    said = _said(error) or type(error).__name__
+    if any(words in said for words in _NO_CONVERSION):
+        return UnsupportedStoredError(
+            f"{what} cannot be read: h5py has no conversion for such a type ({said})",
+            key=key,
+            hint="read it with another tool: h5dump, say",
+        )
     return CorruptFileError(
-        f"{what} can not be read ({_said(error) or type(error).__name__})",
+        f"{what} can not be read ({said})",
         key=key,
         hint="restore it from a copy; verify() says which keys are whole",
     )

@@ -18,6 +18,7 @@ from ....runtime.stack import require_frames_below
 from ....tree import MAX_DEPTH, Branch, Leaf, Mark
 from ...base import Select
 from ...meter import Meter
+from ..data.blocks import BLOCK_BYTES
 from ..data.chunk_io import read_packed
 from ..data.direct_io import read_piece
 from ..data.limits import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
@@ -26,7 +27,7 @@ from ..h5 import links
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
 from ..h5.metadata_cache import MetadataCache
-from ..h5.types import FLOAT, INT, numpy_dtype, plain_dtype
+from ..h5.types import FLOAT, INT, has_variable, numpy_dtype, plain_dtype
 from ..h5.values import decoded, memory_type, plain_array, to_scalar
 
 __all__ = ["DirectIO", "Reader"]
@@ -224,6 +225,37 @@ class Reader:
             return Leaf(plain_array(data), mark)
         # Marked data of an array's dtype stay arrays: a variable string stays a string.
         return Leaf(to_scalar(data, tid), mark)
+
+    def look_at_bytes(self, did: Any) -> None:
+        """Have HDF5 read all data of a dataset, as they are, for errors and checksums of chunks.
+
+        Those of variable length, and in other files, are left out.
+
+        Raises:
+            UnsafeFileError, CorruptFileError: they cannot be read.
+            UnsupportedStoredError: a filter is not there.
+        """
+        tid, shape = did.get_type(), did.shape
+        present = h5o.get_info(did).hdr.mesg.present
+        self._guard.inside(did, present)
+        if not shape or not math.prod(shape) or has_variable(tid):
+            return
+        dtype = np.dtype(f"V{tid.get_size()}")
+        rows = max(1, BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
+        space = did.get_space()
+        try:
+            for start in range(0, shape[0], rows):
+                count = (min(rows, shape[0] - start), *shape[1:])
+                first = (start, *(0 for _ in shape[1:]))
+                box = first, tuple(at + n - 1 for at, n in zip(first, count, strict=True))
+                self._guard.size(did, math.prod(count) * dtype.itemsize, box)
+                space.select_hyperslab(first, count)
+                with self._guard.decoding(did, [box]):
+                    did.read(h5s.create_simple(count), space, np.zeros(count, dtype), tid)
+        except HdfchkError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            raise self._guard.explain(did, error) from error
 
     def group(
         self,

@@ -1,0 +1,113 @@
+"""`verify` looks at the data of every file, and calls damaged only what is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from h5py import h5a, h5d, h5s, h5t
+
+from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedStoredError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a file is made."""
+    return tmp_path / "x.h5"
+
+
+def flip(path: Path, key: str, byte: int = 3) -> None:
+    """Change one byte of the data of a dataset."""
+    with h5py.File(path, "r") as file:
+        did = file[key].id
+        offset = did.get_offset()
+        place = did.get_chunk_info(0).byte_offset if offset is None else offset
+    with open(path, "r+b") as raw:
+        raw.seek(place + byte)
+        old = raw.read(1)
+        raw.seek(place + byte)
+        raw.write(bytes([old[0] ^ 0xFF]))
+
+
+def attribute(oid: Any, name: bytes, tid: Any, data: bytes) -> None:
+    aid = h5a.create(oid, name, tid, h5s.create(h5s.SCALAR))
+    aid.write(np.frombuffer(data, f"V{len(data)}").reshape(()), tid)
+
+
+def dataset(file: Any, name: str, tid: Any, data: bytes, **options: Any) -> None:
+    count = len(data) // tid.get_size()
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    if options.get("fletcher32"):
+        plist.set_chunk((count,))
+        plist.set_fletcher32()
+    did = h5d.create(file.id, name.encode(), tid, h5s.create_simple((count,)), plist)
+    did.write(h5s.ALL, h5s.ALL, np.frombuffer(data, f"V{tid.get_size()}"), tid)
+
+
+def opaque(tag: bytes) -> Any:
+    tid = h5t.create(h5t.OPAQUE, 4)
+    tid.set_tag(tag)
+    return tid
+
+
+def scales(path: Path) -> None:
+    """As netCDF makes it: references in the attributes of variables and of their dimensions."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("t", data=np.arange(4.0), fletcher32=True, chunks=(4,))
+        file.create_dataset("x", data=np.arange(4.0), fletcher32=True, chunks=(4,))
+        file["x"].make_scale("x")
+        file["t"].dims[0].attach_scale(file["x"])
+        file.attrs["ref"] = file["x"].ref
+        file.create_group("g").attrs["refs"] = np.array([file["x"].ref], h5py.ref_dtype)
+
+
+def test_data_beside_references_are_looked_at(path: Path) -> None:
+    """A reference in an attribute keeps nobody from looking at the data."""
+    scales(path)
+    report = HDF5Checkpointer(path).verify()
+    assert report.ok and set(report.whole) == {"t", "x"} and not report.unread
+    flip(path, "t")
+    report = HDF5Checkpointer(path).verify()
+    assert not report.ok and list(report.damaged) == ["t"] and report.whole == ("x",)
+
+
+UNSUPPORTED = {
+    "opaque": (opaque(b"one"), b"abcdefgh"),
+    "time": (h5t.UNIX_D32LE, b"abcdefgh"),
+}
+
+
+@pytest.mark.parametrize("kind", UNSUPPORTED)
+def test_what_h5py_cannot_convert_is_not_damaged(path: Path, kind: str) -> None:
+    """Whole data of such types are not supported; damaged ones are damaged."""
+    tid, data = UNSUPPORTED[kind]
+    both = h5t.create(h5t.COMPOUND, 8)
+    both.insert(b"a", 0, tid)
+    both.insert(b"b", 4, opaque(b"another"))
+    with h5py.File(path, "w") as file:
+        file["fine"] = np.arange(3)
+        for name in ("x", "sum"):
+            dataset(file, name, tid, data, fletcher32=name == "sum")
+        dataset(file, "both", both, data * 2)
+        for place in (file["fine"], file):
+            attribute(place.id, b"a", tid, data[:4])
+            attribute(place.id, b"bits", h5t.STD_B8LE, b"\5")
+    chk = HDF5Checkpointer(path)
+    report = chk.verify()
+    assert report.ok and report.whole == ("fine",), report
+    assert set(report.unread) == {"x", "sum", "both"}
+    for key in report.unread:
+        for look in (lambda key=key: chk[key], lambda key=key: chk.array(key)[0]):
+            with pytest.raises(UnsupportedStoredError) as caught:
+                look()
+            assert caught.value.key == key and caught.value.file == str(path)
+    with pytest.raises(UnsupportedStoredError, match="'a'") as caught:
+        chk.array("fine").attrs["a"]
+    assert caught.value.key == "fine"
+    flip(path, "sum")
+    report = HDF5Checkpointer(path).verify()
+    assert list(report.damaged) == ["sum"] and set(report.unread) == {"x", "both"}
+    assert isinstance(report.damaged["sum"], CorruptFileError)
