@@ -177,6 +177,15 @@ class GroupReader(MutableMapping[str, Any]):
         """The value at a key, dicts as plain dicts: `load` under its older name."""
         return self.load(key)
 
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of all that is stored here, as `load` without arguments gives it."""
+        loaded: dict[str, Any] = self.load()
+        return loaded
+
+    def __reversed__(self) -> Iterator[str]:
+        """The keys, the last one first."""
+        return reversed(list(self))
+
     def get_keys(self, keys: Iterable[Key]) -> list[Any]:
         """The values at several keys, in their order, the file being opened once."""
         with self._context.handle.held():

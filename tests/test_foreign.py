@@ -397,3 +397,35 @@ def test_arrays_of_strings_inside_an_array_type(path, count):
     chk = HDF5Checkpointer(path)
     assert np.array_equal(chk["x"], wanted) and chk.verify().ok
     assert np.array_equal(chk.array("x")[1:], wanted[1:])
+
+
+def test_strings_at_any_depth_of_a_compound(path):
+    """They come as `str`, in compounds of compounds, and in fields that are arrays."""
+    text = h5py.string_dtype()
+    inner = np.dtype([("s", text), ("i", "i4"), ("deep", [("t", text, (2,))])])
+    outer = np.dtype([("n", inner), ("l", text, (2, 2)), ("list", inner, (2,))])
+    rows = np.zeros(3, outer)
+    for index, row in enumerate(rows):
+        row["n"]["s"], row["n"]["i"], row["n"]["deep"]["t"] = f"a{index}", index, ["b", "ü"]
+        row["l"] = [["p", "q"], ["r", f"s{index}"]]
+        for part in row["list"]:
+            part["s"], part["deep"]["t"] = "c", ["d", f"e{index}"]
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=rows, dtype=outer)
+        file.attrs.create("a", rows, dtype=outer)
+    chk = HDF5Checkpointer(path)
+    for found in (chk["x"], chk.array("x")[:], chk.attrs["a"], chk.load()["x"]):
+        assert found["n"]["s"].tolist() == ["a0", "a1", "a2"]
+        assert found["n"]["deep"]["t"].tolist() == [["b", "ü"]] * 3
+        assert found["l"][2].tolist() == [["p", "q"], ["r", "s2"]]
+        assert found["list"]["deep"]["t"][1].tolist() == [["d", "e1"], ["d", "e1"]]
+    assert chk.array("x")[1]["l"].tolist() == [["p", "q"], ["r", "s1"]]
+
+
+def test_links_of_another_kind_hide_no_others(path):
+    """A soft link to what no link leads to, as far as we follow it, is listed, and refused alone."""
+    with h5py.File(path, "w") as file:
+        file["a"], file["soft"] = 1, h5py.SoftLink("/out/x")
+        file["out"], file["b"] = h5py.ExternalLink("other.h5", "/"), 2
+    chk = HDF5Checkpointer(path)
+    assert set(chk) == {"a", "b", "out", "soft"} and chk["a"] == 1 and chk["b"] == 2

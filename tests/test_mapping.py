@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,3 +121,19 @@ class TestH5pyGroup(MappingContract):
     def mapping(self, path: str) -> Iterator[Any]:
         with h5py.File(path, "w") as file:
             yield HDF5Checkpointer(file.create_group("in/side", track_order=True))
+
+
+def test_copy_and_reversed(tmp_path):
+    """`copy()` is a plain dict, `reversed()` goes from the last key to the first."""
+    for target in (tmp_path / "x.hdf5", None, io.BytesIO()):
+        chk = HDF5Checkpointer(target)
+        chk.update({"b": 1, "a": {"y": 2, "x": [3]}})
+        copied = chk.copy()
+        assert type(copied) is dict and copied == {"b": 1, "a": {"y": 2, "x": [3]}}
+        assert list(reversed(chk)) == ["a", "b"] and list(reversed(chk["a"])) == ["x", "y"]
+        assert chk["a"].copy() == {"y": 2, "x": [3]}
+        assert chk.view(omitted_keys=["b"]).copy() == {"a": {"y": 2, "x": [3]}}
+        assert not hasattr(chk, "fromkeys")
+        together = ChainMap(chk, {"z": 1})
+        assert together.copy() == {"z": 1, "b": 1, "a": {"y": 2, "x": [3]}}
+        assert (together | {"q": 1})["q"] == 1

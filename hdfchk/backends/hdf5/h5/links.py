@@ -117,8 +117,8 @@ def _is_indexed(gid: Any) -> bool:
 def _leads(gid: Any, name: bytes) -> bool:
     try:
         return resolve(gid, (to_text(name),)) is not None
-    except UnsafeFileError:
-        return True  # out of the file: for the reader to refuse
+    except (UnsafeFileError, UnsupportedStoredError, NestingError):
+        return True  # out of the file, or by a link of another kind: for the reader to refuse
 
 
 def is_hidden_group(gid: Any, name: bytes) -> bool:

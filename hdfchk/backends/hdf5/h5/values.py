@@ -63,10 +63,13 @@ def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:
-    """Decode the items of variable length of a structured array, in place."""
+    """Decode the items of variable length of a structured array, at any depth, in place."""
     for name in names:
-        if data.dtype[name].kind == "O":
-            data[name] = plain_array(data[name])
+        field = data[name]  # a view, with the axes of an array type
+        if field.dtype.names is not None:
+            _decode_fields(field, field.dtype.names)
+        elif field.dtype.kind == "O":
+            field[...] = plain_array(field)
 
 
 def in_own_order(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -76,15 +79,14 @@ def in_own_order(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """
     if data.dtype.names is not None:
         for name in data.dtype.names:
-            if data.dtype[name].kind == "O":
-                data[name] = in_own_order(data[name])
+            in_own_order(data[name])
         return data
     base = h5py.check_vlen_dtype(data.dtype)
     if isinstance(base, np.dtype) and not base.isnative and _is_order_lost():
-        flat = data.reshape(-1)
-        for index, item in enumerate(flat):
+        for index in np.ndindex(data.shape):
+            item = data[index]
             if isinstance(item, np.ndarray):
-                flat[index] = item.view(base)
+                data[index] = item.view(base)
     return data
 
 
