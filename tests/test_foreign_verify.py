@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,49 @@ def test_what_h5py_cannot_convert_is_not_damaged(path: Path, kind: str) -> None:
     report = HDF5Checkpointer(path).verify()
     assert list(report.damaged) == ["sum"] and set(report.unread) == {"x", "both"}
     assert isinstance(report.damaged["sum"], CorruptFileError)
+
+
+def damage(path: Path, key: str) -> None:
+    """Change a byte in the header of an object."""
+    with h5py.File(path) as file:
+        address = h5py.h5o.get_info(file[key].id).addr
+    with open(path, "r+b") as raw:
+        raw.seek(address + 8)
+        old = raw.read(1)
+        raw.seek(address + 8)
+        raw.write(bytes([old[0] ^ 0xFF]))
+
+
+EDITS: dict[str, Callable[[HDF5Checkpointer, str], object]] = {
+    "del": lambda chk, key: chk.__delitem__(key),
+    "assignment": lambda chk, key: chk.__setitem__(key, 1),
+    "array": lambda chk, key: chk.__setitem__(key, np.arange(7)),
+    "update": lambda chk, key: chk.update({"new": 1, key: 2, "fine": 3}),
+    "pop": lambda chk, key: chk.pop(key),
+    "get": lambda chk, key: chk[key],
+    "clear": lambda chk, key: chk.clear(),
+}
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize("key", ["x", "g"])
+@pytest.mark.parametrize("way", EDITS)
+def test_an_object_whose_header_is_damaged(
+    path: Path, way: str, key: str, libver: str, journal: bool
+) -> None:
+    """It is there; whoever reads, replaces or deletes it is told, and all else is as it was."""
+    with h5py.File(path, "w", libver=libver) as file:
+        file["fine"], file["x"], file["g/y"] = np.arange(3), np.arange(4), 1
+    damage(path, key)
+    chk = HDF5Checkpointer(path, journal=journal)
+    assert key in chk and set(chk) == {"fine", "x", "g"}
+    with pytest.raises(CorruptFileError) as caught:
+        EDITS[way](chk, key)
+    assert caught.value.key == key and caught.value.file == str(path)
+    assert "KeyError" not in type(caught.value).__mro__
+    chk["later"] = 5
+    assert chk["fine"].tolist() == [0, 1, 2] and set(chk) == {"fine", "x", "g", "later"}
+    assert list(chk.verify().damaged) == [key]
+    if way in {"del", "clear"}:
+        assert "cannot remove" in str(caught.value)

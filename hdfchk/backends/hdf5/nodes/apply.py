@@ -9,7 +9,7 @@ from typing import Any
 
 from h5py import h5a, h5d, h5f, h5g, h5o, h5p
 
-from ....errors import HdfchkError, NotAGroupError, UnsupportedTypeError
+from ....errors import CorruptFileError, HdfchkError, NotAGroupError, UnsupportedTypeError
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
@@ -17,6 +17,7 @@ from ..data.limits import FILTERED, stands_alone
 from ..h5 import checksums as sums
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
+from ..h5.errors import RAISED, errno_of
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.removal import remove
@@ -104,6 +105,7 @@ class Commit:
             self._take_back(error)
             if isinstance(error, HdfchkError) and error.key is None:
                 error.key = join(self.path)
+            self._raise_if_damaged(error)
             raise
         finally:
             self._writer.end()
@@ -124,6 +126,23 @@ class Commit:
                 undo(*args)
             except Exception as problem:
                 error.add_note(f"a part of it could not be undone: {problem}")
+
+    def _raise_if_damaged(self, error: BaseException) -> None:
+        """Tell that what is to be replaced or deleted cannot be opened, if that is why it failed.
+
+        HDF5 does not unlink an object whose header it cannot read.
+        """
+        if isinstance(error, HdfchkError) or not isinstance(error, RAISED) or errno_of(error):
+            return
+        try:
+            name = links.locate(self._root, self.path)
+            if name is not None:
+                links.open_object(self._root, name, self.path)
+        except CorruptFileError as found:
+            found.hint = "HDF5 cannot remove what it cannot open: restore the file from a copy"
+            raise found from error
+        except Exception:  # the first error says more
+            return
 
     # -- groups ----------------------------------------------------------------------------------
 
