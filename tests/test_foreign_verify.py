@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,3 +160,19 @@ def test_an_object_whose_header_is_damaged(
     assert list(chk.verify().damaged) == [key]
     if way in {"del", "clear"}:
         assert "cannot remove" in str(caught.value)
+
+
+def test_a_flag_that_a_writer_left(path: Path) -> None:
+    """A file that a killed SWMR writer has left says so, and that nobody holds it."""
+    code = f"""
+import os, h5py
+file = h5py.File({str(path)!r}, "w", libver="latest")
+file["x"] = [1, 2]
+file.swmr_mode = True
+file.flush()
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(CorruptFileError, match="h5clear -s") as caught:
+        HDF5Checkpointer(path, mode="r").load()
+    assert caught.value.file == str(path)

@@ -88,6 +88,12 @@ def explain_open(
     if isinstance(error, (HdfchkError, FileExistsError, RecursionError)) or "\0" in path:
         return error
     number = errno_of(error)
+    if "h5clear" in str(error):
+        return CorruptFileError(
+            "whoever wrote it has not closed it, or still writes it: a flag in the file says so",
+            file=path,
+            hint=f"if nobody writes it, take the flag away: h5clear -s {path!r}",
+        )
     if number in _BUSY or any(said in str(error) for said in _IN_USE):
         # In one process HDF5 does not open for writing what is open for reading, say.
         return LockedError(
