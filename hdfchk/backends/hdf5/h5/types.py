@@ -35,6 +35,7 @@ __all__ = [
     "plain_dtype",
     "string_type",
     "type_for",
+    "type_to_write",
     "unmarked",
 ]
 
@@ -253,6 +254,42 @@ def has_variable(tid: Any) -> bool:
     if kind == h5t.COMPOUND:
         return any(has_variable(tid.get_member_type(i)) for i in range(tid.get_nmembers()))
     return bool(kind == h5t.VLEN or (kind == h5t.ARRAY and has_variable(tid.get_super())))
+
+
+def type_to_write(stored: Any, tid: Any, array: np.ndarray[Any, Any]) -> Any:
+    """The memory type by which an array is written into a dataset, and comes back as it is.
+
+    Types of others that NumPy has no name for hold the same numbers: an order of bytes in types of
+    one byte, integers of fewer bits than they have room for, enumerations.
+
+    Args:
+        stored: the dataset's type.
+        tid: that of the array.
+        array: what is to be written.
+
+    Returns:
+        A type; None if the dataset cannot take the array.
+    """
+    if stored.equal(tid):
+        return tid
+    if stored.get_class() == h5t.ENUM:  # but that of h5py's booleans
+        is_kept = stored.get_super().equal(tid) and stored.dtype.kind != "b"
+        return stored if is_kept else None
+    if stored.get_class() != h5t.INTEGER or tid.get_class() != h5t.INTEGER:
+        return None
+    size, sign = stored.get_size(), stored.get_sign()
+    if (size, sign) != (tid.get_size(), tid.get_sign()):
+        return None
+    if size > 1 and stored.get_order() != tid.get_order():
+        return None
+    bits = stored.get_precision()
+    if bits < 8 * size and array.size:
+        least, most = (
+            (0, 2**bits - 1) if sign == h5t.SGN_NONE else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        )
+        if int(array.min()) < least or int(array.max()) > most:
+            return None
+    return tid
 
 
 def _has_reference(dtype: np.dtype[Any]) -> bool:

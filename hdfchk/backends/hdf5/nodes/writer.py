@@ -42,6 +42,7 @@ from ..h5.types import (
     dataset_creation,
     dataspace,
     placed_creation,
+    type_to_write,
 )
 from ..h5.values import prepare
 
@@ -217,18 +218,19 @@ class Writer:
         return did
 
     def fit(self, did: Any, leaf: Leaf) -> Fit | None:
-        """How `leaf` can be written into a dataset of the same type, shape and mark, if it can."""
+        """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
         tid, space, array = prepare(leaf.data)
         mark = read_mark(did)
         if mark != leaf.mark or array is None:
             return None
         old = did.get_space()
         kind = old.get_simple_extent_type()
-        if kind != space.get_simple_extent_type() or not did.get_type().equal(tid):
+        if kind != space.get_simple_extent_type():
             return None
         if kind == h5s.SIMPLE and old.shape != space.shape:
             return None
-        return Fit(array, tid)
+        memory = type_to_write(did.get_type(), tid, array)
+        return None if memory is None else Fit(array, memory)
 
     def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
         """Whether the chunks are good that HDF5 unpacks to write over a dataset.
@@ -241,6 +243,7 @@ class Writer:
         if not h5o.get_info(did).hdr.mesg.present & FILTERED:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
+        by_chunks = by_chunks and did.get_type().equal(fit.tid)
         if by_chunks and own_pipeline(did.get_create_plist(), fit.tid.get_size()) is not None:
             return True  # whole chunks take the place of what is there
         try:
@@ -297,6 +300,8 @@ def write_elements(
     pipeline = None
     if plist is not None and array.ndim and array.size:
         pipeline = own_pipeline(plist, tid.get_size())
+        if pipeline is not None and not did.get_type().equal(tid):
+            pipeline = None  # HDF5 converts the elements
     if pipeline is not None and array.dtype.kind != "O":
         write_rows(did, array, 0, pipeline, meter)
         return
