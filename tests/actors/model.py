@@ -292,7 +292,7 @@ class Writer:
             if self.chance.random() < 0.4:
                 self.step()
                 continue
-            if self.chance.random() < 0.03:
+            if self.chance.random() < 0.03 and os.path.exists(self.path):
                 self.kind = "compact"
                 with contextlib.suppress(LockedError):  # readers that overlap may keep it waiting
                     HDF5Checkpointer(self.path, lock_timeout=0.5, durable=False).compact()
