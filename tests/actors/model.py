@@ -176,6 +176,7 @@ class Writer:
         self.store = HDF5Checkpointer(path, lock_timeout=20, durable=False)
         self.kind = ""
         self.armed = False
+        self.is_over = False  # Python drops what a handler raises in a weakref's callback, say
         self.log = os.open(f"{folder}/log{me}", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         self.number, self.model, self.doubt, self.saved = 0, {}, False, 0
         self._remember()
@@ -265,28 +266,33 @@ class Writer:
 
     def terminate(self, *_: Any) -> None:
         """The handler of SIGTERM: save, and end."""
-        self.armed = False
+        self.armed, self.is_over = False, True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             self.store[f"saved{self.me}"] = self.saved + 1
-        except TransactionError:
-            assert self.kind == "compact", "a handler was refused where no work is long"
+        except TransactionError:  # in the middle of a long write, as on a busy machine
             raise SystemExit(0) from None
         if self.kind not in GUARDED:
             self.note("s", self.saved + 1)
         raise SystemExit(0)
+
+    def interrupt(self, *_: Any) -> None:
+        """The handler of SIGINT: end."""
+        self.armed, self.is_over = False, True
+        raise KeyboardInterrupt
 
     def live(self, seconds: float) -> None:
         """Work until the time is over, in blocks and outside of them."""
         assert self.store.get(f"saved{self.me}", 0) >= self.saved, "what a handler saved is lost"
         signal.signal(signal.SIGALRM, self.alarm)
         signal.signal(signal.SIGTERM, self.terminate)
+        signal.signal(signal.SIGINT, self.interrupt)
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end and not self.is_over:
             if self.chance.random() < 0.4:
                 self.step()
                 continue
-            if self.chance.random() < 0.03:
+            if self.chance.random() < 0.03 and os.path.exists(self.path):
                 self.kind = "compact"
                 with contextlib.suppress(LockedError):  # readers that overlap may keep it waiting
                     HDF5Checkpointer(self.path, lock_timeout=0.5, durable=False).compact()

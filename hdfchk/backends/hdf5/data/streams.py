@@ -205,11 +205,9 @@ def _declared(did: Any, offset: Offsets, stored: int, used: Any, size: int) -> i
             return int(values[2])
         _, raw = did.read_direct_chunk(offset)  # of strings and the like nothing is said
         return _bytes_of_lzf(raw[:stored], size)
-    if len(values) < 5:
-        return 0
-    if code == h5z.FILTER_NBIT and values[1]:  # it was not worth it: the chunk is as it was
+    if code == h5z.FILTER_NBIT and len(values) > 1 and values[1]:  # the chunk is as it was
         return stored
-    return int(values[2]) * int(values[4])
+    return int(values[2]) * int(values[4]) if len(values) > 4 else 0
 
 
 def _bytes_of_lzf(raw: bytes, size: int) -> int:
