@@ -122,3 +122,63 @@ def test_numbers_over_booleans_stay_numbers(path: Path) -> None:
     assert chk["x"].dtype == np.int8
     chk["x"] = np.array([True, False])
     assert chk["x"].dtype == bool
+
+
+def _string(size: Any, pad: int = h5t.STR_NULLPAD, cset: int = h5t.CSET_UTF8) -> Any:
+    tid = h5t.C_S1.copy()
+    tid.set_size(size)
+    tid.set_strpad(pad)
+    tid.set_cset(cset)
+    return tid
+
+
+TEXTS = {
+    "variable": (_string(h5t.VARIABLE), ["text", "", "longer than before: ü", "x" * 5000], []),
+    "variable ascii": (
+        _string(h5t.VARIABLE, cset=h5t.CSET_ASCII),
+        ["", "longer than before"],
+        ["ü"],
+    ),
+    "padded": (_string(8), ["a", "", "12345678", "ü234567"], ["123456789"]),
+    "ended": (_string(8, h5t.STR_NULLTERM), ["a", "1234567"], ["12345678"]),
+    "blanks": (_string(8, h5t.STR_SPACEPAD), ["a", "12345678"], ["a ", "123456789"]),
+    "ascii": (_string(8, cset=h5t.CSET_ASCII), ["a", "12345678"], ["ü"]),
+}
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("kind", TEXTS)
+def test_texts_over_strings(path: Path, kind: str, journal: bool) -> None:
+    """A text goes into the string that is there, if it comes back as it is; else in its place."""
+    tid, fitting, others = TEXTS[kind]
+    with h5py.File(path, "w") as file:
+        did = h5d.create(file.id, b"x", tid, h5s.create(h5s.SCALAR))
+        if kind.startswith("variable"):
+            did.write(
+                h5s.ALL, h5s.ALL, np.array("before", object), h5t.py_create(h5py.string_dtype())
+            )
+        else:
+            did.write(h5s.ALL, h5s.ALL, np.array(b"before", "S8"), _string(8, cset=tid.get_cset()))
+        file["ref"] = file["x"].ref
+        file["x"].attrs["units"] = "m"
+    before, chk = outside(path), HDF5Checkpointer(path, journal=journal)
+    assert chk["x"] == "before"
+    for text in ["before", *fitting]:
+        chk["x"] = text
+        assert chk["x"] == text and outside(path) == before
+    for text in others:
+        chk["x"] = text
+        assert type(chk["x"]) is str and chk["x"] == text
+
+
+def test_shorter_texts_of_ours(path: Path) -> None:
+    """A shorter text is written where the longer one was, and is the same text."""
+    chk = HDF5Checkpointer(path)
+    for text in ("running", "done", "", "a longer one than before", "grüße", "x"):
+        chk["status"] = text
+        with HDF5Checkpointer(path) as other:
+            other["more"] = text
+            assert other["more"] == text
+        assert chk.load() == {"status": text, "more": text}
+    with h5py.File(path) as file:
+        assert file["status"][()] == b"x"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s
+from h5py import h5d, h5g, h5o, h5s, h5t
 
 from ....errors import HdfchkError
 from ....keys import Path, to_bytes
@@ -42,6 +42,7 @@ from ..h5.types import (
     dataset_creation,
     dataspace,
     placed_creation,
+    string_type,
     type_to_write,
 )
 from ..h5.values import prepare
@@ -229,7 +230,10 @@ class Writer:
             return None
         if kind == h5s.SIMPLE and old.shape != space.shape:
             return None
-        memory = type_to_write(did.get_type(), tid, array)
+        stored = did.get_type()
+        if type(leaf.data) is str and not stored.equal(tid):
+            return _text_fit(stored, leaf.data)
+        memory = type_to_write(stored, tid, array)
         return None if memory is None else Fit(array, memory)
 
     def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
@@ -266,6 +270,24 @@ class Fit(NamedTuple):
 
     array: Any
     tid: Any
+
+
+def _text_fit(stored: Any, text: str) -> Fit | None:
+    """How a text is written into a string dataset of others, or a longer one; None if it is not."""
+    if stored.get_class() != h5t.STRING:
+        return None
+    raw, is_ascii = text.encode(), stored.get_cset() == h5t.CSET_ASCII
+    if is_ascii and not text.isascii():
+        return None
+    if stored.is_variable_str():
+        return Fit(np.array(text, object), PYTHON_STRINGS)
+    size, pad = stored.get_size(), stored.get_strpad()
+    room = size - 1 if pad == h5t.STR_NULLTERM else size
+    if len(raw) > room or (pad == h5t.STR_SPACEPAD and raw.endswith(b" ")):
+        return None
+    memory = string_type(size).copy()
+    memory.set_cset(stored.get_cset())  # HDF5 converts no sets of characters
+    return Fit(np.array(raw, f"S{size}"), memory)
 
 
 _KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())
