@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import threading
 import time
@@ -195,3 +196,42 @@ def test_a_name_that_could_not_be_removed_at_once(tmp_path: Path, inside: bool) 
         assert calls.failed == 1
     assert [path.name for path in folder.iterdir()] == ["x.hdf5"]
     assert HDF5Checkpointer(folder / "x.hdf5").load() == {"a": [1, None]}
+
+
+@pytest.mark.parametrize("times", [1, 2, 4, 1000])
+def test_the_first_name_goes_with_the_next_writer(tmp_path: Path, times: int) -> None:
+    """Where the name under which a file was made cannot be removed at all, the next writer does."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    path = folder / "x.hdf5"
+    with Calls(folder) as calls:
+        calls.fail("unlink", times=times)
+        with contextlib.suppress(OSError):
+            HDF5Checkpointer(path)["a"] = 1
+    os.link(path, folder / "mine.hdf5")
+    os.link(path, folder / "x.hdf5-new-mine")
+    HDF5Checkpointer(path)["b"] = 2
+    assert set(os.listdir(folder)) == {"x.hdf5", "mine.hdf5", "x.hdf5-new-mine"}
+    assert HDF5Checkpointer(path).load() == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("times", [1, 2, 4, 6])
+def test_nothing_stays_beside_after_a_compaction_that_failed(tmp_path: Path, times: int) -> None:
+    """Whatever calls fail in `compact`, in a row, the next writer leaves the file alone there."""
+    tried = 0
+    for first in range(1000):
+        folder = tmp_path / f"run{first}"
+        folder.mkdir()
+        path = folder / "x.hdf5"
+        HDF5Checkpointer(path).update({"a": np.arange(1000), "b": {"c": 1}})
+        with Calls(folder) as calls:
+            calls.fail(first=first, times=times)
+            with contextlib.suppress(OSError):
+                HDF5Checkpointer(path).compact()
+        if not calls.failed:
+            break
+        tried += 1
+        HDF5Checkpointer(path)["later"] = 1
+        assert os.listdir(folder) == ["x.hdf5"], first
+        assert HDF5Checkpointer(path)["a"].shape == (1000,)
+    assert tried > 10

@@ -10,7 +10,6 @@ from h5py import h5g, h5i
 
 from ....errors import NestingError
 from ....keys import to_text
-from .errors import RAISED
 
 __all__ = ["remove"]
 
@@ -57,10 +56,7 @@ def remove(parent: Any, raw: bytes) -> None:
 
 def _most_levels(parent: Any, raw: bytes) -> int:
     """More levels are not below a link: the file has no room for them."""
-    try:
-        if h5g.get_objinfo(parent, raw, follow_link=False).type != h5g.GROUP:
-            return 0
-    except RAISED:  # HDF5 tells of it when it removes the link
+    if h5g.get_objinfo(parent, raw, follow_link=False).type != h5g.GROUP:
         return 0
     return int(h5i.get_file_id(parent).get_filesize()) // LEVEL_BYTES
 
@@ -95,21 +91,18 @@ def _is_shallow(parent: Any, raw: bytes, look: int | None) -> bool:
     seen: set[int] = set()
     while todo:
         gid, name, level = todo.pop()
-        try:
-            info = h5g.get_objinfo(gid, name, follow_link=False)
-            if info.type != h5g.GROUP or info.objno in seen:
-                continue
-            seen.add(info.objno)
-            group = h5g.open(gid, name)
-            count = group.get_num_objs()
-            if look is not None:
-                look -= count
-            if level >= LEVELS or (look is not None and look < 0):
-                return False
-            if count:
-                names: list[bytes] = []
-                group.links.iterate(names.append)
-                todo.extend((group, child, level + 1) for child in names)
-        except RAISED:  # HDF5 tells of it when it comes there
+        info = h5g.get_objinfo(gid, name, follow_link=False)
+        if info.type != h5g.GROUP or info.objno in seen:
             continue
+        seen.add(info.objno)
+        group = h5g.open(gid, name)
+        count = group.get_num_objs()
+        if look is not None:
+            look -= count
+        if level >= LEVELS or (look is not None and look < 0):
+            return False
+        if count:
+            names: list[bytes] = []
+            group.links.iterate(names.append)
+            todo.extend((group, child, level + 1) for child in names)
     return True

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import time
 
@@ -142,6 +143,7 @@ class WriterLock:
         self.log = self._take(log_of(path))
         try:
             self._remove_leftover()
+            self._remove_first_names()
         except BaseException:
             self.release()
             raise
@@ -245,6 +247,17 @@ class WriterLock:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}-new-{note}")
 
+    def _remove_first_names(self) -> None:
+        """Remove names by which the file was made, and which could not be removed then."""
+        if self.file is None or os.fstat(self.file.fd).st_nlink == 1:
+            return
+        folder, name = os.path.split(self.path)
+        ours = re.compile(re.escape(name) + "-new-[0-9a-f]{16}")
+        with contextlib.suppress(OSError):  # the next one tries again
+            for found in filter(ours.fullmatch, os.listdir(folder)):
+                if is_at(self.file.fd, os.path.join(folder, found)):
+                    os.unlink(os.path.join(folder, found))
+
     def remove_beside(self, name: str) -> None:
         """Remove a name beside the file, or, after an error, when the lock is released.
 
@@ -305,6 +318,10 @@ class WriterLock:
         try:
             if self._left and log.is_open and os.getpid() == self._process:
                 self.remove_beside(self._left)
+                if remove and self._left and os.path.lexists(self._left):
+                    # The log names it, for the next one to remove both.
+                    remove = False
+                    Log(log).claim(self._left.rpartition("-new-")[2])
             name = log_of(self.path)
             if remove and log.is_open and os.getpid() == self._process and is_at(log.fd, name):
                 self._remove_log(log, name)
