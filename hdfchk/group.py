@@ -189,10 +189,10 @@ class Group(GroupArrays):
             try:
                 return self[key]
             except CheckpointerKeyError:  # deleted just now
-                if key in self:
+                if self._has(key):
                     raise
         with self._context.handle.writing_alone():
-            if key not in self:
+            if not self._has(key):
                 self[key] = default
             return self[key]
 
@@ -212,7 +212,7 @@ class Group(GroupArrays):
             try:
                 value = self.load(key)
             except CheckpointerKeyError:
-                if default is _MISSING or key in self:
+                if default is _MISSING or self._has(key):
                     raise
                 return default
             del self[key]
@@ -244,7 +244,7 @@ class Group(GroupArrays):
     def _lacks(self, key: Key) -> bool:
         """Whether a key is not there now, where a call looks again before it writes."""
         with self._context.handle.looking():
-            return key not in self
+            return not self._has(key)
 
     def _missing(self, key: Key, default: Any) -> Any:
         if default is _MISSING:

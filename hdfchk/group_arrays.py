@@ -170,12 +170,12 @@ class GroupArrays(GroupReader):
             Array(self._context, path, self._filters).append(rows)
             return
         with handle.looking():
-            there = self.array(key) if key in self else None
+            there = self.array(key) if self._has(key) else None
         if there is not None:
             there.append(rows)
         else:
             with handle.writing_alone():
-                if key in self:  # another one was faster
+                if self._has(key):  # another one was faster
                     self.array(key).append(rows)
                 else:
                     self._begin_log(path, rows)

@@ -10,7 +10,7 @@ from . import edits, keys
 from .backends.meter import Meter
 from .context import Context
 from .equality import same
-from .errors import HdfchkError
+from .errors import CorruptFileError, HdfchkError
 from .filters import Filters, Verdict
 from .keys import Key, Path, join
 from .progress import ProgressOption, is_wanted, teller
@@ -81,6 +81,16 @@ class GroupReader(MutableMapping[str, Any]):
 
     def __contains__(self, key: object) -> bool:
         """Whether there is such a key. Reads no value, and answers for any object."""
+        try:
+            return self._has(key)
+        except CorruptFileError:  # what cannot be opened is there all the same
+            path = self._path + keys.parse(key, reading=True)
+            with self._context.handle.reading() as session:
+                is_there = path[-1] in session.names(path[:-1])
+            return is_there and self._filters.wants(path, False)
+
+    def _has(self, key: object) -> bool:
+        """Whether there is such a key; for what is written then: an error is raised."""
         try:
             path = self._path + keys.parse(key, reading=True)
         except HdfchkError:

@@ -158,8 +158,6 @@ def test_an_object_whose_header_is_damaged(
     chk["later"] = 5
     assert chk["fine"].tolist() == [0, 1, 2] and set(chk) == {"fine", "x", "g", "later"}
     assert list(chk.verify().damaged) == [key]
-    if way in {"del", "clear"}:
-        assert "cannot remove" in str(caught.value)
 
 
 def test_a_flag_that_a_writer_left(path: Path) -> None:

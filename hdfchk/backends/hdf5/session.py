@@ -12,7 +12,6 @@ from h5py import h5a, h5d, h5g, h5o
 from ...errors import (
     CheckpointerKeyError,
     ClosedError,
-    CorruptFileError,
     NestingError,
     NotAGroupError,
     ReadOnlyError,
@@ -116,11 +115,6 @@ class Hdf5Session:
             oid = self._open(path)
         except NestingError:
             return None
-        except CorruptFileError:
-            # It is there, and is told to be damaged by whoever reads, replaces or deletes it.
-            if not path or not links.is_there(self._root, path):
-                raise
-            return Stat(is_dict=False, is_group=False, mark=None)
         except (UnsafeFileError, UnsupportedStoredError):
             # A link that leads out is there; reading it is what will be refused.
             there = links.is_there(self._root, path)
