@@ -17,6 +17,8 @@ from hdfchk import (
     LateSyncError,
     NotDurableError,
 )
+from hdfchk.backends.hdf5 import wal_writer
+from hdfchk.runtime import posix
 from tests.exact import differs
 
 from .children import eventually, in_child
@@ -263,3 +265,36 @@ def test_what_failed_in_the_background_and_was_done_again(file: Path) -> None:
     with Calls(file.parent) as calls, HDF5Checkpointer(file, sync_interval=0.05) as chk:
         _let_a_late_sync_fail(chk, calls)
     is_clean(file, {"n": 1})
+
+
+@pytest.mark.parametrize("how", ["at once", "background"])
+def test_the_name_of_a_log_whose_folder_could_not_be_synced(
+    file: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log is on the disk with its name: no call that was to bring both there returns before."""
+    HDF5Checkpointer(file)["a"] = 0
+    tries = 0
+
+    def sync(path: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise OSError(errno.EIO, "Input/output error")
+        posix.sync_folder(path)
+
+    monkeypatch.setattr(wal_writer, "sync_folder", sync)
+    with HDF5Checkpointer(file, sync_interval=0.05 if how == "background" else 0) as chk:
+        if how == "background":
+            chk["a"] = np.arange(1000.0)
+            eventually(lambda: tries > 0)
+            with pytest.raises(LateSyncError):
+                chk["b"] = 1
+        else:
+            with pytest.raises(NotDurableError):
+                chk["a"] = np.arange(1000.0)
+        while tries < 3:
+            with pytest.raises(NotDurableError):
+                chk.commit()
+        chk.commit()
+        assert tries == 4
+    is_clean(file, {"a": np.arange(1000.0)})

@@ -397,6 +397,10 @@ class WalWriter(OpenFile):
             raise self._not_durable(error) from error
         self._synced = start
 
+    def _is_synced(self, file: WalFile) -> bool:
+        """Whether all commits are on the disk: in a log that has its name there, if it has any."""
+        return file.log.is_synced and (self._named or not file.has_log)
+
     def _late(self, error: OSError) -> LateSyncError:
         return self._of_a_sync(
             LateSyncError,
@@ -432,7 +436,7 @@ class WalWriter(OpenFile):
         if file is None:
             return
         self._check_place()
-        if self.durable and not file.log.is_synced:
+        if self.durable and not self._is_synced(file):
             self._sync_log()
         if file.has_log:
             try:
@@ -445,7 +449,7 @@ class WalWriter(OpenFile):
 
     def sync_log(self) -> None:
         """Bring all commits to the disk, where they may stay in the log."""
-        if self.durable and self._file is not None and not self._file.log.is_synced:
+        if self.durable and self._file is not None and not self._is_synced(self._file):
             self._sync_log()
 
     def _checkpoint(self, file: WalFile, *, last: bool = False) -> bool:
@@ -567,7 +571,7 @@ class WalWriter(OpenFile):
         self._check_place()
         if self._is_displaced:  # its commits were saved elsewhere
             return
-        if self.durable and file.has_log and not file.log.is_synced:
+        if self.durable and file.has_log and not self._is_synced(file):
             self._sync_log()
         if file.has_log:
             self._last_checkpoint(file, commits, told, failed)
