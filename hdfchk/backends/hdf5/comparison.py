@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import h5py
-import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o, h5s
 
 from ...errors import CorruptFileError, UnsupportedStoredError
@@ -19,9 +18,10 @@ from ...keys import to_text
 from ...runtime.posix import read_all
 from .data.limits import Guard
 from .h5 import links
-from .h5.attributes import attribute_names
+from .h5.attributes import attribute_names, raw_attribute
 from .h5.key_order import is_order
 from .h5.types import file_access, has_variable, numpy_dtype
+from .h5.values import raw_data, same_items
 from .wal.fit import STAMP
 
 __all__ = ["compare_files"]
@@ -135,7 +135,7 @@ class _Comparison:
             self._chunks(old, new)
         elif layout == h5d.CONTIGUOUS:
             self._contiguous(old, new)
-        elif layout == h5d.COMPACT and _raw(old) != _raw(new):
+        elif layout == h5d.COMPACT and not same_items(raw_data(old), raw_data(new)):
             _differ(old, "its data")
 
     def _contiguous(self, old: Any, new: Any) -> None:
@@ -178,7 +178,7 @@ class _Comparison:
         pairs = zip(
             self._guard.blocks(old, dtype), self._copy_guard.blocks(new, other), strict=True
         )
-        if not all(_same(first, second) for first, second in pairs):
+        if not all(same_items(first, second) for first, second in pairs):
             _differ(old, "its data")
 
 
@@ -190,32 +190,6 @@ def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
 
     did.chunk_iter(add)
     return found
-
-
-def _raw(did: Any) -> bytes:
-    """The bytes of a small dataset."""
-    tid = did.get_type()
-    data = np.zeros(did.shape, f"V{tid.get_size()}")
-    if data.size:
-        did.read(h5s.ALL, h5s.ALL, data, tid)
-    return data.tobytes()
-
-
-def _same(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays are equal, bit by bit."""
-    if first.shape != second.shape or first.dtype.names != second.dtype.names:
-        return False
-    if first.dtype.names is not None and first.dtype.hasobject:
-        return all(_same(first[name], second[name]) for name in first.dtype.names)
-    if first.dtype.kind != "O":
-        return first.tobytes() == second.tobytes()
-    return all(map(_same_item, first.reshape(-1), second.reshape(-1)))
-
-
-def _same_item(first: Any, second: Any) -> bool:
-    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        return _same(first, second)
-    return bool(type(first) is type(second) and first == second)
 
 
 def _compare_attributes(old: Any, new: Any) -> None:
@@ -237,16 +211,7 @@ def _same_attribute(old: Any, new: Any) -> bool:
         return True
     if old.shape != new.shape:
         return False
-    pair = []
-    for aid in (old, new):
-        if has_variable(tid):
-            data = np.zeros(aid.shape, aid.dtype)
-            aid.read(data)
-        else:
-            data = np.zeros(aid.get_space().shape, f"V{tid.get_size()}")
-            aid.read(data, tid)
-        pair.append(data)
-    return _same(*pair)
+    return same_items(raw_attribute(old), raw_attribute(new))
 
 
 def _compare_forms(old: Any, new: Any) -> None:

@@ -15,13 +15,23 @@ from ....tree import Leaf
 from .errors import RAISED, unreadable
 from .links import key_of
 from .types import PYTHON_STRINGS, numpy_dtype
-from .values import in_own_order, memory_type, plain_array, prepare, raw_buffer, raw_type, to_scalar
+from .values import (
+    in_own_order,
+    memory_type,
+    plain_array,
+    prepare,
+    raw_buffer,
+    raw_type,
+    same_items,
+    to_scalar,
+)
 
 __all__ = [
     "attribute_names",
     "copy_attributes",
     "delete_attribute",
     "is_own",
+    "raw_attribute",
     "read_attribute",
     "write_attribute",
     "write_attributes",
@@ -115,7 +125,7 @@ def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]
         return False
     if old.shape != space.shape or not aid.get_type().equal(tid):
         return False
-    before = _raw(aid)
+    before = raw_attribute(aid)
     undo.append(lambda: _write_raw(h5a.open(oid, name), before))
     _write(aid, tid, array)
     return True
@@ -163,9 +173,9 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
             continue
         old = h5a.open(source, name)
         tid, space = old.get_type(), old.get_space()
-        new, data = h5a.create(target, name, tid, space), _raw(old)
+        new, data = h5a.create(target, name, tid, space), raw_attribute(old)
         _write_raw(new, data)
-        if data is not None and raw_type(tid) is None and not _is_equal(data, _raw(new)):
+        if data is not None and raw_type(tid) is None and not same_items(data, raw_attribute(new)):
             # Strings that end with a NUL, and have no room for it, beside ones of variable length.
             raise UnsupportedTypeError(
                 f"its attribute {to_text(name)!r} is of a type that cannot be copied as it is",
@@ -173,20 +183,7 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
             )
 
 
-def _is_equal(one: Any, other: Any) -> bool:
-    """Whether two arrays of items of variable length hold the same."""
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        if one.dtype != other.dtype or one.shape != other.shape:
-            return False
-        if one.dtype.names is not None:
-            return all(_is_equal(one[name], other[name]) for name in one.dtype.names)
-        if one.dtype.kind != "O":
-            return bool(one.tobytes() == other.tobytes())
-        return all(map(_is_equal, one.ravel().tolist(), other.ravel().tolist()))
-    return type(one) is type(other) and (not isinstance(one, bytes | str | int) or one == other)
-
-
-def _raw(aid: Any) -> np.ndarray[Any, Any] | None:
+def raw_attribute(aid: Any) -> np.ndarray[Any, Any] | None:
     """An attribute's data as they are; None if it has none."""
     if aid.get_space().get_simple_extent_type() == h5s.NULL:
         return None

@@ -284,10 +284,8 @@ def type_to_write(stored: Any, tid: Any, array: np.ndarray[Any, Any]) -> Any:
         return None
     bits = stored.get_precision()
     if bits < 8 * size and array.size:
-        least, most = (
-            (0, 2**bits - 1) if sign == h5t.SGN_NONE else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        )
-        if int(array.min()) < least or int(array.max()) > most:
+        least = 0 if sign == h5t.SGN_NONE else -(2 ** (bits - 1))
+        if int(array.min()) < least or int(array.max()) >= least + 2**bits:
             return None
     return tid
 

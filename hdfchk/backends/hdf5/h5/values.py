@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5f, h5p, h5s, h5t
+from h5py import h5f, h5p, h5r, h5s, h5t
 
 from .types import (
     BOOL,
@@ -33,6 +33,7 @@ __all__ = [
     "raw_buffer",
     "raw_data",
     "raw_type",
+    "same_items",
     "to_scalar",
     "write_raw",
 ]
@@ -162,6 +163,23 @@ def raw_data(did: Any) -> np.ndarray[Any, Any]:
     if data.size:
         did.read(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))
     return in_own_order(data)
+
+
+def same_items(first: Any, second: Any) -> bool:
+    """Whether two arrays as h5py reads them, or two of their items, are equal, bit by bit.
+
+    HDF5's references are taken for equal: h5py does not compare them.
+    """
+    if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray)):
+        is_reference = isinstance(first, h5r.Reference)
+        return type(first) is type(second) and (is_reference or bool(first == second))
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    if first.dtype.names is not None and first.dtype.hasobject:
+        return all(same_items(first[name], second[name]) for name in first.dtype.names)
+    if first.dtype.kind != "O":
+        return first.tobytes() == second.tobytes()
+    return all(map(same_items, first.ravel().tolist(), second.ravel().tolist()))
 
 
 def write_raw(did: Any, data: np.ndarray[Any, Any]) -> None:

@@ -18,7 +18,7 @@ from ....runtime.stack import require_frames_below
 from ....tree import MAX_DEPTH, Branch, Leaf, Mark
 from ...base import Select
 from ...meter import Meter
-from ..data.blocks import BLOCK_BYTES
+from ..data.blocks import blocks_of
 from ..data.chunk_io import read_packed
 from ..data.direct_io import read_piece
 from ..data.limits import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
@@ -240,14 +240,12 @@ class Reader:
         self._guard.inside(did, present)
         if not shape or not math.prod(shape) or has_variable(tid):
             return
-        dtype = np.dtype(f"V{tid.get_size()}")
-        rows = max(1, BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
-        space = did.get_space()
+        dtype, space = np.dtype(f"V{tid.get_size()}"), did.get_space()
         try:
-            for start in range(0, shape[0], rows):
-                count = (min(rows, shape[0] - start), *shape[1:])
-                first = (start, *(0 for _ in shape[1:]))
-                box = first, tuple(at + n - 1 for at, n in zip(first, count, strict=True))
+            for where in blocks_of(shape, dtype.itemsize):
+                first = tuple(of.start for of in where)
+                count = tuple(of.stop - of.start for of in where)
+                box = first, tuple(of.stop - 1 for of in where)
                 self._guard.size(did, math.prod(count) * dtype.itemsize, box)
                 space.select_hyperslab(first, count)
                 with self._guard.decoding(did, [box]):

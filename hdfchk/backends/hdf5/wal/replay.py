@@ -82,8 +82,7 @@ def materialize(
         commit = Commit(root, writer, rolls_back=rolls_back)
         try:
             commit.run(steps)
-        except HdfchkError as error:
-            error.key = error.key or join(commit.path)
+        except HdfchkError:
             pending.puts.pop(commit.path)
             raise
         while pending.puts:
