@@ -18,7 +18,7 @@ from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
-from .h5.file_object import FileObject, file_of, open_on
+from .h5.file_object import FileObject, close_file, file_of, open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.metadata_cache import MetadataCache
@@ -80,6 +80,7 @@ class OpenFile(Storage):
         """Remove the hidden group, with all that stands under no key: the file is closed."""
         if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
             self._hidden.clear()
+            self._hidden = None
 
     def close_h5(self) -> None:
         """Close HDF5, which writes what it still has in memory."""
@@ -88,7 +89,7 @@ class OpenFile(Storage):
                 self.clear_hidden()
                 keep_free_space(self.h5.id)
         finally:
-            self.h5.close()
+            close_file(self.h5)
 
     def discard_h5(self, file: FileObject) -> None:
         """Close HDF5 on a file object; what it writes on the way goes nowhere."""
@@ -245,7 +246,7 @@ class SnapshotFile(OpenFile):
         self.direct_fd = -1
         try:
             if self.h5:
-                self.h5.close()
+                close_file(self.h5)
         finally:
             self._held.close()
 

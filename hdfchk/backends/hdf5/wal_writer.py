@@ -31,7 +31,7 @@ from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
-from .h5.file_object import create_on, open_on
+from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
 from .nodes.writer import Writer
 from .open_files import OpenFile
@@ -328,7 +328,7 @@ class WalWriter(OpenFile):
         self._see_to_log()
 
     def _appear(self, new: NewFile) -> None:
-        self.h5.close()
+        close_file(self.h5)
         if (error := self.take_error()) is not None:
             raise error
         new.appear()
@@ -561,7 +561,7 @@ class WalWriter(OpenFile):
                 keep_free_space(self.h5.id)
                 if not file.is_stamped:
                     write_stamp(self.h5.id)
-                self.h5.close()
+                close_file(self.h5)
             if file.commit():
                 file.is_stamped = True
         except Exception as error:
