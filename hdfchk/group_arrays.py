@@ -54,9 +54,8 @@ class GroupArrays(GroupReader):
         """
         path = self._path + keys.parse_for_read(key)
         edits.check_visible(self._filters, path)
-        with self._context.handle.held():  # the file is opened once
-            with self._context.handle.reading() as session:
-                stat = session.stat(path)
+        with self._context.handle.reading() as session:
+            stat = session.stat(path)
             if stat is None:
                 raise CheckpointerKeyError("no such key", file=self._address, key=join(path))
             name = stat.mark.name if stat.is_group and stat.mark is not None else ""

@@ -187,7 +187,7 @@ class Handle:
 
     def _close(self, connection: Connection) -> None:
         storage = connection.storage
-        waits = storage is not None and storage.waits and self.mode != "r"
+        waits = storage is not None and self.mode != "r" and storage.waits
         known, self._session = self._session, None
         if known is not None and known[0] is storage:
             known[1].let_go()

@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5o
+from h5py import h5a, h5d, h5f, h5g, h5o
 
 from ...errors import (
     CheckpointerKeyError,
@@ -81,7 +81,9 @@ class Hdf5Session:
         self._generation = self.file.generation
         self._last = (None, None)
         try:
-            self._root = h5g.open(stream.id, b".") if isinstance(stream, h5py.File) else stream.id
+            self._root = stream.id
+            if self.writable and isinstance(stream, h5py.File):
+                self._root = h5g.open(stream.id, b".")
         except RAISED as error:
             raise unreadable("the root group", error, None) from error
         self._guard = Guard(stream, self._options)
@@ -344,7 +346,7 @@ class Hdf5Session:
                 "the file was closed by its owner", file=self._address, hint="open it again"
             )
         if not path:
-            return self._root
+            return h5g.open(self._root, b".") if type(self._root) is h5f.FileID else self._root
         name = links.locate(self._root, path, trust=self._guard.trusts)
         return None if name is None else links.open_object(self._root, name, path)
 
