@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import h5py
@@ -139,6 +140,11 @@ def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> A
         metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
         shared: others of this process may have the file open, and close it as they like.
     """
+    return _file_access(metadata_cache, shared).copy()
+
+
+@cache
+def _file_access(metadata_cache: int | None, shared: bool) -> Any:
     plist = h5p.create(h5p.FILE_ACCESS)
     if not shared:
         plist.set_fclose_degree(h5f.CLOSE_STRONG)
