@@ -111,7 +111,7 @@ def make_written_over(path: str) -> None:
 
 def attributes_read() -> dict[str, Any]:
     """What `read_attributes` finds."""
-    return {"texts": objects_of(TEXTS), "none": None, "number": NONE_NUMBER.item()}
+    return {"none": None, "number": NONE_NUMBER.item(), "texts": objects_of(TEXTS)}
 
 
 def make_attributes(path: str) -> None:
@@ -124,4 +124,4 @@ def make_attributes(path: str) -> None:
 
 def read_attributes(chk: HDF5Checkpointer) -> dict[str, Any]:
     """All attributes of that store."""
-    return dict(chk.array("x").attrs)
+    return dict(sorted(chk.array("x").attrs.items()))

@@ -281,7 +281,7 @@ class Commit:
         fit = self._writer.fit(old, leaf)
         if fit is None:
             return False
-        if fit.array is None:
+        if fit.is_there:
             return True
         if not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
             return False

@@ -22,17 +22,18 @@ class Fit(NamedTuple):
     """What is written over a dataset.
 
     Attributes:
-        array: the elements; None if all is there already. Of another shape than the dataset where
-            that can be given it.
+        array: the elements. Of another shape than the dataset where that can be given it.
         tid: the HDF5 type of the array.
         mark: the dataset's mark.
         new_mark: the one that it has to have.
+        is_there: all of it is there already.
     """
 
     array: Any
     tid: Any
     mark: Mark | None
     new_mark: Mark | None
+    is_there: bool = False
 
     def is_form_of(self, did: Any) -> bool:
         """Whether nothing of a dataset changes but the elements."""
@@ -52,7 +53,7 @@ def fit_of(did: Any, leaf: Leaf, guard: Guard) -> Fit | None:
     kind = old.get_simple_extent_type()
     if kind == h5s.NULL:
         is_none = leaf.data is None and mark == leaf.mark
-        return Fit(None, stored, mark, mark) if is_none else None
+        return Fit(array, stored, mark, mark, is_there=True) if is_none else None
     is_text = stored.get_class() == h5t.STRING
     if is_text and (array.dtype.kind == "O" or not stored.equal(tid) or mark != leaf.mark):
         return _text_fit(did, stored, mark, leaf, guard)
@@ -73,7 +74,7 @@ def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
     if texts is None:
         return None
     if texts.mark == mark and _are_there(did, texts, guard):
-        return Fit(None, stored, mark, mark)
+        return Fit(texts.array, texts.tid, mark, mark, is_there=True)
     if not are_kept(stored, texts) or not _can_have(did, texts.array.shape):
         return None
     return Fit(texts.array, texts.tid, mark, texts.mark)

@@ -244,6 +244,8 @@ class Writer:
 
     def overwrite(self, did: Any, leaf: Leaf, fit: Fit) -> None:
         """Write `leaf` into a dataset into which it fits."""
+        if fit.is_there:
+            return
         has_sum, array = sums.has(did), fit.array
         if did.shape != array.shape:
             did.set_extent(array.shape)
