@@ -182,3 +182,37 @@ def test_shorter_texts_of_ours(path: Path) -> None:
         assert chk.load() == {"status": text, "more": text}
     with h5py.File(path) as file:
         assert file["status"][()] == b"x"
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_none_over_what_is_none(path: Path, journal: bool) -> None:
+    """A null dataspace, of others or of an earlier version, is None, and stays what it is for None."""
+    with h5py.File(path, "w") as file:
+        file["f4"], file["i4"] = h5py.Empty("f4"), h5py.Empty("i4")
+        file["text"] = h5py.Empty(h5py.string_dtype())
+        file["dtype"] = h5py.Empty("i4")
+        file["dtype"].attrs["hdfchk"] = 'dtype/1 {"dtype":"<f4"}'
+        before = {name: h5o.get_info(file[name].id).addr for name in file}
+    chk = HDF5Checkpointer(path, journal=journal)
+    for key in chk:
+        assert chk[key] is None or chk[key] == np.dtype("f4")
+        chk[key] = chk[key]
+    with h5py.File(path) as file:
+        assert {name: h5o.get_info(file[name].id).addr for name in file} == before
+        assert all(isinstance(file[name][()], h5py.Empty) for name in file)
+    chk["f4"], chk["i4"], chk["text"] = 1.5, "text", np.arange(3)
+    assert chk["f4"] == 1.5 and chk["i4"] == "text" and chk["text"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_none_over_a_number(path: Path, journal: bool) -> None:
+    """None goes into a float64 that is there, and a number into None."""
+    with h5py.File(path, "w") as file:
+        file["x"] = 1.5
+        file["x"].attrs["units"] = "m"
+        file["ref"] = file["x"].ref
+    chk = HDF5Checkpointer(path, journal=journal)
+    before = outside(path)
+    for value in (None, 2.5, None, None, float("nan")):
+        chk["x"] = value
+        assert outside(path) == before and str(chk["x"]) == str(value)

@@ -90,7 +90,12 @@ class Elements:
         Raises:
             UnsupportedTypeError: they can not be kept as elements of this array.
         """
-        if type(value) is np.ndarray and value.dtype == self.stored and self.is_plain:
+        if (
+            type(value) is np.ndarray
+            and value.dtype == self.stored
+            and self.stored.kind != "O"
+            and self.is_plain
+        ):
             return value
         return np.asarray(self._encoded(value))
 
@@ -100,12 +105,12 @@ class Elements:
         if type(value).__module__.partition(".")[0] == "torch":
             value = tensors.to_array(value)
         dtype = self._dtype
-        if dtype.kind == "T":
-            return _variable_strings(value)
+        if dtype.kind in "OT":
+            texts = _variable_strings(value)
+            is_fixed = self.stored.kind == "S"  # a string dataset of others that took them
+            return self._fixed_strings(np.asarray(texts, np.str_)) if is_fixed else texts
         if dtype.kind == "U":
             return self._fixed_strings(np.asarray(value))
-        if dtype.kind == "O":
-            return _variable_strings(value)
         if self.is_texts:
             return self._fixed_strings(np.asarray(value))
         found = _cast(value, dtype)
@@ -117,8 +122,10 @@ class Elements:
         if value.dtype.kind not in "UT":
             raise _unfit(value.dtype, self._dtype)
         longest = int(np.strings.str_len(value).max(initial=0))
-        if not self.is_texts and longest > self._dtype.itemsize // 4:
+        if self._dtype.kind == "U" and longest > self._dtype.itemsize // 4:
             raise _unfit(f"{longest} characters", self._dtype)
+        if self.stored.kind == "O":
+            return _variable_strings(value)
         raw = strings.to_bytes(np.asarray(value, np.str_))
         if raw.dtype.kind != self.stored.kind or raw.dtype.itemsize > self.stored.itemsize:
             raise _unfit(value.dtype, self.stored)

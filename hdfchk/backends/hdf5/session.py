@@ -35,6 +35,7 @@ from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, unreadable
 from .h5.marks import is_dict, read_mark
+from .h5.texts import in_type_of
 from .nodes.apply import Commit
 from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
@@ -296,6 +297,7 @@ class Hdf5Session:
         """Write `data` at `index`."""
         self._check_writable()
         did = self._dataset(path)
+        data = in_type_of(did, data)
         before = None if self._rolls_back else slices.kept(did, index, self._guard)
         with sums.forgotten(did):
             try:
@@ -308,7 +310,9 @@ class Hdf5Session:
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
         self._check_writable()
-        self._guard.inside(self._dataset(path))
+        did = self._dataset(path)
+        self._guard.inside(did)
+        rows = in_type_of(did, rows)
         append_rows(self._root, path, rows, self._writer, rolls_back=self._rolls_back)
 
     @telling

@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5, h5a, h5p, h5s
+from h5py import h5, h5a, h5p, h5s, h5t
 
+from ....codecs.packing import mark_from_text
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....keys import to_text
-from ....tree import Leaf
+from ....tree import Leaf, Mark, is_none_number
 from .errors import RAISED, unreadable
 from .links import key_of
+from .texts import are_kept, are_same, stored_texts
 from .types import PYTHON_STRINGS, numpy_dtype
 from .values import (
     in_own_order,
     memory_type,
+    number_or_none,
     plain_array,
     prepare,
     raw_buffer,
@@ -63,8 +66,19 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
             aid.read(data, memory_type(dtype))
         except RAISED as error:
             raise unreadable(f"attribute {to_text(name)!r}", error, key_of(oid)) from error
-    as_scalar = kind == h5s.SCALAR and data.ndim == 0
-    return Leaf(to_scalar(data, tid) if as_scalar else plain_array(data))
+    if kind != h5s.SCALAR or data.ndim:
+        return Leaf(plain_array(data))
+    value = to_scalar(data, tid)
+    if type(value) is float and is_none_number(value):
+        value = number_or_none(value, _mark_of(oid, name))
+    return Leaf(value)
+
+
+def _mark_of(oid: Any, name: bytes) -> Mark | None:
+    """The mark of the value of an attribute of the user's."""
+    beside = _OF_ATTRIBUTES + name
+    text = read_attribute(oid, beside).data if h5a.exists(oid, beside) else None
+    return mark_from_text(text) if isinstance(text, str) else None
 
 
 def write_attribute(oid: Any, name: bytes, leaf: Leaf) -> None:
@@ -116,15 +130,24 @@ def _write(aid: Any, tid: Any, array: Any) -> None:
 
 
 def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
-    """Write into the attribute that is there, if it is of the same type and shape."""
+    """Write into the attribute that is there, if it has the shape and can take the value."""
     tid, space, array = prepare(leaf.data)
     aid = h5a.open(oid, name)
-    old = aid.get_space()
+    old, stored = aid.get_space(), aid.get_type()
     kind = old.get_simple_extent_type()
-    if kind == h5s.NULL or kind != space.get_simple_extent_type():
+    if kind == h5s.NULL:
+        return leaf.data is None
+    if kind != space.get_simple_extent_type() or old.shape != space.shape:
         return False
-    if old.shape != space.shape or not aid.get_type().equal(tid):
-        return False
+    if not stored.equal(tid):
+        texts = stored_texts(stored, leaf) if stored.get_class() == h5t.STRING else None
+        if texts is None or texts.mark is not None:
+            return False
+        if are_same(read_attribute(oid, name).data, texts):
+            return True
+        if not are_kept(stored, texts):
+            return False
+        tid, array = texts.tid, texts.array
     before = raw_attribute(aid)
     undo.append(lambda: _write_raw(h5a.open(oid, name), before))
     _write(aid, tid, array)

@@ -19,8 +19,6 @@ __all__ = [
     "FLOAT",
     "GROUP_CREATION",
     "INT",
-    "NULL",
-    "NULL_TYPE",
     "PYTHON_STRINGS",
     "SCALAR",
     "chunked_creation",
@@ -45,9 +43,7 @@ INT = h5t.STD_I64LE
 BYTE = h5t.STD_U8LE
 BOOL = h5t.py_create(np.dtype(np.bool), logical=True)
 COMPLEX = h5t.py_create(np.dtype(np.complex128), logical=True)
-NULL_TYPE = h5t.STD_I32LE
 SCALAR = h5s.create(h5s.SCALAR)
-NULL = h5s.create(h5s.NULL)
 
 COMPACT_BYTES = 2048
 """Up to this size an array lies inside its object header: one read less, and no padding."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from traceback import clear_frames
 from typing import Any
@@ -19,10 +20,11 @@ from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
 from ..h5.errors import RAISED, errno_of
 from ..h5.key_order import Places
-from ..h5.marks import MARK, read_mark, write_mark
+from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
+from .fits import Fit
 from .writer import Writer
 
 __all__ = ["Commit"]
@@ -275,13 +277,20 @@ class Commit:
             self._hidden.take_out(parent, raw, name)
 
     def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
-        """Write into the dataset that is there, if it is of the same kind."""
+        """Write into the dataset that is there, if it can take the value."""
         fit = self._writer.fit(old, leaf)
-        if fit is None or not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
+        if fit is None:
             return False
-        one_call = not self._rolls_back and self._is_one_call(old)
+        if fit.is_there:
+            return True
+        if not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
+            return False
+        is_same_form = fit.is_form_of(old)
+        one_call = not self._rolls_back and is_same_form and self._is_one_call(old)
         if not (self._rolls_back or one_call):
             size = fit.array.nbytes
+            if not is_same_form:
+                size = max(size, math.prod(old.shape) * old.get_type().get_size())
             if self._aside_bytes + size > ASIDE_BYTES:
                 return False
             try:
@@ -289,7 +298,7 @@ class Commit:
             except (OSError, RuntimeError):
                 return False  # a new one takes its place
             self._aside_bytes += size
-            self._undo.append((self._write_back, (path, before, sums.read(old))))
+            self._undo.append((self._write_back, (path, before, sums.read(old), fit)))
         self._writer.overwrite(old, leaf, fit)
         self._is_through = one_call
         return True
@@ -359,10 +368,14 @@ class Commit:
             else:
                 places.keep(parent, number, place)
 
-    def _write_back(self, path: Path, data: Any, checksum: Any) -> None:
+    def _write_back(self, path: Path, data: Any, checksum: Any, fit: Fit) -> None:
         did = h5o.open(self._group(path[:-1]), to_bytes(path[-1]))
+        if did.shape != data.shape:
+            did.set_extent(data.shape)
         write_raw(did, data)
         sums.restore(did, checksum)
+        if fit.mark != fit.new_mark:
+            set_mark(did, fit.mark)
 
     # -- the order of keys -----------------------------------------------------------------------
 

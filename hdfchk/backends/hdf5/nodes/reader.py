@@ -28,7 +28,7 @@ from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
 from ..h5.metadata_cache import MetadataCache
 from ..h5.types import FLOAT, INT, has_variable, numpy_dtype, plain_dtype
-from ..h5.values import decoded, memory_type, plain_array, to_scalar
+from ..h5.values import decoded, memory_type, number_or_none, plain_array, to_scalar
 
 __all__ = ["DirectIO", "Reader"]
 
@@ -202,7 +202,7 @@ class Reader:
         if tid.equal(FLOAT):
             self._float[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
-            return Leaf(self._float.item(), mark)
+            return Leaf(number_or_none(self._float.item(), mark), mark)
         if tid.equal(INT):
             self._int[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._int, INT)
