@@ -1,0 +1,124 @@
+"""Every edit of ours on a file of every tool: the tool reads on, or the edit is refused."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib.util
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from hdfchk import HDF5Checkpointer, HdfchkError
+
+from . import lab, netcdf, programs, pydata
+from .tool import ANY, Changes, Tool, same
+
+TOOLS = [*netcdf.TOOLS, *pydata.TOOLS, *lab.TOOLS, *programs.present()]
+if importlib.util.find_spec("anndata"):
+    TOOLS += importlib.import_module(".cells", __package__).TOOLS
+CASES = [(tool, edit) for tool in TOOLS for edit in tool.edits()]
+
+# What the tool itself forbids in its files, whoever writes it: its error, at the key in question.
+THEIRS: set[tuple[str, str]] = set()
+
+# Edits that are refused, by an error of ours, and leave the file as it was.
+REFUSED: set[tuple[str, str]] = set()
+
+# Edits after which the tool does not read its file. This is to become empty.
+KNOWN: set[tuple[str, str]] = set()
+
+
+@attrs.frozen
+class Original:
+    """The file of a tool as the tool made it, and what it reads in it."""
+
+    path: str
+    found: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tool], Original]:
+    """The file of each tool, made once."""
+    folder = tmp_path_factory.mktemp("originals")
+
+    @functools.cache
+    def make(tool: Tool) -> Original:
+        path = str(folder / f"{TOOLS.index(tool)}{tool.suffix}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tool.make(path)
+        return Original(path, read(tool, path))
+
+    return make
+
+
+def read(tool: Tool, path: str) -> dict[str, Any]:
+    """What the tool reads; what it warns of is its own business."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = tool.read(path)
+        gc.collect()  # readers of others that are closed late
+    return found
+
+
+def differences(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Where the tool read something else."""
+    return [
+        f"{name}: {found.get(name)!r} in place of {value!r}"
+        for name, value in wanted.items()
+        if value is not ANY and not same(value, found.get(name))
+    ]
+
+
+def outcome(tool: Tool, edit: str, path: str, before: dict[str, Any]) -> tuple[str, str]:
+    """What an edit comes to, in a word, and the reason."""
+    raw = Path(path).read_bytes()
+    try:
+        changes: Changes = tool.edits()[edit](HDF5Checkpointer(path))
+    except HdfchkError as error:
+        after = read(tool, path)
+        assert not differences(before, after), "a refused edit has changed something"
+        assert edit == "every key by itself" or Path(path).read_bytes() == raw
+        return (
+            ("refused", str(error)) if error.file == path else ("refused, without file", str(error))
+        )
+    try:
+        after = read(tool, path)
+    except Exception as error:
+        return "not read", f"{type(error).__name__}: {error}"
+    wrong = differences(before | changes, after)
+    return ("wrong", "; ".join(wrong)) if wrong else ("read", "")
+
+
+def expected(tool: Tool, edit: str) -> set[str]:
+    """The outcomes that are right."""
+    case = (tool.name, edit)
+    if case in KNOWN or case in THEIRS:
+        return {"not read", "wrong", "refused, without file"}
+    return {"refused"} if case in REFUSED else {"read"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "edit"), CASES, ids=[f"{tool.name}-{edit}" for tool, edit in CASES]
+)
+def test_edit(tool: Tool, edit: str, originals: Callable[[Tool], Original], tmp_path: Path) -> None:
+    """After an edit of ours the tool reads all its own data right, or the edit was refused whole."""
+    original = originals(tool)
+    path = str(shutil.copy(original.path, tmp_path / f"file{tool.suffix}"))
+    word, reason = outcome(tool, edit, path, original.found)
+    assert word in expected(tool, edit), f"{word}: {reason}"
+
+
+def test_lists() -> None:
+    """What is listed as refused, forbidden or known is tried, where its tool is installed."""
+    names = {tool.name for tool in TOOLS}
+    tried = {(tool.name, edit) for tool, edit in CASES}
+    for listed in (THEIRS, REFUSED, KNOWN):
+        assert {case for case in listed if case[0] in names} <= tried
+    assert not KNOWN & REFUSED and not KNOWN & THEIRS and not REFUSED & THEIRS
