@@ -31,6 +31,7 @@ from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
+from .unchanged import is_unchanged
 from .writer import Fit, Writer
 
 __all__ = ["Commit"]
@@ -267,6 +268,12 @@ class Commit:
                 self._write_over(path, old, node, kept.fit)
                 return
             self._detach(kept)
+        if (
+            hard
+            and self._writer.layout is None
+            and is_unchanged(self._root, self._writer, old, node)
+        ):
+            return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
             if self._writer.layout is None and self._overwrite(path, old, node):

@@ -28,6 +28,7 @@ from ..h5.marks import read_mark
 from ..h5.types import type_to_write
 from ..h5.values import prepare
 from .references import Holder, References
+from .unchanged import is_unchanged
 from .writer import Fit, Writer
 
 __all__ = ["ASIDE_BYTES", "Kept", "Plan", "keep"]
@@ -207,9 +208,11 @@ class _Keeper:
         old = self._open(path)
         if old is None:
             return True
-        if not isinstance(node, Leaf) or type(old) is not h5d.DatasetID:
+        if self._writer.layout is not None or node is None:
             return False
-        if self._writer.layout is not None or not _is_inside(old):
+        if is_unchanged(self._root, self._writer, old, node):
+            return True
+        if not isinstance(node, Leaf) or type(old) is not h5d.DatasetID or not _is_inside(old):
             return False
         fit = self._writer.fit(old, node)
         if fit is None or not self._may_unpack(old, fit):
@@ -399,7 +402,7 @@ class _Keeper:
 def _old(oid: Any) -> _Old:
     info = h5o.get_info(oid)
     shape = oid.shape if type(oid) is h5d.DatasetID else None
-    return _Old(info.addr, shape, info.rc > 1 and type(oid) is not h5t.TypeID)
+    return _Old(info.addr, shape, info.rc > 1 and not isinstance(oid, h5t.TypeID))
 
 
 def _is_inside(did: Any) -> bool:

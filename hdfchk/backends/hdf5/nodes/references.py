@@ -207,7 +207,7 @@ class _Walk:
     def _look_at(self, oid: Any, path: bytes) -> bool:
         """Look at one object; whether that is the first time."""
         info = h5o.get_info(oid)
-        if info.rc > 1 and type(oid) is not h5t.TypeID:
+        if info.rc > 1 and not isinstance(oid, h5t.TypeID):
             self._found.names.setdefault(info.addr, []).append(path)
         if info.addr in self._seen:
             return False

@@ -27,6 +27,7 @@ from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..data.limits import FILTERED, Guard
 from ..h5 import checksums as sums
+from ..h5.fitting import fit_bytes
 from ..h5.hidden import Hidden
 from ..h5.marks import read_mark, write_mark
 from ..h5.metadata_cache import MetadataCache
@@ -220,6 +221,13 @@ class Writer:
 
     def fit(self, did: Any, leaf: Leaf) -> Fit | None:
         """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
+        found = self._fit(did, leaf)
+        if found is not None or read_mark(did) is not None:
+            return found
+        raw = fit_bytes(did, leaf)
+        return None if raw is None else Fit(*raw, is_raw=True)
+
+    def _fit(self, did: Any, leaf: Leaf) -> Fit | None:
         tid, space, array = prepare(leaf.data)
         mark = read_mark(did)
         if mark != leaf.mark or array is None:
@@ -247,7 +255,7 @@ class Writer:
         if not h5o.get_info(did).hdr.mesg.present & FILTERED:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
-        by_chunks = by_chunks and did.get_type().equal(fit.tid)
+        by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
         if by_chunks and own_pipeline(did.get_create_plist(), fit.tid.get_size()) is not None:
             return True  # whole chunks take the place of what is there
         try:
@@ -260,16 +268,21 @@ class Writer:
         """Write `leaf` into a dataset into which it fits."""
         has_sum = sums.has(did)
         if fit.array.size:
-            write_elements(did, fit.array, fit.tid, did.get_create_plist(), self.meter)
+            plist = None if fit.is_raw else did.get_create_plist()
+            write_elements(did, fit.array, fit.tid, plist, self.meter)
         if has_sum:
             sums.write(did, leaf.data)
 
 
 class Fit(NamedTuple):
-    """What is written over a dataset: the array, and its HDF5 type."""
+    """What is written over a dataset: the array, and its HDF5 type.
+
+    The items of a raw one are the bytes of elements.
+    """
 
     array: Any
     tid: Any
+    is_raw: bool = False
 
 
 def _text_fit(stored: Any, text: str) -> Fit | None:
