@@ -268,11 +268,7 @@ class Commit:
                 self._write_over(path, old, node, kept.fit)
                 return
             self._detach(kept)
-        if (
-            hard
-            and self._writer.layout is None
-            and is_unchanged(self._root, self._writer, old, node)
-        ):
+        if hard and self._is_unchanged(old, node):
             return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
@@ -308,6 +304,12 @@ class Commit:
                 scales.move(old, new, self._note)
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
+
+    def _is_unchanged(self, old: Any, node: Stored) -> bool:
+        """Whether it is the value that is there, of a type that only others use."""
+        if self._references is None or self._references.known.no_names:
+            return False
+        return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
 
     def _delete(self, path: Path) -> None:
         above = path[:-1]

@@ -31,14 +31,14 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
         oid: the object.
         node: the value.
     """
-    reader = Reader(root, writer.guard, writer.cache)
     try:
         if isinstance(oid, h5t.TypeID):
-            return _same(reader.group(oid, None, (), None), node)
-        if type(oid) is not h5d.DatasetID or not _is_variable(oid) or read_mark(oid) is not None:
+            found = Reader(root, writer.guard, writer.cache).group(oid, None, (), None)
+        elif type(oid) is h5d.DatasetID and _is_variable(oid) and read_mark(oid) is None:
+            found = Reader(root, writer.guard, writer.cache).dataset(oid)
+        else:
             return False
-        found = reader.dataset(oid)
-        return _same(default_registry.encode(found.data), node)
+        return _same(default_registry.encode(default_registry.decode(found)), node)
     except HdfchkError:  # it cannot be read: what cannot be told is another value
         return False
 
