@@ -334,6 +334,9 @@ class GroupArrays(GroupReader):
     ) -> None:
         """Put values at paths, as one commit; everything is encoded before a file is touched."""
         nodes: list[tuple[Path, Leaf | Branch | Source]] = []
+        pairs = [pair for pair in pairs if not self._is_itself(*pair)]
+        if not pairs:
+            return
         for path, value in pairs:
             source = streaming.source_of(value)
             if source is not None:
@@ -347,6 +350,17 @@ class GroupArrays(GroupReader):
             sizes = [n.nbytes if isinstance(n, Source) else nbytes_of(n) for _, n in nodes]
             meter = Meter(tell, sum(sizes))
             self._write(nodes, layout, meter, replace=replace)
+
+    def _is_itself(self, path: Path, value: Any) -> bool:
+        """Whether a value is a group, or an array, that stands at the path to which it is put."""
+        if not isinstance(value, (GroupReader, Array)):
+            return False
+        context, place, filters = value._context, value._path, value._filters  # noqa: SLF001
+        if context.handle is not self._context.handle or place != path or filters.stack:
+            return False
+        edits.check_visible(self._filters, path)
+        with self._context.handle.reading() as session:
+            return session.stat(path) is not None
 
     def _write(
         self,

@@ -275,8 +275,8 @@ class Commit:
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
             size = old.get_storage_size()
-            is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)
-            if self._rolls_back and (is_kept_small or size < REUSE_FROM):
+            is_kept_small = not kept and _is_copied_as_it_is(old) and self._has_aside(size)
+            if not kept and self._rolls_back and (is_kept_small or size < REUSE_FROM):
                 is_dropped = all(map(is_own, attribute_names(old)))
             if is_kept_small and not is_dropped:
                 aside = self._copy_aside(parent, raw)

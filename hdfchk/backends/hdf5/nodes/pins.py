@@ -50,6 +50,7 @@ class Kept:
         fit: what is written over the dataset that is there, and by which type; None if another
             one takes its place.
         moves: what hangs together with the old one as a dimension scale is led to the new one.
+            In any case that has another address: what still points at the old one leads to nothing.
         detached: the paths of arrays and scales that go, and from which others are detached.
     """
 
@@ -152,8 +153,9 @@ class _Keeper:
             return Plan(steps, self._kept)
         try:
             references.look(self._root, self._writer.guard)
-        except ReferencedError:
+        except ReferencedError as error:
             if changed and not self._replace:
+                error.key = join(changed[0])
                 raise
             self._is_blind = True
         todo = list(steps.items())[::-1]
@@ -330,7 +332,7 @@ class _Keeper:
         kept.detached = list(dict.fromkeys(kept.detached))
         if path in kept.detached:
             kept.moves = False
-        if kept.moves or kept.detached:
+        if hard or is_parted or kept.moves or kept.detached:
             self._kept[path] = kept
 
     def _moves(self, path: Path, old: _Old, holder: Holder) -> bool:
@@ -415,7 +417,7 @@ def _is_inside(did: Any) -> bool:
 def _shape_of(node: Any) -> tuple[int, ...] | None:
     """The shape of what a step puts; None where that is no array."""
     if not isinstance(node, Leaf):
-        return getattr(getattr(node, "form", None), "shape", None)
+        return getattr(getattr(node, "did", None), "shape", None)  # a draft has one
     if node.data is None:
         return None
     return node.data.shape if isinstance(node.data, np.ndarray) else ()

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5o, h5r, h5s, h5t
+from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5r, h5s, h5t
 
 from ....errors import HdfchkError, ReferencedError
 from ....keys import to_text
@@ -158,6 +158,7 @@ def _holds_no_references(fid: Any) -> bool:
     size = fid.get_filesize()
     if size > SEARCHED_UP_TO:
         return False
+    h5f.flush(fid)
     try:
         image = np.frombuffer(fid.get_file_image(), np.uint8)
     except RAISED:  # a file in several parts, say
