@@ -341,6 +341,8 @@ class Commit:
         fit = self._writer.fit(old, leaf)
         if fit is None or not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
             return False
+        if old.shape is None:
+            return True  # nothing is there, and nothing comes
         one_call = not self._rolls_back and self._is_one_call(old)
         if not (self._rolls_back or one_call):
             size = fit.array.nbytes
@@ -359,7 +361,7 @@ class Commit:
     def _write_over(self, path: Path, old: Any, leaf: Leaf, fit: Fit) -> None:
         """Write into the dataset that is there, at which something points, whatever it takes."""
         mark = read_mark(old)
-        if not self._rolls_back:
+        if not self._rolls_back and old.shape is not None:
             self._undo.append((self._write_back, (path, raw_data(old), sums.read(old))))
             if mark != leaf.mark:
                 self._undo.append((self._mark_back, (path, mark)))
