@@ -24,6 +24,8 @@ SEARCHED_UP_TO = 2**27
 """The bytes of shorter files are searched for types of references, which is a hundred times as fast
 as to open every object."""
 BLOCK_BYTES = 2**22
+ADDRESS_BYTES = (2, 4, 8, 16, 32)
+"""An address in a file has one of these lengths; a reference to a region has four bytes more."""
 MOST_OBJECTS = 2**20
 MOST_BYTES = 2**26
 """No more objects are opened, nor bytes of references read."""
@@ -152,8 +154,8 @@ class References:
 def _holds_no_references(fid: Any) -> bool:
     """Whether the bytes of a file have no HDF5 type of references anywhere, if they are not many.
 
-    In each version of the format such a type begins with a byte whose lower half is 7, and goes on
-    with two bytes that tell of which kind, two of zero, and its size in four.
+    In each version of the format such a type begins with a byte whose lower half is 7 and whose
+    upper half is the version. A byte for the kind follows, two of zero, and the size in four.
     """
     size = fid.get_filesize()
     if size > SEARCHED_UP_TO:
@@ -175,7 +177,10 @@ def _has_reference_type(data: np.ndarray[Any, Any]) -> bool:
     places = np.flatnonzero((data[:-7] & 0x8F) == 7)
     for ahead in (2, 3, 5, 6, 7):
         places = places[data[places + ahead] == 0]
-    return bool(len(places))
+    kinds, sizes = data[places + 1], data[places + 4]
+    is_new = np.isin(kinds & 0x0F, (2, 3, 4)) & (sizes > 0)  # of HDF5 1.12
+    is_old = np.isin(sizes - 4 * kinds, ADDRESS_BYTES) & (kinds < 2)
+    return bool(np.any((is_new | is_old) & (data[places] > 0x0F)))
 
 
 class _Walk:
