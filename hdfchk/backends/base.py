@@ -190,6 +190,8 @@ class Session(Protocol):
         changes: Sequence[Change],
         layout: Layout | None = None,
         meter: Meter | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Apply all changes, in order, as one commit: all of them or none.
 
@@ -197,9 +199,11 @@ class Session(Protocol):
             changes: what to do.
             layout: how arrays are to lie in the file, if not as the store says.
             meter: is told how many bytes of arrays are written.
+            replace: replace also what something in the storage points at, if it cannot be kept.
 
         Raises:
             NotAGroupError: a path goes through a value.
+            ReferencedError: something points at what cannot be kept.
 
         After an error nothing is changed, or, where the storage `has_transactions`, what is changed
         is to be given up by its `rollback`.

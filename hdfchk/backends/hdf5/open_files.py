@@ -7,13 +7,15 @@ I/O, maps. The file of the one writer, which has a log, is in `wal_writer`.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from h5py import h5f
 
 from ...errors import ReadOnlyError, TransactionError
 from ...keys import Path
-from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch
+from ...runtime.descriptors import Descriptor
+from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch, try_lock_shared
 from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
@@ -23,8 +25,10 @@ from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.metadata_cache import MetadataCache
 from .h5.types import file_access
+from .nodes.references import Knowledge, References
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import replay_logical
+from .wal.seal import seal
 
 __all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
 
@@ -51,6 +55,7 @@ class OpenFile(Storage):
         self.address = address
         self.writable = writable
         self.generation = 0
+        self._references = References()
 
     direct_fd = -1
     """The descriptor that HDF5 has of the file, while that may be read without HDF5; else -1."""
@@ -58,6 +63,22 @@ class OpenFile(Storage):
     _cache_of = -1
     _hidden: Hidden | None = None
     _hidden_of = -1
+    _references: References
+    _references_of = -1
+
+    @property
+    def references(self) -> References:
+        """What in the file points at its objects."""
+        if self._references_of != self.generation:
+            self._references.forget_walk()
+        self._references_of = self.generation
+        return self._references
+
+    def note_free(self, paths: Iterable[Path]) -> None:
+        """Take a note of keys at whose objects nothing points."""
+
+    def note_growing(self, path: Path, did: Any) -> None:
+        """Take a note of an array that may take rows without becoming another object."""
 
     def hidden_in(self, root: Any) -> Hidden:
         """The hidden group of the file, for all sessions that write it."""
@@ -138,6 +159,7 @@ class OpenFile(Storage):
 
     def lend(self) -> Any:
         """The `h5py.File` or `h5py.Group`, for the caller to work on."""
+        self.references.forget()
         return self.h5
 
     def sync(self) -> None:
@@ -165,7 +187,17 @@ class OpenFile(Storage):
 
 
 class DirectFile(OpenFile):
-    """A file that HDF5 reads and writes by itself, and that was opened here."""
+    """A file that HDF5 reads and writes by itself, and that was opened here.
+
+    Args:
+        h5: the open `h5py.File`.
+        address: how messages call it.
+        known: what is known of what points at its objects.
+    """
+
+    def __init__(self, h5: Any, *, address: str, known: Knowledge) -> None:
+        super().__init__(h5, address=address, writable=True)
+        self._references = References(known)
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
@@ -179,8 +211,15 @@ class DirectFile(OpenFile):
 
     def close(self) -> None:
         """Flush and close."""
-        if self.h5:
+        if not self.h5:
+            return
+        descriptor = Descriptor(os.dup(self.h5.id.get_vfd_handle()))
+        try:
             self.close_h5()
+            if try_lock_shared(descriptor.fd):  # nobody has begun to write it
+                seal(descriptor.fd, self.references.known)
+        finally:
+            descriptor.close()
 
 
 class SnapshotFile(OpenFile):

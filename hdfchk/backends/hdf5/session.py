@@ -244,6 +244,8 @@ class Hdf5Session:
         changes: Sequence[Change],
         layout: Layout | None = None,
         meter: Meter | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Apply all changes as one commit."""
         self._check_writable()
@@ -258,7 +260,15 @@ class Hdf5Session:
         )
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            Commit(self._root, self._writer, rolls_back=self._rolls_back).run(steps)
+            commit = Commit(
+                self._root,
+                self._writer,
+                rolls_back=self._rolls_back,
+                references=self.file.references,
+                replace=replace,
+            )
+            commit.run(steps)
+            self.file.note_free(commit.free)
         finally:
             self._writer.layout = self._writer.meter = None
 
@@ -312,8 +322,15 @@ class Hdf5Session:
         self._check_writable()
         did = self._dataset(path)
         self._guard.inside(did)
-        rows = in_type_of(did, rows)
-        append_rows(self._root, path, rows, self._writer, rolls_back=self._rolls_back)
+        append_rows(
+            self._root,
+            path,
+            in_type_of(did, rows),
+            self._writer,
+            rolls_back=self._rolls_back,
+            references=self.file.references,
+        )
+        self.file.note_growing(path, did)
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

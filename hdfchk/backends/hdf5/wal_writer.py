@@ -6,11 +6,11 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-from h5py import h5f, h5g
+from h5py import h5d, h5f, h5g, h5s
 
 from ...errors import (
     CheckpointWarning,
@@ -33,6 +33,7 @@ from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
 from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
+from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.log import Log, Recovered
@@ -47,6 +48,7 @@ from .wal.replay import (
     replay_logical,
     write_stamp,
 )
+from .wal.seal import read_seal, seal
 from .wal.wal_file import WalFile
 
 __all__ = ["WalWriter"]
@@ -95,6 +97,11 @@ class WalWriter(OpenFile):
         """Where dicts are, since nothing but small assignments was done."""
         self._small: set[Path] = set()
         """Where small values are that were put there since."""
+        self._references = References()
+        self._free: set[Path] = set()
+        """Where objects are at which nothing points, in a file in which some may be pinned."""
+        self._growing: set[Path] = set()
+        """Where arrays are that grow without becoming other objects."""
         self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
         self._look_at = LOOK_BYTES
@@ -124,6 +131,8 @@ class WalWriter(OpenFile):
         if file is not None:
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
         if there and mode != "w":
+            if not found.has_commits and file is not None:
+                self._references.known = read_seal(file.fd)
             self._go_on(found)
             return
         if found.has_commits:
@@ -144,6 +153,7 @@ class WalWriter(OpenFile):
         h5 = create_on(self._scratch)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
         write_stamp(h5.id)
+        self._references.known = Knowledge(no_references=True, no_names=True)
         self._use(h5)
 
     def _go_on(self, found: Recovered | None = None) -> None:
@@ -201,6 +211,8 @@ class WalWriter(OpenFile):
             return False
         if pending.rows and not pending.takes_put(path):
             return False
+        if not (self._references.known.no_names or path in self._free):
+            return False
         payload = pack_put(path, leaf)
         if payload is None:
             return False
@@ -230,6 +242,9 @@ class WalWriter(OpenFile):
         """Commit rows by writing them into the log; HDF5 appends them later."""
         file, pending = self._file, self._pending
         if file is None or self._lent or (pending.puts and not pending.takes_rows(path)):
+            return False
+        is_free = path in self._growing or path in self._free
+        if not (self._references.known.no_names or is_free):
             return False
         payload = pack_rows(path, rows)
         if payload is None:
@@ -279,9 +294,27 @@ class WalWriter(OpenFile):
         if above is not None:
             self._dicts |= above
 
+    def note_free(self, paths: Iterable[Path]) -> None:
+        """Take a note of keys at whose objects nothing points."""
+        if not self._references.known.no_names:
+            self._free.update(paths)
+
+    def note_growing(self, path: Path, did: Any) -> None:
+        """Take a note of an array that may take rows without becoming another object."""
+        if self._references.known.no_names or did.get_create_plist().get_layout() != h5d.CHUNKED:
+            return
+        if did.get_space().get_simple_extent_dims(True)[0] == h5s.UNLIMITED:
+            self._growing.add(path)
+
+    def _forget_free(self) -> None:
+        self._free.clear()
+        self._growing.clear()
+
     def lend(self) -> Any:
         """The `h5py.File`. What is done to it is a part of the next commit."""
         self._lent = True
+        self._references.forget()
+        self._forget_free()
         self.settle()
         return self.h5
 
@@ -331,6 +364,7 @@ class WalWriter(OpenFile):
         close_file(self.h5)
         if (error := self.take_error()) is not None:
             raise error
+        seal(new.file.fd, self._references.known)
         new.appear()
         # It is decided. Where HDF5 cannot be opened on it now, the next use tries it.
         self._new = self._scratch = None
@@ -343,6 +377,7 @@ class WalWriter(OpenFile):
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
+        self._forget_free()
         if self._new is not None:
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
@@ -458,7 +493,10 @@ class WalWriter(OpenFile):
             # What is half written can be mended only by a log that has its name on the disk.
             sync_folder(self.address)
             self._named = True
-        return file.checkpoint(last=last)
+        done = file.checkpoint(last=last)
+        if done:
+            seal(file.file.fd, self._references.known)
+        return done
 
     def _see_to_log(self) -> None:
         """Keep the log short: the policy of checkpoints."""

@@ -132,7 +132,7 @@ def read_packed(
     Returns:
         Whether it could be done; if not, HDF5 has to read them, or to say what is wrong.
     """
-    if not out.ndim or not out.size or out.dtype.kind == "O":
+    if not out.ndim or not out.size or out.dtype.hasobject:
         return False
     tid = did.get_type()
     pipeline = own_pipeline(did.get_create_plist(), tid.get_size())

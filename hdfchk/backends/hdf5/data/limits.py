@@ -371,7 +371,10 @@ def _held(block: np.ndarray[Any, Any]) -> int:
         return int(block.nbytes)
     total = 0
     for item in block.reshape(-1):
-        total += item.nbytes if isinstance(item, np.ndarray) else len(item) if item else 0
+        if isinstance(item, np.ndarray):
+            total += item.nbytes
+        elif isinstance(item, (bytes, str)):  # and no reference
+            total += len(item)
     return total
 
 

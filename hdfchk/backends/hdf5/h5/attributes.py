@@ -33,6 +33,7 @@ __all__ = [
     "attribute_names",
     "copy_attributes",
     "delete_attribute",
+    "has_references",
     "is_own",
     "raw_attribute",
     "read_attribute",
@@ -173,6 +174,13 @@ def attribute_names(oid: Any) -> list[bytes]:
         order = h5.INDEX_CRT_ORDER if kept else h5.INDEX_NAME
         h5a.iterate(oid, names.append, index_type=order)
     return names
+
+
+def has_references(oid: Any) -> bool:
+    """Whether an object has attributes that hold HDF5 references."""
+    return any(
+        h5a.open(oid, name).get_type().detect_class(h5t.REFERENCE) for name in attribute_names(oid)
+    )
 
 
 def is_own(name: bytes) -> bool:

@@ -16,8 +16,13 @@ from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
 from ..data.limits import FILTERED, stands_alone
 from ..h5 import checksums as sums
-from ..h5 import links
-from ..h5.attributes import attribute_names, copy_attributes, is_own
+from ..h5 import links, scales
+from ..h5.attributes import (
+    attribute_names,
+    copy_attributes,
+    has_references,
+    is_own,
+)
 from ..h5.errors import RAISED, errno_of
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
@@ -25,13 +30,15 @@ from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
 from .fits import Fit
+from .pins import ASIDE_BYTES, Kept, keep
+from .references import References
+from .unchanged import is_unchanged
 from .writer import Writer
 
 __all__ = ["Commit"]
 
 _COUNTER = itertools.count()
 REUSE_FROM = 2**16
-ASIDE_BYTES = 2**26
 """Arrays from `REUSE_FROM` bytes up are moved into memory before they are replaced, and what is
 written over is kept there, up to `ASIDE_BYTES` a commit."""
 FEW = 64
@@ -51,17 +58,33 @@ class Commit:
         writer: makes the objects.
         rolls_back: after an error whoever began the commit gives up all that was not committed
             before: what is replaced need not be kept.
+        references: what in the file points at its objects; None where nobody asks.
+        replace: replace also what something points at, if it cannot be kept.
 
     Attributes:
         path: of the step that is under way, or has failed.
+        free: keys at whose objects nothing points.
     """
 
-    def __init__(self, root: Any, writer: Writer, *, rolls_back: bool = False) -> None:
+    def __init__(
+        self,
+        root: Any,
+        writer: Writer,
+        *,
+        rolls_back: bool = False,
+        references: References | None = None,
+        replace: bool = False,
+    ) -> None:
         self._root = root
         self._writer = writer
         self._hidden = writer.hidden
         self.path: Path = ()
         self._rolls_back = rolls_back
+        self._references = references
+        self._replace_all = replace
+        self.free: list[Path] = []
+        self._kept: dict[Path, Kept] = {}
+        """By path: how what points at an object is kept."""
         self._groups: dict[Path, Any] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
         """Groups that had nothing in them, and have one path: each step puts another key there."""
@@ -85,11 +108,12 @@ class Commit:
             Whatever the first failing step raises; the file is as it was then, or is to be given
                 up.
         """
-        self._left = len(steps)
-        self._is_few = len(steps) < FEW
         self._writer.begin()
         self._writer.cache.hold(len(steps))
         try:
+            steps = self._keep(steps)
+            self._left = len(steps)
+            self._is_few = len(steps) < FEW
             for path, node in steps.items():
                 self.path = path
                 self._left -= 1
@@ -103,6 +127,8 @@ class Commit:
             if not self._is_through:
                 self._write_places()
                 self._hidden.empty_bin()
+            if self._references is not None and self._references.is_stale:
+                self._references.forget_walk()
         except BaseException as error:
             self._take_back(error)
             if isinstance(error, HdfchkError) and error.key is None:
@@ -116,8 +142,25 @@ class Commit:
             if self._aside is not None:
                 self._aside.close()
 
+    def _keep(self, steps: dict[Path, Stored | None]) -> dict[Path, Stored | None]:
+        """See to what points at the objects of all steps, which may become more and smaller."""
+        if self._references is None:
+            return steps
+        planned = keep(
+            self._root,
+            self._writer,
+            self._references,
+            steps,
+            rolls_back=self._rolls_back,
+            replace=self._replace_all,
+        )
+        self._kept, self.free = planned.kept, planned.free
+        return planned.steps
+
     def _take_back(self, error: BaseException) -> None:
         """Undo all that was done; what cannot be undone does not keep the rest from it."""
+        if self._references is not None:
+            self._references.forget_walk()
         self._groups.clear()
         _let_go_of_objects(error)
         if self._rolls_back:
@@ -220,13 +263,21 @@ class Commit:
         old: Any = h5o.open(parent, raw) if hard else None
         aside: bytes | None = None
         is_dropped = False
+        kept = self._kept.get(path)
+        if kept is not None:
+            if kept.fit is not None and isinstance(node, Leaf):
+                self._write_over(path, old, node, kept.fit)
+                return
+            self._detach(kept)
+        if hard and self._is_unchanged(old, node):
+            return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
             size = old.get_storage_size()
-            is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)
-            if self._rolls_back and (is_kept_small or size < REUSE_FROM):
+            is_kept_small = not kept and _is_copied_as_it_is(old) and self._has_aside(size)
+            if not kept and self._rolls_back and (is_kept_small or size < REUSE_FROM):
                 is_dropped = all(map(is_own, attribute_names(old)))
             if is_kept_small and not is_dropped:
                 aside = self._copy_aside(parent, raw)
@@ -250,8 +301,16 @@ class Commit:
         new = self._writer.create(parent, raw, node, path)
         if hard and not is_dropped:
             copy_attributes(old, new, is_own)
+            if kept is not None and kept.moves:
+                scales.move(old, new, self._note)
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
+
+    def _is_unchanged(self, old: Any, node: Stored) -> bool:
+        """Whether it is the value that is there, of a type that only others use."""
+        if self._references is None or self._references.known.no_names:
+            return False
+        return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
 
     def _delete(self, path: Path) -> None:
         above = path[:-1]
@@ -261,6 +320,8 @@ class Commit:
         raw = to_bytes(path[-1])
         if not parent.links.exists(raw):
             return
+        if path in self._kept:
+            self._detach(self._kept[path])
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
@@ -302,6 +363,22 @@ class Commit:
         self._writer.overwrite(old, leaf, fit)
         self._is_through = one_call
         return True
+
+    def _write_over(self, path: Path, old: Any, leaf: Leaf, fit: Fit) -> None:
+        """Write into the dataset that is there, at which something points, whatever it takes."""
+        if not (self._rolls_back or fit.is_there):
+            self._undo.append((self._write_back, (path, raw_data(old), sums.read(old), fit)))
+        self._writer.overwrite(old, leaf, fit)
+
+    def _detach(self, kept: Kept) -> None:
+        """Let no dimension scale lead to what goes."""
+        for path in kept.detached:
+            scales.detach(h5o.open(self._group(path[:-1]), to_bytes(path[-1])), self._note)
+
+    def _note(self, saved: scales.Saved) -> None:
+        """Take a note of an attribute that is about to be changed."""
+        if not self._rolls_back:
+            self._undo.append((scales.restore, (self._root, saved)))
 
     def _is_one_call(self, did: Any) -> bool:
         """Whether an array is written by the last call of a commit: if it fails, it did nothing."""
@@ -370,7 +447,7 @@ class Commit:
 
     def _write_back(self, path: Path, data: Any, checksum: Any, fit: Fit) -> None:
         did = h5o.open(self._group(path[:-1]), to_bytes(path[-1]))
-        if did.shape != data.shape:
+        if did.shape != data.shape and len(did.shape) == data.ndim:
             did.set_extent(data.shape)
         write_raw(did, data)
         sums.restore(did, checksum)
@@ -398,9 +475,11 @@ class Commit:
 
 
 def _is_copied_as_it_is(did: Any) -> bool:
-    """Whether HDF5 copies a dataset without unpacking it."""
+    """Whether HDF5 copies a dataset without unpacking it, and all that its attributes say."""
     filtered = h5o.get_info(did).hdr.mesg.present & FILTERED
-    return not (filtered and has_variable(did.get_type()))
+    if filtered and has_variable(did.get_type()):
+        return False
+    return not has_references(did)  # which would be zeros
 
 
 def _objects_in(parent: Any, raw: bytes) -> int:

@@ -10,6 +10,7 @@ from h5py import h5d, h5s, h5t
 from ....errors import HdfchkError
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
+from ..h5.fitting import fit_bytes
 from ..h5.marks import read_mark
 from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
 from ..h5.types import type_to_write
@@ -27,6 +28,7 @@ class Fit(NamedTuple):
         mark: the dataset's mark.
         new_mark: the one that it has to have.
         is_there: all of it is there already.
+        is_raw: the items of the array are the bytes of elements.
     """
 
     array: Any
@@ -34,6 +36,7 @@ class Fit(NamedTuple):
     mark: Mark | None
     new_mark: Mark | None
     is_there: bool = False
+    is_raw: bool = False
 
     def is_form_of(self, did: Any) -> bool:
         """Whether nothing of a dataset changes but the elements."""
@@ -58,11 +61,17 @@ def fit_of(did: Any, leaf: Leaf, guard: Guard) -> Fit | None:
     if is_text and (array.dtype.kind == "O" or not stored.equal(tid) or mark != leaf.mark):
         return _text_fit(did, stored, mark, leaf, guard)
     if mark != leaf.mark or kind != space.get_simple_extent_type():
-        return None
+        return _raw_fit(did, mark, leaf)
     if kind == h5s.SIMPLE and old.shape != space.shape:
-        return _text_fit(did, stored, mark, leaf, guard) if is_text else None
+        return _text_fit(did, stored, mark, leaf, guard) if is_text else _raw_fit(did, mark, leaf)
     memory = type_to_write(stored, tid, array)
-    return None if memory is None else Fit(array, memory, mark, mark)
+    return _raw_fit(did, mark, leaf) if memory is None else Fit(array, memory, mark, mark)
+
+
+def _raw_fit(did: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
+    """How the bytes of a value are written into a dataset of a type that NumPy has no name for."""
+    raw = None if mark is not None else fit_bytes(did, leaf)
+    return None if raw is None else Fit(*raw, mark, mark, is_raw=True)
 
 
 def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard) -> Fit | None:

@@ -233,7 +233,7 @@ class Writer:
         if not h5o.get_info(did).hdr.mesg.present & FILTERED:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
-        by_chunks = by_chunks and did.get_type().equal(fit.tid)
+        by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
         if by_chunks and own_pipeline(did.get_create_plist(), fit.tid.get_size()) is not None:
             return True  # whole chunks take the place of what is there
         try:
@@ -250,7 +250,8 @@ class Writer:
         if did.shape != array.shape:
             did.set_extent(array.shape)
         if array.size:
-            write_elements(did, array, fit.tid, did.get_create_plist(), self.meter)
+            plist = None if fit.is_raw else did.get_create_plist()
+            write_elements(did, array, fit.tid, plist, self.meter)
         if has_sum:
             is_text = array.dtype.kind in "OS"
             sums.write(did, leaf.data if not is_text else array if array.ndim else array[()])

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from ....runtime.posix import read_all
 from .log import PAGE, Base, Recovered, Sums
 
-__all__ = ["STAMP", "base_of", "problem_of", "samples", "sums_of", "thinned"]
+__all__ = ["STAMP", "base_of", "problem_of", "samples", "stamp_of", "sums_of", "thinned"]
 
 STAMP = b"hdfchk:stamp"
 """The attribute of the root group whose value, a random int64, each checkpoint renews."""
 SECTOR = 512
+SUPERBLOCK_BYTES = 96
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WHOLE_UP_TO = 2**25
 _PARTS, _PART_BYTES = 256, 2**16
@@ -63,6 +64,12 @@ def thinned(numbers: list[int]) -> Iterator[int]:
         start = index
 
 
+def stamp_of(descriptor: int) -> int:
+    """The stamp of a file, or 0 if it has none, or not at its beginning."""
+    place = _stamp_place(descriptor, read_all(descriptor, SUPERBLOCK_BYTES, 0))
+    return int.from_bytes(read_all(descriptor, 8, place), "little") if place else 0
+
+
 def base_of(descriptor: int, size: int) -> Base:
     """The state of a file of a size, as a log has to know it again."""
     first = read_all(descriptor, PAGE, 0)
@@ -87,7 +94,7 @@ def _total(descriptor: int, size: int) -> int:
 
 def _stamp_place(descriptor: int, first: bytes) -> int:
     """Where the stamp is in a file, or 0: it is looked for in the header of the root group."""
-    if first[:8] != _SIGNATURE or len(first) < 96:
+    if first[:8] != _SIGNATURE or len(first) < SUPERBLOCK_BYTES:
         return 0
     version = first[8]
     if version in {2, 3} and first[9] == 8:
