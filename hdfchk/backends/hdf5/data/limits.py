@@ -371,7 +371,10 @@ def _held(block: np.ndarray[Any, Any]) -> int:
         return int(block.nbytes)
     total = 0
     for item in block.reshape(-1):
-        total += item.nbytes if isinstance(item, np.ndarray) else len(item) if item else 0
+        if isinstance(item, (bytes, str)):
+            total += len(item)
+        else:  # or a reference, which has a known size
+            total += item.nbytes if isinstance(item, np.ndarray) else 0
     return total
 
 
