@@ -18,7 +18,7 @@ from .h5.errors import RAISED
 from .h5.references import Addresses, ReferenceSwap, has_references
 from .h5.values import raw_type
 
-__all__ = ["Repointing"]
+__all__ = ["Repointing", "pairs_of"]
 
 
 class Repointing:
@@ -50,7 +50,8 @@ class Repointing:
         if not self._paths:
             return
         places = {
-            address: h5o.get_info(copy).addr for address, copy in _pairs(self._source, self._target)
+            address: h5o.get_info(copy).addr
+            for address, copy in pairs_of(self._source, self._target)
         }
         with ReferenceSwap() as swap:
             mend = _Mend(self._source, self._target, self._guard, places, swap)
@@ -151,7 +152,7 @@ def _refusal(problem: str) -> UnsupportedStoredError:
     )
 
 
-def _pairs(source: Any, target: Any) -> Iterator[tuple[int, Any]]:
+def pairs_of(source: Any, target: Any) -> Iterator[tuple[int, Any]]:
     """The address of each object that a path leads to, and the object's copy."""
     old, new = (h5g.open(file, b"/") for file in (source, target))
     seen = {h5o.get_info(old).addr}

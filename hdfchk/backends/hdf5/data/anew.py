@@ -120,10 +120,11 @@ def stored_parts(did: Any) -> Iterator[Part]:
     if layout == h5d.CHUNKED:
         for info in _chunks(did):
             yield _inside(did, plist.get_chunk(), info.chunk_offset)
+    elif layout == h5d.CONTIGUOUS and not did.get_storage_size():
+        return
     elif not shape:
-        if layout != h5d.CONTIGUOUS or did.get_offset() is not None:
-            yield Part((), ())
-    elif layout != h5d.CONTIGUOUS or did.get_offset() is not None:
+        yield Part((), ())
+    else:
         for where in blocks_of(shape, did.get_type().get_size()):
             starts = tuple(part.start for part in where)
             yield Part(starts, tuple(part.stop - part.start for part in where))

@@ -37,11 +37,17 @@ def check_references(tid: Any) -> None:
     """Refuse a type whose references cannot be read.
 
     Raises:
-        UnsupportedStoredError: they are of the kind that HDF5 has since 1.12 (`H5T_STD_REF`), or
+        UnsupportedStoredError: they are of the kind that HDF5 has since 1.12 (`H5T_STD_REF`); or
+            lists of references to regions, at which h5py (3.16 and before) ends the process; or
             NumPy has nothing like the items of variable length around them.
     """
-    for inner in _references(tid):
-        if not (inner.equal(h5t.STD_REF_OBJ) or inner.equal(h5t.STD_REF_DSETREG)):
+    for inner, is_in_list in _references(tid):
+        if inner.equal(h5t.STD_REF_DSETREG):
+            if is_in_list:
+                raise UnsupportedStoredError(
+                    "references to regions in items of variable length, which h5py cannot read"
+                )
+        elif not inner.equal(h5t.STD_REF_OBJ):
             raise UnsupportedStoredError("references of the newer kind, which h5py cannot read")
     if has_variable(tid):
         try:
@@ -57,16 +63,16 @@ def references_in(data: np.ndarray[Any, Any]) -> Iterator[Any]:
     return (array[place] for array, place in _cells(data, data.dtype))
 
 
-def _references(tid: Any) -> Iterator[Any]:
-    """The types of all references in a type."""
+def _references(tid: Any, *, is_in_list: bool = False) -> Iterator[tuple[Any, bool]]:
+    """The types of all references in a type, and whether they are in items of variable length."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:
-        yield tid
+        yield tid, is_in_list
     elif kind == h5t.COMPOUND:
         for index in range(tid.get_nmembers()):
-            yield from _references(tid.get_member_type(index))
+            yield from _references(tid.get_member_type(index), is_in_list=is_in_list)
     elif kind in {h5t.ARRAY, h5t.VLEN}:
-        yield from _references(tid.get_super())
+        yield from _references(tid.get_super(), is_in_list=is_in_list or kind == h5t.VLEN)
 
 
 def _places(tid: Any) -> Any:
@@ -165,9 +171,7 @@ class ReferenceSwap:
     def references(self, addresses: Addresses) -> list[Any]:
         """References to the objects at some addresses, which HDF5 can follow in their file."""
         kind = h5t.STD_REF_OBJ
-        return self._convert(
-            kind, addresses, kind, np.zeros(len(addresses), h5py.ref_dtype)
-        ).tolist()
+        return list(self._convert(kind, addresses, kind, np.zeros(len(addresses), h5py.ref_dtype)))
 
     def addresses(self, references: list[Any]) -> Addresses:
         """The addresses of what some references lead to, 0 for a null one."""
@@ -176,7 +180,7 @@ class ReferenceSwap:
 
     def _regions(self, places: np.ndarray[Any, Any]) -> list[Any]:
         kind, into = h5t.STD_REF_DSETREG, np.zeros(len(places), h5py.regionref_dtype)
-        return self._convert(kind, np.ascontiguousarray(places), kind, into).tolist()
+        return list(self._convert(kind, np.ascontiguousarray(places), kind, into))
 
     def _bytes(self, regions: list[Any]) -> np.ndarray[Any, Any]:
         empty = h5r.RegionReference()
