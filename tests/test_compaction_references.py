@@ -287,12 +287,21 @@ def in_another_file(file: h5py.File) -> None:
     file["g"].create_dataset("x", (2,), REF, external=[(file.filename + ".raw", 0, 16)])
 
 
+def fill_value(file: h5py.File) -> None:
+    """h5py has no way to set one: `REPLACED` makes references of these integers."""
+    file["g"].create_dataset("x", (4,), "<u8", chunks=(2,), fillvalue=800)
+
+
 def no_region(file: h5py.File) -> None:
     did = file["g"].create_dataset("x", (1,), REGION).id
     did.write(h5s.ALL, h5s.ALL, np.array([b"\x99" + bytes(11)], "V12"), h5t.STD_REF_DSETREG)
 
 
+REPLACED = (b"\x10\0\0\0\x08\0\0\0\0\0\x40\0", b"\x17\0\0\0\x08" + bytes(7))
+"""The type of an unsigned integer of 8 bytes, and that of a reference to an object."""
+
 REFUSED = {
+    "a fill value": fill_value,
     "no path leads to": without_path,
     "newer kind": newer_kind,
     "in the attribute 'a'": newer_attribute,
@@ -305,14 +314,31 @@ REFUSED = {
 @pytest.mark.parametrize("said", REFUSED)
 def test_what_cannot_be_carried_over(path: str, said: str) -> None:
     """It is refused, by its key, and the file stays as it is."""
-    with h5py.File(path, "w", libver="latest") as file:
+    libver = "earliest" if REFUSED[said] is fill_value else "latest"  # no checksums
+    with h5py.File(path, "w", libver=libver) as file:
         file.create_group("g")
         REFUSED[said](file)
     before = Path(path).read_bytes()
+    if REFUSED[said] is fill_value:
+        before = before.replace(*REPLACED)
+        Path(path).write_bytes(before)
     with pytest.raises(UnsupportedStoredError, match=rf"{said}.*'g/x'.*is left as it is"):
         HDF5Checkpointer(path).compact()
     assert Path(path).read_bytes() == before
     assert not [name for name in os.listdir(os.path.dirname(path)) if "new" in name]
+
+
+def test_a_fill_value_that_is_a_null_reference(path: str) -> None:
+    """PyTables sets fill values, of zeros: there is nothing in them to be carried over."""
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.create_dataset("x", (4,), "<u8", chunks=(2,), fillvalue=0)
+        file["y"] = 1
+    Path(path).write_bytes(Path(path).read_bytes().replace(*REPLACED))
+    with h5py.File(path, "a") as file:
+        file["x"][3] = file["y"].ref
+    HDF5Checkpointer(path).compact()
+    with h5py.File(path) as file:
+        assert not file["x"][0] and file[file["x"][3]].name == "/y"
 
 
 def test_references_of_other_sizes(path: str) -> None:
