@@ -32,7 +32,7 @@ def netcdf(file: h5py.File) -> None:
         for number, axis in enumerate(("time", "lat", "lon")):
             cube.dims[number].attach_scale(file[axis])
         cube.attrs["units"] = "K"
-    names = file.create_dataset("station", (2,), h5py.string_dtype())
+    names = file.create_dataset("station", (2,), h5py.string_dtype(), fillvalue="none")
     names[0] = "a"
     names.dims[0].attach_scale(file["lat"])
 
@@ -198,7 +198,7 @@ def everything(path: str) -> dict[str, Any]:
             if item.id.get_type().get_class() == h5t.COMPOUND and not item.dtype.hasobject:
                 value = item[()].tobytes()
             stored = item.id.get_storage_size() if plist.get_layout() != h5d.CHUNKED else None
-            form = [item.maxshape, item.chunks, plist.get_layout(), filters, stored]
+            form = [item.maxshape, item.chunks, plist.get_layout(), filters, stored, item.fillvalue]
             found[name] += [_type(item.id.get_type()), form, value]
 
     with h5py.File(path) as file:

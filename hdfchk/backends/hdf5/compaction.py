@@ -260,9 +260,12 @@ class _Copy:
             if refers:
                 self._check_references(oid)
             self._check(oid)
-            if refers:
+            if refers or _has_variable_fill(oid):
                 copy = make_anew(oid, new, name, portable=self._portable)
-                self._references.note(links.path_of(oid))
+                if refers:
+                    self._references.note(links.path_of(oid))
+                else:
+                    copy_parts(oid, copy, self._guard)
                 self._attributes(oid, copy)
                 return
         refers = any(has_references(h5a.open(oid, key).get_type()) for key in attribute_names(oid))
@@ -385,9 +388,19 @@ def _bare() -> Any:
 _BARE = _bare()
 
 
+def _has_variable_fill(did: Any) -> bool:
+    """Whether a dataset has a fill value of variable length.
+
+    Of such a one HDF5 (2.0 and before) copies where it lies in its file, and nothing else.
+    """
+    if not has_variable(did.get_type()):
+        return False
+    return bool(did.get_create_plist().fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED)
+
+
 def _is_filled(plist: Any, did: Any) -> bool:
     """Whether a fill value has references that lead somewhere."""
-    value = np.zeros((), did.dtype)
+    value = np.zeros(1, did.dtype)
     try:
         plist.get_fill_value(value)
     except RAISED:

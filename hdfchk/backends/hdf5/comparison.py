@@ -350,6 +350,22 @@ def _compare_forms(old: Any, new: Any) -> None:
         _differ(old, "how far it can grow")
     if _layout(old) != _layout(new):
         _differ(old, "how it is stored")
+    values = [_fill_value(did) for did in (old, new)]
+    if not same_items(*values):
+        _differ(old, "its fill value")
+
+
+def _fill_value(did: Any) -> Any:
+    """The fill value of a dataset; None if it has none of its own, or none that h5py reads."""
+    plist = did.get_create_plist()
+    if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return None
+    try:
+        value = np.zeros(1, numpy_dtype(did.get_type()))  # h5py reads texts into an item
+        plist.get_fill_value(value)
+    except (UnsupportedStoredError, *RAISED):
+        return None
+    return value
 
 
 def _layout(did: Any) -> tuple[Any, ...]:
