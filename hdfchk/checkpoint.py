@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from .backends.base import SupportsCompaction, SupportsRecovery
 from .backends.plain_dict import DictBackend, NullBackend
@@ -18,7 +18,7 @@ from .compression import CompressionRules
 from .connection.handle import Handle
 from .context import Codecs, Context
 from .edits import check_visible
-from .errors import UnsupportedStoredError
+from .errors import InvalidKeyError, UnsupportedStoredError
 from .filters import Filters, KeyFilter
 from .group import Group
 from .keys import Key, parse_for_read
@@ -317,25 +317,47 @@ class HDF5Checkpointer(Group):
                     into=None if into is None else os.fsdecode(into),
                 )
 
-    def compact(self, progress: ProgressOption = None) -> int:
+    def compact(
+        self, progress: ProgressOption = None, *, libver: Literal["earliest"] | None = None
+    ) -> int:
         """Write the file anew, without the space that it does not use.
 
         The new file is made beside the old one and takes its place, atomically, when it is whole:
-        there must be room for both. Readers that have the old one open go on with it.
+        there must be room for both. It is read again, and compared with the old one, before.
+        Readers that have the old one open go on with it.
+
+        HDF5 references inside the file lead to the same objects, and regions, of the new one, as do
+        the dimension scales. One that leads to nothing any more becomes a null reference. HDF5
+        sets the times of groups, and of datasets that hold references, anew.
 
         Args:
             progress: True for a progress bar, or ``progress(done, total)``, in objects of HDF5.
+            libver: ``"earliest"`` writes a file that HDF5 1.8 reads (which is in MATLAB up to
+                R2021a, IDL and LabVIEW). It is so after later writes and calls of `compact`, too,
+                and keeps no table of its free space: what one session frees, no later one uses.
+                None leaves that as it is.
 
         Returns:
             How many bytes that gave back to the file system.
 
         Raises:
-            UnsupportedStoredError: the store is not one of a file by its path; or the file holds
-                HDF5 references, which a copy would break. Nothing was changed.
-            CorruptFileError: some of the file cannot be read, or the copy, which is read again and
-                compared, differs. Nothing was changed.
+            UnsupportedStoredError: the store is not one of a file by its path; or some of it cannot
+                be carried over: HDF5 references that lead to an object without a path, that h5py
+                cannot read (`H5T_STD_REF` of HDF5 1.12), or that lie in another file; or what HDF5
+                1.8 has not, as virtual datasets. Nothing was changed.
+            CorruptFileError: some of the file cannot be read, or the copy differs. Nothing was
+                changed.
             LockedError: another process writes the file.
+            ValueError: `libver` is none of these.
+
+        Example:
+            >>> chk["run"] = {"steps": 500}
+            >>> _ = chk.compact(libver="earliest")
         """
+        if libver not in {None, "earliest"}:
+            raise InvalidKeyError(
+                f"libver={libver!r}", hint='it is "earliest", or None for the versions as they are'
+            )
         with self._context.handle.exclusive() as backend:
             if not isinstance(backend, SupportsCompaction):
                 raise UnsupportedStoredError(
@@ -344,7 +366,8 @@ class HDF5Checkpointer(Group):
                     hint="use h5repack",
                 )
             with teller(progress, "compact", "objects", self._context.handle) as tell:
-                return backend.compact(tell if is_wanted(progress) else None)
+                told = tell if is_wanted(progress) else None
+                return backend.compact(told, portable=libver == "earliest")
 
     # -- older names ---------------------------------------------------------------------------
 

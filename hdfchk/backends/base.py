@@ -373,8 +373,8 @@ class SupportsRecovery(Protocol):
 class SupportsCompaction(Protocol):
     """A backend that can write its storage anew, without unused space."""
 
-    def compact(self, progress: Progress | None = None) -> int:
-        """Write it anew; how many bytes that gave back."""
+    def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
+        """Write it anew, `portable`: for old readers, too; how many bytes that gave back."""
 
 
 class Backend(Protocol):

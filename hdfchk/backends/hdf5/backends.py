@@ -276,10 +276,12 @@ class FileBackend(_Hdf5Backend):
             concerned = copy if copy is not None and of_copy else self.path
             raise explain_open(error, concerned, writable=True) from error
 
-    def compact(self, progress: Progress | None = None) -> int:
+    def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
         """Write the file anew, without unused space; how many bytes that gave back."""
         try:
-            work = partial(compact_file, durable=self.durable, options=self.options)
+            work = partial(
+                compact_file, durable=self.durable, options=self.options, portable=portable
+            )
             return _again(work, self.resolved, self.lock_timeout, progress)
         except RAISED as error:
             what = "it cannot be copied: some of it cannot be read"

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5t
+import numpy as np
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p
 
-from ...errors import CorruptFileError, NestingError, UnsupportedStoredError
+from ...errors import CorruptFileError, HdfchkError, NestingError, UnsupportedStoredError
 from ...keys import MAX_PATH, to_text
 from ...runtime.interrupts import defer_interrupts
 from ...runtime.posix import wait_lock_shared, write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .comparison import compare_files
-from .data.limits import Guard
+from .data.anew import copy_parts, make_anew
+from .data.limits import EXTERNAL_FILES, Guard
 from .h5 import links
-from .h5.attributes import attribute_names, copy_attributes
+from .h5.attributes import attribute_names, copy_attribute
+from .h5.errors import RAISED
 from .h5.file_object import create_on
 from .h5.key_order import is_order
+from .h5.portable_types import portable_type
+from .h5.references import check_references, has_references, references_in
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
+from .repointing import Repointing
 from .wal.fit import STAMP
 from .wal.new_file import NewFile, ScratchFile
 from .wal.replay import lock_to_write, recover
@@ -29,6 +35,9 @@ from .wal.replay import lock_to_write, recover
 __all__ = ["compact_file"]
 
 USERBLOCK_BYTES = 2**20
+ADDRESS_BYTES = 8
+"""HDF5 (2.0 and before) writes the last references of a dataset not at all where the addresses in a
+file have another size."""
 MAX_LEVELS = MAX_PATH
 """How deeply groups may nest: as deeply as a path can lead."""
 
@@ -40,6 +49,7 @@ def compact_file(
     *,
     durable: bool = True,
     options: Options = DEFAULTS,
+    portable: bool = False,
 ) -> int:
     """Write a file anew beside its place, and put it there when it is whole.
 
@@ -52,12 +62,14 @@ def compact_file(
         progress: is told how many of the file's objects are copied.
         durable: bring the new file to the disk before it takes the old one's place.
         options: what the file cannot make its reader do.
+        portable: write what HDF5 1.8 reads.
 
     Returns:
         How many bytes that gave back to the file system.
 
     Raises:
-        UnsupportedStoredError: the file holds HDF5 references, which would lead nowhere.
+        UnsupportedStoredError: some of it cannot be carried over: HDF5 references that lead to what
+            has no path, say; or HDF5 1.8 has nothing like it.
         CorruptFileError: the copy differs from what it was made of, or that cannot be read; the
             old file stays.
     """
@@ -74,7 +86,7 @@ def compact_file(
         source = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, access))
         try:
             guard = Guard(source, options)
-            _write(source.id, new, guard, progress)
+            _write(source.id, new, guard, progress, portable=portable)
             compare_files(source, new.beside, guard)
         finally:
             source.close()  # and all that is open of it
@@ -87,27 +99,43 @@ def compact_file(
     return before - os.stat(path).st_size
 
 
-def _write(source: Any, new: NewFile, guard: Guard, progress: Progress | None) -> None:
-    plist, old = file_creation(), source.get_create_plist()
-    userblock = old.get_userblock()
-    plist.set_userblock(userblock)
-    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
-    _keep_attribute_form(old, plist)
+def _write(
+    source: Any, new: NewFile, guard: Guard, progress: Progress | None, *, portable: bool
+) -> None:
+    plist = _file_plist(source, portable=portable)
     scratch = ScratchFile(new.file)
     with defer_interrupts():
-        target = create_on(scratch, plist)
+        # What is copied may be as new as it likes, unless HDF5 1.8 is to read it.
+        newest = h5f.LIBVER_V18 if portable else h5f.LIBVER_LATEST
+        target = create_on(scratch, plist, newest)
         try:
-            _Copy(source, target.id, guard, progress).run()
+            _Copy(source, target.id, guard, progress, portable=portable).run()
         finally:
             target.close()
         error = scratch.take_error()
     if error is not None:
         raise error
+    userblock = plist.get_userblock()
     if userblock:
         with open(source.name, "rb") as whole:
             for start in range(0, userblock, USERBLOCK_BYTES):
                 piece = whole.read(min(USERBLOCK_BYTES, userblock - start))
                 write_all(new.file.fd, piece, start)
+
+
+def _file_plist(source: Any, *, portable: bool) -> Any:
+    """The creation properties for the copy of a file.
+
+    One without a table of its free space gets none: it may be meant for HDF5 1.8.
+    """
+    old, root = source.get_create_plist(), h5g.open(source, b"/").get_create_plist()
+    _, has_table, _ = old.get_file_space_strategy()
+    plist = file_creation(keeps_free_space=has_table and not portable)
+    plist.set_userblock(old.get_userblock())
+    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
+    plist.set_link_creation_order(root.get_link_creation_order())
+    _keep_attribute_form(root, plist)
+    return plist
 
 
 _Step = tuple[Any, Any, Iterator[links.Entry]]
@@ -117,11 +145,22 @@ _Step = tuple[Any, Any, Iterator[links.Entry]]
 class _Copy:
     """The copy of all objects of one file to another, links as they are."""
 
-    def __init__(self, source: Any, target: Any, guard: Guard, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        source: Any,
+        target: Any,
+        guard: Guard,
+        progress: Progress | None,
+        *,
+        portable: bool,
+    ) -> None:
         self._source = source
         self._target = target
         self._guard = guard
         self._progress = progress
+        self._portable = portable
+        self._references = Repointing(source, target, guard)
+        self._writes_references = source.get_create_plist().get_sizes()[0] == ADDRESS_BYTES
         self._known: set[int] = set()
         """The addresses of the groups that were copied."""
         self._shared: dict[int, Any] = {}
@@ -169,11 +208,11 @@ class _Copy:
                     key=f"{links.key_of(old)[:40]}…",
                     hint="the file is left as it is",
                 )
+        self._references.run()
 
     def _begin(self, old: Any, new: Any, info: Any) -> _Step:
         """Copy the attributes of a group, and get its links."""
-        _check_attributes(old)
-        copy_attributes(old, new, lambda name: name == STAMP or is_order(name))
+        self._attributes(old, new, but=lambda name: name == STAMP or is_order(name))
         self._known.add(info.addr)
         self._step()
         return old, new, iter(links.entries(old, dangling=True))
@@ -208,26 +247,107 @@ class _Copy:
             if info.rc > 1:
                 self._shared[info.addr] = copy
             return self._begin(oid, copy, info)
-        self._check(oid)
-        h5o.copy(old, name, new, name)
+        self._copy(oid, old, name, new)
         if info.rc > 1:
             self._shared[info.addr] = h5o.open(new, name)
         self._step()
         return None
 
-    def _check(self, oid: Any) -> None:
-        """Refuse what cannot be copied, or would take far more than the file has of it."""
-        _check_attributes(oid)
-        if type(oid) is not h5d.DatasetID:
+    def _copy(self, oid: Any, old: Any, name: bytes, new: Any) -> None:
+        """Copy a dataset, or a named type, that is no one else's."""
+        if type(oid) is h5d.DatasetID:
+            refers = has_references(oid.get_type())
+            if refers:
+                self._check_references(oid)
+            self._check(oid)
+            if refers or _has_variable_fill(oid):
+                copy = make_anew(oid, new, name, portable=self._portable)
+                if refers:
+                    self._references.note(links.path_of(oid))
+                else:
+                    copy_parts(oid, copy, self._guard)
+                self._attributes(oid, copy)
+                return
+        refers = any(has_references(h5a.open(oid, key).get_type()) for key in attribute_names(oid))
+        try:
+            if refers:
+                h5o.copy(old, name, new, name, copypl=_BARE)
+            else:
+                h5o.copy(old, name, new, name)
+        except RAISED:
+            if not self._portable:
+                raise
+            self._copy_portable(oid, name, new)
             return
+        if refers:
+            self._attributes(oid, h5o.open(new, name))
+
+    def _copy_portable(self, oid: Any, name: bytes, new: Any) -> None:
+        """Copy what HDF5 does not, as HDF5 1.8 has nothing like it in the form that it has."""
+        if type(oid) is h5d.DatasetID:
+            copy = make_anew(oid, new, name, portable=True)
+            copy_parts(oid, copy, self._guard)
+        else:
+            copy = self._type(oid, oid)
+            copy.commit(new, name)
+        self._attributes(oid, copy)
+
+    def _type(self, tid: Any, oid: Any, where: str = "") -> Any:
+        """The type to be given to the copy of something."""
+        if not self._portable:
+            return tid
+        try:
+            return portable_type(tid)
+        except UnsupportedStoredError as error:
+            raise _refusal(oid, f"{where}{error.problem}") from error
+
+    def _attributes(
+        self, old: Any, new: Any, but: Callable[[bytes], bool] = lambda name: False
+    ) -> None:
+        """Copy the attributes of an object. Those with references get their values in the end."""
+        for name in attribute_names(old):
+            if but(name):
+                continue
+            aid, where = h5a.open(old, name), f"in the attribute {to_text(name)!r}: "
+            tid = self._type(aid.get_type(), old, where)
+            if has_references(tid):
+                self._may_have_references(old, tid, where)
+                h5a.create(new, name, tid, aid.get_space())
+                self._references.note(links.path_of(old))
+                continue
+            try:
+                copy_attribute(old, new, name, tid)
+            except HdfchkError as error:
+                error.key = links.key_of(old)
+                raise
+
+    def _check(self, oid: Any) -> None:
+        """Refuse what would take far more than the file has of it."""
         tid = oid.get_type()
-        if tid.detect_class(h5t.REFERENCE):
-            raise _refusal(oid, "HDF5 references")
         self._guard.begin()
         self._guard.claims(oid)
         if oid.shape is not None and has_variable(tid):
-            for _ in self._guard.blocks(oid, numpy_dtype(tid)):
+            dtype = tid.dtype if has_references(tid) else numpy_dtype(tid)
+            for _ in self._guard.blocks(oid, dtype):
                 pass  # it is refused where the items come to more than the file can hold
+
+    def _check_references(self, oid: Any) -> None:
+        """Refuse a dataset of references that cannot be carried over."""
+        self._may_have_references(oid, oid.get_type())
+        if h5o.get_info(oid).hdr.mesg.present & EXTERNAL_FILES:
+            raise _refusal(oid, "HDF5 references that lie in another file")
+        plist = oid.get_create_plist()
+        if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _is_filled(plist, oid):
+            raise _refusal(oid, "a fill value with HDF5 references")
+
+    def _may_have_references(self, oid: Any, tid: Any, where: str = "") -> None:
+        """Refuse a type with references that cannot be read, or written."""
+        try:
+            check_references(tid)
+        except UnsupportedStoredError as error:
+            raise _refusal(oid, f"{where}{error.problem}") from error
+        if not self._writes_references:
+            raise _refusal(oid, f"{where}HDF5 references, of other sizes than HDF5 writes whole")
 
     def _step(self) -> None:
         self._count += 1
@@ -259,15 +379,38 @@ def _keep_attribute_form(old: Any, plist: Any) -> None:
     plist.set_attr_phase_change(*old.get_attr_phase_change())
 
 
-def _check_attributes(oid: Any) -> None:
-    for name in attribute_names(oid):
-        if h5a.open(oid, name).get_type().detect_class(h5t.REFERENCE):
-            raise _refusal(oid, f"HDF5 references, in the attribute {to_text(name)!r}")
+def _bare() -> Any:
+    plist = h5p.create(h5p.OBJECT_COPY)
+    plist.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
+    return plist
+
+
+_BARE = _bare()
+
+
+def _has_variable_fill(did: Any) -> bool:
+    """Whether a dataset has a fill value of variable length.
+
+    Of such a one HDF5 (2.0 and before) copies where it lies in its file, and nothing else.
+    """
+    if not has_variable(did.get_type()):
+        return False
+    return bool(did.get_create_plist().fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED)
+
+
+def _is_filled(plist: Any, did: Any) -> bool:
+    """Whether a fill value has references that lead somewhere."""
+    value = np.zeros(1, did.dtype)
+    try:
+        plist.get_fill_value(value)
+    except RAISED:
+        return True
+    return any(map(bool, references_in(value)))
 
 
 def _refusal(oid: Any, what: str) -> UnsupportedStoredError:
     return UnsupportedStoredError(
-        f"it has {what}, which would lead nowhere in a copy",
+        f"it cannot be copied: it has {what}",
         key=links.key_of(oid),
         hint="the file is left as it is; h5repack may do it",
     )

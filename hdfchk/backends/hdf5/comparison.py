@@ -6,20 +6,25 @@ they are, in blocks; only items of variable length have to be read by HDF5.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import h5py
-from h5py import h5a, h5d, h5f, h5g, h5o, h5s
+import numpy as np
+from h5py import h5a, h5d, h5f, h5g, h5o, h5r, h5s
 
 from ...errors import CorruptFileError, UnsupportedStoredError
 from ...keys import to_text
 from ...runtime.posix import read_all
+from .data.anew import Part, stored_parts
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
+from .h5.errors import RAISED
 from .h5.key_order import is_order
+from .h5.references import Addresses, ReferenceSwap, has_references
 from .h5.types import file_access, has_variable, numpy_dtype
 from .h5.values import raw_data, same_items
 from .wal.fit import STAMP
@@ -64,6 +69,8 @@ class _Comparison:
         self._pairs: dict[int, int] = {}
         """The address of an object -> that of its copy."""
         self._copies: set[int] = set()
+        self._referring: list[bytes] = []
+        """The paths of objects that have references."""
         files = (source, copy)
         self._is_plain = not any(file.id.get_create_plist().get_userblock() for file in files)
         """Places in the files are as HDF5 says, which some of its versions count otherwise."""
@@ -83,6 +90,10 @@ class _Comparison:
                 todo.pop()
             else:
                 todo.append((*inner, self._links(*inner)))
+        if self._referring:
+            with ReferenceSwap() as swap:
+                files = self._source.id, self._copy.id
+                _References(*files, self._pairs, swap).run(self._referring)
 
     def _is_known(self, old: Any, new: Any) -> bool:
         """Whether two objects were compared before; each is the copy of one other."""
@@ -98,7 +109,7 @@ class _Comparison:
 
     def _links(self, old: Any, new: Any) -> Iterator[bytes]:
         """Compare the links of two groups; the names of those that lead to objects."""
-        _compare_attributes(old, new)
+        self._attributes(old, new)
         wanted = links.entries(old, dangling=True)
         found = links.entries(new, dangling=True)
         if [entry[:2] for entry in wanted] != [entry[:2] for entry in found]:
@@ -116,15 +127,27 @@ class _Comparison:
             return None
         if type(old) is h5g.GroupID:
             return old, new
-        _compare_attributes(old, new)
+        self._attributes(old, new)
         if type(old) is not h5d.DatasetID:
             if not old.equal(new):
                 _differ(old, "the named type")
             return None
         _compare_forms(old, new)
-        if old.shape is not None:
+        if has_references(old.get_type()):
+            self._note(old)
+        elif old.shape is not None:
             self._data(old, new)
         return None
+
+    def _attributes(self, old: Any, new: Any) -> None:
+        if _compare_attributes(old, new):
+            self._note(old)
+
+    def _note(self, oid: Any) -> None:
+        """Take note of an object that has references: they are compared in the end."""
+        path = links.path_of(oid)
+        if not self._referring or self._referring[-1] != path:
+            self._referring.append(path)
 
     def _data(self, old: Any, new: Any) -> None:
         if has_variable(old.get_type()):
@@ -182,6 +205,99 @@ class _Comparison:
             _differ(old, "its data")
 
 
+class _References:
+    """Compares references by what they lead to, once it is known what is the copy of what."""
+
+    def __init__(self, source: Any, copy: Any, pairs: dict[int, int], swap: ReferenceSwap) -> None:
+        self._source = source
+        self._copy = copy
+        self._pairs = pairs
+        self._swap = swap
+
+    def run(self, paths: list[bytes]) -> None:
+        """Compare those of some objects.
+
+        Raises:
+            CorruptFileError: one of them leads elsewhere.
+        """
+        for path in paths:
+            self._compare(h5o.open(self._source, path), h5o.open(self._copy, path))
+
+    def _compare(self, old: Any, new: Any) -> None:
+        for name in attribute_names(old):
+            first = h5a.open(old, name)
+            tid = first.get_type()
+            if has_references(tid):
+                data = raw_attribute(first), raw_attribute(h5a.open(new, name))
+                if data[0] is not None and not self._is_same(*data, tid):
+                    _differ(old, f"its attribute {to_text(name)!r}")
+        if type(old) is h5d.DatasetID and has_references(old.get_type()):
+            parts, found = (sorted(stored_parts(did), key=_start) for did in (old, new))
+            if parts != found:
+                _differ(old, "how much of it is stored")
+            for part in parts:
+                if not self._is_same(part.read(old), part.read(new), old.get_type()):
+                    _differ(old, "its data")
+
+    def _is_same(self, wanted: Any, found: Any, tid: Any) -> bool:
+        first, second = self._taken_out(wanted, tid), self._taken_out(found, tid)
+        if not same_items(wanted, found):  # what is left beside the references
+            return False
+        return self._same_objects(first[0], second[0]) and self._same_regions(first[1], second[1])
+
+    def _taken_out(self, data: Any, tid: Any) -> tuple[Addresses, list[Any]]:
+        objects: list[Addresses] = []
+        regions: list[Any] = []
+
+        def take_objects(addresses: Addresses) -> Addresses:
+            objects.append(addresses.copy())
+            return np.zeros_like(addresses)
+
+        def take_regions(found: list[Any]) -> list[Any]:
+            regions.extend(found)
+            return [None] * len(found)
+
+        self._swap.exchange(data, tid, take_objects, take_regions)
+        return np.concatenate([*objects, np.zeros(0, "<u8")]), regions
+
+    def _same_objects(self, wanted: Addresses, found: Addresses) -> bool:
+        if len(wanted) != len(found):
+            return False
+        # HDF5 follows them: an address alone does not say what it makes of it.
+        pairs = np.unique(np.stack([wanted, found]), axis=1)
+        references = zip(*map(self._swap.references, pairs), strict=True)
+        return all(itertools.starmap(self._leads_to_copy, references))
+
+    def _leads_to_copy(self, first: Any, second: Any) -> bool:
+        place = _led_to(first, self._source)
+        return _led_to(second, self._copy) == (self._pairs.get(place) if place else 0)
+
+    def _same_regions(self, wanted: list[Any], found: list[Any]) -> bool:
+        if len(wanted) != len(found):
+            return False
+        for first, second in zip(wanted, found, strict=True):
+            if not self._leads_to_copy(first, second):
+                return False
+            if second:
+                spaces = h5r.get_region(first, self._source), h5r.get_region(second, self._copy)
+                if spaces[0].encode() != spaces[1].encode():
+                    return False
+        return True
+
+
+def _start(part: Part) -> tuple[int, ...]:
+    return part.start
+
+
+def _led_to(reference: Any, file: Any) -> int:
+    if not reference:
+        return 0
+    try:
+        return int(h5o.get_info(h5r.dereference(reference, file)).addr)
+    except RAISED:
+        return 0
+
+
 def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
     found: dict[tuple[int, ...], tuple[int, int, int]] = {}
 
@@ -192,17 +308,23 @@ def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
     return found
 
 
-def _compare_attributes(old: Any, new: Any) -> None:
+def _compare_attributes(old: Any, new: Any) -> bool:
+    """Compare the attributes of two objects; whether there are some with references."""
     # The copy has its keys in their order, and needs no list of it.
     names = [name for name in attribute_names(old) if name != STAMP and not is_order(name)]
     if names != [name for name in attribute_names(new) if name != STAMP]:
         _differ(old, "its attributes, or their order")
+    refers = False
     for name in names:
-        if not _same_attribute(h5a.open(old, name), h5a.open(new, name)):
+        first = h5a.open(old, name)
+        if not _same_attribute(first, h5a.open(new, name)):
             _differ(old, f"its attribute {to_text(name)!r}")
+        refers = refers or has_references(first.get_type())
+    return refers
 
 
 def _same_attribute(old: Any, new: Any) -> bool:
+    """Whether two attributes are the same, but for references, which are looked at later."""
     tid, space = old.get_type(), old.get_space()
     kind = space.get_simple_extent_type()
     if not tid.equal(new.get_type()) or kind != new.get_space().get_simple_extent_type():
@@ -211,7 +333,7 @@ def _same_attribute(old: Any, new: Any) -> bool:
         return True
     if old.shape != new.shape:
         return False
-    return same_items(raw_attribute(old), raw_attribute(new))
+    return has_references(tid) or same_items(raw_attribute(old), raw_attribute(new))
 
 
 def _compare_forms(old: Any, new: Any) -> None:
@@ -228,6 +350,22 @@ def _compare_forms(old: Any, new: Any) -> None:
         _differ(old, "how far it can grow")
     if _layout(old) != _layout(new):
         _differ(old, "how it is stored")
+    values = [_fill_value(did) for did in (old, new)]
+    if not same_items(*values):
+        _differ(old, "its fill value")
+
+
+def _fill_value(did: Any) -> Any:
+    """The fill value of a dataset; None if it has none of its own, or none that h5py reads."""
+    plist = did.get_create_plist()
+    if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return None
+    try:
+        value = np.zeros(1, numpy_dtype(did.get_type()))  # h5py reads texts into an item
+        plist.get_fill_value(value)
+    except (UnsupportedStoredError, *RAISED):
+        return None
+    return value
 
 
 def _layout(did: Any) -> tuple[Any, ...]:

@@ -31,6 +31,7 @@ from .values import (
 
 __all__ = [
     "attribute_names",
+    "copy_attribute",
     "copy_attributes",
     "delete_attribute",
     "has_references",
@@ -200,18 +201,26 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
     if h5a.get_num_attrs(source) == 0:
         return
     for name in attribute_names(source):
-        if but(name):
-            continue
-        old = h5a.open(source, name)
-        tid, space = old.get_type(), old.get_space()
-        new, data = h5a.create(target, name, tid, space), raw_attribute(old)
-        _write_raw(new, data)
-        if data is not None and raw_type(tid) is None and not same_items(data, raw_attribute(new)):
-            # Strings that end with a NUL, and have no room for it, beside ones of variable length.
-            raise UnsupportedTypeError(
-                f"its attribute {to_text(name)!r} is of a type that cannot be copied as it is",
-                hint="write into the array that is there, or delete the attribute with h5py",
-            )
+        if not but(name):
+            copy_attribute(source, target, name)
+
+
+def copy_attribute(source: Any, target: Any, name: bytes, tid: Any = None) -> None:
+    """Copy one attribute; `tid` is the type to give it, if not its own one.
+
+    Raises:
+        UnsupportedTypeError: as for `copy_attributes`.
+    """
+    old = h5a.open(source, name)
+    tid = old.get_type() if tid is None else tid
+    new, data = h5a.create(target, name, tid, old.get_space()), raw_attribute(old)
+    _write_raw(new, data)
+    if data is not None and raw_type(tid) is None and not same_items(data, raw_attribute(new)):
+        # Strings that end with a NUL, and have no room for it, beside ones of variable length.
+        raise UnsupportedTypeError(
+            f"its attribute {to_text(name)!r} is of a type that cannot be copied as it is",
+            hint="write into the array that is there, or delete the attribute with h5py",
+        )
 
 
 def raw_attribute(aid: Any) -> np.ndarray[Any, Any] | None:

@@ -27,6 +27,7 @@ __all__ = [
     "locate",
     "mark_hidden_group",
     "open_object",
+    "path_of",
     "resolve",
 ]
 
@@ -166,6 +167,11 @@ def key_of(oid: Any, root: Any = None) -> str:
     name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
     inner = name[len(above) :] if above and name.startswith(above) else name
     return to_text(inner).strip("/") or "/"
+
+
+def path_of(oid: Any) -> bytes:
+    """The path by which an object was opened, from the root of its file."""
+    return h5i.get_name(oid) or b"/"
 
 
 def open_object(root: Any, name: bytes, path: Path) -> Any:

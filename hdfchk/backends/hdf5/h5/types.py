@@ -121,11 +121,17 @@ def chunked_creation(*, fill: bool) -> Any:
     return _dataset_creation(fill=fill)
 
 
-def file_creation() -> Any:
-    """The creation properties of a file: order kept at the root, free space kept across opens."""
+def file_creation(*, keeps_free_space: bool = True) -> Any:
+    """The creation properties of a file: order kept at the root, free space kept across opens.
+
+    Args:
+        keeps_free_space: the file has the table of its free space, which HDF5 reads since 1.10: up
+            to 1.8 it takes such a file for a damaged one.
+    """
     plist = h5p.create(h5p.FILE_CREATE)
     plist.set_link_creation_order(CREATION_ORDER)
-    plist.set_file_space_strategy(h5f.FSPACE_STRATEGY_FSM_AGGR, True, 1)
+    if keeps_free_space:
+        plist.set_file_space_strategy(h5f.FSPACE_STRATEGY_FSM_AGGR, True, 1)
     return plist
 
 

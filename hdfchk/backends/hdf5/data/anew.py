@@ -1,0 +1,196 @@
+"""Datasets that are made anew in another file, where HDF5's own copy would not do.
+
+That copy takes references for numbers that mean the same everywhere, and keeps a layout that only
+newer versions of HDF5 read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+from h5py import h5d, h5s
+
+from ....errors import UnsupportedStoredError
+from ..h5.errors import RAISED
+from ..h5.links import key_of
+from ..h5.portable_types import portable_type
+from ..h5.types import has_variable
+from ..h5.values import in_own_order, memory_type, raw_type, same_items
+from .blocks import blocks_of
+from .filters import require_plugin
+from .limits import Guard
+
+__all__ = ["Part", "copy_parts", "make_anew", "stored_parts"]
+
+Change = Callable[[np.ndarray[Any, Any], Any], None]
+
+
+def make_anew(old: Any, parent: Any, name: bytes, *, portable: bool) -> Any:
+    """Make a dataset of the type, the shape and the layout of another, without data and attributes.
+
+    Args:
+        old: the other dataset.
+        parent: the group for it.
+        name: its name there.
+        portable: such as HDF5 1.8 reads.
+
+    Raises:
+        UnsupportedStoredError: it cannot be made.
+    """
+    tid, plist = old.get_type(), old.get_create_plist()
+    for index in range(plist.get_nfilters()):
+        require_plugin(plist.get_filter(index)[0])
+    try:
+        if portable:
+            tid = portable_type(tid)
+            _reset_version(plist)
+        return h5d.create(parent, name, tid, old.get_space(), plist)
+    except UnsupportedStoredError as error:
+        error.key, error.hint = key_of(old), "the file is left as it is"
+        raise
+    except RAISED as error:
+        where = " for HDF5 1.8" if portable else ""
+        raise _refusal(old, f"it cannot be made anew{where}", error) from error
+
+
+def _refusal(old: Any, what: str, error: Exception) -> UnsupportedStoredError:
+    return UnsupportedStoredError(
+        f"{what} ({error})",
+        key=key_of(old),
+        hint="the file is left as it is; h5repack may do it",
+    )
+
+
+def _reset_version(plist: Any) -> None:
+    """Let HDF5 choose the version of a layout, which goes with the properties of a dataset."""
+    layout = plist.get_layout()
+    if layout == h5d.CHUNKED:
+        plist.set_chunk(plist.get_chunk())
+    else:
+        plist.set_layout(layout)
+
+
+@attrs.frozen
+class Part:
+    """A part of a dataset of which the file has something.
+
+    Args:
+        start: its first element.
+        shape: how far it reaches in each axis.
+    """
+
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def read(self, did: Any) -> np.ndarray[Any, Any]:
+        """Its items as they are: of fixed size as bytes, others as h5py reads them."""
+        tid = did.get_type()
+        if has_variable(tid):
+            data = np.zeros(self.shape, did.dtype)
+            memory = memory_type(did.dtype)
+        else:
+            data, memory = np.zeros(self.shape, f"V{tid.get_size()}"), raw_type(tid)
+        did.read(*self._spaces(did), data, memory)
+        return in_own_order(data)
+
+    def write(self, did: Any, data: np.ndarray[Any, Any]) -> None:
+        """Write what `read` gave of a dataset of the same type."""
+        tid = did.get_type()
+        memory = memory_type(did.dtype) if has_variable(tid) else raw_type(tid)
+        did.write(*self._spaces(did), data, memory)
+
+    def _spaces(self, did: Any) -> tuple[Any, Any]:
+        if not self.shape:
+            return h5s.ALL, h5s.ALL
+        space = did.get_space()
+        space.select_hyperslab(self.start, self.shape)
+        return h5s.create_simple(self.shape), space
+
+
+def stored_parts(did: Any) -> Iterator[Part]:
+    """The parts of a dataset that its file has, one after the other: chunks, or blocks."""
+    plist = did.get_create_plist()
+    layout, shape = plist.get_layout(), did.shape
+    if shape is None or 0 in shape or layout == h5d.VIRTUAL:
+        return
+    if layout == h5d.CHUNKED:
+        for info in _chunks(did):
+            yield _inside(did, plist.get_chunk(), info.chunk_offset)
+    elif layout == h5d.CONTIGUOUS and not did.get_storage_size():
+        return
+    elif not shape:
+        yield Part((), ())
+    else:
+        for where in blocks_of(shape, did.get_type().get_size()):
+            starts = tuple(part.start for part in where)
+            yield Part(starts, tuple(part.stop - part.start for part in where))
+
+
+def _chunks(did: Any) -> list[Any]:
+    found: list[Any] = []
+    did.chunk_iter(found.append)
+    return found
+
+
+def _inside(did: Any, chunk: tuple[int, ...], start: tuple[int, ...]) -> Part:
+    """The part of a chunk that is inside its dataset."""
+    lengths = zip(start, chunk, did.shape, strict=True)
+    return Part(start, tuple(min(length, end - at) for at, length, end in lengths))
+
+
+def copy_parts(old: Any, new: Any, guard: Guard, change: Change | None = None) -> None:
+    """Write into a dataset what another one has.
+
+    Args:
+        old: the other dataset.
+        new: the dataset, made by `make_anew`.
+        guard: of the file of `old`.
+        change: is given the items of each part, and their type, to change them on the way.
+
+    Raises:
+        UnsupportedStoredError: it cannot be read, or written, here.
+        CorruptFileError, UnsafeFileError: it cannot be read.
+    """
+    is_moved = change is None and not has_variable(old.get_type())
+    with guard.unpacking(old):
+        if is_moved and old.get_create_plist().get_layout() == h5d.CHUNKED:
+            _copy_chunks(old, new)
+            return
+        for part in stored_parts(old):
+            data = part.read(old)
+            if change is not None:
+                change(data, old.get_type())
+            try:
+                part.write(new, data)
+            except RAISED as error:
+                raise _refusal(old, "it cannot be written anew", error) from error
+
+
+def _copy_chunks(old: Any, new: Any) -> None:
+    """Copy the chunks of a dataset packed as they are."""
+    plist = old.get_create_plist()
+    chunk, filtered = plist.get_chunk(), bool(plist.get_nfilters())
+    for info in _chunks(old):
+        start = info.chunk_offset
+        mask, data = old.read_direct_chunk(start)
+        new.write_direct_chunk(start, data, mask)
+        part = _inside(old, chunk, start)
+        # Since 1.10 a chunk that reaches beyond the end may be left as it is by all filters,
+        # which nothing says that h5py shows.
+        if filtered and math.prod(part.shape) < math.prod(chunk) and not _same(old, new, part):
+            raise UnsupportedStoredError(
+                "its chunks at the edge are not filtered, which HDF5 1.8 cannot read",
+                key=key_of(old),
+                hint="the file is left as it is",
+            )
+
+
+def _same(old: Any, new: Any, part: Part) -> bool:
+    try:
+        return same_items(part.read(old), part.read(new))
+    except RAISED:
+        return False

@@ -1,0 +1,225 @@
+"""HDF5's references: taking them out of items as they were read, and putting others in their place.
+
+A reference to an object is its address in the file; one to a region is the place of a note that has
+the object's address and the selection. Items of fixed size are handled as bytes. Those with parts
+of variable length h5py has to read: it makes a Python object of each reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from h5py import h5d, h5f, h5p, h5r, h5s, h5t
+
+from ....errors import UnsupportedStoredError
+from .types import has_variable
+
+__all__ = ["Addresses", "ReferenceSwap", "check_references", "has_references", "references_in"]
+
+Addresses = np.ndarray[Any, np.dtype[np.uint64]]
+
+_ADDRESS = np.dtype("<u8")
+_REGION = np.dtype("V12")
+_AT_ONCE = 2**16
+"""So many references are converted by one call."""
+
+
+def has_references(tid: Any) -> bool:
+    """Whether items of a type are, or have, references, at any depth."""
+    return bool(tid.detect_class(h5t.REFERENCE))
+
+
+def check_references(tid: Any) -> None:
+    """Refuse a type whose references cannot be read.
+
+    Raises:
+        UnsupportedStoredError: they are of the kind that HDF5 has since 1.12 (`H5T_STD_REF`); or
+            lists of references to regions, at which h5py (3.16 and before) ends the process; or
+            NumPy has nothing like the items of variable length around them.
+    """
+    for inner, is_in_list in _references(tid):
+        if inner.equal(h5t.STD_REF_DSETREG):
+            if is_in_list:
+                raise UnsupportedStoredError(
+                    "references to regions in items of variable length, which h5py cannot read"
+                )
+        elif not inner.equal(h5t.STD_REF_OBJ):
+            raise UnsupportedStoredError("references of the newer kind, which h5py cannot read")
+    if has_variable(tid):
+        try:
+            _ = tid.dtype
+        except (TypeError, ValueError, NotImplementedError) as error:
+            raise UnsupportedStoredError(
+                f"references in a type that h5py cannot read ({error})"
+            ) from error
+
+
+def references_in(data: np.ndarray[Any, Any]) -> Iterator[Any]:
+    """The references in items as h5py reads them, as its objects."""
+    return (array[place] for array, place in _cells(data, data.dtype))
+
+
+def _references(tid: Any, *, is_in_list: bool = False) -> Iterator[tuple[Any, bool]]:
+    """The types of all references in a type, and whether they are in items of variable length."""
+    kind = tid.get_class()
+    if kind == h5t.REFERENCE:
+        yield tid, is_in_list
+    elif kind == h5t.COMPOUND:
+        for index in range(tid.get_nmembers()):
+            yield from _references(tid.get_member_type(index), is_in_list=is_in_list)
+    elif kind in {h5t.ARRAY, h5t.VLEN}:
+        yield from _references(tid.get_super(), is_in_list=is_in_list or kind == h5t.VLEN)
+
+
+def _places(tid: Any) -> Any:
+    """The dtype that has the references of items of fixed size, and nothing else of them."""
+    kind = tid.get_class()
+    if kind == h5t.ARRAY:
+        return (_places(tid.get_super()), tid.get_array_dims())
+    if kind != h5t.COMPOUND:
+        return _ADDRESS if tid.equal(h5t.STD_REF_OBJ) else _REGION
+    members = [
+        (tid.get_member_type(i), tid.get_member_offset(i)) for i in range(tid.get_nmembers())
+    ]
+    kept = [(inner, offset) for inner, offset in members if has_references(inner)]
+    return np.dtype(
+        {
+            "names": [f"f{index}" for index in range(len(kept))],
+            "formats": [_places(inner) for inner, _ in kept],
+            "offsets": [offset for _, offset in kept],
+            "itemsize": tid.get_size(),
+        }
+    )
+
+
+class ReferenceSwap:
+    """Takes the references out of items, and puts others in their place.
+
+    It has a file in memory, through which HDF5 makes addresses of h5py's objects, and such of
+    addresses: to be used in a ``with`` block.
+    """
+
+    def __init__(self) -> None:
+        plist = h5p.create(h5p.FILE_ACCESS)
+        plist.set_fapl_core(2**16, False)
+        self._file = h5py.File(h5f.create(b"hdfchk-references", fapl=plist))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def exchange(
+        self,
+        data: np.ndarray[Any, Any],
+        tid: Any,
+        objects: Callable[[Addresses], Addresses],
+        regions: Callable[[list[Any]], list[Any]],
+    ) -> None:
+        """Put others in the place of the references of some items.
+
+        Args:
+            data: the items: of fixed size as bytes, others as h5py reads them. They are changed.
+            tid: their type.
+            objects: is given the addresses of what is referred to, and gives those to be put there;
+                0 is a null reference.
+            regions: the same for references to regions, as h5py's objects; None is a null one.
+        """
+        if has_variable(tid):
+            self._in_objects(data, objects, regions)
+        else:
+            whole = np.dtype(
+                {"names": ["all"], "formats": [_places(tid)], "itemsize": tid.get_size()}
+            )
+            self._in_bytes(data.view(whole), objects, regions)
+
+    def _in_bytes(self, places: np.ndarray[Any, Any], objects: Any, regions: Any) -> None:
+        if places.dtype.names is not None:
+            for name in places.dtype.names:
+                self._in_bytes(places[name], objects, regions)
+        elif places.size and places.dtype == _ADDRESS:
+            places[...] = objects(places.reshape(-1)).reshape(places.shape)
+        elif places.size:
+            found = self._regions(places.reshape(-1))
+            places[...] = self._bytes(regions(found)).reshape(places.shape)
+
+    def _in_objects(self, data: np.ndarray[Any, Any], objects: Any, regions: Any) -> None:
+        cells = list(_cells(data, data.dtype))
+        at = [cell for cell in cells if not isinstance(cell[0][cell[1]], h5r.RegionReference)]
+        if at:
+            found = objects(self.addresses([array[place] for array, place in at]))
+            for (array, place), reference in zip(at, self.references(found), strict=True):
+                array[place] = reference
+        at = [cell for cell in cells if isinstance(cell[0][cell[1]], h5r.RegionReference)]
+        if at:
+            put = regions([array[place] for array, place in at])
+            for (array, place), region in zip(at, put, strict=True):
+                array[place] = h5r.RegionReference() if region is None else region
+
+    # -- h5py's objects and the bytes of a file ------------------------------------------------
+
+    def references(self, addresses: Addresses) -> list[Any]:
+        """References to the objects at some addresses, which HDF5 can follow in their file."""
+        kind = h5t.STD_REF_OBJ
+        return list(self._convert(kind, addresses, kind, np.zeros(len(addresses), h5py.ref_dtype)))
+
+    def addresses(self, references: list[Any]) -> Addresses:
+        """The addresses of what some references lead to, 0 for a null one."""
+        data = _objects(references, h5py.ref_dtype)
+        return self._convert(h5t.STD_REF_OBJ, data, None, np.zeros(len(data), _ADDRESS))
+
+    def _regions(self, places: np.ndarray[Any, Any]) -> list[Any]:
+        kind, into = h5t.STD_REF_DSETREG, np.zeros(len(places), h5py.regionref_dtype)
+        return list(self._convert(kind, np.ascontiguousarray(places), kind, into))
+
+    def _bytes(self, regions: list[Any]) -> np.ndarray[Any, Any]:
+        empty = h5r.RegionReference()
+        data = _objects(
+            [empty if region is None else region for region in regions], h5py.regionref_dtype
+        )
+        return self._convert(h5t.STD_REF_DSETREG, data, None, np.zeros(len(data), _REGION))
+
+    def _convert(
+        self, kind: Any, data: Any, memory: Any, into: np.ndarray[Any, Any]
+    ) -> np.ndarray[Any, Any]:
+        """Write by one type in memory what is read by the other. None: that of the array."""
+        back = None if memory is not None else kind
+        for start in range(0, len(data), _AT_ONCE):
+            piece = np.ascontiguousarray(data[start : start + _AT_ONCE])
+            did = h5d.create(self._file.id, None, kind, h5s.create_simple(piece.shape))
+            did.write(h5s.ALL, h5s.ALL, piece, memory)
+            did.read(h5s.ALL, h5s.ALL, into[start : start + _AT_ONCE], back)
+        return into
+
+
+def _objects(items: list[Any], dtype: Any) -> np.ndarray[Any, Any]:
+    data = np.zeros(len(items), dtype)
+    data[:] = items
+    return data
+
+
+def _cells(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Iterator[tuple[Any, Any]]:
+    """Where there are references in items as h5py reads them: an array and an index in it."""
+    if dtype.subdtype is not None:
+        dtype = dtype.subdtype[0]
+    if dtype.names is not None:
+        for name in dtype.names:
+            yield from _cells(data[name], dtype[name])
+    elif h5py.check_ref_dtype(dtype) is not None:
+        yield from ((data, place) for place in np.ndindex(data.shape))
+    else:
+        base = h5py.check_vlen_dtype(dtype)
+        if isinstance(base, np.dtype) and base.hasobject:
+            for item in data.reshape(-1).tolist() if data.ndim else [data[()]]:
+                if isinstance(item, np.ndarray):
+                    yield from _cells(item, base)

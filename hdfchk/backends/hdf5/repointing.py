@@ -1,0 +1,180 @@
+"""References in a copy of a file: each is let lead to the copy of what it led to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5g, h5o, h5r
+
+from ...errors import HdfchkError, UnsupportedStoredError
+from ...keys import to_text
+from .data.anew import copy_parts
+from .data.limits import Guard
+from .h5 import links
+from .h5.attributes import attribute_names, raw_attribute
+from .h5.errors import RAISED
+from .h5.references import Addresses, ReferenceSwap, has_references
+from .h5.values import raw_type
+
+__all__ = ["Repointing", "pairs_of"]
+
+
+class Repointing:
+    """The objects of a copy whose references are still to be written.
+
+    Args:
+        source: the identifier of the file that is copied.
+        target: that of the copy.
+        guard: of the source.
+    """
+
+    def __init__(self, source: Any, target: Any, guard: Guard) -> None:
+        self._source = source
+        self._target = target
+        self._guard = guard
+        self._paths: list[bytes] = []
+
+    def note(self, path: bytes) -> None:
+        """Take note of an object that has references, in its data or its attributes."""
+        if not self._paths or self._paths[-1] != path:
+            self._paths.append(path)
+
+    def run(self) -> None:
+        """Write the references of all objects that were noted, once all objects are copied.
+
+        Raises:
+            UnsupportedStoredError: one of them leads to what has no copy.
+        """
+        if not self._paths:
+            return
+        places = {
+            address: h5o.get_info(copy).addr
+            for address, copy in pairs_of(self._source, self._target)
+        }
+        with ReferenceSwap() as swap:
+            mend = _Mend(self._source, self._target, self._guard, places, swap)
+            for path in self._paths:
+                mend.run(path)
+
+
+class _Mend:
+    """Writes references that are known to lead to some objects' copies."""
+
+    def __init__(
+        self, source: Any, target: Any, guard: Guard, places: dict[int, int], swap: ReferenceSwap
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._guard = guard
+        self._places = places
+        self._swap = swap
+
+    def run(self, path: bytes) -> None:
+        """Write those of one object."""
+        old, new = h5o.open(self._source, path), h5o.open(self._target, path)
+        self._attributes(old, new)
+        if type(old) is h5d.DatasetID and has_references(old.get_type()):
+            self._data(old, new)
+
+    def _attributes(self, old: Any, new: Any) -> None:
+        for name in attribute_names(old):
+            aid = h5a.open(old, name)
+            tid = aid.get_type()
+            if not has_references(tid):
+                continue
+            try:
+                data = raw_attribute(aid)
+                if data is not None:
+                    self._change(data, tid)
+                    h5a.open(new, name).write(data, raw_type(tid))
+            except HdfchkError as error:
+                error.problem = f"attribute {to_text(name)!r}: {error.problem}"
+                error.key = links.key_of(old)
+                raise
+
+    def _data(self, old: Any, new: Any) -> None:
+        try:
+            copy_parts(old, new, self._guard, self._change)
+        except HdfchkError as error:
+            error.key = links.key_of(old)
+            raise
+
+    def _change(self, data: np.ndarray[Any, Any], tid: Any) -> None:
+        self._swap.exchange(data, tid, self._objects, self._regions)
+
+    def _objects(self, addresses: Addresses) -> Addresses:
+        different, inverse = np.unique(addresses, return_inverse=True)
+        found = [self._place(place) for place in different.tolist()]
+        return np.array(found, addresses.dtype)[inverse.reshape(addresses.shape)]
+
+    def _place(self, address: int) -> int:
+        """The address of the copy of what lies at one; 0 if nothing does."""
+        if not address:
+            return 0
+        found = self._places.get(address)
+        if found is not None:
+            return found
+        (reference,) = self._swap.references(np.array([address], "<u8"))
+        try:
+            h5r.dereference(reference, self._source)
+        except RAISED:
+            return 0  # what it led to is gone
+        raise _refusal("a reference to an object that no path leads to")
+
+    def _regions(self, regions: list[Any]) -> list[Any]:
+        return [self._region(region) for region in regions]
+
+    def _region(self, region: Any) -> Any:
+        """The reference to the same region of the copy; None if it leads nowhere."""
+        if not region:
+            return None
+        try:
+            did = h5r.dereference(region, self._source)
+        except KeyError:
+            return None  # what it led to is gone
+        except RAISED as error:
+            raise _refusal(f"a reference to a region that cannot be read ({error})") from error
+        place = self._place(h5o.get_info(did).addr)
+        try:
+            space = h5r.get_region(region, self._source)
+        except RAISED as error:
+            raise _refusal(f"a reference to a region that cannot be read ({error})") from error
+        (reference,) = self._swap.references(np.array([place], "<u8"))
+        return h5r.create(h5r.dereference(reference, self._target), b".", h5r.DATASET_REGION, space)
+
+
+def _refusal(problem: str) -> UnsupportedStoredError:
+    return UnsupportedStoredError(
+        problem,
+        hint="the file is left as it is: give the object a key, or change the reference, by h5py",
+    )
+
+
+def pairs_of(source: Any, target: Any) -> Iterator[tuple[int, Any]]:
+    """The address of each object that a path leads to, and the object's copy."""
+    old, new = (h5g.open(file, b"/") for file in (source, target))
+    seen = {h5o.get_info(old).addr}
+    yield h5o.get_info(old).addr, new
+    todo = [(old, new, _names(old))]
+    while todo:
+        old, new, names = todo[-1]
+        name = next(names, None)
+        if name is None:
+            todo.pop()
+            continue
+        inner = h5o.open(old, name)
+        address = h5o.get_info(inner).addr
+        if address not in seen:
+            seen.add(address)
+            copy = h5o.open(new, name)
+            yield address, copy
+            if type(inner) is h5g.GroupID:
+                todo.append((inner, copy, _names(inner)))
+
+
+def _names(gid: Any) -> Iterator[bytes]:
+    """The names of a group's hard links."""
+    entries = links.entries(gid, dangling=True)
+    return (name for name, kind, _ in entries if kind == links.HARD)
