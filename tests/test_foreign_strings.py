@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from h5py import h5a, h5d, h5o, h5p, h5s, h5t
 
-from hdfchk import HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
 from hdfchk.backends.hdf5.nodes.writer import Writer
 from tests.exact import differs
 
@@ -272,6 +272,23 @@ def test_longer_strings_of_others(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["x"][1] = "longer"
     assert chk["x"].tolist() == ["a", "longer", "c", "d"]
+
+
+@pytest.mark.parametrize("value", ["fixed", "string dtype", "list"])
+def test_bytes_of_others_are_no_texts(tmp_path: Path, value: str) -> None:
+    """What others write into a marked dataset, and is no UTF-8, is not made up into a text."""
+    path = tmp_path / "x.h5"
+    make(path, TYPES["variable, utf8"], (4,))
+    chk = HDF5Checkpointer(path)
+    chk["x"] = VALUES[value](TEXTS)
+    with h5py.File(path, "r+") as file:
+        file["x"][1] = b"\xff"
+    if value == "list":
+        assert chk["x"] == [TEXTS[0], b"\xff", *TEXTS[2:]]
+        return
+    with pytest.raises(CorruptFileError, match="no UTF-8") as caught:
+        chk["x"]
+    assert caught.value.key == "x"
 
 
 def test_checksums(tmp_path: Path) -> None:

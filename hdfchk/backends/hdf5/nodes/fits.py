@@ -91,7 +91,7 @@ def _can_have(did: Any, shape: tuple[int, ...]) -> bool:
         return False
     limits = did.get_space().get_simple_extent_dims(True)
     return all(
-        limit in (h5s.UNLIMITED, -1) or length <= limit
+        limit == h5s.UNLIMITED or length <= limit
         for length, limit in zip(shape, limits, strict=True)
     )
 
