@@ -379,3 +379,22 @@ def test_object_arrays_as_attributes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5") as file:
         assert h5py.check_string_dtype(file["x"].attrs.get_id("texts").dtype).length is None
         assert np.isnan(file["x"].attrs["none"])
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("kind", ["variable, utf8", "ended, utf8"])
+def test_strings_that_cannot_be_read(tmp_path: Path, kind: str, journal: bool) -> None:
+    """What is damaged gives its place to the strings that are assigned."""
+    path = tmp_path / "x.h5"
+    for given in (["a", "b", "c", "d"], ["a"] * 9):
+        make(path, TYPES[kind], (4,), chunks=3, gzip=True)
+        with h5py.File(path) as file:
+            chunk = file["x"].id.get_chunk_info(0)
+        with open(path, "r+b") as stream:
+            stream.seek(chunk.byte_offset)
+            stream.write(b"\xff" * chunk.size)
+        chk = HDF5Checkpointer(path, journal=journal)
+        with pytest.raises(CorruptFileError):
+            chk["x"]
+        chk["x"] = given
+        assert chk["x"] == given
