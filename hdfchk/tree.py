@@ -51,7 +51,8 @@ that has one of them is read by its rules; a dict of ours that has one is marked
 
 NONE_BITS = 0x7FF8_4E6F_0000_07A2
 """The bits of the float64 that is None in a file: a NaN, which every tool reads, and takes for a
-missing number. No arithmetic makes it. Its low half is that of R's NA."""
+missing number. Its lower half is that of R's NA. It needs no mark, which would take as long to
+write and to read as the dataset itself."""
 _NONE_BYTES = struct.pack("<Q", NONE_BITS)
 
 

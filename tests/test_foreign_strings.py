@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 from h5py import h5a, h5d, h5o, h5p, h5s, h5t
 
-from hdfchk import HDF5Checkpointer, ReferencedError, UnsupportedTypeError
+from hdfchk import (
+    CorruptFileError,
+    HDF5Checkpointer,
+    ReferencedError,
+    UnsupportedTypeError,
+)
 from hdfchk.backends.hdf5.nodes.writer import Writer
 from tests.exact import differs
 
@@ -284,6 +289,23 @@ def test_longer_strings_of_others(tmp_path: Path) -> None:
     assert chk["x"].tolist() == ["a", "longer", "c", "d"]
 
 
+@pytest.mark.parametrize("value", ["fixed", "string dtype", "list"])
+def test_bytes_of_others_are_no_texts(tmp_path: Path, value: str) -> None:
+    """What others write into a marked dataset, and is no UTF-8, is not made up into a text."""
+    path = tmp_path / "x.h5"
+    make(path, TYPES["variable, utf8"], (4,))
+    chk = HDF5Checkpointer(path)
+    chk["x"] = VALUES[value](TEXTS)
+    with h5py.File(path, "r+") as file:
+        file["x"][1] = b"\xff"
+    if value == "list":
+        assert chk["x"] == [TEXTS[0], b"\xff", *TEXTS[2:]]
+        return
+    with pytest.raises(CorruptFileError, match="no UTF-8") as caught:
+        chk["x"]
+    assert caught.value.key == "x"
+
+
 def test_checksums(tmp_path: Path) -> None:
     """What is written over a dataset with a checksum has one that is right."""
     path = tmp_path / "x.h5"
@@ -372,3 +394,22 @@ def test_object_arrays_as_attributes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5") as file:
         assert h5py.check_string_dtype(file["x"].attrs.get_id("texts").dtype).length is None
         assert np.isnan(file["x"].attrs["none"])
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("kind", ["variable, utf8", "ended, utf8"])
+def test_strings_that_cannot_be_read(tmp_path: Path, kind: str, journal: bool) -> None:
+    """What is damaged gives its place to the strings that are assigned."""
+    path = tmp_path / "x.h5"
+    for given in (["a", "b", "c", "d"], ["a"] * 9):
+        make(path, TYPES[kind], (4,), chunks=3, gzip=True)
+        with h5py.File(path) as file:
+            chunk = file["x"].id.get_chunk_info(0)
+        with open(path, "r+b") as stream:
+            stream.seek(chunk.byte_offset)
+            stream.write(b"\xff" * chunk.size)
+        chk = HDF5Checkpointer(path, journal=journal)
+        with pytest.raises(CorruptFileError):
+            chk["x"]
+        chk["x"] = given
+        assert chk["x"] == given

@@ -66,10 +66,19 @@ def as_fixed(data: Any, dtype: np.dtype[Any]) -> Array:
     array = as_objects(data) if isinstance(data, str) else np.asarray(data)
     kind, width = array.dtype.kind, dtype.itemsize // 4
     if kind == "O" or (kind == "S" and array.dtype.itemsize > width):
-        array = array.astype(np.str_) if kind == "O" else _decoded(array)
+        array = _checked(array).astype(np.str_) if kind == "O" else _decoded(array)
         width = max(width, int(np.strings.str_len(array).max(initial=0)))
         return array.astype(np.dtype(f"U{width}").newbyteorder(dtype.byteorder))
     return from_bytes(array, dtype)
+
+
+def _checked(objects: Array) -> Array:
+    """Objects, all of which are `str`; what is no UTF-8 in a file is read as bytes."""
+    if not set(map(type, objects.ravel().tolist())) <= {str}:
+        raise CorruptFileError(
+            "strings that are no UTF-8", hint="read them with plain h5py, or restore a copy"
+        )
+    return objects
 
 
 def _decoded(array: Array) -> Array:
@@ -164,7 +173,7 @@ def encode_variable(value: Array, params: dict[str, Any], encoder: Encoder) -> N
 
 def from_objects(objects: Array, spec: dict[str, Any]) -> Array:
     """The `StringDType` array of an object array of `str`."""
-    return objects.astype(rebuild(spec))
+    return _checked(objects).astype(rebuild(spec))
 
 
 def from_items(items: list[Any], spec: dict[str, Any], shape: tuple[int, ...]) -> Array:

@@ -369,6 +369,8 @@ def _held(block: np.ndarray[Any, Any]) -> int:
         return sum(_held(block[name]) for name in block.dtype.names)
     if block.dtype.kind != "O":
         return int(block.nbytes)
+    if h5py.check_string_dtype(block.dtype) is not None:
+        return sum(map(len, filter(None, block.ravel().tolist())))
     total = 0
     for item in block.reshape(-1):
         if isinstance(item, np.ndarray):

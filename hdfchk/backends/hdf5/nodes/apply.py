@@ -28,7 +28,7 @@ from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
-from ..h5.values import raw_data, write_raw
+from ..h5.values import write_raw
 from .fits import Fit
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
@@ -355,8 +355,8 @@ class Commit:
             if self._aside_bytes + size > ASIDE_BYTES:
                 return False
             try:
-                before = raw_data(old)
-            except (OSError, RuntimeError):
+                before = self._writer.data_of(old)
+            except (OSError, RuntimeError, HdfchkError):
                 return False  # a new one takes its place
             self._aside_bytes += size
             self._undo.append((self._write_back, (path, before, sums.read(old), fit)))

@@ -82,8 +82,12 @@ def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
     texts = stored_texts(stored, leaf)
     if texts is None:
         return None
-    if texts.mark == mark and _are_there(did, texts, guard):
-        return Fit(texts.array, texts.tid, mark, mark, is_there=True)
+    if texts.mark == mark:
+        try:
+            if _are_there(did, texts, guard):
+                return Fit(texts.array, texts.tid, mark, mark, is_there=True)
+        except HdfchkError:
+            return None  # what cannot be read is replaced
     if not are_kept(stored, texts) or not _can_have(did, texts.array.shape):
         return None
     return Fit(texts.array, texts.tid, mark, texts.mark)
@@ -100,38 +104,40 @@ def _can_have(did: Any, shape: tuple[int, ...]) -> bool:
         return False
     limits = did.get_space().get_simple_extent_dims(True)
     return all(
-        limit in (h5s.UNLIMITED, -1) or length <= limit
+        limit == h5s.UNLIMITED or length <= limit
         for length, limit in zip(shape, limits, strict=True)
     )
 
 
 def _are_there(did: Any, texts: StoredTexts, guard: Guard) -> bool:
-    """Whether a dataset has these very strings; if it cannot be read, it has not."""
+    """Whether a dataset has these very strings.
+
+    Raises:
+        HdfchkError: it cannot be read.
+    """
     array = texts.array
     if did.shape != array.shape:
         return False
     if not array.size:
         return True
+    guard.begin()
     dtype = did.dtype if array.dtype.kind == "O" else array.dtype
-    try:
-        if array.ndim:
-            for index in ((0,) * array.ndim, tuple(length - 1 for length in array.shape)):
-                item = np.zeros((1,) * array.ndim, dtype)
-                space = did.get_space()
-                space.select_hyperslab(index, item.shape)
-                with guard.decoding(did, [(index, index)]):
-                    did.read(h5s.create_simple(item.shape), space, item, _memory(texts))
-                part = array[tuple(slice(of, of + 1) for of in index)]
-                if not are_same(plain_array(item), texts._replace(array=part)):
-                    return False
-        found = np.zeros(array.shape, dtype)
-        if array.dtype.kind == "O":
-            guard.variable(did, found)
-        else:
-            with guard.decoding(did):
-                did.read(h5s.ALL, h5s.ALL, found, texts.tid)
-    except HdfchkError:
-        return False
+    if array.ndim:  # other strings mostly differ in the first or last one
+        for index in ((0,) * array.ndim, tuple(length - 1 for length in array.shape)):
+            item = np.zeros((1,) * array.ndim, dtype)
+            space = did.get_space()
+            space.select_hyperslab(index, item.shape)
+            with guard.decoding(did, [(index, index)]):
+                did.read(h5s.create_simple(item.shape), space, item, _memory(texts))
+            part = array[tuple(slice(of, of + 1) for of in index)]
+            if not are_same(plain_array(item), texts._replace(array=part)):
+                return False
+    found = np.zeros(array.shape, dtype)
+    if array.dtype.kind == "O":
+        guard.variable(did, found)
+    else:
+        with guard.decoding(did):
+            did.read(h5s.ALL, h5s.ALL, found, texts.tid)
     return are_same(plain_array(found), texts)
 
 

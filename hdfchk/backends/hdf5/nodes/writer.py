@@ -25,7 +25,7 @@ from ..data.blocks import BLOCK_BYTES, write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
-from ..data.limits import FILTERED, Guard
+from ..data.limits import FILTERED, Guard, is_variable
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import set_mark, write_mark
@@ -43,7 +43,7 @@ from ..h5.types import (
     dataspace,
     placed_creation,
 )
-from ..h5.values import NONE, prepare
+from ..h5.values import NONE, in_own_order, prepare, raw_buffer, raw_data
 from .fits import Fit, fit_of
 
 __all__ = ["Writer", "write_elements"]
@@ -238,9 +238,24 @@ class Writer:
             return True  # whole chunks take the place of what is there
         try:
             with self.guard.unpacking(did):
+                if fit.array.dtype.kind == "O" and not kept:
+                    self.data_of(did)  # HDF5 reads where the old items are, to free their space
                 return True
         except HdfchkError:
             return False
+
+    def data_of(self, did: Any) -> np.ndarray[Any, Any]:
+        """All data of a dataset as they are, to be put back.
+
+        Raises:
+            HdfchkError: they cannot be read, or need far more memory than they take in the file.
+        """
+        if not is_variable(did.dtype):
+            return raw_data(did)
+        data = raw_buffer(did, did.shape)
+        if data.size:
+            self.guard.variable(did, data)
+        return in_own_order(data)
 
     def overwrite(self, did: Any, leaf: Leaf, fit: Fit) -> None:
         """Write `leaf` into a dataset into which it fits."""
