@@ -143,7 +143,7 @@ class Commit:
 
     def _keep(self, steps: dict[Path, Stored | None]) -> dict[Path, Stored | None]:
         """See to what points at the objects of all steps, which may become more and smaller."""
-        if self._references is None:
+        if self._references is None or self._references.known.no_names:
             return steps
         planned = keep(
             self._root,
@@ -275,7 +275,7 @@ class Commit:
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
             size = old.get_storage_size()
-            is_kept_small = not kept and _is_copied_as_it_is(old) and self._has_aside(size)
+            is_kept_small = not kept and self._has_aside(old, size)
             if not kept and self._rolls_back and (is_kept_small or size < REUSE_FROM):
                 is_dropped = all(map(is_own, attribute_names(old)))
             if is_kept_small and not is_dropped:
@@ -387,8 +387,10 @@ class Commit:
             return False
         return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
 
-    def _has_aside(self, size: int) -> bool:
+    def _has_aside(self, old: Any, size: int) -> bool:
         if size < REUSE_FROM or self._aside_bytes + size > ASIDE_BYTES:
+            return False
+        if not _is_copied_as_it_is(old):
             return False
         self._aside_bytes += size
         return True

@@ -16,6 +16,7 @@ from ..data.limits import Guard
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED
+from ..h5.scales import address_bytes
 from ..h5.values import memory_type
 
 __all__ = ["Holder", "Knowledge", "References"]
@@ -60,7 +61,7 @@ class Knowledge:
 
     Args:
         no_references: there are none in it.
-        no_names: nor has an object more than one hard link.
+        no_names: nor has an object more than one hard link; it is never told of one alone.
     """
 
     no_references: bool = False
@@ -192,6 +193,7 @@ class _Walk:
         self._root = h5g.open(h5i.get_file_id(root), b"/")
         self._seen: set[int] = set()
         self._bytes = 0
+        self._width = min(8, address_bytes(root))
 
     def run(self) -> None:
         self._look_at(self._root, b"")
@@ -256,7 +258,7 @@ class _Walk:
             raw = np.zeros(oid.shape, f"V{size}")
             self._read(oid, raw, tid)
             table = np.frombuffer(raw.tobytes(), np.uint8).reshape(count, size)
-            columns = [table[:, at : at + width] for at, width in places]
+            columns = [table[:, at : at + self._width] for at in places]
             return {number for column in columns for number in _numbers(column)}
         data = np.zeros(oid.shape, oid.dtype)
         self._read(oid, data, None)
@@ -289,25 +291,24 @@ def _numbers(column: np.ndarray[Any, Any]) -> list[int]:
     return [number for number in found if number]
 
 
-def _places(tid: Any) -> list[tuple[int, int]] | None:
-    """Where in an item's bytes addresses of objects are, and how long; None: these do not tell."""
+def _places(tid: Any) -> list[int] | None:
+    """Where in an item's bytes addresses of objects are; None where these do not tell."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:
-        return [(0, tid.get_size())] if tid.equal(h5t.STD_REF_OBJ) else None
+        return [0] if tid.equal(h5t.STD_REF_OBJ) else None
     if kind == h5t.COMPOUND:
-        found: list[tuple[int, int]] = []
+        found: list[int] = []
         for index in range(tid.get_nmembers()):
             inner = _places(tid.get_member_type(index))
             if inner is None:
                 return None
-            found += [(tid.get_member_offset(index) + at, width) for at, width in inner]
+            found += [tid.get_member_offset(index) + at for at in inner]
         return found
     if kind == h5t.ARRAY:
         inner, base = _places(tid.get_super()), tid.get_super().get_size()
         if inner is None:
             return None
-        count = tid.get_size() // base
-        return [(base * index + at, width) for index in range(count) for at, width in inner]
+        return [base * index + at for index in range(tid.get_size() // base) for at in inner]
     if kind == h5t.VLEN or (kind == h5t.STRING and tid.is_variable_str()):
         return None
     return []

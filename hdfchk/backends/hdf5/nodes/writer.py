@@ -222,10 +222,10 @@ class Writer:
     def fit(self, did: Any, leaf: Leaf) -> Fit | None:
         """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
         found = self._fit(did, leaf)
-        if found is not None or read_mark(did) is not None:
+        if found is not None:
             return found
         raw = fit_bytes(did, leaf)
-        return None if raw is None else Fit(*raw, is_raw=True)
+        return None if raw is None or read_mark(did) is not None else Fit(*raw, is_raw=True)
 
     def _fit(self, did: Any, leaf: Leaf) -> Fit | None:
         tid, space, array = prepare(leaf.data)
