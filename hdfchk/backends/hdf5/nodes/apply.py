@@ -263,12 +263,7 @@ class Commit:
         aside: bytes | None = None
         is_dropped = False
         kept = self._kept.get(path)
-        if kept is not None:
-            if kept.fit is not None and isinstance(node, Leaf):
-                self._write_over(path, old, node, kept.fit)
-                return
-            self._detach(kept)
-        if hard and self._is_unchanged(old, node):
+        if hard and self._stays(path, old, node, kept):
             return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
@@ -305,8 +300,13 @@ class Commit:
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
 
-    def _is_unchanged(self, old: Any, node: Stored) -> bool:
-        """Whether it is the value that is there, of a type that only others use."""
+    def _stays(self, path: Path, old: Any, node: Stored, kept: Kept | None) -> bool:
+        """Whether an object at which something may point stays; if not, scales are detached."""
+        if kept is not None:
+            if kept.fit is not None and isinstance(node, Leaf):
+                self._write_over(path, old, node, kept.fit)
+                return True
+            self._detach(kept)
         if self._references is None or self._references.known.no_names:
             return False
         return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5r, h5s, h5t
 
 from ....errors import HdfchkError, ReferencedError
-from ....keys import to_text
+from ....keys import Path, to_text
 from ..data.limits import Guard
 from ..h5 import links
 from ..h5.attributes import attribute_names
@@ -85,6 +85,7 @@ class References:
         held: the addresses of all objects that hold references.
         unreadable: what holds references that cannot be read: they may point at anything.
         walks: how often it was looked for.
+        free: keys at whose objects nothing points, as far as that was asked, where something may.
         overwrites: how many arrays were written over without a look.
         is_stale: what holds references is about to be at another address.
     """
@@ -95,6 +96,9 @@ class References:
         self.names: dict[int, list[bytes]] = {}
         self.held: set[int] = set()
         self.unreadable: list[Holder] = []
+        self.free: set[Path] = set()
+        self._growing: set[Path] = set()
+        """Where arrays are that take rows without becoming other objects."""
         self.walks = 0
         self.overwrites = 0
         self.is_stale = False
@@ -113,10 +117,28 @@ class References:
     def forget_walk(self) -> None:
         """Objects are at other addresses now."""
         self._was_walked = self.is_stale = False
+        self.free.clear()
+        self._growing.clear()
         self.holders.clear()
         self.names.clear()
         self.held.clear()
         self.unreadable.clear()
+
+    def note_free(self, paths: Iterable[Path]) -> None:
+        """Take a note of keys at whose objects nothing points."""
+        if not self.known.no_names:
+            self.free.update(paths)
+
+    def note_growing(self, path: Path, did: Any) -> None:
+        """Take a note of an array that has taken rows, if it can always do so where it is."""
+        if self.known.no_names or did.get_create_plist().get_layout() != h5d.CHUNKED:
+            return
+        if did.get_space().get_simple_extent_dims(True)[0] == h5s.UNLIMITED:
+            self._growing.add(path)
+
+    def takes_rows(self, path: Path) -> bool:
+        """Whether nothing is parted from the array at a path when it takes rows."""
+        return self.known.no_names or path in self._growing or path in self.free
 
     def look(self, root: Any, guard: Guard) -> None:
         """Find out, if it is not known, what points at what.
