@@ -7,7 +7,6 @@ I/O, maps. The file of the one writer, which has a log, is in `wal_writer`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 from h5py import h5f
@@ -73,12 +72,6 @@ class OpenFile(Storage):
             self._references.forget_walk()
         self._references_of = self.generation
         return self._references
-
-    def note_free(self, paths: Iterable[Path]) -> None:
-        """Take a note of keys at whose objects nothing points."""
-
-    def note_growing(self, path: Path, did: Any) -> None:
-        """Take a note of an array that may take rows without becoming another object."""
 
     def hidden_in(self, root: Any) -> Hidden:
         """The hidden group of the file, for all sessions that write it."""

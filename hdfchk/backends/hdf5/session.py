@@ -268,7 +268,7 @@ class Hdf5Session:
                 replace=replace,
             )
             commit.run(steps)
-            self.file.note_free(commit.free)
+            self.file.references.note_free(commit.free)
         finally:
             self._writer.layout = self._writer.meter = None
 
@@ -330,7 +330,7 @@ class Hdf5Session:
             rolls_back=self._rolls_back,
             references=self.file.references,
         )
-        self.file.note_growing(path, did)
+        self.file.references.note_growing(path, did)
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

@@ -6,11 +6,11 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from h5py import h5d, h5f, h5g, h5s
+from h5py import h5f, h5g
 
 from ...errors import (
     CheckpointWarning,
@@ -31,6 +31,7 @@ from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
+from .failed_sync import late_sync, not_durable
 from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
 from .nodes.references import Knowledge, References
@@ -52,8 +53,6 @@ from .wal.seal import read_seal, seal
 from .wal.wal_file import WalFile
 
 __all__ = ["WalWriter"]
-
-Failed = TypeVar("Failed", LateSyncError, NotDurableError)
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
@@ -98,10 +97,6 @@ class WalWriter(OpenFile):
         self._small: set[Path] = set()
         """Where small values are that were put there since."""
         self._references = References()
-        self._free: set[Path] = set()
-        """Where objects are at which nothing points, in a file in which some may be pinned."""
-        self._growing: set[Path] = set()
-        """Where arrays are that grow without becoming other objects."""
         self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
         self._look_at = LOOK_BYTES
@@ -211,7 +206,7 @@ class WalWriter(OpenFile):
             return False
         if pending.rows and not pending.takes_put(path):
             return False
-        if not (self._references.known.no_names or path in self._free):
+        if not (self._references.known.no_names or path in self._references.free):
             return False
         payload = pack_put(path, leaf)
         if payload is None:
@@ -243,8 +238,7 @@ class WalWriter(OpenFile):
         file, pending = self._file, self._pending
         if file is None or self._lent or (pending.puts and not pending.takes_rows(path)):
             return False
-        is_free = path in self._growing or path in self._free
-        if not (self._references.known.no_names or is_free):
+        if not self._references.takes_rows(path):
             return False
         payload = pack_rows(path, rows)
         if payload is None:
@@ -294,27 +288,10 @@ class WalWriter(OpenFile):
         if above is not None:
             self._dicts |= above
 
-    def note_free(self, paths: Iterable[Path]) -> None:
-        """Take a note of keys at whose objects nothing points."""
-        if not self._references.known.no_names:
-            self._free.update(paths)
-
-    def note_growing(self, path: Path, did: Any) -> None:
-        """Take a note of an array that may take rows without becoming another object."""
-        if self._references.known.no_names or did.get_create_plist().get_layout() != h5d.CHUNKED:
-            return
-        if did.get_space().get_simple_extent_dims(True)[0] == h5s.UNLIMITED:
-            self._growing.add(path)
-
-    def _forget_free(self) -> None:
-        self._free.clear()
-        self._growing.clear()
-
     def lend(self) -> Any:
         """The `h5py.File`. What is done to it is a part of the next commit."""
         self._lent = True
         self._references.forget()
-        self._forget_free()
         self.settle()
         return self.h5
 
@@ -373,11 +350,11 @@ class WalWriter(OpenFile):
             new.make_durable()
             self._named = True  # the log has come before
         except OSError as failed:
-            raise self._not_durable(failed) from failed
+            raise not_durable(failed, self.address) from failed
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
-        self._forget_free()
+        self._references.forget_walk()
         if self._new is not None:
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
@@ -402,7 +379,7 @@ class WalWriter(OpenFile):
             try:
                 self._sync_log()
             except NotDurableError as error:
-                self._deferred = self._late(error)
+                self._deferred = late_sync(error, self.address)
         elif not self._alarm.is_set:
             self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
 
@@ -414,7 +391,7 @@ class WalWriter(OpenFile):
         try:
             self._sync_log()
         except NotDurableError as error:
-            self._deferred = self._late(error)
+            self._deferred = late_sync(error, self.address)
             return False
         return True
 
@@ -429,36 +406,12 @@ class WalWriter(OpenFile):
                 sync_folder(self.address)
                 self._named = True
         except OSError as error:
-            raise self._not_durable(error) from error
+            raise not_durable(error, self.address) from error
         self._synced = start
 
     def _is_synced(self, file: WalFile) -> bool:
         """Whether all commits are on the disk: in a log that has its name there, if it has any."""
         return file.log.is_synced and (self._named or not file.has_log)
-
-    def _late(self, error: OSError) -> LateSyncError:
-        return self._of_a_sync(
-            LateSyncError,
-            error,
-            "what was assigned before is there, and a kill leaves it there, but it could not be "
-            "brought to the disk. This call has done nothing",
-            "do it again; the next sync brings what was assigned before to the disk",
-        )
-
-    def _not_durable(self, error: OSError) -> NotDurableError:
-        return self._of_a_sync(
-            NotDurableError,
-            error,
-            "what was assigned is there, and a kill leaves it there, but it could not be brought "
-            "to the disk",
-            "do not assign it again; the next sync brings it to the disk",
-        )
-
-    def _of_a_sync(self, kind: type[Failed], error: OSError, problem: str, hint: str) -> Failed:
-        cause = error.strerror or os.strerror(error.errno or 0)
-        failed = kind(f"{problem} ({cause})", file=self.address, hint=hint)
-        failed.errno = error.errno
-        return failed
 
     def sync(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it.

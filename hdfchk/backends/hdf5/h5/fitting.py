@@ -14,7 +14,7 @@ from h5py import h5t
 
 from ....errors import UnsupportedStoredError
 from ....tree import Leaf
-from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, unmarked
+from .types import BOOL, COMPLEX, FLOAT, INT, numpy_dtype, plain_dtype, unmarked
 
 __all__ = ["fit_bytes"]
 
@@ -33,10 +33,18 @@ def fit_bytes(did: Any, leaf: Leaf) -> tuple[np.ndarray[Any, Any], Any] | None:
         An array of the dataset's shape, whose items are the bytes of its elements, and the type;
         None if the dataset cannot take the value as it is.
     """
-    stored, shape = did.get_type(), did.shape
+    shape, data = did.shape, leaf.data
     if shape is None:
-        is_none = leaf.data is None and leaf.mark is None
-        return (np.empty(0, np.uint8), stored) if is_none else None
+        is_none = data is None and leaf.mark is None
+        return (np.empty(0, np.uint8), did.get_type()) if is_none else None
+    if isinstance(data, np.ndarray):
+        if data.shape[: len(shape)] != shape:
+            return None
+    elif shape or leaf.mark is None:
+        return None
+    stored = did.get_type()
+    if plain_dtype(stored) is not None:  # nothing about it is odd
+        return None
     memory = _memory_type(stored)
     if memory is None or memory.get_size() != stored.get_size():
         return None

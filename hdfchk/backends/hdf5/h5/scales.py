@@ -11,11 +11,21 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5a, h5d, h5o, h5r, h5s, h5t
+from h5py import h5a, h5d, h5i, h5o, h5r, h5s, h5t
 
 from .errors import RAISED
 
-__all__ = ["DIMENSIONS", "USERS", "Saved", "arrays_of", "detach", "move", "restore", "scales_of"]
+__all__ = [
+    "DIMENSIONS",
+    "USERS",
+    "Saved",
+    "address_bytes",
+    "arrays_of",
+    "detach",
+    "move",
+    "restore",
+    "scales_of",
+]
 
 DIMENSIONS = b"DIMENSION_LIST"
 USERS = b"REFERENCE_LIST"
@@ -32,6 +42,11 @@ class Saved(NamedTuple):
 
 Note = Callable[[Saved], None] | None
 """Is given what `restore` needs before an attribute is changed; None where nobody wants it."""
+
+
+def address_bytes(oid: Any) -> int:
+    """How many bytes of a reference are the address of an object; the others are of no meaning."""
+    return int(h5i.get_file_id(oid).get_create_plist().get_sizes()[0])
 
 
 def scales_of(array: Any) -> set[int]:
@@ -105,9 +120,10 @@ def _open_users(scale: Any) -> tuple[Any, Any] | None:
     if tid.get_class() != h5t.COMPOUND or tid.get_nmembers() != 2 or len(aid.shape or ()) != 1:
         return None
     to, axis = (tid.get_member_type(index) for index in range(2))
-    if not to.equal(h5t.STD_REF_OBJ) or axis.get_class() != h5t.INTEGER:
+    width = address_bytes(scale)
+    if not to.equal(h5t.STD_REF_OBJ) or axis.get_class() != h5t.INTEGER or width not in {2, 4, 8}:
         return None
-    formats = [f"<u{to.get_size()}", axis.dtype]
+    formats = [f"<u{width}", axis.dtype]
     offsets = [tid.get_member_offset(index) for index in range(2)]
     fields = {
         "names": ["to", "axis"],

@@ -144,7 +144,7 @@ class Commit:
 
     def _keep(self, steps: dict[Path, Stored | None]) -> dict[Path, Stored | None]:
         """See to what points at the objects of all steps, which may become more and smaller."""
-        if self._references is None:
+        if self._references is None or self._references.known.no_names:
             return steps
         planned = keep(
             self._root,
@@ -264,19 +264,14 @@ class Commit:
         aside: bytes | None = None
         is_dropped = False
         kept = self._kept.get(path)
-        if kept is not None:
-            if kept.fit is not None and isinstance(node, Leaf):
-                self._write_over(path, old, node, kept.fit)
-                return
-            self._detach(kept)
-        if hard and self._is_unchanged(old, node):
+        if hard and self._stays(path, old, node, kept):
             return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
             size = old.get_storage_size()
-            is_kept_small = not kept and _is_copied_as_it_is(old) and self._has_aside(size)
+            is_kept_small = not kept and self._has_aside(old, size)
             if not kept and self._rolls_back and (is_kept_small or size < REUSE_FROM):
                 is_dropped = all(map(is_own, attribute_names(old)))
             if is_kept_small and not is_dropped:
@@ -306,8 +301,13 @@ class Commit:
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
 
-    def _is_unchanged(self, old: Any, node: Stored) -> bool:
-        """Whether it is the value that is there, of a type that only others use."""
+    def _stays(self, path: Path, old: Any, node: Stored, kept: Kept | None) -> bool:
+        """Whether an object at which something may point stays; if not, scales are detached."""
+        if kept is not None:
+            if kept.fit is not None and isinstance(node, Leaf):
+                self._write_over(path, old, node, kept.fit)
+                return True
+            self._detach(kept)
         if self._references is None or self._references.known.no_names:
             return False
         return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
@@ -367,7 +367,9 @@ class Commit:
     def _write_over(self, path: Path, old: Any, leaf: Leaf, fit: Fit) -> None:
         """Write into the dataset that is there, at which something points, whatever it takes."""
         if not (self._rolls_back or fit.is_there):
-            self._undo.append((self._write_back, (path, raw_data(old), sums.read(old), fit)))
+            self._undo.append(
+                (self._write_back, (path, self._writer.data_of(old), sums.read(old), fit))
+            )
         self._writer.overwrite(old, leaf, fit)
 
     def _detach(self, kept: Kept) -> None:
@@ -386,8 +388,10 @@ class Commit:
             return False
         return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
 
-    def _has_aside(self, size: int) -> bool:
+    def _has_aside(self, old: Any, size: int) -> bool:
         if size < REUSE_FROM or self._aside_bytes + size > ASIDE_BYTES:
+            return False
+        if not _is_copied_as_it_is(old):
             return False
         self._aside_bytes += size
         return True

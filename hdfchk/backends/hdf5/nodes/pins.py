@@ -100,8 +100,6 @@ def keep(
     Raises:
         ReferencedError: something would lead to nothing. Nothing was done.
     """
-    if references.known.no_references and references.known.no_names:
-        return Plan(steps)
     walks = references.walks
     try:
         return _Keeper(root, writer, references, rolls_back, replace).run(steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -11,11 +11,12 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5r, h5s, h5t
 
 from ....errors import HdfchkError, ReferencedError
-from ....keys import to_text
+from ....keys import Path, to_text
 from ..data.limits import Guard
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED
+from ..h5.scales import address_bytes
 from ..h5.values import memory_type
 
 __all__ = ["Holder", "Knowledge", "References"]
@@ -60,7 +61,7 @@ class Knowledge:
 
     Args:
         no_references: there are none in it.
-        no_names: nor has an object more than one hard link.
+        no_names: nor has an object more than one hard link; it is never told of one alone.
     """
 
     no_references: bool = False
@@ -84,6 +85,7 @@ class References:
         held: the addresses of all objects that hold references.
         unreadable: what holds references that cannot be read: they may point at anything.
         walks: how often it was looked for.
+        free: keys at whose objects nothing points, as far as that was asked, where something may.
         overwrites: how many arrays were written over without a look.
         is_stale: what holds references is about to be at another address.
     """
@@ -94,6 +96,9 @@ class References:
         self.names: dict[int, list[bytes]] = {}
         self.held: set[int] = set()
         self.unreadable: list[Holder] = []
+        self.free: set[Path] = set()
+        self._growing: set[Path] = set()
+        """Where arrays are that take rows without becoming other objects."""
         self.walks = 0
         self.overwrites = 0
         self.is_stale = False
@@ -112,10 +117,28 @@ class References:
     def forget_walk(self) -> None:
         """Objects are at other addresses now."""
         self._was_walked = self.is_stale = False
+        self.free.clear()
+        self._growing.clear()
         self.holders.clear()
         self.names.clear()
         self.held.clear()
         self.unreadable.clear()
+
+    def note_free(self, paths: Iterable[Path]) -> None:
+        """Take a note of keys at whose objects nothing points."""
+        if not self.known.no_names:
+            self.free.update(paths)
+
+    def note_growing(self, path: Path, did: Any) -> None:
+        """Take a note of an array that has taken rows, if it can always do so where it is."""
+        if self.known.no_names or did.get_create_plist().get_layout() != h5d.CHUNKED:
+            return
+        if did.get_space().get_simple_extent_dims(True)[0] == h5s.UNLIMITED:
+            self._growing.add(path)
+
+    def takes_rows(self, path: Path) -> bool:
+        """Whether nothing is parted from the array at a path when it takes rows."""
+        return self.known.no_names or path in self._growing or path in self.free
 
     def look(self, root: Any, guard: Guard) -> None:
         """Find out, if it is not known, what points at what.
@@ -192,6 +215,7 @@ class _Walk:
         self._root = h5g.open(h5i.get_file_id(root), b"/")
         self._seen: set[int] = set()
         self._bytes = 0
+        self._width = min(8, address_bytes(root))
 
     def run(self) -> None:
         self._look_at(self._root, b"")
@@ -256,7 +280,7 @@ class _Walk:
             raw = np.zeros(oid.shape, f"V{size}")
             self._read(oid, raw, tid)
             table = np.frombuffer(raw.tobytes(), np.uint8).reshape(count, size)
-            columns = [table[:, at : at + width] for at, width in places]
+            columns = [table[:, at : at + self._width] for at in places]
             return {number for column in columns for number in _numbers(column)}
         data = np.zeros(oid.shape, oid.dtype)
         self._read(oid, data, None)
@@ -289,25 +313,24 @@ def _numbers(column: np.ndarray[Any, Any]) -> list[int]:
     return [number for number in found if number]
 
 
-def _places(tid: Any) -> list[tuple[int, int]] | None:
-    """Where in an item's bytes addresses of objects are, and how long; None: these do not tell."""
+def _places(tid: Any) -> list[int] | None:
+    """Where in an item's bytes addresses of objects are; None where these do not tell."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:
-        return [(0, tid.get_size())] if tid.equal(h5t.STD_REF_OBJ) else None
+        return [0] if tid.equal(h5t.STD_REF_OBJ) else None
     if kind == h5t.COMPOUND:
-        found: list[tuple[int, int]] = []
+        found: list[int] = []
         for index in range(tid.get_nmembers()):
             inner = _places(tid.get_member_type(index))
             if inner is None:
                 return None
-            found += [(tid.get_member_offset(index) + at, width) for at, width in inner]
+            found += [tid.get_member_offset(index) + at for at in inner]
         return found
     if kind == h5t.ARRAY:
         inner, base = _places(tid.get_super()), tid.get_super().get_size()
         if inner is None:
             return None
-        count = tid.get_size() // base
-        return [(base * index + at, width) for index in range(count) for at, width in inner]
+        return [base * index + at for index in range(tid.get_size() // base) for at in inner]
     if kind == h5t.VLEN or (kind == h5t.STRING and tid.is_variable_str()):
         return None
     return []

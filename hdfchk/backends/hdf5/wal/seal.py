@@ -35,9 +35,7 @@ def read_seal(descriptor: int) -> Knowledge:
 
 def seal(descriptor: int, known: Knowledge) -> None:
     """Let a file tell what is known of it, to whoever opens it next."""
-    if not known.no_references:
-        return
-    stamp = stamp_of(descriptor)
+    stamp = stamp_of(descriptor) if known.no_references else 0
     if not stamp:
         return
     now = time.time_ns()
