@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from h5py import h5o, h5s
+from h5py import h5o, h5s, h5t
 
-from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
+from ..h5.forms import memory_of
+from ..h5.types import numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
 from .chunk_index import Box
 from .chunk_io import read_packed, write_rows
@@ -103,7 +104,7 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) ->
 
     Args:
         did: the dataset, which reaches as far.
-        rows: of its stored dtype, or of one that HDF5 converts.
+        rows: of its stored dtype, or of one that HDF5 converts; with the axes of an array type.
         start: the first of them.
         guard: what the file can not make its writer do.
 
@@ -113,14 +114,12 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) ->
     if not rows.size:
         return
     tid, plist, end = did.get_type(), did.get_create_plist(), start + len(rows)
-    if rows.dtype.kind == "O":
+    memory = memory_of(did, rows)
+    has_axes = tid.get_class() == h5t.ARRAY
+    pipeline = None if has_axes else own_pipeline(plist, tid.get_size())
+    if pipeline is None or not (type_for(rows.dtype) if memory is None else memory).equal(tid):
         with _unpacking(did, plist, guard, start, end):
-            write_blocks(did, rows, start, PYTHON_STRINGS)
-        return
-    pipeline = own_pipeline(plist, tid.get_size())
-    if pipeline is None or not type_for(rows.dtype).equal(tid):
-        with _unpacking(did, plist, guard, start, end):
-            write_blocks(did, rows, start, None)
+            write_blocks(did, rows, start, memory)
         return
     step = pipeline.chunk[0]
     first = min(end, -(-start // step) * step)  # where a chunk begins
