@@ -341,11 +341,12 @@ class Array:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """A block whose errors get the key."""
+        """A block whose errors get the key, and the file."""
         try:
             yield
         except HdfchkError as error:
             error.key = error.key or join(self._path)
+            error.file = error.file or self._context.handle.backend.address
             raise
 
     def _info(self) -> ArrayInfo:

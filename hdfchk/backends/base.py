@@ -428,6 +428,9 @@ class Backend(Protocol):
     def session(self, storage: Storage) -> Session:
         """A session on open storage, with this backend's options."""
 
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """Whether opening the same file in a mode waits until other storage of it is closed."""
+
     def join(self, storage: Storage) -> None:
         """Use storage that another store has opened: the stricter durability of both holds."""
 

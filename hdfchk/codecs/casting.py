@@ -241,33 +241,47 @@ def _variable_texts(value: Any, text: Text) -> AnyArray:
 
 def _items(value: Any, items: Items) -> AnyArray:
     """Each item an array of its own, which the caller cannot change any more."""
-    parts = list | np.ndarray if items.dtype.names else list | tuple | np.ndarray
-    shape, found = _listed(value, lambda one: _is_item(one, parts))
+    base, inner = items.dtype.subdtype or (items.dtype, ())
+    most = _depth_of(items)
+    rows = bool(items.dtype.names)
+
+    def is_item(one: Any) -> bool:
+        if isinstance(one, np.ndarray) and one.dtype.kind == "O" and not one.size:
+            return one.ndim == 1 and items.dtype.kind == "O"
+        return _depth(one, rows=rows) <= most
+
+    shape, found = _listed(value, is_item)
     out = np.empty(shape, object)
     flat = out.reshape(-1)
     for index, item in enumerate(found):
-        array = cast(item, items.dtype, items.form)
-        if array.ndim != 1:
-            raise unfit(f"a {type(item).__name__}", f"arrays of {items.dtype}", "each has one axis")
+        array = cast(item, base, items.form)
+        if not array.size and array.ndim == 1:
+            array = array.reshape(0, *inner)
+        if array.ndim != 1 + len(inner) or array.shape[1:] != inner:
+            raise unfit(
+                f"a {type(item).__name__} of shape {array.shape}",
+                f"arrays of {items.dtype}",
+                "each has one axis",
+            )
         flat[index] = np.array(array)
     return out
 
 
-def _is_item(value: Any, parts: Any) -> bool:
-    """Whether a value is one array of variable length, and no list of several.
+def _depth_of(items: Items) -> int:
+    """How many axes an item has, and what is in it."""
+    inner = items.dtype.subdtype[1] if items.dtype.subdtype else ()
+    return 1 + len(inner) + (_depth_of(items.form) if isinstance(items.form, Items) else 0)
 
-    Args:
-        value: the value.
-        parts: the types of which none of its elements is then.
-    """
-    if not isinstance(value, list | tuple | np.ndarray):
-        return True
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind != "O":
-            return value.ndim <= 1
-        if value.ndim != 1 or not value.size:
-            return False
-    return not any(isinstance(item, parts) for item in value)
+
+def _depth(value: Any, *, rows: bool) -> int:
+    """How deeply lists and arrays nest in a value; with `rows`, tuples are no lists."""
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        return value.ndim
+    if isinstance(value, np.ndarray) and not value.ndim:
+        return _depth(value[()], rows=rows)
+    if not isinstance(value, list | np.ndarray) and (rows or not isinstance(value, tuple)):
+        return 0
+    return 1 + max((_depth(part, rows=rows) for part in value), default=0)
 
 
 def _listed(value: Any, is_one: Callable[[Any], bool]) -> tuple[tuple[int, ...], list[Any]]:

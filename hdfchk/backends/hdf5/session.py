@@ -33,7 +33,7 @@ from .data.memory_map import require_view
 from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
-from .h5.errors import RAISED, telling, unreadable
+from .h5.errors import RAISED, telling, telling_writes, unreadable
 from .h5.marks import is_dict, read_mark
 from .nodes.apply import Commit
 from .nodes.reader import DirectIO, Reader
@@ -280,7 +280,9 @@ class Hdf5Session:
         """Set attributes, or delete them (None), as one commit."""
         self._check_writable()
         raw = {to_bytes(name): leaf for name, leaf in values.items()}
-        write_attributes(self._need(path), raw)
+        oid = self._need(path)
+        with telling_writes("its attributes", join(path) or "/"):
+            write_attributes(oid, raw)
 
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
@@ -297,7 +299,7 @@ class Hdf5Session:
         self._check_writable()
         did = self._dataset(path)
         before = None if self._rolls_back else slices.kept(did, index, self._guard)
-        with sums.forgotten(did):
+        with telling_writes("a part of it", join(path)), sums.forgotten(did):
             try:
                 slices.write(did, index, data, self._guard)
             except BaseException:
@@ -309,7 +311,8 @@ class Hdf5Session:
         """Append rows."""
         self._check_writable()
         self._guard.inside(self._dataset(path))
-        append_rows(self._root, path, rows, self._writer, rolls_back=self._rolls_back)
+        with telling_writes("rows of it", join(path)):
+            append_rows(self._root, path, rows, self._writer, rolls_back=self._rolls_back)
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

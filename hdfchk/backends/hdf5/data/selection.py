@@ -90,7 +90,8 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
     try:
         rows = read_run(did, index, guard, descriptor)
         return _elements(did, index, guard) if rows is None else plain_array(rows)
-    except HdfchkError:
+    except HdfchkError as error:
+        error.key = error.key or key_of(did)
         raise
     except (*RAISED, IndexError) as error:
         if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(did, index):
@@ -116,6 +117,7 @@ def _parted(did: Any, index: Any) -> Parts | None:
 
 def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
+    numpy_dtype(did.get_type())  # refuses what is no value
     guard.inside(did)
     box, boxes = None, None
     if dataset.nbytes > CHECK_FROM or h5o.get_info(did).hdr.mesg.present & FILTERED:

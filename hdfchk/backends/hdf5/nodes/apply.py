@@ -17,7 +17,7 @@ from ..data.limits import FILTERED, stands_alone
 from ..h5 import checksums as sums
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
-from ..h5.errors import RAISED, errno_of
+from ..h5.errors import RAISED, errno_of, unwritable
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.removal import remove
@@ -106,6 +106,9 @@ class Commit:
             if isinstance(error, HdfchkError) and error.key is None:
                 error.key = join(self.path)
             self._raise_if_damaged(error)
+            told = unwritable("it", error, join(self.path))
+            if told is not None:
+                raise told from error
             raise
         finally:
             self._writer.end()
