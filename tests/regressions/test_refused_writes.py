@@ -108,6 +108,77 @@ def test_references_of_a_newer_hdf5_are_no_values(tmp_path: Path) -> None:
     assert report.ok and set(report.unread) == {"refs"}
 
 
+class _LinkClass(ctypes.Structure):
+    _fields_ = (
+        ("version", ctypes.c_int),
+        ("id", ctypes.c_int),
+        ("comment", ctypes.c_char_p),
+        *((name, ctypes.c_void_p) for name in ("make", "move", "copy", "follow", "drop", "ask")),
+    )
+
+
+def user_defined_links(path: Path) -> None:
+    """Links of a program's own kind, at the root and in a group, and soft links that lead there."""
+    library, number = hdf5(), 187
+    follows = ctypes.CFUNCTYPE(HID, ctypes.c_char_p, HID, ctypes.c_void_p, ctypes.c_size_t, HID)
+    follow = ctypes.cast(follows(lambda *_: -1), ctypes.c_void_p)
+    kind = _LinkClass(1, number, b"ours", None, None, None, follow)
+    assert library.H5Lregister(ctypes.byref(kind)) >= 0
+    try:
+        with h5py.File(path, "w") as file:
+            file["x"], file["y"], file["g/z"] = np.arange(5.0), 1, 2
+            file["soft"], file["g/soft"] = h5py.SoftLink("/own"), h5py.SoftLink("/g/own/deep")
+            for key in ("/", "g"):
+                gid, size = file[key].id, ctypes.c_size_t(2)
+                code = ctypes.c_int(number)
+                assert (
+                    library.H5Lcreate_ud(HID(gid.id), b"own", code, b"ab", size, HID(0), HID(0))
+                    >= 0
+                )
+    finally:
+        library.H5Lunregister(ctypes.c_int(number))
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["log", "no log"])
+def test_user_defined_links(tmp_path: Path, journal: bool) -> None:
+    """They are keys that cannot be read, replaced or deleted, and hinder nothing else."""
+    path = tmp_path / "x.h5"
+    user_defined_links(path)
+    chk = HDF5Checkpointer(path, journal=journal)
+    assert list(chk) == ["g", "own", "soft", "x", "y"] and len(chk) == 5 and "own" in chk
+    chk.append("x", 5.0)
+    chk.put("y", np.arange(3), compression="gzip")
+    chk["x"] = "text"
+    chk["g"].update({"z": 3, "new": 4})
+    refused: dict[str, Work] = {
+        "own": lambda chk, key: chk.__setitem__(key, 1),
+        "own ": lambda chk, key: chk.__setitem__(key.strip(), {"a": 1}),
+        "own  ": lambda chk, key: chk.put(key.strip(), np.zeros(3)),
+        "own   ": lambda chk, key: chk.update({"x": 1, key.strip(): 2}),
+        "own    ": lambda chk, key: chk.__delitem__(key.strip()),
+        "own     ": lambda chk, key: chk[key.strip()],
+        "own      ": lambda chk, key: chk.append(key.strip(), 1),
+        "g": lambda chk, key: chk.__delitem__(key),
+        "g ": lambda chk, key: chk.__setitem__(key.strip(), 1),
+        "soft": lambda chk, key: chk[key],
+    }
+    for key, work in refused.items():
+        with pytest.raises(UnsupportedStoredError, match="user-defined link") as caught:
+            work(chk, key)
+        assert caught.value.key == key.strip() and caught.value.file == str(path)
+        assert caught.value.hint, key
+    with pytest.raises(UnsupportedStoredError, match="user-defined link"):
+        chk.load()
+    with pytest.raises(UnsupportedStoredError, match="user-defined link"):
+        chk.compact()
+    chk["soft"] = 8
+    del chk["g/soft"]
+    assert list(chk) == ["g", "own", "soft", "x", "y"]
+    assert chk["x"] == "text" and chk["y"].tolist() == [0, 1, 2] and chk["g/new"] == 4
+    rest = HDF5Checkpointer(path, omitted_keys=["own", "g/own"]).load()
+    assert rest["soft"] == 8 and rest["g"] == {"z": 3, "new": 4}
+
+
 def opaque(tag: bytes) -> Any:
     tid = h5t.create(h5t.OPAQUE, 4)
     tid.set_tag(tag)

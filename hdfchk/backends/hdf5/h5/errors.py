@@ -26,6 +26,7 @@ from ....errors import (
 from ....keys import Path, join
 
 __all__ = [
+    "NO_CLASS",
     "RAISED",
     "errno_of",
     "explain_open",
@@ -33,6 +34,7 @@ __all__ = [
     "telling_writes",
     "unreadable",
     "unwritable",
+    "user_link",
 ]
 
 P = ParamSpec("P")
@@ -53,6 +55,8 @@ _NO_CONVERSION = (
     "No NumPy equivalent",
     "not defined for data type class",
 )
+NO_CLASS = "unable to find link class"
+"""What HDF5 says of a link of another program's own kind: it neither moves nor deletes it."""
 _HINTS = {
     errno.EACCES: "check the permissions of the file, and of the folders above it",
     errno.EPERM: "check the permissions of the file, and of the folders above it",
@@ -234,6 +238,8 @@ def unwritable(what: str, error: BaseException, key: str | None) -> HdfchkError 
     if errno_of(error) is not None or not _is_of_hdf5(error):
         return None
     said = _said(error) or type(error).__name__
+    if NO_CLASS in said:
+        return user_link(key)
     if any(words in said for words in _NO_CONVERSION):
         return UnsupportedStoredError(
             f"{what} cannot be written: h5py has no conversion for such a type ({said})",
@@ -246,6 +252,15 @@ def unwritable(what: str, error: BaseException, key: str | None) -> HdfchkError 
         key=key,
         hint="the file is as it was; if verify() finds it whole, h5repack may make one of it that"
         " can be written",
+    )
+
+
+def user_link(key: str | None) -> UnsupportedStoredError:
+    """The error for a link of another program's own kind that would have to go."""
+    return UnsupportedStoredError(
+        "a user-defined link is in the way, which HDF5 neither moves nor deletes",
+        key=key,
+        hint="use another key; the program that has made the link can delete it",
     )
 
 

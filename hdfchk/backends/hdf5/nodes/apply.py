@@ -17,7 +17,7 @@ from ..data.limits import FILTERED, stands_alone
 from ..h5 import checksums as sums
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
-from ..h5.errors import RAISED, errno_of, unwritable
+from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable, user_link
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.removal import remove
@@ -207,7 +207,7 @@ class Commit:
                     self._undo.append((self._unlink, (path,)))
                 self._writer.create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
-            if isinstance(error, (HdfchkError, RecursionError)):
+            if isinstance(error, (HdfchkError, RecursionError)) or NO_CLASS in str(error):
                 raise
             raise UnsupportedTypeError(
                 f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"
@@ -219,6 +219,7 @@ class Commit:
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
         old: Any = h5o.open(parent, raw) if hard else None
+        self._require_removable(parent, raw)
         aside: bytes | None = None
         is_dropped = False
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
@@ -262,6 +263,7 @@ class Commit:
         raw = to_bytes(path[-1])
         if not parent.links.exists(raw):
             return
+        self._require_removable(parent, raw)
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
@@ -276,6 +278,11 @@ class Commit:
             self._is_through = True  # an error after this could not be undone
         else:
             self._hidden.take_out(parent, raw, name)
+
+    def _require_removable(self, parent: Any, raw: bytes) -> None:
+        """Refuse what HDF5 would remove in part, where that could not be given up."""
+        if not self._rolls_back and links.has_user_link(parent, raw):
+            raise user_link(None)
 
     def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
         """Write into the dataset that is there, if it is of the same kind."""
