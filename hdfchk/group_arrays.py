@@ -199,7 +199,7 @@ class GroupArrays(GroupReader):
             made = session.array_info(path) if session.stat(path) is not None else None
         if made is not None:
             handle = self._context.handle
-            elements = elements_of(made.mark, made.dtype)
+            elements = elements_of(made.mark, made.dtype, made.form)
             handle.keep_log(RowBuffer(path, elements, data.shape))
 
     def put(

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import attrs
 import numpy as np
 
+from ..codecs.casting import Form
 from ..codecs.portable import Capabilities
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
@@ -51,6 +52,8 @@ class Stat:
 class ArrayInfo:
     """The outside of a stored array: what is known without reading it.
 
+    Axes that its HDF5 type has come last: they have one length, also of a chunk, and do not grow.
+
     Args:
         shape: lengths of the axes.
         dtype: the dtype it is stored with.
@@ -59,6 +62,7 @@ class ArrayInfo:
         chunks: the shape of a chunk, or None.
         compression: the name of the filter that compresses the chunks, or None.
         offset: where the bytes begin in the file, if they lie there in one unfiltered run.
+        form: what is to be known of its elements beside the dtype.
     """
 
     shape: tuple[int, ...]
@@ -68,6 +72,7 @@ class ArrayInfo:
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
     offset: int | None = None
+    form: Form | None = None
 
 
 @attrs.frozen
@@ -426,6 +431,9 @@ class Backend(Protocol):
 
     def session(self, storage: Storage) -> Session:
         """A session on open storage, with this backend's options."""
+
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """Whether opening the same file in a mode waits until other storage of it is closed."""
 
     def join(self, storage: Storage) -> None:
         """Use storage that another store has opened: the stricter durability of both holds."""

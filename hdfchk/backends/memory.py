@@ -424,6 +424,10 @@ class BackendDefaults:
         """Nothing, to be read."""
         return MemoryStorage({}, {}, writable=False)
 
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """There are no locks."""
+        return False
+
     def join(self, storage: Storage) -> None:
         """Nothing differs."""
 

@@ -22,7 +22,7 @@ from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
 from .owner import Owner
 
-__all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
+__all__ = ["Connection", "Transaction", "Watch", "connection_of", "refuse_self_wait", "share"]
 
 EXIT_SECONDS = 5.0
 """So long the end of the process waits for a thread that uses a store."""
@@ -117,6 +117,8 @@ class Connection:
         self.guard = BusyGuard()
         self.holders = self.blocks = 0
         """How many stores hold it, and how many ``with`` blocks of callers there are."""
+        self.threads: list[int] = []
+        """In which threads these stores have begun to hold it."""
         self.is_lent = False
         """Whether the caller has the library's own object, and may change arrays by it."""
         self.was_read = False
@@ -188,6 +190,7 @@ class Connection:
 
     def use(self, storage: Storage, backend: Backend) -> None:
         """Keep storage that was opened."""
+        _CONNECTIONS.opened.add(self)
         self.storage = storage
         self.was_read = False
         self.backend = backend
@@ -363,6 +366,7 @@ class Connection:
         self.guard = BusyGuard()
         self.transaction = None
         self.holders = self.blocks = 0
+        self.threads = []
         self.is_lent = False
         self._error = None
         self._alarm.is_set = False
@@ -381,6 +385,8 @@ class _Connections:
         self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
             weakref.WeakValueDictionary()
         )
+        self.opened: weakref.WeakSet[Connection] = weakref.WeakSet()
+        """All that may have storage open, shared or not."""
         self.is_over = False
         """Whether the process is about to end."""
         register(self)
@@ -411,6 +417,7 @@ class _Connections:
         """In a child process: the parent's threads, which may have held the lock, are not there."""
         self._lock = threading.RLock()
         self._known = weakref.WeakValueDictionary()
+        self.opened = weakref.WeakSet()
 
     def at_exit(self) -> None:
         """Each closes by itself; threads that are still there get no further."""
@@ -428,3 +435,30 @@ def share(connection: Connection, backend: Backend) -> None:
 def connection_of(backend: Backend) -> Connection:
     """The connection for the file of a backend: one for all stores of this process."""
     return _CONNECTIONS.get(backend)
+
+
+def refuse_self_wait(connection: Connection, backend: Backend, mode: str) -> None:
+    """Refuse to open storage for which a thread would wait for itself.
+
+    Args:
+        connection: for which it is opened.
+        backend: which opens it.
+        mode: how.
+
+    Raises:
+        LockedError: another store holds the file, in a block of this very thread.
+    """
+    here = threading.get_ident()
+    for other in list(_CONNECTIONS.opened):
+        storage, theirs = other.storage, other.backend
+        if other is connection or storage is None or theirs is None or here not in other.threads:
+            continue
+        if backend.waits_for(storage, mode) and set(backend.share_keys()) & set(
+            theirs.share_keys()
+        ):
+            what = "for writing" if storage.writable else "for reading"
+            raise LockedError(
+                f"another store of this thread has it open {what}",
+                file=backend.address,
+                hint="leave the with block of that store first, or use that one",
+            )

@@ -226,6 +226,12 @@ class FileBackend(_Hdf5Backend):
             return False
         return (there.st_dev, there.st_ino) == key
 
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """A writer waits for others; without a log, readers and writers wait for each other."""
+        if mode == "r":
+            return storage.writable and not storage.has_log
+        return mode != "x" and (storage.writable or not self.journal)
+
     def join(self, storage: Storage) -> None:
         """Use what another store of this process has opened.
 

@@ -33,7 +33,7 @@ from .data.memory_map import require_view
 from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
-from .h5.errors import RAISED, telling, unreadable
+from .h5.errors import RAISED, telling, telling_writes, unreadable
 from .h5.marks import is_dict, read_mark
 from .h5.texts import in_type_of
 from .nodes.apply import Commit
@@ -291,7 +291,9 @@ class Hdf5Session:
         """Set attributes, or delete them (None), as one commit."""
         self._check_writable()
         raw = {to_bytes(name): leaf for name, leaf in values.items()}
-        write_attributes(self._need(path), raw)
+        oid = self._need(path)
+        with telling_writes("its attributes", join(path) or "/"):
+            write_attributes(oid, raw)
 
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
@@ -309,7 +311,7 @@ class Hdf5Session:
         did = self._dataset(path)
         data = in_type_of(did, data)
         before = None if self._rolls_back else slices.kept(did, index, self._guard)
-        with sums.forgotten(did):
+        with telling_writes("a part of it", join(path)), sums.forgotten(did):
             try:
                 slices.write(did, index, data, self._guard)
             except BaseException:
@@ -322,14 +324,15 @@ class Hdf5Session:
         self._check_writable()
         did = self._dataset(path)
         self._guard.inside(did)
-        append_rows(
-            self._root,
-            path,
-            in_type_of(did, rows),
-            self._writer,
-            rolls_back=self._rolls_back,
-            references=self.file.references,
-        )
+        with telling_writes("rows of it", join(path)):
+            append_rows(
+                self._root,
+                path,
+                in_type_of(did, rows),
+                self._writer,
+                rolls_back=self._rolls_back,
+                references=self.file.references,
+            )
         self.file.references.note_growing(path, did)
 
     @telling

@@ -19,7 +19,7 @@ from ..h5.links import key_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
-from .streams import places_of, refuse_streams
+from .streams import SeenChunks, around_of, places_of, refuse_streams
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
 
@@ -55,8 +55,9 @@ class Guard:
         self._stream = stream
         self._options = options
         self._expanded = 0
-        self._checked: dict[tuple[int, int], set[tuple[int, ...]]] = {}
+        self._checked: dict[tuple[int, int], SeenChunks] = {}
         """The places of datasets, and the chunks of each whose packed streams were looked at."""
+        self._last: SeenChunks | None = None
         self._sound: set[tuple[int, int]] = set()
         """Those whose chunks are of ordinary sizes, and what their filters can have made."""
 
@@ -256,7 +257,7 @@ class Guard:
         self.begin()
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
-            known = self._checked.setdefault(_place_of(did), set())
+            known = self.seen_chunks(did).offsets
             places = None if boxes is None else places_of(plist.get_chunk(), boxes)
             # HDF5 packs all that it has of a dataset when it is asked what chunks there are.
             if places is None or not known.issuperset(places):
@@ -275,7 +276,7 @@ class Guard:
             self._look_at_all(did, plist, file_size)
             if _place_of(did) in self._sound:
                 return
-        box = None if boxes is None else _around(boxes)
+        box = None if boxes is None else around_of(boxes)
         found = look_at(did, plist, file_size, box)
         free = EXPANSION * found.stored
         if found.is_bound and self._options.expand_limit is None:
@@ -308,12 +309,21 @@ class Guard:
                 h5pl.append(folder)
 
     def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
-        info = h5o.get_info(did)
-        if not info.hdr.mesg.present & FILTERED:
-            return
-        # What was looked at once is no stranger's, whoever has written it meanwhile.
-        known = self._checked.setdefault((info.fileno, info.addr), set())
-        refuse_streams(did, did.get_create_plist(), known, boxes)
+        if h5o.get_info(did).hdr.mesg.present & FILTERED:
+            refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
+
+    def seen_chunks(self, did: Any) -> SeenChunks:
+        """The chunks of a dataset that were looked at: whoever looks at another one enters it."""
+        place = _place_of(did)
+        found = self._checked.get(place)
+        if found is None:
+            is_still = self._stream.file.mode == "r"
+            found = self._checked[place] = SeenChunks(is_still)
+        if self._last is not found:
+            if self._last is not None:
+                self._last.drop()  # one chunk is kept of a file
+            self._last = found
+        return found
 
     def explain(self, did: Any, error: Exception) -> HdfchkError:
         """The error to raise for one of HDF5's when it reads a dataset."""
@@ -352,15 +362,6 @@ def _place_of(did: Any) -> tuple[int, int]:
     """Which file a dataset is in, by HDF5's count, and its address there."""
     info = h5o.get_info(did)
     return info.fileno, info.addr
-
-
-def _around(boxes: list[Box]) -> Box:
-    """The box around some."""
-    firsts, lasts = zip(*boxes, strict=True)
-    return (
-        tuple(map(min, zip(*firsts, strict=True))),
-        tuple(map(max, zip(*lasts, strict=True))),
-    )
 
 
 def _held(block: np.ndarray[Any, Any]) -> int:

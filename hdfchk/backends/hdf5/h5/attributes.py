@@ -13,7 +13,7 @@ from ....codecs.packing import mark_from_text
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....keys import to_text
 from ....tree import Leaf, Mark, is_none_number
-from .errors import RAISED, unreadable
+from .errors import RAISED, unreadable, unwritable
 from .links import key_of
 from .texts import are_kept, are_same, stored_texts
 from .types import PYTHON_STRINGS, numpy_dtype
@@ -197,6 +197,7 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
 
     Raises:
         UnsupportedTypeError: one of them is of a type that h5py does not hand over as it is.
+        UnsupportedStoredError: HDF5 does not write one of them.
     """
     if h5a.get_num_attrs(source) == 0:
         return
@@ -213,8 +214,15 @@ def copy_attribute(source: Any, target: Any, name: bytes, tid: Any = None) -> No
     """
     old = h5a.open(source, name)
     tid = old.get_type() if tid is None else tid
-    new, data = h5a.create(target, name, tid, old.get_space()), raw_attribute(old)
-    _write_raw(new, data)
+    try:
+        new, data = h5a.create(target, name, tid, old.get_space()), raw_attribute(old)
+        _write_raw(new, data)
+    except RAISED as error:
+        told = unwritable(f"a copy of its attribute {to_text(name)!r}", error, None)
+        if told is None:
+            raise
+        told.hint = "write into the array that is there, or delete the attribute first (attrs)"
+        raise told from error
     if data is not None and raw_type(tid) is None and not same_items(data, raw_attribute(new)):
         # Strings that end with a NUL, and have no room for it, beside ones of variable length.
         raise UnsupportedTypeError(

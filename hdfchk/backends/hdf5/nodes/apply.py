@@ -23,7 +23,7 @@ from ..h5.attributes import (
     has_references,
     is_own,
 )
-from ..h5.errors import RAISED, errno_of
+from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable, user_link
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.removal import remove
@@ -134,6 +134,9 @@ class Commit:
             if isinstance(error, HdfchkError) and error.key is None:
                 error.key = join(self.path)
             self._raise_if_damaged(error)
+            told = unwritable("it", error, join(self.path))
+            if told is not None:
+                raise told from error
             raise
         finally:
             self._writer.end()
@@ -249,7 +252,7 @@ class Commit:
                     self._undo.append((self._unlink, (path,)))
                 self._writer.create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
-            if isinstance(error, (HdfchkError, RecursionError)):
+            if isinstance(error, (HdfchkError, RecursionError)) or NO_CLASS in str(error):
                 raise
             raise UnsupportedTypeError(
                 f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"
@@ -261,6 +264,7 @@ class Commit:
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
         old: Any = h5o.open(parent, raw) if hard else None
+        self._require_removable(parent, raw)
         aside: bytes | None = None
         is_dropped = False
         kept = self._kept.get(path)
@@ -320,6 +324,7 @@ class Commit:
         raw = to_bytes(path[-1])
         if not parent.links.exists(raw):
             return
+        self._require_removable(parent, raw)
         if path in self._kept:
             self._detach(self._kept[path])
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
@@ -336,6 +341,11 @@ class Commit:
             self._is_through = True  # an error after this could not be undone
         else:
             self._hidden.take_out(parent, raw, name)
+
+    def _require_removable(self, parent: Any, raw: bytes) -> None:
+        """Refuse what HDF5 would remove in part, where that could not be given up."""
+        if not self._rolls_back and links.has_user_link(parent, raw):
+            raise user_link(None)
 
     def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
         """Write into the dataset that is there, if it can take the value."""

@@ -37,6 +37,7 @@ from ...meter import Progress
 from ..data import resize
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
+from ..h5.forms import axes_of
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
 from ..nodes.apply import Commit
 from ..nodes.references import References
@@ -145,15 +146,15 @@ def append_rows(
 
 
 def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
-    row = did.shape[1:]
+    dtype, inner = axes_of(numpy_dtype(did.get_type()))
     if isinstance(rows[0], list):
         texts = [text for block in rows for text in block]
         flat: np.ndarray[Any, Any] = np.empty(len(texts), object)
         flat[:] = texts
     else:
         data = b"".join(block for block in rows if isinstance(block, bytes))
-        flat = np.frombuffer(data, unmarked(numpy_dtype(did.get_type())))
-    return flat.reshape((-1, *row))
+        flat = np.frombuffer(data, unmarked(dtype))
+    return flat.reshape((-1, *did.shape[1:], *inner))
 
 
 def replay_logical(file: OverlayFile) -> None:
