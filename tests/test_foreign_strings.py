@@ -403,6 +403,7 @@ def test_strings_that_cannot_be_read(tmp_path: Path, kind: str, journal: bool) -
     path = tmp_path / "x.h5"
     for given in (["a", "b", "c", "d"], ["a"] * 9):
         make(path, TYPES[kind], (4,), chunks=3, gzip=True)
+        free(path)
         with h5py.File(path) as file:
             chunk = file["x"].id.get_chunk_info(0)
         with open(path, "r+b") as stream:
