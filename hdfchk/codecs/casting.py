@@ -101,7 +101,8 @@ def cast(value: Any, dtype: np.dtype[Any], form: Form | None = None) -> AnyArray
     if dtype.kind == "O":
         return _variable_texts(value, form if isinstance(form, Text) else Text(None))
     if dtype.kind == "S":
-        return _texts(value, dtype, form if isinstance(form, Text) else Text(dtype.itemsize))
+        ascii_text = Text(dtype.itemsize, is_ascii=True)
+        return _texts(value, dtype, form if isinstance(form, Text) else ascii_text)
     if dtype.kind == "V":
         return _opaque(value, dtype)
     return _numbers(value, dtype)
