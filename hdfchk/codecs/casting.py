@@ -101,7 +101,8 @@ def cast(value: Any, dtype: np.dtype[Any], form: Form | None = None) -> AnyArray
     if dtype.kind == "O":
         return _variable_texts(value, form if isinstance(form, Text) else Text(None))
     if dtype.kind == "S":
-        return _texts(value, dtype, form if isinstance(form, Text) else Text(dtype.itemsize))
+        ascii_text = Text(dtype.itemsize, is_ascii=True)
+        return _texts(value, dtype, form if isinstance(form, Text) else ascii_text)
     if dtype.kind == "V":
         return _opaque(value, dtype)
     return _numbers(value, dtype)
@@ -246,6 +247,8 @@ def _items(value: Any, items: Items) -> AnyArray:
     rows = bool(items.dtype.names)
 
     def is_item(one: Any) -> bool:
+        if isinstance(one, np.ndarray) and not one.ndim:
+            return False
         if isinstance(one, np.ndarray) and one.dtype.kind == "O" and not one.size:
             return one.ndim == 1 and items.dtype.kind == "O"
         return _depth(one, rows=rows) <= most
@@ -279,8 +282,6 @@ def _depth(value: Any, *, rows: bool) -> int:
     """How deeply lists and arrays nest in a value; with `rows`, tuples are no lists."""
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
         return value.ndim
-    if isinstance(value, np.ndarray) and not value.ndim:
-        return _depth(value[()], rows=rows)
     if not isinstance(value, list | np.ndarray) and (rows or not isinstance(value, tuple)):
         return 0
     return 1 + max((_depth(part, rows=rows) for part in value), default=0)

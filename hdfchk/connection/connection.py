@@ -22,7 +22,7 @@ from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
 from .owner import Owner
 
-__all__ = ["Connection", "Transaction", "Watch", "connection_of", "refuse_self_wait", "share"]
+__all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
 EXIT_SECONDS = 5.0
 """So long the end of the process waits for a thread that uses a store."""
@@ -187,6 +187,43 @@ class Connection:
                 stack.callback(self.leaving.pop())
 
     # -- storage ---------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """One store more holds it."""
+        self.holders += 1
+        self.threads.append(threading.get_ident())
+
+    def let_go(self) -> None:
+        """One store less holds it."""
+        self.holders -= 1
+        here = threading.get_ident()
+        if self.threads:
+            self.threads.remove(here if here in self.threads else self.threads[0])
+
+    def refuse_self_wait(self, backend: Backend, mode: str) -> None:
+        """Refuse to open storage for which a thread would wait for itself.
+
+        Args:
+            backend: which is to open it for this connection.
+            mode: how.
+
+        Raises:
+            LockedError: another store holds the file, in a block of this very thread.
+        """
+        here = threading.get_ident()
+        for other in list(_CONNECTIONS.opened):
+            storage, theirs = other.storage, other.backend
+            if other is self or storage is None or theirs is None or here not in other.threads:
+                continue
+            if not backend.waits_for(storage, mode):
+                continue
+            if set(backend.share_keys()) & set(theirs.share_keys()):
+                what = "for writing" if storage.writable else "for reading"
+                raise LockedError(
+                    f"another store of this thread has it open {what}",
+                    file=backend.address,
+                    hint="leave the with block of that store first, or use that one",
+                )
 
     def use(self, storage: Storage, backend: Backend) -> None:
         """Keep storage that was opened."""
@@ -435,30 +472,3 @@ def share(connection: Connection, backend: Backend) -> None:
 def connection_of(backend: Backend) -> Connection:
     """The connection for the file of a backend: one for all stores of this process."""
     return _CONNECTIONS.get(backend)
-
-
-def refuse_self_wait(connection: Connection, backend: Backend, mode: str) -> None:
-    """Refuse to open storage for which a thread would wait for itself.
-
-    Args:
-        connection: for which it is opened.
-        backend: which opens it.
-        mode: how.
-
-    Raises:
-        LockedError: another store holds the file, in a block of this very thread.
-    """
-    here = threading.get_ident()
-    for other in list(_CONNECTIONS.opened):
-        storage, theirs = other.storage, other.backend
-        if other is connection or storage is None or theirs is None or here not in other.threads:
-            continue
-        if backend.waits_for(storage, mode) and set(backend.share_keys()) & set(
-            theirs.share_keys()
-        ):
-            what = "for writing" if storage.writable else "for reading"
-            raise LockedError(
-                f"another store of this thread has it open {what}",
-                file=backend.address,
-                hint="leave the with block of that store first, or use that one",
-            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +22,7 @@ from ..runtime.interrupts import Interrupted, defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..tree import Leaf
 from .append_buffers import RowBuffer
-from .connection import (
-    Connection,
-    Transaction,
-    Watch,
-    connection_of,
-    refuse_self_wait,
-    share,
-)
+from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
 from .reading import Reading
 from .turn import STANDS, Turn, explained
@@ -66,8 +58,6 @@ class Handle:
         self.backend = backend
         self.mode = mode
         self._depth = self._blocks = self._looks = 0
-        self._thread = 0
-        """That has begun to hold the storage."""
         self._held: Connection | None = None
         self._session: tuple[Storage, Session] | None = None
         self._snapshots: dict[Owner, Connection] = {}
@@ -119,9 +109,7 @@ class Handle:
             connection.guard.check(self.backend.address, writing=False)
             if self._depth == 0:
                 self._held = connection
-                connection.holders += 1
-                self._thread = threading.get_ident()
-                connection.threads.append(self._thread)
+                connection.hold()
             self._depth += 1
             if block:
                 self._blocks += 1
@@ -176,9 +164,7 @@ class Handle:
             self._depth -= 1
             if self._depth == 0:
                 self._held = None
-                connection.holders -= 1
-                if self._thread in connection.threads:
-                    connection.threads.remove(self._thread)
+                connection.let_go()
                 self._end(connection)
 
     def _was_lent(self, connection: Connection) -> bool:
@@ -347,7 +333,7 @@ class Handle:
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
         end = time.monotonic() + self.backend.lock_timeout
-        refuse_self_wait(connection, self.backend, mode)
+        connection.refuse_self_wait(self.backend, mode)
         with defer_interrupts():  # one that ran in the middle would wait for its own process
             while True:
                 try:
@@ -453,8 +439,7 @@ class Handle:
             yield  # it is the one that is read already
             return
         connection = Connection(self.backend.address)
-        connection.holders = 1
-        connection.threads.append(threading.get_ident())
+        connection.hold()
         self._snapshots[owner] = connection
         try:
             with self.reading():

@@ -55,6 +55,8 @@ _NO_CONVERSION = (
     "No NumPy equivalent",
     "not defined for data type class",
 )
+_OF_THE_DISK = ("request failed", "driver", "flush", "write failed", "read failed", "space")
+"""What HDF5 says where reading or writing has failed: that is for others to tell."""
 NO_CLASS = "unable to find link class"
 """What HDF5 says of a link of another program's own kind: it neither moves nor deletes it."""
 _HINTS = {
@@ -247,6 +249,8 @@ def unwritable(what: str, error: BaseException, key: str | None) -> HdfchkError 
             hint="assign a whole value to the key, which gets a type of its own; or write it with"
             " another tool",
         )
+    if any(words in said.lower() for words in _OF_THE_DISK):
+        return None
     return UnsupportedStoredError(
         f"{what} cannot be written: HDF5 refuses it ({said})",
         key=key,

@@ -272,11 +272,7 @@ def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
                 hint="open that file itself; or, if you trust this one, use trust=True",
             )
         else:
-            raise UnsupportedStoredError(
-                "a user-defined link, of which only the program that has made it knows whereto",
-                key=join(path),
-                hint="read the other keys, or leave it out by omitted_keys",
-            )
+            raise _user_defined(path)
     return b"/".join(done) or (b"/" if done else b".")
 
 
@@ -284,3 +280,11 @@ def _follow(target: bytes, done: list[bytes], rest: list[bytes]) -> tuple[list[b
     names = [name for name in target.split(b"/") if name not in {b"", b"."}]
     # An empty first name makes the path an absolute one, also where the root is no file's.
     return ([b""] if target.startswith(b"/") else done), names + rest
+
+
+def _user_defined(path: Path) -> UnsupportedStoredError:
+    return UnsupportedStoredError(
+        "a user-defined link, of which only the program that has made it knows whereto",
+        key=join(path),
+        hint="read the other keys, or leave it out by omitted_keys",
+    )
