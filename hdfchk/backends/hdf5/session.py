@@ -327,7 +327,8 @@ class Hdf5Session:
             rolls_back=self._rolls_back,
             references=self.file.references,
         )
-        self.file.references.note_growing(path, self._dataset(path))
+        if self.file.has_log:
+            self.file.references.note_growing(path, self._dataset(path))
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:
