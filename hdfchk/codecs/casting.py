@@ -257,8 +257,6 @@ def _items(value: Any, items: Items) -> AnyArray:
     out = np.empty(shape, object)
     flat = out.reshape(-1)
     for index, item in enumerate(found):
-        if isinstance(item, np.ndarray) and item.dtype.kind == "O" and not item.ndim:
-            item = item[()]
         array = cast(item, base, items.form)
         if not array.size and array.ndim == 1:
             array = array.reshape(0, *inner)

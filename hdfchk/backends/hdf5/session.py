@@ -322,18 +322,18 @@ class Hdf5Session:
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
         self._check_writable()
-        did = self._dataset(path)
-        self._guard.inside(did)
+        self._guard.inside(self._dataset(path))
         with telling_writes("rows of it", join(path)):
             append_rows(
                 self._root,
                 path,
-                in_type_of(did, rows),
+                in_type_of(self._dataset(path), rows),
                 self._writer,
                 rolls_back=self._rolls_back,
                 references=self.file.references,
             )
-        self.file.references.note_growing(path, did)
+        if self.file.has_log:
+            self.file.references.note_growing(path, self._dataset(path))
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:
