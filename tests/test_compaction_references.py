@@ -127,6 +127,7 @@ def forms(file: h5py.File) -> None:
     file["scalar"] = items
     file["type"] = np.dtype([("r", REF), ("n", "i4")])
     file["type"].attrs["of"] = x.ref
+    file.create_dataset("typed", (2,), file["type"])[0] = np.array((y.ref, 3), file["type"].dtype)
     file.attrs["root"], file.attrs["here"] = file["type"].ref, y.regionref[1]
     y.attrs["lists"] = np.array(
         [np.array([x.ref, y.ref], REF), np.array([], REF)], h5py.vlen_dtype(REF)
