@@ -48,6 +48,7 @@ from .errors import (
 )
 from .filters import KeyFilter
 from .group import Group
+from .salvage import Loss, SalvageReport, salvage
 from .saveload import load, save
 from .verify import Report
 
@@ -75,6 +76,7 @@ __all__ = [
     "KeyFilter",
     "LateSyncError",
     "LockedError",
+    "Loss",
     "MissingExtraError",
     "NestingError",
     "NoLocksWarning",
@@ -85,6 +87,7 @@ __all__ = [
     "ReadOnlyError",
     "RegistrationError",
     "Report",
+    "SalvageReport",
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
@@ -95,6 +98,7 @@ __all__ = [
     "UnsupportedTypeError",
     "load",
     "register",
+    "salvage",
     "save",
     "trusting",
 ]

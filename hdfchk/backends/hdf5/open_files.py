@@ -237,6 +237,15 @@ class SnapshotFile(OpenFile):
         """What a callback of HDF5's has met since the last call."""
         return None if self._held.snapshot is None else self._held.snapshot.take_error()
 
+    def read_bytes(self, start: int, length: int) -> bytes:
+        """Bytes of the file as of its last commit; those behind its end are zeros."""
+        if self._held.snapshot is None:
+            return self._held.read_bytes(start, length).ljust(length, b"\0")
+        buffer = bytearray(length)
+        self._held.snapshot.seek(start)
+        self._held.snapshot.readinto(buffer)
+        return bytes(buffer)
+
     def put(self, path: Path, leaf: Leaf) -> bool:
         """It is open for reading only."""
         raise ReadOnlyError("it is open for reading only", file=self.address)

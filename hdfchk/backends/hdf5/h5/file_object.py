@@ -85,20 +85,21 @@ def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any
         return file_of(h5f.open(_name(file), flags, plist))
 
 
-def create_on(file: FileObject, creation: Any = None) -> Any:
+def create_on(file: FileObject, creation: Any = None, *, newest: bool = False) -> Any:
     """The `h5py.File` that begins a file object anew.
 
     Args:
         file: the file object, which stays open.
         creation: the creation properties, if not those of all our files.
+        newest: it takes objects of the newest versions of HDF5, as they are.
     """
-    plist = _access(file)
+    plist = _access(file, newest=newest)
     with defer_interrupts():
         return file_of(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
 
 
-def _access(file: FileObject, metadata_cache: int | None = None) -> Any:
-    plist = file_access(metadata_cache=metadata_cache)
+def _access(file: FileObject, metadata_cache: int | None = None, *, newest: bool = False) -> Any:
+    plist = file_access(metadata_cache=metadata_cache, newest=newest)
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
     return plist
 

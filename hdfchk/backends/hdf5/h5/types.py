@@ -132,17 +132,20 @@ def file_creation() -> Any:
     return plist
 
 
-def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> Any:
+def file_access(
+    *, metadata_cache: int | None = None, shared: bool = False, newest: bool = False
+) -> Any:
     """The access properties of a file.
 
     Args:
         metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
         shared: others of this process may have the file open, and close it as they like.
+        newest: it takes objects of the newest versions of HDF5, as they are.
     """
     plist = h5p.create(h5p.FILE_ACCESS)
     if not shared:
         plist.set_fclose_degree(h5f.CLOSE_STRONG)
-    plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
+    plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST if newest else h5f.LIBVER_V110)
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
     plist.set_meta_block_size(META_BLOCK)
     if metadata_cache is not None:
