@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from h5py import h5a, h5d, h5s, h5t
 
-from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedStoredError
+from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedStoredError, load
+
+from . import every_type
 
 
 @pytest.fixture
@@ -174,3 +176,103 @@ os._exit(0)
     with pytest.raises(CorruptFileError, match="h5clear -s") as caught:
         HDF5Checkpointer(path, mode="r").load()
     assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_whole_files_of_every_type(path: Path, libver: str) -> None:
+    """Nothing is damaged; what is no value, or not supported, is unread."""
+    every_type.make(path, libver)
+    report = HDF5Checkpointer(path, mode="r").verify()
+    assert not report.damaged
+    unsupported = ("reference", "region", "opaque", "time", "items", "texts", "array", "compound")
+    for key, error in report.unread.items():
+        assert isinstance(error, UnsupportedStoredError), key
+        assert any(word in key for word in unsupported) or "nested" in key, key
+    assert len(report.whole) > 6 * len(report.unread)
+
+
+def kinds(path: Path, libver: str) -> None:
+    """Values with a structure each that can be damaged."""
+    with h5py.File(path, "w", libver=libver) as file:
+        file["fine"] = np.arange(5)
+        file.create_dataset("fletcher32", data=np.arange(99), chunks=(50,), fletcher32=True)
+        file.create_dataset("gzip", data=np.arange(999), chunks=(500,), compression="gzip")
+        file.create_dataset("lzf", data=np.arange(999) % 7, chunks=(500,), compression="lzf")
+        file.create_dataset("grows", data=np.arange(99), chunks=(9,), maxshape=(None,))
+        file.create_dataset("both", data=np.ones((9, 9)), chunks=(2, 2), maxshape=(None, None))
+        file.create_dataset("fixed", data=np.arange(99), chunks=(9,))
+        file["strings"] = ["a" * 50, "b" * 70]
+        file["noted"] = 1
+        file["noted"].attrs["texts"] = ["c" * 40, "d"]
+        group = file.create_group("group", track_order=libver == "latest")
+        for number in range(30):
+            group[f"n{number}"] = number
+
+
+def structure(path: Path, signature: bytes) -> None:
+    """Change a byte of the last structure of a kind."""
+    change(path, path.read_bytes().rindex(signature) + 1)
+
+
+def change(path: Path, place: int) -> None:
+    with open(path, "r+b") as raw:
+        raw.seek(place)
+        old = raw.read(1)
+        raw.seek(place)
+        raw.write(bytes([old[0] ^ 0x41]))
+
+
+FLIPS: dict[str, tuple[str, Callable[[Path], object], set[str]]] = {
+    "fletcher32": ("earliest", lambda path: flip(path, "fletcher32"), {"fletcher32"}),
+    "gzip": ("earliest", lambda path: flip(path, "gzip", 9), {"gzip"}),
+    "gzip's end": ("latest", lambda path: flip(path, "gzip", 9), {"gzip"}),
+    "header": ("latest", lambda path: damage(path, "noted"), {"noted"}),
+    "group": ("latest", lambda path: damage(path, "group"), {"group"}),
+    "old B-tree": ("earliest", lambda path: structure(path, b"TREE\1"), {"fixed"}),
+    "new B-tree": ("latest", lambda path: structure(path, b"BTHD\0\x0a"), {"both"}),
+    "leaf": ("latest", lambda path: structure(path, b"BTLF\0\x0a"), {"both"}),
+    "fixed array": ("latest", lambda path: structure(path, b"FAHD"), {"fixed"}),
+    "extensible array": ("latest", lambda path: structure(path, b"EAHD"), {"grows"}),
+    "links": ("latest", lambda path: structure(path, b"FRHP"), {"group"}),
+    "symbols": ("earliest", lambda path: structure(path, b"SNOD"), {"group"}),
+}
+
+
+@pytest.mark.parametrize("kind", FLIPS)
+def test_one_byte(path: Path, kind: str) -> None:
+    """It is reported at its key, and nothing else is."""
+    libver, hit, wanted = FLIPS[kind]
+    kinds(path, libver)
+    whole = {*HDF5Checkpointer(path, mode="r").verify().whole}
+    hit(path)
+    chk = HDF5Checkpointer(path, mode="r")
+    report = chk.verify()
+    assert {*report.damaged} == wanted and not report.unread
+    assert {*report.whole} == {key for key in whole if not {key, key.split("/")[0]} & wanted}
+    for key, error in report.damaged.items():
+        assert isinstance(error, CorruptFileError)
+        assert (error.key, error.file) == (key, str(path)) and error.hint
+        with pytest.raises(CorruptFileError):
+            chk[key].load() if key == "group" else chk[key]
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_one_byte_of_the_heap(path: Path, libver: str) -> None:
+    """What has strings in it is reported: the value, and the one with the attribute."""
+    kinds(path, libver)
+    with open(path, "r+b") as raw:
+        data = raw.read()
+        raw.seek(data.index(b"GCOL") + 1)
+        raw.write(b"?")
+    report = HDF5Checkpointer(path, mode="r").verify()
+    assert {*report.damaged} == {"strings", "noted"} and not report.unread
+
+
+def test_one_byte_of_the_superblock(path: Path) -> None:
+    """Nothing can be read; the error says what can be done."""
+    kinds(path, "latest")
+    change(path, 40)
+    for look in (HDF5Checkpointer(path, mode="r").verify, lambda: load(path)):
+        with pytest.raises(CorruptFileError, match="copy") as caught:
+            look()
+        assert caught.value.file == str(path)

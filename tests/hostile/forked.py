@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import io
 import os
 import resource
 import signal
@@ -41,7 +40,8 @@ class Forked:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
             sys.stdin = os.fdopen(asked)
-            sys.stdout = io.TextIOWrapper(os.fdopen(says, "wb"), line_buffering=True)
+            os.dup2(says, 1)
+            os.close(says)
             child.main()
         finally:
             os._exit(9)

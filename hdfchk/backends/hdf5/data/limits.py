@@ -10,12 +10,13 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5pl, h5s, h5z
+from h5py import h5d, h5pl, h5s, h5z
 
 from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
+from ..h5.object_info import info_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
@@ -85,7 +86,7 @@ class Guard:
             UnsafeFileError: they do, by external storage or as a virtual dataset.
         """
         if present is None:
-            present = h5o.get_info(did).hdr.mesg.present
+            present = info_of(did).hdr.mesg.present
         if present & EXTERNAL_FILES and not self.trusts:
             raise self._refusal(did, "an array whose elements lie in another file")
         if did.get_storage_size():
@@ -308,7 +309,7 @@ class Guard:
                 h5pl.append(folder)
 
     def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
-        info = h5o.get_info(did)
+        info = info_of(did)
         if not info.hdr.mesg.present & FILTERED:
             return
         # What was looked at once is no stranger's, whoever has written it meanwhile.
@@ -350,7 +351,7 @@ class Guard:
 
 def _place_of(did: Any) -> tuple[int, int]:
     """Which file a dataset is in, by HDF5's count, and its address there."""
-    info = h5o.get_info(did)
+    info = info_of(did)
     return info.fileno, info.addr
 
 
@@ -384,7 +385,7 @@ def is_variable(dtype: np.dtype[Any]) -> bool:
 
 def stands_alone(did: Any) -> bool:
     """Whether writing into a dataset changes nothing else: no other key, and no other file."""
-    info = h5o.get_info(did)
+    info = info_of(did)
     if info.rc > 1 or info.hdr.mesg.present & EXTERNAL_FILES:
         return False
     return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL

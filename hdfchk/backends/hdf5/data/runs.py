@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from h5py import h5o, h5s
+from h5py import h5s
 
+from ..h5.object_info import info_of
 from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
 from .chunk_index import Box
@@ -79,7 +80,7 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
         row = nbytes // len(out)
         if read_piece(descriptor, did, out, start=run[0] * row, whole=shape[0] * row):
             return out
-    present = h5o.get_info(did).hdr.mesg.present
+    present = info_of(did).hdr.mesg.present
     guard.inside(did, present)
     filtered = bool(present & FILTERED)
     last = (run[1] - 1, *(length - 1 for length in shape[1:]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5s, h5z
+from h5py import h5d, h5s, h5z
 from h5py._hl.selections import select
 
 from ....errors import HdfchkError
@@ -17,6 +17,7 @@ from ...base import ArrayInfo
 from ..h5.errors import RAISED, unreadable
 from ..h5.links import key_of
 from ..h5.marks import read_mark
+from ..h5.object_info import info_of
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import in_own_order, plain_array
 from .blocks import BLOCK_BYTES, blocks_of
@@ -97,7 +98,7 @@ def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
     guard.inside(did)
     box, boxes = None, None
-    if dataset.nbytes > CHECK_FROM or h5o.get_info(did).hdr.mesg.present & FILTERED:
+    if dataset.nbytes > CHECK_FROM or info_of(did).hdr.mesg.present & FILTERED:
         chosen = _selection(dataset, index)
         count = int(chosen.nselect)
         box = chosen.id.get_select_bounds() if count and dataset.shape else None
@@ -166,7 +167,7 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
 
 def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[None]:
     """A block in which HDF5 may have to unpack the chunks of some elements."""
-    if not h5o.get_info(did).hdr.mesg.present & FILTERED or not did.shape:
+    if not info_of(did).hdr.mesg.present & FILTERED or not did.shape:
         return nullcontext()
     try:
         boxes = boxes_of(_selection(h5py.Dataset(did), index).id)

@@ -20,6 +20,7 @@ from ..h5.attributes import attribute_names, copy_attributes, is_own
 from ..h5.errors import RAISED, errno_of
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
+from ..h5.object_info import info_of
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
@@ -386,7 +387,7 @@ class Commit:
 
 def _is_copied_as_it_is(did: Any) -> bool:
     """Whether HDF5 copies a dataset without unpacking it."""
-    filtered = h5o.get_info(did).hdr.mesg.present & FILTERED
+    filtered = info_of(did).hdr.mesg.present & FILTERED
     return not (filtered and has_variable(did.get_type()))
 
 

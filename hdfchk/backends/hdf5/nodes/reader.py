@@ -27,6 +27,7 @@ from ..h5 import links
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
 from ..h5.metadata_cache import MetadataCache
+from ..h5.object_info import info_of
 from ..h5.types import FLOAT, INT, has_variable, numpy_dtype, plain_dtype
 from ..h5.values import decoded, memory_type, plain_array, to_scalar
 
@@ -125,7 +126,7 @@ class Reader:
         if in_one_piece:  # of this file, without filters: there is less to ask for
             mark, present = read_mark(did), 0
         else:
-            info = h5o.get_info(did)
+            info = info_of(did)
             mark = read_mark(did) if info.num_attrs else None
             present = info.hdr.mesg.present
         shape = did.shape
@@ -236,7 +237,7 @@ class Reader:
             UnsupportedStoredError: a filter is not there.
         """
         tid, shape = did.get_type(), did.shape
-        present = h5o.get_info(did).hdr.mesg.present
+        present = info_of(did).hdr.mesg.present
         self._guard.inside(did, present)
         if not shape or not math.prod(shape) or has_variable(tid):
             return

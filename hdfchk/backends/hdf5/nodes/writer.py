@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s, h5t
+from h5py import h5d, h5g, h5s, h5t
 
 from ....errors import HdfchkError
 from ....keys import Path, to_bytes
@@ -30,6 +30,7 @@ from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import read_mark, write_mark
 from ..h5.metadata_cache import MetadataCache
+from ..h5.object_info import info_of
 from ..h5.types import (
     BYTE,
     COMPACT_BYTES,
@@ -244,7 +245,7 @@ class Writer:
             fit: what is to be written over it.
             kept: all of it is read before.
         """
-        if not h5o.get_info(did).hdr.mesg.present & FILTERED:
+        if not info_of(did).hdr.mesg.present & FILTERED:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
         by_chunks = by_chunks and did.get_type().equal(fit.tid)

@@ -19,6 +19,7 @@ from ..data.filters import greatest_ratio
 from ..data.limits import DEFAULT_LIMIT, EXPANSION, Guard
 from ..h5.errors import RAISED
 from ..h5.types import has_variable
+from ..h5.values import memory_type
 from .steps import CAUGHT, Steps, explained
 
 __all__ = ["Damage", "StoredArray", "copy_parts", "look_at"]
@@ -131,7 +132,7 @@ class StoredArray:
                     f"it is not looked at, as NumPy has not its type ({error})",
                     hint="read it with another tool: h5dump, say",
                 ) from error
-            self.memory = None if self.dtype.subdtype is None else self.tid
+            self.memory = memory_type(self.dtype)
         else:
             self.dtype, self.memory = np.dtype(f"V{self.tid.get_size()}"), self.tid
 
@@ -180,9 +181,9 @@ def look_at(did: Any, guard: Guard, steps: Steps) -> Damage:
                 try:
                     damage.add(part, array.read(part))
                     continue
-                except UnsupportedStoredError:
-                    raise
                 except CAUGHT as error:
+                    if isinstance(found := explained("the data", error), UnsupportedStoredError):
+                        raise found from error
                     failures += not array.is_chunked or array.by_item
                     halves = _halves(array, part)
                     if halves:
@@ -297,7 +298,6 @@ def copy_parts(did: Any, new: Any, damage: Damage, guard: Guard, steps: Steps) -
     Chunks are copied as they are, packed.
     """
     array = StoredArray(did, guard, steps)
-    memory = None if array.by_item else array.tid
     for box in damage.whole:
         steps.go_on()
         if array.is_chunked and not array.by_item:
@@ -305,4 +305,4 @@ def copy_parts(did: Any, new: Any, damage: Damage, guard: Guard, steps: Steps) -
             mask, data = did.read_direct_chunk(offset)
             new.write_direct_chunk(offset, data, mask)
         else:
-            new.write(*array.spaces(box), array.read(box), memory)
+            new.write(*array.spaces(box), array.read(box), array.memory)

@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 from h5py import h5a, h5d, h5g, h5o
 
-from ....errors import CorruptFileError, HdfchkError
+from ....errors import CorruptFileError, HdfchkError, UnsupportedStoredError
 from ....keys import Path, join
 from ..data.limits import Guard
 from ..h5.attributes import attribute_names, raw_attribute
 from .arrays import look_at
 from .references import name_of
-from .steps import CAUGHT, Steps
+from .steps import CAUGHT, Steps, explained
 
 __all__ = ["check_copy"]
 
@@ -38,7 +38,7 @@ def check_copy(copy: Any, checksums: Mapping[Path, int | None], guard: Guard, st
         try:
             oid = h5o.open(root, name_of(path))
             for name in attribute_names(oid):
-                raw_attribute(h5a.open(oid, name))
+                _read_attribute(oid, name)
             if type(oid) is not h5d.DatasetID:
                 continue
             if oid.get_create_plist().get_layout() == h5d.VIRTUAL:
@@ -50,6 +50,14 @@ def check_copy(copy: Any, checksums: Mapping[Path, int | None], guard: Guard, st
             _refuse(path, damage.problem.problem)
         if checksum is not None and damage.checksum != checksum:
             _refuse(path, "its data differ")
+
+
+def _read_attribute(oid: Any, name: bytes) -> None:
+    try:
+        raw_attribute(h5a.open(oid, name))
+    except CAUGHT as error:
+        if not isinstance(explained("it", error), UnsupportedStoredError):
+            raise
 
 
 def _refuse(path: Path, problem: str) -> NoReturn:

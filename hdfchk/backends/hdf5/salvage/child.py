@@ -29,7 +29,7 @@ from ..wal.replay import lock_to_write
 from .checking import check_copy
 from .copying import Copy
 from .source import DamagedFile
-from .steps import CAUGHT, CopiedFile, Steps, explained
+from .steps import CAUGHT, CopiedFile, Steps, explained, keep_output
 
 __all__ = ["STEP_SECONDS", "salvage_file"]
 
@@ -166,6 +166,7 @@ def _raised(said: dict[str, Any], path: str) -> Exception:
 def main() -> None:
     """The process that copies: its task is on standard input."""
     told = json.loads(sys.stdin.read())
+    keep_output()
     status = 0
     try:
         Steps.say({"found": _copy(told).say()})
@@ -180,8 +181,7 @@ def _copy(told: dict[str, Any]) -> Findings:
     file = DamagedFile(path, LOCK_TIMEOUT)
     fid = file.h5.id
     steps = Steps(told["left_out"], told["seconds"], int(fid.get_filesize()))
-    scratch = CopiedFile(Descriptor(open_regular(told["to"], os.O_RDWR)))
-    os.ftruncate(scratch.file.fd, 0)
+    scratch = CopiedFile(Descriptor(open_regular(told["to"], os.O_RDWR | os.O_TRUNC)))
     scratch.steps = steps
     old, plist = fid.get_create_plist(), file_creation()
     userblock = old.get_userblock()

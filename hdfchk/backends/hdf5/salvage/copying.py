@@ -23,6 +23,7 @@ from ..h5 import checksums, links
 from ..h5.attributes import raw_attribute
 from ..h5.key_order import is_order
 from ..h5.marks import MARK, read_mark, write_mark
+from ..h5.object_info import info_of
 from ..h5.types import GROUP_CREATION
 from ..h5.values import raw_type
 from ..nodes.reader import Reader
@@ -86,6 +87,7 @@ class _Attributes:
         problem: what was raised first.
         unlisted: how many more there should be.
         references: which of `names` hold references.
+        foreign: which of them h5py cannot read: only HDF5 can copy them, with their object.
     """
 
     names: list[bytes] = attrs.Factory(list)
@@ -93,6 +95,12 @@ class _Attributes:
     problem: HdfchkError | None = None
     unlisted: int = 0
     references: set[bytes] = attrs.Factory(set)
+    foreign: dict[bytes, HdfchkError] = attrs.Factory(dict)
+
+    def lose(self, name: bytes, problem: HdfchkError) -> None:
+        """One of them cannot be copied."""
+        self.lost.append(name)
+        self.problem = self.problem or problem
 
 
 class Copy:
@@ -264,7 +272,7 @@ class Copy:
         try:
             self._steps.begin("object", path)
             oid = self._open(level, name, address)
-            info = h5o.get_info(oid)
+            info = _info_of(oid)
         except CAUGHT as error:
             self._not_copied(path, error)
             return None
@@ -325,14 +333,17 @@ class Copy:
         for name in names:
             try:
                 aid = h5a.open(oid, name)
-                raw_attribute(aid)
-                found.names.append(name)
                 if aid.get_type().detect_class(h5t.REFERENCE):
                     found.references.add(name)
+                raw_attribute(aid)
             except CAUGHT as error:
-                found.lost.append(name)
-                what = f"the attribute {to_text(name)!r}"
-                found.problem = found.problem or explained(what, error)
+                problem = explained(f"the attribute {to_text(name)!r}", error)
+                if isinstance(problem, UnsupportedStoredError) and name not in found.references:
+                    found.foreign[name] = problem
+                else:
+                    found.lose(name, problem)
+                    continue
+            found.names.append(name)
         return found
 
     def _copy_attributes(
@@ -345,9 +356,7 @@ class Copy:
             try:
                 self._copy_attribute(old, new, path, name, kept)
             except CAUGHT as error:
-                kept.lost.append(name)
-                what = f"the attribute {to_text(name)!r}"
-                kept.problem = kept.problem or explained(what, error)
+                kept.lose(name, explained(f"the attribute {to_text(name)!r}", error))
         if kept.problem is not None:
             names = tuple(to_text(name) for name in kept.lost)
             self._lose(path, Loss(kept.problem, attributes=names, unlisted=kept.unlisted))
@@ -355,11 +364,13 @@ class Copy:
     def _copy_attribute(
         self, old: Any, new: Any, path: Path, name: bytes, kept: _Attributes
     ) -> None:
+        if name in kept.foreign:
+            raise kept.foreign[name]
         aid = h5a.open(old, name)
         tid = _free(aid.get_type())
         made = h5a.create(new, name, tid, aid.get_space())
         if name in kept.references:
-            self._to_point.append((path, h5o.get_info(old).addr, name))
+            self._to_point.append((path, _info_of(old).addr, name))
             return
         data = raw_attribute(aid)
         if data is not None:
@@ -369,7 +380,7 @@ class Copy:
 
     def _dataset(self, level: _Level, oid: Any, name: bytes, path: Path) -> None:
         """Copy what is no group."""
-        address = h5o.get_info(oid).addr
+        address = _info_of(oid).addr
         kept = self._attributes(oid, path)
         damage, unread = Damage(), None
         self._steps.begin("data", path)
@@ -503,7 +514,7 @@ class Copy:
 
 def _refuses(did: Any) -> bool:
     """Whether a dataset that was not looked at cannot be copied, either."""
-    if h5o.get_info(did).hdr.mesg.present & EXTERNAL_FILES:
+    if info_of(did).hdr.mesg.present & EXTERNAL_FILES:
         return True
     return bool(did.get_type().detect_class(h5t.REFERENCE))
 
@@ -511,6 +522,10 @@ def _refuses(did: Any) -> bool:
 def _loss_of(damage: Damage) -> Loss:
     assert damage.problem is not None  # noqa: S101  the caller has looked
     return Loss(damage.problem, damage.elements, damage.rows, damage.chunks, tuple(damage.lost))
+
+
+def _info_of(oid: Any) -> Any:
+    return info_of(oid) if type(oid) is h5d.DatasetID else h5o.get_info(oid)
 
 
 def _free(tid: Any) -> Any:

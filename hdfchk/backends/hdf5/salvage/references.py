@@ -10,6 +10,7 @@ from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5r, h5s, h5t
 
 from ....keys import Path, to_bytes
 from ..h5.errors import RAISED
+from ..h5.values import memory_type
 
 __all__ = ["Addresses", "References", "name_of"]
 
@@ -67,9 +68,9 @@ class References:
         """Fill an attribute of the copy, which has the type and shape of the old one."""
         aid = h5a.open(old, name)
         if aid.get_space().get_simple_extent_type() != h5s.NULL:
-            data = np.zeros(aid.shape, aid.dtype)
-            aid.read(data)
-            h5a.open(new, name).write(self.converted(data))
+            data, memory = np.zeros(aid.shape, aid.dtype), memory_type(aid.dtype)
+            aid.read(data, memory)
+            h5a.open(new, name).write(self.converted(data), memory)
 
     def converted(self, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Change all references in an array as h5py reads it, in place.

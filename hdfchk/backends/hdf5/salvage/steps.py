@@ -7,6 +7,7 @@ taken; the process that ends in one is begun anew, and leaves that step out.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -17,7 +18,7 @@ from ....keys import Path
 from ..h5.errors import RAISED, unreadable
 from ..wal.new_file import ScratchFile
 
-__all__ = ["CAUGHT", "CopiedFile", "Steps", "explained"]
+__all__ = ["CAUGHT", "CopiedFile", "Steps", "explained", "keep_output"]
 
 CAUGHT = (*RAISED, MemoryError)
 """What reading a damaged object may raise."""
@@ -71,8 +72,18 @@ class Steps:
     @staticmethod
     def say(what: dict[str, Any]) -> None:
         """Tell the process that waits."""
-        sys.stdout.write(json.dumps(what) + "\n")
-        sys.stdout.flush()
+        print(json.dumps(what), file=_ANSWERS[-1], flush=True)
+
+
+_ANSWERS: list[Any] = [sys.stdout]
+
+
+def keep_output() -> None:
+    """Keep standard output for what is told: h5py writes to it what it thinks of some types."""
+    _ANSWERS.append(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 class CopiedFile(ScratchFile):
