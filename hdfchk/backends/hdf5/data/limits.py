@@ -309,7 +309,11 @@ class Guard:
                 h5pl.append(folder)
 
     def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
-        info = info_of(did)
+        try:
+            info = info_of(did)
+        except RuntimeError:  # a part of the index of its chunks is damaged: others may be whole
+            refuse_streams(did, did.get_create_plist(), set(), boxes)
+            return
         if not info.hdr.mesg.present & FILTERED:
             return
         # What was looked at once is no stranger's, whoever has written it meanwhile.

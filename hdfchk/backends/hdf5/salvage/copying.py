@@ -23,7 +23,6 @@ from ..h5 import checksums, links
 from ..h5.attributes import raw_attribute
 from ..h5.key_order import is_order
 from ..h5.marks import MARK, read_mark, write_mark
-from ..h5.object_info import info_of
 from ..h5.types import GROUP_CREATION
 from ..h5.values import raw_type
 from ..nodes.reader import Reader
@@ -82,6 +81,7 @@ class _Attributes:
     """The attributes of an object.
 
     Attributes:
+        address: of the object.
         names: of those that are whole, in their order.
         lost: the names of those that are not.
         problem: what was raised first.
@@ -90,6 +90,7 @@ class _Attributes:
         foreign: which of them h5py cannot read: only HDF5 can copy them, with their object.
     """
 
+    address: int
     names: list[bytes] = attrs.Factory(list)
     lost: list[bytes] = attrs.Factory(list)
     problem: HdfchkError | None = None
@@ -151,9 +152,9 @@ class Copy:
             CorruptFileError: the root group cannot be read.
         """
         old, new = h5g.open(self._source, b"/"), h5g.open(self._target, b"/")
-        address = h5o.get_info(old).addr
+        address = _address_of(old)
         self._places[address] = self._made[address] = ()
-        todo = [self._begin(old, new, (), None)]
+        todo = [self._begin(old, new, (), None, address)]
         while todo:
             level = self._level = todo[-1]
             inner = None
@@ -194,12 +195,12 @@ class Copy:
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def _begin(self, old: Any, new: Any, path: Path, value: _Value | None) -> _Level:
+    def _begin(self, old: Any, new: Any, path: Path, value: _Value | None, address: int) -> _Level:
         """Copy the attributes of a group, and list its links."""
         level = _Level(old, new, path, iter(()), value, is_value=False)
         before, self._level = self._level, level
         try:
-            kept = self._attributes(old, path)
+            kept = self._attributes(old, path, address)
             self._copy_attributes(old, new, path, kept, but=_is_of_file)
             if MARK in kept.names:
                 mark = read_mark(new)
@@ -210,7 +211,7 @@ class Copy:
             level.value = _Value(path)
         try:
             self._steps.begin("links", path)
-            listed = links_of(old, self._read)
+            listed = links_of(old, address, self._read)
             level.rest = iter(listed.links)
             if listed.problem is not None:
                 problem = explained("the list of its keys", listed.problem)
@@ -272,19 +273,18 @@ class Copy:
         try:
             self._steps.begin("object", path)
             oid = self._open(level, name, address)
-            info = _info_of(oid)
         except CAUGHT as error:
             self._not_copied(path, error)
             return None
-        if info.addr in self._places:
-            self._again(level, name, path, info.addr)
+        if address in self._places:
+            self._again(level, name, path, address)
             return None
-        self._places[info.addr] = path
+        self._places[address] = path
         try:
             if type(oid) is h5g.GroupID:
-                return self._group(level, oid, name, path)
-            self._dataset(level, oid, name, path)
-            self._made[info.addr] = path
+                return self._group(level, oid, name, path, address)
+            self._dataset(level, oid, name, path, address)
+            self._made[address] = path
         except CAUGHT as error:
             self._not_copied(path, error)
         return None
@@ -309,7 +309,7 @@ class Copy:
         elif type(h5o.open(level.new, name)) is not h5g.GroupID:
             self._whole(path)
 
-    def _group(self, level: _Level, oid: Any, name: bytes, path: Path) -> _Level:
+    def _group(self, level: _Level, oid: Any, name: bytes, path: Path, address: int) -> _Level:
         if len(path) > MAX_LEVELS:
             raise NestingError(
                 f"groups nested more than {MAX_LEVELS} levels deep, which are not copied",
@@ -317,17 +317,16 @@ class Copy:
             )
         new = h5g.create(level.new, name, gcpl=_group_plist(oid))
         self.findings.groups += 1
-        address = h5o.get_info(oid).addr
         self._made[address] = path
-        return self._begin(oid, new, path, level.value)
+        return self._begin(oid, new, path, level.value, address)
 
     # -- attributes ------------------------------------------------------------------------------
 
-    def _attributes(self, oid: Any, path: Path) -> _Attributes:
+    def _attributes(self, oid: Any, path: Path, address: int) -> _Attributes:
         """Read all attributes of an object."""
         self._steps.begin("attributes", path)
         names, unlisted, error = attributes_of(oid)
-        found = _Attributes(unlisted=unlisted)
+        found = _Attributes(address, unlisted=unlisted)
         if error is not None:
             found.problem = explained("its attributes", error)
         for name in names:
@@ -370,7 +369,7 @@ class Copy:
         tid = _free(aid.get_type())
         made = h5a.create(new, name, tid, aid.get_space())
         if name in kept.references:
-            self._to_point.append((path, _info_of(old).addr, name))
+            self._to_point.append((path, kept.address, name))
             return
         data = raw_attribute(aid)
         if data is not None:
@@ -378,10 +377,9 @@ class Copy:
 
     # -- datasets --------------------------------------------------------------------------------
 
-    def _dataset(self, level: _Level, oid: Any, name: bytes, path: Path) -> None:
+    def _dataset(self, level: _Level, oid: Any, name: bytes, path: Path, address: int) -> None:
         """Copy what is no group."""
-        address = _info_of(oid).addr
-        kept = self._attributes(oid, path)
+        kept = self._attributes(oid, path, address)
         damage, unread = Damage(), None
         self._steps.begin("data", path)
         is_dataset = type(oid) is h5d.DatasetID
@@ -432,8 +430,8 @@ class Copy:
             CorruptFileError: its checksum differs.
         """
         self._guard.begin()
-        self._guard.inside(did)
         plist = did.get_create_plist()
+        self._guard.inside(did, EXTERNAL_FILES if plist.get_external_count() else 0)
         if plist.get_layout() == h5d.VIRTUAL:
             count = plist.get_virtual_count()
             names = {plist.get_virtual_dsetname(index) for index in range(count)}
@@ -514,7 +512,7 @@ class Copy:
 
 def _refuses(did: Any) -> bool:
     """Whether a dataset that was not looked at cannot be copied, either."""
-    if info_of(did).hdr.mesg.present & EXTERNAL_FILES:
+    if did.get_create_plist().get_external_count():
         return True
     return bool(did.get_type().detect_class(h5t.REFERENCE))
 
@@ -524,8 +522,11 @@ def _loss_of(damage: Damage) -> Loss:
     return Loss(damage.problem, damage.elements, damage.rows, damage.chunks, tuple(damage.lost))
 
 
-def _info_of(oid: Any) -> Any:
-    return info_of(oid) if type(oid) is h5d.DatasetID else h5o.get_info(oid)
+def _address_of(gid: Any) -> int:
+    try:
+        return int(h5o.get_info(gid).addr)
+    except CAUGHT:  # HDF5 looks for how large the list of its keys is, too
+        return -1
 
 
 def _free(tid: Any) -> Any:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from h5py import h5, h5a, h5o
+from h5py import h5, h5a
 
 from ..h5 import links
 from ..h5.attributes import attribute_names
@@ -45,11 +45,12 @@ class Listed:
         self.problem: Exception | None = None
 
 
-def links_of(gid: Any, read: Callable[[int, int], bytes]) -> Listed:
+def links_of(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed:
     """The links of a group, but for hidden groups of ours.
 
     Args:
         gid: the group.
+        address: where it is.
         read: reads so many bytes of the file from a place.
     """
     listed = Listed()
@@ -66,7 +67,7 @@ def links_of(gid: Any, read: Callable[[int, int], bytes]) -> Listed:
         (h5.INDEX_NAME, h5.ITER_INC),
     ):
         _iterate(gid, found, index, order, count)
-    found.update((name, None) for name in _names_in_heap(gid, read) if name not in found)
+    found.update((name, None) for name in _names_in_heap(address, read) if name not in found)
     for name, info in found.items():
         try:
             if info is None and not gid.links.exists(name):
@@ -130,10 +131,10 @@ def attributes_of(oid: Any) -> tuple[list[bytes], int, Exception | None]:
 # -- the names of the older format ---------------------------------------------------------------
 
 
-def _names_in_heap(gid: Any, read: Callable[[int, int], bytes]) -> list[bytes]:
+def _names_in_heap(address: int, read: Callable[[int, int], bytes]) -> list[bytes]:
     """What may be the names of the links of a group of the older format: strings in its heap."""
     try:
-        heap = _heap_of(h5o.get_info(gid).addr, read)
+        heap = _heap_of(address, read)
         if heap is None:
             return []
         data = _heap_data(heap, read)
