@@ -399,11 +399,7 @@ class Copy:
         if damage.problem is not None and not damage.whole and damage.lost:
             raise damage.problem
         is_cut = damage.problem is not None
-        if is_cut:
-            self._copy_in_part(level, oid, name, damage)
-        else:
-            self._copy_whole(oid, level.new, name, kept)
-        if is_cut or kept.problem is not None:
+        if self._copy_data(level, oid, name, damage, kept):
             new = h5o.open(level.new, name)
             self._copy_attributes(
                 oid, new, path, kept, but=lambda one: is_cut and one == checksums.SUM
@@ -441,6 +437,20 @@ class Copy:
         if damage.problem is None:
             checksums.verify(did, lambda: self._reader.dataset(did))
         return damage
+
+    def _copy_data(
+        self, level: _Level, oid: Any, name: bytes, damage: Damage, kept: _Attributes
+    ) -> bool:
+        """Copy an object; whether its attributes have still to be copied."""
+        if damage.problem is None:
+            try:
+                self._copy_whole(oid, level.new, name, kept)
+                return kept.problem is not None
+            except HdfchkError:
+                if not damage.whole:
+                    raise  # what can be read can be copied in parts
+        self._copy_in_part(level, oid, name, damage)
+        return True
 
     @staticmethod
     def _copy_whole(oid: Any, new: Any, name: bytes, kept: _Attributes) -> None:

@@ -68,13 +68,15 @@ def links_of(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Liste
     ):
         _iterate(gid, found, index, order, count)
     found.update((name, None) for name in _names_in_heap(address, read) if name not in found)
-    for name, info in found.items():
+    for name, known in found.items():
         try:
-            if info is None and not gid.links.exists(name):
+            if known is None and not gid.links.exists(name):
                 continue
             if not (name.startswith(links.HIDDEN) and links.is_hidden_group(gid, name)):
-                known = gid.links.get_info(name) if info is None else info
-                listed.links.append((name, known.type, known.u))
+                if known is None:
+                    info = gid.links.get_info(name)
+                    known = info.type, info.u
+                listed.links.append((name, *known))
         except RAISED as error:
             listed.lost.append((name, error))
     listed.unlisted = max(0, count - len(found)) if count is not None else 0
@@ -97,7 +99,7 @@ def _iterate(gid: Any, found: dict[bytes, Any], index: int, order: int, count: i
         def add(name: bytes, info: Any) -> None:
             nonlocal seen
             seen += 1
-            found.setdefault(name, info)
+            found.setdefault(name, (info.type, info.u))  # h5py uses one object for all
 
         try:
             gid.links.iterate(add, idx_type=index, order=order, idx=start, info=True)
