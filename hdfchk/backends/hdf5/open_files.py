@@ -123,6 +123,17 @@ class OpenFile(Storage):
             above: paths at which dicts are, once it is done.
         """
 
+    def put_stand_in(self, address: int) -> bool:
+        """Put a stand-in in the place of an object whose header is damaged, as a part of a commit.
+
+        Args:
+            address: where it is.
+
+        Returns:
+            Whether it could be done: HDF5 can unlink it then.
+        """
+        return False
+
     def check_transactions(self) -> None:
         """Refuse a transaction that could not be given up.
 

@@ -257,7 +257,12 @@ class Hdf5Session:
         )
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            Commit(self._root, self._writer, rolls_back=self._rolls_back).run(steps)
+            Commit(
+                self._root,
+                self._writer,
+                rolls_back=self._rolls_back,
+                put_stand_in=self.file.put_stand_in,
+            ).run(steps)
         finally:
             self._writer.layout = self._writer.meter = None
 

@@ -16,10 +16,10 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
-from ..h5.object_info import info_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
+from .object_info import info_of
 from .streams import places_of, refuse_streams
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
@@ -243,6 +243,13 @@ class Guard:
             yield
 
     @contextmanager
+    def decoding_part(self, did: Any, boxes: list[Box] | None) -> Iterator[None]:
+        """As `decoding`, of a dataset of which other parts, and what says of it, may be damaged."""
+        refuse_streams(did, did.get_create_plist(), set(), boxes)
+        with self._at_work(did, writes=False):
+            yield
+
+    @contextmanager
     def unpacking(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
         """A block in which HDF5 unpacks chunks of which it writes a part; the dataset has filters.
 
@@ -309,11 +316,7 @@ class Guard:
                 h5pl.append(folder)
 
     def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
-        try:
-            info = info_of(did)
-        except RuntimeError:  # a part of the index of its chunks is damaged: others may be whole
-            refuse_streams(did, did.get_create_plist(), set(), boxes)
-            return
+        info = info_of(did)
         if not info.hdr.mesg.present & FILTERED:
             return
         # What was looked at once is no stranger's, whoever has written it meanwhile.

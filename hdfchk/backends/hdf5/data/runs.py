@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from h5py import h5s
 
-from ..h5.object_info import info_of
 from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
 from .chunk_index import Box
@@ -17,6 +16,7 @@ from .chunk_io import read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
 from .limits import CHECK_FROM, FILTERED, Guard
+from .object_info import info_of
 
 __all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 

@@ -17,12 +17,12 @@ from ...base import ArrayInfo
 from ..h5.errors import RAISED, unreadable
 from ..h5.links import key_of
 from ..h5.marks import read_mark
-from ..h5.object_info import info_of
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import in_own_order, plain_array
 from .blocks import BLOCK_BYTES, blocks_of
 from .filters import PLUGINS
 from .limits import CHECK_FROM, FILTERED, Guard
+from .object_info import info_of
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
 

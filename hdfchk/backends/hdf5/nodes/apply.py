@@ -14,13 +14,13 @@ from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
 from ..data.limits import FILTERED, stands_alone
+from ..data.object_info import info_of
 from ..h5 import checksums as sums
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own
 from ..h5.errors import RAISED, errno_of
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, write_mark
-from ..h5.object_info import info_of
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
@@ -50,17 +50,27 @@ class Commit:
         writer: makes the objects.
         rolls_back: after an error whoever began the commit gives up all that was not committed
             before: what is replaced need not be kept.
+        put_stand_in: puts a stand-in in the place of the object at an address, whose header is
+            damaged, and says whether it could; after an error it is given up, too.
 
     Attributes:
         path: of the step that is under way, or has failed.
     """
 
-    def __init__(self, root: Any, writer: Writer, *, rolls_back: bool = False) -> None:
+    def __init__(
+        self,
+        root: Any,
+        writer: Writer,
+        *,
+        rolls_back: bool = False,
+        put_stand_in: Callable[[int], bool] | None = None,
+    ) -> None:
         self._root = root
         self._writer = writer
         self._hidden = writer.hidden
         self.path: Path = ()
         self._rolls_back = rolls_back
+        self._put_stand_in = put_stand_in if rolls_back else None
         self._groups: dict[Path, Any] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
         """Groups that had nothing in them, and have one path: each step puts another key there."""
@@ -140,7 +150,10 @@ class Commit:
             if name is not None:
                 links.open_object(self._root, name, self.path)
         except CorruptFileError as found:
-            found.hint = "HDF5 cannot remove what it cannot open: restore the file from a copy"
+            found.hint = (
+                "HDF5 cannot remove what it cannot open: restore the file from a copy, or get a new"
+                " file of all that is whole by hdfchk.salvage(path, to)"
+            )
             raise found from error
         except Exception:  # the first error says more
             return
@@ -216,9 +229,9 @@ class Commit:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
-        old: Any = h5o.open(parent, raw) if hard else None
+        old: Any = self._open_old(parent, raw) if hard else None
         aside: bytes | None = None
-        is_dropped = False
+        is_dropped, is_kept_small = hard and old is None, False
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
             if self._writer.layout is None and self._overwrite(path, old, node):
@@ -252,6 +265,37 @@ class Commit:
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
 
+    def _open_old(self, parent: Any, raw: bytes) -> Any:
+        """What is to be replaced or deleted; None if only its link can be."""
+        try:
+            return h5o.open(parent, raw)
+        except RAISED as error:
+            if self._put_stand_in is None or errno_of(error):
+                raise
+            first = error
+        address = parent.links.get_info(raw).u
+        try:
+            h5o.open(parent, raw)  # or it was something else than the file
+        except RAISED:
+            if not self._put_stand_in(address):
+                raise
+            return None
+        raise first
+
+    def _remove(self, parent: Any, raw: bytes) -> None:
+        """Remove what need not be kept."""
+        try:
+            if self._is_few:
+                self._writer.cache.hold(_objects_in(parent, raw))
+            remove(parent, raw)
+        except RAISED:
+            if parent.links.get_info(raw).type != links.HARD:
+                raise
+            old = self._open_old(parent, raw)
+            if old is not None and h5g.get_objinfo(parent, raw).nlink < 2:
+                raise
+            parent.unlink(raw)  # which does not go into what it leads to
+
     def _delete(self, path: Path) -> None:
         above = path[:-1]
         if above and above not in self._groups and links.locate(self._root, above) is None:
@@ -263,11 +307,11 @@ class Commit:
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
-        if self._is_few:
-            self._writer.cache.hold(_objects_in(parent, raw))
+        if not self._rolls_back:
+            self._writer.cache.hold(_objects_in(parent, raw))  # what cannot be opened stays
         self._forget_below(path)
         if self._rolls_back:
-            remove(parent, raw)
+            self._remove(parent, raw)
         elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
             remove(parent, raw)

@@ -152,7 +152,7 @@ class StoredArray:
         bounds = [
             (tuple(part.start for part in box), tuple(part.stop - 1 for part in box)),
         ]
-        with self.guard.decoding(self.did, bounds if box else None):
+        with self.guard.decoding_part(self.did, bounds if box else None):
             self.did.read(*self.spaces(box), data, self.memory)
         return data
 

@@ -73,14 +73,16 @@ def links_of(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Liste
             if known is None and not gid.links.exists(name):
                 continue
             if not (name.startswith(links.HIDDEN) and links.is_hidden_group(gid, name)):
-                if known is None:
-                    info = gid.links.get_info(name)
-                    known = info.type, info.u
-                listed.links.append((name, *known))
+                listed.links.append((name, *(known or _look_up(gid, name))))
         except RAISED as error:
             listed.lost.append((name, error))
     listed.unlisted = max(0, count - len(found)) if count is not None else 0
     return listed
+
+
+def _look_up(gid: Any, name: bytes) -> tuple[int, int]:
+    info = gid.links.get_info(name)
+    return info.type, info.u
 
 
 def _count(gid: Any) -> int | None:
