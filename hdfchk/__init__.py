@@ -49,6 +49,7 @@ from .errors import (
 )
 from .filters import KeyFilter
 from .group import Group
+from .salvage import Loss, SalvageReport, salvage
 from .saveload import load, save
 from .verify import Report
 
@@ -76,6 +77,7 @@ __all__ = [
     "KeyFilter",
     "LateSyncError",
     "LockedError",
+    "Loss",
     "MissingExtraError",
     "NestingError",
     "NoLocksWarning",
@@ -87,6 +89,7 @@ __all__ = [
     "ReferencedError",
     "RegistrationError",
     "Report",
+    "SalvageReport",
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
@@ -97,6 +100,7 @@ __all__ = [
     "UnsupportedTypeError",
     "load",
     "register",
+    "salvage",
     "save",
     "trusting",
 ]

@@ -137,6 +137,17 @@ class OpenFile(Storage):
             above: paths at which dicts are, once it is done.
         """
 
+    def put_stand_in(self, address: int) -> bool:
+        """Put a stand-in in the place of an object whose header is damaged, as a part of a commit.
+
+        Args:
+            address: where it is.
+
+        Returns:
+            Whether it could be done: HDF5 can unlink it then.
+        """
+        return False
+
     def check_transactions(self) -> None:
         """Refuse a transaction that could not be given up.
 
@@ -268,6 +279,15 @@ class SnapshotFile(OpenFile):
     def take_error(self) -> Exception | None:
         """What a callback of HDF5's has met since the last call."""
         return None if self._held.snapshot is None else self._held.snapshot.take_error()
+
+    def read_bytes(self, start: int, length: int) -> bytes:
+        """Bytes of the file as of its last commit; those behind its end are zeros."""
+        if self._held.snapshot is None:
+            return self._held.read_bytes(start, length).ljust(length, b"\0")
+        buffer = bytearray(length)
+        self._held.snapshot.seek(start)
+        self._held.snapshot.readinto(buffer)
+        return bytes(buffer)
 
     def put(self, path: Path, leaf: Leaf) -> bool:
         """It is open for reading only."""

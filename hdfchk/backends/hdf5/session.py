@@ -266,6 +266,7 @@ class Hdf5Session:
                 rolls_back=self._rolls_back,
                 references=self.file.references,
                 replace=replace,
+                put_stand_in=self.file.put_stand_in,
             )
             commit.run(steps)
             self.file.references.note_free(commit.free)

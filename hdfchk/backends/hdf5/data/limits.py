@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5pl, h5s, h5z
+from h5py import h5d, h5pl, h5s, h5z
 
 from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
@@ -19,6 +19,7 @@ from ..h5.links import key_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
+from .object_info import info_of
 from .streams import SeenChunks, around_of, places_of, refuse_streams
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
@@ -86,7 +87,7 @@ class Guard:
             UnsafeFileError: they do, by external storage or as a virtual dataset.
         """
         if present is None:
-            present = h5o.get_info(did).hdr.mesg.present
+            present = info_of(did).hdr.mesg.present
         if present & EXTERNAL_FILES and not self.trusts:
             raise self._refusal(did, "an array whose elements lie in another file")
         if did.get_storage_size():
@@ -243,6 +244,13 @@ class Guard:
             yield
 
     @contextmanager
+    def decoding_part(self, did: Any, boxes: list[Box] | None) -> Iterator[None]:
+        """As `decoding`, of a dataset of which other parts, and what says of it, may be damaged."""
+        refuse_streams(did, did.get_create_plist(), set(), boxes)
+        with self._at_work(did, writes=False):
+            yield
+
+    @contextmanager
     def unpacking(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
         """A block in which HDF5 unpacks chunks of which it writes a part; the dataset has filters.
 
@@ -309,7 +317,7 @@ class Guard:
                 h5pl.append(folder)
 
     def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
-        if h5o.get_info(did).hdr.mesg.present & FILTERED:
+        if info_of(did).hdr.mesg.present & FILTERED:
             refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
 
     def seen_chunks(self, did: Any) -> SeenChunks:
@@ -360,7 +368,7 @@ class Guard:
 
 def _place_of(did: Any) -> tuple[int, int]:
     """Which file a dataset is in, by HDF5's count, and its address there."""
-    info = h5o.get_info(did)
+    info = info_of(did)
     return info.fileno, info.addr
 
 
@@ -390,7 +398,7 @@ def is_variable(dtype: np.dtype[Any]) -> bool:
 
 def stands_alone(did: Any) -> bool:
     """Whether writing into a dataset changes nothing else: no other key, and no other file."""
-    info = h5o.get_info(did)
+    info = info_of(did)
     if info.rc > 1 or info.hdr.mesg.present & EXTERNAL_FILES:
         return False
     return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from h5py import h5o, h5s, h5t
+from h5py import h5s, h5t
 
 from ..h5.forms import memory_of
 from ..h5.types import numpy_dtype, plain_dtype, type_for
@@ -17,6 +17,7 @@ from .chunk_io import read_first, read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
 from .limits import CHECK_FROM, FILTERED, Guard
+from .object_info import info_of
 
 __all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 
@@ -110,7 +111,7 @@ def _rows(
         width = nbytes // len(out)
         if read_piece(descriptor, did, out, start=run[0] * width, whole=shape[0] * width):
             return out
-    present = h5o.get_info(did).hdr.mesg.present
+    present = info_of(did).hdr.mesg.present
     guard.inside(did, present)
     filtered = bool(present & FILTERED)
     last = (run[1] - 1, *(length - 1 for length in shape[1:]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5s, h5t, h5z
+from h5py import h5d, h5s, h5t, h5z
 from h5py._hl.selections import select
 
 from ....errors import HdfchkError, UnsupportedTypeError
@@ -24,6 +24,7 @@ from .blocks import BLOCK_BYTES, blocks_of
 from .filters import PLUGINS
 from .inner_axes import Parts, parted
 from .limits import CHECK_FROM, FILTERED, Guard
+from .object_info import info_of
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
 
@@ -120,7 +121,7 @@ def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     numpy_dtype(did.get_type())  # refuses what is no value
     guard.inside(did)
     box, boxes = None, None
-    if dataset.nbytes > CHECK_FROM or h5o.get_info(did).hdr.mesg.present & FILTERED:
+    if dataset.nbytes > CHECK_FROM or info_of(did).hdr.mesg.present & FILTERED:
         chosen = _selection(dataset, index)
         count = int(chosen.nselect)
         box = chosen.id.get_select_bounds() if count and dataset.shape else None
@@ -200,7 +201,7 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
 
 def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[None]:
     """A block in which HDF5 may have to unpack the chunks of some elements."""
-    if not h5o.get_info(did).hdr.mesg.present & FILTERED or not did.shape:
+    if not info_of(did).hdr.mesg.present & FILTERED or not did.shape:
         return nullcontext()
     try:
         boxes = boxes_of(_selection(h5py.Dataset(did), index).id)

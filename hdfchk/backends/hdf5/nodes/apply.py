@@ -15,6 +15,7 @@ from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
 from ..data.limits import FILTERED, stands_alone
+from ..data.object_info import info_of
 from ..h5 import checksums as sums
 from ..h5 import links, scales
 from ..h5.attributes import (
@@ -60,6 +61,8 @@ class Commit:
             before: what is replaced need not be kept.
         references: what in the file points at its objects; None where nobody asks.
         replace: replace also what something points at, if it cannot be kept.
+        put_stand_in: puts a stand-in in the place of the object at an address, whose header is
+            damaged, and says whether it could; after an error it is given up, too.
 
     Attributes:
         path: of the step that is under way, or has failed.
@@ -74,6 +77,7 @@ class Commit:
         rolls_back: bool = False,
         references: References | None = None,
         replace: bool = False,
+        put_stand_in: Callable[[int], bool] | None = None,
     ) -> None:
         self._root = root
         self._writer = writer
@@ -82,6 +86,7 @@ class Commit:
         self._rolls_back = rolls_back
         self._references = references
         self._replace_all = replace
+        self._put_stand_in = put_stand_in if rolls_back else None
         self.free: list[Path] = []
         self._kept: dict[Path, Kept] = {}
         """By path: how what points at an object is kept."""
@@ -187,7 +192,10 @@ class Commit:
             if name is not None:
                 links.open_object(self._root, name, self.path)
         except CorruptFileError as found:
-            found.hint = "HDF5 cannot remove what it cannot open: restore the file from a copy"
+            found.hint = (
+                "HDF5 cannot remove what it cannot open: restore the file from a copy, or get a new"
+                " file of all that is whole by hdfchk.salvage(path, to)"
+            )
             raise found from error
         except Exception:  # the first error says more
             return
@@ -263,12 +271,12 @@ class Commit:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
-        old: Any = h5o.open(parent, raw) if hard else None
+        old: Any = self._open_old(parent, raw) if hard else None
         self._require_removable(parent, raw)
         aside: bytes | None = None
-        is_dropped = False
+        is_dropped, is_kept_small = hard and old is None, False
         kept = self._kept.get(path)
-        if hard and self._stays(path, old, node, kept):
+        if old is not None and self._stays(path, old, node, kept):
             return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
@@ -316,6 +324,37 @@ class Commit:
             return False
         return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
 
+    def _open_old(self, parent: Any, raw: bytes) -> Any:
+        """What is to be replaced or deleted; None if only its link can be."""
+        try:
+            return h5o.open(parent, raw)
+        except RAISED as error:
+            if self._put_stand_in is None or errno_of(error):
+                raise
+            first = error
+        address = parent.links.get_info(raw).u
+        try:
+            h5o.open(parent, raw)  # or it was something else than the file
+        except RAISED:
+            if not self._put_stand_in(address):
+                raise
+            return None
+        raise first
+
+    def _remove(self, parent: Any, raw: bytes) -> None:
+        """Remove what need not be kept."""
+        try:
+            if self._is_few:
+                self._writer.cache.hold(_objects_in(parent, raw))
+            remove(parent, raw)
+        except RAISED:
+            if parent.links.get_info(raw).type != links.HARD:
+                raise
+            old = self._open_old(parent, raw)
+            if old is not None and h5g.get_objinfo(parent, raw).nlink < 2:
+                raise
+            parent.unlink(raw)  # which does not go into what it leads to
+
     def _delete(self, path: Path) -> None:
         above = path[:-1]
         if above and above not in self._groups and links.locate(self._root, above) is None:
@@ -330,11 +369,11 @@ class Commit:
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
-        if self._is_few:
-            self._writer.cache.hold(_objects_in(parent, raw))
+        if not self._rolls_back:
+            self._writer.cache.hold(_objects_in(parent, raw))  # what cannot be opened stays
         self._forget_below(path)
         if self._rolls_back:
-            remove(parent, raw)
+            self._remove(parent, raw)
         elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
             remove(parent, raw)
@@ -490,7 +529,7 @@ class Commit:
 
 def _is_copied_as_it_is(did: Any) -> bool:
     """Whether HDF5 copies a dataset without unpacking it, and all that its attributes say."""
-    filtered = h5o.get_info(did).hdr.mesg.present & FILTERED
+    filtered = info_of(did).hdr.mesg.present & FILTERED
     if filtered and has_variable(did.get_type()):
         return False
     return not has_references(did)  # which would be zeros

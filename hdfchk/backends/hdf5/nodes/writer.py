@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s
+from h5py import h5d, h5g, h5s
 
 from ....errors import HdfchkError
 from ....keys import Path, to_bytes
@@ -26,6 +26,7 @@ from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..data.limits import FILTERED, Guard, is_variable
+from ..data.object_info import info_of
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import set_mark, write_mark
@@ -230,7 +231,7 @@ class Writer:
             fit: what is to be written over it.
             kept: all of it is read before.
         """
-        if not h5o.get_info(did).hdr.mesg.present & FILTERED:
+        if not info_of(did).hdr.mesg.present & FILTERED:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
         by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
