@@ -169,7 +169,7 @@ def compounds(file: Any) -> None:
         ("space", 104, string(5, "space")),
         ("colour", 112, colour),
         ("bits", 113, h5t.STD_B8LE),
-        ("blob", 114, opaque(3, "tag")),
+        ("blob", 114, h5t.array_create(h5t.STD_B8LE, (3,))),
         ("odd", 120, h5t.STD_U16BE),
     )
     data = np.zeros(3, "V200")
@@ -185,7 +185,13 @@ def compounds(file: Any) -> None:
     dataset(file, "chunks", outer, (3,), data, maxshape=(None,), plist=plist)
     packed = outer.copy()
     packed.pack()
-    dataset(file, "packed", packed, (2,), bytes(range(2 * packed.get_size())))
+    data = bytearray(2 * packed.get_size())
+    at, size = packed.get_member_offset(packed.get_member_index(b"space")), packed.get_size()
+    data[at : at + 5] = data[at + size : at + size + 5] = b"ab   "
+    dataset(file, "packed", packed, (2,), bytes(data))
+    # h5py cannot read a tagged opaque that stands in a compound.
+    tagged = compound(7, ("n", 0, h5t.STD_I32LE), ("blob", 4, opaque(3, "tag")))
+    dataset(file, "tagged", tagged, (2,), bytes(range(14)))
     one = compound(8, ("é ", 0, h5t.IEEE_F64LE))
     dataset(file, "one field", one, (2,), np.arange(2.0).view("V8"))
 

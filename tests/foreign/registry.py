@@ -13,7 +13,7 @@ import h5py
 BUILDERS: dict[str, Callable[[str], None]] = {}
 """The name of a file of the corpus, ``family/what``, and what makes it at a path."""
 HELPERS = {"__init__", "__main__", "registry", "making", "reading", "describe", "compare"}
-HELPERS |= {"edits", "driver", "values"}
+HELPERS |= {"edits", "driver", "known", "values"}
 
 
 def foreign(name: str, **options: Any) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:

@@ -23,6 +23,7 @@ from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
+from .alike import is_same_type, whole_leaf
 from .writer import Writer
 
 __all__ = ["Commit"]
@@ -218,9 +219,12 @@ class Commit:
         old: Any = h5o.open(parent, raw) if hard else None
         aside: bytes | None = None
         is_dropped = False
-        if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
+        if hard and is_same_type(old, node):
+            return
+        leaf = whole_leaf(old, node)
+        if hard and type(old) is h5d.DatasetID and leaf is not None and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
-            if self._writer.layout is None and self._overwrite(path, old, node):
+            if self._writer.layout is None and self._overwrite(path, old, leaf):
                 return
             size = old.get_storage_size()
             is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)

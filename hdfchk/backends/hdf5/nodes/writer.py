@@ -41,11 +41,13 @@ from ..h5.types import (
     compact_creation,
     dataset_creation,
     dataspace,
+    has_variable,
     placed_creation,
     string_type,
     type_to_write,
 )
 from ..h5.values import prepare
+from .alike import alike
 
 __all__ = ["Fit", "Writer", "write_elements"]
 
@@ -220,21 +222,12 @@ class Writer:
 
     def fit(self, did: Any, leaf: Leaf) -> Fit | None:
         """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
-        tid, space, array = prepare(leaf.data)
-        mark = read_mark(did)
-        if mark != leaf.mark or array is None:
-            return None
-        old = did.get_space()
-        kind = old.get_simple_extent_type()
-        if kind != space.get_simple_extent_type():
-            return None
-        if kind == h5s.SIMPLE and old.shape != space.shape:
-            return None
         stored = did.get_type()
-        if type(leaf.data) is str and not stored.equal(tid):
-            return _text_fit(stored, leaf.data)
-        memory = type_to_write(stored, tid, array)
-        return None if memory is None else Fit(array, memory)
+        fit = _fit(did, stored, leaf)
+        if fit is None:
+            found = alike(did, stored, leaf)
+            fit = None if found is None else Fit(*found)
+        return fit
 
     def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
         """Whether the chunks are good that HDF5 unpacks to write over a dataset.
@@ -270,6 +263,28 @@ class Fit(NamedTuple):
 
     array: Any
     tid: Any
+
+
+def _fit(did: Any, stored: Any, leaf: Leaf) -> Fit | None:
+    """How a leaf is written into a dataset of its own type, or of a like one."""
+    if stored.get_class() in {h5t.VLEN, h5t.COMPOUND} and has_variable(stored):
+        return None
+    tid, space, array = prepare(leaf.data)
+    mark = read_mark(did)
+    if mark != leaf.mark or array is None:
+        return None
+    old = did.get_space()
+    kind = old.get_simple_extent_type()
+    if kind != space.get_simple_extent_type():
+        return None
+    if kind == h5s.SIMPLE and old.shape != space.shape:
+        return None
+    if type(leaf.data) is str and not stored.equal(tid):
+        return _text_fit(stored, leaf.data)
+    if not isinstance(leaf.data, np.ndarray) and not stored.equal(tid):
+        return None  # of other types scalars are read as NumPy's
+    memory = type_to_write(stored, tid, array)
+    return None if memory is None else Fit(array, memory)
 
 
 def _text_fit(stored: Any, text: str) -> Fit | None:
@@ -327,7 +342,7 @@ def write_elements(
     if pipeline is not None and array.dtype.kind != "O":
         write_rows(did, array, 0, pipeline, meter)
         return
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and tid.get_class() == h5t.STRING:
         tid = PYTHON_STRINGS
     small = not array.ndim or array.nbytes <= BLOCK_BYTES
     if array.flags.c_contiguous and small:
