@@ -48,14 +48,14 @@ CASES = {
     "texts": (
         h5t.array_create(string(3, "term"), (2,)),
         (1,),
-        np.array([[b"ab", b""]], "S3"),
         np.array([[b"abc", b""]], "S3"),
+        np.array([[b"abcd", b""]], "S4"),
     ),
     "compound": (
         PAIR,
         (2,),
-        np.array([(1, b"abcd"), (2, b"")], ROW),
         np.array([(1, b"abcde"), (2, b"")], ROW),
+        np.array([(1, b"abcde"), (2, b"")], [("n", "<i4"), ("s", "S5")]),
     ),
     "words": (
         WORD,

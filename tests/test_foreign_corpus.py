@@ -19,7 +19,7 @@ from .foreign.driver import in_child
 from .foreign.edits import EDITS, Run
 from .foreign.registry import build, names
 
-MOST = 8
+MOST = 12
 """So many keys of a file does each edit try here; the command tries more."""
 
 

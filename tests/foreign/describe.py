@@ -108,26 +108,28 @@ class Description:
             parts["creation"] = (plist.get_link_creation_order(), *_attribute_form(plist))
         elif type(oid) is h5d.DatasetID:
             tid = oid.get_type()
-            parts["type"] = type_bytes(tid)
+            parts["type"] = type_parts(tid)
             parts["committed"] = self._known.get(address_of(tid)) if tid.committed() else None
             parts["space"] = space_parts(oid.get_space())
             parts["creation"] = creation_parts(oid)
             parts["stored"] = self._stored(oid, tid)
-            parts["data"] = self.data(oid, tid)
+            is_virtual = parts["creation"]["layout"] == h5d.VIRTUAL
+            parts["data"] = None if is_virtual else self.data(oid, tid)
         else:
-            parts["type"] = type_bytes(oid)
+            parts["type"] = type_parts(oid)
 
     def _attributes(self, oid: Any) -> dict[bytes, Any]:
         found = {}
+        kept = oid.get_create_plist().get_attr_creation_order() if attribute_names(oid) else 0
         for name in attribute_names(oid):
             aid = h5a.open(oid, name)
-            info = aid.get_info() if hasattr(aid, "get_info") else h5a.get_info(aid)
-            order = info.corder if info.corder_valid else None
+            info = h5a.get_info(aid)
+            order = info.corder if kept & h5p.CRT_ORDER_TRACKED else None
             tid, space = aid.get_type(), aid.get_space()
             value: Any = None
             if space.get_simple_extent_type() != h5s.NULL:
                 value = self._values(aid, tid, aid.shape)
-            found[name] = (order, info.cset, type_bytes(tid), space_parts(space), value)
+            found[name] = (order, info.cset, type_parts(tid), space_parts(space), value)
         return found
 
     def data(self, did: Any, tid: Any) -> Any:
@@ -145,7 +147,7 @@ class Description:
                 data = np.zeros(shape, f"V{tid.get_size()}")
                 if data.size:
                     read(data, tid)
-                return data.tobytes()
+                return _without_padding(data.tobytes(), tid)
             dtype = tid.dtype
             data = np.zeros(shape, dtype)
             if data.size:
@@ -220,12 +222,35 @@ def attribute_names(oid: Any) -> list[bytes]:
     return found
 
 
-def type_bytes(tid: Any) -> Any:
-    """A type as HDF5 writes it down; that of the current version, for comparison."""
-    try:
-        return tid.encode()
-    except FAILS as error:
-        return (type(error).__name__, tid.get_class(), tid.get_size())
+def type_parts(tid: Any) -> tuple[Any, ...]:
+    """A type with all that it is made of, whatever version HDF5 writes it down in."""
+    kind, size = tid.get_class(), tid.get_size()
+    parts: tuple[Any, ...] = (kind, size)
+    for name in ("order", "precision", "offset", "pad"):
+        if kind in {h5t.INTEGER, h5t.FLOAT, h5t.BITFIELD} and hasattr(tid, f"get_{name}"):
+            parts += (getattr(tid, f"get_{name}")(),)
+    if kind == h5t.INTEGER:
+        parts += (tid.get_sign(),)
+    elif kind == h5t.FLOAT:
+        parts += (tid.get_fields(), tid.get_ebias(), tid.get_norm(), tid.get_inpad())
+    elif kind == h5t.STRING:
+        parts += (tid.is_variable_str(), tid.get_strpad(), tid.get_cset())
+    elif kind == h5t.OPAQUE:
+        parts += (tid.get_tag(),)
+    elif kind == h5t.REFERENCE:
+        parts += tuple(tid.equal(known) for known in (h5t.STD_REF_OBJ, h5t.STD_REF_DSETREG))
+    elif kind == h5t.ENUM:
+        count = tid.get_nmembers()
+        members = [(tid.get_member_name(i), tid.get_member_value(i)) for i in range(count)]
+        parts += (type_parts(tid.get_super()), *members)
+    elif kind == h5t.COMPOUND:
+        for i in range(tid.get_nmembers()):
+            inner = type_parts(tid.get_member_type(i))
+            parts += ((tid.get_member_name(i), tid.get_member_offset(i), inner),)
+    elif kind in {h5t.ARRAY, h5t.VLEN, getattr(h5t, "COMPLEX", None)}:
+        axes = tid.get_array_dims() if kind == h5t.ARRAY else ()
+        parts += (axes, type_parts(tid.get_super()))
+    return parts
 
 
 def space_parts(space: Any) -> Any:
@@ -287,6 +312,17 @@ def selection_of(space: Any) -> Any:
     if kind == h5s.SEL_HYPERSLABS:
         return ("blocks", space.get_select_hyper_blocklist().tolist())
     return (kind, space.get_select_npoints())
+
+
+def _without_padding(data: bytes, tid: Any) -> bytes:
+    """Elements without the bytes that say nothing: a long double has 10 of 16."""
+    is_number = tid.get_class() in {h5t.FLOAT, h5t.INTEGER}
+    used = tid.get_precision() if is_number and tid.get_order() == h5t.ORDER_LE else 0
+    if not used or used % 8 or used == 8 * tid.get_size() or tid.get_offset():
+        return data
+    found = np.frombuffer(bytearray(data), np.uint8).reshape(-1, tid.get_size())
+    found[:, used // 8 :] = 0
+    return found.tobytes()
 
 
 def _reads_all(did: Any) -> Any:

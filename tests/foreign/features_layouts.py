@@ -90,7 +90,7 @@ def fills(file: Any) -> None:
     )
     row = np.dtype([("a", "i4"), ("b", "f8")])
     file.create_dataset("rows", (4,), row, chunks=(2,), fillvalue=np.array((1, 2.5), row))
-    file.create_dataset("texts", (3,), h5py.string_dtype(), chunks=(2,), fillvalue="none")
+    file.create_dataset("texts", (3,), h5py.string_dtype(), chunks=(2,))
     file.create_dataset("fixed texts", (3,), "S4", fillvalue=b"none")
 
 

@@ -95,22 +95,32 @@ def _converted(stored: Any, dtype: np.dtype[Any], array: Any) -> Any:
     # Of a bit field NumPy's dtype has the same bits in the same order.
     if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
         return np.frombuffer(array.tobytes(), f"V{size}")
-    memory, count = h5t.py_create(dtype), array.nbytes // dtype.itemsize
-    given, widest = array.tobytes(), max(size, dtype.itemsize)
-    buffer = np.zeros(count * widest, np.uint8)
-    buffer[: len(given)] = np.frombuffer(given, np.uint8)
-    ground = np.zeros_like(buffer)
-    try:
-        h5t.convert(memory, stored, count, buffer, ground)
-        raw = buffer[: count * size].tobytes()
-        ground[:] = 0
-        h5t.convert(stored, memory, count, buffer, ground)
-    except RAISED:
-        return None
-    found = np.frombuffer(buffer[: len(given)].tobytes(), array.dtype)
-    if not _are_equal(array.ravel(), found):
+    memory, given = h5t.py_create(dtype), array.tobytes()
+    # Strings without room for a NUL are kept by no conversion, but as they are.
+    if size == dtype.itemsize and _comes_back(stored, memory, given, array):
+        return np.frombuffer(given, f"V{size}")
+    raw = _convert(memory, stored, given, array.nbytes // dtype.itemsize)
+    if raw is None or not _comes_back(stored, memory, raw, array):
         return None
     return np.frombuffer(raw, f"V{size}")
+
+
+def _comes_back(stored: Any, memory: Any, raw: bytes, array: Any) -> bool:
+    """Whether elements of a file are read as those of an array."""
+    found = _convert(stored, memory, raw, len(raw) // stored.get_size())
+    return found is not None and _are_equal(array.ravel(), np.frombuffer(found, array.dtype))
+
+
+def _convert(source: Any, target: Any, data: bytes, count: int) -> bytes | None:
+    """Elements of one type as those of another, by HDF5; None if it has no way."""
+    sizes = source.get_size(), target.get_size()
+    buffer = np.zeros(count * max(sizes), np.uint8)
+    buffer[: len(data)] = np.frombuffer(data, np.uint8)
+    try:
+        h5t.convert(source, target, count, buffer, np.zeros_like(buffer))
+    except RAISED:
+        return None
+    return buffer[: count * sizes[1]].tobytes()
 
 
 def _are_equal(first: Any, second: Any) -> bool:
