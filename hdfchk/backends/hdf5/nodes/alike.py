@@ -96,13 +96,13 @@ def _converted(stored: Any, dtype: np.dtype[Any], array: Any) -> Any:
     if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
         return np.frombuffer(array.tobytes(), f"V{size}")
     memory, given = h5t.py_create(dtype), array.tobytes()
+    raw = _convert(memory, stored, given, array.nbytes // dtype.itemsize)
+    if raw is not None and _comes_back(stored, memory, raw, array):
+        return np.frombuffer(raw, f"V{size}")
     # Strings without room for a NUL are kept by no conversion, but as they are.
     if size == dtype.itemsize and _comes_back(stored, memory, given, array):
         return np.frombuffer(given, f"V{size}")
-    raw = _convert(memory, stored, given, array.nbytes // dtype.itemsize)
-    if raw is None or not _comes_back(stored, memory, raw, array):
-        return None
-    return np.frombuffer(raw, f"V{size}")
+    return None
 
 
 def _comes_back(stored: Any, memory: Any, raw: bytes, array: Any) -> bool:
