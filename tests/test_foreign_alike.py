@@ -25,6 +25,34 @@ ROW = np.dtype([("n", ">i4"), ("s", "S5")])
 WORD = compound(24, ("s", 0, string(None, "term", utf8=True)), ("x", 16, h5t.IEEE_F64LE))
 WORDS = np.dtype({"names": ["s", "x"], "formats": ["O", "<f8"], "offsets": [0, 16], "itemsize": 24})
 LIST = h5t.vlen_create(h5t.STD_I32BE)
+TEXTS = h5t.vlen_create(string(3, "term"))
+MIXED = compound(
+    72,
+    ("t", 0, string(3, "term")),
+    ("w", 8, h5t.array_create(string(None, "term", utf8=True), (2,))),
+    ("l", 40, h5t.vlen_create(h5t.STD_I16LE)),
+    ("x", 64, h5t.IEEE_F32BE),
+)
+MIXES = np.dtype(
+    {
+        "names": ["t", "w", "l", "x"],
+        "formats": ["S3", ("O", (2,)), "O", ">f4"],
+        "offsets": [0, 8, 40, 64],
+        "itemsize": 72,
+    }
+)
+
+
+def mixed(text):
+    rows = np.zeros(2, MIXES)
+    rows["t"], rows["x"] = [text, b"a"], [1.5, 2]
+    rows["w"] = [["a", "é"], ["", "b"]]
+    rows["l"] = objects([np.array([1, 2], "i2"), np.array([], "i2")])
+    return rows
+
+
+def strings(*items):
+    return objects([np.array(item, "S3") for item in items])
 
 
 def lists(*items):
@@ -63,6 +91,8 @@ CASES = {
         np.array([("é", 1.5), ("", 2.0)], WORDS),
         np.array([("é", 1.5), ("b", 2.0)], [("s", object), ("x", "<f8")]),
     ),
+    "mixed": (MIXED, (2,), mixed(b"ab"), mixed(b"abc")),
+    "lists of texts": (TEXTS, (2,), strings([b"ab", b""], []), strings([b"abc"], [])),
     "lists": (LIST, (3,), lists([1, 2], [], [3]), lists([1, 2], [3])),
     "list": (LIST, (), np.array([1, 2, 3], ">i4"), np.array([1, 2, 3], "<i4")),
 }
@@ -95,7 +125,7 @@ def made(request, path):
         plist = data = None
         if request.param == "chunks" and shape:
             plist = creation(chunk=((1,) * len(shape),), shuffle=(), deflate=1)
-        if tid.get_class() not in {h5t.VLEN, h5t.ENUM} and not tid.equal(WORD):
+        if tid.get_class() not in {h5t.VLEN, h5t.ENUM} and not tid.equal(WORD) and tid is not MIXED:
             data = bits(tid, int(np.prod(shape)))
         with h5py.File(path, "w") as file:
             dataset(file, "x", tid, shape, data, plist=plist)

@@ -315,14 +315,33 @@ def selection_of(space: Any) -> Any:
 
 
 def _without_padding(data: bytes, tid: Any) -> bytes:
-    """Elements without the bytes that say nothing: a long double has 10 of 16."""
-    is_number = tid.get_class() in {h5t.FLOAT, h5t.INTEGER}
-    used = tid.get_precision() if is_number and tid.get_order() == h5t.ORDER_LE else 0
-    if not used or used % 8 or used == 8 * tid.get_size() or tid.get_offset():
+    """Elements without the bytes that say nothing: those between the fields of a compound, and
+    those beyond the 10 that a long double has of its 16.
+    """
+    said = np.zeros(tid.get_size(), np.bool)
+    _mark_said(tid, said)
+    if said.all():
         return data
-    found = np.frombuffer(bytearray(data), np.uint8).reshape(-1, tid.get_size())
-    found[:, used // 8 :] = 0
+    found = np.frombuffer(bytearray(data), np.uint8).reshape(-1, said.size)
+    found[:, ~said] = 0
     return found.tobytes()
+
+
+def _mark_said(tid: Any, said: Any) -> None:
+    """Mark the bytes of an element that say something."""
+    kind = tid.get_class()
+    if kind == h5t.COMPOUND:
+        for i in range(tid.get_nmembers()):
+            inner, at = tid.get_member_type(i), tid.get_member_offset(i)
+            _mark_said(inner, said[at : at + inner.get_size()])
+    elif kind == h5t.ARRAY:
+        inner = tid.get_super()
+        for part in said.reshape(-1, inner.get_size()):
+            _mark_said(inner, part)
+    elif kind == h5t.FLOAT and tid.get_order() == h5t.ORDER_LE and not tid.get_offset():
+        said[: (tid.get_precision() + 7) // 8] = True
+    else:
+        said[:] = True
 
 
 def _reads_all(did: Any) -> Any:

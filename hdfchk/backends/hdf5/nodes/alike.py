@@ -53,7 +53,7 @@ def alike(did: Any, stored: Any, leaf: Leaf) -> tuple[Any, Any] | None:
         return None  # NumPy has nothing like it
     array = leaf.data if isinstance(leaf.data, np.ndarray) else prepare(leaf.data)[2]
     if stored.get_class() == h5t.VLEN:
-        return _lists(did, dtype, array)
+        return _lists(did, stored, dtype, array)
     base, axes = _parts(dtype)
     if array.shape != (*did.shape, *axes):
         return None
@@ -96,13 +96,19 @@ def _converted(stored: Any, dtype: np.dtype[Any], array: Any) -> Any:
     if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
         return np.frombuffer(array.tobytes(), f"V{size}")
     memory, given = h5t.py_create(dtype), array.tobytes()
-    raw = _convert(memory, stored, given, array.nbytes // dtype.itemsize)
-    if raw is not None and _comes_back(stored, memory, raw, array):
+    raw = _kept(stored, memory, array)
+    if raw is not None:
         return np.frombuffer(raw, f"V{size}")
     # Strings without room for a NUL are kept by no conversion, but as they are.
     if size == dtype.itemsize and _comes_back(stored, memory, given, array):
         return np.frombuffer(given, f"V{size}")
     return None
+
+
+def _kept(stored: Any, memory: Any, array: Any) -> bytes | None:
+    """Elements as HDF5 converts them to the stored type, if they come back bit by bit."""
+    raw = _convert(memory, stored, array.tobytes(), array.nbytes // memory.get_size())
+    return raw if raw is not None and _comes_back(stored, memory, raw, array) else None
 
 
 def _comes_back(stored: Any, memory: Any, raw: bytes, array: Any) -> bool:
@@ -131,13 +137,13 @@ def _are_equal(first: Any, second: Any) -> bool:
     return all(_are_equal(first[name], second[name]) for name in names)
 
 
-def _lists(did: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
+def _lists(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
     """Arrays as elements of variable length."""
     inner = h5py.check_vlen_dtype(dtype)
     items = [array] if not did.shape and array.dtype.kind != "O" else array.ravel().tolist()
     if (did.shape and array.shape != did.shape) or len(items) != math.prod(did.shape):
         return None
-    if not _are_lists(items, inner):
+    if not _are_lists(items, inner, stored.get_super()):
         return None
     plain = unmarked(inner)
     native = plain if plain.names else plain.newbyteorder("=")
@@ -147,14 +153,15 @@ def _lists(did: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None
     return made.reshape(did.shape), h5t.py_create(memory)
 
 
-def _are_lists(items: list[Any], inner: Any) -> bool:
-    """Whether all items are arrays of one axis of a dtype without parts elsewhere."""
+def _are_lists(items: list[Any], inner: Any, stored: Any) -> bool:
+    """Whether all items are arrays of one axis, of elements that HDF5 keeps by a conversion."""
     if not isinstance(inner, np.dtype) or inner.hasobject or inner.subdtype:
         return False
     plain = unmarked(inner)
-    return all(
-        type(item) is np.ndarray and item.dtype == plain and item.ndim == 1 for item in items
-    )
+    if any(type(item) is not np.ndarray or item.dtype != plain or item.ndim != 1 for item in items):
+        return False
+    memory = h5t.py_create(inner)
+    return all(_kept(stored, memory, np.ascontiguousarray(item)) is not None for item in items)
 
 
 def _rows(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
@@ -176,14 +183,20 @@ def _is_field(stored: Any, dtype: np.dtype[Any], column: Any) -> bool:
             _is_field(stored.get_member_type(number), dtype[name], column[name])
             for number, name in enumerate(dtype.names)
         )
-    if dtype.kind != "O":
-        same = not dtype.hasobject and not dtype.subdtype and column.dtype == unmarked(dtype)
-        return same and _converted(stored, dtype, np.ascontiguousarray(column)) is not None
+    if dtype.subdtype is not None:
+        return _is_field(stored.get_super(), dtype.subdtype[0], column)
+    if dtype.kind != "O":  # h5py has HDF5 convert it
+        if dtype.hasobject or column.dtype != unmarked(dtype):
+            return False
+        found = _kept(stored, h5t.py_create(dtype), np.ascontiguousarray(column))
+        return found is not None
     items = column.ravel().tolist()
     if h5py.check_string_dtype(dtype) is not None:
         return all(type(item) is str and "\0" not in item for item in items)
     inner = h5py.check_vlen_dtype(dtype)
-    return isinstance(inner, np.dtype) and inner.isnative and _are_lists(items, inner)
+    if not isinstance(inner, np.dtype) or not inner.isnative:
+        return False
+    return _are_lists(items, inner, stored.get_super())
 
 
 def whole_leaf(did: Any, node: object) -> Leaf | None:
