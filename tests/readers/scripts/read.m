@@ -38,7 +38,8 @@ while (ischar (line = fgetl (jobs)))
     say ("KEY %s", parts{n});
     try
       levels = strsplit (parts{n}, "/");
-      item = load ("-hdf5", parts{2}, levels{1});
+      item = struct ();
+      eval ("item = load (\"-hdf5\", parts{2}, levels{1});", "");
       for level = levels
         if (! isfield (item, level{1})) error ("load leaves it out"); endif
         item = item.(level{1});
