@@ -113,28 +113,31 @@ class NetCDF4(H5py):
 
 
 class Xarray(H5py):
+    """Each group is a dataset, which is opened at its first key."""
+
     def open(self, path: str) -> Any:
         import xarray
 
-        xarray.open_dataset(path).close()
-        return path
+        return path, {"": xarray.open_dataset(path)}
+
+    def variable(self, file: Any, key: str) -> Any:
+        import xarray
+
+        path, opened = file
+        group, _, name = key.rpartition("/")
+        if group not in opened:
+            opened[group] = xarray.open_dataset(path, group=group)
+        return opened[group][name]
 
     def read(self, file: Any, key: str) -> Any:
-        import xarray
-
-        group, _, name = key.rpartition("/")
-        with xarray.open_dataset(file, group=group or None) as dataset:
-            return dataset[name].values
+        return self.variable(file, key).values
 
     def attributes(self, file: Any, key: str) -> Any:
-        import xarray
-
-        group, _, name = key.rpartition("/")
-        with xarray.open_dataset(file, group=group or None) as dataset:
-            return list(dataset[name].attrs.values())
+        return list(self.variable(file, key).attrs.values())
 
     def close(self, file: Any) -> None:
-        """It is closed each time."""
+        for dataset in file[1].values():
+            dataset.close()
 
 
 class H5netcdf(H5py):

@@ -30,9 +30,28 @@ more than that.
 | no | the key is not read; the rest of the file is |
 | wrong | read without an error, and not what was stored |
 | file | the whole file is not read |
+| crash | the process of the tool ends |
 
 The numbers lead to what the tool said, below. A mark (a tuple, a date, a masked array, …) is an attribute: other
 tools see the plain data, as told in [the format](format.md)."""
+
+
+WHY = """## Why
+
+* **Filters** other than gzip, shuffle and fletcher32 need a plug-in. With `hdf5plugin` imported h5py reads all of
+  them; h5wasm gives other numbers without an error. What everybody is to read takes `compression="gzip"`.
+* **float16 and long double** are no types of netCDF-C, which ends the process, nor of h5wasm; pyfive has no long
+  double. Store float32 or float64 where netCDF is to read it.
+* **Texts** have a fixed width without room for a NUL. netCDF-C 4.9.0 (ncdump) reads on beyond the end: scalars may
+  have something behind them, and arrays are not read. 4.10 (netCDF4, xarray) reads them right. An empty text is a
+  missing one to netCDF.
+* **Booleans, complex numbers and structures** are enumerations and compounds without a name. netCDF-C 4.9.0 leaves
+  these variables out. rhdf5 reads no scalar compound.
+* **Integers beyond 2<sup>53</sup>** are numbers of double precision in R and Octave.
+* **Octave**'s `load` knows numbers and the forms of its own files: no strings, enumerations or filters of others, and
+  no names that are not its identifiers.
+* **Unicode names** are refused by pyfive and by the listing of hdf5r.
+* **None** costs a tool that does not expect it the key, or, as it says, the file."""
 
 
 def make(forms: list[Form], columns: list[tuple[str, str, list[Verdict]]], machine: str) -> str:
@@ -58,7 +77,7 @@ def make(forms: list[Form], columns: list[tuple[str, str, list[Verdict]]], machi
             lines.append("| --- |" + " --- |" * len(columns))
         cells = [_cell(name, verdicts[row], notes) for name, _, verdicts in columns]
         lines.append(f"| {form.name} | " + " | ".join(cells) + " |")
-    lines += ["", "## What they said", ""]
+    lines += ["", WHY, "", "## What they said", ""]
     lines += [f"{number}. {note}" for note, number in notes.items()]
     return "\n".join(lines) + "\n"
 
@@ -66,7 +85,7 @@ def make(forms: list[Form], columns: list[tuple[str, str, list[Verdict]]], machi
 def _cell(reader: str, verdict: Verdict, notes: dict[str, int]) -> str:
     if not verdict.reason:
         return verdict.outcome.value
-    note = f"{reader}: {_readable(verdict.reason)}"
+    note = f"{reader}: {_readable(verdict.reason.removeprefix(f'{reader}: '))}"
     number = notes.setdefault(note, len(notes) + 1)
     return f"{verdict.outcome.value} ({number})"
 

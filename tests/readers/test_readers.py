@@ -11,8 +11,8 @@ import pytest
 from . import page
 from .__main__ import main
 from .batches import UNREACHED, run_batch
-from .forms import FORMS, Either, Json
-from .leaves import Number, Text, compare
+from .forms import FORMS, Either, Form, Json
+from .leaves import Number, Text, compare, leaves
 from .page import parse
 from .programs import parse_tokens
 from .readers import READERS, Reader, present
@@ -36,13 +36,22 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
 def test_the_table_is_true(reader: Reader, jobs: list[Job]) -> None:
     """A reader reads at least the forms that the page says it does."""
     said = SAID[reader.name]
-    verdicts = dict(zip((form.row for form in FORMS), evaluate(reader, jobs), strict=True))
     worse = {
-        name: verdict
-        for name, verdict in verdicts.items()
-        if Outcome(said[name]) in READ and verdict.outcome not in READ
+        form.row: verdict
+        for form, verdict in zip(FORMS, evaluate(reader, jobs), strict=True)
+        if Outcome(said[form.row]) in READ and verdict.outcome not in READ
+        # ncdump of netCDF-C 4.9.0 reads strings beyond their end: what it finds there is luck
+        if reader.name != "ncdump" or not _has_text(form)
     }
     assert not worse
+
+
+def _has_text(form: Form) -> bool:
+    """Whether texts are among what is to be found."""
+    return any(
+        isinstance(plain, Json) or any(isinstance(leaf, str) for leaf in leaves(plain))
+        for plain in form.plain.values()
+    )
 
 
 def test_the_table_is_whole() -> None:

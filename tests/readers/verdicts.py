@@ -27,6 +27,7 @@ class Outcome(enum.Enum):
     KEY = "no"
     WRONG = "wrong"
     FILE = "file"
+    CRASH = "crash"
 
 
 @attrs.frozen
@@ -64,6 +65,11 @@ def _datasets(file: h5py.File) -> list[str]:
 
 def judge(form: Form, job: Job, report: Report) -> Verdict:
     """The verdict on one form."""
+    verdict = _judge(form, job, report)
+    return Verdict(Outcome.CRASH, verdict.reason) if "crash (" in verdict.reason else verdict
+
+
+def _judge(form: Form, job: Job, report: Report) -> Verdict:
     if report.file_error:
         return Verdict(Outcome.FILE, report.file_error)
     if not report.found and not report.errors:  # a tool that looks at files as a whole

@@ -72,5 +72,10 @@ TOOLS = [
             "X in another dtype": _column_of("X", "X", np.arange(6.0).reshape(3, 2)),
         },
         ".h5ad",
+        (
+            *(f"{kind} in the root" for kind in ("new keys", "None", "frames")),
+            "another length",
+            "another kind of value",
+        ),
     ),
 ]

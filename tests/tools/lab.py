@@ -159,6 +159,7 @@ TOOLS = [
         ("general/extracellular_ephys/electrodes/location", "location"),
         {"the timestamps of a series": _timestamps},
         ".nwb",
+        ("another kind of value",),
     ),
     *(
         Tool(
@@ -166,7 +167,7 @@ TOOLS = [
             make_matlab,
             read,
             ("x", "x"),
-            "st",
+            "st" if name == "hdf5storage" else "",  # mat73 takes each field of a struct as MATLAB's
             None,
             None,
             {"what a cell refers to in another dtype": _cell},

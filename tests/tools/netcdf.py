@@ -1,4 +1,4 @@
-"""The tools for netCDF: netCDF4, h5netcdf, xarray by either."""
+"""The tools for netCDF: netCDF4, h5netcdf, xarray."""
 
 from __future__ import annotations
 
@@ -124,23 +124,16 @@ def make_xarray(path: str) -> None:
     data.to_netcdf(path, unlimited_dims=["time"], encoding={"temp": {"zlib": True}})
 
 
-def _reader(engine: str) -> Any:
-    def read(path: str) -> dict[str, Any]:
-        options = {"phony_dims": "sort"} if engine == "h5netcdf" else {}
-        with xarray.open_dataset(path, engine=engine, **options) as data:
-            found: dict[str, Any] = {
-                "title": data.attrs["title"],
-                "dims of temp": data["temp"].dims,
-            }
-            for name in ("temp", "depth", "name", "time", "x"):
-                values = data[name].values
-                found[name] = values.astype("M8[s]").astype(int) if name == "time" else values
-                found[f"{name}.units"] = data[name].attrs.get("units")
-            selected = data["temp"].sel(x=data["x"].values[1])  # by the coordinate
-            found["selected"] = selected.dims
-        return found
-
-    return read
+def read_xarray(path: str) -> dict[str, Any]:
+    """All of it, by netCDF4; the times as seconds."""
+    with xarray.open_dataset(path, engine="netcdf4") as data:
+        found: dict[str, Any] = {"title": data.attrs["title"], "dims of temp": data["temp"].dims}
+        for name in ("temp", "depth", "name", "time", "x"):
+            values = data[name].values
+            found[name] = values.astype("M8[s]").astype(int) if name == "time" else values
+            found[f"{name}.units"] = data[name].attrs.get("units")
+        found["selected"] = data["temp"].sel(x=data["x"].values[1]).dims  # by the coordinate
+    return found
 
 
 def _coordinate(chk: HDF5Checkpointer) -> Changes:
@@ -211,18 +204,15 @@ TOOLS = [
         COORDINATE | UNLIMITED,
         ".nc",
     ),
-    *(
-        Tool(
-            f"xarray ({engine})",
-            make_xarray,
-            _reader(engine),
-            ("depth", "depth"),
-            "",
-            None,
-            ("name", "name"),
-            COORDINATE,
-            ".nc",
-        )
-        for engine in ("netcdf4", "h5netcdf")
+    Tool(
+        "xarray",
+        make_xarray,
+        read_xarray,
+        ("depth", "depth"),
+        "",
+        None,
+        ("name", "name"),
+        COORDINATE,
+        ".nc",
     ),
 ]

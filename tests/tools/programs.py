@@ -1,6 +1,6 @@
-"""The tools that are programs, where they are installed: ncdump, h5dump, R, Octave, Node.
+"""The tools that are programs, where they are installed: ncdump, R, Octave, Node.
 
-Each makes its file by a few lines of its own language (ncdump and h5dump read one of a library) and
+Each makes its file by a few lines of its own language (ncdump reads one of netCDF4) and
 reads it by the scripts of `tests.readers`.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 from ..readers.leaves import Number
 from ..readers.readers import READERS, SCRIPTS, Reader
 from ..readers.reports import Job
-from .lab import make_h5py
 from .netcdf import make_netcdf4
 from .tool import Tool
 
@@ -73,20 +72,24 @@ def scripted(
             ]
         return found
 
-    return Tool(reader.name, make, read, (array, array), **parts)
+    return Tool(reader.name, make, read, (array, array.removesuffix("/value")), **parts)
 
 
 def present() -> list[Tool]:
     """The tools that are installed."""
     readers = {reader.name: reader for reader in READERS}
     netcdf = ("x", "depth", "temp", "name", "scalar", "g/q")
-    plain = ("g/array", "g/grows", "g/texts", "g/scalar", "g/fixed", "g/packed", "g/pairs")
     kinds: list[tuple[str, Callable[[str], None], tuple[str, ...], str, dict[str, Any]]] = [
         ("ncdump", make_netcdf4, netcdf, "depth", {"group": "g", "texts": ("name", "name")}),
-        ("h5dump", make_h5py, plain, "g/array", {"group": "g", "texts": ("g/texts", "g/texts")}),
         ("rhdf5", _r(R_MAKES), ("g/array", "g/texts", "m", "n"), "g/array", {"group": "g"}),
         ("hdf5r", _r(HDF5R_MAKES), ("g/array", "g/texts", "m", "n"), "g/array", {"group": "g"}),
-        ("Octave", _octave, ("array", "text", "m", "st/f"), "array/value", {}),
+        (
+            "Octave",
+            _octave,
+            ("array", "text", "m", "st/f"),
+            "array/value",
+            {"senseless": ("another kind of value",)},
+        ),
         ("h5wasm", _node, ("g/array", "g/texts", "n"), "g/array", {"group": "g"}),
     ]
     return [

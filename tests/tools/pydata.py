@@ -136,6 +136,7 @@ TOOLS = [
         None,
         None,
         {"rows appended to a table": _append_rows, "a column of a table": _column},
+        senseless=("another length", "another kind of value"),  # index and values belong together
     ),
     Tool(
         "PyTables",

@@ -34,24 +34,21 @@ jobs = fopen (argv (){1});
 while (ischar (line = fgetl (jobs)))
   parts = strsplit (line, "\t");
   say ("FILE %s", parts{1});
-  try
-    found = load ("-hdf5", parts{2});
-    for n = 3:numel (parts)
-      say ("KEY %s", parts{n});
-      try
-        item = found;
-        for level = strsplit (parts{n}, "/")
-          if (! isfield (item, level{1})) error ("load leaves it out"); endif
-          item = item.(level{1});
-        endfor
-        tell (item);
-        say ("OK");
-      catch problem
-        say ("ERR %s", strjoin (strsplit (problem.message, "\n"), " "));
-      end_try_catch
-    endfor
-  catch problem
-    say ("ERR %s", strjoin (strsplit (problem.message, "\n"), " "));
-  end_try_catch
+  for n = 3:numel (parts)
+    say ("KEY %s", parts{n});
+    try
+      levels = strsplit (parts{n}, "/");
+      item = struct ();
+      eval ("item = load (\"-hdf5\", parts{2}, levels{1});", "");
+      for level = levels
+        if (! isfield (item, level{1})) error ("load leaves it out"); endif
+        item = item.(level{1});
+      endfor
+      tell (item);
+      say ("OK");
+    catch problem
+      say ("ERR %s", strjoin (strsplit (problem.message, "\n"), " "));
+    end_try_catch
+  endfor
   say ("END");
 endwhile
