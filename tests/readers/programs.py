@@ -107,24 +107,20 @@ class Program:
 
 
 class H5dump(Program):
-    """HDF5's own program: the header of the whole file, and the data key by key."""
+    """HDF5's own program: the header of the whole file, data and attributes key by key."""
 
     def open(self, path: str) -> None:
         run("h5dump", "--enable-error-stack", "-H", path)
 
     def read(self, path: str, key: str) -> list[Leaf]:
         command = ("h5dump", "--enable-error-stack", "-y", "-w", "0", "-m", "%.17g")
-        printed = run(*command, "-A", "0", "-d", f"/{key}", path)
-        data = re.search(r"\n   DATA \{\n(.*)   \}\n", printed, re.DOTALL)
+        printed = run(*command, "-d", f"/{key}", path).partition("\n   ATTRIBUTE ")[0]
+        data = re.search(r"\n   DATA \{\n(.*)   \}", printed, re.DOTALL)
         text = data[1].strip() if data else ""
         if text.startswith('"'):  # quotes inside are not escaped
             items = re.split(r'",\s+"', text.removeprefix('"').removesuffix('"'))
             return [Text(_unescape(item)) for item in items]
         return parse_tokens(text)
-
-    def attributes(self, path: str, key: str) -> list[Leaf]:
-        run("h5dump", "--enable-error-stack", "-A", "-d", f"/{key}", path)
-        return []
 
 
 class H5repack(Program):

@@ -46,7 +46,7 @@ KNOWN: set[tuple[str, str]] = {
         {*NETCDF, "pynwb", "pyfive", "ncdump", "anndata"},
         {"every key by itself", "other strings"},
     ),
-    ("hdf5r", "every key by itself"),
+    *itertools.product({"hdf5r", "h5wasm"}, {"every key by itself"}),
     # So do items of variable length.
     ("PyTables", "every key by itself"),
     # What others refer to is replaced, and a second hard link is left with the old one.

@@ -74,7 +74,7 @@ class Tool:
             found[f"frames in {place}"] = new(key, frames())
         found |= {
             "a new key deleted": deleted,
-            "attributes": attributes(*self.array),
+            "attributes": attributes(self.array[0], self.group),
             "the same dtype and shape": overwrite(*self.array),
             "a slice": part(*self.array),
             "every key by itself": itself,
@@ -133,12 +133,15 @@ def deleted(chk: HDF5Checkpointer) -> Changes:
     return {}
 
 
-def attributes(key: str, name: str) -> Edit:
-    """Attributes of ours on an array."""
+def attributes(key: str, group: str) -> Edit:
+    """Attributes of ours on an array, on the root, and on a group, if there is one."""
 
     def run(chk: HDF5Checkpointer) -> Changes:
-        chk.array(key).attrs["ours"] = "é"
-        chk.array(key).attrs.update({"count": 3, "axis": [1.5, 2.5], "tags": ["a", "b"]})
+        places = [chk.array(key).attrs, chk.attrs, *([chk[group].attrs] if group else [])]
+        for attrs_of in places:
+            attrs_of["ours"] = "é"
+            attrs_of.update({"count": 3, "axis": [1.5, 2.5], "tags": ["a", "b"]})
+            assert attrs_of["tags"] == ["a", "b"]
         return {}
 
     return run
