@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Array"]
 
+_NAMELESS = frozenset({int, slice, type(...), list, np.ndarray})
 BLOCK_BYTES = 2**24
 """About so many bytes are read at once where an array is gone through."""
 
@@ -372,6 +373,8 @@ def _usual(index: Any) -> Any:
 
 def _names_in(index: Any) -> tuple[list[str], Any]:
     """The names of fields in an index, and the rest of it."""
+    if type(index) in _NAMELESS:
+        return [], index
     parts = index if isinstance(index, tuple) else (index,)
     names = [part for part in parts if isinstance(part, str)]
     if not names:

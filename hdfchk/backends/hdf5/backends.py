@@ -30,7 +30,13 @@ from ...errors import (
 from ...keys import Path, join
 from ...runtime.descriptors import Descriptor
 from ...runtime.interrupts import Interrupted, check_pending, run_pending
-from ...runtime.posix import RETRY_SECONDS, close_on_exec, open_regular
+from ...runtime.posix import (
+    RETRY_SECONDS,
+    close_on_exec,
+    open_regular,
+    try_lock_exclusive,
+    try_lock_shared,
+)
 from ..base import Session, Storage
 from ..memory import BackendDefaults, MemoryBackend
 from ..meter import Progress
@@ -229,8 +235,26 @@ class FileBackend(_Hdf5Backend):
     def waits_for(self, storage: Storage, mode: str) -> bool:
         """A writer waits for others; without a log, readers and writers wait for each other."""
         if mode == "r":
-            return storage.writable and not storage.has_log
-        return mode != "x" and (storage.writable or not self.journal)
+            return storage.writable and not storage.has_log and self._is_locked(alone=False)
+        if mode == "x":
+            return False
+        if storage.has_log:
+            return storage.writable
+        return (storage.writable or not self.journal) and self._is_locked(alone=True)
+
+    def _is_locked(self, *, alone: bool) -> bool:
+        """Whether HDF5's lock on the file could not be had now; HDF5 may be told to have none.
+
+        Args:
+            alone: to write, or else with others.
+        """
+        with contextlib.suppress(OSError):
+            file = Descriptor(open_regular(self.resolved, os.O_RDONLY))
+            try:
+                return not (try_lock_exclusive if alone else try_lock_shared)(file.fd)
+            finally:
+                file.close()
+        return False
 
     def join(self, storage: Storage) -> None:
         """Use what another store of this process has opened.

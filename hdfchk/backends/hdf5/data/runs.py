@@ -91,15 +91,15 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
         if row is None:
             return None
         run = row, row + 1
-    found = _rows(did, run, guard, descriptor)
+    found = _rows(did, shape, run, guard, descriptor)
     return found if row is None or found is None else found.reshape(shape[1:])
 
 
 def _rows(
-    did: Any, run: tuple[int, int], guard: Guard, descriptor: int
+    did: Any, shape: tuple[int, ...], run: tuple[int, int], guard: Guard, descriptor: int
 ) -> np.ndarray[Any, Any] | None:
     """The rows of a run; None where they are not of one width."""
-    shape, tid = did.shape, did.get_type()
+    tid = did.get_type()
     plain = plain_dtype(tid)
     dtype = plain or numpy_dtype(tid)
     if dtype.kind == "O" or dtype.subdtype is not None or dtype.hasobject:

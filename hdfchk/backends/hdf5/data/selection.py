@@ -251,13 +251,14 @@ def _write_selected(
         memory: the HDF5 type of it; None for numbers, for which h5py has rules of its own.
         inner: the axes of an array type.
     """
-    chosen = _selection(dataset, index)  # what is wrong with the index is told as it is
     if memory is None:
         try:
             dataset[index] = data
         except TypeError as error:
+            chosen = _selection(dataset, index)  # what is wrong with the index is told as it is
             raise _misfit(dataset.id, data.shape, chosen.array_shape) from error
         return
+    chosen = _selection(dataset, index)
     block = _laid_out(dataset.id, data, (*chosen.array_shape, *inner))
     if block.size:
         space = chosen.id if dataset.shape else h5s.ALL
