@@ -40,6 +40,7 @@ LOOK_AFTER = 8
 """Only after so many arrays were written over in place it is worth to know which are free."""
 TOLD = 3
 """So many of what points at an object are named."""
+_HINT_OF_SCALES = "assign it together with the arrays whose scale it is, in one update(); or "
 _HINT = "put(key, value, replace=True) replaces it all the same"
 
 
@@ -188,19 +189,14 @@ class _Keeper:
 
     def _open(self, path: Path) -> Any:
         """What a hard link at a path leads to; None if there is none, or it cannot be opened."""
-        try:
-            name = links.locate(self._root, path[:-1]) if len(path) > 1 else b"."
-            raw = to_bytes(path[-1])
-            if name is None:
-                return None
-            parent = h5o.open(self._root, name)
-            if type(parent) is not h5g.GroupID or not parent.links.exists(raw):
-                return None
-            if parent.links.get_info(raw).type != links.HARD:
-                return None
-            return h5o.open(parent, raw)
-        except RAISED:  # the step itself finds out, and tells
+        name = links.locate(self._root, path[:-1]) if len(path) > 1 else b"."
+        parent: Any = None if name is None else _opened(self._root, name)
+        raw = to_bytes(path[-1])
+        if type(parent) is not h5g.GroupID or not parent.links.exists(raw):
             return None
+        if parent.links.get_info(raw).type != links.HARD:
+            return None
+        return _opened(parent, raw)
 
     # -- what stays --------------------------------------------------------------------------------
 
@@ -387,7 +383,7 @@ class _Keeper:
             "the object that is there cannot take this value, and in place of another one "
             f"something in the file would point at nothing: {named}",
             key=join(path),
-            hint=_HINT,
+            hint=_HINT_OF_SCALES + _HINT if holders[0].attribute == scales.DIMENSIONS else _HINT,
         )
 
     def _refuse_to_part(self, path: Path, old: _Old) -> NoReturn:
@@ -401,6 +397,13 @@ class _Keeper:
             key=join(path),
             hint=_HINT + ", under this name alone",
         )
+
+
+def _opened(parent: Any, raw: bytes) -> Any:
+    try:
+        return h5o.open(parent, raw)
+    except RAISED:  # it is damaged: the step itself finds out, and tells
+        return None
 
 
 def _old(oid: Any) -> _Old:

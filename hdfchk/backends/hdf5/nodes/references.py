@@ -15,7 +15,7 @@ from ....keys import Path, to_text
 from ..data.limits import Guard
 from ..h5 import links
 from ..h5.attributes import attribute_names
-from ..h5.errors import RAISED
+from ..h5.errors import RAISED, errno_of
 from ..h5.scales import address_bytes
 from ..h5.values import memory_type
 
@@ -228,8 +228,10 @@ class _Walk:
                     continue
                 try:
                     oid = h5o.open(group, name)
-                except RAISED:  # it is damaged: nobody gets at references that it may hold
-                    continue
+                except RAISED as error:
+                    if errno_of(error):
+                        raise
+                    continue  # it is damaged: nobody gets at references that it may hold
                 inner = path + b"/" + name
                 if self._look_at(oid, inner) and type(oid) is h5g.GroupID:
                     todo.append(inner)
