@@ -17,7 +17,7 @@ from h5py import h5d, h5i, h5s, h5t, h5z
 from ....errors import CorruptFileError, UnsafeFileError
 from ..h5.links import key_of
 from ..h5.types import has_variable
-from .chunk_index import SWELLS_FROM, Box, chunk_bytes, is_in
+from .chunk_index import SWELLS_FROM, Box, chunk_bytes, chunks_of, is_in, may_be_misplaced
 from .filters import RATIOS
 
 __all__ = ["boxes_of", "places_of", "refuse_streams"]
@@ -78,7 +78,7 @@ def refuse_streams(
     if not (exact or swells):
         return
     most = chunk_bytes(did, plist) if size is None else size
-    for offset, mask, stored in _chunks(did, plist.get_chunk(), known, boxes):
+    for offset, mask, stored in _chunks(did, plist, known, boxes):
         if exact or stored * RATIOS[h5z.FILTER_DEFLATE] > SWELLS_FROM:
             left = [used for index, used in enumerate(filters) if not mask >> index & 1]
             _refuse_stream(did, offset, stored, left, most, exact=exact)
@@ -101,11 +101,12 @@ def _stored_bytes(did: Any, plist: Any) -> int | None:
 
 
 def _chunks(
-    did: Any, chunk: Offsets, known: set[Offsets], boxes: list[Box] | None
+    did: Any, plist: Any, known: set[Offsets], boxes: list[Box] | None
 ) -> Iterator[tuple[Offsets, int, int]]:
     """Place, mask and bytes of the chunks that hold something of the boxes, and are not known."""
+    chunk = plist.get_chunk()
     places = None if boxes is None else places_of(chunk, boxes)
-    if places is not None:
+    if places is not None and not may_be_misplaced(did):
         for offset in places - known:
             info = did.get_chunk_info_by_coord(offset)
             if info.size:
@@ -113,10 +114,7 @@ def _chunks(
             else:
                 known.add(offset)  # whoever writes it from now on is no stranger
         return
-    found: list[Any] = []
-    did.chunk_iter(found.append)
-    for info in found:
-        offset = info.chunk_offset
+    for offset, info in chunks_of(did, plist):
         if offset not in known and (
             boxes is None or any(is_in(offset, chunk, box) for box in boxes)
         ):
