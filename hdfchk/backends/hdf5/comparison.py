@@ -19,6 +19,7 @@ from ...errors import CorruptFileError, UnsupportedStoredError
 from ...keys import to_text
 from ...runtime.posix import read_all
 from .data.anew import Part, stored_parts
+from .data.chunk_index import chunks_of
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
@@ -299,13 +300,10 @@ def _led_to(reference: Any, file: Any) -> int:
 
 
 def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
-    found: dict[tuple[int, ...], tuple[int, int, int]] = {}
-
-    def add(info: Any) -> None:
-        found[info.chunk_offset] = info.filter_mask, info.size, info.byte_offset
-
-    did.chunk_iter(add)
-    return found
+    return {
+        offset: (info.filter_mask, info.size, info.byte_offset)
+        for offset, info in chunks_of(did, did.get_create_plist())
+    }
 
 
 def _compare_attributes(old: Any, new: Any) -> bool:

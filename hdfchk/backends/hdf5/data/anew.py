@@ -21,6 +21,7 @@ from ..h5.portable_types import portable_type
 from ..h5.types import has_variable
 from ..h5.values import in_own_order, memory_type, raw_type, same_items
 from .blocks import blocks_of
+from .chunk_index import chunks_of
 from .filters import require_plugin
 from .limits import Guard
 
@@ -118,8 +119,8 @@ def stored_parts(did: Any) -> Iterator[Part]:
     if shape is None or 0 in shape or layout == h5d.VIRTUAL:
         return
     if layout == h5d.CHUNKED:
-        for info in _chunks(did):
-            yield _inside(did, plist.get_chunk(), info.chunk_offset)
+        for start, _ in chunks_of(did, plist):
+            yield _inside(did, plist.get_chunk(), start)
     elif layout == h5d.CONTIGUOUS and not did.get_storage_size():
         return
     elif not shape:
@@ -128,12 +129,6 @@ def stored_parts(did: Any) -> Iterator[Part]:
         for where in blocks_of(shape, did.get_type().get_size()):
             starts = tuple(part.start for part in where)
             yield Part(starts, tuple(part.stop - part.start for part in where))
-
-
-def _chunks(did: Any) -> list[Any]:
-    found: list[Any] = []
-    did.chunk_iter(found.append)
-    return found
 
 
 def _inside(did: Any, chunk: tuple[int, ...], start: tuple[int, ...]) -> Part:
@@ -174,8 +169,7 @@ def _copy_chunks(old: Any, new: Any) -> None:
     """Copy the chunks of a dataset packed as they are."""
     plist = old.get_create_plist()
     chunk, filtered = plist.get_chunk(), bool(plist.get_nfilters())
-    for info in _chunks(old):
-        start = info.chunk_offset
+    for start, _ in chunks_of(old, plist):
         mask, data = old.read_direct_chunk(start)
         new.write_direct_chunk(start, data, mask)
         part = _inside(old, chunk, start)

@@ -6,12 +6,23 @@ import math
 from typing import Any
 
 import attrs
+from h5py import h5s
 
 from ....errors import CorruptFileError, UnsafeFileError
+from ..h5.errors import RAISED
 from ..h5.links import key_of
 from .filters import greatest_ratio
 
-__all__ = ["SMALL_CHUNK", "Box", "ChunkSizes", "chunk_bytes", "is_in", "look_at"]
+__all__ = [
+    "SMALL_CHUNK",
+    "Box",
+    "ChunkSizes",
+    "chunk_bytes",
+    "chunks_of",
+    "is_in",
+    "look_at",
+    "may_be_misplaced",
+]
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 """The first and the last element of a selection, in each axis."""
@@ -80,12 +91,10 @@ def look_at(
 def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkSizes:
     size, filtered = chunk_bytes(did, plist), bool(plist.get_nfilters())
     ratios: dict[int, int | None] = {}
-    found: list[Any] = []
-    did.chunk_iter(found.append)
     stored = made = largest = 0
     is_bound = True
-    for info in found:
-        if box is not None and not is_in(info.chunk_offset, plist.get_chunk(), box):
+    for offset, info in chunks_of(did, plist):
+        if box is not None and not is_in(offset, plist.get_chunk(), box):
             continue
         if info.byte_offset + info.size > file_size:
             raise _beyond(did, info.byte_offset + info.size, file_size)
@@ -107,6 +116,76 @@ def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkS
     if stored > file_size:
         raise _beyond(did, stored, file_size)
     return ChunkSizes(stored, made, is_bound, largest)
+
+
+def chunks_of(did: Any, plist: Any) -> list[tuple[tuple[int, ...], Any]]:
+    """Where each chunk that is stored begins, and what HDF5 tells of it but for that.
+
+    Of an extensible array (the index since 1.10 where one axis is unlimited) HDF5 (2.0 and before)
+    tells wrong places when that axis is not the first.
+    """
+    found: list[Any] = []
+    did.chunk_iter(found.append)
+    told = [info.chunk_offset for info in found]
+    places = _put_right(did, plist, found, told) if told and may_be_misplaced(did) else told
+    return list(zip(places, found, strict=True))
+
+
+def may_be_misplaced(did: Any) -> bool:
+    """Whether HDF5 may tell wrong places of a dataset's chunks."""
+    limits = did.get_space().get_simple_extent_dims(True)
+    return bool(limits.count(h5s.UNLIMITED) == 1 and limits[0] != h5s.UNLIMITED)
+
+
+def _put_right(
+    did: Any, plist: Any, found: list[Any], told: list[tuple[int, ...]]
+) -> list[tuple[int, ...]]:
+    limits, chunk = did.get_space().get_simple_extent_dims(True), plist.get_chunk()
+    axis = limits.index(h5s.UNLIMITED)
+    counts = [
+        -(-n // c) if i != axis else 1 for i, (n, c) in enumerate(zip(limits, chunk, strict=True))
+    ]
+    places = [_place(offset, chunk, counts, axis) for offset in told]
+    if places == told or not all(_is_inside(did, place) for place in places):
+        return told
+    if not all(_is_inside(did, place) for place in told):
+        return places
+    # Both may be: what HDF5 reads of one place tells.
+    differing = [info for info in found if info.chunk_offset not in set(places)]
+    one = min(differing, key=lambda info: info.size, default=None)
+    return told if one is None or _is_stored(did, one.chunk_offset) else places
+
+
+def _place(
+    told: tuple[int, ...], chunk: tuple[int, ...], counts: list[int], axis: int
+) -> tuple[int, ...]:
+    """Where the chunk is whose number in the index HDF5 has told in the order of the axes.
+
+    The index numbers them with the unlimited axis first.
+    """
+    number = 0
+    for at, length, count in zip(told[axis:], chunk[axis:], [1, *counts[axis + 1 :]], strict=True):
+        number = number * count + at // length
+    place = [0] * len(told)
+    for other in reversed(range(len(told))):
+        if other != axis:
+            number, rest = divmod(number, counts[other])
+            place[other] = rest * chunk[other]
+    place[axis] = number * chunk[axis]
+    return tuple(place)
+
+
+def _is_inside(did: Any, place: tuple[int, ...]) -> bool:
+    shape: tuple[int, ...] = did.shape
+    return all(at < length for at, length in zip(place, shape, strict=True))
+
+
+def _is_stored(did: Any, place: tuple[int, ...]) -> bool:
+    try:
+        did.read_direct_chunk(place)
+    except RAISED:
+        return False
+    return True
 
 
 def is_in(offset: tuple[int, ...], chunk: tuple[int, ...], box: Box) -> bool:

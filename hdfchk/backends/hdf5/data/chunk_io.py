@@ -23,7 +23,7 @@ from ....runtime.interrupts import run_pending
 from ...meter import Meter
 from ..h5.links import key_of
 from ..h5.types import type_for
-from .chunk_index import Box
+from .chunk_index import Box, chunks_of
 from .deflate import Pipeline, inflate, pack, rows_of_chunk, unpack
 from .filters import own_pipeline
 from .streams import SeenChunks, places_of
@@ -250,13 +250,12 @@ def fill_of(did: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 def _present(did: Any) -> set[Offsets] | None:
     """The offsets of the chunks that are there; None if that is all of them."""
-    shape, chunk = did.shape, did.get_create_plist().get_chunk()
+    shape, plist = did.shape, did.get_create_plist()
+    chunk = plist.get_chunk()
     total = int(np.prod([-(-length // step) for length, step in zip(shape, chunk, strict=True)]))
     if did.get_num_chunks() >= total:
         return None
-    there: set[Offsets] = set()
-    did.chunk_iter(lambda info: there.add(info.chunk_offset))
-    return there
+    return {offsets for offsets, _ in chunks_of(did, plist)}
 
 
 def _target(

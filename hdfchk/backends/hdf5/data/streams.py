@@ -18,7 +18,7 @@ from h5py import h5d, h5i, h5s, h5t, h5z
 from ....errors import CorruptFileError, UnsafeFileError
 from ..h5.links import key_of
 from ..h5.types import has_variable
-from .chunk_index import SWELLS_FROM, Box, chunk_bytes, is_in
+from .chunk_index import SWELLS_FROM, Box, chunk_bytes, chunks_of, is_in, may_be_misplaced
 from .filters import RATIOS
 
 __all__ = ["SeenChunks", "around_of", "boxes_of", "places_of", "refuse_streams"]
@@ -136,7 +136,7 @@ def refuse_streams(
     if not (exact or swells):
         return
     most = chunk_bytes(did, plist) if size is None else size
-    for offset, mask, stored in _chunks(did, plist.get_chunk(), known, boxes):
+    for offset, mask, stored in _chunks(did, plist, known, boxes):
         if exact or stored * RATIOS[h5z.FILTER_DEFLATE] > SWELLS_FROM:
             left = [used for index, used in enumerate(filters) if not mask >> index & 1]
             _refuse_stream(did, offset, stored, left, most, exact=exact)
@@ -159,12 +159,13 @@ def _stored_bytes(did: Any, plist: Any) -> int | None:
 
 
 def _chunks(
-    did: Any, chunk: Offsets, known: set[Offsets], boxes: list[Box] | None
+    did: Any, plist: Any, known: set[Offsets], boxes: list[Box] | None
 ) -> Iterator[tuple[Offsets, int, int]]:
     """Place, mask and bytes of the chunks that hold something of the boxes, and are not known."""
+    chunk = plist.get_chunk()
     places = None if boxes is None else places_of(chunk, boxes, MOST_PLACES)
     wanted = None if places is None else places - known
-    if wanted is not None and len(wanted) <= FEW:
+    if wanted is not None and len(wanted) <= FEW and not may_be_misplaced(did):
         for offset in wanted:
             info = did.get_chunk_info_by_coord(offset)
             if info.size:
@@ -172,11 +173,8 @@ def _chunks(
             else:
                 known.add(offset)  # whoever writes it from now on is no stranger
         return
-    found: list[Any] = []
-    did.chunk_iter(found.append)
     around = None if boxes is None else around_of(boxes)
-    for info in found:
-        offset = info.chunk_offset
+    for offset, info in chunks_of(did, plist):
         if wanted is not None:
             if offset in wanted:
                 yield offset, info.filter_mask, info.size
