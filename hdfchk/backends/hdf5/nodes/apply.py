@@ -290,7 +290,7 @@ class Commit:
                 return False
             try:
                 before = raw_data(old)
-            except (OSError, RuntimeError):
+            except OSError:  # it is damaged
                 return False  # a new one takes its place
             self._aside_bytes += size
             self._undo.append((self._write_back, (path, before, sums.read(old))))
