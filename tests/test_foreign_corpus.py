@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -160,12 +159,18 @@ def test_a_folder_of_files(corpus, tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_child_that_dies_or_hangs(corpus, monkeypatch):
+def test_a_child_that_dies_or_hangs(corpus, monkeypatch, tmp_path):
     """A process that ends, or takes too long, is told, and is a fault unless HDF5 alone does so."""
     path = corpus("loom/matrix")
     result = in_child(path, ["read"], 5, 0.001)
     assert "HDF5 itself" in result.note and not result.faults
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    python, shell = sys.executable, tmp_path / "python"
+    shell.write_text("#!/bin/sh\nkill -9 $$\n")
+    shell.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(shell))
     result = in_child(path, ["read"], 5, 60)
-    assert "HDF5 itself" in result.note and "ended with 1" in result.note
-    assert os.path.exists(path)
+    assert "HDF5 itself" in result.note and "ended by 9" in result.note and not result.faults
+    shell.write_text(f'#!/bin/sh\ncase "$*" in *look*) exec {python} "$@";; *) kill -9 $$;; esac\n')
+    assert "ended by 9" in in_child(path, ["read"], 5, 60).faults[0][2]
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert "raised" in in_child(path, ["read"], 5, 60).faults[0][2]

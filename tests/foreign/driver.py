@@ -23,6 +23,7 @@ from .edits import Run
 ROOT = Path(__file__).parents[2]
 LOOK = "look"
 """Not an edit: the file is described by plain HDF5, and nothing else is done."""
+RAISED = "the process raised"
 
 
 class Result:
@@ -113,10 +114,11 @@ def in_child(
     last, end = _run(result, path, edits, most, seconds, alone=alone)
     if end and last != LOOK:
         _, plain = _run(result, path, [LOOK], most, seconds, alone=alone)
-        if plain:
+        # A child that could not even begin has told nothing of HDF5.
+        if plain and not plain.startswith(RAISED):
             result.note = f"HDF5 itself: {plain}"
         else:
-            result.faults.append((last, "/", end))
+            result.faults.append((last, "/", plain or end))
     return result
 
 
@@ -139,7 +141,8 @@ def _run(
         out = done.stdout
         if done.returncode:
             tail = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            end = f"the process ended with {done.returncode} {' '.join(tail)[:200]}"
+            how = RAISED if done.returncode > 0 else f"the process ended by {-done.returncode}:"
+            end = f"{how} {' '.join(tail)[:200]}".strip()
     except subprocess.TimeoutExpired as error:
         out, end = error.stdout or b"", f"it took more than {seconds:g} seconds"
     last = edits[0]

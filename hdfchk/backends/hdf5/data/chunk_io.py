@@ -23,7 +23,7 @@ from ....runtime.interrupts import run_pending
 from ...meter import Meter
 from ..h5.links import key_of
 from ..h5.types import type_for
-from .chunk_index import Box, chunks_of
+from .chunk_index import Box, chunks_of, may_be_misplaced
 from .deflate import Pipeline, inflate, pack, rows_of_chunk, unpack
 from .filters import own_pipeline
 from .streams import SeenChunks, places_of
@@ -163,6 +163,8 @@ def read_first(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, seen: 
     places = places_of(plist.get_chunk(), [box])
     # Of what was looked at HDF5 may have what it has unpacked, unless it was unpacked here.
     if places is None or (seen.offsets.issuperset(places) and not seen.has(places)):
+        return False
+    if may_be_misplaced(did):
         return False
     tid = did.get_type()
     size = tid.get_size()
