@@ -37,6 +37,7 @@ from .errors import (
     NotDurableError,
     PendingJournalWarning,
     ReadOnlyError,
+    ReferencedError,
     RegistrationError,
     SnapshotChangedWarning,
     SystemRefusalError,
@@ -48,6 +49,7 @@ from .errors import (
 )
 from .filters import KeyFilter
 from .group import Group
+from .salvage import Loss, SalvageReport, salvage
 from .saveload import load, save
 from .verify import Report
 
@@ -75,6 +77,7 @@ __all__ = [
     "KeyFilter",
     "LateSyncError",
     "LockedError",
+    "Loss",
     "MissingExtraError",
     "NestingError",
     "NoLocksWarning",
@@ -83,8 +86,10 @@ __all__ = [
     "NotDurableError",
     "PendingJournalWarning",
     "ReadOnlyError",
+    "ReferencedError",
     "RegistrationError",
     "Report",
+    "SalvageReport",
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
@@ -95,6 +100,7 @@ __all__ = [
     "UnsupportedTypeError",
     "load",
     "register",
+    "salvage",
     "save",
     "trusting",
 ]

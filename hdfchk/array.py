@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from . import edits
 from .attributes import Attributes
+from .codecs.casting import set_fields
 from .codecs.elements import Elements, elements_of
 from .connection.append_buffers import RowBuffer
 from .context import Context
 from .equality import same
-from .errors import InvalidKeyError, UnsupportedStoredError
+from .errors import HdfchkError, InvalidKeyError, UnsupportedStoredError
 from .filters import Filters, Verdict
 from .keys import Path, join
 from .lengths import count_of
@@ -83,7 +85,7 @@ class Array:
     def dtype(self) -> Any:
         """The dtype of the values: a `numpy.dtype`, or a ``torch.dtype`` for a tensor."""
         info = self._info()
-        return elements_of(info.mark, info.dtype).dtype
+        return elements_of(info.mark, info.dtype, info.form).dtype
 
     @property
     def ndim(self) -> int:
@@ -132,16 +134,21 @@ class Array:
     def __getitem__(self, index: Any) -> Any:
         """The elements at an index; only they are read.
 
+        Names of fields in it choose these of a structured array.
+
         Raises:
-            IndexError, ValueError: the index does not fit the shape.
+            IndexError, ValueError, TypeError: the index does not fit the shape.
         """
         self._check()
         with self._context.handle.reading() as session:
             return self._read(session, _usual(index))
 
     def _read(self, session: Session, index: Any) -> Any:
+        names, index = _names_in(index)
         data, mark = session.read_slice(self._stored, index)
         value = elements_of(mark, data.dtype).decode(data)
+        if names:
+            value = value[names[0] if len(names) == 1 else names]
         return value[()] if value.ndim == 0 and index is not Ellipsis else value
 
     def __iter__(self) -> Iterator[Any]:
@@ -262,17 +269,28 @@ class Array:
         """Write elements, broadcast to the index; one commit.
 
         Values are cast as NumPy casts them, within their kind: a float does not become an
-        integer, nor an integer one that it does not fit.
+        integer, nor an integer one that it does not fit. A row of a structured array is a tuple,
+        a mapping of all its fields, or `numpy.void`; several are a list of these. Strings are
+        `str` or `bytes`. An item of variable length is an array or a list; several are a list.
 
         Raises:
-            UnsupportedTypeError: an element does not fit the stored dtype (a longer string).
+            UnsupportedTypeError: an element does not fit the stored dtype (a longer string), or
+                there are not as many as are selected.
         """
         self._check()
         with self._context.handle.writing() as session:
             self._write(session, _usual(index), value)
 
     def _write(self, session: Session, index: Any, value: Any) -> None:
-        session.write_slice(self._stored, index, self._elements(session).encode(value))
+        names, index = _names_in(index)
+        elements = self._elements(session)
+        with self._named():
+            if names:  # what else the rows hold is to stay
+                rows = elements.decode(session.read_slice(self._stored, index)[0])
+                set_fields(rows, names, value, elements.form)
+                value = rows
+            data = elements.encode(value)
+        session.write_slice(self._stored, index, data)
 
     def append(self, block: Any) -> None:
         """Append rows; one commit. The array is made growable at the first append.
@@ -296,21 +314,23 @@ class Array:
         with handle.turn():
             log = handle.log_of(self._path)
             if log is not None:
-                rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
+                with self._named():
+                    rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
                 handle.append(self._stored, log, rows)
                 return
             with handle.writing_alone():
                 with handle.reading() as session:
                     shape = session.array_info(self._stored).shape
                     log = RowBuffer(self._path, self._elements(session), shape[1:])
-                rows = rows_of(log.elements.encode(block), shape, self._path)
+                with self._named():
+                    rows = rows_of(log.elements.encode(block), shape, self._path)
                 handle.append(self._stored, log, rows)
 
     # -- inside --------------------------------------------------------------------------------
 
     def _elements(self, session: Session) -> Elements:
         info = session.array_info(self._stored)
-        elements = elements_of(info.mark, info.dtype)
+        elements = elements_of(info.mark, info.dtype, info.form)
         if elements.in_one_axis_more:
             raise UnsupportedStoredError(
                 "strings with lone surrogates are stored as code points, and read as a whole",
@@ -318,6 +338,16 @@ class Array:
                 hint="read it by chk[key]",
             )
         return elements
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """A block whose errors get the key, and the file."""
+        try:
+            yield
+        except HdfchkError as error:
+            error.key = error.key or join(self._path)
+            error.file = error.file or self._context.handle.backend.address
+            raise
 
     def _info(self) -> ArrayInfo:
         self._check()
@@ -338,6 +368,15 @@ def _usual(index: Any) -> Any:
     if isinstance(index, list) and index and all(isinstance(i, (bool, np.bool)) for i in index):
         return np.array(index)
     return index
+
+
+def _names_in(index: Any) -> tuple[list[str], Any]:
+    """The names of fields in an index, and the rest of it."""
+    parts = index if isinstance(index, tuple) else (index,)
+    names = [part for part in parts if isinstance(part, str)]
+    if not names:
+        return [], index
+    return names, tuple(part for part in parts if not isinstance(part, str)) or Ellipsis
 
 
 def rows_of(

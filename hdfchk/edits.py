@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .backends.base import Change, Delete, Put, Session, Stat, Stored
-from .errors import CheckpointerKeyError, NestingError
+from .errors import CheckpointerKeyError, CorruptFileError, NestingError
 from .filters import Filters, Verdict
 from .keys import Path, join
 from .tree import MAX_DEPTH, Branch, Leaf, is_dict
@@ -174,12 +174,26 @@ def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
         CheckpointerKeyError: nothing is there, or it holds keys that the filters hide.
     """
     check_visible(filters, path)
-    stat = session.stat(path)
+    try:
+        stat = session.stat(path)
+    except CorruptFileError:
+        if not filters.is_whole(path) or not _is_damaged(session, path):
+            raise
+        return [Delete(path)]
     if stat is None or not _shows(filters, path, stat):
         raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
     if hidden_below(session, filters, path):
         raise refused(path, "this would delete keys that the filter hides")
     return [Delete(path)]
+
+
+def _is_damaged(session: Session, path: Path) -> bool:
+    """Whether something is at a path that cannot be opened, now as before."""
+    try:
+        session.stat(path)
+    except CorruptFileError:
+        return session.has(path[:-1], path[-1])
+    return False
 
 
 def emptying(session: Session, filters: Filters, path: Path) -> list[Change]:

@@ -31,6 +31,7 @@ __all__ = [
     "NotDurableError",
     "PendingJournalWarning",
     "ReadOnlyError",
+    "ReferencedError",
     "RegistrationError",
     "SnapshotChangedWarning",
     "SystemRefusalError",
@@ -125,6 +126,14 @@ class CycleError(UnsupportedTypeError, ValueError):
 
 class NestingError(UnsupportedTypeError, ValueError):
     """A value nested more deeply than `hdfchk.tree.MAX_DEPTH` levels. Nothing was written."""
+
+
+class ReferencedError(HdfchkError, ValueError):
+    """What was to be replaced or deleted cannot be kept, and something in the file points at it.
+
+    References, dimension scales and further names of an object lead to the object itself, and not
+    to its key: they would lead to nothing, or to what the key had before. Nothing was written.
+    """
 
 
 class UnknownTypeError(HdfchkError, LookupError):

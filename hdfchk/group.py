@@ -11,7 +11,7 @@ from . import calls, edits, keys
 from .array import Array
 from .attributes import Attributes
 from .backends.base import Change, Put, Session
-from .errors import CheckpointerKeyError, NotAGroupError
+from .errors import CheckpointerKeyError, CorruptFileError, NotAGroupError
 from .filters import KeyFilter
 from .group_arrays import GroupArrays
 from .keys import Key, Path, join
@@ -244,7 +244,15 @@ class Group(GroupArrays):
     def _lacks(self, key: Key) -> bool:
         """Whether a key is not there now, where a call looks again before it writes."""
         with self._context.handle.looking():
-            return not self._has(key)
+            try:
+                return not self._has(key)
+            except CorruptFileError as error:
+                first = error
+            try:
+                self._has(key)  # or it was something else than the file
+            except CorruptFileError:
+                return False  # what cannot be opened is there all the same
+            raise first
 
     def _missing(self, key: Key, default: Any) -> Any:
         if default is _MISSING:

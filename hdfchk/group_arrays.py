@@ -199,7 +199,7 @@ class GroupArrays(GroupReader):
             made = session.array_info(path) if session.stat(path) is not None else None
         if made is not None:
             handle = self._context.handle
-            elements = elements_of(made.mark, made.dtype)
+            elements = elements_of(made.mark, made.dtype, made.form)
             handle.keep_log(RowBuffer(path, elements, data.shape))
 
     def put(
@@ -211,6 +211,7 @@ class GroupArrays(GroupReader):
         chunks: tuple[int, ...] | None = None,
         checksum: bool | None = None,
         progress: ProgressOption = None,
+        replace: bool = False,
     ) -> None:
         """Put a value at a key, as ``chk[key] = value`` does, with a layout of its own; one commit.
 
@@ -223,6 +224,9 @@ class GroupArrays(GroupReader):
             chunks: the shape of a chunk; by default whole rows, about 1 MiB.
             checksum: whether arrays get checksums.
             progress: True for a progress bar, or ``progress(done, total)``, in bytes.
+            replace: replace what is there even if something in the file points at it, which then
+                leads to nothing. Dimension scales are detached from it, and other names of it keep
+                what they have.
 
         Raises:
             Everything that an assignment raises; `InvalidKeyError` for a layout that can not be.
@@ -241,6 +245,7 @@ class GroupArrays(GroupReader):
             [(path, value)],
             lambda session: layout_for(session, path, compression, checksum, chunks),
             progress,
+            replace=replace,
         )
 
     def write_blocks(
@@ -324,28 +329,46 @@ class GroupArrays(GroupReader):
         pairs: list[tuple[Path, Any]],
         layout: Callable[[Session], Layout] | None = None,
         progress: ProgressOption = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Put values at paths, as one commit; everything is encoded before a file is touched."""
         nodes: list[tuple[Path, Leaf | Branch | Source]] = []
+        pairs = [pair for pair in pairs if not self._is_itself(*pair)]
+        if not pairs:
+            return
         for path, value in pairs:
             source = streaming.source_of(value)
             if source is not None:
                 self._check_array(path)
             nodes.append((path, self._encode(path, value) if source is None else source))
         if not is_wanted(progress):
-            self._write(nodes, layout, None)
+            self._write(nodes, layout, None, replace=replace)
             return
         what = join(pairs[0][0]) if len(pairs) == 1 else self._address
         with teller(progress, what, "B", self._context.handle) as tell:
             sizes = [n.nbytes if isinstance(n, Source) else nbytes_of(n) for _, n in nodes]
             meter = Meter(tell, sum(sizes))
-            self._write(nodes, layout, meter)
+            self._write(nodes, layout, meter, replace=replace)
+
+    def _is_itself(self, path: Path, value: Any) -> bool:
+        """Whether a value is a group, or an array, that stands at the path to which it is put."""
+        if not isinstance(value, (GroupReader, Array)):
+            return False
+        context, place, filters = value._context, value._path, value._filters  # noqa: SLF001
+        if context.handle is not self._context.handle or place != path or filters.stack:
+            return False
+        edits.check_visible(self._filters, path)
+        with self._context.handle.reading() as session:
+            return session.stat(path) is not None
 
     def _write(
         self,
         nodes: list[tuple[Path, Leaf | Branch | Source]],
         layout: Callable[[Session], Layout] | None,
         meter: Meter | None,
+        *,
+        replace: bool,
     ) -> None:
         handle = self._context.handle
         drafts = any(isinstance(node, Source) for _, node in nodes)
@@ -354,7 +377,8 @@ class GroupArrays(GroupReader):
             with handle.writing() as session:
                 changes = self._changes(session, puts)
                 handle.touch(change.path for change in changes)
-                session.apply(changes, layout(session) if layout else None, meter)
+                wanted = layout(session) if layout else None
+                session.apply(changes, wanted, meter, replace=replace)
 
     def _draft(
         self,

@@ -13,7 +13,9 @@ not tell the type. Arrays are held by reference and never copied.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
+from math import isnan
 from typing import Any, TypeGuard
 
 import attrs
@@ -21,6 +23,7 @@ import numpy as np
 
 __all__ = [
     "MAX_DEPTH",
+    "NONE_BITS",
     "RESERVED_CHILDREN",
     "Branch",
     "Leaf",
@@ -29,6 +32,7 @@ __all__ = [
     "Scalar",
     "Sequence",
     "is_dict",
+    "is_none_number",
     "nbytes_of",
     "utf8_dtype",
 ]
@@ -43,6 +47,18 @@ MAX_DEPTH = 150
 RESERVED_CHILDREN = frozenset({"_data", "_list_numitems", "pseudopickle_protocol"})
 """Names by which the older checkpointer tells a list or an object from a dict. An unmarked group
 that has one of them is read by its rules; a dict of ours that has one is marked."""
+
+
+NONE_BITS = 0x7FF8_4E6F_0000_07A2
+"""The bits of the float64 that is None in a file: a NaN, which every tool reads, and takes for a
+missing number. Its lower half is that of R's NA. It needs no mark, which would take as long to
+write and to read as the dataset itself."""
+_NONE_BYTES = struct.pack("<Q", NONE_BITS)
+
+
+def is_none_number(value: float) -> bool:
+    """Whether a float has the very bits that are None in a file."""
+    return isnan(value) and struct.pack("<d", value) == _NONE_BYTES
 
 
 def utf8_dtype(width: int) -> np.dtype[np.bytes_]:

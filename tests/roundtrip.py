@@ -16,13 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from hdfchk.tree import NONE_BITS
+
 from . import records
 from .roundtrip_containers import CONTAINERS
 from .roundtrip_numpy import NAN_PAYLOAD, NUMPY
 from .roundtrip_row import Row
 
+NONE_NUMBER = np.array(NONE_BITS, np.uint64).view(np.float64).item()
+
 SCALARS = [
-    Row("Python scalars", "None", "an empty (null) dataset", lambda: [None]),
+    Row("Python scalars", "None", "a scalar dataset of float64, a NaN of its own", lambda: [None]),
     Row("Python scalars", "bool", "a scalar dataset, HDF5's boolean enum", lambda: [True, False]),
     Row(
         "Python scalars",
@@ -54,6 +58,7 @@ SCALARS = [
             5e-324,
             float("nan"),
             NAN_PAYLOAD,
+            NONE_NUMBER,
             float("inf"),
             -float("inf"),
         ],

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hdfchk.tree import NONE_BITS
+
 from .roundtrip_row import Row
 
 NAN_PAYLOAD = struct.unpack("d", struct.pack("Q", 0x7FF8_0000_DEAD_BEEF))[0]
@@ -40,6 +42,8 @@ def _numeric() -> list[Any]:
             ]
     cases += [
         np.array([0.0, -0.0, np.nan, np.inf, -np.inf, NAN_PAYLOAD]),
+        np.array([NONE_BITS], "u8").view("f8"),
+        np.array(NONE_BITS, "u8").view("f8"),
         np.array([np.nan, -0.0], "f2"),
         np.array([np.nan, 1], "g"),
     ]
@@ -179,11 +183,34 @@ def _objects() -> list[Any]:
     ]
 
 
+def _texts_as_objects() -> list[Any]:
+    """Object arrays of `str`, and such as are not quite."""
+    table = np.array([["a", "é"], ["", "x y "], ["漢", "😀"]], object)
+    return [
+        *(np.array(["a", "é", ""], object), np.array([""], object), table, table[0]),
+        *(np.asfortranarray(table), table.T, table[::2, ::-1], table.reshape(3, 1, 2, 1)),
+        *(
+            np.array("é", object),
+            np.array("", object),
+            np.array(["x" * 70_000, "é" * 3000], object),
+        ),
+        *(np.array([" ", "trailing  ", "\n\t"], object), np.array(["nan", "None", "{}"], object)),
+        *(np.array(["\0"], object), np.array(["a", "b\0"], object), np.array(["a\0b"], object)),
+        *(np.array(["\ud800", "a"], object), np.array(["a", "\udcff"], object)),
+        *(np.array(["a", None], object), np.array(["a", np.str_("b")], object)),
+        *(np.array(["a", b"b"], object), np.array([np.str_("b")], object), np.empty(0, object)),
+        *(np.array("a\0", object), np.array(np.str_("a"), object)),
+        np.array([("a", 1, ["x"]), ("b", 2, [])], [("s", "O"), ("n", "i4"), ("o", "O")]),
+        np.ma.array(np.array(["a", "b"], object), mask=[0, 1]),
+    ]
+
+
 def _numpy_scalars() -> list[Any]:
     cases: list[Any] = [np.dtype(char).type(1) for char in "?bBhHiIlLqQefdgFDG"]
     cases += [
         np.float64("nan"),
         np.float64(NAN_PAYLOAD),
+        np.uint64(NONE_BITS).view(np.float64),
         np.float32(-0.0),
         np.float16("inf"),
         np.bool(False),
@@ -288,6 +315,12 @@ NUMPY = [
         "StringDType",
         "variable-length UTF-8; with missing strings, packed text",
         _variable_strings,
+    ),
+    Row(
+        "NumPy",
+        "object arrays of str",
+        "variable-length UTF-8; with NULs or lone surrogates, as other object arrays",
+        _texts_as_objects,
     ),
     Row("NumPy", "object arrays", "packed text, and a dataset for each array inside", _objects),
     Row(

@@ -66,6 +66,7 @@ def _indexes() -> list[Any]:
         pd.Index([1.5, np.nan]),
         pd.Index(["a", "b"]),
         pd.Index([1, "a", None], dtype=object),
+        pd.Index(["a", "é"], dtype=object, name="texts"),
         pd.Index([]),
     ]
     cases += [
@@ -128,6 +129,8 @@ def _series() -> list[Any]:
         pd.Series(["a", None]),
         pd.Series([1, None], dtype="Int64"),
         pd.Series([1, "a", [2]], dtype=object),
+        pd.Series(["a", "é", ""], dtype=object, name="texts"),
+        pd.Series(["a", "b\0"], dtype=object, index=pd.Index(["x", "y"], dtype=object)),
     ]
     return [
         *cases,
@@ -153,10 +156,12 @@ def _frames() -> list[Any]:
     )
     noted = mixed.set_index("i")
     noted.attrs["about"] = ["a", 1]
+    texts = pd.DataFrame({"a": ["x", "é"], "b": ["", "y\0"], "c": ["z", None]}, dtype=object)
     doubled = pd.DataFrame([[1, 2.0], [3, 4.0]], columns=["a", "a"])
     cases: list[Any] = [
         mixed,
         noted,
+        texts,
         doubled,
         pd.DataFrame(),
         pd.DataFrame(index=[1, 2]),

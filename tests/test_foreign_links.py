@@ -15,6 +15,7 @@ from hdfchk import (
     HDF5Checkpointer,
     HdfchkError,
     NestingError,
+    ReferencedError,
     UnsafeFileError,
     load,
 )
@@ -220,18 +221,24 @@ def test_deep_files(path):
     assert found == {"x": 1}
 
 
-def test_setting_a_key_sets_no_other(path):
-    """Setting a key that shares its object with another, by any link, leaves the other."""
+def test_setting_a_key_that_is_a_link(path):
+    """A hard link stays a name of its object, or is refused; a soft one is replaced alone."""
     for value in (np.arange(3.0) + 5, np.arange(4.0), 7):
         with h5py.File(path, "w") as file:
             file["a"] = np.arange(3.0)
             file["hard"] = file["a"]
             file["soft"] = h5py.SoftLink("/a")
         chk = HDF5Checkpointer(path)
-        chk["hard"] = value
-        assert np.array_equal(chk["hard"], value) and chk["a"].tolist() == [0, 1, 2]
         chk["soft"] = value
         assert np.array_equal(chk["soft"], value) and chk["a"].tolist() == [0, 1, 2]
+        if np.shape(value) == (3,):
+            chk["hard"] = value
+            assert chk["hard"].tolist() == chk["a"].tolist() == [5, 6, 7]
+            continue
+        with pytest.raises(ReferencedError, match="'a'"):
+            chk["hard"] = value
+        chk.put("hard", value, replace=True)
+        assert np.array_equal(chk["hard"], value) and chk["a"].tolist() == [0, 1, 2]
 
 
 def test_a_failed_commit_restores_links(external):

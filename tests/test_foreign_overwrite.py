@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from h5py import h5d, h5o, h5p, h5s, h5t
 
-from hdfchk import HDF5Checkpointer
+from hdfchk import HDF5Checkpointer, ReferencedError
 
 
 @pytest.fixture
@@ -104,13 +104,18 @@ def test_what_is_read_can_be_written_back(
 @pytest.mark.parametrize("kind", ["17 bits", "9 bits"])
 def test_numbers_that_have_too_few_bits_there(path: Path, kind: str) -> None:
     """A value that the dataset cannot hold is not cut."""
-    with h5py.File(path, "w") as file:
-        make(file, TYPES[kind], chunks=(7,))
-    chk = HDF5Checkpointer(path)
-    value = chk["x"]
     for number in (2**15, 2**16, 2**20) if kind == "17 bits" else (511, 512, 65_535):
+        with h5py.File(path, "w") as file:
+            make(file, TYPES[kind], chunks=(7,))
+        chk = HDF5Checkpointer(path)
+        value = chk["x"]
         value[3] = number
-        chk["x"] = value
+        if number in {2**15, 511}:
+            chk["x"] = value
+        else:
+            with pytest.raises(ReferencedError, match="'ref'"):
+                chk["x"] = value
+            chk.put("x", value, replace=True)
         assert chk["x"].dtype == value.dtype and np.array_equal(chk["x"], value)
 
 
@@ -149,7 +154,7 @@ TEXTS = {
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("kind", TEXTS)
 def test_texts_over_strings(path: Path, kind: str, journal: bool) -> None:
-    """A text goes into the string that is there, if it comes back as it is; else in its place."""
+    """A text goes into the string that is there, if it comes back as it is."""
     tid, fitting, others = TEXTS[kind]
     with h5py.File(path, "w") as file:
         did = h5d.create(file.id, b"x", tid, h5s.create(h5s.SCALAR))
@@ -167,7 +172,11 @@ def test_texts_over_strings(path: Path, kind: str, journal: bool) -> None:
         chk["x"] = text
         assert chk["x"] == text and outside(path) == before
     for text in others:
-        chk["x"] = text
+        with pytest.raises(ReferencedError, match="'ref'"):
+            chk["x"] = text
+        assert outside(path) == before
+    for text in others:
+        chk.put("x", text, replace=True)
         assert type(chk["x"]) is str and chk["x"] == text
 
 
@@ -182,3 +191,37 @@ def test_shorter_texts_of_ours(path: Path) -> None:
         assert chk.load() == {"status": text, "more": text}
     with h5py.File(path) as file:
         assert file["status"][()] == b"x"
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_none_over_what_is_none(path: Path, journal: bool) -> None:
+    """A null dataspace, of others or of an earlier version, is None, and stays what it is for None."""
+    with h5py.File(path, "w") as file:
+        file["f4"], file["i4"] = h5py.Empty("f4"), h5py.Empty("i4")
+        file["text"] = h5py.Empty(h5py.string_dtype())
+        file["dtype"] = h5py.Empty("i4")
+        file["dtype"].attrs["hdfchk"] = 'dtype/1 {"dtype":"<f4"}'
+        before = {name: h5o.get_info(file[name].id).addr for name in file}
+    chk = HDF5Checkpointer(path, journal=journal)
+    for key in chk:
+        assert chk[key] is None or chk[key] == np.dtype("f4")
+        chk[key] = chk[key]
+    with h5py.File(path) as file:
+        assert {name: h5o.get_info(file[name].id).addr for name in file} == before
+        assert all(isinstance(file[name][()], h5py.Empty) for name in file)
+    chk["f4"], chk["i4"], chk["text"] = 1.5, "text", np.arange(3)
+    assert chk["f4"] == 1.5 and chk["i4"] == "text" and chk["text"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_none_over_a_number(path: Path, journal: bool) -> None:
+    """None goes into a float64 that is there, and a number into None."""
+    with h5py.File(path, "w") as file:
+        file["x"] = 1.5
+        file["x"].attrs["units"] = "m"
+        file["ref"] = file["x"].ref
+    chk = HDF5Checkpointer(path, journal=journal)
+    before = outside(path)
+    for value in (None, 2.5, None, None, float("nan")):
+        chk["x"] = value
+        assert outside(path) == before and str(chk["x"]) == str(value)

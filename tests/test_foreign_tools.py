@@ -396,6 +396,40 @@ def test_netcdf_attributes_after_an_overwrite(netcdf):
         assert file["x"][:].tolist() == [4, 5, 6] and file["g/q"][:].tolist() == [3, 4]
 
 
+def test_string_variables_after_an_overwrite(netcdf):
+    """Strings that go into a variable of strings leave it one, with its dimension."""
+    chk = HDF5Checkpointer(netcdf)
+    for names in (chk["name"], np.array(["é", "bb", ""], object), ["x", "yy", "z"]):
+        chk["name"] = names
+        with netCDF4.Dataset(netcdf) as file:
+            assert file["name"].dimensions == ("x",) and file["name"][:].tolist() == list(names)
+        with h5netcdf.File(netcdf, decode_vlen_strings=True) as file:
+            assert file["name"].dimensions == ("x",) and file["name"][:].tolist() == list(names)
+        with xarray.open_dataset(netcdf, drop_variables=["enum", "ragged", "pairs"]) as dataset:
+            assert dataset["name"].values.tolist() == list(names)
+
+
+def test_none_is_read_by_netcdf(path):
+    """None, and what has one inside, keeps no library of netCDF from a file."""
+    with HDF5Checkpointer(path) as chk:
+        chk.update({"none": None, "g": {"none": None, "x": 1.5}, "frame": FRAME})
+        chk.update({"stamp": pd.Timestamp("2024-02-29"), "dtype": np.dtype("f4")})
+        chk["names"] = np.array(["a", "é"], object)
+        chk["g"].attrs["none"] = chk.attrs["none"] = None
+    with netCDF4.Dataset(path) as file:
+        assert np.isnan(file["none"][...]) and np.isnan(file["g/none"][...])
+        assert np.isnan(file.getncattr("none")) and file["g/x"][...] == 1.5
+        assert file["names"][:].tolist() == ["a", "é"]
+    with h5netcdf.File(path, phony_dims="sort") as file:
+        assert np.isnan(file["none"][...]) and np.isnan(file["g"].attrs["none"])
+        assert set(file.groups) == {"g", "frame", "stamp"}
+    for engine, options in (("netcdf4", {}), ("h5netcdf", {"phony_dims": "sort"})):
+        with xarray.open_dataset(path, engine=engine, **options) as dataset:
+            assert np.isnan(dataset["none"]) and dataset["names"].values.tolist() == ["a", "é"]
+        with xarray.open_dataset(path, engine=engine, group="g", **options) as dataset:
+            assert np.isnan(dataset["none"]) and dataset["x"] == 1.5
+
+
 def test_pandas_stores_after_compact(path):
     """A file of pandas and PyTables is read by both after `compact`, append and overwrite."""
     frame = pd.DataFrame({"n": [1, 2, 3], "x": [0.5, 1.5, 2.5], "t": ["a", "bb", "ccc"]})

@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 from h5py import h5a, h5d, h5s, h5t
 
-from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedStoredError
+from hdfchk import (
+    CorruptFileError,
+    HDF5Checkpointer,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+    load,
+)
+
+from . import every_type
+from .hostile.test_limits import with_new_sum
+from .regressions.children import killed_writer
 
 
 @pytest.fixture
@@ -138,6 +148,20 @@ EDITS: dict[str, Callable[[HDF5Checkpointer, str], object]] = {
 }
 
 
+REMOVING = {"del", "assignment", "array", "update", "clear"}
+
+
+def headers(path: Path, key: str, libver: str, *, again: bool = True) -> None:
+    """A file in which the header of one key is damaged, to which other links lead."""
+    with h5py.File(path, "w", libver=libver) as file:
+        file["fine"], file["x"], file["g/y"] = np.arange(3), np.arange(4), 1
+        file["g"].attrs["note"] = "mine"
+        file["h/again"] = file[key] if again else 1
+        for number in range(9):
+            file[f"many/n{number}"] = number
+    damage(path, key)
+
+
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 @pytest.mark.parametrize("key", ["x", "g"])
@@ -145,19 +169,83 @@ EDITS: dict[str, Callable[[HDF5Checkpointer, str], object]] = {
 def test_an_object_whose_header_is_damaged(
     path: Path, way: str, key: str, libver: str, journal: bool
 ) -> None:
-    """It is there; whoever reads, replaces or deletes it is told, and all else is as it was."""
-    with h5py.File(path, "w", libver=libver) as file:
-        file["fine"], file["x"], file["g/y"] = np.arange(3), np.arange(4), 1
-    damage(path, key)
+    """Through a journal it can be replaced and deleted; else whoever tries is told.
+
+    All others are as they were, and what else led there is still damaged.
+    """
+    headers(path, key, libver, again=way != "clear")
+    keys = {"fine", "x", "g", "h", "many"}
     chk = HDF5Checkpointer(path, journal=journal)
-    assert key in chk and set(chk) == {"fine", "x", "g"}
-    with pytest.raises(CorruptFileError) as caught:
+    assert key in chk and set(chk) == keys
+    is_removed = way in REMOVING and journal
+    if is_removed:
         EDITS[way](chk, key)
-    assert caught.value.key == key and caught.value.file == str(path)
-    assert "KeyError" not in type(caught.value).__mro__
+    else:
+        with pytest.raises(CorruptFileError) as caught:
+            EDITS[way](chk, key)
+        assert caught.value.key == key and caught.value.file == str(path)
+        assert "KeyError" not in type(caught.value).__mro__
+        assert way not in REMOVING or "hdfchk.salvage(path, to)" in str(caught.value)
+    if way == "clear" and journal:
+        assert not chk and chk.verify().ok
+        return
     chk["later"] = 5
-    assert chk["fine"].tolist() == [0, 1, 2] and set(chk) == {"fine", "x", "g", "later"}
-    assert list(chk.verify().damaged) == [key]
+    assert chk["fine"] == 3 if way == "update" and journal else chk["fine"].tolist() == [0, 1, 2]
+    assert {*chk} - {"new"} == (keys - {key} if way == "del" and journal else keys) | {"later"}
+    damaged = {*chk.verify().damaged}
+    others = set() if way == "clear" else {"h/again"}
+    assert damaged == others | (set() if is_removed else {key})
+    if is_removed and way != "del":
+        assert np.array_equal(chk[key], {"assignment": 1, "array": np.arange(7)}.get(way, 2))
+    if is_removed:
+        del chk["h/again"]
+        chk["many"].update({f"n{number}": np.arange(500) for number in range(9)})
+        assert chk.verify().ok and chk.compact() is not None and chk.verify().ok
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_a_stand_in_is_rolled_back(path: Path, libver: str) -> None:
+    """A commit that fails, or is given up, changes no byte of what is damaged."""
+    headers(path, "x", libver)
+    before = path.read_bytes()
+    chk = HDF5Checkpointer(path)
+    with pytest.raises(UnsupportedTypeError):
+        chk.update({"x": 1, "y": object()})
+    with pytest.raises(InterruptedError), chk.transaction():
+        chk["x"] = 1
+        assert chk["x"] == 1
+        raise InterruptedError
+    assert {*chk.verify().damaged} == {"x", "h/again"} and path.read_bytes() == before
+    with chk.transaction():
+        del chk["x"]
+        chk["x"] = 2
+    assert chk["x"] == 2
+
+
+def test_a_stand_in_survives_a_kill(path: Path) -> None:
+    """It is a part of its commit: after a kill both are there."""
+    headers(path, "x", "latest")
+    killed_writer(path, {"x": 7})
+    chk = HDF5Checkpointer(path)
+    assert chk["x"] == 7 and chk.recover() in {True, False} and chk["x"] == 7
+    with h5py.File(path) as file:
+        assert file["x"][()] == 7 and file["fine"][()].tolist() == [0, 1, 2]
+
+
+def test_no_stand_in_for_what_is_no_header(path: Path) -> None:
+    """Where a link leads to something else, which is no object, nothing is written there."""
+    with h5py.File(path, "w", libver="latest") as file:
+        file["x"], file["y"] = 1, np.arange(4000, dtype="u1")
+        wrong, place = h5py.h5o.get_info(file["x"].id).addr, file["y"].id.get_offset()
+    raw = path.read_bytes()
+    header = raw.index(b"OHDR")
+    at = raw.index(wrong.to_bytes(8, "little"), header)
+    path.write_bytes(with_new_sum(raw[:at] + place.to_bytes(8, "little") + raw[at + 8 :]))
+    chk = HDF5Checkpointer(path)
+    assert chk["y"][5] == 5
+    with pytest.raises(CorruptFileError, match="salvage"):
+        del chk["x"]
+    assert np.array_equal(chk["y"], np.arange(4000, dtype="u1"))
 
 
 def test_a_flag_that_a_writer_left(path: Path) -> None:
@@ -174,3 +262,103 @@ os._exit(0)
     with pytest.raises(CorruptFileError, match="h5clear -s") as caught:
         HDF5Checkpointer(path, mode="r").load()
     assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_whole_files_of_every_type(path: Path, libver: str) -> None:
+    """Nothing is damaged; what is no value, or not supported, is unread."""
+    every_type.make(path, libver)
+    report = HDF5Checkpointer(path, mode="r").verify()
+    assert not report.damaged
+    unsupported = ("reference", "region", "opaque", "time", "items", "texts", "array", "compound")
+    for key, error in report.unread.items():
+        assert isinstance(error, UnsupportedStoredError), key
+        assert any(word in key for word in unsupported) or "nested" in key, key
+    assert len(report.whole) > 6 * len(report.unread)
+
+
+def kinds(path: Path, libver: str) -> None:
+    """Values with a structure each that can be damaged."""
+    with h5py.File(path, "w", libver=libver) as file:
+        file["fine"] = np.arange(5)
+        file.create_dataset("fletcher32", data=np.arange(99), chunks=(50,), fletcher32=True)
+        file.create_dataset("gzip", data=np.arange(999), chunks=(500,), compression="gzip")
+        file.create_dataset("lzf", data=np.arange(999) % 7, chunks=(500,), compression="lzf")
+        file.create_dataset("grows", data=np.arange(99), chunks=(9,), maxshape=(None,))
+        file.create_dataset("both", data=np.ones((9, 9)), chunks=(2, 2), maxshape=(None, None))
+        file.create_dataset("fixed", data=np.arange(99), chunks=(9,))
+        file["strings"] = ["a" * 50, "b" * 70]
+        file["noted"] = 1
+        file["noted"].attrs["texts"] = ["c" * 40, "d"]
+        group = file.create_group("group", track_order=libver == "latest")
+        for number in range(30):
+            group[f"n{number}"] = number
+
+
+def structure(path: Path, signature: bytes) -> None:
+    """Change a byte of the last structure of a kind."""
+    change(path, path.read_bytes().rindex(signature) + 1)
+
+
+def change(path: Path, place: int) -> None:
+    with open(path, "r+b") as raw:
+        raw.seek(place)
+        old = raw.read(1)
+        raw.seek(place)
+        raw.write(bytes([old[0] ^ 0x41]))
+
+
+FLIPS: dict[str, tuple[str, Callable[[Path], object], set[str]]] = {
+    "fletcher32": ("earliest", lambda path: flip(path, "fletcher32"), {"fletcher32"}),
+    "gzip": ("earliest", lambda path: flip(path, "gzip", 9), {"gzip"}),
+    "gzip's end": ("latest", lambda path: flip(path, "gzip", 9), {"gzip"}),
+    "header": ("latest", lambda path: damage(path, "noted"), {"noted"}),
+    "group": ("latest", lambda path: damage(path, "group"), {"group"}),
+    "old B-tree": ("earliest", lambda path: structure(path, b"TREE\1"), {"fixed"}),
+    "new B-tree": ("latest", lambda path: structure(path, b"BTHD\0\x0a"), {"both"}),
+    "leaf": ("latest", lambda path: structure(path, b"BTLF\0\x0a"), {"both"}),
+    "fixed array": ("latest", lambda path: structure(path, b"FAHD"), {"fixed"}),
+    "extensible array": ("latest", lambda path: structure(path, b"EAHD"), {"grows"}),
+    "links": ("latest", lambda path: structure(path, b"FRHP"), {"group"}),
+    "symbols": ("earliest", lambda path: structure(path, b"SNOD"), {"group"}),
+}
+
+
+@pytest.mark.parametrize("kind", FLIPS)
+def test_one_byte(path: Path, kind: str) -> None:
+    """It is reported at its key, and nothing else is."""
+    libver, hit, wanted = FLIPS[kind]
+    kinds(path, libver)
+    whole = {*HDF5Checkpointer(path, mode="r").verify().whole}
+    hit(path)
+    chk = HDF5Checkpointer(path, mode="r")
+    report = chk.verify()
+    assert {*report.damaged} == wanted and not report.unread
+    assert {*report.whole} == {key for key in whole if not {key, key.split("/")[0]} & wanted}
+    for key, error in report.damaged.items():
+        assert isinstance(error, CorruptFileError)
+        assert (error.key, error.file) == (key, str(path)) and error.hint
+        with pytest.raises(CorruptFileError):
+            chk[key].load() if key == "group" else chk[key]
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_one_byte_of_the_heap(path: Path, libver: str) -> None:
+    """What has strings in it is reported: the value, and the one with the attribute."""
+    kinds(path, libver)
+    with open(path, "r+b") as raw:
+        data = raw.read()
+        raw.seek(data.index(b"GCOL") + 1)
+        raw.write(b"?")
+    report = HDF5Checkpointer(path, mode="r").verify()
+    assert {*report.damaged} == {"strings", "noted"} and not report.unread
+
+
+def test_one_byte_of_the_superblock(path: Path) -> None:
+    """Nothing can be read; the error says what can be done."""
+    kinds(path, "latest")
+    change(path, 40)
+    for look in (HDF5Checkpointer(path, mode="r").verify, lambda: load(path)):
+        with pytest.raises(CorruptFileError, match="copy") as caught:
+            look()
+        assert caught.value.file == str(path)

@@ -128,6 +128,19 @@ def test_the_order_attribute(tmp_path):
         assert "hdfchk:order" not in file.attrs
 
 
+def test_none_has_the_bits_told(tmp_path):
+    """None is a float64 with the bits that the page tells, without a mark."""
+    chk = HDF5Checkpointer(tmp_path / "run.hdf5")
+    chk.update({"x": None, "y": np.float64("nan")})
+    chk.attrs["x"] = None
+    with h5py.File(chk.checkpoint_file) as file:
+        for found in (file["x"][()], file.attrs["x"]):
+            assert f"`{found.view('u8'):016x}`" in PAGE and np.isnan(found)
+        assert not file["x"].attrs and "hdfchk:mark:x" not in file.attrs
+        file["y"].read_direct(bits := np.zeros((), "f8"))
+        assert f"{bits.view('u8'):016x}" not in PAGE
+
+
 def test_attributes_have_marks_beside_them(tmp_path):
     """The mark of an attribute's value is another attribute, ``hdfchk:mark:`` and its name."""
     chk = HDF5Checkpointer(tmp_path / "run.hdf5")

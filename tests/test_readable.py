@@ -31,6 +31,7 @@ PLAIN = {
     "big endian": (np.arange(3, dtype=">f4"), np.arange(3)),
     "masks": (np.array([True, False]), np.array([True, False])),
     "names": (np.array(["a", "bé"]), np.array(["a", "bé"])),
+    "objects": (np.array(["a", "bé"], object), np.array(["a", "bé"], object)),
     "table": (np.array([(1, 2.5)], "i4,f8"), np.array([(1, 2.5)], "i4,f8")),
     "large": (np.arange(100_000.0), np.arange(100_000.0)),
     "list of ints": ([1, 2, 3], np.array([1, 2, 3])),
@@ -116,10 +117,10 @@ def test_arrays_in_lists_are_datasets(path):
         assert group["items"].asstr()[()].startswith('["x",')
 
 
-def test_none_is_an_empty_dataset(path):
-    """None is HDF5's empty dataset."""
+def test_none_is_a_number_that_is_missing(path):
+    """None is a scalar NaN, which every tool reads."""
     with h5py.File(path, "r") as file:
-        assert isinstance(file["nothing"][()], h5py.Empty)
+        assert file["nothing"].dtype == "<f8" and np.isnan(file["nothing"][()])
 
 
 def test_dicts_are_groups_in_order(path):
@@ -158,7 +159,7 @@ def test_h5ls_lists_everything(path):
     listed = run("h5ls", "-r", path)
     rows = dict(re.match(r"/(.*?)\s{2,}(\S.*)", row).groups() for row in listed.splitlines()[1:])
     rows = {name.replace("\\ ", " "): kind for name, kind in rows.items()}
-    assert rows["int"] == "Dataset {SCALAR}" and rows["nothing"] == "Dataset {NULL}"
+    assert rows["int"] == "Dataset {SCALAR}" and rows["nothing"] == "Dataset {SCALAR}"
     assert rows["grid"] == "Dataset {2, 3}" and rows["list of ints"] == "Dataset {3}"
     assert rows["list of lists"] == "Dataset {2, 2}" and rows["dict"] == "Group"
     assert rows["dict/a/deep"] == "Dataset {2}" and rows["mixed list"] == "Dataset {SCALAR}"

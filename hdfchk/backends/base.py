@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import attrs
 import numpy as np
 
+from ..codecs.casting import Form
 from ..codecs.portable import Capabilities
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
@@ -51,6 +52,8 @@ class Stat:
 class ArrayInfo:
     """The outside of a stored array: what is known without reading it.
 
+    Axes that its HDF5 type has come last: they have one length, also of a chunk, and do not grow.
+
     Args:
         shape: lengths of the axes.
         dtype: the dtype it is stored with.
@@ -59,6 +62,7 @@ class ArrayInfo:
         chunks: the shape of a chunk, or None.
         compression: the name of the filter that compresses the chunks, or None.
         offset: where the bytes begin in the file, if they lie there in one unfiltered run.
+        form: what is to be known of its elements beside the dtype.
     """
 
     shape: tuple[int, ...]
@@ -68,6 +72,7 @@ class ArrayInfo:
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
     offset: int | None = None
+    form: Form | None = None
 
 
 @attrs.frozen
@@ -190,6 +195,8 @@ class Session(Protocol):
         changes: Sequence[Change],
         layout: Layout | None = None,
         meter: Meter | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Apply all changes, in order, as one commit: all of them or none.
 
@@ -197,9 +204,11 @@ class Session(Protocol):
             changes: what to do.
             layout: how arrays are to lie in the file, if not as the store says.
             meter: is told how many bytes of arrays are written.
+            replace: replace also what something in the storage points at, if it cannot be kept.
 
         Raises:
             NotAGroupError: a path goes through a value.
+            ReferencedError: something points at what cannot be kept.
 
         After an error nothing is changed, or, where the storage `has_transactions`, what is changed
         is to be given up by its `rollback`.
@@ -422,6 +431,9 @@ class Backend(Protocol):
 
     def session(self, storage: Storage) -> Session:
         """A session on open storage, with this backend's options."""
+
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """Whether opening the same file in a mode waits until other storage of it is closed."""
 
     def join(self, storage: Storage) -> None:
         """Use storage that another store has opened: the stricter durability of both holds."""

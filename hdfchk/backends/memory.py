@@ -263,6 +263,8 @@ class MemorySession:
         changes: Sequence[Change],
         layout: Layout | None = None,
         meter: Meter | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Apply all changes as one commit: what can fail is done before the first of them."""
         steps = plan(changes, self.stat, "memory")
@@ -421,6 +423,10 @@ class BackendDefaults:
     def nothing(self) -> Storage:
         """Nothing, to be read."""
         return MemoryStorage({}, {}, writable=False)
+
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """There are no locks."""
+        return False
 
     def join(self, storage: Storage) -> None:
         """Nothing differs."""

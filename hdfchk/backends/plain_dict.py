@@ -65,6 +65,8 @@ class _NullSession(MemorySession):
         changes: Sequence[Change],
         layout: Layout | None = None,
         meter: Meter | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Forget the changes."""
         if meter is not None:

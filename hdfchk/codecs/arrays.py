@@ -1,6 +1,7 @@
 """Codecs of NumPy arrays: every dtype kind, byte order, memory order and shape.
 
-An array that HDF5 alone describes carries no mark. The others are viewed, without a copy, as
+An array that HDF5 alone describes carries no mark; so does an object array of `str` alone, which is
+one of variable-length strings. The others are viewed, without a copy, as
 their storage dtype (`hdfchk.codecs.dtypes`), and the mark names the dtype.
 """
 
@@ -55,10 +56,15 @@ def _encode(value: Array, encoder: Encoder) -> Node:
 
 
 def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> Node:
+    items = value.ravel().tolist() if value.dtype.names is None else []
+    if strings.are_texts(items):
+        if value.ndim == 0:
+            params["dtype"] = dtypes.describe(value.dtype)
+        return Leaf(value, Mark("ndarray", 1, params) if params else None)
     params |= {"dtype": dtypes.describe(value.dtype), "shape": list(value.shape)}
     mark = Mark("ndarray", 1, params)
     if value.dtype.names is None:
-        return encoder.sequence(value, value.ravel().tolist(), mark)
+        return encoder.sequence(value, items, mark)
     columns = [np.ascontiguousarray(value[name]) for name in value.dtype.names]
     return encoder.sequence(value, columns, mark)
 
@@ -109,14 +115,14 @@ def decode_elements(data: Any, params: Any) -> Array:
     if spec is None:
         return np.asarray(data)
     if isinstance(spec, dict) and "string" in spec:
-        return strings.from_objects(np.asarray(data, object), spec["string"])
+        return strings.from_objects(strings.as_objects(data), spec["string"])
     dtype = dtypes.rebuild(spec)
     if dtype.itemsize == 0:
         return np.zeros(tuple(params["shape"]), dtype)
+    if dtype.kind == "O":
+        return strings.as_objects(data)
     if dtype.kind == "U":
-        if isinstance(data, str):  # a 0-d array
-            return np.array(data, dtype)
-        return strings.from_bytes(np.asarray(data), dtype)
+        return strings.as_fixed(data, dtype)
     stored = data if isinstance(data, np.ndarray) else np.array(data, dtypes.storage(dtype))
     if stored.dtype.itemsize != dtype.itemsize:
         raise CorruptFileError(

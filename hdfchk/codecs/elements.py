@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import UnsupportedTypeError
 from ..tree import Mark, utf8_dtype
 from . import arrays, dtypes, strings, tensors
+from .casting import Form, any_masked, cast, takes_any, unfit
 from .scalars import is_plain_text
 
 __all__ = ["Elements", "any_masked", "elements_of", "form_of"]
@@ -33,11 +34,13 @@ class Elements:
         params: the parameters of the array's mark.
         kind: whose they are: ``ndarray``, ``torch.Tensor``, or something else, whose elements are
             those of a plain array.
+        form: what is to be known of them beside the dtype.
     """
 
     stored: np.dtype[Any]
     params: Mapping[str, Any]
     kind: str = "ndarray"
+    form: Form | None = None
 
     @property
     def dtype(self) -> Any:
@@ -59,6 +62,11 @@ class Elements:
     def is_plain(self) -> bool:
         """Whether values are stored as they are."""
         return self.kind != "torch.Tensor" and self._dtype == self.stored
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether every array of the stored dtype is stored as it is."""
+        return takes_any(self.form) and self.stored.kind != "O" and self.is_plain
 
     @property
     def is_texts(self) -> bool:
@@ -90,7 +98,7 @@ class Elements:
         Raises:
             UnsupportedTypeError: they can not be kept as elements of this array.
         """
-        if type(value) is np.ndarray and value.dtype == self.stored and self.is_plain:
+        if type(value) is np.ndarray and value.dtype == self.stored and self.takes_any:
             return value
         return np.asarray(self._encoded(value))
 
@@ -100,35 +108,37 @@ class Elements:
         if type(value).__module__.partition(".")[0] == "torch":
             value = tensors.to_array(value)
         dtype = self._dtype
-        if dtype.kind == "T":
-            return _variable_strings(value)
+        if dtype.kind == "T" or (dtype.kind == "O" and self.form is None):
+            texts = _variable_strings(value)
+            is_fixed = self.stored.kind == "S"  # a string dataset of others that took them
+            return self._fixed_strings(np.asarray(texts, np.str_)) if is_fixed else texts
         if dtype.kind == "U":
             return self._fixed_strings(np.asarray(value))
-        if dtype.kind == "O":
-            return _variable_strings(value)
         if self.is_texts:
             return self._fixed_strings(np.asarray(value))
-        found = _cast(value, dtype)
+        found = cast(value, dtype, self.form)
         if dtype == self.stored:
             return found
         return np.ascontiguousarray(found).view(self.stored).reshape(found.shape)
 
     def _fixed_strings(self, value: AnyArray) -> AnyArray:
         if value.dtype.kind not in "UT":
-            raise _unfit(value.dtype, self._dtype)
+            raise unfit(value.dtype, self._dtype)
         longest = int(np.strings.str_len(value).max(initial=0))
-        if not self.is_texts and longest > self._dtype.itemsize // 4:
-            raise _unfit(f"{longest} characters", self._dtype)
+        if self._dtype.kind == "U" and longest > self._dtype.itemsize // 4:
+            raise unfit(f"{longest} characters", self._dtype)
+        if self.stored.kind == "O":
+            return _variable_strings(value)
         raw = strings.to_bytes(np.asarray(value, np.str_))
         if raw.dtype.kind != self.stored.kind or raw.dtype.itemsize > self.stored.itemsize:
-            raise _unfit(value.dtype, self.stored)
+            raise unfit(value.dtype, self.stored)
         return raw.astype(utf8_dtype(self.stored.itemsize))
 
 
-def elements_of(mark: Mark | None, stored: np.dtype[Any]) -> Elements:
-    """The elements of an array with this mark."""
+def elements_of(mark: Mark | None, stored: np.dtype[Any], form: Form | None = None) -> Elements:
+    """The elements of an array with this mark, or, without one, of this form."""
     if mark is None:
-        return Elements(stored, {})
+        return Elements(stored, {}, form=form)
     return Elements(stored, mark.params, mark.name)
 
 
@@ -177,80 +187,6 @@ def _no_parts(dtype: np.dtype[Any]) -> UnsupportedTypeError:
     return UnsupportedTypeError(
         f"an array of {dtype} is stored as a whole", hint="assign the whole array"
     )
-
-
-def _unfit(given: Any, dtype: Any) -> UnsupportedTypeError:
-    return UnsupportedTypeError(
-        f"elements of {given} do not fit the stored {dtype}",
-        hint="convert them, or assign the whole array anew",
-    )
-
-
-def _cast(value: Any, dtype: np.dtype[Any]) -> AnyArray:
-    """`value` as an array of `dtype`: of the same kind, and only if it fits."""
-    if any_masked(value):
-        raise UnsupportedTypeError(
-            "some elements are masked, and the stored array has no mask",
-            hint="fill them in by .filled(), or assign a masked array as a whole",
-        )
-    array = np.asarray(value)
-    if array.dtype == dtype:
-        return array
-    if dtype.names is not None:
-        return _cast_fields(value, array, dtype)
-    kinds = array.dtype.kind + dtype.kind
-    if kinds in {"ii", "uu", "iu", "ui"}:
-        fits = np.array_equal(array.astype(dtype), array)
-    elif kinds[1] in "SV":
-        fits = kinds[0] == kinds[1] and (
-            array.dtype.itemsize == dtype.itemsize
-            or (kinds == "SS" and array.dtype.itemsize < dtype.itemsize)
-        )
-    else:
-        fits = np.can_cast(array.dtype, dtype, "same_kind") and _keeps(array, dtype)
-    if not fits:
-        raise _unfit(array.dtype, dtype)
-    return array.astype(dtype)
-
-
-def _keeps(array: AnyArray, dtype: np.dtype[Any]) -> bool:
-    """Whether elements are still themselves as `dtype`, but for digits that a float has not."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(dtype)
-        if dtype.kind in "mM":
-            return np.array_equal(cast.astype(array.dtype), array, equal_nan=True)
-        if array.dtype.kind in "iu" and dtype.kind in "fc":
-            return np.array_equal(cast.real.astype(np.longdouble), array.astype(np.longdouble))
-        if dtype.kind in "fc":
-            return np.array_equal(np.isfinite(cast), np.isfinite(array))
-    return True
-
-
-def _cast_fields(value: Any, array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-    """A structured array, field by field; of tuples only those whose items stay what they are."""
-    names = dtype.names or ()
-    if array.dtype.names is None:
-        try:
-            made = np.asarray(value, dtype)
-        except (TypeError, ValueError) as error:
-            raise _unfit(array.dtype, dtype) from error
-        given = value if isinstance(value, tuple) else None
-        if given is None or made.shape or made.tolist() != given:
-            raise _unfit("tuples (or other values)", dtype)
-        return made
-    if array.dtype.names != names:
-        raise _unfit(array.dtype, dtype)
-    out = np.empty(array.shape, dtype)
-    for name in names:
-        field = dtype[name]
-        out[name] = _cast(array[name], field.subdtype[0] if field.subdtype else field)
-    return out
-
-
-def any_masked(value: Any) -> bool:
-    """Whether an element of a masked array is masked, or a field of one."""
-    mask = np.ma.getmask(value) if isinstance(value, np.ma.MaskedArray) else np.ma.nomask
-    return mask is not np.ma.nomask and b"\1" in np.asarray(mask).tobytes()
 
 
 def _variable_strings(value: Any) -> AnyArray:

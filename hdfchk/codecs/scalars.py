@@ -11,21 +11,24 @@ from typing import Any
 import numpy as np
 
 from ..errors import CorruptFileError
-from ..tree import Leaf, Mark, Node
+from ..tree import Leaf, Mark, Node, is_none_number
 from .codec import Codec, Decoder, Encoder
 
-__all__ = ["CODECS", "is_plain_text"]
+__all__ = ["CODECS", "are_plain_texts", "is_plain_text"]
 
 INT64 = range(-(2**63), 2**63)
 UINT64 = range(2**64)
 MAX_TEXT = 2**30
 """Longer strings are stored as bytes: an HDF5 string type's size has 32 bits."""
 
+_AT_ONCE = 2**14
+
 INT = Mark("int")
 STR = Mark("str")
 BYTES = Mark("bytes")
 BYTEARRAY = Mark("bytearray")
 CONSTANT = Mark("constant")
+FLOAT = Mark("float")
 
 
 def is_plain_text(value: str) -> bool:
@@ -41,8 +44,25 @@ def is_plain_text(value: str) -> bool:
     return True
 
 
+def are_plain_texts(items: list[str]) -> bool:
+    """Whether `is_plain_text` holds for all items of a list; much faster than one by one."""
+    for start in range(0, len(items), _AT_ONCE):
+        part = items[start : start + _AT_ONCE]
+        joined = "".join(part)
+        if len(joined) > MAX_TEXT // 4:
+            if not all(map(is_plain_text, part)):
+                return False
+        elif not is_plain_text(joined):
+            return False
+    return True
+
+
 def _encode_bare(value: bool | complex | None, _: Encoder) -> Node:
     return Leaf(value)
+
+
+def _encode_float(value: float, _: Encoder) -> Node:
+    return Leaf(value, FLOAT if is_none_number(value) else None)
 
 
 def _encode_int(value: int, _: Encoder) -> Node:
@@ -99,7 +119,7 @@ CODECS = (
     Codec("None", (type(None),), _encode_bare, lambda node, _: None),
     Codec("bool", (bool,), _encode_bare, _decode_bare(bool)),
     Codec("int", (int,), _encode_int, _decode_int),
-    Codec("float", (float,), _encode_bare, _decode_bare(float)),
+    Codec("float", (float,), _encode_float, _decode_bare(float)),
     Codec("complex", (complex,), _encode_bare, _decode_bare(complex)),
     Codec("str", (str,), _encode_str, _decode_str),
     Codec("bytes", (bytes,), _encode_bytes, lambda node, _: _raw(node)),

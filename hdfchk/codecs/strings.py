@@ -1,4 +1,7 @@
-"""Arrays of strings: fixed-width ``U`` arrays as UTF-8, `StringDType` as variable-length UTF-8."""
+"""Arrays of strings: ``U`` arrays as UTF-8 of one width, others as variable-length UTF-8.
+
+They are read from either: strings are also written into datasets that are there.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError
+from ..errors import CorruptFileError, MissingExtraError
 from ..tree import Leaf, Mark, Node, utf8_dtype
 from .codec import Encoder
-from .scalars import is_plain_text
+from .scalars import are_plain_texts
 
 __all__ = [
+    "are_texts",
+    "as_fixed",
+    "as_objects",
     "describe",
     "encode_variable",
     "from_bytes",
@@ -23,6 +29,65 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
+
+
+def are_texts(items: list[Any]) -> bool:
+    """Whether a list has items, and all are `str` that HDF5 keeps as strings."""
+    return set(map(type, items)) == {str} and are_plain_texts(items)
+
+
+def as_objects(data: Any) -> Array:
+    """The object array of `str` that stored strings are, of one width or of variable length.
+
+    Raises:
+        CorruptFileError: they are no strings.
+    """
+    if isinstance(data, str):  # without axes
+        return np.array(data, object)
+    array = np.asarray(data)
+    if array.dtype.kind == "S":
+        objects = np.empty(array.size, object)
+        objects[:] = [item.decode() for item in array.ravel().tolist()]
+        return objects.reshape(array.shape)
+    if array.dtype.kind != "O":
+        raise CorruptFileError(
+            f"items of {array.dtype}, where there should be strings", hint="restore it from a copy"
+        )
+    return array
+
+
+def as_fixed(data: Any, dtype: np.dtype[Any]) -> Array:
+    """The ``U`` array that stored strings are.
+
+    Args:
+        data: strings, or code points.
+        dtype: of the array; a wider one is taken where somebody else has written longer strings.
+    """
+    array = as_objects(data) if isinstance(data, str) else np.asarray(data)
+    kind, width = array.dtype.kind, dtype.itemsize // 4
+    if kind == "O" or (kind == "S" and array.dtype.itemsize > width):
+        array = _checked(array).astype(np.str_) if kind == "O" else _decoded(array)
+        width = max(width, int(np.strings.str_len(array).max(initial=0)))
+        return array.astype(np.dtype(f"U{width}").newbyteorder(dtype.byteorder))
+    return from_bytes(array, dtype)
+
+
+def _checked(objects: Array) -> Array:
+    """Objects, all of which are `str`; what is no UTF-8 in a file is read as bytes."""
+    if not set(map(type, objects.ravel().tolist())) <= {str}:
+        raise CorruptFileError(
+            "strings that are no UTF-8", hint="read them with plain h5py, or restore a copy"
+        )
+    return objects
+
+
+def _decoded(array: Array) -> Array:
+    """Strings in UTF-8 as a ``U`` array."""
+    plain = array.view(np.dtype(f"S{array.dtype.itemsize}"))
+    try:
+        return plain.astype(np.str_)
+    except UnicodeDecodeError:
+        return np.asarray(np.strings.decode(plain, "utf-8"))
 
 
 def to_bytes(value: Array) -> Array:
@@ -52,11 +117,7 @@ def from_bytes(stored: Array, dtype: np.dtype[Any]) -> Array:
         native = dtype.newbyteorder("<")
         points = np.ascontiguousarray(stored, "<u4").reshape((*stored.shape[:-1], width))
         return points.view(native)[..., 0].astype(dtype)
-    plain = np.asarray(stored).view(np.dtype(f"S{stored.dtype.itemsize}"))
-    try:
-        return plain.astype(dtype)
-    except UnicodeDecodeError:
-        return np.asarray(np.strings.decode(plain, "utf-8")).astype(dtype)
+    return _decoded(stored).astype(dtype)
 
 
 def describe(dtype: Any, encoder: Encoder) -> dict[str, Any]:
@@ -102,7 +163,7 @@ def encode_variable(value: Array, params: dict[str, Any], encoder: Encoder) -> N
     params["dtype"] = {"string": spec}
     objects = value.astype(object)
     items = objects.ravel().tolist()
-    if "na" not in spec and value.ndim > 0 and all(map(is_plain_text, items)):
+    if "na" not in spec and value.ndim > 0 and are_plain_texts(items):
         return Leaf(objects, Mark("ndarray", 1, params))
     params["shape"] = list(value.shape)
     if "na" in spec and spec["na"] != "str":
@@ -112,7 +173,7 @@ def encode_variable(value: Array, params: dict[str, Any], encoder: Encoder) -> N
 
 def from_objects(objects: Array, spec: dict[str, Any]) -> Array:
     """The `StringDType` array of an object array of `str`."""
-    return objects.astype(rebuild(spec))
+    return _checked(objects).astype(rebuild(spec))
 
 
 def from_items(items: list[Any], spec: dict[str, Any], shape: tuple[int, ...]) -> Array:

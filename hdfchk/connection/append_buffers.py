@@ -41,7 +41,7 @@ class RowBuffer:
 
     def __attrs_post_init__(self) -> None:
         """Tell which values are taken without a look."""
-        self._plain = self.elements.is_plain and self.elements.stored.kind != "O"
+        self._plain = self.elements.takes_any
         if self._plain and self.row == () and self.elements.stored == np.float64:
             self._scalar = float
 
@@ -73,7 +73,9 @@ class RowBuffer:
     def write(self, session: Session) -> None:
         """Append what waits; it waits still, until `clear`."""
         if self._blocks:
-            rows = self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+            rows = self._blocks[0]
+            if len(self._blocks) > 1:  # NumPy would change the order of bytes to its own
+                rows = np.concatenate(self._blocks, dtype=rows.dtype)
             self._blocks = [rows]
             session.append(self.path, rows)
 

@@ -117,6 +117,8 @@ class Connection:
         self.guard = BusyGuard()
         self.holders = self.blocks = 0
         """How many stores hold it, and how many ``with`` blocks of callers there are."""
+        self.threads: list[int] = []
+        """In which threads these stores have begun to hold it."""
         self.is_lent = False
         """Whether the caller has the library's own object, and may change arrays by it."""
         self.was_read = False
@@ -186,8 +188,46 @@ class Connection:
 
     # -- storage ---------------------------------------------------------------------------------
 
+    def hold(self) -> None:
+        """One store more holds it."""
+        self.holders += 1
+        self.threads.append(threading.get_ident())
+
+    def let_go(self) -> None:
+        """One store less holds it."""
+        self.holders -= 1
+        here = threading.get_ident()
+        if self.threads:
+            self.threads.remove(here if here in self.threads else self.threads[0])
+
+    def refuse_self_wait(self, backend: Backend, mode: str) -> None:
+        """Refuse to open storage for which a thread would wait for itself.
+
+        Args:
+            backend: which is to open it for this connection.
+            mode: how.
+
+        Raises:
+            LockedError: another store holds the file, in a block of this very thread.
+        """
+        here = threading.get_ident()
+        for other in list(_CONNECTIONS.opened):
+            storage, theirs = other.storage, other.backend
+            if other is self or storage is None or theirs is None or here not in other.threads:
+                continue
+            if not backend.waits_for(storage, mode):
+                continue
+            if set(backend.share_keys()) & set(theirs.share_keys()):
+                what = "for writing" if storage.writable else "for reading"
+                raise LockedError(
+                    f"another store of this thread has it open {what}",
+                    file=backend.address,
+                    hint="leave the with block of that store first, or use that one",
+                )
+
     def use(self, storage: Storage, backend: Backend) -> None:
         """Keep storage that was opened."""
+        _CONNECTIONS.opened.add(self)
         self.storage = storage
         self.was_read = False
         self.backend = backend
@@ -363,6 +403,7 @@ class Connection:
         self.guard = BusyGuard()
         self.transaction = None
         self.holders = self.blocks = 0
+        self.threads = []
         self.is_lent = False
         self._error = None
         self._alarm.is_set = False
@@ -381,6 +422,8 @@ class _Connections:
         self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
             weakref.WeakValueDictionary()
         )
+        self.opened: weakref.WeakSet[Connection] = weakref.WeakSet()
+        """All that may have storage open, shared or not."""
         self.is_over = False
         """Whether the process is about to end."""
         register(self)
@@ -411,6 +454,7 @@ class _Connections:
         """In a child process: the parent's threads, which may have held the lock, are not there."""
         self._lock = threading.RLock()
         self._known = weakref.WeakValueDictionary()
+        self.opened = weakref.WeakSet()
 
     def at_exit(self) -> None:
         """Each closes by itself; threads that are still there get no further."""

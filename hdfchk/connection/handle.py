@@ -109,7 +109,7 @@ class Handle:
             connection.guard.check(self.backend.address, writing=False)
             if self._depth == 0:
                 self._held = connection
-                connection.holders += 1
+                connection.hold()
             self._depth += 1
             if block:
                 self._blocks += 1
@@ -164,7 +164,7 @@ class Handle:
             self._depth -= 1
             if self._depth == 0:
                 self._held = None
-                connection.holders -= 1
+                connection.let_go()
                 self._end(connection)
 
     def _was_lent(self, connection: Connection) -> bool:
@@ -333,6 +333,7 @@ class Handle:
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
         end = time.monotonic() + self.backend.lock_timeout
+        connection.refuse_self_wait(self.backend, mode)
         with defer_interrupts():  # one that ran in the middle would wait for its own process
             while True:
                 try:
@@ -438,7 +439,7 @@ class Handle:
             yield  # it is the one that is read already
             return
         connection = Connection(self.backend.address)
-        connection.holders = 1
+        connection.hold()
         self._snapshots[owner] = connection
         try:
             with self.reading():

@@ -320,7 +320,7 @@ def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
     while not try_lock_shared(descriptor):
         if time.monotonic() > end:
             raise LockedError(
-                "the file is in use by another process",
+                "the file is in use by another process, or open for writing in this one",
                 file=path,
                 hint="close it there, or raise lock_timeout",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import h5py
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,46 @@ def test_any_array_in_a_file(path: str) -> None:
             array = strided(data.draw(npst.arrays(dtype, shape)), how)
             chk["x"] = array
             assert differs(array, chk["x"]) is None
+
+        run()
+
+
+ANY_TEXT = st.text(st.characters(codec=None), max_size=5)
+PLAIN_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
+TEXTS = st.one_of(
+    npst.arrays(object, SHAPES, elements=st.one_of(PLAIN_TEXT)),
+    npst.arrays(object, SHAPES, elements=ANY_TEXT | ANY_TEXT.map(np.str_)),
+    npst.arrays(object, SHAPES, elements=PLAIN_TEXT | st.none() | st.integers()),
+    st.lists(PLAIN_TEXT, max_size=4),
+    st.lists(ANY_TEXT, max_size=4).map(tuple),
+    npst.arrays("U5", SHAPES),
+    npst.arrays(np.dtypes.StringDType(), SHAPES, elements=PLAIN_TEXT),
+    ANY_TEXT,
+)
+
+
+def test_any_texts_over_others(path: str) -> None:
+    """Strings in any form come back from any string dataset that they are written over."""
+    widths, chunks = st.none() | st.integers(1, 9), st.none() | st.integers(1, 3)
+    with HDF5Checkpointer(path) as chk:
+
+        @given(TEXTS, TEXTS, widths, st.sampled_from(["utf-8", "ascii"]), chunks, st.integers(0, 3))
+        def run(first: Any, then: Any, width: Any, cset: str, chunk: Any, how: int) -> None:
+            if isinstance(then, np.ndarray):
+                then = strided(then, how)
+            shape = np.shape(then) if chunk is None else np.shape(first)
+            limits = (None,) * len(shape) if chunk and shape else None
+            chk.pop("x", None)
+            chk.stream.create_dataset(
+                "x",
+                shape,
+                h5py.string_dtype(cset, width),
+                chunks=(chunk,) * len(shape) if limits else None,
+                maxshape=limits,
+            )
+            for value in (chk.load("x"), then, first, then):
+                chk["x"] = value
+                assert differs(value, chk.load("x")) is None
 
         run()
 

@@ -17,7 +17,7 @@ import numpy as np
 import hdfchk
 from hdfchk import HDF5Checkpointer
 
-from . import stores, values, values_numpy, values_optional
+from . import stores, values, values_numpy, values_optional, values_strings
 
 FOLDER = Path(__file__).parent
 
@@ -87,6 +87,22 @@ SETS: dict[int, tuple[File, ...]] = {
 }
 # Keys that begin with "hdfchk:" cannot be set any more.
 SETS[2] = tuple(file for file in SETS[1] if file.name not in {"containers", "reserved"})
+
+# None is no null dataspace, and an object array of strings is one of HDF5's, from version 3 on.
+_CHANGED = {"scalars", "records", "times", "texts", "numpy", "frames", "labelled", "attributes"}
+SETS[3] = (
+    *(file for file in SETS[2] if file.name in _CHANGED | {"sums", "order"}),
+    File("strings", values_strings.strings),
+    File("numbers", values_strings.numbers),
+    File("text frames", values_strings.text_frames, needs=("pandas",)),
+    File("written over", values_strings.written_over, values_strings.make_written_over),
+    File(
+        "new attributes",
+        values_strings.attributes_read,
+        values_strings.make_attributes,
+        values_strings.read_attributes,
+    ),
+)
 
 
 def folder_of(number: int) -> Path:

@@ -230,7 +230,7 @@ def test_user_defined_links(path: str) -> None:
     at = raw.index(b"strange")
     # A link message: version, flags, type (64, external), …, name.
     kind = raw.rindex(b"\x40", at - 24, at)
-    Path(path).write_bytes(_with_new_sum(raw[:kind] + b"\xc8" + raw[kind + 1 :]))
+    Path(path).write_bytes(with_new_sum(raw[:kind] + b"\xc8" + raw[kind + 1 :]))
     chk = HDF5Checkpointer(path)
     for look in (lambda: chk["strange"], chk.load):
         with pytest.raises((UnsupportedStoredError, CorruptFileError)):
@@ -238,7 +238,7 @@ def test_user_defined_links(path: str) -> None:
     assert chk["fine"] == 0
 
 
-def _with_new_sum(raw: bytes) -> bytes:
+def with_new_sum(raw: bytes) -> bytes:
     """The file, its root header's checksum made anew if it has one."""
     start = raw.find(b"OHDR")
     if start < 0:

@@ -40,10 +40,12 @@ from .data.headroom import require_headroom
 from .data.memory_map import is_mapped
 from .h5.errors import RAISED, explain_open
 from .h5.types import file_access, file_creation
+from .nodes.references import Knowledge
 from .open_files import DirectFile, OpenFile, SnapshotFile
 from .session import Hdf5Session
 from .stream_file import StreamFile
-from .wal.replay import discard_log, recover_file, recover_into
+from .wal.replay import discard_log, recover_file, recover_into, write_stamp
+from .wal.seal import read_seal
 from .wal.writer_lock import require_absent
 from .wal_writer import WalWriter
 
@@ -182,17 +184,19 @@ class FileBackend(_Hdf5Backend):
             require_absent(path)  # before anything is waited for
         end = time.monotonic() + timeout
         recover_file(path, timeout)
-        _check_maps(path)
+        known = _look_at(path)
+        if mode == "w" or not self.exists():
+            known = Knowledge(no_references=True, no_names=True)
         stream = h5py.File(self._waiting(end, self._direct_fid, os.fsencode(path), mode))
         close_on_exec(stream.id.get_vfd_handle())
-        return DirectFile(stream, address=self.path, writable=True)
+        return DirectFile(stream, address=self.path, known=known)
 
     def _direct_fid(self, name: bytes, mode: str) -> Any:
         access = file_access(shared=True)
         if mode == "w":
             if self.exists():  # HDF5 empties a file first, and asks for its lock then
                 h5f.open(name, h5f.ACC_RDWR, access).close()
-            return h5f.create(name, h5f.ACC_TRUNC, file_creation(), access)
+            return _stamped(h5f.create(name, h5f.ACC_TRUNC, file_creation(), access))
         if self.exists():
             if mode == "x":
                 raise FileExistsError(errno.EEXIST, "mode='x', and the file exists", self.path)
@@ -201,7 +205,7 @@ class FileBackend(_Hdf5Backend):
             raise FileNotFoundError(errno.ENOENT, "no such file or folder", self.path)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)  # an empty one
-        return h5f.create(name, h5f.ACC_EXCL, file_creation(), access)
+        return _stamped(h5f.create(name, h5f.ACC_EXCL, file_creation(), access))
 
     def _waiting(self, end: float, work: Callable[..., Any], *args: Any) -> Any:
         """Do it as soon as nobody else holds HDF5's lock on the file."""
@@ -221,6 +225,12 @@ class FileBackend(_Hdf5Backend):
         except OSError:
             return False
         return (there.st_dev, there.st_ino) == key
+
+    def waits_for(self, storage: Storage, mode: str) -> bool:
+        """A writer waits for others; without a log, readers and writers wait for each other."""
+        if mode == "r":
+            return storage.writable and not storage.has_log
+        return mode != "x" and (storage.writable or not self.journal)
 
     def join(self, storage: Storage) -> None:
         """Use what another store of this process has opened.
@@ -294,8 +304,15 @@ def _again(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
             run_pending()
 
 
-def _check_maps(path: str) -> None:
-    """Refuse to write a file directly whose bytes somebody maps: they would become others.
+def _stamped(fid: Any) -> Any:
+    write_stamp(fid)
+    return fid
+
+
+def _look_at(path: str) -> Knowledge:
+    """What a file tells of what points at its objects, before it is opened to be written directly.
+
+    It is refused if somebody maps its bytes: they would become others.
 
     Raises:
         LockedError: somebody does.
@@ -303,7 +320,7 @@ def _check_maps(path: str) -> None:
     try:
         file = Descriptor(open_regular(path, os.O_RDONLY))
     except FileNotFoundError:
-        return
+        return Knowledge()
     try:
         if is_mapped(file.fd, 0, 2**60):
             raise LockedError(
@@ -311,6 +328,7 @@ def _check_maps(path: str) -> None:
                 file=path,
                 hint="drop the maps, or write it with journal=True",
             )
+        return read_seal(file.fd)
     finally:
         file.close()
 

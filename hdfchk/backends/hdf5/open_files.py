@@ -13,7 +13,8 @@ from h5py import h5f
 
 from ...errors import ReadOnlyError, TransactionError
 from ...keys import Path
-from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch
+from ...runtime.descriptors import Descriptor
+from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch, try_lock_shared
 from ...tree import Leaf
 from ..base import Storage
 from .data.direct_io import WriteAt, descriptor_of
@@ -23,8 +24,10 @@ from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
 from .h5.metadata_cache import MetadataCache
 from .h5.types import file_access
+from .nodes.references import Knowledge, References
 from .wal.reader_file import ReaderFile, State
 from .wal.replay import replay_logical
+from .wal.seal import seal
 
 __all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
 
@@ -51,6 +54,7 @@ class OpenFile(Storage):
         self.address = address
         self.writable = writable
         self.generation = 0
+        self._references = References()
 
     direct_fd = -1
     """The descriptor that HDF5 has of the file, while that may be read without HDF5; else -1."""
@@ -58,6 +62,16 @@ class OpenFile(Storage):
     _cache_of = -1
     _hidden: Hidden | None = None
     _hidden_of = -1
+    _references: References
+    _references_of = -1
+
+    @property
+    def references(self) -> References:
+        """What in the file points at its objects."""
+        if self._references_of != self.generation:
+            self._references.forget_walk()
+        self._references_of = self.generation
+        return self._references
 
     def hidden_in(self, root: Any) -> Hidden:
         """The hidden group of the file, for all sessions that write it."""
@@ -123,6 +137,17 @@ class OpenFile(Storage):
             above: paths at which dicts are, once it is done.
         """
 
+    def put_stand_in(self, address: int) -> bool:
+        """Put a stand-in in the place of an object whose header is damaged, as a part of a commit.
+
+        Args:
+            address: where it is.
+
+        Returns:
+            Whether it could be done: HDF5 can unlink it then.
+        """
+        return False
+
     def check_transactions(self) -> None:
         """Refuse a transaction that could not be given up.
 
@@ -138,6 +163,7 @@ class OpenFile(Storage):
 
     def lend(self) -> Any:
         """The `h5py.File` or `h5py.Group`, for the caller to work on."""
+        self.references.forget()
         return self.h5
 
     def sync(self) -> None:
@@ -165,7 +191,17 @@ class OpenFile(Storage):
 
 
 class DirectFile(OpenFile):
-    """A file that HDF5 reads and writes by itself, and that was opened here."""
+    """A file that HDF5 reads and writes by itself, and that was opened here.
+
+    Args:
+        h5: the open `h5py.File`.
+        address: how messages call it.
+        known: what is known of what points at its objects.
+    """
+
+    def __init__(self, h5: Any, *, address: str, known: Knowledge) -> None:
+        super().__init__(h5, address=address, writable=True)
+        self._references = References(known)
 
     def abandon(self) -> None:
         """Leave the file to the parent process."""
@@ -179,8 +215,15 @@ class DirectFile(OpenFile):
 
     def close(self) -> None:
         """Flush and close."""
-        if self.h5:
+        if not self.h5:
+            return
+        descriptor = Descriptor(os.dup(self.h5.id.get_vfd_handle()))
+        try:
             self.close_h5()
+            if try_lock_shared(descriptor.fd):  # nobody has begun to write it
+                seal(descriptor.fd, self.references.known)
+        finally:
+            descriptor.close()
 
 
 class SnapshotFile(OpenFile):
@@ -236,6 +279,15 @@ class SnapshotFile(OpenFile):
     def take_error(self) -> Exception | None:
         """What a callback of HDF5's has met since the last call."""
         return None if self._held.snapshot is None else self._held.snapshot.take_error()
+
+    def read_bytes(self, start: int, length: int) -> bytes:
+        """Bytes of the file as of its last commit; those behind its end are zeros."""
+        if self._held.snapshot is None:
+            return self._held.read_bytes(start, length).ljust(length, b"\0")
+        buffer = bytearray(length)
+        self._held.snapshot.seek(start)
+        self._held.snapshot.readinto(buffer)
+        return bytes(buffer)
 
     def put(self, path: Path, leaf: Leaf) -> bool:
         """It is open for reading only."""

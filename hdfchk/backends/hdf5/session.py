@@ -33,8 +33,9 @@ from .data.memory_map import require_view
 from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
-from .h5.errors import RAISED, telling, unreadable
+from .h5.errors import RAISED, telling, telling_writes, unreadable
 from .h5.marks import is_dict, read_mark
+from .h5.texts import in_type_of
 from .nodes.apply import Commit
 from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
@@ -243,6 +244,8 @@ class Hdf5Session:
         changes: Sequence[Change],
         layout: Layout | None = None,
         meter: Meter | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Apply all changes as one commit."""
         self._check_writable()
@@ -257,7 +260,16 @@ class Hdf5Session:
         )
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            Commit(self._root, self._writer, rolls_back=self._rolls_back).run(steps)
+            commit = Commit(
+                self._root,
+                self._writer,
+                rolls_back=self._rolls_back,
+                references=self.file.references,
+                replace=replace,
+                put_stand_in=self.file.put_stand_in,
+            )
+            commit.run(steps)
+            self.file.references.note_free(commit.free)
         finally:
             self._writer.layout = self._writer.meter = None
 
@@ -280,7 +292,9 @@ class Hdf5Session:
         """Set attributes, or delete them (None), as one commit."""
         self._check_writable()
         raw = {to_bytes(name): leaf for name, leaf in values.items()}
-        write_attributes(self._need(path), raw)
+        oid = self._need(path)
+        with telling_writes("its attributes", join(path) or "/"):
+            write_attributes(oid, raw)
 
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
@@ -296,8 +310,9 @@ class Hdf5Session:
         """Write `data` at `index`."""
         self._check_writable()
         did = self._dataset(path)
+        data = in_type_of(did, data)
         before = None if self._rolls_back else slices.kept(did, index, self._guard)
-        with sums.forgotten(did):
+        with telling_writes("a part of it", join(path)), sums.forgotten(did):
             try:
                 slices.write(did, index, data, self._guard)
             except BaseException:
@@ -309,7 +324,17 @@ class Hdf5Session:
         """Append rows."""
         self._check_writable()
         self._guard.inside(self._dataset(path))
-        append_rows(self._root, path, rows, self._writer, rolls_back=self._rolls_back)
+        with telling_writes("rows of it", join(path)):
+            append_rows(
+                self._root,
+                path,
+                in_type_of(self._dataset(path), rows),
+                self._writer,
+                rolls_back=self._rolls_back,
+                references=self.file.references,
+            )
+        if self.file.has_log:
+            self.file.references.note_growing(path, self._dataset(path))
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

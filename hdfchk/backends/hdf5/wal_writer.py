@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from h5py import h5f, h5g
@@ -31,8 +31,11 @@ from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
+from .failed_sync import late_sync, not_durable
 from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
+from .h5.stand_in import HEADER_BYTES, stand_in_for
+from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.log import Log, Recovered
@@ -47,11 +50,10 @@ from .wal.replay import (
     replay_logical,
     write_stamp,
 )
+from .wal.seal import read_seal, seal
 from .wal.wal_file import WalFile
 
 __all__ = ["WalWriter"]
-
-Failed = TypeVar("Failed", LateSyncError, NotDurableError)
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
@@ -95,6 +97,7 @@ class WalWriter(OpenFile):
         """Where dicts are, since nothing but small assignments was done."""
         self._small: set[Path] = set()
         """Where small values are that were put there since."""
+        self._references = References()
         self._lent = self._is_displaced = False
         self._deferred: Exception | None = None
         self._look_at = LOOK_BYTES
@@ -124,6 +127,8 @@ class WalWriter(OpenFile):
         if file is not None:
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
         if there and mode != "w":
+            if not found.has_commits and file is not None:
+                self._references.known = read_seal(file.fd)
             self._go_on(found)
             return
         if found.has_commits:
@@ -144,6 +149,7 @@ class WalWriter(OpenFile):
         h5 = create_on(self._scratch)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
         write_stamp(h5.id)
+        self._references.known = Knowledge(no_references=True, no_names=True)
         self._use(h5)
 
     def _go_on(self, found: Recovered | None = None) -> None:
@@ -187,6 +193,22 @@ class WalWriter(OpenFile):
         self.h5.flush()
         return self._file.mapper(self.address)
 
+    def put_stand_in(self, address: int) -> bool:
+        """Put a stand-in in the place of an object whose header is damaged."""
+        file = self._file
+        if file is None:
+            return False
+        start = address + int(self.h5.userblock_size)
+        header = bytearray(HEADER_BYTES)
+        file.seek(start)
+        file.readinto(header)
+        found = stand_in_for(bytes(header), address)
+        if found is None:
+            return False
+        file.seek(start)
+        file.write(found)
+        return True
+
     # -- small assignments and rows --------------------------------------------------------------
 
     def put(self, path: Path, leaf: Leaf) -> bool:
@@ -200,6 +222,8 @@ class WalWriter(OpenFile):
         if len(path) > 1 and path[:-1] not in self._dicts:
             return False
         if pending.rows and not pending.takes_put(path):
+            return False
+        if not (self._references.known.no_names or path in self._references.free):
             return False
         payload = pack_put(path, leaf)
         if payload is None:
@@ -230,6 +254,8 @@ class WalWriter(OpenFile):
         """Commit rows by writing them into the log; HDF5 appends them later."""
         file, pending = self._file, self._pending
         if file is None or self._lent or (pending.puts and not pending.takes_rows(path)):
+            return False
+        if not self._references.takes_rows(path):
             return False
         payload = pack_rows(path, rows)
         if payload is None:
@@ -282,6 +308,7 @@ class WalWriter(OpenFile):
     def lend(self) -> Any:
         """The `h5py.File`. What is done to it is a part of the next commit."""
         self._lent = True
+        self._references.forget()
         self.settle()
         return self.h5
 
@@ -331,6 +358,7 @@ class WalWriter(OpenFile):
         close_file(self.h5)
         if (error := self.take_error()) is not None:
             raise error
+        seal(new.file.fd, self._references.known)
         new.appear()
         # It is decided. Where HDF5 cannot be opened on it now, the next use tries it.
         self._new = self._scratch = None
@@ -339,10 +367,11 @@ class WalWriter(OpenFile):
             new.make_durable()
             self._named = True  # the log has come before
         except OSError as failed:
-            raise self._not_durable(failed) from failed
+            raise not_durable(failed, self.address) from failed
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
+        self._references.forget_walk()
         if self._new is not None:
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
@@ -367,7 +396,7 @@ class WalWriter(OpenFile):
             try:
                 self._sync_log()
             except NotDurableError as error:
-                self._deferred = self._late(error)
+                self._deferred = late_sync(error, self.address)
         elif not self._alarm.is_set:
             self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
 
@@ -379,7 +408,7 @@ class WalWriter(OpenFile):
         try:
             self._sync_log()
         except NotDurableError as error:
-            self._deferred = self._late(error)
+            self._deferred = late_sync(error, self.address)
             return False
         return True
 
@@ -394,36 +423,12 @@ class WalWriter(OpenFile):
                 sync_folder(self.address)
                 self._named = True
         except OSError as error:
-            raise self._not_durable(error) from error
+            raise not_durable(error, self.address) from error
         self._synced = start
 
     def _is_synced(self, file: WalFile) -> bool:
         """Whether all commits are on the disk: in a log that has its name there, if it has any."""
         return file.log.is_synced and (self._named or not file.has_log)
-
-    def _late(self, error: OSError) -> LateSyncError:
-        return self._of_a_sync(
-            LateSyncError,
-            error,
-            "what was assigned before is there, and a kill leaves it there, but it could not be "
-            "brought to the disk. This call has done nothing",
-            "do it again; the next sync brings what was assigned before to the disk",
-        )
-
-    def _not_durable(self, error: OSError) -> NotDurableError:
-        return self._of_a_sync(
-            NotDurableError,
-            error,
-            "what was assigned is there, and a kill leaves it there, but it could not be brought "
-            "to the disk",
-            "do not assign it again; the next sync brings it to the disk",
-        )
-
-    def _of_a_sync(self, kind: type[Failed], error: OSError, problem: str, hint: str) -> Failed:
-        cause = error.strerror or os.strerror(error.errno or 0)
-        failed = kind(f"{problem} ({cause})", file=self.address, hint=hint)
-        failed.errno = error.errno
-        return failed
 
     def sync(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it.
@@ -458,7 +463,10 @@ class WalWriter(OpenFile):
             # What is half written can be mended only by a log that has its name on the disk.
             sync_folder(self.address)
             self._named = True
-        return file.checkpoint(last=last)
+        done = file.checkpoint(last=last)
+        if done:
+            seal(file.file.fd, self._references.known)
+        return done
 
     def _see_to_log(self) -> None:
         """Keep the log short: the policy of checkpoints."""

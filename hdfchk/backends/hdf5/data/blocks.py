@@ -62,21 +62,24 @@ def write_blocks(
 
     Args:
         did: the dataset, which reaches as far.
-        array: the rows, of one axis at least; they need not be contiguous.
+        array: the rows, of one axis at least; they need not be contiguous. Axes that the dataset
+            has not are those of its array type.
         start: the first of them.
         tid: the HDF5 type of the array in memory; None for that of its dtype.
         meter: is told how many bytes are written.
     """
     space, left = did.get_space(), math.prod(array.shape)
+    axes = len(space.shape)
+    itemsize = array.itemsize * math.prod(array.shape[axes:])
     chunk = None
     if array.nbytes > BLOCK_BYTES:
         plist = did.get_create_plist()
         chunk = plist.get_chunk() if plist.get_layout() == h5d.CHUNKED else None
-    for where in blocks_of(array.shape, array.itemsize, start, chunk) if left else ():
+    for where in blocks_of(array.shape[:axes], itemsize, start, chunk) if left else ():
         block = np.ascontiguousarray(array[where])
         offsets = tuple(part.start for part in where)
-        space.select_hyperslab((start + offsets[0], *offsets[1:]), block.shape)
-        did.write(h5s.create_simple(block.shape), space, block, tid)
+        space.select_hyperslab((start + offsets[0], *offsets[1:]), block.shape[:axes])
+        did.write(h5s.create_simple(block.shape[:axes]), space, block, tid)
         if meter is not None:
             meter.add(block.nbytes)
         left -= block.size

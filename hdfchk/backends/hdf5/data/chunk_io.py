@@ -7,6 +7,7 @@ through it (direct chunk reads and writes); the work is done beside it, on all c
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,11 +23,12 @@ from ....runtime.interrupts import run_pending
 from ...meter import Meter
 from ..h5.links import key_of
 from ..h5.types import type_for
-from .chunk_index import chunks_of
-from .deflate import Pipeline, pack, unpack
+from .chunk_index import Box, chunks_of, may_be_misplaced
+from .deflate import Pipeline, inflate, pack, rows_of_chunk, unpack
 from .filters import own_pipeline
+from .streams import SeenChunks, places_of
 
-__all__ = ["read_packed", "write_rows"]
+__all__ = ["read_first", "read_packed", "write_rows"]
 
 T = TypeVar("T")
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
@@ -133,13 +135,58 @@ def read_packed(
     Returns:
         Whether it could be done; if not, HDF5 has to read them, or to say what is wrong.
     """
-    if not out.ndim or not out.size or out.dtype.kind == "O":
+    if not out.ndim or not out.size or out.dtype.hasobject:
         return False
     tid = did.get_type()
     pipeline = own_pipeline(did.get_create_plist(), tid.get_size())
     if pipeline is None or not type_for(out.dtype).equal(tid):
         return False
     return _read_rows(did, out, start, shape, pipeline, meter)
+
+
+def read_first(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, seen: SeenChunks) -> bool:
+    """Read rows some of whose chunks nobody has looked at yet, and look at these so.
+
+    HDF5 would unpack them once more, as what it makes of them must be looked at before.
+
+    Args:
+        did: the dataset.
+        out: where they go: contiguous, and smaller than a chunk or so.
+        start: the first of them.
+        box: where they lie.
+        seen: what was looked at; the chunks that are read here enter it.
+
+    Returns:
+        Whether it was done; if not, HDF5 has to read them, and the guard to look at them before.
+    """
+    plist = did.get_create_plist()
+    places = places_of(plist.get_chunk(), [box])
+    if may_be_misplaced(did):
+        return False
+    # Of what was looked at HDF5 may have what it has unpacked, unless it was unpacked here.
+    if places is None or (seen.offsets.issuperset(places) and not seen.has(places)):
+        return False
+    tid = did.get_type()
+    size = tid.get_size()
+    pipeline = own_pipeline(plist, size)
+    if pipeline is None or not type_for(out.dtype).equal(tid):
+        return False
+    for offsets in places:
+        target, inside, _ = _target(out, offsets, pipeline.chunk, start)
+        raw = seen.last(offsets)
+        if raw is None and did.get_chunk_info_by_coord(offsets).size:
+            mask, data = did.read_direct_chunk(offsets)
+            raw = inflate(mask, data, size * math.prod(pipeline.chunk), pipeline)
+            if raw is None:
+                return False
+            seen.keep(offsets, raw)
+        if raw is None:
+            target[...] = fill_of(did, out.dtype)
+        else:
+            rows = rows_of_chunk(raw, pipeline, out.dtype, inside[0])
+            target[...] = rows[(slice(None), *inside[1:])]
+        seen.offsets.add(offsets)
+    return True
 
 
 def _read_rows(

@@ -11,6 +11,7 @@ pipeline), and of H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5; RFC 1950 
 from __future__ import annotations
 
 import functools
+import math
 import struct
 import zlib
 from typing import Any
@@ -18,7 +19,16 @@ from typing import Any
 import attrs
 import numpy as np
 
-__all__ = ["Pipeline", "fletcher32", "pack", "shuffled", "unpack", "unshuffle"]
+__all__ = [
+    "Pipeline",
+    "fletcher32",
+    "inflate",
+    "pack",
+    "rows_of_chunk",
+    "shuffled",
+    "unpack",
+    "unshuffle",
+]
 
 _FAST_LEVELS = 3
 """ISA-L has levels up to this one."""
@@ -35,6 +45,7 @@ _SEGMENT = 2**17
 _WORTH_IT = 0.97
 
 Bytes = bytes | bytearray | memoryview
+AnyBytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @attrs.frozen
@@ -126,22 +137,57 @@ def unpack(mask: int, packed: Bytes, target: np.ndarray[Any, Any], pipeline: Pip
     Returns:
         Whether it could be done; if not, `target` holds anything, and HDF5 shall say what is wrong.
     """
-    view = memoryview(packed)
-    if pipeline.checksum:
-        view, kept = view[:-_SUM_BYTES], int.from_bytes(view[-_SUM_BYTES:], "little")
-        if fletcher32(view) != kept:
-            return False
-    if mask not in {0, pipeline.deflate_bit}:
+    raw = inflate(mask, packed, target.size, pipeline)
+    if raw is None:
         return False
-    data = view if mask else _inflated(view, target.size)
-    if data is None or len(data) != target.size:
-        return False
-    raw = np.frombuffer(data, np.uint8)
     if pipeline.itemsize > 1:
         unshuffle(raw, target, pipeline.itemsize)
     else:
         target[:] = raw
     return True
+
+
+def inflate(mask: int, packed: Bytes, size: int, pipeline: Pipeline) -> AnyBytes | None:
+    """The bytes of a chunk, shuffled as they were; None where they are not `size`, or damaged.
+
+    Args:
+        mask: which filters were left out.
+        packed: the chunk as it lies in the file.
+        size: of the chunk.
+        pipeline: the filters.
+    """
+    view = memoryview(packed)
+    if pipeline.checksum:
+        view, kept = view[:-_SUM_BYTES], int.from_bytes(view[-_SUM_BYTES:], "little")
+        if fletcher32(view) != kept:
+            return None
+    if mask not in {0, pipeline.deflate_bit}:
+        return None
+    data = view if mask else _inflated(view, size)
+    if data is None or len(data) != size:
+        return None
+    return np.frombuffer(data, np.uint8)
+
+
+def rows_of_chunk(
+    raw: AnyBytes, pipeline: Pipeline, dtype: np.dtype[Any], part: slice
+) -> np.ndarray[Any, Any]:
+    """Some rows of a chunk; only their bytes are put in order.
+
+    Args:
+        raw: what `inflate` gave.
+        pipeline: the filters.
+        dtype: of the elements.
+        part: which rows, by a first and a last one.
+    """
+    row = math.prod(pipeline.chunk[1:])
+    first, last = part.start * row, part.stop * row
+    if pipeline.itemsize > 1:
+        planes = raw.reshape(dtype.itemsize, -1)[:, first:last]
+        raw = np.ascontiguousarray(planes.T).reshape(-1)
+    else:
+        raw = raw[first * dtype.itemsize : last * dtype.itemsize]
+    return raw.view(dtype).reshape(part.stop - part.start, *pipeline.chunk[1:])
 
 
 def _inflated(view: memoryview, size: int) -> bytes | None:

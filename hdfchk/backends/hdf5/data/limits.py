@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5pl, h5s, h5z
+from h5py import h5d, h5pl, h5s, h5z
 
 from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
@@ -19,7 +19,8 @@ from ..h5.links import key_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
-from .streams import places_of, refuse_streams
+from .object_info import info_of
+from .streams import SeenChunks, around_of, places_of, refuse_streams
 
 __all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
 
@@ -55,8 +56,9 @@ class Guard:
         self._stream = stream
         self._options = options
         self._expanded = 0
-        self._checked: dict[tuple[int, int], set[tuple[int, ...]]] = {}
+        self._checked: dict[tuple[int, int], SeenChunks] = {}
         """The places of datasets, and the chunks of each whose packed streams were looked at."""
+        self._last: SeenChunks | None = None
         self._sound: set[tuple[int, int]] = set()
         """Those whose chunks are of ordinary sizes, and what their filters can have made."""
 
@@ -85,7 +87,7 @@ class Guard:
             UnsafeFileError: they do, by external storage or as a virtual dataset.
         """
         if present is None:
-            present = h5o.get_info(did).hdr.mesg.present
+            present = info_of(did).hdr.mesg.present
         if present & EXTERNAL_FILES and not self.trusts:
             raise self._refusal(did, "an array whose elements lie in another file")
         if did.get_storage_size():
@@ -242,6 +244,13 @@ class Guard:
             yield
 
     @contextmanager
+    def decoding_part(self, did: Any, boxes: list[Box] | None) -> Iterator[None]:
+        """As `decoding`, of a dataset of which other parts, and what says of it, may be damaged."""
+        refuse_streams(did, did.get_create_plist(), set(), boxes)
+        with self._at_work(did, writes=False):
+            yield
+
+    @contextmanager
     def unpacking(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
         """A block in which HDF5 unpacks chunks of which it writes a part; the dataset has filters.
 
@@ -256,7 +265,7 @@ class Guard:
         self.begin()
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
-            known = self._checked.setdefault(_place_of(did), set())
+            known = self.seen_chunks(did).offsets
             places = None if boxes is None else places_of(plist.get_chunk(), boxes)
             # HDF5 packs all that it has of a dataset when it is asked what chunks there are.
             if places is None or not known.issuperset(places):
@@ -275,7 +284,7 @@ class Guard:
             self._look_at_all(did, plist, file_size)
             if _place_of(did) in self._sound:
                 return
-        box = None if boxes is None else _around(boxes)
+        box = None if boxes is None else around_of(boxes)
         found = look_at(did, plist, file_size, box)
         free = EXPANSION * found.stored
         if found.is_bound and self._options.expand_limit is None:
@@ -308,12 +317,21 @@ class Guard:
                 h5pl.append(folder)
 
     def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
-        info = h5o.get_info(did)
-        if not info.hdr.mesg.present & FILTERED:
-            return
-        # What was looked at once is no stranger's, whoever has written it meanwhile.
-        known = self._checked.setdefault((info.fileno, info.addr), set())
-        refuse_streams(did, did.get_create_plist(), known, boxes)
+        if info_of(did).hdr.mesg.present & FILTERED:
+            refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
+
+    def seen_chunks(self, did: Any) -> SeenChunks:
+        """The chunks of a dataset that were looked at: whoever looks at another one enters it."""
+        place = _place_of(did)
+        found = self._checked.get(place)
+        if found is None:
+            is_still = self._stream.file.mode == "r"
+            found = self._checked[place] = SeenChunks(is_still)
+        if self._last is not found:
+            if self._last is not None:
+                self._last.drop()  # one chunk is kept of a file
+            self._last = found
+        return found
 
     def explain(self, did: Any, error: Exception) -> HdfchkError:
         """The error to raise for one of HDF5's when it reads a dataset."""
@@ -350,17 +368,8 @@ class Guard:
 
 def _place_of(did: Any) -> tuple[int, int]:
     """Which file a dataset is in, by HDF5's count, and its address there."""
-    info = h5o.get_info(did)
+    info = info_of(did)
     return info.fileno, info.addr
-
-
-def _around(boxes: list[Box]) -> Box:
-    """The box around some."""
-    firsts, lasts = zip(*boxes, strict=True)
-    return (
-        tuple(map(min, zip(*firsts, strict=True))),
-        tuple(map(max, zip(*lasts, strict=True))),
-    )
 
 
 def _held(block: np.ndarray[Any, Any]) -> int:
@@ -369,12 +378,14 @@ def _held(block: np.ndarray[Any, Any]) -> int:
         return sum(_held(block[name]) for name in block.dtype.names)
     if block.dtype.kind != "O":
         return int(block.nbytes)
+    if h5py.check_string_dtype(block.dtype) is not None:
+        return sum(map(len, filter(None, block.ravel().tolist())))
     total = 0
     for item in block.reshape(-1):
-        if isinstance(item, (bytes, str)):
+        if isinstance(item, np.ndarray):
+            total += item.nbytes
+        elif isinstance(item, (bytes, str)):  # and no reference
             total += len(item)
-        else:  # or a reference, which has a known size
-            total += item.nbytes if isinstance(item, np.ndarray) else 0
     return total
 
 
@@ -387,7 +398,7 @@ def is_variable(dtype: np.dtype[Any]) -> bool:
 
 def stands_alone(did: Any) -> bool:
     """Whether writing into a dataset changes nothing else: no other key, and no other file."""
-    info = h5o.get_info(did)
+    info = info_of(did)
     if info.rc > 1 or info.hdr.mesg.present & EXTERNAL_FILES:
         return False
     return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL

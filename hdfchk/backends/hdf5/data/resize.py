@@ -7,9 +7,8 @@ from contextlib import nullcontext
 from typing import Any, Self
 
 import attrs
-import h5py
 import numpy as np
-from h5py import h5d, h5s
+from h5py import h5d, h5s, h5t
 
 from ....errors import TransactionError
 from ....runtime.interrupts import run_pending
@@ -19,6 +18,7 @@ from ..h5.attributes import copy_attributes
 from ..h5.hidden import Hidden
 from ..h5.marks import MARK, write_mark
 from ..h5.types import filled_creation, type_for
+from ..h5.values import in_own_order, raw_buffer, raw_type
 from . import selection as slices
 from .chunk_shapes import chunk_shape, log_chunk
 from .filters import chunked_plist, creation_copy
@@ -177,16 +177,21 @@ def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
     limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
     form = ArrayForm(shape, did.dtype)
     draft = LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
-    source, target = h5py.Dataset(did), h5py.Dataset(draft.did)
+    # As they are: HDF5 would cut strings that have no room for the NUL at their end.
+    memory, space = raw_type(tid) or h5t.py_create(did.dtype), did.get_space()
     filtered = bool(did.get_create_plist().get_nfilters())
     row = max(1, int(np.prod(shape[1:])) * tid.get_size())
     step = max(1, COPY_BYTES // row)
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
         part = guard.unpacking(did, run_boxes(did, start, stop)) if filtered else nullcontext()
-        with part:
-            rows = source[start:stop]
-        target[start:stop] = rows
+        rows = raw_buffer(did, (stop - start, *shape[1:]))
+        space.select_hyperslab((start, *[0] * (len(shape) - 1)), (stop - start, *shape[1:]))
+        within = h5s.create_simple((stop - start, *shape[1:]))
+        if rows.size:
+            with part:
+                did.read(within, space, rows, memory)
+            draft.did.write(within, space, in_own_order(rows), memory)
         run_pending()
     copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
     return draft

@@ -7,20 +7,24 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from h5py import h5o, h5s
+from h5py import h5s, h5t
 
-from ..h5.types import PYTHON_STRINGS, numpy_dtype, plain_dtype, type_for
+from ..h5.forms import memory_of
+from ..h5.types import numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
 from .chunk_index import Box
-from .chunk_io import read_packed, write_rows
+from .chunk_io import read_first, read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
 from .limits import CHECK_FROM, FILTERED, Guard
+from .object_info import info_of
 
 __all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 
+_INTEGERS = frozenset({int, np.int64, np.intp, np.int32})
 PACKED_FROM = 2**19
-"""Fewer bytes are left to HDF5, which keeps the last chunks that it has unpacked."""
+"""Fewer bytes are left to HDF5, which keeps the last chunks that it has unpacked; but those of a
+chunk that nobody has looked at yet, which it would unpack for the second time."""
 
 
 def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
@@ -39,6 +43,23 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
     return (start, stop) if step == 1 and stop >= start else None
 
 
+def _row(index: Any, shape: tuple[int, ...]) -> int | None:
+    """The row, counted from the first one, if an index selects a single one, and all of it."""
+    first, *rest = index if isinstance(index, tuple) and index else (index,)
+    if not shape or type(first) not in _INTEGERS or len(rest) >= len(shape):
+        return None
+    row = int(first)
+    row += shape[0] if row < 0 else 0
+    whole = zip(rest, shape[1:], strict=False)
+    if not 0 <= row < shape[0] or not all(_is_whole(part, length) for part, length in whole):
+        return None
+    return row
+
+
+def _is_whole(part: Any, length: int) -> bool:
+    return isinstance(part, slice) and part.indices(length) == (0, length, 1)
+
+
 def run_boxes(did: Any, start: int, stop: int) -> list[Box]:
     """Where neighbouring rows lie.
 
@@ -52,7 +73,7 @@ def run_boxes(did: Any, start: int, stop: int) -> list[Box]:
 
 
 def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[Any, Any] | None:
-    """The rows at an index, of HDF5's own dtype; None where it selects something else.
+    """The rows, or the row, at an index, of HDF5's own dtype; None where it selects something else.
 
     Args:
         did: the dataset.
@@ -64,10 +85,21 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
     """
     shape = did.shape
-    run = row_run(index, shape)
+    run, row = row_run(index, shape), None
     if run is None:
-        return None
-    tid = did.get_type()
+        row = _row(index, shape)
+        if row is None:
+            return None
+        run = row, row + 1
+    found = _rows(did, run, guard, descriptor)
+    return found if row is None or found is None else found.reshape(shape[1:])
+
+
+def _rows(
+    did: Any, run: tuple[int, int], guard: Guard, descriptor: int
+) -> np.ndarray[Any, Any] | None:
+    """The rows of a run; None where they are not of one width."""
+    shape, tid = did.shape, did.get_type()
     plain = plain_dtype(tid)
     dtype = plain or numpy_dtype(tid)
     if dtype.kind == "O" or dtype.subdtype is not None or dtype.hasobject:
@@ -76,10 +108,10 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
     nbytes = math.prod(rows) * dtype.itemsize
     if plain is not None and descriptor >= 0 and 0 < nbytes <= CHECK_FROM and did.get_offset():
         out = np.empty(rows, dtype)
-        row = nbytes // len(out)
-        if read_piece(descriptor, did, out, start=run[0] * row, whole=shape[0] * row):
+        width = nbytes // len(out)
+        if read_piece(descriptor, did, out, start=run[0] * width, whole=shape[0] * width):
             return out
-    present = h5o.get_info(did).hdr.mesg.present
+    present = info_of(did).hdr.mesg.present
     guard.inside(did, present)
     filtered = bool(present & FILTERED)
     last = (run[1] - 1, *(length - 1 for length in shape[1:]))
@@ -87,9 +119,7 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
     if nbytes > CHECK_FROM or filtered:  # a filtered chunk may be larger than what is asked for
         guard.size(did, nbytes, box)
     out = np.zeros(rows, dtype)  # HDF5 leaves alone what was never written
-    if not out.size or (
-        filtered and nbytes >= PACKED_FROM and read_packed(did, out, run[0], shape)
-    ):
+    if not out.size or (filtered and _unpack(did, out, run[0], box, guard)):
         return out
     space = did.get_space()
     space.select_hyperslab((run[0],) + (0,) * (len(rows) - 1), rows)
@@ -98,12 +128,19 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
     return out
 
 
+def _unpack(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, guard: Guard) -> bool:
+    """Unpack the chunks of some rows here, if their filters are ours, and HDF5 gains nothing."""
+    if out.nbytes >= PACKED_FROM:
+        return read_packed(did, out, start, did.shape)
+    return read_first(did, out, start, box, guard.seen_chunks(did))
+
+
 def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) -> None:
     """Write neighbouring rows; whole chunks whose filters are ours are packed in threads.
 
     Args:
         did: the dataset, which reaches as far.
-        rows: of its stored dtype, or of one that HDF5 converts.
+        rows: of its stored dtype, or of one that HDF5 converts; with the axes of an array type.
         start: the first of them.
         guard: what the file can not make its writer do.
 
@@ -113,14 +150,12 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) ->
     if not rows.size:
         return
     tid, plist, end = did.get_type(), did.get_create_plist(), start + len(rows)
-    if rows.dtype.kind == "O":
+    memory = memory_of(did, rows)
+    has_axes = tid.get_class() == h5t.ARRAY
+    pipeline = None if has_axes else own_pipeline(plist, tid.get_size())
+    if pipeline is None or not (type_for(rows.dtype) if memory is None else memory).equal(tid):
         with _unpacking(did, plist, guard, start, end):
-            write_blocks(did, rows, start, PYTHON_STRINGS)
-        return
-    pipeline = own_pipeline(plist, tid.get_size())
-    if pipeline is None or not type_for(rows.dtype).equal(tid):
-        with _unpacking(did, plist, guard, start, end):
-            write_blocks(did, rows, start, None)
+            write_blocks(did, rows, start, memory)
         return
     step = pipeline.chunk[0]
     first = min(end, -(-start // step) * step)  # where a chunk begins

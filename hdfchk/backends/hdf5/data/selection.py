@@ -8,20 +8,23 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5s, h5z
+from h5py import h5d, h5s, h5t, h5z
 from h5py._hl.selections import select
 
-from ....errors import HdfchkError
+from ....errors import HdfchkError, UnsupportedTypeError
 from ....runtime.interrupts import run_pending
 from ...base import ArrayInfo
 from ..h5.errors import RAISED, unreadable
+from ..h5.forms import axes_of, form_of_type, memory_of
 from ..h5.links import key_of
 from ..h5.marks import read_mark
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import in_own_order, plain_array
 from .blocks import BLOCK_BYTES, blocks_of
 from .filters import PLUGINS
+from .inner_axes import Parts, parted
 from .limits import CHECK_FROM, FILTERED, Guard
+from .object_info import info_of
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
 
@@ -52,19 +55,22 @@ def info(did: Any) -> ArrayInfo:
     shape = tuple(space.shape or ())
     whole = space.get_simple_extent_type() == h5s.SIMPLE
     limits = space.get_simple_extent_dims(True) if whole else ()
+    tid = did.get_type()
     try:
-        dtype = numpy_dtype(did.get_type())
+        dtype, inner = axes_of(numpy_dtype(tid))
+        form = form_of_type(tid)
     except HdfchkError as error:
         error.key = key_of(did)
         raise
     return ArrayInfo(
-        shape=shape,
+        shape=(*shape, *inner),
         dtype=unmarked(dtype),
         mark=read_mark(did),
-        maxshape=tuple(None if limit == h5s.UNLIMITED else limit for limit in limits),
-        chunks=plist.get_chunk() if chunked else None,
+        maxshape=(*(None if limit == h5s.UNLIMITED else limit for limit in limits), *inner),
+        chunks=(*plist.get_chunk(), *inner) if chunked else None,
         compression=names[0] if names else None,
         offset=did.get_offset() if plist.get_layout() == h5d.CONTIGUOUS else None,
+        form=form,
     )
 
 
@@ -84,8 +90,9 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
     guard.begin()
     try:
         rows = read_run(did, index, guard, descriptor)
-        return plain_array(_selected(did, index, guard) if rows is None else rows)
-    except HdfchkError:
+        return _elements(did, index, guard) if rows is None else plain_array(rows)
+    except HdfchkError as error:
+        error.key = error.key or key_of(did)
         raise
     except (*RAISED, IndexError) as error:
         if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(did, index):
@@ -93,22 +100,44 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
         raise unreadable("the data", error, key_of(did)) from error
 
 
+def _elements(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
+    parts = _parted(did, index)
+    if parts is None:
+        return plain_array(_selected(did, index, guard))
+    found = plain_array(_selected(did, parts.stored, guard))
+    return np.asarray(found[(*parts.picked, Ellipsis)])
+
+
+def _parted(did: Any, index: Any) -> Parts | None:
+    """The parts of an index of a dataset whose type has axes; None for another one."""
+    if did.get_type().get_class() != h5t.ARRAY:
+        return None
+    shape = did.shape or ()
+    return parted(index, (*shape, *axes_of(did.dtype)[1]), len(shape))
+
+
 def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
+    numpy_dtype(did.get_type())  # refuses what is no value
     guard.inside(did)
     box, boxes = None, None
-    if dataset.nbytes > CHECK_FROM or h5o.get_info(did).hdr.mesg.present & FILTERED:
+    if dataset.nbytes > CHECK_FROM or info_of(did).hdr.mesg.present & FILTERED:
         chosen = _selection(dataset, index)
         count = int(chosen.nselect)
         box = chosen.id.get_select_bounds() if count and dataset.shape else None
         boxes = boxes_of(chosen.id)
         guard.size(did, count * dataset.dtype.itemsize, box)
     with guard.decoding(did, boxes):
-        found = dataset[index]
+        return _read(dataset, index)
+
+
+def _read(dataset: Any, index: Any) -> np.ndarray[Any, Any]:
+    """What h5py reads, as an array of the dataset's dtype."""
+    found = dataset[index]
     if dataset.dtype.kind == "O" and not _are_objects(found):
         item = np.empty((), dataset.dtype)  # h5py gives a single item as it is
         item[()] = found
-        found = item if isinstance(found, bytes | str) else in_own_order(item)[()]
+        return item
     return np.asarray(found)
 
 
@@ -124,8 +153,9 @@ def _selection(dataset: Any, index: Any) -> Any:
 
 def _fits(did: Any, index: Any) -> bool:
     try:
-        _selection(h5py.Dataset(did), index)
-    except RAISED:
+        parts = _parted(did, index)
+        _selection(h5py.Dataset(did), index if parts is None else parts.stored)
+    except (*RAISED, IndexError):
         return False
     return True
 
@@ -133,19 +163,19 @@ def _fits(did: Any, index: Any) -> bool:
 def kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     """The elements at `index`, to be put back after an error; None where they are too many."""
     guard.inside(did)
-    dataset = h5py.Dataset(did)
-    if dataset.nbytes > KEEP_BYTES:
-        try:
-            items = int(_selection(dataset, index).nselect)
-        except RAISED:
-            return None  # for the write to refuse
-        if items * dataset.dtype.itemsize > KEEP_BYTES:
-            return None
     try:
-        with _unpacking(did, index, guard):
-            return np.asarray(dataset[index], dataset.dtype)
+        parts = _parted(did, index)
+        stored = index if parts is None else parts.stored
+        dataset = h5py.Dataset(did)
+        if dataset.nbytes > KEEP_BYTES:
+            items = int(_selection(dataset, stored).nselect)
+            if items * dataset.dtype.itemsize > KEEP_BYTES:
+                return None
+        with _unpacking(did, stored, guard):
+            found = in_own_order(_read(dataset, stored))
     except (*RAISED, IndexError):
-        return None
+        return None  # for the write to refuse
+    return found if parts is None else np.asarray(found[(*parts.picked, Ellipsis)])
 
 
 def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
@@ -154,8 +184,13 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
     Raises:
         UnsafeFileError: they lie in another file, or in chunks that are no good.
         CorruptFileError: the chunks that they are a part of cannot be read.
+        UnsupportedTypeError: `data` have another shape.
     """
     guard.inside(did)
+    parts = _parted(did, index)
+    if parts is not None:
+        _write_parts(did, parts, data, guard)
+        return
     run = row_run(index, did.shape)
     if run is not None and data.shape == (run[1] - run[0], *did.shape[1:]):
         write_run(did, data, run[0], guard)
@@ -166,7 +201,7 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
 
 def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[None]:
     """A block in which HDF5 may have to unpack the chunks of some elements."""
-    if not h5o.get_info(did).hdr.mesg.present & FILTERED or not did.shape:
+    if not info_of(did).hdr.mesg.present & FILTERED or not did.shape:
         return nullcontext()
     try:
         boxes = boxes_of(_selection(h5py.Dataset(did), index).id)
@@ -177,25 +212,104 @@ def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[Non
 
 def _write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, (list, np.ndarray)) for part in parts):
+    memory = memory_of(did, data)
+    dataset = h5py.Dataset(did)
+    if memory is None and any(isinstance(part, (list, np.ndarray)) for part in parts):
         # h5py does not broadcast to lists and masks of rows.
         shape = np.broadcast_to(np.zeros((), np.bool), did.shape)[index].shape
         data = np.broadcast_to(data, shape)
-    dataset = h5py.Dataset(did)
     box = _box(parts, did.shape)
     shape = () if box is None else tuple(map(len, box))
     left = math.prod(shape)
     is_large = left * data.itemsize > BLOCK_BYTES
     if box is None or not (is_large and _broadcasts(data.shape, shape)):
-        dataset[index] = data  # h5py has rules of its own
+        _write_selected(dataset, index, data, memory)
         return
     data = np.broadcast_to(data, shape)
     for where in blocks_of(shape, data.itemsize):
         ranges = [of[part] for of, part in zip(box, where, strict=True)]
-        dataset[tuple(slice(of.start, of.stop, of.step) for of in ranges)] = data[where]
+        block = tuple(slice(of.start, of.stop, of.step) for of in ranges)
+        _write_selected(dataset, block, data[where], memory)
         left -= data[where].size
         if left:
             run_pending()
+
+
+def _write_selected(
+    dataset: Any,
+    index: Any,
+    data: np.ndarray[Any, Any],
+    memory: Any,
+    inner: tuple[int, ...] = (),
+) -> None:
+    """Write what h5py selects.
+
+    Args:
+        dataset: the dataset.
+        index: where.
+        data: what is written.
+        memory: the HDF5 type of it; None for numbers, for which h5py has rules of its own.
+        inner: the axes of an array type.
+    """
+    chosen = _selection(dataset, index)  # what is wrong with the index is told as it is
+    if memory is None:
+        try:
+            dataset[index] = data
+        except TypeError as error:
+            raise _misfit(dataset.id, data.shape, chosen.array_shape) from error
+        return
+    block = _laid_out(dataset.id, data, (*chosen.array_shape, *inner))
+    if block.size:
+        space = chosen.id if dataset.shape else h5s.ALL
+        within = h5s.create_simple(chosen.mshape) if dataset.shape else h5s.ALL
+        dataset.id.write(within, space, np.ascontiguousarray(block), memory)
+
+
+def _laid_out(did: Any, data: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
+    """Data broadcast to a shape; axes of one element in front of it are passed over."""
+    given = data.shape
+    while data.ndim > len(shape) and data.shape[0] == 1:
+        data = data[0] if data.ndim > 1 else data.reshape(())
+    try:
+        return np.broadcast_to(data, shape)
+    except ValueError as error:
+        raise _misfit(did, given, shape) from error
+
+
+def _misfit(did: Any, given: Any, shape: Any) -> UnsupportedTypeError:
+    return UnsupportedTypeError(
+        f"elements of shape {tuple(given)} do not fit the {tuple(shape)} that are selected",
+        key=key_of(did),
+        hint="give one element, or as many as are selected",
+    )
+
+
+def _write_parts(did: Any, parts: Parts, data: np.ndarray[Any, Any], guard: Guard) -> None:
+    """Write elements of an array type, some of whose axes are the type's."""
+    dataset, memory, inner = h5py.Dataset(did), memory_of(did, data), axes_of(did.dtype)[1]
+    if not parts.is_box:  # some of what HDF5 writes is to stay
+        block = in_own_order(_selected(did, parts.stored, guard))
+        block[(*parts.picked, Ellipsis)] = _laid_out(did, data, parts.shape)
+        with _unpacking(did, parts.stored, guard):
+            _write_selected(dataset, parts.stored, block, memory, inner)
+        return
+    ranges = [range(part.start, part.stop, part.step or 1) for part in parts.stored]
+    axes = tuple(map(len, ranges))
+    # Integers have taken axes away, along which one element is written.
+    laid = _laid_out(did, data, parts.shape)
+    whole = laid[tuple(p if isinstance(p, slice) else np.newaxis for p in parts.picked)]
+    left = whole.size
+    with _unpacking(did, parts.stored, guard):
+        if not ranges:
+            _write_selected(dataset, (), whole, memory, inner)
+        elif left:
+            for part in blocks_of(axes, data.itemsize * math.prod(inner)):
+                found = [of[which] for of, which in zip(ranges, part, strict=True)]
+                where = tuple(slice(of.start, of.stop, of.step) for of in found)
+                _write_selected(dataset, where, whole[part], memory, inner)
+                left -= whole[part].size
+                if left:
+                    run_pending()
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 from h5py import h5d, h5i, h5s, h5t, h5z
 
 from ....errors import CorruptFileError, UnsafeFileError
@@ -20,18 +21,55 @@ from ..h5.types import has_variable
 from .chunk_index import SWELLS_FROM, Box, chunk_bytes, chunks_of, is_in, may_be_misplaced
 from .filters import RATIOS
 
-__all__ = ["boxes_of", "places_of", "refuse_streams"]
+__all__ = ["SeenChunks", "around_of", "boxes_of", "places_of", "refuse_streams"]
 
 Offsets = tuple[int, ...]
 _SUM_BYTES = 4
 FEW = 64
 """So many places of chunks are looked up one by one; for more all that are there are listed."""
+MOST_PLACES = 2**16
+"""For more places all chunks around them are looked at."""
 _SAME_LENGTH = frozenset({h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
 """Filters that make no chunk shorter, but for a checksum at its end."""
 _DECLARING = frozenset({h5z.FILTER_LZF, h5z.FILTER_SZIP, h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET})
 """Filters that take as much memory for a chunk as the file says that it has."""
 _CHECKED = _SAME_LENGTH | _DECLARING | {h5z.FILTER_DEFLATE}
 MOST_BOXES = 4096
+KEPT_BYTES = 2**22
+"""Larger chunks are not kept in memory."""
+
+
+@attrs.define(eq=False)
+class SeenChunks:
+    """The chunks of a dataset that were looked at, and the bytes of the last one.
+
+    Args:
+        is_kept: whether bytes are kept: nobody writes the file.
+
+    Attributes:
+        offsets: of the chunks that were looked at, or were not there: what was looked at once is
+            no stranger's, whoever has written it meanwhile.
+    """
+
+    is_kept: bool
+    offsets: set[Offsets] = attrs.field(init=False, factory=set)
+    _last: tuple[Offsets, Any] | None = attrs.field(init=False, default=None)
+
+    def keep(self, offsets: Offsets, raw: Any) -> None:
+        """Keep the bytes of a chunk, in place of those of the one before."""
+        self._last = (offsets, raw) if self.is_kept and raw.nbytes <= KEPT_BYTES else None
+
+    def drop(self) -> None:
+        """Keep no bytes."""
+        self._last = None
+
+    def last(self, offsets: Offsets) -> Any:
+        """The bytes of a chunk, if they are at hand."""
+        return None if self._last is None or self._last[0] != offsets else self._last[1]
+
+    def has(self, places: set[Offsets]) -> bool:
+        """Whether the bytes of one chunk are wanted, and at hand."""
+        return self._last is not None and places == {self._last[0]}
 
 
 def boxes_of(space: Any) -> list[Box] | None:
@@ -39,13 +77,33 @@ def boxes_of(space: Any) -> list[Box] | None:
     if not space.get_select_npoints() or not space.shape:
         return None
     kind = space.get_select_type()
-    if kind == h5s.SEL_HYPERSLABS and space.get_select_hyper_nblocks() <= MOST_BOXES:
-        blocks = space.get_select_hyper_blocklist()
-        return [(tuple(map(int, first)), tuple(map(int, last))) for first, last in blocks]
+    if kind == h5s.SEL_HYPERSLABS:
+        if space.is_regular_hyperslab():
+            return _regular_boxes(space)
+        if space.get_select_hyper_nblocks() <= MOST_BOXES:
+            blocks = space.get_select_hyper_blocklist()
+            return [(tuple(map(int, first)), tuple(map(int, last))) for first, last in blocks]
     if kind == h5s.SEL_POINTS and space.get_select_npoints() <= MOST_BOXES:
         points = [tuple(map(int, point)) for point in space.get_select_elem_pointlist()]
         return [(point, point) for point in points]
     return [space.get_select_bounds()]
+
+
+def _regular_boxes(space: Any) -> list[Box]:
+    """The boxes of a selection that goes on in equal steps; HDF5 counts each step as one."""
+    axes: list[list[tuple[int, int]]] = []
+    for start, stride, count, block in zip(*space.get_regular_hyperslab(), strict=True):
+        if stride == block:
+            axes.append([(start, start + count * block - 1)])
+        else:
+            firsts = range(start, start + count * stride, stride)
+            axes.append([(first, first + block - 1) for first in firsts[: MOST_BOXES + 1]])
+    if math.prod(map(len, axes)) > MOST_BOXES:
+        return [space.get_select_bounds()]
+    return [
+        (tuple(first for first, _ in part), tuple(last for _, last in part))
+        for part in itertools.product(*axes)
+    ]
 
 
 def refuse_streams(
@@ -105,25 +163,43 @@ def _chunks(
 ) -> Iterator[tuple[Offsets, int, int]]:
     """Place, mask and bytes of the chunks that hold something of the boxes, and are not known."""
     chunk = plist.get_chunk()
-    places = None if boxes is None else places_of(chunk, boxes)
-    if places is not None and not may_be_misplaced(did):
-        for offset in places - known:
+    places = None if boxes is None else places_of(chunk, boxes, MOST_PLACES)
+    wanted = None if places is None else places - known
+    if wanted is not None and len(wanted) <= FEW and not may_be_misplaced(did):
+        for offset in wanted:
             info = did.get_chunk_info_by_coord(offset)
             if info.size:
                 yield offset, info.filter_mask, info.size
             else:
                 known.add(offset)  # whoever writes it from now on is no stranger
         return
+    around = None if boxes is None else around_of(boxes)
     for offset, info in chunks_of(did, plist):
-        if offset not in known and (
-            boxes is None or any(is_in(offset, chunk, box) for box in boxes)
-        ):
+        if wanted is not None:
+            if offset in wanted:
+                yield offset, info.filter_mask, info.size
+        elif offset not in known and (around is None or is_in(offset, chunk, around)):
             yield offset, info.filter_mask, info.size
 
 
-def places_of(chunk: Offsets, boxes: list[Box]) -> set[Offsets] | None:
-    """Where the chunks begin that hold something of some boxes; None if they are many."""
-    if sum(_places(chunk, box) for box in boxes) > FEW:
+def around_of(boxes: list[Box]) -> Box:
+    """The box around some."""
+    firsts, lasts = zip(*boxes, strict=True)
+    return (
+        tuple(map(min, zip(*firsts, strict=True))),
+        tuple(map(max, zip(*lasts, strict=True))),
+    )
+
+
+def places_of(chunk: Offsets, boxes: list[Box], most: int = FEW) -> set[Offsets] | None:
+    """Where the chunks begin that hold something of some boxes; None if they are many.
+
+    Args:
+        chunk: the shape of a chunk.
+        boxes: where.
+        most: how many are not many, boxes that share one counted each.
+    """
+    if sum(_places(chunk, box) for box in boxes) > most:
         return None
     return {place for box in boxes for place in _grid(chunk, box)}
 

@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5, h5a, h5p, h5s
+from h5py import h5, h5a, h5p, h5s, h5t
 
+from ....codecs.packing import mark_from_text
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....keys import to_text
-from ....tree import Leaf
-from .errors import RAISED, unreadable
+from ....tree import Leaf, Mark, is_none_number
+from .errors import RAISED, unreadable, unwritable
 from .links import key_of
+from .texts import are_kept, are_same, stored_texts
 from .types import PYTHON_STRINGS, numpy_dtype
 from .values import (
     in_own_order,
     memory_type,
+    number_or_none,
     plain_array,
     prepare,
     raw_buffer,
@@ -31,6 +34,7 @@ __all__ = [
     "copy_attribute",
     "copy_attributes",
     "delete_attribute",
+    "has_references",
     "is_own",
     "raw_attribute",
     "read_attribute",
@@ -64,8 +68,19 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
             aid.read(data, memory_type(dtype))
         except RAISED as error:
             raise unreadable(f"attribute {to_text(name)!r}", error, key_of(oid)) from error
-    as_scalar = kind == h5s.SCALAR and data.ndim == 0
-    return Leaf(to_scalar(data, tid) if as_scalar else plain_array(data))
+    if kind != h5s.SCALAR or data.ndim:
+        return Leaf(plain_array(data))
+    value = to_scalar(data, tid)
+    if type(value) is float and is_none_number(value):
+        value = number_or_none(value, _mark_of(oid, name))
+    return Leaf(value)
+
+
+def _mark_of(oid: Any, name: bytes) -> Mark | None:
+    """The mark of the value of an attribute of the user's."""
+    beside = _OF_ATTRIBUTES + name
+    text = read_attribute(oid, beside).data if h5a.exists(oid, beside) else None
+    return mark_from_text(text) if isinstance(text, str) else None
 
 
 def write_attribute(oid: Any, name: bytes, leaf: Leaf) -> None:
@@ -117,15 +132,24 @@ def _write(aid: Any, tid: Any, array: Any) -> None:
 
 
 def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
-    """Write into the attribute that is there, if it is of the same type and shape."""
+    """Write into the attribute that is there, if it has the shape and can take the value."""
     tid, space, array = prepare(leaf.data)
     aid = h5a.open(oid, name)
-    old = aid.get_space()
+    old, stored = aid.get_space(), aid.get_type()
     kind = old.get_simple_extent_type()
-    if kind == h5s.NULL or kind != space.get_simple_extent_type():
+    if kind == h5s.NULL:
+        return leaf.data is None
+    if kind != space.get_simple_extent_type() or old.shape != space.shape:
         return False
-    if old.shape != space.shape or not aid.get_type().equal(tid):
-        return False
+    if not stored.equal(tid):
+        texts = stored_texts(stored, leaf) if stored.get_class() == h5t.STRING else None
+        if texts is None or texts.mark is not None:
+            return False
+        if are_same(read_attribute(oid, name).data, texts):
+            return True
+        if not are_kept(stored, texts):
+            return False
+        tid, array = texts.tid, texts.array
     before = raw_attribute(aid)
     undo.append(lambda: _write_raw(h5a.open(oid, name), before))
     _write(aid, tid, array)
@@ -153,6 +177,13 @@ def attribute_names(oid: Any) -> list[bytes]:
     return names
 
 
+def has_references(oid: Any) -> bool:
+    """Whether an object has attributes that hold HDF5 references."""
+    return any(
+        h5a.open(oid, name).get_type().detect_class(h5t.REFERENCE) for name in attribute_names(oid)
+    )
+
+
 def is_own(name: bytes) -> bool:
     """Whether an attribute is the library's, and says something of the object that has it.
 
@@ -166,6 +197,7 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
 
     Raises:
         UnsupportedTypeError: one of them is of a type that h5py does not hand over as it is.
+        UnsupportedStoredError: HDF5 does not write one of them.
     """
     if h5a.get_num_attrs(source) == 0:
         return
@@ -182,8 +214,15 @@ def copy_attribute(source: Any, target: Any, name: bytes, tid: Any = None) -> No
     """
     old = h5a.open(source, name)
     tid = old.get_type() if tid is None else tid
-    new, data = h5a.create(target, name, tid, old.get_space()), raw_attribute(old)
-    _write_raw(new, data)
+    try:
+        new, data = h5a.create(target, name, tid, old.get_space()), raw_attribute(old)
+        _write_raw(new, data)
+    except RAISED as error:
+        told = unwritable(f"a copy of its attribute {to_text(name)!r}", error, None)
+        if told is None:
+            raise
+        told.hint = "write into the array that is there, or delete the attribute first (attrs)"
+        raise told from error
     if data is not None and raw_type(tid) is None and not same_items(data, raw_attribute(new)):
         # Strings that end with a NUL, and have no room for it, beside ones of variable length.
         raise UnsupportedTypeError(

@@ -11,7 +11,8 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ....errors import (
@@ -24,7 +25,17 @@ from ....errors import (
 )
 from ....keys import Path, join
 
-__all__ = ["RAISED", "errno_of", "explain_open", "telling", "unreadable"]
+__all__ = [
+    "NO_CLASS",
+    "RAISED",
+    "errno_of",
+    "explain_open",
+    "telling",
+    "telling_writes",
+    "unreadable",
+    "unwritable",
+    "user_link",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,7 +50,15 @@ _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 _NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 JOURNAL = "-journal"
-_NO_CONVERSION = ("function for conversion path", "No NumPy equivalent")
+_NO_CONVERSION = (
+    "function for conversion path",
+    "No NumPy equivalent",
+    "not defined for data type class",
+)
+_OF_THE_DISK = ("request failed", "driver", "flush", "write failed", "read failed", "space")
+"""What HDF5 says where reading or writing has failed: that is for others to tell."""
+NO_CLASS = "unable to find link class"
+"""What HDF5 says of a link of another program's own kind: it neither moves nor deletes it."""
 _HINTS = {
     errno.EACCES: "check the permissions of the file, and of the folders above it",
     errno.EPERM: "check the permissions of the file, and of the folders above it",
@@ -202,6 +221,79 @@ def unreadable(what: str, error: Exception, key: str | None) -> HdfchkError:
         key=key,
         hint="restore it from a copy; verify() says which keys are whole",
     )
+
+
+def unwritable(what: str, error: BaseException, key: str | None) -> HdfchkError | None:
+    """The error for something that HDF5 does not write.
+
+    Args:
+        what: it is.
+        error: what was raised.
+        key: where.
+
+    Returns:
+        The error; None where `error` says itself what it is: it is ours, the system's, or not one
+        of HDF5's at all, but of a caller's function.
+    """
+    if isinstance(error, HdfchkError) or not isinstance(error, RAISED):
+        return None
+    if errno_of(error) is not None or not _is_of_hdf5(error):
+        return None
+    said = _said(error) or type(error).__name__
+    if NO_CLASS in said:
+        return user_link(key)
+    if any(words in said for words in _NO_CONVERSION):
+        return UnsupportedStoredError(
+            f"{what} cannot be written: h5py has no conversion for such a type ({said})",
+            key=key,
+            hint="assign a whole value to the key, which gets a type of its own; or write it with"
+            " another tool",
+        )
+    if any(words in said.lower() for words in _OF_THE_DISK):
+        return None
+    return UnsupportedStoredError(
+        f"{what} cannot be written: HDF5 refuses it ({said})",
+        key=key,
+        hint="the file is as it was; if verify() finds it whole, h5repack may make one of it that"
+        " can be written",
+    )
+
+
+def user_link(key: str | None) -> UnsupportedStoredError:
+    """The error for a link of another program's own kind that would have to go."""
+    return UnsupportedStoredError(
+        "a user-defined link is in the way, which HDF5 neither moves nor deletes",
+        key=key,
+        hint="use another key; the program that has made the link can delete it",
+    )
+
+
+def _is_of_hdf5(error: BaseException) -> bool:
+    """Whether an error comes from HDF5, and not from a function in Python, nor from an index."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    source = "" if trace is None else trace.tb_frame.f_code.co_filename
+    return source.endswith((".pyx", ".pxi")) and "_selector" not in source
+
+
+@contextmanager
+def telling_writes(what: str, key: str) -> Iterator[None]:
+    """A block that writes: what HDF5 refuses is told as what it is, and where.
+
+    Args:
+        what: is written.
+        key: where.
+    """
+    try:
+        yield
+    except RAISED as error:
+        told = unwritable(what, error, key)
+        if told is not None:
+            raise told from error
+        if isinstance(error, HdfchkError):
+            error.key = error.key or key
+        raise
 
 
 def telling(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p, h5s, h5t
@@ -20,6 +21,7 @@ __all__ = [
     "HARD",
     "HIDDEN",
     "entries",
+    "has_user_link",
     "is_hidden_group",
     "is_there",
     "key_of",
@@ -106,6 +108,35 @@ def last(gid: Any) -> bytes | None:
             return name
     listed = entries(gid)
     return listed[-1][0] if listed else None
+
+
+def has_user_link(parent: Any, raw: bytes) -> bool:
+    """Whether a link is user-defined, or one in the group that it leads to, at any depth.
+
+    HDF5 neither moves nor deletes one, and stops in the middle of the group that it is in.
+    """
+    known = {HARD, h5l.TYPE_SOFT, h5l.TYPE_EXTERNAL}
+    todo: list[tuple[Any, bytes, int]] = [(parent, raw, parent.links.get_info(raw).type)]
+    seen: set[int] = set()
+    while todo:
+        above, name, kind = todo.pop()
+        if kind not in known:
+            return True
+        if kind != HARD:
+            continue
+        info = h5g.get_objinfo(above, name, follow_link=False)
+        if info.type != h5g.GROUP or info.objno in seen:
+            continue
+        seen.add(info.objno)
+        gid = h5g.open(above, name)
+        below: list[tuple[Any, bytes, int]] = []
+        gid.links.iterate(partial(_note_link, below, gid), info=True)
+        todo += below
+    return False
+
+
+def _note_link(below: list[tuple[Any, bytes, int]], gid: Any, name: bytes, info: Any) -> None:
+    below.append((gid, name, info.type))
 
 
 def _is_indexed(gid: Any) -> bool:
@@ -241,7 +272,7 @@ def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
                 hint="open that file itself; or, if you trust this one, use trust=True",
             )
         else:
-            raise UnsupportedStoredError("a user-defined link", key=join(path))
+            raise _user_defined(path)
     return b"/".join(done) or (b"/" if done else b".")
 
 
@@ -249,3 +280,11 @@ def _follow(target: bytes, done: list[bytes], rest: list[bytes]) -> tuple[list[b
     names = [name for name in target.split(b"/") if name not in {b"", b"."}]
     # An empty first name makes the path an absolute one, also where the root is no file's.
     return ([b""] if target.startswith(b"/") else done), names + rest
+
+
+def _user_defined(path: Path) -> UnsupportedStoredError:
+    return UnsupportedStoredError(
+        "a user-defined link, of which only the program that has made it knows whereto",
+        key=join(path),
+        hint="read the other keys, or leave it out by omitted_keys",
+    )

@@ -10,10 +10,10 @@ from ....codecs.packing import mark_from_text, mark_to_text
 from ....errors import CorruptFileError
 from ....keys import to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
-from .attributes import read_attribute, write_attribute
+from .attributes import delete_attribute, read_attribute, write_attribute
 from .links import key_of
 
-__all__ = ["MARK", "is_dict", "read_mark", "write_mark"]
+__all__ = ["MARK", "is_dict", "read_mark", "set_mark", "write_mark"]
 
 MARK = b"hdfchk"
 _BARE = b"_data"
@@ -44,5 +44,13 @@ def is_dict(gid: Any, mark: Mark | None) -> bool:
 
 
 def write_mark(oid: Any, mark: Mark) -> None:
-    """Set the mark of an object that has none."""
+    """Set the mark of an object."""
     write_attribute(oid, MARK, Leaf(mark_to_text(mark)))
+
+
+def set_mark(oid: Any, mark: Mark | None) -> None:
+    """Set the mark of an object, or take it away."""
+    if mark is None:
+        delete_attribute(oid, MARK)
+    else:
+        write_mark(oid, mark)

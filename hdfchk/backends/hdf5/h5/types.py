@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import h5py
@@ -18,8 +19,6 @@ __all__ = [
     "FLOAT",
     "GROUP_CREATION",
     "INT",
-    "NULL",
-    "NULL_TYPE",
     "PYTHON_STRINGS",
     "SCALAR",
     "chunked_creation",
@@ -44,9 +43,7 @@ INT = h5t.STD_I64LE
 BYTE = h5t.STD_U8LE
 BOOL = h5t.py_create(np.dtype(np.bool), logical=True)
 COMPLEX = h5t.py_create(np.dtype(np.complex128), logical=True)
-NULL_TYPE = h5t.STD_I32LE
 SCALAR = h5s.create(h5s.SCALAR)
-NULL = h5s.create(h5s.NULL)
 
 COMPACT_BYTES = 2048
 """Up to this size an array lies inside its object header: one read less, and no padding."""
@@ -145,6 +142,11 @@ def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> A
         metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
         shared: others of this process may have the file open, and close it as they like.
     """
+    return _file_access(metadata_cache, shared).copy()
+
+
+@cache
+def _file_access(metadata_cache: int | None, shared: bool) -> Any:
     plist = h5p.create(h5p.FILE_ACCESS)
     if not shared:
         plist.set_fclose_degree(h5f.CLOSE_STRONG)

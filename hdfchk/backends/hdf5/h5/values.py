@@ -9,13 +9,12 @@ import h5py
 import numpy as np
 from h5py import h5f, h5p, h5r, h5s, h5t
 
+from ....tree import NONE_BITS, Mark, is_none_number
 from .types import (
     BOOL,
     COMPLEX,
     FLOAT,
     INT,
-    NULL,
-    NULL_TYPE,
     SCALAR,
     dataspace,
     has_variable,
@@ -25,9 +24,11 @@ from .types import (
 )
 
 __all__ = [
+    "NONE",
     "decoded",
     "in_own_order",
     "memory_type",
+    "number_or_none",
     "plain_array",
     "prepare",
     "raw_buffer",
@@ -38,6 +39,9 @@ __all__ = [
     "write_raw",
 ]
 
+NONE = np.array(NONE_BITS, np.uint64).view(np.float64)
+"""What is in a file for None."""
+_OF_NUMBERS = frozenset({"float", "ndarray", "numpy", "torch.Tensor"})
 _BUFFERS: dict[type, Any] = {
     bool: np.bool,
     int: np.int64,
@@ -50,11 +54,13 @@ def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """`data` as it is seen by others: strings decoded, no h5py marks in the dtype."""
     dtype = data.dtype
     if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
-        plain = np.empty(data.shape, object)
-        flat, source = plain.reshape(-1), data.reshape(-1)
-        for index, item in enumerate(source):
-            flat[index] = decoded(item)
-        return plain
+        items = data.ravel().tolist()
+        plain = np.empty(len(items), object)
+        try:
+            plain[:] = [item.decode() for item in items]
+        except (AttributeError, UnicodeDecodeError):  # some are no bytes, or no text
+            plain[:] = list(map(decoded, items))
+        return plain.reshape(data.shape)
     if dtype.names is not None:
         _decode_fields(data, dtype.names)
         return data
@@ -103,6 +109,18 @@ def _is_order_lost() -> bool:
         return bool(file.attrs["x"][0] != 1)
 
 
+def number_or_none(value: float, mark: Mark | None) -> float | None:
+    """What a float64 without axes is: a number, or None.
+
+    Args:
+        value: the number.
+        mark: of what has it. Under those of numbers it is the number, whatever its bits.
+    """
+    if not is_none_number(value) or (mark is not None and mark.name in _OF_NUMBERS):
+        return value
+    return None
+
+
 def decoded(item: Any) -> Any:
     """A variable-length string as h5py reads it, as text where it is UTF-8."""
     if not isinstance(item, bytes):
@@ -133,9 +151,9 @@ def memory_type(dtype: np.dtype[Any]) -> Any:
 
 
 def prepare(data: Any) -> tuple[Any, Any, Any]:
-    """The HDF5 type, the dataspace and the array (None for a null space) of a leaf's data."""
+    """The HDF5 type, the dataspace and the array of a leaf's data."""
     if data is None:
-        return NULL_TYPE, NULL, None
+        return FLOAT, SCALAR, NONE
     if isinstance(data, np.ndarray):
         return type_for(data.dtype), dataspace(data.shape), data
     if isinstance(data, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from traceback import clear_frames
 from typing import Any
@@ -14,22 +15,31 @@ from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
 from ..data.limits import FILTERED, stands_alone
+from ..data.object_info import info_of
 from ..h5 import checksums as sums
-from ..h5 import links
-from ..h5.attributes import attribute_names, copy_attributes, is_own
-from ..h5.errors import RAISED, errno_of
+from ..h5 import links, scales
+from ..h5.attributes import (
+    attribute_names,
+    copy_attributes,
+    has_references,
+    is_own,
+)
+from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable, user_link
 from ..h5.key_order import Places
-from ..h5.marks import MARK, read_mark, write_mark
+from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
-from ..h5.values import raw_data, write_raw
+from ..h5.values import write_raw
+from .fits import Fit
+from .pins import ASIDE_BYTES, Kept, keep
+from .references import References
+from .unchanged import is_unchanged
 from .writer import Writer
 
 __all__ = ["Commit"]
 
 _COUNTER = itertools.count()
 REUSE_FROM = 2**16
-ASIDE_BYTES = 2**26
 """Arrays from `REUSE_FROM` bytes up are moved into memory before they are replaced, and what is
 written over is kept there, up to `ASIDE_BYTES` a commit."""
 FEW = 64
@@ -49,17 +59,37 @@ class Commit:
         writer: makes the objects.
         rolls_back: after an error whoever began the commit gives up all that was not committed
             before: what is replaced need not be kept.
+        references: what in the file points at its objects; None where nobody asks.
+        replace: replace also what something points at, if it cannot be kept.
+        put_stand_in: puts a stand-in in the place of the object at an address, whose header is
+            damaged, and says whether it could; after an error it is given up, too.
 
     Attributes:
         path: of the step that is under way, or has failed.
+        free: keys at whose objects nothing points.
     """
 
-    def __init__(self, root: Any, writer: Writer, *, rolls_back: bool = False) -> None:
+    def __init__(
+        self,
+        root: Any,
+        writer: Writer,
+        *,
+        rolls_back: bool = False,
+        references: References | None = None,
+        replace: bool = False,
+        put_stand_in: Callable[[int], bool] | None = None,
+    ) -> None:
         self._root = root
         self._writer = writer
         self._hidden = writer.hidden
         self.path: Path = ()
         self._rolls_back = rolls_back
+        self._references = references
+        self._replace_all = replace
+        self._put_stand_in = put_stand_in if rolls_back else None
+        self.free: list[Path] = []
+        self._kept: dict[Path, Kept] = {}
+        """By path: how what points at an object is kept."""
         self._groups: dict[Path, Any] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
         """Groups that had nothing in them, and have one path: each step puts another key there."""
@@ -83,11 +113,12 @@ class Commit:
             Whatever the first failing step raises; the file is as it was then, or is to be given
                 up.
         """
-        self._left = len(steps)
-        self._is_few = len(steps) < FEW
         self._writer.begin()
         self._writer.cache.hold(len(steps))
         try:
+            steps = self._keep(steps)
+            self._left = len(steps)
+            self._is_few = len(steps) < FEW
             for path, node in steps.items():
                 self.path = path
                 self._left -= 1
@@ -101,11 +132,16 @@ class Commit:
             if not self._is_through:
                 self._write_places()
                 self._hidden.empty_bin()
+            if self._references is not None and self._references.is_stale:
+                self._references.forget_walk()
         except BaseException as error:
             self._take_back(error)
             if isinstance(error, HdfchkError) and error.key is None:
                 error.key = join(self.path)
             self._raise_if_damaged(error)
+            told = unwritable("it", error, join(self.path))
+            if told is not None:
+                raise told from error
             raise
         finally:
             self._writer.end()
@@ -114,8 +150,25 @@ class Commit:
             if self._aside is not None:
                 self._aside.close()
 
+    def _keep(self, steps: dict[Path, Stored | None]) -> dict[Path, Stored | None]:
+        """See to what points at the objects of all steps, which may become more and smaller."""
+        if self._references is None or self._references.known.no_names:
+            return steps
+        planned = keep(
+            self._root,
+            self._writer,
+            self._references,
+            steps,
+            rolls_back=self._rolls_back,
+            replace=self._replace_all,
+        )
+        self._kept, self.free = planned.kept, planned.free
+        return planned.steps
+
     def _take_back(self, error: BaseException) -> None:
         """Undo all that was done; what cannot be undone does not keep the rest from it."""
+        if self._references is not None:
+            self._references.forget_walk()
         self._groups.clear()
         _let_go_of_objects(error)
         if self._rolls_back:
@@ -139,7 +192,10 @@ class Commit:
             if name is not None:
                 links.open_object(self._root, name, self.path)
         except CorruptFileError as found:
-            found.hint = "HDF5 cannot remove what it cannot open: restore the file from a copy"
+            found.hint = (
+                "HDF5 cannot remove what it cannot open: restore the file from a copy, or get a new"
+                " file of all that is whole by hdfchk.salvage(path, to)"
+            )
             raise found from error
         except Exception:  # the first error says more
             return
@@ -204,7 +260,7 @@ class Commit:
                     self._undo.append((self._unlink, (path,)))
                 self._writer.create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
-            if isinstance(error, (HdfchkError, RecursionError)):
+            if isinstance(error, (HdfchkError, RecursionError)) or NO_CLASS in str(error):
                 raise
             raise UnsupportedTypeError(
                 f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"
@@ -215,16 +271,20 @@ class Commit:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
-        old: Any = h5o.open(parent, raw) if hard else None
+        old: Any = self._open_old(parent, raw) if hard else None
+        self._require_removable(parent, raw)
         aside: bytes | None = None
-        is_dropped = False
+        is_dropped, is_kept_small = hard and old is None, False
+        kept = self._kept.get(path)
+        if old is not None and self._stays(path, old, node, kept):
+            return
         if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
             if self._writer.layout is None and self._overwrite(path, old, node):
                 return
             size = old.get_storage_size()
-            is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)
-            if self._rolls_back and (is_kept_small or size < REUSE_FROM):
+            is_kept_small = not kept and self._has_aside(old, size)
+            if not kept and self._rolls_back and (is_kept_small or size < REUSE_FROM):
                 is_dropped = all(map(is_own, attribute_names(old)))
             if is_kept_small and not is_dropped:
                 aside = self._copy_aside(parent, raw)
@@ -248,8 +308,52 @@ class Commit:
         new = self._writer.create(parent, raw, node, path)
         if hard and not is_dropped:
             copy_attributes(old, new, is_own)
+            if kept is not None and kept.moves:
+                scales.move(old, new, self._note)
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
+
+    def _stays(self, path: Path, old: Any, node: Stored, kept: Kept | None) -> bool:
+        """Whether an object at which something may point stays; if not, scales are detached."""
+        if kept is not None:
+            if kept.fit is not None and isinstance(node, Leaf):
+                self._write_over(path, old, node, kept.fit)
+                return True
+            self._detach(kept)
+        if self._references is None or self._references.known.no_names:
+            return False
+        return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
+
+    def _open_old(self, parent: Any, raw: bytes) -> Any:
+        """What is to be replaced or deleted; None if only its link can be."""
+        try:
+            return h5o.open(parent, raw)
+        except RAISED as error:
+            if self._put_stand_in is None or errno_of(error):
+                raise
+            first = error
+        address = parent.links.get_info(raw).u
+        try:
+            h5o.open(parent, raw)  # or it was something else than the file
+        except RAISED:
+            if not self._put_stand_in(address):
+                raise
+            return None
+        raise first
+
+    def _remove(self, parent: Any, raw: bytes) -> None:
+        """Remove what need not be kept."""
+        try:
+            if self._is_few:
+                self._writer.cache.hold(_objects_in(parent, raw))
+            remove(parent, raw)
+        except RAISED:
+            if parent.links.get_info(raw).type != links.HARD:
+                raise
+            old = self._open_old(parent, raw)
+            if old is not None and h5g.get_objinfo(parent, raw).nlink < 2:
+                raise
+            parent.unlink(raw)  # which does not go into what it leads to
 
     def _delete(self, path: Path) -> None:
         above = path[:-1]
@@ -259,14 +363,17 @@ class Commit:
         raw = to_bytes(path[-1])
         if not parent.links.exists(raw):
             return
+        self._require_removable(parent, raw)
+        if path in self._kept:
+            self._detach(self._kept[path])
         places, place = self._take_place(above, parent, parent.links.get_info(raw))
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
-        if self._is_few:
-            self._writer.cache.hold(_objects_in(parent, raw))
+        if not self._rolls_back:
+            self._writer.cache.hold(_objects_in(parent, raw))  # what cannot be opened stays
         self._forget_below(path)
         if self._rolls_back:
-            remove(parent, raw)
+            self._remove(parent, raw)
         elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
             remove(parent, raw)
@@ -274,25 +381,55 @@ class Commit:
         else:
             self._hidden.take_out(parent, raw, name)
 
+    def _require_removable(self, parent: Any, raw: bytes) -> None:
+        """Refuse what HDF5 would remove in part, where that could not be given up."""
+        if not self._rolls_back and links.has_user_link(parent, raw):
+            raise user_link(None)
+
     def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
-        """Write into the dataset that is there, if it is of the same kind."""
+        """Write into the dataset that is there, if it can take the value."""
         fit = self._writer.fit(old, leaf)
-        if fit is None or not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
+        if fit is None:
             return False
-        one_call = not self._rolls_back and self._is_one_call(old)
+        if fit.is_there:
+            return True
+        if not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
+            return False
+        is_same_form = fit.is_form_of(old)
+        one_call = not self._rolls_back and is_same_form and self._is_one_call(old)
         if not (self._rolls_back or one_call):
             size = fit.array.nbytes
+            if not is_same_form:
+                size = max(size, math.prod(old.shape) * old.get_type().get_size())
             if self._aside_bytes + size > ASIDE_BYTES:
                 return False
             try:
-                before = raw_data(old)
-            except (OSError, RuntimeError):
+                before = self._writer.data_of(old)
+            except (OSError, RuntimeError, HdfchkError):
                 return False  # a new one takes its place
             self._aside_bytes += size
-            self._undo.append((self._write_back, (path, before, sums.read(old))))
+            self._undo.append((self._write_back, (path, before, sums.read(old), fit)))
         self._writer.overwrite(old, leaf, fit)
         self._is_through = one_call
         return True
+
+    def _write_over(self, path: Path, old: Any, leaf: Leaf, fit: Fit) -> None:
+        """Write into the dataset that is there, at which something points, whatever it takes."""
+        if not (self._rolls_back or fit.is_there):
+            self._undo.append(
+                (self._write_back, (path, self._writer.data_of(old), sums.read(old), fit))
+            )
+        self._writer.overwrite(old, leaf, fit)
+
+    def _detach(self, kept: Kept) -> None:
+        """Let no dimension scale lead to what goes."""
+        for path in kept.detached:
+            scales.detach(h5o.open(self._group(path[:-1]), to_bytes(path[-1])), self._note)
+
+    def _note(self, saved: scales.Saved) -> None:
+        """Take a note of an attribute that is about to be changed."""
+        if not self._rolls_back:
+            self._undo.append((scales.restore, (self._root, saved)))
 
     def _is_one_call(self, did: Any) -> bool:
         """Whether an array is written by the last call of a commit: if it fails, it did nothing."""
@@ -300,8 +437,10 @@ class Commit:
             return False
         return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
 
-    def _has_aside(self, size: int) -> bool:
+    def _has_aside(self, old: Any, size: int) -> bool:
         if size < REUSE_FROM or self._aside_bytes + size > ASIDE_BYTES:
+            return False
+        if not _is_copied_as_it_is(old):
             return False
         self._aside_bytes += size
         return True
@@ -359,10 +498,14 @@ class Commit:
             else:
                 places.keep(parent, number, place)
 
-    def _write_back(self, path: Path, data: Any, checksum: Any) -> None:
+    def _write_back(self, path: Path, data: Any, checksum: Any, fit: Fit) -> None:
         did = h5o.open(self._group(path[:-1]), to_bytes(path[-1]))
+        if did.shape != data.shape and len(did.shape) == data.ndim:
+            did.set_extent(data.shape)
         write_raw(did, data)
         sums.restore(did, checksum)
+        if fit.mark != fit.new_mark:
+            set_mark(did, fit.mark)
 
     # -- the order of keys -----------------------------------------------------------------------
 
@@ -385,9 +528,11 @@ class Commit:
 
 
 def _is_copied_as_it_is(did: Any) -> bool:
-    """Whether HDF5 copies a dataset without unpacking it."""
-    filtered = h5o.get_info(did).hdr.mesg.present & FILTERED
-    return not (filtered and has_variable(did.get_type()))
+    """Whether HDF5 copies a dataset without unpacking it, and all that its attributes say."""
+    filtered = info_of(did).hdr.mesg.present & FILTERED
+    if filtered and has_variable(did.get_type()):
+        return False
+    return not has_references(did)  # which would be zeros
 
 
 def _objects_in(parent: Any, raw: bytes) -> int:

@@ -23,12 +23,13 @@ from ..data.chunk_io import read_packed
 from ..data.direct_io import read_piece
 from ..data.limits import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
 from ..data.memory_map import Mapper
+from ..data.object_info import info_of
 from ..h5 import links
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
 from ..h5.metadata_cache import MetadataCache
 from ..h5.types import FLOAT, INT, has_variable, numpy_dtype, plain_dtype
-from ..h5.values import decoded, memory_type, plain_array, to_scalar
+from ..h5.values import decoded, memory_type, number_or_none, plain_array, to_scalar
 
 __all__ = ["DirectIO", "Reader"]
 
@@ -125,7 +126,7 @@ class Reader:
         if in_one_piece:  # of this file, without filters: there is less to ask for
             mark, present = read_mark(did), 0
         else:
-            info = h5o.get_info(did)
+            info = info_of(did)
             mark = read_mark(did) if info.num_attrs else None
             present = info.hdr.mesg.present
         shape = did.shape
@@ -202,7 +203,7 @@ class Reader:
         if tid.equal(FLOAT):
             self._float[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
-            return Leaf(self._float.item(), mark)
+            return Leaf(number_or_none(self._float.item(), mark), mark)
         if tid.equal(INT):
             self._int[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._int, INT)
@@ -236,7 +237,7 @@ class Reader:
             UnsupportedStoredError: a filter is not there.
         """
         tid, shape = did.get_type(), did.shape
-        present = h5o.get_info(did).hdr.mesg.present
+        present = info_of(did).hdr.mesg.present
         self._guard.inside(did, present)
         if not shape or not math.prod(shape) or has_variable(tid):
             return

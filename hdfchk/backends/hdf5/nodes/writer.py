@@ -6,11 +6,11 @@ Every object is made under a name: HDF5 loses objects that have none (see `h5.hi
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s, h5t
+from h5py import h5d, h5g, h5s
 
 from ....errors import HdfchkError
 from ....keys import Path, to_bytes
@@ -25,10 +25,11 @@ from ..data.blocks import BLOCK_BYTES, write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
-from ..data.limits import FILTERED, Guard
+from ..data.limits import FILTERED, Guard, is_variable
+from ..data.object_info import info_of
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
-from ..h5.marks import read_mark, write_mark
+from ..h5.marks import set_mark, write_mark
 from ..h5.metadata_cache import MetadataCache
 from ..h5.types import (
     BYTE,
@@ -42,12 +43,11 @@ from ..h5.types import (
     dataset_creation,
     dataspace,
     placed_creation,
-    string_type,
-    type_to_write,
 )
-from ..h5.values import prepare
+from ..h5.values import NONE, in_own_order, prepare, raw_buffer, raw_data
+from .fits import Fit, fit_of
 
-__all__ = ["Fit", "Writer", "write_elements"]
+__all__ = ["Writer", "write_elements"]
 
 LOOK_AT = 64
 PAUSE_SECONDS = 0.2
@@ -163,19 +163,20 @@ class Writer:
     def _dataset(self, parent: Any, name: bytes, leaf: Leaf, path: Path) -> Any:
         data = leaf.data
         kind = type(data)
-        if kind is float:
+        if kind is float or data is None:
             did = h5d.create(parent, name, FLOAT, SCALAR, dataset_creation(8))
-            self._float[()] = data
-            did.write(h5s.ALL, h5s.ALL, self._float, FLOAT)
+            number = NONE
+            if data is not None:
+                number = self._float
+                number[()] = data
+            did.write(h5s.ALL, h5s.ALL, number, FLOAT)
             return did
         if kind is int:
             did = h5d.create(parent, name, INT, SCALAR, dataset_creation(8))
-            self._int[()] = data  # type: ignore[assignment]
+            self._int[()] = data
             did.write(h5s.ALL, h5s.ALL, self._int, INT)
             return did
         tid, space, array = prepare(data)
-        if array is None:
-            return h5d.create(parent, name, tid, space, dataset_creation(0))
         if array.nbytes >= ROOM_FROM:
             self.take_room()
         if not self._is_plain or self.layout is not None:
@@ -220,21 +221,7 @@ class Writer:
 
     def fit(self, did: Any, leaf: Leaf) -> Fit | None:
         """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
-        tid, space, array = prepare(leaf.data)
-        mark = read_mark(did)
-        if mark != leaf.mark or array is None:
-            return None
-        old = did.get_space()
-        kind = old.get_simple_extent_type()
-        if kind != space.get_simple_extent_type():
-            return None
-        if kind == h5s.SIMPLE and old.shape != space.shape:
-            return None
-        stored = did.get_type()
-        if type(leaf.data) is str and not stored.equal(tid):
-            return _text_fit(stored, leaf.data)
-        memory = type_to_write(stored, tid, array)
-        return None if memory is None else Fit(array, memory)
+        return fit_of(did, leaf, self.guard)
 
     def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
         """Whether the chunks are good that HDF5 unpacks to write over a dataset.
@@ -244,50 +231,48 @@ class Writer:
             fit: what is to be written over it.
             kept: all of it is read before.
         """
-        if not h5o.get_info(did).hdr.mesg.present & FILTERED:
+        if not info_of(did).hdr.mesg.present & FILTERED:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
-        by_chunks = by_chunks and did.get_type().equal(fit.tid)
+        by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
         if by_chunks and own_pipeline(did.get_create_plist(), fit.tid.get_size()) is not None:
             return True  # whole chunks take the place of what is there
         try:
             with self.guard.unpacking(did):
+                if fit.array.dtype.kind == "O" and not kept:
+                    self.data_of(did)  # HDF5 reads where the old items are, to free their space
                 return True
         except HdfchkError:
             return False
 
+    def data_of(self, did: Any) -> np.ndarray[Any, Any]:
+        """All data of a dataset as they are, to be put back.
+
+        Raises:
+            HdfchkError: they cannot be read, or need far more memory than they take in the file.
+        """
+        if not is_variable(did.dtype):
+            return raw_data(did)
+        data = raw_buffer(did, did.shape)
+        if data.size:
+            self.guard.variable(did, data)
+        return in_own_order(data)
+
     def overwrite(self, did: Any, leaf: Leaf, fit: Fit) -> None:
         """Write `leaf` into a dataset into which it fits."""
-        has_sum = sums.has(did)
-        if fit.array.size:
-            write_elements(did, fit.array, fit.tid, did.get_create_plist(), self.meter)
+        if fit.is_there:
+            return
+        has_sum, array = sums.has(did), fit.array
+        if did.shape != array.shape:
+            did.set_extent(array.shape)
+        if array.size:
+            plist = None if fit.is_raw else did.get_create_plist()
+            write_elements(did, array, fit.tid, plist, self.meter)
         if has_sum:
-            sums.write(did, leaf.data)
-
-
-class Fit(NamedTuple):
-    """What is written over a dataset: the array, and its HDF5 type."""
-
-    array: Any
-    tid: Any
-
-
-def _text_fit(stored: Any, text: str) -> Fit | None:
-    """How a text is written into a string dataset of others, or a longer one; None if it is not."""
-    if stored.get_class() != h5t.STRING:
-        return None
-    raw, is_ascii = text.encode(), stored.get_cset() == h5t.CSET_ASCII
-    if is_ascii and not text.isascii():
-        return None
-    if stored.is_variable_str():
-        return Fit(np.array(text, object), PYTHON_STRINGS)
-    size, pad = stored.get_size(), stored.get_strpad()
-    room = size - 1 if pad == h5t.STR_NULLTERM else size
-    if len(raw) > room or (pad == h5t.STR_SPACEPAD and raw.endswith(b" ")):
-        return None
-    memory = string_type(size).copy()
-    memory.set_cset(stored.get_cset())  # HDF5 converts no sets of characters
-    return Fit(np.array(raw, f"S{size}"), memory)
+            is_text = array.dtype.kind in "OS"
+            sums.write(did, leaf.data if not is_text else array if array.ndim else array[()])
+        if fit.mark != fit.new_mark:
+            set_mark(did, fit.new_mark)
 
 
 _KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())

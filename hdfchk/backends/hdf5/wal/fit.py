@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from ....runtime.posix import read_all
 from .log import PAGE, Base, Recovered, Sums
 
-__all__ = ["STAMP", "base_of", "problem_of", "samples", "sums_of", "thinned"]
+__all__ = ["STAMP", "base_of", "problem_of", "samples", "stamp_of", "sums_of", "thinned"]
 
 STAMP = b"hdfchk:stamp"
 """The attribute of the root group whose value, a random int64, each checkpoint renews."""
 SECTOR = 512
+SUPERBLOCK_BYTES = 96
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WHOLE_UP_TO = 2**25
 _PARTS, _PART_BYTES = 256, 2**16
@@ -63,6 +64,14 @@ def thinned(numbers: list[int]) -> Iterator[int]:
         start = index
 
 
+def stamp_of(descriptor: int) -> int:
+    """The stamp of a file, or 0 if it has none, or not at its beginning."""
+    root = _root_place(os.pread(descriptor, SUPERBLOCK_BYTES, 0))
+    header = os.pread(descriptor, PAGE, root) if root else b""
+    inside = _stamp_inside(header)
+    return int.from_bytes(header[inside : inside + 8], "little") if inside else 0
+
+
 def base_of(descriptor: int, size: int) -> Base:
     """The state of a file of a size, as a log has to know it again."""
     first = read_all(descriptor, PAGE, 0)
@@ -87,7 +96,14 @@ def _total(descriptor: int, size: int) -> int:
 
 def _stamp_place(descriptor: int, first: bytes) -> int:
     """Where the stamp is in a file, or 0: it is looked for in the header of the root group."""
-    if first[:8] != _SIGNATURE or len(first) < 96:
+    root = _root_place(first)
+    inside = _stamp_inside(read_all(descriptor, PAGE, root)) if root else 0
+    return root + inside if inside else 0
+
+
+def _root_place(first: bytes) -> int:
+    """Where a superblock has the root group, or 0."""
+    if first[:8] != _SIGNATURE or len(first) < SUPERBLOCK_BYTES:
         return 0
     version = first[8]
     if version in {2, 3} and first[9] == 8:
@@ -96,15 +112,17 @@ def _stamp_place(descriptor: int, first: bytes) -> int:
         (root,) = struct.unpack_from("<Q", first, 64 if version == 0 else 68)
     else:
         return 0
-    if root >= 2**63:
-        return 0
-    header = read_all(descriptor, PAGE, root)
+    return int(root) if root < 2**63 else 0
+
+
+def _stamp_inside(header: bytes) -> int:
+    """Where the stamp is in the header of the root group, or 0."""
     at = header.find(STAMP + b"\0")
     if at < 9 or header[at - 9] != 3:  # the version of the message
         return 0
     sizes = struct.unpack_from("<3H", header, at - 7)
     inside = at + sum(sizes)
-    return int(root) + inside if sizes[0] == len(STAMP) + 1 and inside + 8 <= len(header) else 0
+    return inside if sizes[0] == len(STAMP) + 1 and inside + 8 <= len(header) else 0
 
 
 def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> str | None:

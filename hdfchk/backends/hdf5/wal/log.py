@@ -167,6 +167,8 @@ def owner_of(descriptor: int) -> str:
         _, pid, host, _, _ = _OWNER.unpack(header)
     else:
         return "another process"
+    if pid == os.getpid() and host.rstrip(bytes(1)) == _host():
+        return "another store of this process"
     return f"process {pid} on {host.rstrip(bytes(1)).decode(errors='replace')}"
 
 
@@ -546,9 +548,12 @@ class Log:
         self._syncing = threading.RLock()
 
 
+def _host() -> bytes:
+    return socket.gethostname().encode()[:64]
+
+
 def _owner(note: str) -> bytes:
-    host = socket.gethostname().encode()[:64]
-    head = _OWNER.pack(_MAGIC, os.getpid(), host, note.encode("ascii"), 0)[:-4]
+    head = _OWNER.pack(_MAGIC, os.getpid(), _host(), note.encode("ascii"), 0)[:-4]
     return head + _SUM.pack(zlib.crc32(head))
 
 

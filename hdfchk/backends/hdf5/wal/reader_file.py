@@ -12,6 +12,7 @@ from ....runtime.posix import (
     file_key,
     is_at,
     open_regular,
+    read_all,
     redirect_to_scratch,
     wait_lock_shared,
 )
@@ -113,6 +114,10 @@ class ReaderFile:
             return not is_being_written(file.fd)
         except OSError:  # what was to be read is read: whoever brings the log in tells of it
             return True
+
+    def read_bytes(self, start: int, length: int) -> bytes:
+        """Bytes of the file itself."""
+        return read_all(self._owned[0].fd, length, start)
 
     def abandon(self) -> None:
         """Let go of the files in a child process, whose parent goes on with them."""

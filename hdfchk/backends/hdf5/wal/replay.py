@@ -37,8 +37,10 @@ from ...meter import Progress
 from ..data import resize
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
+from ..h5.forms import axes_of
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
 from ..nodes.apply import Commit
+from ..nodes.references import References
 from ..nodes.writer import Writer
 from .fit import STAMP, problem_of
 from .log import Log, Recovered, log_of, scan
@@ -106,6 +108,7 @@ def append_rows(
     writer: Writer,
     *,
     rolls_back: bool,
+    references: References | None = None,
 ) -> None:
     """Append rows to the array at a path, making it growable if it was not.
 
@@ -115,8 +118,10 @@ def append_rows(
         rows: in their stored form, or as the log has them.
         writer: makes the objects.
         rolls_back: after an error, all that was not committed is given up anyway.
+        references: what in the file points at its objects; None where nobody asks.
 
     Raises:
+        ReferencedError: something points at it, and it cannot grow.
         UnsupportedStoredError: no array is there, or one without axes.
         CorruptFileError: they are rows of the log, and not of this array.
     """
@@ -136,19 +141,20 @@ def append_rows(
             return
     draft = resize.growable_copy(writer.hidden, did, writer.guard)
     resize.append(draft.did, rows, writer.guard)
-    Commit(root, writer, rolls_back=rolls_back).run({path: draft})
+    commit = Commit(root, writer, rolls_back=rolls_back, references=references)
+    commit.run({path: draft})
 
 
 def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
-    row = did.shape[1:]
+    dtype, inner = axes_of(numpy_dtype(did.get_type()))
     if isinstance(rows[0], list):
         texts = [text for block in rows for text in block]
         flat: np.ndarray[Any, Any] = np.empty(len(texts), object)
         flat[:] = texts
     else:
         data = b"".join(block for block in rows if isinstance(block, bytes))
-        flat = np.frombuffer(data, unmarked(numpy_dtype(did.get_type())))
-    return flat.reshape((-1, *row))
+        flat = np.frombuffer(data, unmarked(dtype))
+    return flat.reshape((-1, *did.shape[1:], *inner))
 
 
 def replay_logical(file: OverlayFile) -> None:

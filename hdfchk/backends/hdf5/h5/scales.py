@@ -1,0 +1,261 @@
+"""Dimension scales: two attributes by which arrays and the scales of their axes lead to each other.
+
+An array has ``DIMENSION_LIST``: for each axis, references to its scales. A scale has
+``REFERENCE_LIST``: a reference to each array that it is attached to, and the number of the axis.
+Both are edited in place here, so that everything else of them stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from h5py import h5a, h5d, h5i, h5o, h5r, h5s, h5t
+
+from .errors import RAISED
+
+__all__ = [
+    "DIMENSIONS",
+    "USERS",
+    "Saved",
+    "address_bytes",
+    "arrays_of",
+    "detach",
+    "move",
+    "restore",
+    "scales_of",
+]
+
+DIMENSIONS = b"DIMENSION_LIST"
+USERS = b"REFERENCE_LIST"
+
+
+class Saved(NamedTuple):
+    """An attribute as it was. It holds no object open: a reference is an address."""
+
+    place: Any
+    name: bytes
+    tid: Any
+    data: Any
+
+
+Note = Callable[[Saved], None] | None
+"""Is given what `restore` needs before an attribute is changed; None where nobody wants it."""
+
+
+def address_bytes(oid: Any) -> int:
+    """How many bytes of a reference are the address of an object; the others are of no meaning."""
+    return int(h5i.get_file_id(oid).get_create_plist().get_sizes()[0])
+
+
+def scales_of(array: Any) -> set[int]:
+    """The addresses of the scales that an array says to have."""
+    return {h5o.get_info(scale).addr for scale in _scales(array)}
+
+
+def arrays_of(scale: Any) -> list[tuple[int, int]]:
+    """The addresses of the arrays that a scale says to be attached to, and the axis of each."""
+    return [(h5o.get_info(array).addr, axis) for array, axis in _attached(scale)]
+
+
+def move(old: Any, new: Any, note: Note) -> None:
+    """Let all that hangs together with an array, or a scale, hang together with another one.
+
+    Args:
+        old: the one that is replaced, which is still linked somewhere.
+        new: the one in its place, which has its attributes.
+        note: is given each attribute as it was.
+    """
+    _edit(old, new, note)
+
+
+def detach(oid: Any, note: Note) -> None:
+    """Let nothing hang together with an array or a scale any more, which is about to go.
+
+    Args:
+        oid: the array or scale, which loses its own attributes, too.
+        note: is given each attribute as it was.
+    """
+    _edit(oid, None, note)
+    for name in (DIMENSIONS, USERS):
+        if h5a.exists(oid, name):
+            _save(oid, name, note)
+            h5a.delete(oid, name)
+
+
+def _edit(old: Any, new: Any, note: Note) -> None:
+    address = h5o.get_info(old).addr
+    for scale in _distinct(_scales(old)):
+        _edit_users(scale, address, new, note)
+    for array in _distinct(array for array, _ in _attached(old)):
+        _edit_dimensions(array, address, new, note)
+
+
+def _distinct(found: Iterator[Any]) -> list[Any]:
+    return list({h5o.get_info(oid).addr: oid for oid in found}.values())
+
+
+# -- the attribute of a scale ---------------------------------------------------------------------
+
+
+def _attached(scale: Any) -> list[tuple[Any, int]]:
+    opened = _open_users(scale)
+    if opened is None:
+        return []
+    aid, _ = opened
+    data = np.empty(aid.shape, aid.dtype)
+    aid.read(data)
+    to, axis = aid.dtype.names
+    found = [(_lead(scale, row[to]), int(row[axis])) for row in data]
+    return [(oid, number) for oid, number in found if oid is not None]
+
+
+def _open_users(scale: Any) -> tuple[Any, Any] | None:
+    """The attribute, and the dtype of its bytes."""
+    if type(scale) is not h5d.DatasetID or not h5a.exists(scale, USERS):
+        return None
+    aid = h5a.open(scale, USERS)
+    tid = aid.get_type()
+    if tid.get_class() != h5t.COMPOUND or tid.get_nmembers() != 2 or len(aid.shape or ()) != 1:
+        return None
+    to, axis = (tid.get_member_type(index) for index in range(2))
+    width = address_bytes(scale)
+    if not to.equal(h5t.STD_REF_OBJ) or axis.get_class() != h5t.INTEGER or width not in {2, 4, 8}:
+        return None
+    formats = [f"<u{width}", axis.dtype]
+    offsets = [tid.get_member_offset(index) for index in range(2)]
+    fields = {
+        "names": ["to", "axis"],
+        "formats": formats,
+        "offsets": offsets,
+        "itemsize": tid.get_size(),
+    }
+    return aid, np.dtype(fields)  # type: ignore[call-overload]
+
+
+def _read_users(aid: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    raw = np.zeros(aid.shape, f"V{dtype.itemsize}")
+    aid.read(raw, aid.get_type())
+    return raw.view(dtype)
+
+
+def _edit_users(scale: Any, address: int, new: Any, note: Note) -> None:
+    opened = _open_users(scale)
+    if opened is None:
+        return
+    aid, dtype = opened
+    rows = _read_users(aid, dtype)
+    of_it = rows["to"] == address
+    if not of_it.any():
+        return
+    _save(scale, USERS, note)
+    if new is not None:
+        rows["to"][of_it] = h5o.get_info(new).addr
+    else:
+        rows = rows[~of_it]
+    _put(scale, USERS, aid.get_type().copy(), rows.view(f"V{dtype.itemsize}"))
+
+
+# -- the attribute of an array --------------------------------------------------------------------
+
+
+def _scales(array: Any) -> Iterator[Any]:
+    """All scales that an array says to have."""
+    for references in _dimensions(array):
+        for reference in references:
+            found = _lead(array, reference)
+            if found is not None:
+                yield found
+
+
+def _dimensions(array: Any) -> list[Any]:
+    """For each axis of an array the references to its scales."""
+    if type(array) is not h5d.DatasetID or not h5a.exists(array, DIMENSIONS):
+        return []
+    aid = h5a.open(array, DIMENSIONS)
+    tid = aid.get_type()
+    if tid.get_class() != h5t.VLEN or not tid.get_super().equal(h5t.STD_REF_OBJ) or not aid.shape:
+        return []
+    data = np.empty(aid.shape, aid.dtype)
+    aid.read(data)
+    return [[] if item is None else list(item) for item in data.reshape(-1)]
+
+
+def _edit_dimensions(array: Any, address: int, new: Any, note: Note) -> None:
+    axes, has_it, left = _dimensions(array), False, False
+    instead = None if new is None else h5r.create(new, b".", h5r.OBJECT)
+    for references in axes:
+        for index in reversed(range(len(references))):
+            found = _lead(array, references[index])
+            if found is None or h5o.get_info(found).addr != address:
+                left = True
+                continue
+            has_it = True
+            if instead is not None:
+                references[index] = instead
+            else:
+                del references[index]
+    if not has_it:
+        return
+    _save(array, DIMENSIONS, note)
+    if new is None and not left:
+        h5a.delete(array, DIMENSIONS)  # as HDF5 itself does with the last one
+        return
+    aid = h5a.open(array, DIMENSIONS)
+    data = np.empty(aid.shape, aid.dtype)
+    for axis, references in enumerate(axes):
+        item = np.empty(len(references), object)
+        item[:] = references
+        data.reshape(-1)[axis] = item
+    aid.write(data)
+
+
+# -- both -----------------------------------------------------------------------------------------
+
+
+def _lead(oid: Any, reference: Any) -> Any:
+    """What a reference leads to; None if that is gone."""
+    if not reference:
+        return None
+    try:
+        return h5r.dereference(reference, oid)
+    except RAISED:
+        return None
+
+
+def _save(oid: Any, name: bytes, note: Note) -> None:
+    """Tell how an attribute comes back as it is now."""
+    if note is None:
+        return
+    aid = h5a.open(oid, name)
+    tid = aid.get_type()
+    if tid.get_class() == h5t.VLEN:
+        data, memory = np.empty(aid.shape, aid.dtype), None
+    else:
+        data, memory = np.zeros(aid.shape, f"V{tid.get_size()}"), tid
+    aid.read(data, memory)
+    note(Saved(h5r.create(oid, b".", h5r.OBJECT), name, tid.copy(), data))
+
+
+def restore(root: Any, saved: Saved) -> None:
+    """Let an attribute be what it was.
+
+    Args:
+        root: any object of the file.
+        saved: what `note` was given.
+    """
+    _put(h5r.dereference(saved.place, root), saved.name, saved.tid, saved.data)
+
+
+def _put(oid: Any, name: bytes, tid: Any, data: np.ndarray[Any, Any]) -> None:
+    """Set an attribute of one axis to data that are as they lie in the file, or as h5py reads."""
+    if h5a.exists(oid, name):
+        aid = h5a.open(oid, name)
+        if aid.shape == data.shape:
+            aid.write(data, None if tid.get_class() == h5t.VLEN else tid)
+            return
+        h5a.delete(oid, name)
+    if data.size:
+        aid = h5a.create(oid, name, tid, h5s.create_simple(data.shape))
+        aid.write(data, None if tid.get_class() == h5t.VLEN else tid)

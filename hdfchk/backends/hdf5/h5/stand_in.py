@@ -1,0 +1,128 @@
+"""A stand-in for an object whose header is damaged, so that HDF5 unlinks it.
+
+HDF5 reads the header of an object to lower the number of its links, and does not unlink what it
+cannot read. A small header, in the place of the damaged one, can be read: that of a group whose
+list of links is nowhere, so that all other links to it still lead to something damaged. It says
+that very many links lead to it: HDF5 never frees it then, nor takes its space for something else
+while there are others. That space, and what hung on the object, is given back by `compact`.
+"""
+
+from __future__ import annotations
+
+import struct
+
+__all__ = ["HEADER_BYTES", "stand_in_for"]
+
+STAND_IN_BYTES = 40
+"""Hardly an object header takes less."""
+HEADER_BYTES = 2**13
+"""So much of a header is looked at."""
+_LINKS = 2**30
+_CONTINUATION, _SYMBOL_TABLE, _REFERENCE_COUNT = 0x10, 0x11, 0x16
+_LAST_MESSAGE = 0x17
+_MASK = 0xFFFFFFFF
+_TURNS = (4, 6, 8, 16, 19, 4)
+_LAST_TURNS = (14, 11, 25, 16, 4, 14, 24)
+
+
+def stand_in_for(header: bytes, address: int) -> bytes | None:
+    """The bytes to put in the place of a damaged object header; None if it may be none.
+
+    What is damaged may be the link, and what it leads to something else: so there must be signs
+    that a header is there.
+
+    Args:
+        header: what is in that place.
+        address: of the place.
+    """
+    # It says that its B-tree, and its heap of names, are in the middle of itself.
+    lists = struct.pack("<QQ", address + 8, address + 8)
+    if header.startswith(b"OHDR\2"):
+        size = _size_of_new(header)
+        is_whole = size <= len(header) and _ends_with_sum(header[:size])
+        return None if is_whole or size < STAND_IN_BYTES else _new(lists)
+    return _old(lists) if _is_old(header) else None
+
+
+def _size_of_new(header: bytes) -> int:
+    """How long the first part of a header of version 2 is; 0 if it contradicts itself."""
+    flags = header[5]
+    at = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
+    width = 1 << (flags & 3)
+    size = int.from_bytes(header[at : at + width], "little")
+    return 0 if flags & 0xC0 or size >= 2**32 else at + width + size + 4
+
+
+def _ends_with_sum(header: bytes) -> bool:
+    return lookup3(header[:-4]).to_bytes(4, "little") == header[-4:]
+
+
+def _is_old(header: bytes) -> bool:
+    """Whether bytes look like a header of version 1: its messages follow one another to its end.
+
+    Either their number or their length may be what is damaged, or what one of them holds; and the
+    last ones may be elsewhere.
+    """
+    if len(header) < STAND_IN_BYTES:
+        return False
+    version, reserved, count, links, size, pad = struct.unpack_from("<BBHIII", header)
+    if version != 1 or reserved or pad or not 0 < links < 2**16 or not count:
+        return False
+    at: int = 16
+    found, known, goes_on = 0, False, False
+    while at + 8 <= len(header):
+        kind, length, flags = struct.unpack_from("<HHB", header, at)
+        if kind > _LAST_MESSAGE or length % 8 or flags & 0x80 or any(header[at + 5 : at + 8]):
+            return goes_on and at >= STAND_IN_BYTES
+        goes_on = goes_on or (kind == _CONTINUATION and length == 16)
+        at, found, known = at + 8 + length, found + 1, known or bool(kind and length)
+        if known and (at - 16 == size or found == count):
+            return at >= STAND_IN_BYTES
+    return False
+
+
+def _old(lists: bytes) -> bytes:
+    body = struct.pack("<HHB3x", _SYMBOL_TABLE, len(lists), 0) + lists
+    return struct.pack("<BBHIII", 1, 0, 1, _LINKS, len(body), 0) + body
+
+
+def _new(lists: bytes) -> bytes:
+    messages = struct.pack("<BHB", _SYMBOL_TABLE, len(lists), 0) + lists
+    messages += struct.pack("<BHB", _REFERENCE_COUNT, 5, 0) + struct.pack("<BI", 0, _LINKS)
+    header = b"OHDR" + bytes([2, 0, len(messages)]) + messages
+    return header + struct.pack("<I", lookup3(header))
+
+
+def lookup3(data: bytes) -> int:
+    """HDF5's checksum of metadata: Bob Jenkins' lookup3, ``hashlittle``."""
+    a = (0xDEADBEEF + len(data)) & _MASK
+    b = c = a
+    while len(data) > 12:
+        x, y, z = _words(data)
+        a, b, c = _mixed((a + x) & _MASK, (b + y) & _MASK, (c + z) & _MASK)
+        data = data[12:]
+    if not data:
+        return c
+    x, y, z = _words(data.ljust(12, b"\0"))
+    a, b, c = (a + x) & _MASK, (b + y) & _MASK, (c + z) & _MASK
+    for turn in _LAST_TURNS:
+        c = ((c ^ b) - _turned(b, turn)) & _MASK
+        a, b, c = b, c, a
+    return b
+
+
+def _words(data: bytes) -> tuple[int, int, int]:
+    x, y, z = struct.unpack_from("<III", data)
+    return x, y, z
+
+
+def _mixed(a: int, b: int, c: int) -> tuple[int, int, int]:
+    for turn in _TURNS:
+        a = ((a - c) & _MASK) ^ _turned(c, turn)
+        c = (c + b) & _MASK
+        a, b, c = b, c, a
+    return a, b, c
+
+
+def _turned(number: int, bits: int) -> int:
+    return (number << bits | number >> (32 - bits)) & _MASK

@@ -1,0 +1,192 @@
+"""Strings of others: what a value is in a string type that is there, and if it stays itself."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from h5py import h5t
+
+from ....codecs.packing import unfold
+from ....errors import UnsupportedTypeError
+from ....tree import Leaf, Mark, Sequence, utf8_dtype
+from .links import key_of
+from .types import PYTHON_STRINGS, string_type
+
+__all__ = ["StoredTexts", "are_kept", "are_same", "filled", "in_type_of", "stored_texts"]
+
+_SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
+_SHORT = 1024
+"""The text of a sequence without items is shorter."""
+
+
+class StoredTexts(NamedTuple):
+    """Strings in the form in which they are read from a string type.
+
+    Attributes:
+        array: bytes of the type's width, or `str` objects for one of variable length.
+        tid: the HDF5 type of the array.
+        mark: what has to be said beside, so that they come back as the value that they are.
+    """
+
+    array: np.ndarray[Any, Any]
+    tid: Any
+    mark: Mark | None
+
+
+def stored_texts(stored: Any, leaf: Leaf) -> StoredTexts | None:
+    """What the strings of a leaf are in a string type of whoever has made it.
+
+    Args:
+        stored: the type.
+        leaf: a string or an array of strings. Bytes are taken as they are by types of their width.
+
+    Returns:
+        The strings; None if the leaf has none, or they are too long.
+    """
+    data, mark = leaf.data, leaf.mark
+    variable, width = stored.is_variable_str(), stored.get_size()
+    if isinstance(data, str):
+        raw: Any = np.array(data, object) if variable else data.encode()
+        if variable or len(raw) <= width:
+            return _made(raw, stored, mark)
+        return None
+    if not isinstance(data, np.ndarray):
+        return None
+    if data.dtype.kind == "O":
+        if variable:
+            return _made(data, stored, mark)
+        raw = _encoded(data)
+        return _made(raw, stored, _objects(mark)) if raw.dtype.itemsize <= width else None
+    if data.dtype.kind != "S":
+        return None
+    text = h5py.check_string_dtype(data.dtype)
+    if text is None or text.encoding != "utf-8":  # bytes
+        exact = not variable and mark is None and data.dtype.itemsize == width
+        return _made(data, stored, None) if exact else None
+    if variable:
+        objects = np.empty(data.size, object)
+        objects[:] = [item.decode() for item in data.ravel().tolist()]
+        return _made(objects.reshape(data.shape), stored, mark)
+    longest = int(np.strings.str_len(data.view(f"S{data.dtype.itemsize}")).max(initial=0))
+    return _made(data, stored, mark) if longest <= width else None
+
+
+def _made(texts: Any, stored: Any, mark: Mark | None) -> StoredTexts:
+    if stored.is_variable_str():
+        return StoredTexts(texts, PYTHON_STRINGS, mark)
+    width = stored.get_size()
+    memory = string_type(width)
+    if stored.get_cset() != h5t.CSET_UTF8:
+        memory = memory.copy()
+        memory.set_cset(stored.get_cset())  # HDF5 converts no sets of characters
+    return StoredTexts(np.asarray(texts).astype(f"S{width}"), memory, mark)
+
+
+def _encoded(objects: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    raw = [item.encode() for item in objects.ravel().tolist()]
+    return np.array(raw, f"S{max(1, *map(len, raw), 1)}").reshape(objects.shape)
+
+
+def _objects(mark: Mark | None) -> Mark:
+    """The mark by which strings of one width are an object array, if another one does not say."""
+    if mark is not None and (mark.name != "ndarray" or "dtype" in mark.params):
+        return mark
+    params = {} if mark is None else mark.params
+    return Mark("ndarray", 1, {**params, "dtype": "|O"})
+
+
+def filled(leaf: Leaf) -> Leaf:
+    """A sequence or object array without items as the array of strings that it can be, too."""
+    data = leaf.data
+    if leaf.mark is None or leaf.mark.name != "packed" or not isinstance(data, str):
+        return leaf
+    node = unfold(leaf) if len(data) < _SHORT else leaf
+    if not isinstance(node, Sequence) or node.items:
+        return leaf
+    mark = node.mark
+    if mark.name in _SEQUENCES:
+        return Leaf(np.empty(0, object), Mark(mark.name, 1, {"item": "str", **mark.params}))
+    if mark.name != "ndarray" or mark.params.get("dtype") != "|O":
+        return leaf
+    rest = {name: mark.params[name] for name in ("order", "class") if name in mark.params}
+    array = np.empty(tuple(mark.params["shape"]), object)
+    return Leaf(array, Mark("ndarray", 1, rest) if rest else None)
+
+
+def _fits(stored: Any, array: np.ndarray[Any, Any]) -> bool:
+    """Whether strings of a type's width are not cut by its padding, nor what it cannot say."""
+    if not array.size:
+        return True
+    width, pad = stored.get_size(), stored.get_strpad()
+    raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(array.size, -1)
+    if raw.shape[1] > width and raw[:, width:].any():
+        return False
+    raw = raw[:, :width]
+    if pad == h5t.STR_NULLPAD:
+        return True
+    if (raw[:, :-1] == 0)[raw[:, 1:] != 0].any():  # it would end there
+        return False
+    if pad == h5t.STR_NULLTERM:
+        return raw.shape[1] < width or not raw[:, -1].any()
+    return not np.strings.endswith(array, b" ").any()
+
+
+def in_type_of(did: Any, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Strings of one width as h5py writes them into a string dataset; all else as it is.
+
+    Raises:
+        UnsupportedTypeError: one of them would be cut by the padding, or is no ASCII as the others.
+    """
+    if data.dtype.kind != "S":
+        return data
+    stored = did.get_type()
+    if stored.get_class() != h5t.STRING or stored.is_variable_str():
+        return data
+    is_ascii = stored.get_cset() == h5t.CSET_ASCII
+    text = h5py.check_string_dtype(data.dtype)
+    is_bare = text is None or text.encoding == "ascii"
+    if not _fits(stored, data) or (is_ascii and not is_bare and not data.tobytes().isascii()):
+        raise UnsupportedTypeError(
+            f"a string does not fit the stored ones: {stored.get_size()} bytes with their padding"
+            + (", in ASCII" if is_ascii else ""),
+            key=key_of(did),
+            hint="shorten it, or assign the whole array anew",
+        )
+    if is_bare == is_ascii:  # HDF5 converts no sets of characters
+        return data
+    width = data.dtype.itemsize
+    return data.view(f"S{width}" if is_ascii else utf8_dtype(width))
+
+
+def are_kept(stored: Any, texts: StoredTexts) -> bool:
+    """Whether strings that are written into a type are read back as they are."""
+    array, is_ascii = texts.array, stored.get_cset() == h5t.CSET_ASCII
+    if is_ascii and texts.mark is not None and not array.ndim:
+        return False  # it would be read as bytes
+    if array.dtype.kind == "O":
+        joined = "".join(array.ravel().tolist())
+        return "\0" not in joined and not (is_ascii and not joined.isascii())
+    if not _fits(stored, array):
+        return False
+    joined_raw = b"\n".join(array.ravel().tolist())
+    if is_ascii:
+        return joined_raw.isascii()
+    try:
+        joined_raw.decode()
+    except UnicodeDecodeError:  # bytes that are no text
+        return False
+    return True
+
+
+def are_same(found: Any, texts: StoredTexts) -> bool:
+    """Whether strings as they are read are these."""
+    array = texts.array
+    if np.shape(found) != array.shape:
+        return False
+    if array.dtype.kind == "O":
+        return bool(np.asarray(found, object).tolist() == array.tolist())
+    if isinstance(found, str):
+        found = found.encode()
+    return bool(np.array_equal(np.asarray(found), array))

@@ -1,0 +1,145 @@
+"""How a value is written into a dataset that is there, to be read back as it is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from h5py import h5d, h5s, h5t
+
+from ....errors import HdfchkError
+from ....tree import Leaf, Mark
+from ..data.limits import Guard
+from ..h5.fitting import fit_bytes
+from ..h5.marks import read_mark
+from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
+from ..h5.types import type_to_write
+from ..h5.values import plain_array, prepare
+
+__all__ = ["Fit", "fit_of"]
+
+
+class Fit(NamedTuple):
+    """What is written over a dataset.
+
+    Attributes:
+        array: the elements. Of another shape than the dataset where that can be given it.
+        tid: the HDF5 type of the array.
+        mark: the dataset's mark.
+        new_mark: the one that it has to have.
+        is_there: all of it is there already.
+        is_raw: the items of the array are the bytes of elements.
+    """
+
+    array: Any
+    tid: Any
+    mark: Mark | None
+    new_mark: Mark | None
+    is_there: bool = False
+    is_raw: bool = False
+
+    def is_form_of(self, did: Any) -> bool:
+        """Whether nothing of a dataset changes but the elements."""
+        return bool(self.mark == self.new_mark and did.shape == self.array.shape)
+
+
+def fit_of(did: Any, leaf: Leaf, guard: Guard) -> Fit | None:
+    """How `leaf` can be written into a dataset, to be read back as it is, if it can.
+
+    Args:
+        did: the dataset.
+        leaf: what is to be written.
+        guard: of the file.
+    """
+    tid, space, array = prepare(leaf.data)
+    mark, stored, old = read_mark(did), did.get_type(), did.get_space()
+    kind = old.get_simple_extent_type()
+    if kind == h5s.NULL:
+        is_none = leaf.data is None and mark == leaf.mark
+        return Fit(array, stored, mark, mark, is_there=True) if is_none else None
+    is_text = stored.get_class() == h5t.STRING
+    if is_text and (array.dtype.kind == "O" or not stored.equal(tid) or mark != leaf.mark):
+        return _text_fit(did, stored, mark, leaf, guard)
+    if mark != leaf.mark or kind != space.get_simple_extent_type():
+        return _raw_fit(did, mark, leaf)
+    if kind == h5s.SIMPLE and old.shape != space.shape:
+        return _text_fit(did, stored, mark, leaf, guard) if is_text else _raw_fit(did, mark, leaf)
+    memory = type_to_write(stored, tid, array)
+    return _raw_fit(did, mark, leaf) if memory is None else Fit(array, memory, mark, mark)
+
+
+def _raw_fit(did: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
+    """How the bytes of a value are written into a dataset of a type that NumPy has no name for."""
+    raw = None if mark is not None else fit_bytes(did, leaf)
+    return None if raw is None else Fit(*raw, mark, mark, is_raw=True)
+
+
+def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard) -> Fit | None:
+    """How strings are written into a string dataset."""
+    leaf = filled(leaf)
+    if type(leaf.data) is str and leaf.mark is not None and leaf.mark != mark:
+        return None  # a value of another kind, whose form is a text
+    texts = stored_texts(stored, leaf)
+    if texts is None:
+        return None
+    if texts.mark == mark:
+        try:
+            if _are_there(did, texts, guard):
+                return Fit(texts.array, texts.tid, mark, mark, is_there=True)
+        except HdfchkError:
+            return None  # what cannot be read is replaced
+    if not are_kept(stored, texts) or not _can_have(did, texts.array.shape):
+        return None
+    return Fit(texts.array, texts.tid, mark, texts.mark)
+
+
+def _can_have(did: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a dataset has a shape, or can be given it."""
+    old = did.shape
+    if old == shape:
+        return True
+    if not old or len(old) != len(shape):
+        return False
+    if did.get_create_plist().get_layout() != h5d.CHUNKED:
+        return False
+    limits = did.get_space().get_simple_extent_dims(True)
+    return all(
+        limit == h5s.UNLIMITED or length <= limit
+        for length, limit in zip(shape, limits, strict=True)
+    )
+
+
+def _are_there(did: Any, texts: StoredTexts, guard: Guard) -> bool:
+    """Whether a dataset has these very strings.
+
+    Raises:
+        HdfchkError: it cannot be read.
+    """
+    array = texts.array
+    if did.shape != array.shape:
+        return False
+    if not array.size:
+        return True
+    guard.begin()
+    dtype = did.dtype if array.dtype.kind == "O" else array.dtype
+    if array.ndim:  # other strings mostly differ in the first or last one
+        for index in ((0,) * array.ndim, tuple(length - 1 for length in array.shape)):
+            item = np.zeros((1,) * array.ndim, dtype)
+            space = did.get_space()
+            space.select_hyperslab(index, item.shape)
+            with guard.decoding(did, [(index, index)]):
+                did.read(h5s.create_simple(item.shape), space, item, _memory(texts))
+            part = array[tuple(slice(of, of + 1) for of in index)]
+            if not are_same(plain_array(item), texts._replace(array=part)):
+                return False
+    found = np.zeros(array.shape, dtype)
+    if array.dtype.kind == "O":
+        guard.variable(did, found)
+    else:
+        with guard.decoding(did):
+            did.read(h5s.ALL, h5s.ALL, found, texts.tid)
+    return are_same(plain_array(found), texts)
+
+
+def _memory(texts: StoredTexts) -> Any:
+    return None if texts.array.dtype.kind == "O" else texts.tid

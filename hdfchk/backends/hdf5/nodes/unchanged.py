@@ -1,0 +1,62 @@
+"""Whether a value that is assigned is the one that is there: then nothing is replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5t
+
+from ....codecs.registry import default_registry
+from ....errors import HdfchkError
+from ....tree import Branch, Leaf
+from ..h5.marks import read_mark
+from ..h5.types import has_variable
+from ..h5.values import same_items
+from .reader import Reader
+from .writer import Writer
+
+__all__ = ["is_unchanged"]
+
+
+def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
+    """Whether an object of others reads as the value that is to replace it.
+
+    That is asked only of objects into which no value is written: datasets with items of variable
+    length that are no strings, and named datatypes.
+
+    Args:
+        root: the group that is the root of all paths.
+        writer: knows what the file can not make its reader do.
+        oid: the object.
+        node: the value.
+    """
+    try:
+        if isinstance(oid, h5t.TypeID):
+            found = Reader(root, writer.guard, writer.cache).group(oid, None, (), None)
+        elif type(oid) is h5d.DatasetID and _is_variable(oid) and read_mark(oid) is None:
+            found = Reader(root, writer.guard, writer.cache).dataset(oid)
+        else:
+            return False
+        return _same(default_registry.encode(default_registry.decode(found)), node)
+    except HdfchkError:  # it cannot be read: what cannot be told is another value
+        return False
+
+
+def _is_variable(did: Any) -> bool:
+    tid = did.get_type()
+    return tid.get_class() in {h5t.VLEN, h5t.COMPOUND, h5t.ARRAY} and has_variable(tid)
+
+
+def _same(first: Any, second: Any) -> bool:
+    if type(first) is not type(second) or first.mark != second.mark:
+        return False
+    if isinstance(first, Branch):
+        if list(first.children) != list(second.children):
+            return False
+        return all(_same(child, second.children[name]) for name, child in first.children.items())
+    if not isinstance(first, Leaf) or type(first.data) is not type(second.data):
+        return False
+    if isinstance(first.data, np.ndarray):
+        return same_items(first.data, second.data)
+    return first.data == second.data or (first.data != first.data and second.data != second.data)

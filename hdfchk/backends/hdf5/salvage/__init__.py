@@ -1,0 +1,1 @@
+"""Copying all that is whole out of a damaged file."""

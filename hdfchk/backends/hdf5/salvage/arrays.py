@@ -1,0 +1,308 @@
+"""Reading all of a dataset, to tell which parts of it are whole, and copying these alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+from h5py import h5d, h5i, h5s, h5t
+
+from ....errors import CorruptFileError, HdfchkError, UnsafeFileError, UnsupportedStoredError
+from ...findings import Box
+from ..data.blocks import blocks_of
+from ..data.filters import greatest_ratio
+from ..data.limits import DEFAULT_LIMIT, EXPANSION, Guard
+from ..h5.errors import RAISED
+from ..h5.types import has_variable
+from ..h5.values import memory_type
+from .steps import CAUGHT, Steps, explained
+
+__all__ = ["Damage", "StoredArray", "copy_parts", "look_at"]
+
+MOST_PLACES = 2**20
+"""Where the index of chunks is damaged, so many places are looked up one by one."""
+MOST_FAILURES = 1000
+"""After so many parts of one array that cannot be read the rest is given up."""
+ITEM_BYTES = 256
+"""What an item of variable length is taken to have, for the size of blocks."""
+
+
+@attrs.define
+class Damage:
+    """What of an array cannot be read.
+
+    Attributes:
+        problem: what was raised first.
+        whole: the parts that can be read.
+        lost: those that cannot.
+        chunks: how many chunks are lost.
+        checksum: of what can be read, whatever the order; None where that is not one block of
+            bytes.
+    """
+
+    problem: HdfchkError | None = None
+    whole: list[Box] = attrs.Factory(list)
+    lost: list[Box] = attrs.Factory(list)
+    chunks: int = 0
+    checksum: int | None = None
+
+    def note(self, error: BaseException, box: Box | None = None) -> None:
+        """Something cannot be read."""
+        if isinstance(error, UnsafeFileError):  # of a part: the file contradicts itself
+            error = CorruptFileError(error.problem)
+        self.problem = self.problem or explained("the data", error)
+        if box is None:
+            return
+        if self.lost and (joined := _joined(self.lost[-1], box)) is not None:
+            self.lost[-1] = joined
+        else:
+            self.lost.append(box)
+
+    def add(self, box: Box, data: np.ndarray[Any, Any]) -> None:
+        """A part can be read."""
+        self.whole.append(box)
+        if not data.dtype.hasobject:
+            place = repr([part.start for part in box]).encode()
+            self.checksum = (self.checksum or 0) + zlib.crc32(data.data, zlib.crc32(place))
+
+    @property
+    def elements(self) -> int:
+        """How many elements are lost."""
+        return sum(_size(box) for box in self.lost)
+
+    @property
+    def rows(self) -> int:
+        """How many indices of the first axis have lost elements."""
+        end = rows = 0
+        for part in sorted((box[0].start, box[0].stop) for box in self.lost if box):
+            rows += max(0, part[1] - max(part[0], end))
+            end = max(end, part[1])
+        return rows
+
+
+def _size(box: Box) -> int:
+    return math.prod(part.stop - part.start for part in box)
+
+
+def _joined(first: Box, second: Box) -> Box | None:
+    """Two parts as one, if they lie beside one another."""
+    apart = [axis for axis, pair in enumerate(zip(first, second, strict=True)) if _differ(*pair)]
+    if len(apart) != 1:
+        return None
+    axis = apart[0]
+    if first[axis].stop != second[axis].start:
+        return None
+    return (*first[:axis], slice(first[axis].start, second[axis].stop), *first[axis + 1 :])
+
+
+def _differ(first: slice, second: slice) -> bool:
+    return (first.start, first.stop) != (second.start, second.stop)
+
+
+def is_read_by_item(tid: Any) -> bool:
+    """Whether HDF5 has to make something of the elements of a type: they lie elsewhere."""
+    return has_variable(tid) or bool(tid.detect_class(h5t.REFERENCE))
+
+
+class StoredArray:
+    """A dataset, and how its parts are read."""
+
+    def __init__(self, did: Any, guard: Guard, steps: Steps) -> None:
+        self.did = did
+        self.guard = guard
+        self.steps = steps
+        self.shape: tuple[int, ...] = did.shape
+        self.tid = did.get_type()
+        self.plist = did.get_create_plist()
+        self.is_chunked = self.plist.get_layout() == h5d.CHUNKED
+        fid = h5i.get_file_id(did)
+        self.file_size = int(fid.get_filesize())
+        self.userblock = int(fid.get_create_plist().get_userblock())
+        self.by_item = is_read_by_item(self.tid)
+        if self.by_item:
+            try:
+                self.dtype = self.tid.dtype
+            except (TypeError, ValueError, NotImplementedError) as error:
+                raise UnsupportedStoredError(
+                    f"it is not looked at, as NumPy has not its type ({error})",
+                    hint="read it with another tool: h5dump, say",
+                ) from error
+            self.memory = memory_type(self.dtype)
+        else:
+            self.dtype, self.memory = np.dtype(f"V{self.tid.get_size()}"), self.tid
+
+    def spaces(self, box: Box) -> tuple[Any, Any]:
+        """The dataspaces of a part, in memory and in the file."""
+        if not box:
+            return h5s.ALL, h5s.ALL
+        count = tuple(part.stop - part.start for part in box)
+        space = self.did.get_space()
+        space.select_hyperslab(tuple(part.start for part in box), count)
+        return h5s.create_simple(count), space
+
+    def read(self, box: Box) -> np.ndarray[Any, Any]:
+        """Read a part."""
+        self.steps.go_on()
+        data = np.zeros(tuple(part.stop - part.start for part in box), self.dtype)
+        bounds = [
+            (tuple(part.start for part in box), tuple(part.stop - 1 for part in box)),
+        ]
+        with self.guard.decoding_part(self.did, bounds if box else None):
+            self.did.read(*self.spaces(box), data, self.memory)
+        return data
+
+
+def look_at(did: Any, guard: Guard, steps: Steps) -> Damage:
+    """Read all that is stored of a dataset, part by part.
+
+    Args:
+        did: the dataset, whose elements are in the file.
+        guard: of the file.
+        steps: those of this process.
+
+    Raises:
+        UnsupportedStoredError: it cannot be read for want of a filter, or of a NumPy type.
+    """
+    damage = Damage()
+    if did.shape is None or not math.prod(did.shape):
+        return damage
+    array = StoredArray(did, guard, steps)
+    failures = 0
+    for box in _parts(array, damage):
+        todo = [box]
+        while todo:
+            part = todo.pop()
+            if failures < MOST_FAILURES:
+                try:
+                    damage.add(part, array.read(part))
+                    continue
+                except CAUGHT as error:
+                    if isinstance(found := explained("the data", error), UnsupportedStoredError):
+                        raise found from error
+                    failures += not array.is_chunked or array.by_item
+                    halves = _halves(array, part)
+                    if halves:
+                        todo.extend(reversed(halves))
+                        continue
+                    damage.note(error, part)
+                    damage.chunks += array.is_chunked and not array.by_item
+            else:
+                damage.note(CorruptFileError("too much of it cannot be read"), part)
+    return damage
+
+
+def _halves(array: StoredArray, box: Box) -> list[Box]:
+    """A part as two; nothing where it is read as a whole, or not at all."""
+    if array.is_chunked and not array.by_item:
+        return []
+    for axis, part in enumerate(box):
+        if part.stop - part.start > 1:
+            middle = (part.start + part.stop) // 2
+            return [
+                (*box[:axis], slice(*ends), *box[axis + 1 :])
+                for ends in ((part.start, middle), (middle, part.stop))
+            ]
+    return []
+
+
+def _parts(array: StoredArray, damage: Damage) -> Iterable[Box]:
+    """The parts in which a dataset is read; those that cannot be are noted."""
+    if not array.is_chunked:
+        size = ITEM_BYTES if array.by_item else max(1, array.tid.get_size())
+        return blocks_of(array.shape, size) if array.shape else [()]
+    return _chunks(array, damage)
+
+
+def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
+    """The chunks that are stored, and that the file can have."""
+    did, chunk = array.did, tuple(map(int, array.plist.get_chunk()))
+    infos: list[Any] = []
+    seen: set[tuple[int, ...]] = set()
+    try:
+        did.chunk_iter(infos.append)
+    except RAISED as error:
+        damage.note(error)
+        places = [range(0, size, step) for size, step in zip(array.shape, chunk, strict=True)]
+        if math.prod(map(len, places)) <= MOST_PLACES:
+            infos = list(_looked_up(array, itertools.product(*places), chunk, damage))
+    size = math.prod(chunk) * array.tid.get_size()
+    for info in infos:
+        offset = tuple(map(int, info.chunk_offset))
+        box = _box(offset, chunk, array.shape)
+        if box is None or any(at % step for at, step in zip(offset, chunk, strict=True)):
+            damage.note(CorruptFileError("a chunk lies beside the array"))
+            continue
+        problem = "two chunks are in one place" if offset in seen else None
+        seen.add(offset)
+        problem = problem or _problem_of(array, info, size)
+        if problem is None:
+            yield box
+        else:
+            damage.note(CorruptFileError(f"the data cannot be read ({problem})"), box)
+            damage.chunks += 1
+
+
+def _looked_up(
+    array: StoredArray, places: Iterable[tuple[int, ...]], chunk: tuple[int, ...], damage: Damage
+) -> Iterator[Any]:
+    """Look for chunks one by one, where their index is damaged."""
+    for place in places:
+        array.steps.go_on()
+        try:
+            info = array.did.get_chunk_info_by_coord(place)
+        except RAISED as error:
+            box = _box(place, chunk, array.shape)
+            damage.note(error, box)
+            damage.chunks += 1
+            continue
+        if info.byte_offset is not None and info.size:
+            yield info
+
+
+def _box(offset: tuple[int, ...], chunk: tuple[int, ...], shape: tuple[int, ...]) -> Box | None:
+    if len(offset) != len(shape) or any(at >= n for at, n in zip(offset, shape, strict=True)):
+        return None
+    return tuple(
+        slice(at, min(at + step, n)) for at, step, n in zip(offset, chunk, shape, strict=True)
+    )
+
+
+def _problem_of(array: StoredArray, info: Any, size: int) -> str | None:
+    """Why a chunk cannot be what it says to be; None if it can."""
+    if info.byte_offset + info.size > array.file_size:
+        return "a chunk lies behind the end of the file"
+    filtered = array.plist.get_nfilters()
+    ratio = greatest_ratio(array.plist, info.filter_mask) if filtered else 1
+    if ratio is not None and size > ratio * info.size:
+        return f"a chunk of {size} bytes, of which the file has {info.size}"
+    if ratio is None and size > max(DEFAULT_LIMIT, EXPANSION * info.size):
+        return f"a chunk of {size} bytes, of which the file has {info.size}"
+    try:
+        found = array.did.get_chunk_info_by_coord(info.chunk_offset)
+    except RAISED as error:
+        return str(error)
+    # Some versions of HDF5 count with the user block here, and without it there.
+    if abs((found.byte_offset or 0) - info.byte_offset) not in {0, array.userblock}:
+        return "the index of the chunks contradicts itself"
+    return None
+
+
+def copy_parts(did: Any, new: Any, damage: Damage, guard: Guard, steps: Steps) -> None:
+    """Copy the parts of a dataset that are whole into one that is empty.
+
+    Chunks are copied as they are, packed.
+    """
+    array = StoredArray(did, guard, steps)
+    for box in damage.whole:
+        steps.go_on()
+        if array.is_chunked and not array.by_item:
+            offset = tuple(part.start for part in box)
+            mask, data = did.read_direct_chunk(offset)
+            new.write_direct_chunk(offset, data, mask)
+        else:
+            new.write(*array.spaces(box), array.read(box), array.memory)

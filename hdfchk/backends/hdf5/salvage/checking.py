@@ -1,0 +1,69 @@
+"""Reading the copy, before it gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from h5py import h5a, h5d, h5g, h5o
+
+from ....errors import CorruptFileError, HdfchkError, UnsupportedStoredError
+from ....keys import Path, join
+from ..data.limits import Guard
+from ..h5.attributes import attribute_names, raw_attribute
+from .arrays import look_at
+from .references import name_of
+from .steps import CAUGHT, Steps, explained
+
+__all__ = ["check_copy"]
+
+
+def check_copy(copy: Any, checksums: Mapping[Path, int | None], guard: Guard, steps: Steps) -> None:
+    """Read all that was copied, and compare what was read before.
+
+    Args:
+        copy: the identifier of the copy.
+        checksums: the paths of all that is to be read, and checksums of the data, where there are
+            some.
+        guard: of the copy.
+        steps: those of this process.
+
+    Raises:
+        CorruptFileError: something is not as it was read in the file.
+    """
+    root = h5g.open(copy, b"/")
+    steps.say({"at": ["check"]})
+    for path, checksum in checksums.items():
+        steps.go_on()
+        try:
+            oid = h5o.open(root, name_of(path))
+            for name in attribute_names(oid):
+                _read_attribute(oid, name)
+            if type(oid) is not h5d.DatasetID:
+                continue
+            if oid.get_create_plist().get_layout() == h5d.VIRTUAL:
+                continue
+            damage = look_at(oid, guard, steps)
+        except CAUGHT as error:
+            _refuse(path, str(error))
+        if damage.problem is not None:
+            _refuse(path, damage.problem.problem)
+        if checksum is not None and damage.checksum != checksum:
+            _refuse(path, "its data differ")
+
+
+def _read_attribute(oid: Any, name: bytes) -> None:
+    try:
+        raw_attribute(h5a.open(oid, name))
+    except CAUGHT as error:
+        if not isinstance(explained("it", error), UnsupportedStoredError):
+            raise
+
+
+def _refuse(path: Path, problem: str) -> NoReturn:
+    error: HdfchkError = CorruptFileError(
+        f"the copy is not as the file was read ({problem})",
+        key=join(path),
+        hint="nothing was made; report it, please",
+    )
+    raise error

@@ -1,0 +1,192 @@
+"""The links of a group, and the attributes of an object, as far as they can be listed.
+
+HDF5 stops at the first that it cannot read. Here it is begun anew behind that one, and by the other
+index; and groups of the older format have the names of all their links in one place, by which HDF5
+finds those that it could not list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from h5py import h5, h5a
+
+from ..h5 import links
+from ..h5.attributes import attribute_names
+from ..h5.errors import RAISED
+from ..h5.links import Entry
+
+__all__ = ["Entry", "Listed", "attributes_of", "links_of"]
+
+MOST_TRIES = 1000
+"""So often a listing is begun anew. Each time HDF5 goes through all that comes before."""
+MOST_HEAP_BYTES = 2**26
+_STAB, _CONTINUATION = 0x11, 0x10
+_MOST_CONTINUATIONS = 64
+
+
+class Listed:
+    """What could be listed.
+
+    Attributes:
+        links: those that are there, in their order as far as it is known.
+        lost: the names of those that are there, and cannot be reached, each with its error.
+        unlisted: how many more there should be.
+        problem: what has kept HDF5 from listing all; None if nothing has.
+    """
+
+    def __init__(self) -> None:
+        self.links: list[Entry] = []
+        self.lost: list[tuple[bytes, Exception]] = []
+        self.unlisted = 0
+        self.problem: Exception | None = None
+
+
+def links_of(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed:
+    """The links of a group, but for hidden groups of ours.
+
+    Args:
+        gid: the group.
+        address: where it is.
+        read: reads so many bytes of the file from a place.
+    """
+    listed = Listed()
+    try:
+        listed.links = links.entries(gid, dangling=True)
+        return listed
+    except RAISED as error:
+        listed.problem = error
+    count = _count(gid)
+    found: dict[bytes, Any] = {}
+    for index, order in (
+        (h5.INDEX_CRT_ORDER, h5.ITER_NATIVE),
+        (h5.INDEX_NAME, h5.ITER_NATIVE),
+        (h5.INDEX_NAME, h5.ITER_INC),
+    ):
+        _iterate(gid, found, index, order, count)
+    found.update((name, None) for name in _names_in_heap(address, read) if name not in found)
+    for name, known in found.items():
+        try:
+            if known is None and not gid.links.exists(name):
+                continue
+            if not (name.startswith(links.HIDDEN) and links.is_hidden_group(gid, name)):
+                listed.links.append((name, *(known or _look_up(gid, name))))
+        except RAISED as error:
+            listed.lost.append((name, error))
+    listed.unlisted = max(0, count - len(found)) if count is not None else 0
+    return listed
+
+
+def _look_up(gid: Any, name: bytes) -> tuple[int, int]:
+    info = gid.links.get_info(name)
+    return info.type, info.u
+
+
+def _count(gid: Any) -> int | None:
+    try:
+        return int(gid.get_num_objs())
+    except RAISED:
+        return None  # HDF5 counts them by going through them all
+
+
+def _iterate(gid: Any, found: dict[bytes, Any], index: int, order: int, count: int | None) -> None:
+    """List by one index, behind each link that cannot be read anew."""
+    start = 0
+    for _ in range(MOST_TRIES):
+        seen = 0
+
+        def add(name: bytes, info: Any) -> None:
+            nonlocal seen
+            seen += 1
+            found.setdefault(name, (info.type, info.u))  # h5py uses one object for all
+
+        try:
+            gid.links.iterate(add, idx_type=index, order=order, idx=start, info=True)
+        except RAISED:
+            start += seen + 1
+            if count is not None and start < count:
+                continue
+        return
+
+
+def attributes_of(oid: Any) -> tuple[list[bytes], int, Exception | None]:
+    """The names of the attributes of an object; how many more there are, and why."""
+    try:
+        return attribute_names(oid), 0, None
+    except RAISED as error:
+        problem = error
+    found: dict[bytes, None] = {}
+    try:
+        count = int(h5a.get_num_attrs(oid))
+    except RAISED:
+        return [], 1, problem  # one at least
+    for kind in (h5.INDEX_CRT_ORDER, h5.INDEX_NAME):
+        for order in (h5.ITER_NATIVE, h5.ITER_INC):
+            names: list[bytes] = []
+            with contextlib.suppress(*RAISED):  # as far as it goes
+                h5a.iterate(oid, names.append, index_type=kind, order=order)
+            found.update(dict.fromkeys(names))
+    return list(found), max(0, count - len(found)), problem
+
+
+# -- the names of the older format ---------------------------------------------------------------
+
+
+def _names_in_heap(address: int, read: Callable[[int, int], bytes]) -> list[bytes]:
+    """What may be the names of the links of a group of the older format: strings in its heap."""
+    try:
+        heap = _heap_of(address, read)
+        if heap is None:
+            return []
+        data = _heap_data(heap, read)
+    except (struct.error, *RAISED):
+        return []
+    names = []
+    for part in _strings(data):
+        name = part.decode("utf-8", "surrogateescape")
+        if name.isprintable() and "/" not in name and name not in {".", ".."}:
+            names.append(part)
+    return names
+
+
+def _strings(data: bytes) -> Iterator[bytes]:
+    """What ends with a NUL, and begins where HDF5 begins one."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\0", start)
+        if end < 0:
+            return
+        if end > start:
+            yield data[start:end]
+        start = (end + 8) // 8 * 8
+
+
+def _heap_of(address: int, read: Callable[[int, int], bytes]) -> int | None:
+    """The address of a group's local heap, from its object header (version 1)."""
+    version, _, _, _, size = struct.unpack("<BBHII", read(address, 12))
+    if version != 1:
+        return None
+    blocks = [(address + 16, size)]
+    for _ in range(_MOST_CONTINUATIONS):
+        if not blocks:
+            return None
+        start, size = blocks.pop(0)
+        data = read(start, min(size, 2**16))
+        at = 0
+        while at + 8 <= len(data):
+            kind, length = struct.unpack_from("<HH", data, at)
+            at += 8
+            if kind == _STAB and length >= 16:
+                return int(struct.unpack_from("<QQ", data, at)[1])
+            if kind == _CONTINUATION and length >= 16:
+                blocks.append(struct.unpack_from("<QQ", data, at))
+            at += length
+    return None
+
+
+def _heap_data(heap: int, read: Callable[[int, int], bytes]) -> bytes:
+    size, _, place = struct.unpack("<QQQ", read(heap + 8, 24))
+    return read(place, min(size, MOST_HEAP_BYTES))

@@ -1,0 +1,107 @@
+"""HDF5 references in a copy: they are addresses, and lead to the copies of what they led to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5r, h5s, h5t
+
+from ....keys import Path, to_bytes
+from ..h5.errors import RAISED
+from ..h5.values import memory_type
+
+__all__ = ["Addresses", "References", "name_of"]
+
+
+def name_of(path: Path) -> bytes:
+    """The name by which HDF5 finds a path from the root."""
+    return b"/" + b"/".join(map(to_bytes, path))
+
+
+class Addresses:
+    """Opens objects by their addresses, where the names that lead to them cannot be looked up.
+
+    Args:
+        source: HDF5's identifier of the file.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = h5g.open(source, b"/")
+        self._made: Any = None
+
+    def open(self, address: int) -> Any:
+        """The object at an address: h5py has no call for it, but that a reference is an address."""
+        if self._made is None:
+            plist = h5p.create(h5p.FILE_ACCESS)
+            plist.set_fapl_core(2**12, False)
+            file = h5f.create(b"hdfchk-address", fapl=plist)
+            space = h5s.create(h5s.SCALAR)
+            self._made = h5d.create(file, b"x", h5t.STD_REF_OBJ, space)
+        raw = np.frombuffer(address.to_bytes(8, "little"), "V8").reshape(())
+        self._made.write(h5s.ALL, h5s.ALL, raw, h5t.STD_REF_OBJ)
+        found = np.empty((), h5py.ref_dtype)
+        self._made.read(h5s.ALL, h5s.ALL, found)
+        return h5r.dereference(found[()], self._source)
+
+
+class References:
+    """Makes references of a copy from those of the file that it is made of.
+
+    Args:
+        source: HDF5's identifier of that file.
+        target: that of the copy.
+        places: address of an object -> the path of its copy.
+
+    Attributes:
+        lost: how many led to what is not in the copy, since this was set to 0.
+    """
+
+    def __init__(self, source: Any, target: Any, places: dict[int, Path]) -> None:
+        self._source = h5g.open(source, b"/")
+        self._target = h5g.open(target, b"/")
+        self._places = places
+        self.lost = 0
+
+    def attribute(self, old: Any, new: Any, name: bytes) -> None:
+        """Fill an attribute of the copy, which has the type and shape of the old one."""
+        aid = h5a.open(old, name)
+        if aid.get_space().get_simple_extent_type() != h5s.NULL:
+            data, memory = np.zeros(aid.shape, aid.dtype), memory_type(aid.dtype)
+            aid.read(data, memory)
+            h5a.open(new, name).write(self.converted(data), memory)
+
+    def converted(self, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Change all references in an array as h5py reads it, in place.
+
+        Args:
+            data: the array; its items may be arrays, and have fields.
+        """
+        if data.dtype.names is not None:
+            for name in data.dtype.names:
+                self.converted(data[name])
+        elif data.dtype.kind == "O":
+            for index in np.ndindex(data.shape):
+                item = data[index]
+                if isinstance(item, h5r.Reference):
+                    data[index] = self._of(item)
+                elif isinstance(item, np.ndarray):
+                    self.converted(item)
+        return data
+
+    def _of(self, reference: Any) -> Any:
+        empty = type(reference)()
+        if not reference:
+            return empty
+        try:
+            path = self._places.get(h5o.get_info(h5r.dereference(reference, self._source)).addr)
+            if path is not None:
+                if isinstance(reference, h5r.RegionReference):
+                    space = h5r.get_region(reference, self._source)
+                    return h5r.create(self._target, name_of(path), h5r.DATASET_REGION, space)
+                return h5r.create(self._target, name_of(path), h5r.OBJECT)
+        except RAISED:
+            pass  # it leads nowhere, or to what cannot be opened
+        self.lost += 1
+        return empty
