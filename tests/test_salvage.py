@@ -574,3 +574,15 @@ def test_a_vast_array(path: Path, to: Path) -> None:
     assert salvaged(path, to).copied == ("x",)
     with h5py.File(to) as file:
         assert file["x"][7] == 1
+
+
+def test_chunks_that_grow_along_another_axis(tmp_path: Path) -> None:
+    """Chunks are salvaged from where they are, of which HDF5 tells wrong places there."""
+    path, to = tmp_path / "x.h5", tmp_path / "y.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        x = file.create_dataset("x", (60, 40), "i8", chunks=(4, 20), maxshape=(60, None))
+        x[30:] = 5
+        wanted = x[()]
+    assert not salvage(path, to).damaged
+    with h5py.File(to) as file:
+        assert np.array_equal(file["x"], wanted)

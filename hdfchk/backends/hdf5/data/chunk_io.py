@@ -161,6 +161,8 @@ def read_first(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, seen: 
     """
     plist = did.get_create_plist()
     places = places_of(plist.get_chunk(), [box])
+    if may_be_misplaced(did):
+        return False
     # Of what was looked at HDF5 may have what it has unpacked, unless it was unpacked here.
     if places is None or (seen.offsets.issuperset(places) and not seen.has(places)):
         return False

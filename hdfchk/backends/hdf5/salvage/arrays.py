@@ -15,6 +15,7 @@ from h5py import h5d, h5i, h5s, h5t
 from ....errors import CorruptFileError, HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...findings import Box
 from ..data.blocks import blocks_of
+from ..data.chunk_index import chunks_of
 from ..data.filters import greatest_ratio
 from ..data.limits import DEFAULT_LIMIT, EXPANSION, Guard
 from ..h5.errors import RAISED
@@ -221,18 +222,18 @@ def _parts(array: StoredArray, damage: Damage) -> Iterable[Box]:
 def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
     """The chunks that are stored, and that the file can have."""
     did, chunk = array.did, tuple(map(int, array.plist.get_chunk()))
-    infos: list[Any] = []
+    infos: list[tuple[tuple[int, ...], Any]] = []
     seen: set[tuple[int, ...]] = set()
     try:
-        did.chunk_iter(infos.append)
+        infos = chunks_of(did, array.plist)
     except RAISED as error:
         damage.note(error)
         places = [range(0, size, step) for size, step in zip(array.shape, chunk, strict=True)]
         if math.prod(map(len, places)) <= MOST_PLACES:
             infos = list(_looked_up(array, itertools.product(*places), chunk, damage))
     size = math.prod(chunk) * array.tid.get_size()
-    for info in infos:
-        offset = tuple(map(int, info.chunk_offset))
+    for place, info in infos:
+        offset = tuple(map(int, place))
         box = _box(offset, chunk, array.shape)
         if box is None or any(at % step for at, step in zip(offset, chunk, strict=True)):
             damage.note(CorruptFileError("a chunk lies beside the array"))
@@ -249,7 +250,7 @@ def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
 
 def _looked_up(
     array: StoredArray, places: Iterable[tuple[int, ...]], chunk: tuple[int, ...], damage: Damage
-) -> Iterator[Any]:
+) -> Iterator[tuple[tuple[int, ...], Any]]:
     """Look for chunks one by one, where their index is damaged."""
     for place in places:
         array.steps.go_on()
@@ -261,7 +262,7 @@ def _looked_up(
             damage.chunks += 1
             continue
         if info.byte_offset is not None and info.size:
-            yield info
+            yield place, info
 
 
 def _box(offset: tuple[int, ...], chunk: tuple[int, ...], shape: tuple[int, ...]) -> Box | None:
