@@ -30,6 +30,7 @@ from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
+from .alike import whole_leaf
 from .fits import Fit
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
@@ -278,9 +279,10 @@ class Commit:
         kept = self._kept.get(path)
         if old is not None and self._stays(path, old, node, kept):
             return
-        if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
+        leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID else None
+        if hard and leaf is not None and stands_alone(old):
             # A layout that is asked for needs a dataset of its own.
-            if self._writer.layout is None and self._overwrite(path, old, node):
+            if self._writer.layout is None and self._overwrite(path, old, leaf):
                 return
             size = old.get_storage_size()
             is_kept_small = not kept and self._has_aside(old, size)
@@ -316,8 +318,9 @@ class Commit:
     def _stays(self, path: Path, old: Any, node: Stored, kept: Kept | None) -> bool:
         """Whether an object at which something may point stays; if not, scales are detached."""
         if kept is not None:
-            if kept.fit is not None and isinstance(node, Leaf):
-                self._write_over(path, old, node, kept.fit)
+            leaf = None if kept.fit is None else whole_leaf(old, node)
+            if kept.fit is not None and leaf is not None:
+                self._write_over(path, old, leaf, kept.fit)
                 return True
             self._detach(kept)
         if self._references is None or self._references.known.no_names:

@@ -10,11 +10,11 @@ from h5py import h5d, h5s, h5t
 from ....errors import HdfchkError
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
-from ..h5.fitting import fit_bytes
 from ..h5.marks import read_mark
 from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
-from ..h5.types import type_to_write
+from ..h5.types import has_variable, type_to_write
 from ..h5.values import plain_array, prepare
+from .alike import alike
 
 __all__ = ["Fit", "fit_of"]
 
@@ -51,8 +51,10 @@ def fit_of(did: Any, leaf: Leaf, guard: Guard) -> Fit | None:
         leaf: what is to be written.
         guard: of the file.
     """
-    tid, space, array = prepare(leaf.data)
     mark, stored, old = read_mark(did), did.get_type(), did.get_space()
+    if stored.get_class() != h5t.STRING and has_variable(stored):
+        return _like_fit(did, stored, mark, leaf)
+    tid, space, array = prepare(leaf.data)
     kind = old.get_simple_extent_type()
     if kind == h5s.NULL:
         is_none = leaf.data is None and mark == leaf.mark
@@ -60,18 +62,26 @@ def fit_of(did: Any, leaf: Leaf, guard: Guard) -> Fit | None:
     is_text = stored.get_class() == h5t.STRING
     if is_text and (array.dtype.kind == "O" or not stored.equal(tid) or mark != leaf.mark):
         return _text_fit(did, stored, mark, leaf, guard)
-    if mark != leaf.mark or kind != space.get_simple_extent_type():
-        return _raw_fit(did, mark, leaf)
+    is_other = not isinstance(leaf.data, np.ndarray) and not stored.equal(tid)  # NumPy's scalar
+    if mark != leaf.mark or kind != space.get_simple_extent_type() or is_other:
+        return _like_fit(did, stored, mark, leaf)
     if kind == h5s.SIMPLE and old.shape != space.shape:
-        return _text_fit(did, stored, mark, leaf, guard) if is_text else _raw_fit(did, mark, leaf)
+        if is_text:
+            return _text_fit(did, stored, mark, leaf, guard)
+        return _like_fit(did, stored, mark, leaf)
     memory = type_to_write(stored, tid, array)
-    return _raw_fit(did, mark, leaf) if memory is None else Fit(array, memory, mark, mark)
+    if memory is None:
+        return _like_fit(did, stored, mark, leaf)
+    return Fit(array, memory, mark, mark)
 
 
-def _raw_fit(did: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
-    """How the bytes of a value are written into a dataset of a type that NumPy has no name for."""
-    raw = None if mark is not None else fit_bytes(did, leaf)
-    return None if raw is None else Fit(*raw, mark, mark, is_raw=True)
+def _like_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
+    """How a value is written into a dataset of a type that only reads as the value's."""
+    found = alike(did, stored, leaf)
+    if found is None:
+        return None
+    is_raw = found[0].dtype.kind == "V" and found[0].dtype.names is None
+    return Fit(*found, mark, mark, is_raw=is_raw)
 
 
 def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard) -> Fit | None:

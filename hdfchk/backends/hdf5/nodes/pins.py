@@ -27,6 +27,7 @@ from ..h5.marks import is_dict as is_dict_group
 from ..h5.marks import read_mark
 from ..h5.types import type_to_write
 from ..h5.values import prepare
+from .alike import whole_leaf
 from .fits import Fit
 from .references import Holder, References
 from .unchanged import is_unchanged
@@ -209,9 +210,8 @@ class _Keeper:
             return False
         if is_unchanged(self._root, self._writer, old, node):
             return True
-        if not isinstance(node, Leaf) or type(old) is not h5d.DatasetID or not _is_inside(old):
-            return False
-        fit = self._writer.fit(old, node)
+        leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID and _is_inside(old) else None
+        fit = None if leaf is None else self._writer.fit(old, leaf)
         if fit is None or not self._may_unpack(old, fit):
             return False
         self._aside += fit.array.nbytes

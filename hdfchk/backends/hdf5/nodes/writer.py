@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5s, h5t
 
 from ....errors import HdfchkError
 from ....keys import Path, to_bytes
@@ -312,7 +312,7 @@ def write_elements(
     if pipeline is not None and array.dtype.kind != "O":
         write_rows(did, array, 0, pipeline, meter)
         return
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and tid.get_class() == h5t.STRING:
         tid = PYTHON_STRINGS
     small = not array.ndim or array.nbytes <= BLOCK_BYTES
     if array.flags.c_contiguous and small:

@@ -1,0 +1,247 @@
+"""Writing into datasets whose types others have made, where what is read back is what was written.
+
+Such a type may hold the very values that NumPy has another type for: numbers in the other order of
+bytes, bit fields, strings with other padding inside compounds, array types, lists.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5t
+
+from ....codecs import dtypes
+from ....codecs.arrays import object_array
+from ....codecs.packing import PACKED, unfold
+from ....errors import HdfchkError
+from ....tree import Branch, Leaf, Sequence
+from ..h5.errors import RAISED
+from ..h5.marks import read_mark
+from ..h5.types import BOOL, COMPLEX, FLOAT, INT, has_variable, numpy_dtype, unmarked
+from ..h5.values import prepare
+
+__all__ = ["alike", "whole_leaf"]
+
+_LIKE_PYTHON = (INT, FLOAT, COMPLEX, BOOL)
+"""The types whose scalars are read as Python's; those of others as NumPy's."""
+
+
+def alike(did: Any, stored: Any, leaf: Leaf) -> tuple[Any, Any] | None:
+    """The elements of a leaf as those of a dataset of another type that reads as the leaf's.
+
+    Args:
+        did: the dataset.
+        stored: its type.
+        leaf: what is to be written.
+
+    Returns:
+        An array, and its type in memory; None if what is read back would be something else.
+    """
+    if leaf.data is None or did.shape is None or read_mark(did) is not None:
+        return None
+    if isinstance(leaf.data, np.ndarray):
+        if leaf.mark is not None:
+            return None
+    elif did.shape or not _is_number(leaf, stored):
+        return None
+    try:
+        dtype = numpy_dtype(stored)
+    except HdfchkError:
+        return None  # NumPy has nothing like it
+    array = leaf.data if isinstance(leaf.data, np.ndarray) else prepare(leaf.data)[2]
+    if stored.get_class() == h5t.VLEN:
+        return _lists(did, stored, dtype, array)
+    base, axes = _parts(dtype)
+    if array.shape != (*did.shape, *axes):
+        return None
+    if has_variable(stored):
+        return _rows(did, stored, dtype, array)
+    if not did.shape and array.dtype == base.newbyteorder("="):
+        array = array.astype(base)  # scalars have the order of bytes of this machine
+    if array.dtype != unmarked(base):
+        return None
+    raw = _converted(stored, dtype, np.ascontiguousarray(array))
+    return None if raw is None else (raw.reshape(did.shape), stored)
+
+
+def _parts(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """The dtype of single elements, and the axes that an array type of any depth has."""
+    axes: tuple[int, ...] = ()
+    while dtype.subdtype is not None:
+        dtype, inner = dtype.subdtype
+        axes += inner
+    return dtype, axes
+
+
+def _is_number(leaf: Leaf, stored: Any) -> bool:
+    """Whether a mark says what a scalar of another type than Python's has without one."""
+    mark = leaf.mark
+    if mark is None or mark.name != "numpy" or any(stored.equal(tid) for tid in _LIKE_PYTHON):
+        return False
+    if type(leaf.data) not in {bool, int, float, complex}:
+        return False
+    return bool(mark.params["dtype"] == dtypes.describe(np.asarray(leaf.data).dtype))
+
+
+def _converted(stored: Any, dtype: np.dtype[Any], array: Any) -> Any:
+    """Elements in the stored type, as bytes; None if they would not come back bit by bit."""
+    size, inner = stored.get_size(), stored
+    while inner.get_class() == h5t.ARRAY:
+        inner = inner.get_super()
+    base = _parts(dtype)[0]
+    # Of a bit field NumPy's dtype has the same bits in the same order.
+    if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
+        return np.frombuffer(array.tobytes(), f"V{size}")
+    memory, given = h5t.py_create(dtype), array.tobytes()
+    raw = _kept(stored, memory, array)
+    if raw is not None:
+        return np.frombuffer(raw, f"V{size}")
+    # Strings without room for a NUL are kept by no conversion, but as they are.
+    if size == dtype.itemsize and _comes_back(stored, memory, given, array):
+        return np.frombuffer(given, f"V{size}")
+    return None
+
+
+def _kept(stored: Any, memory: Any, array: Any) -> bytes | None:
+    """Elements as HDF5 converts them to the stored type, if they come back bit by bit."""
+    raw = _convert(memory, stored, array.tobytes(), array.nbytes // memory.get_size())
+    return raw if raw is not None and _comes_back(stored, memory, raw, array) else None
+
+
+def _comes_back(stored: Any, memory: Any, raw: bytes, array: Any) -> bool:
+    """Whether elements of a file are read as those of an array."""
+    found = _convert(stored, memory, raw, len(raw) // stored.get_size())
+    return found is not None and _are_equal(array.ravel(), np.frombuffer(found, array.dtype))
+
+
+def _convert(source: Any, target: Any, data: bytes, count: int) -> bytes | None:
+    """Elements of one type as those of another, by HDF5; None if it has no way."""
+    sizes = source.get_size(), target.get_size()
+    buffer = np.zeros(count * max(sizes), np.uint8)
+    buffer[: len(data)] = np.frombuffer(data, np.uint8)
+    try:
+        h5t.convert(source, target, count, buffer, np.zeros_like(buffer))
+    except RAISED:
+        return None
+    return buffer[: count * sizes[1]].tobytes()
+
+
+def _are_equal(first: Any, second: Any) -> bool:
+    """Whether elements are equal bit by bit, but for what is between their fields."""
+    names = first.dtype.names
+    if names is None:
+        return bool(first.tobytes() == second.tobytes())
+    return all(_are_equal(first[name], second[name]) for name in names)
+
+
+def _lists(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
+    """Arrays as elements of variable length."""
+    inner = h5py.check_vlen_dtype(dtype)
+    items = [array] if not did.shape and array.dtype.kind != "O" else array.ravel().tolist()
+    if (did.shape and array.shape != did.shape) or len(items) != math.prod(did.shape):
+        return None
+    if not _are_lists(items, inner, stored.get_super()):
+        return None
+    plain = unmarked(inner)
+    native = plain if plain.names else plain.newbyteorder("=")
+    memory = h5py.vlen_dtype(native)
+    made = np.empty(len(items), memory)
+    made[:] = object_array([item.astype(native) for item in items], (len(items),))
+    return made.reshape(did.shape), h5t.py_create(memory)
+
+
+def _are_lists(items: list[Any], inner: Any, stored: Any) -> bool:
+    """Whether all items are arrays of one axis, of elements that HDF5 keeps by a conversion."""
+    if not isinstance(inner, np.dtype) or inner.hasobject or inner.subdtype:
+        return False
+    plain = unmarked(inner)
+    if any(type(item) is not np.ndarray or item.dtype != plain or item.ndim != 1 for item in items):
+        return False
+    memory = h5t.py_create(inner)
+    return all(_kept(stored, memory, np.ascontiguousarray(item)) is not None for item in items)
+
+
+def _rows(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
+    """Rows of which some fields are strings of any length, or lists."""
+    if dtype.names is None or array.shape != did.shape:
+        return None
+    if array.dtype != dtype or not _is_field(stored, dtype, array):
+        return None
+    made = np.empty(array.shape, dtype)
+    for name in dtype.names:
+        made[name] = array[name]
+    return made.reshape(did.shape), h5t.py_create(dtype)
+
+
+def _is_field(stored: Any, dtype: np.dtype[Any], column: Any) -> bool:
+    """Whether a column is read back as it is from a field."""
+    if dtype.names is not None and dtype.hasobject:
+        return all(
+            _is_field(stored.get_member_type(number), dtype[name], column[name])
+            for number, name in enumerate(dtype.names)
+        )
+    if dtype.subdtype is not None:
+        return _is_field(stored.get_super(), dtype.subdtype[0], column)
+    if dtype.kind != "O":  # h5py has HDF5 convert it
+        if dtype.hasobject or column.dtype != unmarked(dtype):
+            return False
+        found = _kept(stored, h5t.py_create(dtype), np.ascontiguousarray(column))
+        return found is not None
+    items = column.ravel().tolist()
+    if h5py.check_string_dtype(dtype) is not None:
+        return all(type(item) is str and "\0" not in item for item in items)
+    inner = h5py.check_vlen_dtype(dtype)
+    if not isinstance(inner, np.dtype) or not inner.isnative:
+        return False
+    return _are_lists(items, inner, stored.get_super())
+
+
+def whole_leaf(did: Any, node: object) -> Leaf | None:
+    """An array of objects, which is stored in parts, as one leaf that `alike` may take.
+
+    Args:
+        did: what stands where it is to be written.
+        node: what is to be written.
+
+    Returns:
+        A leaf; None if it is none, or the dataset has no items of variable length.
+    """
+    if isinstance(node, Leaf) and node.mark != PACKED:
+        return node
+    if type(did) is not h5d.DatasetID or not isinstance(node, (Leaf, Branch)):
+        return node if isinstance(node, Leaf) else None
+    stored = did.get_type()
+    if (
+        node.mark == PACKED
+        and stored.get_class() in {h5t.VLEN, h5t.COMPOUND}
+        and has_variable(stored)
+    ):
+        value = _value_of(unfold(node))
+        if isinstance(value, np.ndarray):
+            return Leaf(value)
+    return node if isinstance(node, Leaf) else None
+
+
+def _value_of(node: object) -> Any:
+    """A plain array or string, or an array of objects of such; None for what is neither."""
+    if isinstance(node, Leaf):
+        return node.data if node.mark is None else None
+    if not isinstance(node, Sequence) or node.mark.name != "ndarray":
+        return None
+    params = node.mark.params
+    items = [_value_of(item) for item in node.items]
+    if params.keys() != {"dtype", "shape"} or any(item is None for item in items):
+        return None
+    shape = tuple(params["shape"])
+    if params["dtype"] == "|O":
+        return object_array(items, shape)
+    dtype = dtypes.rebuild(params["dtype"])
+    if dtype.names is None:
+        return None
+    value = np.empty(shape, dtype)
+    for name, column in zip(dtype.names, items, strict=True):
+        value[name] = column
+    return value
