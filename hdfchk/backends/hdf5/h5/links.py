@@ -70,7 +70,9 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
 
     try:
         gid.links.iterate(add, idx_type=h5.INDEX_CRT_ORDER, info=True)
-    except RuntimeError:  # a group that keeps no order; asking it first costs more
+    except (RuntimeError, UnicodeDecodeError):
+        # A group that keeps no order; asking it first costs more. What HDF5 says of it may be
+        # memory that it has let go.
         found.clear()
         orders.clear()
         gid.links.iterate(add, idx_type=h5.INDEX_NAME, info=True)

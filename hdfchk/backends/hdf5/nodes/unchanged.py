@@ -39,7 +39,7 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
         else:
             return False
         return _same(default_registry.encode(default_registry.decode(found)), node)
-    except HdfchkError:  # it cannot be read: what cannot be told is another value
+    except (HdfchkError, KeyError):  # it cannot be read, or HDF5 does not convert it: another value
         return False
 
 
