@@ -34,7 +34,7 @@ from .displaced import pending_warning, save_displaced
 from .failed_sync import late_sync, not_durable
 from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
-from .h5.stand_in import HEADER_BYTES, stand_in_for
+from .h5.stand_in import put_stand_in
 from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
@@ -195,19 +195,9 @@ class WalWriter(OpenFile):
 
     def put_stand_in(self, address: int) -> bool:
         """Put a stand-in in the place of an object whose header is damaged."""
-        file = self._file
-        if file is None:
+        if self._file is None:
             return False
-        start = address + int(self.h5.userblock_size)
-        header = bytearray(HEADER_BYTES)
-        file.seek(start)
-        file.readinto(header)
-        found = stand_in_for(bytes(header), address)
-        if found is None:
-            return False
-        file.seek(start)
-        file.write(found)
-        return True
+        return put_stand_in(self._file, int(self.h5.userblock_size), address)
 
     # -- small assignments and rows --------------------------------------------------------------
 
