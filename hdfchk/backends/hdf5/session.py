@@ -20,7 +20,7 @@ from ...errors import (
 )
 from ...keys import Path, join, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
-from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat
+from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat, Stored
 from ..changeset import plan
 from ..layout import Layout
 from ..meter import Meter
@@ -35,7 +35,7 @@ from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, unreadable
 from .h5.marks import is_dict, read_mark
-from .nodes.apply import Commit
+from .nodes.apply import Commit, NotRemovedError
 from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
 from .open_files import OpenFile
@@ -257,14 +257,32 @@ class Hdf5Session:
         )
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            Commit(
-                self._root,
-                self._writer,
-                rolls_back=self._rolls_back,
-                put_stand_in=self.file.put_stand_in,
-            ).run(steps)
+            self._commit(steps)
+        except NotRemovedError as error:
+            # HDF5 may have freed a part of it. All is done again, and what is damaged is kept.
+            if not self.file.begin_anew():
+                raise error.for_callers() from error
+            self.refresh()
+            self._writer.layout, self._writer.meter = layout, meter
+            try:
+                is_mended = self._commit(steps, keeps_damaged=True)
+            except NotRemovedError:
+                is_mended = False
+            if not is_mended:  # nothing shows what it was: it is for the caller to do it again
+                raise error.for_callers() from error
         finally:
             self._writer.layout = self._writer.meter = None
+
+    def _commit(self, steps: dict[Path, Stored | None], *, keeps_damaged: bool = False) -> bool:
+        commit = Commit(
+            self._root,
+            self._writer,
+            rolls_back=self._rolls_back,
+            put_stand_in=self.file.put_stand_in if self._rolls_back else None,
+            keeps_damaged=keeps_damaged,
+        )
+        commit.run(steps)
+        return commit.has_kept
 
     @telling
     def attribute_names(self, path: Path) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from h5py import h5f, h5g
@@ -33,7 +33,7 @@ from .data.memory_map import Mapper
 from .displaced import pending_warning, save_displaced
 from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
-from .h5.stand_in import HEADER_BYTES, stand_in_for
+from .h5.stand_in import put_stand_in
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.log import Log, Recovered
@@ -48,11 +48,10 @@ from .wal.replay import (
     replay_logical,
     write_stamp,
 )
+from .wal.sync_errors import late, not_durable
 from .wal.wal_file import WalFile
 
 __all__ = ["WalWriter"]
-
-Failed = TypeVar("Failed", LateSyncError, NotDurableError)
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
@@ -96,7 +95,7 @@ class WalWriter(OpenFile):
         """Where dicts are, since nothing but small assignments was done."""
         self._small: set[Path] = set()
         """Where small values are that were put there since."""
-        self._lent = self._is_displaced = False
+        self._lent = self._is_displaced = self._in_transaction = False
         self._deferred: Exception | None = None
         self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
@@ -190,18 +189,21 @@ class WalWriter(OpenFile):
 
     def put_stand_in(self, address: int) -> bool:
         """Put a stand-in in the place of an object whose header is damaged."""
-        file = self._file
-        if file is None:
+        if self._file is None:
             return False
-        start = address + int(self.h5.userblock_size)
-        header = bytearray(HEADER_BYTES)
-        file.seek(start)
-        file.readinto(header)
-        found = stand_in_for(bytes(header), address)
-        if found is None:
+        return put_stand_in(self._file, int(self.h5.userblock_size), address)
+
+    def begin(self) -> None:
+        """A transaction begins."""
+        self._in_transaction = True
+
+    def begin_anew(self) -> bool:
+        """Give up what was done since the last commit, if it can be done again by one call."""
+        is_more = self._in_transaction or self._lent or self._new is not None
+        if is_more or (self._hidden is not None and self._hidden.has_drafts):
             return False
-        file.seek(start)
-        file.write(found)
+        self.rollback()
+        self.settle()
         return True
 
     # -- small assignments and rows --------------------------------------------------------------
@@ -276,7 +278,14 @@ class WalWriter(OpenFile):
         writer = Writer(root, hidden=self.hidden_in(root))
         before = self._pending.copy(), self._done.copy()
         try:
-            materialize(root, writer, self._pending, self._done, rolls_back=True)
+            materialize(
+                root,
+                writer,
+                self._pending,
+                self._done,
+                rolls_back=True,
+                stand_in=self.put_stand_in,
+            )
         except HdfchkError:
             if self._file is not None and self._file.error is not None:
                 self._pending, self._done = before  # it is the disk that has failed, and not it
@@ -335,6 +344,7 @@ class WalWriter(OpenFile):
             write_stamp(self.h5.id)
             self.h5.flush()
         self.metadata_cache.shrink()
+        self._in_transaction = False
         if not file.commit():
             return
         # It is decided. What fails from here on takes nothing back.
@@ -356,10 +366,11 @@ class WalWriter(OpenFile):
             new.make_durable()
             self._named = True  # the log has come before
         except OSError as failed:
-            raise self._not_durable(failed) from failed
+            raise not_durable(failed, self.address) from failed
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
+        self._in_transaction = False
         if self._new is not None:
             if self._scratch is not None:
                 self._scratch.error = self._scratch.error or OSError("it is given up")
@@ -384,7 +395,7 @@ class WalWriter(OpenFile):
             try:
                 self._sync_log()
             except NotDurableError as error:
-                self._deferred = self._late(error)
+                self._deferred = late(error, self.address)
         elif not self._alarm.is_set:
             self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
 
@@ -396,7 +407,7 @@ class WalWriter(OpenFile):
         try:
             self._sync_log()
         except NotDurableError as error:
-            self._deferred = self._late(error)
+            self._deferred = late(error, self.address)
             return False
         return True
 
@@ -411,36 +422,12 @@ class WalWriter(OpenFile):
                 sync_folder(self.address)
                 self._named = True
         except OSError as error:
-            raise self._not_durable(error) from error
+            raise not_durable(error, self.address) from error
         self._synced = start
 
     def _is_synced(self, file: WalFile) -> bool:
         """Whether all commits are on the disk: in a log that has its name there, if it has any."""
         return file.log.is_synced and (self._named or not file.has_log)
-
-    def _late(self, error: OSError) -> LateSyncError:
-        return self._of_a_sync(
-            LateSyncError,
-            error,
-            "what was assigned before is there, and a kill leaves it there, but it could not be "
-            "brought to the disk. This call has done nothing",
-            "do it again; the next sync brings what was assigned before to the disk",
-        )
-
-    def _not_durable(self, error: OSError) -> NotDurableError:
-        return self._of_a_sync(
-            NotDurableError,
-            error,
-            "what was assigned is there, and a kill leaves it there, but it could not be brought "
-            "to the disk",
-            "do not assign it again; the next sync brings it to the disk",
-        )
-
-    def _of_a_sync(self, kind: type[Failed], error: OSError, problem: str, hint: str) -> Failed:
-        cause = error.strerror or os.strerror(error.errno or 0)
-        failed = kind(f"{problem} ({cause})", file=self.address, hint=hint)
-        failed.errno = error.errno
-        return failed
 
     def sync(self) -> None:
         """Bring all commits to the disk, and into the file unless somebody reads it.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from traceback import clear_frames
 from typing import Any
 
@@ -24,9 +25,10 @@ from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import raw_data, write_raw
+from .damage import copy_readable_attributes, is_damaged
 from .writer import Writer
 
-__all__ = ["Commit"]
+__all__ = ["Commit", "NotRemovedError"]
 
 _COUNTER = itertools.count()
 REUSE_FROM = 2**16
@@ -37,6 +39,28 @@ FEW = 64
 """In a commit of fewer steps each may be one on very many objects."""
 OPEN_GROUPS = 64
 """So many groups stay open: HDF5 goes through all that is open whenever it moves a link."""
+
+
+class NotRemovedError(CorruptFileError):
+    """HDF5 cannot remove, or write into, what a commit replaces or deletes."""
+
+    def for_callers(self) -> CorruptFileError:
+        """The same, as it is told."""
+        return CorruptFileError(self.problem, file=self.file, key=self.key, hint=self.hint)
+
+
+@contextmanager
+def _removing() -> Iterator[None]:
+    """A block that removes something, or writes into it, which may be damaged."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, (HdfchkError, RecursionError)) or errno_of(error):
+            raise
+        raise NotRemovedError(
+            f"HDF5 cannot replace or remove what is there ({error})",
+            hint="it may be damaged: see verify(), and hdfchk.salvage(path, to)",
+        ) from error
 
 
 class Commit:
@@ -52,9 +76,11 @@ class Commit:
             before: what is replaced need not be kept.
         put_stand_in: puts a stand-in in the place of the object at an address, whose header is
             damaged, and says whether it could; after an error it is given up, too.
+        keeps_damaged: what is damaged is not removed, but kept in a hidden group.
 
     Attributes:
         path: of the step that is under way, or has failed.
+        has_kept: something damaged was kept.
     """
 
     def __init__(
@@ -64,13 +90,16 @@ class Commit:
         *,
         rolls_back: bool = False,
         put_stand_in: Callable[[int], bool] | None = None,
+        keeps_damaged: bool = False,
     ) -> None:
         self._root = root
         self._writer = writer
         self._hidden = writer.hidden
         self.path: Path = ()
         self._rolls_back = rolls_back
-        self._put_stand_in = put_stand_in if rolls_back else None
+        self._put_stand_in = put_stand_in
+        self._keeps_damaged = keeps_damaged
+        self.has_kept = False
         self._groups: dict[Path, Any] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
         """Groups that had nothing in them, and have one path: each step puts another key there."""
@@ -111,7 +140,8 @@ class Commit:
                 self._writer.meter.finish()  # what it raises gives the commit up
             if not self._is_through:
                 self._write_places()
-                self._hidden.empty_bin()
+                with _removing():
+                    self._hidden.empty_bin()
         except BaseException as error:
             self._take_back(error)
             if isinstance(error, HdfchkError) and error.key is None:
@@ -232,22 +262,27 @@ class Commit:
         old: Any = self._open_old(parent, raw) if hard else None
         aside: bytes | None = None
         is_dropped, is_kept_small = hard and old is None, False
-        if hard and type(old) is h5d.DatasetID and isinstance(node, Leaf) and stands_alone(old):
-            # A layout that is asked for needs a dataset of its own.
-            if self._writer.layout is None and self._overwrite(path, old, node):
-                return
-            size = old.get_storage_size()
-            is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)
-            if self._rolls_back and (is_kept_small or size < REUSE_FROM):
-                is_dropped = all(map(is_own, attribute_names(old)))
-            if is_kept_small and not is_dropped:
-                aside = self._copy_aside(parent, raw)
+        if is_kept := old is not None and self._keep_if_damaged(old):
+            is_dropped = True
+        elif hard and type(old) is h5d.DatasetID and isinstance(node, Leaf):
+            with _removing():
+                if stands_alone(old):
+                    # A layout that is asked for needs a dataset of its own.
+                    if self._writer.layout is None and self._overwrite(path, old, node):
+                        return
+                    size = old.get_storage_size()
+                    is_kept_small = _is_copied_as_it_is(old) and self._has_aside(size)
+                    if self._rolls_back and (is_kept_small or size < REUSE_FROM):
+                        is_dropped = all(map(is_own, attribute_names(old)))
+                    if is_kept_small and not is_dropped:
+                        aside = self._copy_aside(parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
         if is_dropped:
-            old = None
+            old = old if is_kept else None
             if is_kept_small:
                 self._writer.take_room()
-            parent.unlink(raw)
+            with _removing():
+                parent.unlink(raw)
         elif aside is None:
             name = self._hidden.new_name()
             self._undo.append((self._bring_back, (path, name, place)))
@@ -260,8 +295,11 @@ class Commit:
             old = h5o.open(self._aside, aside)
         self._forget_below(path)
         new = self._writer.create(parent, raw, node, path)
-        if hard and not is_dropped:
-            copy_attributes(old, new, is_own)
+        if is_kept:
+            copy_readable_attributes(old, new)
+        elif hard and not is_dropped:
+            with _removing():
+                copy_attributes(old, new, is_own)
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
 
@@ -282,6 +320,14 @@ class Commit:
             return None
         raise first
 
+    def _keep_if_damaged(self, old: Any) -> bool:
+        """Keep an object that HDF5 cannot remove, where nobody sees it."""
+        if not self._keeps_damaged or not is_damaged(old):
+            return False
+        self.has_kept = True
+        self._hidden.keep(old)
+        return True
+
     def _remove(self, parent: Any, raw: bytes) -> None:
         """Remove what need not be kept."""
         try:
@@ -294,7 +340,7 @@ class Commit:
             old = self._open_old(parent, raw)
             if old is not None and h5g.get_objinfo(parent, raw).nlink < 2:
                 raise
-            parent.unlink(raw)  # which does not go into what it leads to
+            parent.unlink(raw)  # which does not go into what it leads to, as there are others
 
     def _delete(self, path: Path) -> None:
         above = path[:-1]
@@ -311,7 +357,13 @@ class Commit:
             self._writer.cache.hold(_objects_in(parent, raw))  # what cannot be opened stays
         self._forget_below(path)
         if self._rolls_back:
-            self._remove(parent, raw)
+            if self._keeps_damaged and parent.links.get_info(raw).type == links.HARD:
+                old = self._open_old(parent, raw)
+                if old is not None and self._keep_if_damaged(old):
+                    parent.unlink(raw)
+                    return
+            with _removing():
+                self._remove(parent, raw)
         elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
             remove(parent, raw)
