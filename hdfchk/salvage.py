@@ -105,6 +105,7 @@ def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageRe
         CorruptFileError: nothing can be copied: HDF5 does not open the file at all (it is none, or
             its superblock or root group is damaged).
         LockedError: another program writes the file.
+        UnknownTargetError: one of them is no path.
 
     Example:
         >>> import os, tempfile
@@ -118,13 +119,22 @@ def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageRe
         >>> folder.cleanup()
     """
     from .backends.hdf5.salvage.child import salvage_file
-    from .backends.resolve import require_path
 
-    source = os.path.realpath(require_path(os.fspath(path)))
-    target = os.path.realpath(require_path(os.fspath(to)))
+    source, target = _real_path(path), _real_path(to)
     with teller(progress, source, "B") as tell:
         found = salvage_file(source, target, tell)
     return _report(found, source)
+
+
+def _real_path(target: Any) -> str:
+    from .backends.resolve import UnknownTargetError, require_path
+
+    if not isinstance(target, (str, bytes, os.PathLike)):
+        raise UnknownTargetError(
+            f"only files that are given by their paths are salvaged, not {target!r}",
+            hint="write it to a file, and pass the path of that",
+        )
+    return os.path.realpath(require_path(os.fspath(target)))
 
 
 def _report(found: Findings, path: str) -> SalvageReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from hdfchk import (
     HDF5Checkpointer,
     NestingError,
     SalvageReport,
+    UnknownTargetError,
     UnsafeFileError,
     UnsupportedStoredError,
     load,
@@ -25,6 +27,7 @@ from hdfchk import (
 )
 from hdfchk.backends.hdf5.salvage import child
 
+from . import every_type
 from .foreign import fingerprint
 from .hostile.test_limits import with_new_sum
 from .regressions.children import killed_writer
@@ -148,6 +151,24 @@ def test_a_whole_file(path: Path, to: Path, libver: str) -> None:
         assert new["y"].dims[0][0] == new["x"]
         (scale,) = new["x"].attrs["REFERENCE_LIST"]
         assert new[scale[0]] == new["y"] and scale[1] == 0
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_every_type(path: Path, to: Path, libver: str) -> None:
+    """Values and attributes of any type are copied as they are; what h5py cannot read, by HDF5."""
+    every_type.make(path, libver)
+    report = salvaged(path, to)
+    assert report.ok and not report.skipped and len(report.copied) > 50 * len(report.unread)
+    assert all("items of" in key for key in report.unread)
+    with h5py.File(path) as old, h5py.File(to) as new:
+        assert {*old} == {*new}
+        for key in old:
+            first, second = old[key].id, new[key].id
+            assert first.get_type().equal(second.get_type()), key
+            assert first.get_storage_size() == second.get_storage_size(), key
+            for name in old[key].attrs:
+                aid = h5py.h5a.open(second, name.encode())
+                assert h5py.h5a.open(first, name.encode()).get_type().equal(aid.get_type()), key
 
 
 def test_a_group_in_itself(path: Path, to: Path) -> None:
@@ -481,6 +502,8 @@ def test_no_such_file(path: Path, to: Path) -> None:
     """The system's own errors are told as they are."""
     with pytest.raises(FileNotFoundError):
         salvage(path, to)
+    with pytest.raises(UnknownTargetError, match="path"):
+        salvage(io.BytesIO(), to)
     HDF5Checkpointer(path)["a"] = 1
     with pytest.raises(FileNotFoundError):
         salvage(path, to.parent / "none" / "new.h5")

@@ -406,7 +406,7 @@ class Copy:
             )
         else:
             self._to_point.extend((path, address, one) for one in kept.references)
-        if is_dataset and oid.get_type().detect_class(h5t.REFERENCE):
+        if is_dataset and oid.get_type().detect_class(h5t.REFERENCE) and oid.get_storage_size():
             self._to_point.append((path, address, damage.whole))
         if is_cut:
             self._lose(path, _loss_of(damage))
