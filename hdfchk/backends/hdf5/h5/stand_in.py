@@ -10,8 +10,9 @@ while there are others. That space, and what hung on the object, is given back b
 from __future__ import annotations
 
 import struct
+from typing import Any
 
-__all__ = ["HEADER_BYTES", "stand_in_for"]
+__all__ = ["put_stand_in", "stand_in_for"]
 
 STAND_IN_BYTES = 40
 """Hardly an object header takes less."""
@@ -23,6 +24,28 @@ _LAST_MESSAGE = 0x17
 _MASK = 0xFFFFFFFF
 _TURNS = (4, 6, 8, 16, 19, 4)
 _LAST_TURNS = (14, 11, 25, 16, 4, 14, 24)
+
+
+def put_stand_in(file: Any, base: int, address: int) -> bool:
+    """Put a stand-in in the place of a damaged object header.
+
+    Args:
+        file: the file object under HDF5; what is written to it can be given up.
+        base: where in it HDF5's addresses begin.
+        address: of the object.
+
+    Returns:
+        Whether there are signs that it is a header; else nothing was written.
+    """
+    header = bytearray(HEADER_BYTES)
+    file.seek(base + address)
+    file.readinto(header)
+    found = stand_in_for(bytes(header), address)
+    if found is None:
+        return False
+    file.seek(base + address)
+    file.write(found)
+    return True
 
 
 def stand_in_for(header: bytes, address: int) -> bytes | None:
