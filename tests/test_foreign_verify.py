@@ -17,6 +17,7 @@ from h5py import h5a, h5d, h5s, h5t
 from hdfchk import (
     CorruptFileError,
     HDF5Checkpointer,
+    ReferencedError,
     UnsupportedStoredError,
     UnsupportedTypeError,
     load,
@@ -290,6 +291,31 @@ def test_what_is_damaged_inside_is_replaced(path: Path, kind: str, way: str) -> 
     assert {"fine", "gzip", "later"} <= {*chk} and "hdfchk:damaged" not in chk
     with h5py.File(path) as file:
         assert file["gzip"][()].tolist() == list(range(999)) and file["later"][()] == 5
+
+
+@pytest.mark.parametrize("way", ["del", "assignment", "array", "update"])
+@pytest.mark.parametrize("kind", INSIDE)
+def test_what_is_damaged_inside_is_replaced_where_something_points_at_it(
+    path: Path, kind: str, way: str
+) -> None:
+    """It stays in the file: what points at it leads to it as before."""
+    libver, signature, key = INSIDE[kind]
+    kinds(path, libver)
+    with h5py.File(path, "r+", libver=libver) as file:
+        file["fine"].attrs["to"] = file[key].ref
+        file["fine"].attrs["also"] = file["gzip"].ref
+    structure(path, signature)
+    chk = HDF5Checkpointer(path)
+    if kind != "strings":  # which can be removed, or written over
+        EDITS[way](chk, key)
+        assert (key in chk) is (way != "del")
+        with h5py.File(path) as file:
+            assert file[file["fine"].attrs["to"]].name != f"/{key}"
+    with pytest.raises(ReferencedError):
+        del chk["gzip"]
+    chk["fine"] = np.arange(5) + 1
+    with h5py.File(path) as file:
+        assert file[file["fine"].attrs["also"]].name == "/gzip"
 
 
 def test_what_is_damaged_inside_in_a_transaction(path: Path) -> None:
