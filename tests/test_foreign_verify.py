@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from h5py import h5a, h5d, h5s, h5t
 from hdfchk import (
     CorruptFileError,
     HDF5Checkpointer,
+    ReferencedError,
     UnsupportedStoredError,
     UnsupportedTypeError,
     load,
@@ -230,6 +232,103 @@ def test_a_stand_in_survives_a_kill(path: Path) -> None:
     assert chk["x"] == 7 and chk.recover() in {True, False} and chk["x"] == 7
     with h5py.File(path) as file:
         assert file["x"][()] == 7 and file["fine"][()].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_a_stand_in_for_small_assignments(path: Path, libver: str) -> None:
+    """What HDF5 does later, also after a kill, is done all the same."""
+    headers(path, "x", libver)
+    before = path.read_bytes()
+    with HDF5Checkpointer(path) as chk:
+        chk["y"] = 1
+        chk["x"] = 7
+        chk["z"] = 2
+        assert chk["x"] == 7
+    assert HDF5Checkpointer(path)["z"] == 2
+    path.write_bytes(before)
+    child = os.fork()
+    if child == 0:
+        chk = HDF5Checkpointer(path)
+        chk.__enter__()
+        chk["y"] = 1
+        chk["x"] = 7
+        os._exit(0)
+    os.waitpid(child, 0)
+    with HDF5Checkpointer(path, mode="r") as chk:
+        assert chk["x"] == 7 and chk["y"] == 1
+    assert HDF5Checkpointer(path).recover() and HDF5Checkpointer(path)["x"] == 7
+
+
+INSIDE: dict[str, tuple[str, bytes, str]] = {
+    "old B-tree": ("earliest", b"TREE\1", "fixed"),
+    "new B-tree": ("latest", b"BTHD\0\x0a", "both"),
+    "leaf": ("latest", b"BTLF\0\x0a", "both"),
+    "fixed array": ("latest", b"FAHD", "fixed"),
+    "extensible array": ("latest", b"EAHD", "grows"),
+    "links": ("latest", b"FRHP", "group"),
+    "symbols": ("earliest", b"SNOD", "group"),
+    "strings": ("earliest", b"GCOL", "strings"),
+}
+
+
+@pytest.mark.parametrize("way", ["del", "assignment", "array", "update", "dict"])
+@pytest.mark.parametrize("kind", INSIDE)
+def test_what_is_damaged_inside_is_replaced(path: Path, kind: str, way: str) -> None:
+    """Where the list of an array's chunks, or of a group's links, is damaged, or the data are."""
+    libver, signature, key = INSIDE[kind]
+    kinds(path, libver)
+    structure(path, signature)
+    chk = HDF5Checkpointer(path)
+    edits = {**EDITS, "dict": lambda chk, key: chk.__setitem__(key, {"a": {"b": 1}})}
+    edits[way](chk, key)
+    assert (key in chk) is (way != "del")
+    if way != "del":
+        wanted = {"assignment": 1, "array": np.arange(7), "dict": {"a": {"b": 1}}}.get(way, 2)
+        assert np.array_equal(chk.load(key), wanted)
+    chk["later"] = 5
+    damaged = {*chk.verify().damaged}
+    assert damaged == ({"noted"} if kind == "strings" else set())
+    assert {"fine", "gzip", "later"} <= {*chk} and "hdfchk:damaged" not in chk
+    with h5py.File(path) as file:
+        assert file["gzip"][()].tolist() == list(range(999)) and file["later"][()] == 5
+
+
+@pytest.mark.parametrize("way", ["del", "assignment", "array", "update"])
+@pytest.mark.parametrize("kind", INSIDE)
+def test_what_is_damaged_inside_is_replaced_where_something_points_at_it(
+    path: Path, kind: str, way: str
+) -> None:
+    """It stays in the file: what points at it leads to it as before."""
+    libver, signature, key = INSIDE[kind]
+    kinds(path, libver)
+    with h5py.File(path, "r+", libver=libver) as file:
+        file["fine"].attrs["to"] = file[key].ref
+        file["fine"].attrs["also"] = file["gzip"].ref
+    structure(path, signature)
+    chk = HDF5Checkpointer(path)
+    if kind != "strings":  # which can be removed, or written over
+        EDITS[way](chk, key)
+        assert (key in chk) is (way != "del")
+        with h5py.File(path) as file:
+            assert file[file["fine"].attrs["to"]].name != f"/{key}"
+    with pytest.raises(ReferencedError):
+        del chk["gzip"]
+    chk["fine"] = np.arange(5) + 1
+    with h5py.File(path) as file:
+        assert file[file["fine"].attrs["also"]].name == "/gzip"
+
+
+def test_what_is_damaged_inside_in_a_transaction(path: Path) -> None:
+    """There not all can be done again: it is an error that says so, and gives all up."""
+    kinds(path, "latest")
+    structure(path, b"FAHD")
+    chk = HDF5Checkpointer(path)
+    with pytest.raises(CorruptFileError, match="salvage"), chk.transaction():
+        chk["new"] = 1
+        del chk["fixed"]
+    assert "new" not in chk and "fixed" in chk
+    del chk["fixed"]
+    assert chk.verify().ok
 
 
 def test_no_stand_in_for_what_is_no_header(path: Path) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ...errors import FileReplacedError, NotDurableError, PendingJournalWarning
+from ...errors import (
+    CheckpointWarning,
+    FileReplacedError,
+    NotDurableError,
+    PendingJournalWarning,
+)
 from ...runtime.descriptors import Descriptor
 from ...runtime.posix import copy_owner_and_mode, is_at, open_regular, sync_folder
 from .wal.log import log_of
 from .wal.wal_file import WalFile
 
-__all__ = ["pending_warning", "save_displaced"]
+__all__ = ["not_brought_warning", "not_removed_warning", "pending_warning", "save_displaced"]
 
 
 def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedError:
@@ -141,6 +146,32 @@ def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJo
         f"{path!r} is being read, or mapped{', by ' + who if who else ''}: {count} in its "
         f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
         "file brings them in, or recover(); do not write it with another program before"
+    )
+
+
+def not_brought_warning(path: str, failed: Exception | None) -> CheckpointWarning:
+    """The warning that commits stay in the log of a file, as they could not be brought into it.
+
+    Args:
+        path: the file.
+        failed: why.
+    """
+    return CheckpointWarning(
+        f"all commits are safe in the journal of {path!r}, but could not be brought into the file "
+        f"({failed}): the next use tries again"
+    )
+
+
+def not_removed_warning(path: str, why: str) -> CheckpointWarning:
+    """The warning that the log of a file is still there, of which nobody needs anything.
+
+    Args:
+        path: the file.
+        why: it could not be removed.
+    """
+    return CheckpointWarning(
+        f"all commits are in {path!r}, but its journal could not be removed ({why}): the next use "
+        "tries again"
     )
 
 

@@ -148,6 +148,14 @@ class OpenFile(Storage):
         """
         return False
 
+    def begin_anew(self) -> bool:
+        """Give up what was done since the last commit, if it can be done again by one call.
+
+        Returns:
+            Whether it was given up.
+        """
+        return False
+
     def check_transactions(self) -> None:
         """Refuse a transaction that could not be given up.
 

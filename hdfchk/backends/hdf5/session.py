@@ -12,15 +12,16 @@ from h5py import h5a, h5d, h5f, h5g, h5o
 from ...errors import (
     CheckpointerKeyError,
     ClosedError,
+    HdfchkError,
     NestingError,
     NotAGroupError,
     ReadOnlyError,
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ...keys import Path, join, to_bytes, to_text
+from ...keys import Path, join, parse, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
-from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat
+from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat, Stored
 from ..changeset import plan
 from ..layout import Layout
 from ..meter import Meter
@@ -37,6 +38,7 @@ from .h5.errors import RAISED, telling, telling_writes, unreadable
 from .h5.marks import is_dict, read_mark
 from .h5.texts import in_type_of
 from .nodes.apply import Commit
+from .nodes.damage import NotRemovedError
 from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
 from .open_files import OpenFile
@@ -260,18 +262,40 @@ class Hdf5Session:
         )
         self._writer.layout, self._writer.meter = layout, meter
         try:
-            commit = Commit(
-                self._root,
-                self._writer,
-                rolls_back=self._rolls_back,
-                references=self.file.references,
-                replace=replace,
-                put_stand_in=self.file.put_stand_in,
-            )
-            commit.run(steps)
-            self.file.references.note_free(commit.free)
+            self._commit(steps, replace=replace)
+        except NotRemovedError as error:
+            # HDF5 may have freed a part of it. All is done again, and what is damaged is kept.
+            if not self.file.begin_anew():
+                raise self._told(error) from error
+            self.refresh()
+            self._writer.layout, self._writer.meter = layout, meter
+            try:
+                is_mended = self._commit(steps, replace=replace, keeps_damaged=True)
+            except NotRemovedError:
+                is_mended = False
+            if not is_mended:  # nothing shows what it was: it is for the caller to do it again
+                raise self._told(error) from error
         finally:
             self._writer.layout = self._writer.meter = None
+
+    def _commit(
+        self, steps: dict[Path, Stored | None], *, replace: bool, keeps_damaged: bool = False
+    ) -> bool:
+        commit = Commit(
+            self._root,
+            self._writer,
+            rolls_back=self._rolls_back,
+            references=self.file.references,
+            replace=replace,
+            put_stand_in=self.file.put_stand_in if self._rolls_back else None,
+            keeps_damaged=keeps_damaged,
+        )
+        commit.run(steps)
+        self.file.references.note_free(commit.free)
+        return commit.has_kept
+
+    def _told(self, error: NotRemovedError) -> HdfchkError:
+        return error.for_callers(self._root, parse(error.key) if error.key else ())
 
     @telling
     def attribute_names(self, path: Path) -> list[str]:

@@ -13,7 +13,6 @@ import numpy as np
 from h5py import h5f, h5g
 
 from ...errors import (
-    CheckpointWarning,
     HdfchkError,
     JournalMismatchError,
     LateSyncError,
@@ -30,7 +29,7 @@ from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
-from .displaced import pending_warning, save_displaced
+from .displaced import not_brought_warning, not_removed_warning, pending_warning, save_displaced
 from .failed_sync import late_sync, not_durable
 from .h5.file_object import close_file, create_on, open_on
 from .h5.free_space import keep_free_space
@@ -38,6 +37,7 @@ from .h5.stand_in import put_stand_in
 from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
+from .wal.known_dicts import KnownDicts
 from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows
 from .wal.new_file import NewFile, ScratchFile
@@ -93,12 +93,9 @@ class WalWriter(OpenFile):
         self._pending = Pending()
         self._done = Pending()
         """What HDF5 has done of it, and not committed."""
-        self._dicts: set[Path] = set()
-        """Where dicts are, since nothing but small assignments was done."""
-        self._small: set[Path] = set()
-        """Where small values are that were put there since."""
+        self._dicts = KnownDicts()
         self._references = References()
-        self._lent = self._is_displaced = False
+        self._lent = self._is_displaced = self._in_transaction = False
         self._deferred: Exception | None = None
         self._look_at = LOOK_BYTES
         self._synced = time.monotonic()
@@ -199,6 +196,19 @@ class WalWriter(OpenFile):
             return False
         return put_stand_in(self._file, int(self.h5.userblock_size), address)
 
+    def begin(self) -> None:
+        """A transaction begins."""
+        self._in_transaction = True
+
+    def begin_anew(self) -> bool:
+        """Give up what was done since the last commit, if it can be done again by one call."""
+        is_more = self._in_transaction or self._lent or self._new is not None
+        if is_more or (self._hidden is not None and self._hidden.has_drafts):
+            return False
+        self.rollback()
+        self.settle()
+        return True
+
     # -- small assignments and rows --------------------------------------------------------------
 
     def put(self, path: Path, leaf: Leaf) -> bool:
@@ -209,7 +219,7 @@ class WalWriter(OpenFile):
         file, pending = self._file, self._pending
         if file is None or self._lent or len(pending.puts) >= MOST_PUTS:
             return False
-        if len(path) > 1 and path[:-1] not in self._dicts:
+        if not self._dicts.has_above(path):
             return False
         if pending.rows and not pending.takes_put(path):
             return False
@@ -232,11 +242,7 @@ class WalWriter(OpenFile):
                 _put_back(puts, path, before)
         if not done:
             return False
-        if path not in self._small:
-            # It may have taken the place of a dict, to which links may lead by other paths.
-            above = {path[:depth] for depth in range(1, len(path))}
-            self._dicts &= above
-            self._small.add(path)
+        self._dicts.note_put(path)
         self._see_to_sync()
         return True
 
@@ -275,7 +281,14 @@ class WalWriter(OpenFile):
         writer = Writer(root, hidden=self.hidden_in(root))
         before = self._pending.copy(), self._done.copy()
         try:
-            materialize(root, writer, self._pending, self._done, rolls_back=True)
+            materialize(
+                root,
+                writer,
+                self._pending,
+                self._done,
+                rolls_back=True,
+                stand_in=self.put_stand_in,
+            )
         except HdfchkError:
             if self._file is not None and self._file.error is not None:
                 self._pending, self._done = before  # it is the disk that has failed, and not it
@@ -285,15 +298,11 @@ class WalWriter(OpenFile):
         """What HDF5 had done without a commit is to be done again."""
         self._done.add(self._pending)
         self._pending, self._done = self._done, Pending()
-        self._dicts.clear()
-        self._small.clear()
+        self._dicts.begin(None)
 
     def begin_changes(self, above: set[Path] | None) -> None:
         """HDF5 is about to change the file."""
-        self._dicts.clear()
-        self._small.clear()
-        if above is not None:
-            self._dicts |= above
+        self._dicts.begin(above)
 
     def lend(self) -> Any:
         """The `h5py.File`. What is done to it is a part of the next commit."""
@@ -335,6 +344,7 @@ class WalWriter(OpenFile):
             write_stamp(self.h5.id)
             self.h5.flush()
         self.metadata_cache.shrink()
+        self._in_transaction = False
         if not file.commit():
             return
         # It is decided. What fails from here on takes nothing back.
@@ -361,6 +371,7 @@ class WalWriter(OpenFile):
 
     def rollback(self) -> None:
         """Give up what was written since the last commit; open objects are closed."""
+        self._in_transaction = False
         self._references.forget_walk()
         if self._new is not None:
             if self._scratch is not None:
@@ -601,13 +612,7 @@ class WalWriter(OpenFile):
             raise
         except OSError as error:
             failed = error
-        told.append(
-            lambda: CheckpointWarning(
-                f"all commits are safe in the journal of {self.address!r}, but could not be "
-                f"brought into the file ({failed}): the next use tries "
-                "again"
-            )
-        )
+        told.append(lambda: not_brought_warning(self.address, failed))
 
     def _release(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
         remove = not file.has_log
@@ -615,12 +620,7 @@ class WalWriter(OpenFile):
             self._lock.release(remove=remove)
         except OSError as error:
             text = f"{error.strerror or error}"
-            told.append(
-                lambda: CheckpointWarning(
-                    f"all commits are in {self.address!r}, but its journal could not be removed "
-                    f"({text}): the next use tries again"
-                )
-            )
+            told.append(lambda: not_removed_warning(self.address, text))
         if remove and self.durable:
             with contextlib.suppress(OSError):
                 sync_folder(self.address)

@@ -22,6 +22,9 @@ from .removal import remove
 __all__ = ["Hidden"]
 
 NAME = links.HIDDEN + b"tmp"
+DAMAGED = links.HIDDEN + b"damaged"
+"""The group of what was deleted or replaced, and that HDF5 cannot remove, as it is damaged. It
+stays in the file until that is written anew."""
 _IN_USE: WeakValueDictionary[tuple[int, int], Hidden] = WeakValueDictionary()
 """File and address of each hidden group that a session of this process works with: several may
 have one file open, and none may take the others' for what a killed process has left."""
@@ -106,6 +109,24 @@ class Hidden:
     def new_name(self) -> bytes:
         """A name that nothing here has."""
         return b"%d" % next(self._count)
+
+    def keep(self, oid: Any) -> None:
+        """Leave an object in the file, under a name that nobody sees."""
+        root = self._root
+        if root.links.exists(DAMAGED) and links.is_hidden_group(root, DAMAGED):
+            gid = h5g.open(root, DAMAGED)
+        else:
+            gid = h5g.create(root, DAMAGED)
+            links.mark_hidden_group(gid)
+        number = gid.get_num_objs()
+        while gid.links.exists(b"%d" % number):
+            number += 1
+        h5o.link(oid, gid, b"%d" % number)
+
+    @property
+    def has_drafts(self) -> bool:
+        """Whether arrays are being made that outlive a commit."""
+        return bool(self._drafts)
 
     # -- drafts --------------------------------------------------------------------------------
 

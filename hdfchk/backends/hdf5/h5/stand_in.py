@@ -26,24 +26,24 @@ _TURNS = (4, 6, 8, 16, 19, 4)
 _LAST_TURNS = (14, 11, 25, 16, 4, 14, 24)
 
 
-def put_stand_in(file: Any, start: int, address: int) -> bool:
-    """Write a stand-in in the place of a damaged object, if there are signs that it is one.
+def put_stand_in(file: Any, base: int, address: int) -> bool:
+    """Put a stand-in in the place of a damaged object header.
 
     Args:
-        file: the file object under HDF5.
-        start: where HDF5's part of the file begins, behind its user block.
-        address: of the object, from there on.
+        file: the file object under HDF5; what is written to it can be given up.
+        base: where in it HDF5's addresses begin.
+        address: of the object.
 
     Returns:
-        Whether it is written.
+        Whether there are signs that it is a header; else nothing was written.
     """
     header = bytearray(HEADER_BYTES)
-    file.seek(start + address)
+    file.seek(base + address)
     file.readinto(header)
     found = stand_in_for(bytes(header), address)
     if found is None:
         return False
-    file.seek(start + address)
+    file.seek(base + address)
     file.write(found)
     return True
 

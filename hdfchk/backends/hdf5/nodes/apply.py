@@ -31,6 +31,7 @@ from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
 from .alike import whole_leaf
+from .damage import copy_readable_attributes, is_damaged, removing
 from .fits import Fit
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
@@ -64,10 +65,12 @@ class Commit:
         replace: replace also what something points at, if it cannot be kept.
         put_stand_in: puts a stand-in in the place of the object at an address, whose header is
             damaged, and says whether it could; after an error it is given up, too.
+        keeps_damaged: what is damaged is not removed, but kept in a hidden group.
 
     Attributes:
         path: of the step that is under way, or has failed.
         free: keys at whose objects nothing points.
+        has_kept: something damaged was kept.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Commit:
         references: References | None = None,
         replace: bool = False,
         put_stand_in: Callable[[int], bool] | None = None,
+        keeps_damaged: bool = False,
     ) -> None:
         self._root = root
         self._writer = writer
@@ -87,7 +91,9 @@ class Commit:
         self._rolls_back = rolls_back
         self._references = references
         self._replace_all = replace
-        self._put_stand_in = put_stand_in if rolls_back else None
+        self._put_stand_in = put_stand_in
+        self._keeps_damaged = keeps_damaged
+        self.has_kept = False
         self.free: list[Path] = []
         self._kept: dict[Path, Kept] = {}
         """By path: how what points at an object is kept."""
@@ -117,7 +123,10 @@ class Commit:
         self._writer.begin()
         self._writer.cache.hold(len(steps))
         try:
-            steps = self._keep(steps)
+            if len(steps) == 1:
+                self.path = next(iter(steps))
+            with removing():
+                steps = self._keep(steps)
             self._left = len(steps)
             self._is_few = len(steps) < FEW
             for path, node in steps.items():
@@ -132,7 +141,8 @@ class Commit:
                 self._writer.meter.finish()  # what it raises gives the commit up
             if not self._is_through:
                 self._write_places()
-                self._hidden.empty_bin()
+                with removing():
+                    self._hidden.empty_bin()
             if self._references is not None and self._references.is_stale:
                 self._references.forget_walk()
         except BaseException as error:
@@ -162,6 +172,7 @@ class Commit:
             steps,
             rolls_back=self._rolls_back,
             replace=self._replace_all,
+            keeps_damaged=self._keeps_damaged,
         )
         self._kept, self.free = planned.kept, planned.free
         return planned.steps
@@ -274,28 +285,30 @@ class Commit:
         hard = info.type == links.HARD
         old: Any = self._open_old(parent, raw) if hard else None
         self._require_removable(parent, raw)
-        aside: bytes | None = None
-        is_dropped, is_kept_small = hard and old is None, False
+        aside, is_kept_small = None, False
         kept = self._kept.get(path)
-        if old is not None and self._stays(path, old, node, kept):
-            return
-        leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID else None
-        if hard and leaf is not None and stands_alone(old):
-            # A layout that is asked for needs a dataset of its own.
-            if self._writer.layout is None and self._overwrite(path, old, leaf):
-                return
-            size = old.get_storage_size()
-            is_kept_small = not kept and self._has_aside(old, size)
-            if not kept and self._rolls_back and (is_kept_small or size < REUSE_FROM):
-                is_dropped = all(map(is_own, attribute_names(old)))
-            if is_kept_small and not is_dropped:
-                aside = self._copy_aside(parent, raw)
+        is_kept = old is not None and self._keep_if_damaged(old)
+        is_dropped = is_kept or (hard and old is None)
+        if old is not None and not is_kept:
+            with removing():
+                if self._stays(path, old, node, kept):
+                    return
+                leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID else None
+                if leaf is not None and stands_alone(old):
+                    # A layout that is asked for needs a dataset of its own.
+                    if self._writer.layout is None and self._overwrite(path, old, leaf):
+                        return
+                    if kept is None:
+                        is_kept_small, is_dropped = self._room_of(old)
+                    if is_kept_small and not is_dropped:
+                        aside = self._copy_aside(parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
         if is_dropped:
-            old = None
+            old = old if is_kept else None
             if is_kept_small:
                 self._writer.take_room()
-            parent.unlink(raw)
+            with removing():
+                parent.unlink(raw)
         elif aside is None:
             name = self._hidden.new_name()
             self._undo.append((self._bring_back, (path, name, place)))
@@ -308,12 +321,19 @@ class Commit:
             old = h5o.open(self._aside, aside)
         self._forget_below(path)
         new = self._writer.create(parent, raw, node, path)
-        if hard and not is_dropped:
+        if is_kept:
+            copy_readable_attributes(old, new)
+        elif hard and not is_dropped:
+            self._hand_on(old, new, kept)
+        if places is not None:
+            places.give(parent, parent.links.get_info(raw).corder, place)
+
+    def _hand_on(self, old: Any, new: Any, kept: Kept | None) -> None:
+        """Give what takes the place of an object its attributes and, where it can, its scales."""
+        with removing():
             copy_attributes(old, new, is_own)
             if kept is not None and kept.moves:
                 scales.move(old, new, self._note)
-        if places is not None:
-            places.give(parent, parent.links.get_info(raw).corder, place)
 
     def _stays(self, path: Path, old: Any, node: Stored, kept: Kept | None) -> bool:
         """Whether an object at which something may point stays; if not, scales are detached."""
@@ -344,6 +364,14 @@ class Commit:
             return None
         raise first
 
+    def _keep_if_damaged(self, old: Any) -> bool:
+        """Keep an object that HDF5 cannot remove, where nobody sees it."""
+        if not self._keeps_damaged or not is_damaged(old):
+            return False
+        self.has_kept = True
+        self._hidden.keep(old)
+        return True
+
     def _remove(self, parent: Any, raw: bytes) -> None:
         """Remove what need not be kept."""
         try:
@@ -356,7 +384,7 @@ class Commit:
             old = self._open_old(parent, raw)
             if old is not None and h5g.get_objinfo(parent, raw).nlink < 2:
                 raise
-            parent.unlink(raw)  # which does not go into what it leads to
+            parent.unlink(raw)  # which does not go into what it leads to, as there are others
 
     def _delete(self, path: Path) -> None:
         above = path[:-1]
@@ -376,7 +404,13 @@ class Commit:
             self._writer.cache.hold(_objects_in(parent, raw))  # what cannot be opened stays
         self._forget_below(path)
         if self._rolls_back:
-            self._remove(parent, raw)
+            if self._keeps_damaged and parent.links.get_info(raw).type == links.HARD:
+                old = self._open_old(parent, raw)
+                if old is not None and self._keep_if_damaged(old):
+                    parent.unlink(raw)
+                    return
+            with removing():
+                self._remove(parent, raw)
         elif self._is_last and (places is None or not places.is_cut):
             self._write_places()
             remove(parent, raw)
@@ -447,6 +481,16 @@ class Commit:
             return False
         self._aside_bytes += size
         return True
+
+    def _room_of(self, old: Any) -> tuple[bool, bool]:
+        """Whether an array's space is taken by what replaces it, and whether nothing of it stays.
+
+        Both only where nothing points at it.
+        """
+        size = old.get_storage_size()
+        is_kept_small = self._has_aside(old, size)
+        is_dropped = self._rolls_back and (is_kept_small or size < REUSE_FROM)
+        return is_kept_small, is_dropped and all(map(is_own, attribute_names(old)))
 
     def _copy_aside(self, parent: Any, raw: bytes) -> bytes:
         """Copy an array that is to be replaced into memory, so that its space is free.

@@ -21,13 +21,14 @@ from ....keys import Path, join, to_bytes, to_text
 from ....tree import Leaf, is_dict
 from ...base import Stored
 from ..data.limits import EXTERNAL_FILES
+from ..data.object_info import info_of
 from ..h5 import links, scales
-from ..h5.errors import RAISED
 from ..h5.marks import is_dict as is_dict_group
 from ..h5.marks import read_mark
 from ..h5.types import type_to_write
 from ..h5.values import prepare
 from .alike import whole_leaf
+from .damage import is_damaged, unless_damaged
 from .fits import Fit
 from .references import Holder, References
 from .unchanged import is_unchanged
@@ -88,6 +89,7 @@ def keep(
     *,
     rolls_back: bool,
     replace: bool,
+    keeps_damaged: bool = False,
 ) -> Plan:
     """How the steps of a commit keep what points at their objects.
 
@@ -98,18 +100,20 @@ def keep(
         steps: what is to be done.
         rolls_back: an error gives all up that was not committed before.
         replace: refuse nothing.
+        keeps_damaged: what is damaged stays in the file, for all that points at it.
 
     Raises:
         ReferencedError: something would lead to nothing. Nothing was done.
     """
     walks = references.walks
+    options = rolls_back, replace, keeps_damaged
     try:
-        return _Keeper(root, writer, references, rolls_back, replace).run(steps)
+        return _Keeper(root, writer, references, *options).run(steps)
     except ReferencedError:
         if references.walks != walks:
             raise
         references.walk(root, writer.guard)  # some of it may have gone since; and names are told
-        return _Keeper(root, writer, references, rolls_back, replace).run(steps)
+        return _Keeper(root, writer, references, *options).run(steps)
 
 
 @attrs.define
@@ -126,13 +130,21 @@ class _Keeper:
     """One look at the steps of a commit."""
 
     def __init__(
-        self, root: Any, writer: Writer, references: References, rolls_back: bool, replace: bool
+        self,
+        root: Any,
+        writer: Writer,
+        references: References,
+        rolls_back: bool,
+        replace: bool,
+        keeps_damaged: bool,
     ) -> None:
         self._root = root
         self._writer = writer
         self._references = references
         self._rolls_back = rolls_back
         self._replace = replace
+        self._keeps_damaged = keeps_damaged
+        self._is_whole: dict[Path, bool] = {}
         self._aside = 0
         self._steps: Steps = {}
         self._kept: dict[Path, Kept] = {}
@@ -185,19 +197,34 @@ class _Keeper:
         old = None if path in self._going else self._open(path)
         if old is None or self._references.known.no_references:
             return True
-        address = h5o.get_info(old).addr
+        address = info_of(old).addr
         return not (self._references.unreadable or address in self._references.holders)
 
     def _open(self, path: Path) -> Any:
-        """What a hard link at a path leads to; None if there is none, or it cannot be opened."""
+        """What a hard link at a path leads to.
+
+        None if there is none, it cannot be opened, or is damaged and kept.
+        """
+        oid = unless_damaged(lambda: self._open_hard(path))
+        if oid is None:  # if it is damaged, the step itself finds out, and tells
+            return None
+        if not self._keeps_damaged:
+            return oid
+        if path not in self._is_whole:
+            self._is_whole[path] = not is_damaged(oid)
+        return oid if self._is_whole[path] else None
+
+    def _open_hard(self, path: Path) -> Any:
         name = links.locate(self._root, path[:-1]) if len(path) > 1 else b"."
-        parent: Any = None if name is None else _opened(self._root, name)
         raw = to_bytes(path[-1])
+        if name is None:
+            return None
+        parent = h5o.open(self._root, name)
         if type(parent) is not h5g.GroupID or not parent.links.exists(raw):
             return None
         if parent.links.get_info(raw).type != links.HARD:
             return None
-        return _opened(parent, raw)
+        return h5o.open(parent, raw)
 
     # -- what stays --------------------------------------------------------------------------------
 
@@ -217,7 +244,7 @@ class _Keeper:
         self._aside += fit.array.nbytes
         if not self._rolls_back and self._aside > ASIDE_BYTES:
             return False  # it is replaced, unless something points at it
-        if h5o.get_info(old).rc > 1:
+        if info_of(old).rc > 1:
             self._kept[path] = Kept(fit)
         return True
 
@@ -228,7 +255,7 @@ class _Keeper:
         """Whether a dict is put key by key over one: something points at it, or into it."""
         if type(old) is not h5g.GroupID or not is_dict_group(old, read_mark(old)):
             return False
-        if h5o.get_info(old).rc > 1 or (not self._references.known.no_names and _shares(old, node)):
+        if info_of(old).rc > 1 or (not self._references.known.no_names and _shares(old, node)):
             return True
         if not self._references.has_any:
             return False
@@ -260,7 +287,7 @@ class _Keeper:
                 oid = self._open(path)
                 if oid is None:
                     continue
-                info = h5o.get_info(oid)
+                info = info_of(oid)
                 left[info.addr] = left.get(info.addr, info.rc) - 1
                 if left[info.addr] > 0 or info.addr in self._gone:
                     continue
@@ -399,22 +426,15 @@ class _Keeper:
         )
 
 
-def _opened(parent: Any, raw: bytes) -> Any:
-    try:
-        return h5o.open(parent, raw)
-    except RAISED:  # it is damaged: the step itself finds out, and tells
-        return None
-
-
 def _old(oid: Any) -> _Old:
-    info = h5o.get_info(oid)
+    info = info_of(oid)
     shape = oid.shape if type(oid) is h5d.DatasetID else None
     return _Old(info.addr, shape, info.rc > 1 and not isinstance(oid, h5t.TypeID))
 
 
 def _is_inside(did: Any) -> bool:
     """Whether the elements of a dataset are its own, and in its file."""
-    if h5o.get_info(did).hdr.mesg.present & EXTERNAL_FILES:
+    if info_of(did).hdr.mesg.present & EXTERNAL_FILES:
         return False
     return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
 
@@ -464,7 +484,7 @@ def _shares(old: Any, node: Any) -> bool:
 
 def _addresses(group: Any) -> set[int]:
     """The addresses of a group, and of all objects below it."""
-    found = {h5o.get_info(group).addr}
+    found = {info_of(group).addr}
     todo = [group]
     while todo:
         here = todo.pop()

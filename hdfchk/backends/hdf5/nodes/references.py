@@ -13,11 +13,13 @@ from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5r, h5s, h5t
 from ....errors import HdfchkError, ReferencedError
 from ....keys import Path, to_text
 from ..data.limits import Guard
+from ..data.object_info import info_of
 from ..h5 import links
 from ..h5.attributes import attribute_names
-from ..h5.errors import RAISED, errno_of
+from ..h5.errors import RAISED
 from ..h5.scales import address_bytes
 from ..h5.values import memory_type
+from .damage import unless_damaged
 
 __all__ = ["Holder", "Knowledge", "References"]
 
@@ -223,22 +225,27 @@ class _Walk:
         while todo:
             path = todo.pop()
             group = h5g.open(self._root, path) if path else self._root
-            for name, kind, _ in links.entries(group, dangling=True):
-                if kind != links.HARD:
-                    continue
-                try:
-                    oid = h5o.open(group, name)
-                except RAISED as error:
-                    if errno_of(error):
-                        raise
-                    continue  # it is damaged: nobody gets at references that it may hold
+            for name, oid in self._children(group):
                 inner = path + b"/" + name
                 if self._look_at(oid, inner) and type(oid) is h5g.GroupID:
                     todo.append(inner)
 
+    def _children(self, group: Any) -> Iterator[tuple[bytes, Any]]:
+        """Names of hard links, and their objects: nobody gets at references in damaged ones."""
+        found = unless_damaged(lambda: list(links.entries(group, dangling=True)))
+        for name, kind, _ in found or ():
+            if kind == links.HARD:
+                try:
+                    oid = h5o.open(group, name)
+                except RAISED:
+                    continue
+                yield name, oid
+
     def _look_at(self, oid: Any, path: bytes) -> bool:
         """Look at one object; whether that is the first time."""
-        info = h5o.get_info(oid)
+        info = unless_damaged(lambda: info_of(oid))
+        if info is None:
+            return False
         if info.rc > 1 and not isinstance(oid, h5t.TypeID):
             self._found.names.setdefault(info.addr, []).append(path)
         if info.addr in self._seen:
@@ -249,9 +256,16 @@ class _Walk:
         if type(oid) is h5d.DatasetID:
             self._take(oid, Holder(info.addr, path, None))
         if h5a.get_num_attrs(oid):
-            for name in attribute_names(oid):
-                self._take(h5a.open(oid, name), Holder(info.addr, path, name))
+            self._take_attributes(oid, info.addr, path)
         return True
+
+    def _take_attributes(self, oid: Any, address: int, path: bytes) -> None:
+        for name in unless_damaged(lambda: attribute_names(oid)) or ():
+            try:
+                aid = h5a.open(oid, name)
+            except RAISED:
+                continue
+            self._take(aid, Holder(address, path, name))
 
     def _take(self, oid: Any, holder: Holder) -> None:
         """Take the references in a dataset or attribute."""

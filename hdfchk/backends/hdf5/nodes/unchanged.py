@@ -13,6 +13,7 @@ from ....tree import Branch, Leaf
 from ..h5.marks import read_mark
 from ..h5.types import has_variable
 from ..h5.values import same_items
+from .damage import unless_damaged
 from .reader import Reader
 from .writer import Writer
 
@@ -32,11 +33,14 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
         node: the value.
     """
     try:
+        found: Any
         if isinstance(oid, h5t.TypeID):
             found = Reader(root, writer.guard, writer.cache).group(oid, None, (), None)
         elif type(oid) is h5d.DatasetID and _is_variable(oid) and read_mark(oid) is None:
-            found = Reader(root, writer.guard, writer.cache).dataset(oid)
+            found = unless_damaged(lambda: Reader(root, writer.guard, writer.cache).dataset(oid))
         else:
+            return False
+        if found is None:
             return False
         return _same(default_registry.encode(default_registry.decode(found)), node)
     except (HdfchkError, KeyError):  # it cannot be read, or HDF5 does not convert it: another value

@@ -7,6 +7,8 @@ import os
 import secrets
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import h5py
@@ -38,6 +40,7 @@ from ..data import resize
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
 from ..h5.forms import axes_of
+from ..h5.stand_in import put_stand_in
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
 from ..nodes.apply import Commit
 from ..nodes.references import References
@@ -65,7 +68,13 @@ __all__ = [
 
 
 def materialize(
-    root: Any, writer: Writer, pending: Pending, done: Pending, *, rolls_back: bool
+    root: Any,
+    writer: Writer,
+    pending: Pending,
+    done: Pending,
+    *,
+    rolls_back: bool,
+    stand_in: Callable[[int], bool] | None = None,
 ) -> None:
     """Let HDF5 do small assignments and append rows, one after the other.
 
@@ -75,13 +84,14 @@ def materialize(
         pending: what is to be done; what is done leaves it.
         done: what was done enters it.
         rolls_back: after an error, all that was not committed is given up.
+        stand_in: as for a `Commit`.
 
     Raises:
         HdfchkError: one of them cannot be done, now or ever; it has left `pending`.
     """
     steps: dict[Path, Stored | None] = {**pending.puts}
     if steps:
-        commit = Commit(root, writer, rolls_back=rolls_back)
+        commit = Commit(root, writer, rolls_back=rolls_back, put_stand_in=stand_in)
         try:
             commit.run(steps)
         except HdfchkError:
@@ -173,7 +183,14 @@ def replay_logical(file: OverlayFile) -> None:
                 file.is_stamped = True
             while pending:
                 try:
-                    materialize(root, writer, pending, Pending(), rolls_back=False)
+                    materialize(
+                        root,
+                        writer,
+                        pending,
+                        Pending(),
+                        rolls_back=False,
+                        stand_in=partial(put_stand_in, file, int(stream.userblock_size)),
+                    )
                 except HdfchkError as error:  # it must not keep all the others from their readers
                     if file.error is not None:  # it is the disk that has failed
                         raise file.error from error

@@ -1,0 +1,120 @@
+"""Whether HDF5 can remove an object: it reads all that says where its parts are, to free them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from h5py import h5a, h5d, h5g, h5o
+
+from ....errors import CorruptFileError, HdfchkError
+from ....keys import Path
+from ..h5 import links
+from ..h5.attributes import attribute_names, copy_attributes, is_own, raw_attribute
+from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable
+
+__all__ = [
+    "NotRemovedError",
+    "copy_readable_attributes",
+    "is_damaged",
+    "removing",
+    "unless_damaged",
+]
+
+Read = TypeVar("Read")
+
+
+class NotRemovedError(CorruptFileError):
+    """HDF5 cannot remove, or write into, what a commit replaces or deletes."""
+
+    def for_callers(self, root: Any, path: Path) -> HdfchkError:
+        """The error that is told: of damage, unless what is there shows none.
+
+        Args:
+            root: the group that is the root of all paths.
+            path: what could not be removed, if that is known.
+        """
+        if self.__cause__ is not None and path and not _may_be_damaged(root, path):
+            told = unwritable("it", self.__cause__, self.key)
+            if told is not None:
+                return told
+        return CorruptFileError(self.problem, file=self.file, key=self.key, hint=self.hint)
+
+
+@contextmanager
+def removing() -> Iterator[None]:
+    """A block that removes something, or writes into it, which may be damaged."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, (HdfchkError, RecursionError)) or errno_of(error):
+            raise
+        if NO_CLASS in str(error):  # that is no damage
+            raise
+        raise NotRemovedError(
+            f"HDF5 cannot replace or remove what is there ({error})",
+            hint="it may be damaged: see verify(), and hdfchk.salvage(path, to)",
+        ) from error
+
+
+def unless_damaged(read: Callable[[], Read]) -> Read | None:
+    """What is read; None where that is damaged."""
+    try:
+        return read()
+    except RAISED as error:
+        if errno_of(error):
+            raise
+        try:
+            read()  # or it was something else than the file
+        except RAISED:
+            return None
+        raise
+
+
+def _may_be_damaged(root: Any, path: Path) -> bool:
+    try:
+        name = links.locate(root, path)
+        return name is None or is_damaged(h5o.open(root, name))
+    except (*RAISED, HdfchkError):
+        return True
+
+
+def is_damaged(oid: Any) -> bool:
+    """Whether an object, or one that goes with it, cannot be removed."""
+    todo = [oid]
+    seen: set[int] = set()
+    while todo:
+        here = todo.pop()
+        try:
+            for name in attribute_names(here):
+                raw_attribute(h5a.open(here, name))
+            if type(here) is h5d.DatasetID:
+                here.get_storage_size()
+            elif type(here) is h5g.GroupID:
+                for name, kind, address in links.entries(here, dangling=True):
+                    if kind == links.HARD and address not in seen:
+                        seen.add(address)
+                        todo.append(h5o.open(here, name))
+        except RAISED:
+            return True
+    return False
+
+
+def copy_readable_attributes(source: Any, target: Any) -> None:
+    """Copy all attributes that can be read, but for the library's own."""
+    try:
+        names = attribute_names(source)
+    except RAISED:
+        return
+    for name in names:
+        try:
+            raw_attribute(h5a.open(source, name))
+        except RAISED:
+            continue
+        copy_attributes(source, target, partial(_is_another, name))
+
+
+def _is_another(wanted: bytes, name: bytes) -> bool:
+    return name != wanted or is_own(name)
