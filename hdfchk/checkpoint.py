@@ -351,8 +351,12 @@ class HDF5Checkpointer(Group):
             ValueError: `libver` is none of these.
 
         Example:
+            >>> import os, tempfile
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> chk = HDF5Checkpointer(os.path.join(folder.name, "run.hdf5"))
             >>> chk["run"] = {"steps": 500}
             >>> _ = chk.compact(libver="earliest")
+            >>> folder.cleanup()
         """
         if libver not in {None, "earliest"}:
             raise InvalidKeyError(

@@ -158,20 +158,20 @@ def test_arrays_of_others(chk: HDF5Checkpointer, path: str) -> None:
 def test_growing_keeps_attributes(path: str) -> None:
     """An array that is made growable keeps its attributes, of whatever type."""
     chk = HDF5Checkpointer(path)
-    chk["a"] = np.arange(6000.0)
+    chk["a"], chk["b"] = np.arange(6000.0), 1
     table = np.array([(1, "hey"), (2, "z" * 99)], [("n", "i4"), ("s", h5py.string_dtype())])
     with h5py.File(path, "a") as file:
         attrs = file["a"].attrs
         attrs["text"], attrs["texts"], attrs["empty"] = "a run", ["x", "y" * 500], h5py.Empty("f4")
         attrs.create("table", table, dtype=table.dtype)
         attrs.create("ragged", [np.arange(3), np.arange(2)], dtype=h5py.vlen_dtype("i4"))
-        attrs["bytes"], attrs["flag"], attrs["self"] = np.bytes_(b"a\0b"), True, file["a"].ref
-        before = {key: repr(value) for key, value in attrs.items() if key != "self"}
+        attrs["bytes"], attrs["flag"], attrs["other"] = np.bytes_(b"a\0b"), True, file["b"].ref
+        before = {key: repr(value) for key, value in attrs.items() if key != "other"}
     chk.array("a").append(np.ones(3))
     with h5py.File(path) as file:
         attrs = file["a"].attrs
-        assert {key: repr(value) for key, value in attrs.items() if key != "self"} == before
-        assert isinstance(attrs["self"], h5py.Reference)
+        assert {key: repr(value) for key, value in attrs.items() if key != "other"} == before
+        assert isinstance(attrs["other"], h5py.Reference)
 
 
 def test_strings_by_slices(path: str) -> None:

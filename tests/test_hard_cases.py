@@ -165,7 +165,6 @@ def test_the_end_of_a_process(path: str, program: str) -> None:
         (np.zeros(2, "m8[s]"), np.timedelta64(1500, "ms")),
         (np.zeros(2, "i4,f4"), (1.7, 3)),
         (np.zeros(2, "i1,i1"), np.array((300, 2), "i8,i8")),
-        (np.zeros(2, [("a", "f4"), ("b", "f4")]), np.array((1, 2), [("b", "f4"), ("a", "f4")])),
         (np.zeros(2, "S2,U2"), np.array((b"abcd", "x"), "S4,U2")),
         (np.zeros(2, "V3"), np.void(b"abcdef")),
         (np.zeros(2, "U3"), "longer"),

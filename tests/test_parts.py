@@ -328,7 +328,7 @@ def test_strings_and_structures(chk: HDF5Checkpointer) -> None:
     assert chk["u"].tolist() == ["z", "z", ""] and chk["s"].tolist() == [b"z", b"c"]
     assert chk["r"]["n"].tolist() == [2, 3] and chk["r"]["s"].tolist() == ["yz", "w"]
     assert chk["list"] == ["zz", "bcd", "new"]
-    for key, value in (("u", b"x"), ("u", "abc"), ("s", "x"), ("s", b"abc"), ("list", "x" * 50)):
+    for key, value in (("u", b"x"), ("u", "abc"), ("s", "é"), ("s", b"abc"), ("list", "x" * 50)):
         with pytest.raises(UnsupportedTypeError):
             chk.array(key)[0] = value
     chk["odd"] = np.array(["\ud800"])

@@ -321,7 +321,8 @@ class MemorySession:
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
-        self._array(path).data[index] = data
+        # Of an array without axes it is the item that is put into an array of objects.
+        self._array(path).data[index] = data if data.ndim else data[()]
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""

@@ -300,8 +300,8 @@ class Commit:
                         return
                     if kept is None:
                         is_kept_small, is_dropped = self._room_of(old)
-                    if is_kept_small and not is_dropped:
-                        aside = self._copy_aside(parent, raw)
+                    is_aside = is_kept_small and not is_dropped
+                    aside = self._copy_aside(parent, raw) if is_aside else None
         places, place = self._take_place(path[:-1], parent, info)
         if is_dropped:
             old = old if is_kept else None
