@@ -285,8 +285,7 @@ class Commit:
         hard = info.type == links.HARD
         old: Any = self._open_old(parent, raw) if hard else None
         self._require_removable(parent, raw)
-        aside, is_kept_small = None, False
-        kept = self._kept.get(path)
+        aside, is_kept_small, kept = None, False, self._kept.get(path)
         is_kept = old is not None and self._keep_if_damaged(old)
         is_dropped = is_kept or (hard and old is None)
         if old is not None and not is_kept:
@@ -300,8 +299,8 @@ class Commit:
                         return
                     if kept is None:
                         is_kept_small, is_dropped = self._room_of(old)
-                    is_aside = is_kept_small and not is_dropped
-                    aside = self._copy_aside(parent, raw) if is_aside else None
+                    if is_kept_small and not is_dropped:
+                        aside = self._copy_aside(parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
         if is_dropped:
             old = old if is_kept else None
