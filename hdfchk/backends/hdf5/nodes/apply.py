@@ -441,7 +441,7 @@ class Commit:
                 return False
             try:
                 before = self._writer.data_of(old)
-            except (OSError, RuntimeError, HdfchkError):
+            except (OSError, HdfchkError):  # it is damaged
                 return False  # a new one takes its place
             self._aside_bytes += size
             self._undo.append((self._write_back, (path, before, sums.read(old), fit)))
