@@ -13,18 +13,16 @@ import pytest
 from h5py import h5d, h5f, h5p, h5s, h5t
 
 from hdfchk import HDF5Checkpointer, HdfchkError, ReferencedError, UnsupportedStoredError, load
+from tests.foreign.making import library as beside_h5py
 
 HID = ctypes.c_int64
 
 
 def hdf5() -> Any:
     """The HDF5 that h5py uses, for what h5py has no name for."""
-    maps = Path("/proc/self/maps")
-    lines = maps.read_text().splitlines() if maps.exists() else []
-    found = [line.split()[-1] for line in lines if "/libhdf5-" in line or "/libhdf5.so" in line]
-    if not found:
+    library = beside_h5py()
+    if library is None:
         pytest.skip("where HDF5 lies is not to be seen")
-    library = ctypes.CDLL(found[0])
     for name in ("H5Acreate2", "H5Dcreate2"):
         getattr(library, name).restype = HID
     return library
