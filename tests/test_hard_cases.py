@@ -205,7 +205,7 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
         "with HDF5Checkpointer(sys.argv[1]) as chk:\n"
         "    chk['n'] = [0]\n"
         "    chk['b'] = 2\n"
-        "    chk._context.handle.connection.storage._dicts.add(('b',))\n"
+        "    chk._context.handle.connection.storage._dicts._dicts.add(('b',))\n"
         "    chk['b/below'] = 3\n"
         "    chk['c'] = 4\n"
         "    os.kill(os.getpid(), 9)\n"
