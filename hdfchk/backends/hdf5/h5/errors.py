@@ -29,6 +29,7 @@ __all__ = [
     "NO_CLASS",
     "RAISED",
     "errno_of",
+    "is_of_hdf5",
     "explain_open",
     "telling",
     "telling_writes",
@@ -237,7 +238,7 @@ def unwritable(what: str, error: BaseException, key: str | None) -> HdfchkError 
     """
     if isinstance(error, HdfchkError) or not isinstance(error, RAISED):
         return None
-    if errno_of(error) is not None or not _is_of_hdf5(error):
+    if errno_of(error) is not None or not is_of_hdf5(error):
         return None
     said = _said(error) or type(error).__name__
     if NO_CLASS in said:
@@ -268,7 +269,7 @@ def user_link(key: str | None) -> UnsupportedStoredError:
     )
 
 
-def _is_of_hdf5(error: BaseException) -> bool:
+def is_of_hdf5(error: BaseException) -> bool:
     """Whether an error comes from HDF5, and not from a function in Python, nor from an index."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

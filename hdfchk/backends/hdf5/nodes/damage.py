@@ -13,7 +13,7 @@ from ....errors import CorruptFileError, HdfchkError
 from ....keys import Path
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own, raw_attribute
-from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable
+from ..h5.errors import NO_CLASS, RAISED, errno_of, is_of_hdf5, unwritable
 
 __all__ = [
     "NotRemovedError",
@@ -49,7 +49,7 @@ def removing() -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, KeyError) as error:
-        if isinstance(error, (HdfchkError, RecursionError)) or errno_of(error):
+        if isinstance(error, HdfchkError) or errno_of(error) or not is_of_hdf5(error):
             raise
         if NO_CLASS in str(error):  # that is no damage
             raise
