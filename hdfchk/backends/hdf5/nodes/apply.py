@@ -31,7 +31,7 @@ from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
 from .alike import whole_leaf
-from .damage import copy_readable_attributes, is_damaged, removing
+from .damage import copy_readable_attributes, is_damaged, removing, unless_damaged
 from .fits import Fit
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
@@ -439,9 +439,8 @@ class Commit:
                 size = max(size, math.prod(old.shape) * old.get_type().get_size())
             if self._aside_bytes + size > ASIDE_BYTES:
                 return False
-            try:
-                before = self._writer.data_of(old)
-            except (OSError, HdfchkError):  # it is damaged
+            before = unless_damaged(lambda: self._writer.data_of(old))
+            if before is None:
                 return False  # a new one takes its place
             self._aside_bytes += size
             self._undo.append((self._write_back, (path, before, sums.read(old), fit)))

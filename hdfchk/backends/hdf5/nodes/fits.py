@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from ....errors import HdfchkError
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
 from ..h5.marks import read_mark
@@ -15,6 +14,7 @@ from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
 from ..h5.types import has_variable, type_to_write
 from ..h5.values import plain_array, prepare
 from .alike import alike
+from .damage import unless_damaged
 
 __all__ = ["Fit", "fit_of"]
 
@@ -93,11 +93,11 @@ def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
     if texts is None:
         return None
     if texts.mark == mark:
-        try:
-            if _are_there(did, texts, guard):
-                return Fit(texts.array, texts.tid, mark, mark, is_there=True)
-        except HdfchkError:
+        are_there = unless_damaged(lambda: _are_there(did, texts, guard))
+        if are_there is None:
             return None  # what cannot be read is replaced
+        if are_there:
+            return Fit(texts.array, texts.tid, mark, mark, is_there=True)
     if not are_kept(stored, texts) or not _can_have(did, texts.array.shape):
         return None
     return Fit(texts.array, texts.tid, mark, texts.mark)
