@@ -13,6 +13,7 @@ import pytest
 from hdfchk import (
     CheckpointerKeyError,
     HDF5Checkpointer,
+    ReferencedError,
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
@@ -172,6 +173,18 @@ def test_growing_keeps_attributes(path: str) -> None:
         attrs = file["a"].attrs
         assert {key: repr(value) for key, value in attrs.items() if key != "other"} == before
         assert isinstance(attrs["other"], h5py.Reference)
+
+
+def test_growing_keeps_what_points_at_an_array(path: str) -> None:
+    """An array that leads to itself is not replaced by one that can grow."""
+    chk = HDF5Checkpointer(path)
+    chk["a"] = np.arange(6000.0)
+    with h5py.File(path, "a") as file:
+        file["a"].attrs["self"] = file["a"].ref
+    with pytest.raises(ReferencedError, match="'self'"):
+        chk.array("a").append(np.ones(3))
+    with h5py.File(path) as file:
+        assert file["a"].shape == (6000,) and file[file["a"].attrs["self"]] == file["a"]
 
 
 def test_strings_by_slices(path: str) -> None:

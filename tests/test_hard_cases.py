@@ -185,6 +185,16 @@ def test_nothing_is_cut(path: str, stored: np.ndarray, value: Any) -> None:
     assert np.array_equal(chk["x"], stored) and "y" not in chk
 
 
+def test_fields_go_where_their_names_say(path: str) -> None:
+    """Rows whose fields have another order are written by the fields' names, as h5py does."""
+    chk = HDF5Checkpointer(path)
+    chk["x"] = np.zeros(2, [("a", "f4"), ("b", "f4")])
+    rows = np.array((1, 2), [("b", "f4"), ("a", "f4")])
+    chk.array("x")[0] = rows
+    chk.append("x", rows)
+    assert chk["x"].dtype.names == ("a", "b") and chk["x"].tolist() == [(2, 1), (0, 0), (2, 1)]
+
+
 def test_lists_keep_their_type(path: str) -> None:
     """Only strings are appended to a list of strings, which reads as strings, part by part, too."""
     chk = HDF5Checkpointer(path)

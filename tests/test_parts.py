@@ -331,6 +331,8 @@ def test_strings_and_structures(chk: HDF5Checkpointer) -> None:
     for key, value in (("u", b"x"), ("u", "abc"), ("s", "é"), ("s", b"abc"), ("list", "x" * 50)):
         with pytest.raises(UnsupportedTypeError):
             chk.array(key)[0] = value
+    chk.array("s")[1] = "x"  # ASCII, as h5py takes it
+    assert chk["s"].tolist() == [b"z", b"x"]
     chk["odd"] = np.array(["\ud800"])
     with pytest.raises(UnsupportedStoredError, match="surrogates"):
         chk.array("odd")[0] = "a"
