@@ -16,7 +16,7 @@ from ..h5.values import plain_array, prepare
 from .alike import alike
 from .damage import unless_damaged
 
-__all__ = ["Fit", "fit_of"]
+__all__ = ["Fit", "can_have", "fit_of"]
 
 
 class Fit(NamedTuple):
@@ -98,12 +98,12 @@ def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
             return None  # what cannot be read is replaced
         if are_there:
             return Fit(texts.array, texts.tid, mark, mark, is_there=True)
-    if not are_kept(stored, texts) or not _can_have(did, texts.array.shape):
+    if not are_kept(stored, texts) or not can_have(did, texts.array.shape):
         return None
     return Fit(texts.array, texts.tid, mark, texts.mark)
 
 
-def _can_have(did: Any, shape: tuple[int, ...]) -> bool:
+def can_have(did: Any, shape: tuple[int, ...]) -> bool:
     """Whether a dataset has a shape, or can be given it."""
     old = did.shape
     if old == shape:

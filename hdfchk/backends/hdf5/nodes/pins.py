@@ -9,12 +9,11 @@ be kept is refused, unless the caller has said to replace it all the same.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NoReturn
 
 import attrs
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s, h5t
+from h5py import h5d, h5g, h5o, h5t
 
 from ....errors import ReferencedError
 from ....keys import Path, join, to_bytes, to_text
@@ -29,7 +28,7 @@ from ..h5.types import type_to_write
 from ..h5.values import prepare
 from .alike import whole_leaf
 from .damage import is_damaged, unless_damaged
-from .fits import Fit
+from .fits import Fit, can_have
 from .references import Holder, References
 from .unchanged import is_unchanged
 from .writer import Writer
@@ -159,7 +158,8 @@ class _Keeper:
         self._is_blind = False
 
     def run(self, steps: Steps) -> Plan:
-        changed = [path for path, node in steps.items() if not self._is_written_over(path, node)]
+        stays = {path: self._is_written_over(path, node) for path, node in steps.items()}
+        changed = [path for path, is_written_over in stays.items() if not is_written_over]
         references = self._references
         references.overwrites += len(steps) - len(changed)
         if not changed and references.overwrites < LOOK_AFTER:
@@ -175,7 +175,10 @@ class _Keeper:
         while todo:
             path, node = todo.pop()
             old = self._open(path)
-            if old is None or path in self._kept or self._is_written_over(path, node):
+            is_written_over = stays.pop(path, None)
+            if is_written_over is None:  # a key of a dict
+                is_written_over = self._is_written_over(path, node)
+            if old is None or is_written_over:
                 self._steps[path] = node
             elif is_dict(node) and not self._replace and self._is_pinned_dict(old, node):
                 todo += self._key_by_key(path, old, node)[::-1]
@@ -451,14 +454,7 @@ def _shape_of(node: Any) -> tuple[int, ...] | None:
 def _resized(did: Any, leaf: Leaf) -> Fit | None:
     """How a dataset takes an array of another shape, to which it can be made; None if it cannot."""
     tid, _, array = prepare(leaf.data)
-    old = did.get_space()
-    if array is None or old.get_simple_extent_type() != h5s.SIMPLE:
-        return None
-    most = old.get_simple_extent_dims(True)
-    if array.ndim != len(most) or did.get_create_plist().get_layout() != h5d.CHUNKED:
-        return None
-    limits = [math.inf if limit == h5s.UNLIMITED else limit for limit in most]
-    if any(length > limit for length, limit in zip(array.shape, limits, strict=True)):
+    if not array.ndim or not can_have(did, array.shape):
         return None
     memory = type_to_write(did.get_type(), tid, array)
     mark = read_mark(did)
