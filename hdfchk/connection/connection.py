@@ -115,10 +115,10 @@ class Connection:
         self.transaction: Transaction | None = None
         self.appends = AppendBuffers()
         self.guard = BusyGuard()
-        self.holders = self.blocks = 0
-        """How many stores hold it, and how many ``with`` blocks of callers there are."""
+        self.blocks = 0
+        """How many ``with`` blocks of callers there are."""
         self.threads: list[int] = []
-        """In which threads these stores have begun to hold it."""
+        """In which threads the stores that hold it have begun to."""
         self.is_lent = False
         """Whether the caller has the library's own object, and may change arrays by it."""
         self.was_read = False
@@ -130,6 +130,11 @@ class Connection:
         self._error: Exception | None = None
         self._alarm = Alarm(weakly(self._write_rows_late))
         register(self)
+
+    @property
+    def holders(self) -> int:
+        """How many stores hold it."""
+        return len(self.threads)
 
     @property
     def is_busy(self) -> bool:
@@ -190,15 +195,16 @@ class Connection:
 
     def hold(self) -> None:
         """One store more holds it."""
-        self.holders += 1
         self.threads.append(threading.get_ident())
+        _CONNECTIONS.held[id(self)] = self
 
     def let_go(self) -> None:
         """One store less holds it."""
-        self.holders -= 1
         here = threading.get_ident()
         if self.threads:
             self.threads.remove(here if here in self.threads else self.threads[0])
+        if not self.threads:
+            _CONNECTIONS.held.pop(id(self), None)
 
     def refuse_self_wait(self, backend: Backend, mode: str) -> None:
         """Refuse to open storage for which a thread would wait for itself.
@@ -211,9 +217,12 @@ class Connection:
             LockedError: another store holds the file, in a block of this very thread.
         """
         here = threading.get_ident()
-        for other in list(_CONNECTIONS.opened):
+        for reference in _CONNECTIONS.held.valuerefs():  # other threads may add some meanwhile
+            other = reference()
+            if other is None or other is self or here not in other.threads:
+                continue
             storage, theirs = other.storage, other.backend
-            if other is self or storage is None or theirs is None or here not in other.threads:
+            if storage is None or theirs is None:
                 continue
             if not backend.waits_for(storage, mode):
                 continue
@@ -227,7 +236,6 @@ class Connection:
 
     def use(self, storage: Storage, backend: Backend) -> None:
         """Keep storage that was opened."""
-        _CONNECTIONS.opened.add(self)
         self.storage = storage
         self.was_read = False
         self.backend = backend
@@ -388,7 +396,7 @@ class Connection:
         if self.lock.acquire(timeout=EXIT_SECONDS):  # else the log has what was committed
             try:
                 if not self.guard.calls:
-                    self.holders = 0
+                    self.threads.clear()
                     if self.transaction is not None and self.storage is not None:
                         self.roll_back(self.storage)
                         self.transaction = None
@@ -402,8 +410,8 @@ class Connection:
         self.appends = AppendBuffers()  # they are the parent's to write
         self.guard = BusyGuard()
         self.transaction = None
-        self.holders = self.blocks = 0
         self.threads = []
+        self.blocks = 0
         self.is_lent = False
         self._error = None
         self._alarm.is_set = False
@@ -422,8 +430,8 @@ class _Connections:
         self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
             weakref.WeakValueDictionary()
         )
-        self.opened: weakref.WeakSet[Connection] = weakref.WeakSet()
-        """All that may have storage open, shared or not."""
+        self.held: weakref.WeakValueDictionary[int, Connection] = weakref.WeakValueDictionary()
+        """All that some store holds, shared or not."""
         self.is_over = False
         """Whether the process is about to end."""
         register(self)
@@ -454,7 +462,7 @@ class _Connections:
         """In a child process: the parent's threads, which may have held the lock, are not there."""
         self._lock = threading.RLock()
         self._known = weakref.WeakValueDictionary()
-        self.opened = weakref.WeakSet()
+        self.held = weakref.WeakValueDictionary()
 
     def at_exit(self) -> None:
         """Each closes by itself; threads that are still there get no further."""

@@ -447,7 +447,7 @@ class Handle:
             yield
         finally:
             self._snapshots.pop(owner, None)  # a child that was forked in the block has none
-            connection.holders = 0
+            connection.let_go()
             connection.close_storage()
 
     # -- small assignments and rows --------------------------------------------------------------

@@ -166,8 +166,6 @@ def read_first(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, seen: 
     # Of what was looked at HDF5 may have what it has unpacked, unless it was unpacked here.
     if places is None or (seen.offsets.issuperset(places) and not seen.has(places)):
         return False
-    if may_be_misplaced(did):
-        return False
     tid = did.get_type()
     size = tid.get_size()
     pipeline = own_pipeline(plist, size)

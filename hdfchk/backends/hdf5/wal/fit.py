@@ -66,8 +66,8 @@ def thinned(numbers: list[int]) -> Iterator[int]:
 
 def stamp_of(descriptor: int) -> int:
     """The stamp of a file, or 0 if it has none, or not at its beginning."""
-    root = _root_place(os.pread(descriptor, SUPERBLOCK_BYTES, 0))
-    header = os.pread(descriptor, PAGE, root) if root else b""
+    root = _root_place(read_all(descriptor, SUPERBLOCK_BYTES, 0))
+    header = read_all(descriptor, PAGE, root) if root else b""
     inside = _stamp_inside(header)
     return int.from_bytes(header[inside : inside + 8], "little") if inside else 0
 

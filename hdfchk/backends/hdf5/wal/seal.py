@@ -35,6 +35,8 @@ def read_seal(descriptor: int) -> Knowledge:
 
 def seal(descriptor: int, known: Knowledge) -> None:
     """Let a file tell what is known of it, to whoever opens it next."""
+    if os.utime not in os.supports_fd:
+        return
     stamp = stamp_of(descriptor) if known.no_references else 0
     if not stamp:
         return
