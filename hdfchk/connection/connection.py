@@ -196,7 +196,7 @@ class Connection:
     def hold(self) -> None:
         """One store more holds it."""
         self.threads.append(threading.get_ident())
-        _CONNECTIONS.held[id(self)] = self
+        _CONNECTIONS.held[id(self)] = weakref.ref(self)
 
     def let_go(self) -> None:
         """One store less holds it."""
@@ -217,7 +217,7 @@ class Connection:
             LockedError: another store holds the file, in a block of this very thread.
         """
         here = threading.get_ident()
-        for reference in _CONNECTIONS.held.valuerefs():  # other threads may add some meanwhile
+        for reference in list(_CONNECTIONS.held.values()):  # other threads may add some meanwhile
             other = reference()
             if other is None or other is self or here not in other.threads:
                 continue
@@ -430,7 +430,7 @@ class _Connections:
         self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
             weakref.WeakValueDictionary()
         )
-        self.held: weakref.WeakValueDictionary[int, Connection] = weakref.WeakValueDictionary()
+        self.held: dict[int, weakref.ref[Connection]] = {}
         """All that some store holds, shared or not."""
         self.is_over = False
         """Whether the process is about to end."""
@@ -462,7 +462,7 @@ class _Connections:
         """In a child process: the parent's threads, which may have held the lock, are not there."""
         self._lock = threading.RLock()
         self._known = weakref.WeakValueDictionary()
-        self.held = weakref.WeakValueDictionary()
+        self.held = {}
 
     def at_exit(self) -> None:
         """Each closes by itself; threads that are still there get no further."""

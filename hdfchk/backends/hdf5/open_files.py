@@ -54,7 +54,8 @@ class OpenFile(Storage):
         self.address = address
         self.writable = writable
         self.generation = 0
-        self._references = References()
+        if writable:
+            self._references = References()
 
     direct_fd = -1
     """The descriptor that HDF5 has of the file, while that may be read without HDF5; else -1."""
@@ -171,7 +172,8 @@ class OpenFile(Storage):
 
     def lend(self) -> Any:
         """The `h5py.File` or `h5py.Group`, for the caller to work on."""
-        self.references.forget()
+        if self.writable:
+            self.references.forget()
         return self.h5
 
     def sync(self) -> None:
