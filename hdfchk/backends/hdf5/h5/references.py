@@ -18,7 +18,14 @@ from h5py import h5d, h5f, h5p, h5r, h5s, h5t
 from ....errors import UnsupportedStoredError
 from .types import has_variable
 
-__all__ = ["Addresses", "ReferenceSwap", "check_references", "has_references", "references_in"]
+__all__ = [
+    "Addresses",
+    "ReferenceSwap",
+    "cells",
+    "check_references",
+    "has_references",
+    "references_in",
+]
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -60,7 +67,7 @@ def check_references(tid: Any) -> None:
 
 def references_in(data: np.ndarray[Any, Any]) -> Iterator[Any]:
     """The references in items as h5py reads them, as its objects."""
-    return (array[place] for array, place in _cells(data, data.dtype))
+    return (array[place] for array, place in cells(data, data.dtype))
 
 
 def _references(tid: Any, *, is_in_list: bool = False) -> Iterator[tuple[Any, bool]]:
@@ -154,13 +161,13 @@ class ReferenceSwap:
             places[...] = self._bytes(regions(found)).reshape(places.shape)
 
     def _in_objects(self, data: np.ndarray[Any, Any], objects: Any, regions: Any) -> None:
-        cells = list(_cells(data, data.dtype))
-        at = [cell for cell in cells if not isinstance(cell[0][cell[1]], h5r.RegionReference)]
+        every = list(cells(data, data.dtype))
+        at = [cell for cell in every if not isinstance(cell[0][cell[1]], h5r.RegionReference)]
         if at:
             found = objects(self.addresses([array[place] for array, place in at]))
             for (array, place), reference in zip(at, self.references(found), strict=True):
                 array[place] = reference
-        at = [cell for cell in cells if isinstance(cell[0][cell[1]], h5r.RegionReference)]
+        at = [cell for cell in every if isinstance(cell[0][cell[1]], h5r.RegionReference)]
         if at:
             put = regions([array[place] for array, place in at])
             for (array, place), region in zip(at, put, strict=True):
@@ -208,13 +215,13 @@ def _objects(items: list[Any], dtype: Any) -> np.ndarray[Any, Any]:
     return data
 
 
-def _cells(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Iterator[tuple[Any, Any]]:
+def cells(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Iterator[tuple[Any, Any]]:
     """Where there are references in items as h5py reads them: an array and an index in it."""
     if dtype.subdtype is not None:
         dtype = dtype.subdtype[0]
     if dtype.names is not None:
         for name in dtype.names:
-            yield from _cells(data[name], dtype[name])
+            yield from cells(data[name], dtype[name])
     elif h5py.check_ref_dtype(dtype) is not None:
         yield from ((data, place) for place in np.ndindex(data.shape))
     else:
@@ -222,4 +229,4 @@ def _cells(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Iterator[tuple[A
         if isinstance(base, np.dtype) and base.hasobject:
             for item in data.reshape(-1).tolist() if data.ndim else [data[()]]:
                 if isinstance(item, np.ndarray):
-                    yield from _cells(item, base)
+                    yield from cells(item, base)

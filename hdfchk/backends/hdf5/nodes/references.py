@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
-import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5r, h5s, h5t
 
@@ -17,6 +16,7 @@ from ..data.object_info import info_of
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED
+from ..h5.references import has_references, references_in
 from ..h5.scales import address_bytes
 from ..h5.values import memory_type
 from .damage import unless_damaged
@@ -270,7 +270,7 @@ class _Walk:
     def _take(self, oid: Any, holder: Holder) -> None:
         """Take the references in a dataset or attribute."""
         tid = oid.get_type()
-        if tid.get_class() in _PLAIN or not tid.detect_class(h5t.REFERENCE):
+        if tid.get_class() in _PLAIN or not has_references(tid):
             return
         if oid.get_space().get_simple_extent_type() == h5s.NULL:
             return
@@ -300,7 +300,7 @@ class _Walk:
             return {number for column in columns for number in _numbers(column)}
         data = np.zeros(oid.shape, oid.dtype)
         self._read(oid, data, None)
-        return {address for item in _references(data) if (address := self._led_to(item))}
+        return {address for item in references_in(data) if (address := self._led_to(item))}
 
     def _read(self, oid: Any, data: np.ndarray[Any, Any], tid: Any) -> None:
         if type(oid) is not h5d.DatasetID:
@@ -350,22 +350,6 @@ def _places(tid: Any) -> list[int] | None:
     if kind == h5t.VLEN or (kind == h5t.STRING and tid.is_variable_str()):
         return None
     return []
-
-
-def _references(data: Any) -> Iterator[Any]:
-    """All references in what h5py has read."""
-    if isinstance(data, h5r.Reference):
-        yield data
-    elif isinstance(data, np.void) and data.dtype.names is not None:
-        for name in data.dtype.names:
-            yield from _references(data[name])
-    elif isinstance(data, np.ndarray):
-        if data.dtype.names is not None:
-            for name in data.dtype.names:
-                yield from _references(data[name])
-        elif data.dtype.kind == "O" and h5py.check_string_dtype(data.dtype) is None:
-            for item in data.reshape(-1).tolist():
-                yield from _references(item)
 
 
 def _too_large(what: str) -> ReferencedError:

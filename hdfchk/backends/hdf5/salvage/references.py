@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5r, h5s, h5t
+from h5py import h5a, h5g, h5o, h5r, h5s
 
 from ....keys import Path, to_bytes
 from ..h5.errors import RAISED
+from ..h5.references import ReferenceSwap, cells
 from ..h5.values import memory_type
 
 __all__ = ["Addresses", "References", "name_of"]
@@ -29,21 +29,14 @@ class Addresses:
 
     def __init__(self, source: Any) -> None:
         self._source = h5g.open(source, b"/")
-        self._made: Any = None
+        self._swap: ReferenceSwap | None = None
 
     def open(self, address: int) -> Any:
         """The object at an address: h5py has no call for it, but that a reference is an address."""
-        if self._made is None:
-            plist = h5p.create(h5p.FILE_ACCESS)
-            plist.set_fapl_core(2**12, False)
-            file = h5f.create(b"hdfchk-address", fapl=plist)
-            space = h5s.create(h5s.SCALAR)
-            self._made = h5d.create(file, b"x", h5t.STD_REF_OBJ, space)
-        raw = np.frombuffer(address.to_bytes(8, "little"), "V8").reshape(())
-        self._made.write(h5s.ALL, h5s.ALL, raw, h5t.STD_REF_OBJ)
-        found = np.empty((), h5py.ref_dtype)
-        self._made.read(h5s.ALL, h5s.ALL, found)
-        return h5r.dereference(found[()], self._source)
+        if self._swap is None:
+            self._swap = ReferenceSwap()
+        (reference,) = self._swap.references(np.array([address], "<u8"))
+        return h5r.dereference(reference, self._source)
 
 
 class References:
@@ -78,16 +71,8 @@ class References:
         Args:
             data: the array; its items may be arrays, and have fields.
         """
-        if data.dtype.names is not None:
-            for name in data.dtype.names:
-                self.converted(data[name])
-        elif data.dtype.kind == "O":
-            for index in np.ndindex(data.shape):
-                item = data[index]
-                if isinstance(item, h5r.Reference):
-                    data[index] = self._of(item)
-                elif isinstance(item, np.ndarray):
-                    self.converted(item)
+        for array, place in cells(data, data.dtype):
+            array[place] = self._of(array[place])
         return data
 
     def _of(self, reference: Any) -> Any:
