@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from .key_order import read_order
 __all__ = [
     "HARD",
     "HIDDEN",
+    "below",
     "entries",
     "has_user_link",
     "is_hidden_group",
@@ -83,6 +85,20 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
     if dangling:
         return found
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
+
+
+def below(gid: Any) -> Iterator[tuple[int, Any]]:
+    """The address of each object to which hard links lead from a group, and the object, once."""
+    todo, seen = [gid], set()
+    while todo:
+        here = todo.pop()
+        for name, kind, address in entries(here, dangling=True):
+            if kind == HARD and address not in seen:
+                seen.add(address)
+                oid = h5o.open(here, name)
+                if type(oid) is h5g.GroupID:
+                    todo.append(oid)
+                yield address, oid
 
 
 def last(gid: Any) -> bytes | None:

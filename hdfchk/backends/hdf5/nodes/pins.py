@@ -264,7 +264,7 @@ class _Keeper:
             return False
         if self._references.unreadable:
             return True
-        inside = _addresses(old)
+        inside = {info_of(old).addr, *(address for address, _ in links.below(old))}
         return any(
             holder.address not in inside
             for address in inside & self._references.holders.keys()
@@ -476,18 +476,3 @@ def _shares(old: Any, node: Any) -> bool:
             if type(oid) is h5g.GroupID and is_dict(child):
                 todo.append((oid, child))
     return False
-
-
-def _addresses(group: Any) -> set[int]:
-    """The addresses of a group, and of all objects below it."""
-    found = {info_of(group).addr}
-    todo = [group]
-    while todo:
-        here = todo.pop()
-        for name, kind, address in links.entries(here, dangling=True):
-            if kind == links.HARD and address not in found:
-                found.add(address)
-                oid = h5o.open(here, name)
-                if type(oid) is h5g.GroupID:
-                    todo.append(oid)
-    return found

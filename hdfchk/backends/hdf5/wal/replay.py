@@ -379,7 +379,8 @@ def _check_whole(file: OverlayFile) -> None:
     try:
         stream = open_on(file, h5f.ACC_RDONLY)
         try:
-            _open_all(h5g.open(stream.id, b"/"))
+            for _, oid in links.below(h5g.open(stream.id, b"/")):
+                h5o.get_info(oid)
         finally:
             stream.close()
     except (OSError, RuntimeError, KeyError, ValueError) as error:
@@ -389,19 +390,6 @@ def _check_whole(file: OverlayFile) -> None:
             f"the file with the journal laid over it cannot be read ({error})",
             hint="neither was changed; recover(discard=True) keeps the file as it is",
         ) from error
-
-
-def _open_all(root: Any) -> None:
-    todo, seen = [root], set()
-    while todo:
-        gid = todo.pop()
-        for name, kind, address in links.entries(gid, dangling=True):
-            if kind == links.HARD and address not in seen:
-                seen.add(address)
-                oid = h5o.open(gid, name)
-                h5o.get_info(oid)
-                if isinstance(oid, h5g.GroupID):
-                    todo.append(oid)
 
 
 def recover(
