@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from threading import get_ident
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -48,15 +49,16 @@ class _Collector:
 
     def off(self) -> None:
         with self._lock:
-            if self._blocks == 0:
+            if not self._blocks:
                 self._was_on = gc.isenabled()
                 gc.disable()
             self._blocks += 1
 
     def on(self) -> None:
         with self._lock:
-            self._blocks = max(0, self._blocks - 1)
-            if self._blocks == 0 and self._was_on:
+            if self._blocks:  # else a child was forked in the block
+                self._blocks -= 1
+            if not self._blocks and self._was_on:
                 gc.enable()
 
     def after_fork(self) -> None:
@@ -82,8 +84,10 @@ class _Handlers:
         """The handlers of all signals when it was looked last."""
         self._handled: list[int] = []
         """The signals that had handlers of Python's then."""
+        self._keep = self._keep_signal
+        """One object for all signals, and not a method that is bound anew for each."""
 
-    def _keep(self, number: int, frame: FrameType | None) -> None:
+    def _keep_signal(self, number: int, frame: FrameType | None) -> None:
         self._came.append(number)
 
     def defer(self) -> None:
@@ -96,13 +100,13 @@ class _Handlers:
                 self._seen = there
             for number in self._handled:
                 handler = _getsignal(number)
-                if callable(handler) and handler != self._keep:
+                if callable(handler) and handler is not self._keep:
                     self._replaced[number] = handler
                     _signal(number, self._keep)
         except BaseException:  # of a handler that was not replaced yet
             self._restore()
             raise
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self.depth = 1
 
     def resume(self) -> None:
@@ -120,7 +124,7 @@ class _Handlers:
         while replaced:
             try:
                 for number in list(replaced):
-                    if _getsignal(number) == self._keep:
+                    if _getsignal(number) is self._keep:
                         _signal(number, replaced[number])
                     del replaced[number]
             except BaseException as raised:  # by a handler that is back: the others come back, too
@@ -139,7 +143,7 @@ class _Handlers:
     def after_fork(self) -> None:
         """In a child process that another thread has forked: nobody else puts them back."""
         self.main = threading.main_thread().ident
-        if self.depth and self._thread != threading.get_ident():
+        if self.depth and self._thread != get_ident():
             self.depth = 0
             self._came.clear()  # they are the parent's
             self._restore()
@@ -169,14 +173,15 @@ class _Deferral:
     __slots__ = ("_is_inner", "_is_main")
 
     def __enter__(self) -> None:
-        self._is_main = threading.get_ident() == _HANDLERS.main
-        self._is_inner = self._is_main and _HANDLERS.depth > 0
-        if self._is_inner:
-            _HANDLERS.depth += 1
+        handlers = _HANDLERS
+        self._is_main = is_main = get_ident() == handlers.main
+        self._is_inner = is_inner = is_main and handlers.depth > 0
+        if is_inner:
+            handlers.depth += 1
             return
         require_frames()
-        if self._is_main:  # it comes first: a handler could leave the collector off for ever
-            _HANDLERS.defer()
+        if is_main:  # it comes first: a handler could leave the collector off for ever
+            handlers.defer()
         _COLLECTOR.off()
 
     def __exit__(
@@ -209,7 +214,7 @@ def run_pending() -> None:
     Raises:
         BaseException: what a handler raises. The work is to be rolled back then.
     """
-    if _HANDLERS.depth and threading.get_ident() == _HANDLERS.main:
+    if _HANDLERS.depth and get_ident() == _HANDLERS.main:
         _HANDLERS.run_pending()
 
 
@@ -219,5 +224,5 @@ def check_pending() -> None:
     Raises:
         Interrupted: one has.
     """
-    if _HANDLERS.has_pending and threading.get_ident() == _HANDLERS.main:
+    if _HANDLERS.has_pending and get_ident() == _HANDLERS.main:
         raise Interrupted

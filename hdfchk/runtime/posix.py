@@ -20,6 +20,11 @@ from typing import Any
 from ..errors import LockedError, NoLocksWarning, NotAFileError
 from .interrupts import check_pending, run_pending
 
+if sys.platform != "win32":
+    import fcntl
+else:
+    fcntl = None  # ranges cannot be locked there as it is needed
+
 __all__ = [
     "BLOCK_BYTES",
     "RETRY_SECONDS",
@@ -180,8 +185,6 @@ def close_on_exec(descriptor: int) -> None:
 def sync(descriptor: int) -> None:
     """Bring the bytes of a file, and its length, to the disk."""
     if sys.platform == "darwin":  # there, a sync alone may leave them in the drive's memory
-        import fcntl
-
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     elif hasattr(os, "fdatasync"):
         os.fdatasync(descriptor)
@@ -331,8 +334,6 @@ def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
 def _flock(descriptor: int, *, exclusive: bool) -> bool:
     if os.name == "nt":
         return _lock_windows(descriptor) if exclusive else True
-    import fcntl
-
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -383,8 +384,6 @@ def try_lock_range(
     Raises:
         OSError: the system fails.
     """
-    import fcntl
-
     command = getattr(fcntl, "F_OFD_GETLK" if probe else "F_OFD_SETLK", None)
     if command is None or struct.calcsize("P") != 8:
         return True
@@ -404,8 +403,6 @@ def try_lock_range(
 
 def unlock_range(descriptor: int, start: int, length: int) -> None:
     """Give up a lock of `try_lock_range`."""
-    import fcntl
-
     command = getattr(fcntl, "F_OFD_SETLK", None)
     if command is not None and struct.calcsize("P") == 8:
         with contextlib.suppress(OSError):

@@ -22,7 +22,7 @@ def require_frames() -> None:
         RecursionError: too few are left.
     """
     try:
-        sys._getframe(max(1, sys.getrecursionlimit() - NEEDED))  # noqa: SLF001  nothing else counts
+        sys._getframe(sys.getrecursionlimit() - NEEDED)  # noqa: SLF001  nothing else counts
     except ValueError:
         return
     raise RecursionError(f"fewer than {NEEDED} frames are left before the recursion limit")

@@ -380,20 +380,20 @@ class Hdf5Session:
             self.file.close()
 
     def _open(self, path: Path) -> Any:
+        if not self._stream:
+            raise ClosedError(
+                "the file was closed by its owner", file=self._address, hint="open it again"
+            )
         if self.writable or self._guard.trusts:
             return self._find(path)
         # What was looked at last is often read next, and nothing changes under a reader. But what
         # is opened with trust may be in another file, and is for those alone who have it.
-        if path != self._last[0] or not self._stream:
+        if path != self._last[0]:
             self._last = None, None  # it is let go before another one is opened
             self._last = path, self._find(path)
         return self._last[1]
 
     def _find(self, path: Path) -> Any:
-        if not self._stream:
-            raise ClosedError(
-                "the file was closed by its owner", file=self._address, hint="open it again"
-            )
         if not path:
             return h5g.open(self._root, b".") if type(self._root) is h5f.FileID else self._root
         name = links.locate(self._root, path, trust=self._guard.trusts)
