@@ -62,6 +62,8 @@ def _encode_bare(value: bool | complex | None, _: Encoder) -> Node:
 
 
 def _encode_float(value: float, _: Encoder) -> Node:
+    if value == value:  # None is a NaN: all other numbers equal themselves  # noqa: PLR0124
+        return Leaf(value)
     return Leaf(value, FLOAT if is_none_number(value) else None)
 
 

@@ -18,7 +18,8 @@ from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .comparison import compare_files
 from .data.anew import copy_parts, make_anew
-from .data.limits import EXTERNAL_FILES, Guard
+from .data.limits import Guard
+from .data.object_info import EXTERNAL_FILES
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
 from .h5.errors import RAISED

@@ -19,15 +19,11 @@ from ..h5.links import key_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
-from .object_info import info_of
+from .object_info import EXTERNAL_FILES, FILTERED, info_of
 from .streams import SeenChunks, around_of, places_of, refuse_streams
 
-__all__ = ["CHECK_FROM", "EXTERNAL_FILES", "FILTERED", "Guard", "is_variable", "stands_alone"]
+__all__ = ["CHECK_FROM", "Guard", "is_variable"]
 
-EXTERNAL_FILES = 1 << 7
-"""The bit of an object header that has a list of external files (message type 7)."""
-FILTERED = 1 << 11
-"""The bit of an object header that has a list of filters."""
 CHECK_FROM = 2**20
 """Smaller sizes in bytes are not looked at."""
 EXPANSION = 100
@@ -394,11 +390,3 @@ def is_variable(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "O" and (
         h5py.check_string_dtype(dtype) is not None or h5py.check_vlen_dtype(dtype) is not None
     )
-
-
-def stands_alone(did: Any) -> bool:
-    """Whether writing into a dataset changes nothing else: no other key, and no other file."""
-    info = info_of(did)
-    if info.rc > 1 or info.hdr.mesg.present & EXTERNAL_FILES:
-        return False
-    return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL

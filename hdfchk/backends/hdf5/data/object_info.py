@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from h5py import h5d, h5o, h5s
 
-__all__ = ["info_of"]
+__all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of"]
+
+EXTERNAL_FILES = 1 << 7
+"""The bit of an object header that has a list of external files (message type 7)."""
+FILTERED = 1 << 11
+"""The bit of an object header that has a list of filters."""
 
 
-def info_of(oid: Any) -> Any:
+def info_of(oid: Any, rank: int | None = None) -> Any:
     """`h5o.get_info` of an object, which may be damaged.
 
     HDF5 asks the index of a dataset's chunks for its size then, and ends the process (seen in 2.0)
@@ -17,14 +22,49 @@ def info_of(oid: Any) -> Any:
 
     Args:
         oid: the object.
+        rank: the number of a dataset's axes, where it is known: to ask for it takes as long as
+            the rest.
 
     Raises:
         RuntimeError: the index is damaged.
     """
-    if type(oid) is h5d.DatasetID:
+    if (rank is None or rank > 1) and type(oid) is h5d.DatasetID:
         space = oid.get_space()
         if space.get_simple_extent_ndims() > 1:
             most = space.get_simple_extent_dims(True)
             if most.count(h5s.UNLIMITED) > 1:  # others have other indices
                 oid.get_chunk_info_by_coord((0,) * len(most))
     return h5o.get_info(oid)
+
+
+class Target(NamedTuple):
+    """A dataset that a value may be written into: what HDF5 was asked of it, once.
+
+    Attributes:
+        shape: its shape; None for a null dataspace.
+        info: what `info_of` says.
+    """
+
+    shape: tuple[int, ...] | None
+    info: Any
+
+    @classmethod
+    def of(cls, did: Any) -> Target:
+        """That of a dataset."""
+        shape = did.shape
+        return cls(shape, info_of(did, len(shape or ())))
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether its chunks go through filters."""
+        return bool(self.info.hdr.mesg.present & FILTERED)
+
+    def has_own_data(self, did: Any) -> bool:
+        """Whether its elements are its own, and in its file."""
+        if self.info.hdr.mesg.present & EXTERNAL_FILES:
+            return False
+        return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
+
+    def stands_alone(self, did: Any) -> bool:
+        """Whether writing into it changes nothing else: no other key, and no other file."""
+        return self.info.rc <= 1 and self.has_own_data(did)

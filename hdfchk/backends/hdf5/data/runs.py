@@ -16,8 +16,8 @@ from .chunk_index import Box
 from .chunk_io import read_first, read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
-from .limits import CHECK_FROM, FILTERED, Guard
-from .object_info import info_of
+from .limits import CHECK_FROM, Guard
+from .object_info import FILTERED, info_of
 
 __all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 

@@ -23,8 +23,8 @@ from ..h5.values import in_own_order, plain_array
 from .blocks import BLOCK_BYTES, blocks_of
 from .filters import PLUGINS
 from .inner_axes import Parts, parted
-from .limits import CHECK_FROM, FILTERED, Guard
-from .object_info import info_of
+from .limits import CHECK_FROM, Guard
+from .object_info import FILTERED, info_of
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
 

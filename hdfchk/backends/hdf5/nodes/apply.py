@@ -14,8 +14,7 @@ from ....errors import CorruptFileError, HdfchkError, NotAGroupError, Unsupporte
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
-from ..data.limits import FILTERED, stands_alone
-from ..data.object_info import info_of
+from ..data.object_info import FILTERED, Target, info_of
 from ..h5 import checksums as sums
 from ..h5 import links, scales
 from ..h5.attributes import (
@@ -293,9 +292,9 @@ class Commit:
                 if self._stays(path, old, node, kept):
                     return
                 leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID else None
-                if leaf is not None and stands_alone(old):
+                if leaf is not None and (target := Target.of(old)).stands_alone(old):
                     # A layout that is asked for needs a dataset of its own.
-                    if self._writer.layout is None and self._overwrite(path, old, leaf):
+                    if self._writer.layout is None and self._overwrite(path, old, target, leaf):
                         return
                     if kept is None:
                         is_kept_small, is_dropped = self._room_of(old)
@@ -422,21 +421,20 @@ class Commit:
         if not self._rolls_back and links.has_user_link(parent, raw):
             raise user_link(None)
 
-    def _overwrite(self, path: Path, old: Any, leaf: Leaf) -> bool:
+    def _overwrite(self, path: Path, old: Any, target: Target, leaf: Leaf) -> bool:
         """Write into the dataset that is there, if it can take the value."""
-        fit = self._writer.fit(old, leaf)
+        fit = self._writer.fit(old, target, leaf)
         if fit is None:
             return False
         if fit.is_there:
             return True
         if not self._writer.may_unpack(old, fit, kept=not self._rolls_back):
             return False
-        is_same_form = fit.is_form_of(old)
-        one_call = not self._rolls_back and is_same_form and self._is_one_call(old)
+        one_call = not self._rolls_back and fit.keeps_form and self._is_one_call(old)
         if not (self._rolls_back or one_call):
             size = fit.array.nbytes
-            if not is_same_form:
-                size = max(size, math.prod(old.shape) * old.get_type().get_size())
+            if not fit.keeps_form:
+                size = max(size, math.prod(target.shape or ()) * old.get_type().get_size())
             if self._aside_bytes + size > ASIDE_BYTES:
                 return False
             before = unless_damaged(lambda: self._writer.data_of(old))
@@ -454,7 +452,8 @@ class Commit:
             self._undo.append(
                 (self._write_back, (path, self._writer.data_of(old), sums.read(old), fit))
             )
-        self._writer.overwrite(old, leaf, fit)
+        # An earlier step may have written into it, by another name.
+        self._writer.overwrite(old, leaf, fit._replace(target=Target.of(old)))
 
     def _detach(self, kept: Kept) -> None:
         """Let no dimension scale lead to what goes."""

@@ -9,6 +9,7 @@ from h5py import h5d, h5s, h5t
 
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
+from ..data.object_info import Target
 from ..h5.marks import read_mark
 from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
 from ..h5.types import has_variable, type_to_write
@@ -23,6 +24,7 @@ class Fit(NamedTuple):
     """What is written over a dataset.
 
     Attributes:
+        target: the dataset.
         array: the elements. Of another shape than the dataset where that can be given it.
         tid: the HDF5 type of the array.
         mark: the dataset's mark.
@@ -31,6 +33,7 @@ class Fit(NamedTuple):
         is_raw: the items of the array are the bytes of elements.
     """
 
+    target: Target
     array: Any
     tid: Any
     mark: Mark | None
@@ -38,53 +41,57 @@ class Fit(NamedTuple):
     is_there: bool = False
     is_raw: bool = False
 
-    def is_form_of(self, did: Any) -> bool:
-        """Whether nothing of a dataset changes but the elements."""
-        return bool(self.mark == self.new_mark and did.shape == self.array.shape)
+    @property
+    def keeps_form(self) -> bool:
+        """Whether nothing of the dataset changes but the elements."""
+        return bool(self.mark == self.new_mark and self.target.shape == self.array.shape)
 
 
-def fit_of(did: Any, leaf: Leaf, guard: Guard) -> Fit | None:
+def fit_of(did: Any, target: Target, leaf: Leaf, guard: Guard) -> Fit | None:
     """How `leaf` can be written into a dataset, to be read back as it is, if it can.
 
     Args:
         did: the dataset.
+        target: what HDF5 says of it.
         leaf: what is to be written.
         guard: of the file.
     """
-    mark, stored, old = read_mark(did), did.get_type(), did.get_space()
+    mark = read_mark(did) if target.info.num_attrs else None
+    stored, shape = did.get_type(), target.shape
     if stored.get_class() != h5t.STRING and has_variable(stored):
-        return _like_fit(did, stored, mark, leaf)
-    tid, space, array = prepare(leaf.data)
-    kind = old.get_simple_extent_type()
-    if kind == h5s.NULL:
+        return _like_fit(did, target, stored, mark, leaf)
+    tid, _, array = prepare(leaf.data)
+    if shape is None:  # a null dataspace
         is_none = leaf.data is None and mark == leaf.mark
-        return Fit(array, stored, mark, mark, is_there=True) if is_none else None
+        return Fit(target, array, stored, mark, mark, is_there=True) if is_none else None
     is_text = stored.get_class() == h5t.STRING
     if is_text and (array.dtype.kind == "O" or not stored.equal(tid) or mark != leaf.mark):
-        return _text_fit(did, stored, mark, leaf, guard)
+        return _text_fit(did, target, stored, mark, leaf, guard)
     is_other = not isinstance(leaf.data, np.ndarray) and not stored.equal(tid)  # NumPy's scalar
-    if mark != leaf.mark or kind != space.get_simple_extent_type() or is_other:
-        return _like_fit(did, stored, mark, leaf)
-    if kind == h5s.SIMPLE and old.shape != space.shape:
+    if mark != leaf.mark or bool(shape) != bool(array.shape) or is_other:
+        return _like_fit(did, target, stored, mark, leaf)
+    if shape != array.shape:
         if is_text:
-            return _text_fit(did, stored, mark, leaf, guard)
-        return _like_fit(did, stored, mark, leaf)
+            return _text_fit(did, target, stored, mark, leaf, guard)
+        return _like_fit(did, target, stored, mark, leaf)
     memory = type_to_write(stored, tid, array)
     if memory is None:
-        return _like_fit(did, stored, mark, leaf)
-    return Fit(array, memory, mark, mark)
+        return _like_fit(did, target, stored, mark, leaf)
+    return Fit(target, array, memory, mark, mark)
 
 
-def _like_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
+def _like_fit(did: Any, target: Target, stored: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
     """How a value is written into a dataset of a type that only reads as the value's."""
     found = alike(did, stored, leaf)
     if found is None:
         return None
     is_raw = found[0].dtype.kind == "V" and found[0].dtype.names is None
-    return Fit(*found, mark, mark, is_raw=is_raw)
+    return Fit(target, *found, mark, mark, is_raw=is_raw)
 
 
-def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard) -> Fit | None:
+def _text_fit(
+    did: Any, target: Target, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
+) -> Fit | None:
     """How strings are written into a string dataset."""
     leaf = filled(leaf)
     if type(leaf.data) is str and leaf.mark is not None and leaf.mark != mark:
@@ -97,10 +104,10 @@ def _text_fit(did: Any, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
         if are_there is None:
             return None  # what cannot be read is replaced
         if are_there:
-            return Fit(texts.array, texts.tid, mark, mark, is_there=True)
+            return Fit(target, texts.array, texts.tid, mark, mark, is_there=True)
     if not are_kept(stored, texts) or not can_have(did, texts.array.shape):
         return None
-    return Fit(texts.array, texts.tid, mark, texts.mark)
+    return Fit(target, texts.array, texts.tid, mark, texts.mark)
 
 
 def can_have(did: Any, shape: tuple[int, ...]) -> bool:

@@ -19,8 +19,7 @@ from ....errors import ReferencedError
 from ....keys import Path, join, to_bytes, to_text
 from ....tree import Leaf, is_dict
 from ...base import Stored
-from ..data.limits import EXTERNAL_FILES
-from ..data.object_info import info_of
+from ..data.object_info import Target, info_of
 from ..h5 import links, scales
 from ..h5.marks import is_dict as is_dict_group
 from ..h5.marks import read_mark
@@ -240,16 +239,21 @@ class _Keeper:
             return False
         if is_unchanged(self._root, self._writer, old, node):
             return True
-        leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID and _is_inside(old) else None
-        fit = None if leaf is None else self._writer.fit(old, leaf)
+        fit = self._fit(old, whole_leaf(old, node)) if type(old) is h5d.DatasetID else None
         if fit is None or not self._may_unpack(old, fit):
             return False
         self._aside += fit.array.nbytes
         if not self._rolls_back and self._aside > ASIDE_BYTES:
             return False  # it is replaced, unless something points at it
-        if info_of(old).rc > 1:
+        if fit.target.info.rc > 1:
             self._kept[path] = Kept(fit)
         return True
+
+    def _fit(self, old: Any, leaf: Leaf | None) -> Fit | None:
+        target = Target.of(old)
+        if leaf is None or not target.has_own_data(old):
+            return None
+        return self._writer.fit(old, target, leaf)
 
     def _may_unpack(self, old: Any, fit: Fit) -> bool:
         return self._writer.may_unpack(old, fit, kept=not self._rolls_back)
@@ -388,11 +392,15 @@ class _Keeper:
     def _taken(self, path: Path, leaf: Leaf) -> Fit | None:
         """How a pinned dataset takes a value: with another mark or, where it can, another shape."""
         old = self._open(path)
-        if self._writer.layout is not None or type(old) is not h5d.DatasetID or not _is_inside(old):
+        if self._writer.layout is not None or type(old) is not h5d.DatasetID:
             return None
-        fit = self._writer.fit(old, leaf)
+        target = Target.of(old)
+        if not target.has_own_data(old):
+            return None
+        fit = self._writer.fit(old, target, leaf)
         if fit is None and old.get_type().get_class() != h5t.STRING:
-            fit = self._writer.fit(old, Leaf(leaf.data, read_mark(old))) or _resized(old, leaf)
+            marked = Leaf(leaf.data, read_mark(old))
+            fit = self._writer.fit(old, target, marked) or _resized(old, target, leaf)
             fit = None if fit is None else fit._replace(new_mark=leaf.mark)
         return fit if fit is not None and self._may_unpack(old, fit) else None
 
@@ -435,13 +443,6 @@ def _old(oid: Any) -> _Old:
     return _Old(info.addr, shape, info.rc > 1 and not isinstance(oid, h5t.TypeID))
 
 
-def _is_inside(did: Any) -> bool:
-    """Whether the elements of a dataset are its own, and in its file."""
-    if info_of(did).hdr.mesg.present & EXTERNAL_FILES:
-        return False
-    return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
-
-
 def _shape_of(node: Any) -> tuple[int, ...] | None:
     """The shape of what a step puts; None where that is no array."""
     if not isinstance(node, Leaf):
@@ -451,14 +452,14 @@ def _shape_of(node: Any) -> tuple[int, ...] | None:
     return node.data.shape if isinstance(node.data, np.ndarray) else ()
 
 
-def _resized(did: Any, leaf: Leaf) -> Fit | None:
+def _resized(did: Any, target: Target, leaf: Leaf) -> Fit | None:
     """How a dataset takes an array of another shape, to which it can be made; None if it cannot."""
     tid, _, array = prepare(leaf.data)
     if not array.ndim or not can_have(did, array.shape):
         return None
     memory = type_to_write(did.get_type(), tid, array)
     mark = read_mark(did)
-    return None if memory is None else Fit(array, memory, mark, mark)
+    return None if memory is None else Fit(target, array, memory, mark, mark)
 
 
 def _shares(old: Any, node: Any) -> bool:

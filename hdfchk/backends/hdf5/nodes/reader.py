@@ -21,9 +21,9 @@ from ...meter import Meter
 from ..data.blocks import blocks_of
 from ..data.chunk_io import read_packed
 from ..data.direct_io import read_piece
-from ..data.limits import CHECK_FROM, EXTERNAL_FILES, FILTERED, Guard, is_variable
+from ..data.limits import CHECK_FROM, Guard, is_variable
 from ..data.memory_map import Mapper
-from ..data.object_info import info_of
+from ..data.object_info import EXTERNAL_FILES, FILTERED, info_of
 from ..h5 import links
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
@@ -123,13 +123,13 @@ class Reader:
 
     def _dataset(self, did: Any) -> Leaf:
         in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
+        shape = did.shape
         if in_one_piece:  # of this file, without filters: there is less to ask for
             mark, present = read_mark(did), 0
         else:
-            info = info_of(did)
+            info = info_of(did, len(shape or ()))
             mark = read_mark(did) if info.num_attrs else None
             present = info.hdr.mesg.present
-        shape = did.shape
         if shape is None:
             return Leaf(None, mark)
         if not in_one_piece and (present & EXTERNAL_FILES or not did.get_storage_size()):
@@ -203,7 +203,8 @@ class Reader:
         if tid.equal(FLOAT):
             self._float[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
-            return Leaf(number_or_none(self._float.item(), mark), mark)
+            value = self._float.item()  # None is a NaN: all other numbers equal themselves
+            return Leaf(value if value == value else number_or_none(value, mark), mark)  # noqa: PLR0124
         if tid.equal(INT):
             self._int[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._int, INT)

@@ -25,8 +25,8 @@ from ..data.blocks import BLOCK_BYTES, write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
-from ..data.limits import FILTERED, Guard, is_variable
-from ..data.object_info import info_of
+from ..data.limits import Guard, is_variable
+from ..data.object_info import Target
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import set_mark, write_mark
@@ -219,9 +219,9 @@ class Writer:
             sums.write(did, array if array.ndim else array[()])
         return did
 
-    def fit(self, did: Any, leaf: Leaf) -> Fit | None:
+    def fit(self, did: Any, target: Target, leaf: Leaf) -> Fit | None:
         """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
-        return fit_of(did, leaf, self.guard)
+        return fit_of(did, target, leaf, self.guard)
 
     def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
         """Whether the chunks are good that HDF5 unpacks to write over a dataset.
@@ -231,7 +231,7 @@ class Writer:
             fit: what is to be written over it.
             kept: all of it is read before.
         """
-        if not info_of(did).hdr.mesg.present & FILTERED:
+        if not fit.target.is_filtered:
             return True
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
         by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
@@ -262,11 +262,11 @@ class Writer:
         """Write `leaf` into a dataset into which it fits."""
         if fit.is_there:
             return
-        has_sum, array = sums.has(did), fit.array
-        if did.shape != array.shape:
+        has_sum, array = fit.target.info.num_attrs and sums.has(did), fit.array
+        if fit.target.shape != array.shape:
             did.set_extent(array.shape)
         if array.size:
-            plist = None if fit.is_raw else did.get_create_plist()
+            plist = None if fit.is_raw or not array.ndim else did.get_create_plist()
             write_elements(did, array, fit.tid, plist, self.meter)
         if has_sum:
             is_text = array.dtype.kind in "OS"

@@ -18,7 +18,8 @@ from ....errors import (
 from ....keys import MAX_PATH, Path, to_text
 from ....tree import Mark
 from ...findings import Box, Findings, Loss
-from ..data.limits import EXTERNAL_FILES, Guard
+from ..data.limits import Guard
+from ..data.object_info import EXTERNAL_FILES
 from ..h5 import checksums, links
 from ..h5.attributes import raw_attribute
 from ..h5.key_order import is_order
