@@ -123,8 +123,9 @@ class Group(GroupArrays):
         path = self._path + keys.parse(key)
         if type(value) in _SMALL and not self._filters.stack and self._context.handle.is_held:
             node = self._context.encode(value, path)
-            if isinstance(node, Leaf) and self._context.handle.put(path, node):
-                return
+            if not (isinstance(node, Leaf) and self._context.handle.put(path, node)):
+                self._write([(path, node)])
+            return
         self._assign([(path, value)])
 
     def save_parameter(self, key: Key, value: Any) -> None:

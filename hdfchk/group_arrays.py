@@ -343,7 +343,7 @@ class GroupArrays(GroupReader):
                 self._check_array(path)
             nodes.append((path, self._encode(path, value) if source is None else source))
         if not is_wanted(progress):
-            self._write(nodes, layout, None, replace=replace)
+            self._write(nodes, layout, replace=replace)
             return
         what = join(pairs[0][0]) if len(pairs) == 1 else self._address
         with teller(progress, what, "B", self._context.handle) as tell:
@@ -365,10 +365,10 @@ class GroupArrays(GroupReader):
     def _write(
         self,
         nodes: list[tuple[Path, Leaf | Branch | Source]],
-        layout: Callable[[Session], Layout] | None,
-        meter: Meter | None,
+        layout: Callable[[Session], Layout] | None = None,
+        meter: Meter | None = None,
         *,
-        replace: bool,
+        replace: bool = False,
     ) -> None:
         handle = self._context.handle
         drafts = any(isinstance(node, Source) for _, node in nodes)
