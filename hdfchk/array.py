@@ -16,7 +16,7 @@ from .codecs.elements import Elements, elements_of
 from .connection.append_buffers import RowBuffer
 from .context import Context
 from .equality import same
-from .errors import HdfchkError, InvalidKeyError, UnsupportedStoredError
+from .errors import HdfchkError, InvalidOptionError, UnsupportedStoredError
 from .filters import Filters, Verdict
 from .keys import Path, join
 from .lengths import count_of
@@ -166,7 +166,7 @@ class Array:
             progress: True for a progress bar, or ``progress(done, total)``, in rows.
 
         Raises:
-            InvalidKeyError: `rows` is less than 1 (a `ValueError`).
+            InvalidOptionError: `rows` is less than 1 (a `ValueError`).
 
         Example:
             >>> import numpy as np
@@ -177,7 +177,7 @@ class Array:
             [np.int64(1), np.int64(5), np.int64(4)]
         """
         if rows is not None and count_of(rows, "rows") < 1:
-            raise InvalidKeyError(f"a block has at least one row, not {rows}")
+            raise InvalidOptionError(f"a block has at least one row, not {rows}")
         total = len(self)
         with self._context.handle.held(), teller(progress, join(self._path), "rows") as tell:
             step = rows or self._block_rows()
@@ -305,7 +305,7 @@ class Array:
             block: an array whose shape is ``(rows, *shape[1:])``, or one row of ``shape[1:]``.
 
         Raises:
-            InvalidKeyError: the shape does not fit (a `ValueError`).
+            InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
         """
         handle = self._context.handle
@@ -393,12 +393,12 @@ def rows_of(
         path: where it is, for messages.
 
     Raises:
-        InvalidKeyError: the shape does not fit.
+        InvalidOptionError: the shape does not fit.
     """
     if shape and stored.shape == shape[1:]:
         return stored[np.newaxis]
     if not shape or stored.shape[1:] != shape[1:] or not stored.shape:
-        raise InvalidKeyError(
+        raise InvalidOptionError(
             f"rows of shape {stored.shape[1:]} do not fit an array of shape {shape}",
             key=join(path),
             hint="append one row, or a block of rows",

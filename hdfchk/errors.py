@@ -19,6 +19,7 @@ __all__ = [
     "HdfchkWarning",
     "InvalidKeyError",
     "InvalidKeyTypeError",
+    "InvalidOptionError",
     "JournalMismatchError",
     "JournalMismatchWarning",
     "LateSyncError",
@@ -110,6 +111,10 @@ class InvalidKeyError(HdfchkError, ValueError):
 
 class InvalidKeyTypeError(HdfchkError, TypeError):
     """A key that is neither a `str` nor a tuple of `str`."""
+
+
+class InvalidOptionError(HdfchkError, ValueError):
+    """An argument other than a key that has no meaning here: a mode, a chunk, a number of rows."""
 
 
 class NotAGroupError(CheckpointerKeyError, TypeError):

@@ -20,7 +20,7 @@ from .columns import column
 from .connection.append_buffers import RowBuffer
 from .errors import (
     CheckpointerKeyError,
-    InvalidKeyError,
+    InvalidOptionError,
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
@@ -99,7 +99,7 @@ class GroupArrays(GroupReader):
 
         Raises:
             UnsupportedTypeError: arrays of this dtype are stored as a whole (objects, say).
-            InvalidKeyError: a shape, chunk or compression that can not be (a `ValueError`).
+            InvalidOptionError: a shape, chunk or compression that can not be (a `ValueError`).
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -114,7 +114,7 @@ class GroupArrays(GroupReader):
         stored, mark = form_of(dtype, is_scalar=not lengths)
         maxshape = None if maxshape is None else limits_of(maxshape)
         if maxshape is not None and not _holds(maxshape, lengths):
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"an array of shape {lengths} does not fit a maxshape of {maxshape}",
                 key=join(path),
                 hint="give one length, or None, for each axis",
@@ -149,7 +149,7 @@ class GroupArrays(GroupReader):
             rows: an array whose shape is that of a row, or has one more axis in front.
 
         Raises:
-            InvalidKeyError: the shape does not fit (a `ValueError`).
+            InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
 
         Example:
@@ -229,7 +229,7 @@ class GroupArrays(GroupReader):
                 what they have.
 
         Raises:
-            Everything that an assignment raises; `InvalidKeyError` for a layout that can not be.
+            Everything that an assignment raises; `InvalidOptionError` for a layout that can not be.
 
         Example:
             >>> import io, numpy as np
@@ -280,7 +280,7 @@ class GroupArrays(GroupReader):
                 0 where nobody knows it.
 
         Raises:
-            InvalidKeyError: there are no blocks, one does not fit, or not as many rows as were
+            InvalidOptionError: there are no blocks, one does not fit, or not as many rows as were
                 announced (a `ValueError`). Nothing is left of them.
 
         Example:

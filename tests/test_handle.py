@@ -23,6 +23,7 @@ from hdfchk import (
     ClosedError,
     CorruptFileError,
     HDF5Checkpointer,
+    InvalidOptionError,
     ReadOnlyError,
     UnknownTargetError,
 )
@@ -177,7 +178,7 @@ def test_modes(path: str) -> None:
     with HDF5Checkpointer(path, mode="w"):
         pass
     assert HDF5Checkpointer(path).load() == {}
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidOptionError):
         HDF5Checkpointer(path, mode="q")
 
 

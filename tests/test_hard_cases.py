@@ -21,7 +21,7 @@ import pytest
 
 from hdfchk import (
     HDF5Checkpointer,
-    InvalidKeyError,
+    InvalidOptionError,
     LockedError,
     TransactionError,
     UnsupportedStoredError,
@@ -456,7 +456,7 @@ def test_what_is_no_array(path: str) -> None:
 def test_shapes_that_are_none(path: str, options: dict[str, Any]) -> None:
     """A shape that can not be is an error of ours, and a `TypeError` or `ValueError`."""
     chk = HDF5Checkpointer(path)
-    with pytest.raises((InvalidKeyError, TypeError)) as caught:
+    with pytest.raises((InvalidOptionError, TypeError)) as caught:
         chk.create("x", **options)
     assert type(caught.value).__module__ == "hdfchk.errors" and "x" not in chk
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
-    InvalidKeyError,
+    InvalidOptionError,
     LockedError,
     ReadOnlyError,
     SnapshotChangedWarning,
@@ -52,7 +52,7 @@ class Handle:
 
     def __init__(self, backend: Backend, mode: str) -> None:
         if mode not in MODES:
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"mode {mode!r} is none of {', '.join(sorted(MODES))}", hint="see h5py.File"
             )
         self.backend = backend
