@@ -15,6 +15,7 @@ __all__ = [
     "CorruptFileError",
     "CycleError",
     "FileReplacedError",
+    "HardLinksLeftWarning",
     "HdfchkError",
     "HdfchkWarning",
     "InvalidKeyError",
@@ -37,6 +38,7 @@ __all__ = [
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
+    "UnclosedWarning",
     "UnknownTypeError",
     "UnsafeFileError",
     "UnsupportedStoredError",
@@ -219,7 +221,10 @@ class PendingJournalWarning(HdfchkWarning):
 
 
 class JournalMismatchWarning(HdfchkWarning):
-    """A journal that does not fit its file was passed over by a reader, or set aside."""
+    """A journal that does not fit its file was passed over by a reader, or set aside.
+
+    Or HDF5 refuses an assignment that only the journal holds: it is lost then.
+    """
 
 
 class SnapshotChangedWarning(HdfchkWarning):
@@ -228,6 +233,14 @@ class SnapshotChangedWarning(HdfchkWarning):
 
 class NoLocksWarning(HdfchkWarning, RuntimeWarning):
     """A file system that keeps no locks: one writer at a time is not enforced there."""
+
+
+class HardLinksLeftWarning(HdfchkWarning):
+    """A new file took the place of one that has other hard links, which lead to the old one."""
+
+
+class UnclosedWarning(HdfchkWarning, ResourceWarning):
+    """A store that was garbage-collected inside its ``with``; Python hides it by default."""
 
 
 class CheckpointWarning(HdfchkWarning):

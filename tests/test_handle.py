@@ -25,6 +25,7 @@ from hdfchk import (
     HDF5Checkpointer,
     InvalidOptionError,
     ReadOnlyError,
+    UnclosedWarning,
     UnknownTargetError,
 )
 
@@ -365,11 +366,11 @@ assert list(chk) == ["before", "big", "after", "child", "more"]
 
 
 def test_forgotten(path: str) -> None:
-    """A block that was never left is a ResourceWarning."""
+    """A block that was never left is an UnclosedWarning, which Python hides as any ResourceWarning."""
     chk = HDF5Checkpointer(path)
     chk.__enter__()
     chk["a"] = 1
-    with pytest.warns(ResourceWarning, match="never closed"):
+    with pytest.warns(UnclosedWarning, match="never closed"):
         del chk
         gc.collect()
     assert HDF5Checkpointer(path)["a"] == 1

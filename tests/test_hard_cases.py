@@ -22,6 +22,7 @@ import pytest
 from hdfchk import (
     HDF5Checkpointer,
     InvalidOptionError,
+    JournalMismatchWarning,
     LockedError,
     TransactionError,
     UnsupportedStoredError,
@@ -222,10 +223,10 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     )
     HDF5Checkpointer(path)["a"] = 1
     subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
-    with pytest.warns(UserWarning, match="is lost"):
+    with pytest.warns(JournalMismatchWarning, match="is lost"):
         found = HDF5Checkpointer(path, mode="r").load()
     assert found == {"a": 1, "n": [0], "b": 2, "c": 4}
-    with pytest.warns(UserWarning, match="is lost"):
+    with pytest.warns(JournalMismatchWarning, match="is lost"):
         HDF5Checkpointer(path)["d"] = 5
     assert HDF5Checkpointer(path)["c"] == 4 and HDF5Checkpointer(path)["d"] == 5
 
