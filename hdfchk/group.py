@@ -73,9 +73,9 @@ class Group(GroupArrays):
             if stat is not None and not stat.is_group:
                 raise NotAGroupError("it holds a value, not a dict", key=join(path))
             if stat is None and not create:
-                raise CheckpointerKeyError(
-                    "no such key", key=join(path), hint="pass create=True to make a group"
-                )
+                error = keys.missing(path)
+                error.hint = "pass create=True to make a group"
+                raise self._suggesting(error, session, path)
             if stat is not None and not self._filters.wants(path, stat.is_dict):
                 raise edits.refused(path)
         if stat is None:
@@ -141,9 +141,8 @@ class Group(GroupArrays):
         path = self._path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             edits.check_visible(self._filters, path)
-            raise CheckpointerKeyError(
-                "no such key", file=self._address, key=join(path), hint="see keys()"
-            )
+            with self._context.handle.reading() as session:
+                raise self._suggesting(keys.missing(path), session, path)
         self._apply(lambda session: edits.removal(session, self._filters, path))
 
     def delete_parameter(self, key: Key) -> None:

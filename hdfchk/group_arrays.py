@@ -18,12 +18,7 @@ from .backends.meter import Meter
 from .codecs.elements import Elements, elements_of, form_of, has_elements, is_numeric
 from .columns import column
 from .connection.append_buffers import RowBuffer
-from .errors import (
-    CheckpointerKeyError,
-    InvalidOptionError,
-    UnsupportedStoredError,
-    UnsupportedTypeError,
-)
+from .errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from .filters import Verdict
 from .keys import Key, Path, join
 from .layouts import AS_THE_STORE_SAYS, layout_for
@@ -57,7 +52,7 @@ class GroupArrays(GroupReader):
         with self._context.handle.reading() as session:
             stat = session.stat(path)
             if stat is None:
-                raise CheckpointerKeyError("no such key", file=self._address, key=join(path))
+                raise self._suggesting(keys.missing(path), session, path)
             name = stat.mark.name if stat.is_group and stat.mark is not None else ""
             array = _HANDLES.get(name, Array)(self._context, path, self._filters)
             if stat.is_group:
@@ -316,7 +311,7 @@ class GroupArrays(GroupReader):
         """
         path = self._path + keys.parse_for_read(key)
         self._check_array(path)
-        return column(self._context, path, name)
+        return column(self._context, self._path, path, self._filters, name)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ __all__ = [
     "Key",
     "Path",
     "join",
+    "missing",
     "parse",
     "parse_for_read",
     "problem_of_name",
@@ -121,9 +122,18 @@ def parse_for_read(key: object) -> Path:
     try:
         return parse(key, reading=True)
     except (InvalidKeyError, InvalidKeyTypeError) as error:
-        raise CheckpointerKeyError(
-            f"no such key {key!r}: {error.problem}", hint="see keys()"
-        ) from error
+        raise missing(None, f" {key!r}: {error.problem}") from error
+
+
+def missing(path: Path | None, why: str = "") -> CheckpointerKeyError:
+    """The error for a key that is not there.
+
+    Args:
+        path: where; None if `why` names the key.
+        why: follows the words "no such key".
+    """
+    key = None if path is None else join(path)
+    return CheckpointerKeyError(f"no such key{why}", key=key, hint="see keys()")
 
 
 def join(path: Path) -> str:

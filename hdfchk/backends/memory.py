@@ -10,8 +10,8 @@ import numpy as np
 
 from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
-from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
-from ..keys import Path, join
+from ..errors import NotAGroupError, UnsupportedStoredError
+from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
 from .base import ArrayForm, ArrayInfo, Change, Select, Session, Stat, Storage
 from .changeset import plan
@@ -349,7 +349,7 @@ class MemorySession:
     def _need(self, path: Path) -> Any:
         item = self._find(path)
         if item is None:
-            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+            raise missing(path)
         return item
 
     def _array(self, path: Path) -> Any:

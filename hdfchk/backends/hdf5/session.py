@@ -10,7 +10,6 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o
 
 from ...errors import (
-    CheckpointerKeyError,
     ClosedError,
     HdfchkError,
     NestingError,
@@ -19,7 +18,7 @@ from ...errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ...keys import Path, join, parse, to_bytes, to_text
+from ...keys import Path, join, missing, parse, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
 from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat, Stored
 from ..changeset import plan
@@ -402,7 +401,7 @@ class Hdf5Session:
     def _need(self, path: Path) -> Any:
         oid = self._open(path)
         if oid is None:
-            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+            raise missing(path)
         return oid
 
     @telling
