@@ -21,6 +21,7 @@ from .filters import Filters, Verdict
 from .keys import Path, join
 from .lengths import count_of
 from .progress import ProgressOption, teller
+from .runtime.interrupts import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from .backends.base import ArrayInfo, Session
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Array"]
 
 _NAMELESS = frozenset({int, slice, type(...), list, np.ndarray})
-BLOCK_BYTES = 2**24
-"""About so many bytes are read at once where an array is gone through."""
 
 
 class Array:

@@ -129,7 +129,7 @@ class HDF5Checkpointer(Group):
             durable=durable,
             sync_interval=sync_interval,
         )
-        codecs = serializer or getattr(backend, "codecs", None) or default_registry
+        codecs = serializer or backend.codecs or default_registry
         context = Context(Handle(backend, mode), codecs, allow_pickle, mmap)
         rule = KeyFilter.make(allowed_keys, omitted_keys)
         super().__init__(context, (), Filters().add((), rule))

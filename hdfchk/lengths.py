@@ -8,9 +8,10 @@ from typing import Any
 
 from .errors import InvalidKeyTypeError, InvalidOptionError
 
-__all__ = ["count_of", "lengths_of", "limits_of"]
+__all__ = ["MOST_AXES", "count_of", "lengths_of", "limits_of"]
 
-_MOST_AXES = 32
+MOST_AXES = 32
+"""HDF5 has no more."""
 _MOST = 2**63 - 1
 
 
@@ -39,7 +40,7 @@ def lengths_of(given: Any, what: str) -> tuple[int, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         return (count_of(given, what),)
     lengths = tuple(count_of(length, what) for length in given)
-    if len(lengths) > _MOST_AXES:
+    if len(lengths) > MOST_AXES:
         raise InvalidOptionError(f"{what}: HDF5 has no arrays of {len(lengths)} axes")
     return lengths
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .array import BLOCK_BYTES, Array, rows_of
+from .array import Array, rows_of
 from .backends.base import ArrayForm, Draft
 from .backends.layout import Layout, growing
 from .backends.meter import Meter
@@ -21,6 +21,7 @@ from .errors import InvalidOptionError
 from .keys import Path, join
 from .masked import MaskedArray
 from .progress import Tell
+from .runtime.interrupts import BLOCK_BYTES
 from .sparse import SparseArray
 from .tree import utf8_dtype
 

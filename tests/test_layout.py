@@ -131,5 +131,5 @@ def test_backends_fit_the_protocol() -> None:
     for kind in (*files, MemoryStorage):
         assert issubclass(kind, base.Storage)
     for backend in (FileBackend("x"), StreamBackend(io.BytesIO()), MemoryBackend()):
-        for name in ("capabilities", "lock_timeout", "sync_interval", "address"):
+        for name in ("capabilities", "codecs", "lock_timeout", "sync_interval", "address"):
             assert hasattr(backend, name), f"{type(backend).__name__}.{name}"

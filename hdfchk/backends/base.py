@@ -61,7 +61,6 @@ class ArrayInfo:
         maxshape: the lengths it can grow to, None for no limit.
         chunks: the shape of a chunk, or None.
         compression: the name of the filter that compresses the chunks, or None.
-        offset: where the bytes begin in the file, if they lie there in one unfiltered run.
         form: what is to be known of its elements beside the dtype.
     """
 
@@ -71,7 +70,6 @@ class ArrayInfo:
     maxshape: tuple[int | None, ...]
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
-    offset: int | None = None
     form: Form | None = None
 
 
@@ -388,6 +386,10 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What it keeps natively."""
+
+    @property
+    def codecs(self) -> Any:
+        """What takes the place of a registry of codecs here; None where values are encoded."""
 
     @property
     def lock_timeout(self) -> float:

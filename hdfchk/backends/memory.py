@@ -416,6 +416,7 @@ class BackendDefaults:
     """What a backend does that says nothing else: its storage has one name, and no log."""
 
     __slots__ = ()
+    codecs: Any = None
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
         """An object has one name."""

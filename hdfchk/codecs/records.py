@@ -16,8 +16,8 @@ import attrs
 
 from .. import keys
 from ..errors import RegistrationError, UnknownTypeError
-from ..tree import Leaf, Mark, Node, Sequence
-from .codec import Codec, Decoder, Encoder
+from ..tree import Leaf, Mark, Node, Sequence, params_of
+from .codec import Codec, Decoder, Encoder, no_value
 
 __all__ = ["CODECS", "Record", "describe", "is_redefinition", "way_out"]
 
@@ -206,7 +206,7 @@ def _encode_enum(value: enum.Enum, mark: Mark, encoder: Encoder) -> Node:
 
 
 def _decode(node: Node, decoder: Decoder) -> Any:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     record = decoder.registry.record_named(params["class"])
     if isinstance(node, Leaf):
         state: Any = node.data
@@ -219,8 +219,4 @@ def _decode(node: Node, decoder: Decoder) -> Any:
     return record.rebuild(state, params["version"], decoder)
 
 
-def _never(value: Any, encoder: Encoder) -> Node:
-    encoder.refuse(value, "is not registered", "pass its class to hdfchk.register()")
-
-
-CODECS = (Codec("record", (), _never, _decode),)
+CODECS = (Codec("record", (), no_value, _decode),)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Leaf, Mark, Node
+from ..tree import Leaf, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
@@ -70,7 +70,7 @@ def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
 
 
 def _decode(node: Leaf, _: Decoder) -> Any:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     value = from_array(np.asarray(node.data), params)
     requires_grad = bool(params.get("requires_grad"))
     if params["class"] == "Parameter":
