@@ -199,7 +199,7 @@ class Array:
             ValueError: ``copy=False`` was asked for; the elements must be read.
         """
         if copy is False:
-            raise ValueError("a stored array can not be had without a copy")
+            raise ValueError("a stored array cannot be had without a copy")
         value = np.asarray(self[...])
         return value if dtype is None else value.astype(dtype, copy=False)
 
@@ -253,13 +253,13 @@ class Array:
             if elements.stored.kind in "SO" and not elements.is_plain:
                 raise UnsupportedStoredError(
                     f"elements of {elements.dtype} are stored in another form, as {elements.stored}"
-                    ", and can not be mapped",
+                    ", and cannot be mapped",
                     key=join(self._path),
                     hint="index it, or read it by blocks()",
                 )
             stored = session.map(self._stored)
         if elements.kind == "torch.Tensor":
-            return stored  # torch has no tensors that can not be written
+            return stored  # torch has no tensors that cannot be written
         value: np.ndarray[Any, Any] = elements.decode(stored)
         return value
 

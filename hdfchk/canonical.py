@@ -29,7 +29,7 @@ def check_extension(file: Any, usual: str) -> None:
     extension = os.path.splitext(os.fspath(name))[1]
     if extension in _OTHER_FORMATS:
         raise InvalidOptionError(
-            f"a file with the extension {extension!r} is no HDF5 file",
+            f"a file with the extension {extension!r} is not an HDF5 file",
             file=str(name),
             hint=f"use the extension {usual!r}, or call HDF5Checkpointer(file)",
         )

@@ -276,7 +276,7 @@ class HDF5Checkpointer(Group):
             progress: True for a progress bar, or ``progress(done, total)``, in values.
 
         Raises:
-            CorruptFileError: the file can not even be opened.
+            CorruptFileError: the file cannot even be opened.
 
         Example:
             >>> import io

@@ -19,7 +19,7 @@ def column(context: Context, base: Path, path: Path, filters: Filters, name: Any
 
     Raises:
         CheckpointerKeyError: there is none.
-        UnsupportedStoredError: what stands there is no DataFrame.
+        UnsupportedStoredError: what stands there is not a DataFrame.
     """
     with context.handle.reading() as session:
         stat = session.stat(path)
@@ -27,7 +27,7 @@ def column(context: Context, base: Path, path: Path, filters: Filters, name: Any
             raise suggesting(missing(path), session, filters, base, path)
         if stat.mark is None or stat.mark.name != "pandas.DataFrame":
             raise UnsupportedStoredError(
-                "it is no DataFrame", key=join(path), hint="read it by chk[key]"
+                "the value is not a DataFrame", key=join(path), hint="read it by chk[key]"
             )
 
         def part(field: str) -> Any:

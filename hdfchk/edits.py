@@ -86,7 +86,7 @@ def check_read(filters: Filters, path: Path, node: Leaf | Branch) -> None:
         for name, child in node.children.items():
             check_read(filters, (*path, name), child)  # type: ignore[arg-type]
     elif filters.verdict(path) is not Verdict.FULL or _hides(filters, path, node):
-        raise refused(path, "the key filter hides a part of this value, which is no dict")
+        raise refused(path, "the key filter hides a part of this value, which is not a dict")
 
 
 def _hides(filters: Filters, path: Path, node: Leaf | Branch) -> bool:
@@ -159,7 +159,7 @@ def replacement(session: Session, filters: Filters, path: Path, node: Stored) ->
     """The changes that put `node` at `path` and keep what the filters hide.
 
     Raises:
-        CheckpointerKeyError: `node` can not stand there without deleting a hidden key.
+        CheckpointerKeyError: `node` cannot stand there without deleting a hidden key.
     """
     if not hidden_below(session, filters, path):
         return [Put(path, node)]

@@ -120,11 +120,11 @@ class InvalidOptionError(HdfchkError, ValueError):
 
 
 class NotAGroupError(CheckpointerKeyError, TypeError):
-    """A key path that goes through a value which is no dict."""
+    """A key path that goes through a value that is not a dict."""
 
 
 class UnsupportedTypeError(HdfchkError, TypeError):
-    """A value that can not be kept exactly. Nothing was written."""
+    """A value that cannot be kept exactly. Nothing was written."""
 
 
 class CycleError(UnsupportedTypeError, ValueError):
@@ -148,15 +148,15 @@ class UnknownTypeError(HdfchkError, LookupError):
 
 
 class RegistrationError(HdfchkError, ValueError):
-    """Two codecs or classes for one name, or a class that can not be registered."""
+    """Two codecs or classes for one name, or a class that cannot be registered."""
 
 
 class UnsupportedStoredError(HdfchkError, TypeError):
-    """An HDF5 object that this library can not turn into a value (a reference, say)."""
+    """An HDF5 object that this library cannot turn into a value (a reference, say)."""
 
 
 class CorruptFileError(HdfchkError, OSError):
-    """A file that is no HDF5 file, is cut short, or holds data that contradict its marks."""
+    """A file that is not an HDF5 file, is cut short, or holds data that contradict its marks."""
 
 
 class SystemRefusalError(HdfchkError, OSError):
@@ -205,7 +205,7 @@ class FileReplacedError(HdfchkError, OSError):
 
 
 class TransactionError(HdfchkError, RuntimeError):
-    """A transaction that can not be committed, as one of its changes has failed."""
+    """A transaction that cannot be committed, as one of its changes has failed."""
 
 
 class ClosedError(HdfchkError, ValueError):

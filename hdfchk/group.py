@@ -64,7 +64,7 @@ class Group(GroupArrays):
 
         Raises:
             CheckpointerKeyError: nothing is there, or a filter refuses it.
-            NotAGroupError: a value is there that is no group.
+            NotAGroupError: the key holds a value that is not a group.
         """
         path = self._path + (keys.parse(key) if create else keys.parse_for_read(key))
         edits.check_visible(self._filters, path)
@@ -114,11 +114,11 @@ class Group(GroupArrays):
         HDF5 attributes of what is replaced stay with the key.
 
         Raises:
-            InvalidKeyError, InvalidKeyTypeError: `key` can not be a key.
-            UnsupportedTypeError: the value can not be kept exactly; nothing was written.
+            InvalidKeyError, InvalidKeyTypeError: `key` cannot be a key.
+            UnsupportedTypeError: the value cannot be kept exactly; nothing was written.
             CheckpointerKeyError: a filter refuses the key or a part of the value; nothing was
                 written.
-            NotAGroupError: the path goes through a value that is no dict.
+            NotAGroupError: the path goes through a value that is not a dict.
         """
         path = self._path + keys.parse(key)
         if type(value) in _SMALL and not self._filters.stack and self._context.handle.is_held:

@@ -45,7 +45,7 @@ class GroupArrays(GroupReader):
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
-            UnsupportedStoredError: what stands there is no array.
+            UnsupportedStoredError: what stands there is not an array.
         """
         path = self._path + keys.parse_for_read(key)
         edits.check_visible(self._filters, path)
@@ -59,7 +59,7 @@ class GroupArrays(GroupReader):
                 _ = array.shape  # says now what is none
             elif not has_elements(stat.mark):
                 raise UnsupportedStoredError(
-                    "it is a value that is no array", file=self._address, key=join(path)
+                    "the value is not an array", file=self._address, key=join(path)
                 )
         return array
 
@@ -94,7 +94,7 @@ class GroupArrays(GroupReader):
 
         Raises:
             UnsupportedTypeError: arrays of this dtype are stored as a whole (objects, say).
-            InvalidOptionError: a shape, chunk or compression that can not be (a `ValueError`).
+            InvalidOptionError: a shape, chunk or compression that cannot be (a `ValueError`).
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -224,7 +224,7 @@ class GroupArrays(GroupReader):
                 what they have.
 
         Raises:
-            Everything that an assignment raises; `InvalidOptionError` for a layout that can not be.
+            Everything that an assignment raises; `InvalidOptionError` for a layout that cannot be.
 
         Example:
             >>> import io, numpy as np
@@ -307,7 +307,7 @@ class GroupArrays(GroupReader):
 
         Raises:
             CheckpointerKeyError: there is no such key or column, or a filter refuses it.
-            UnsupportedStoredError: what stands there is no DataFrame.
+            UnsupportedStoredError: what stands there is not a DataFrame.
         """
         path = self._path + keys.parse_for_read(key)
         self._check_array(path)

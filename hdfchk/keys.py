@@ -89,7 +89,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
         The names, outermost first; never empty.
 
     Raises:
-        InvalidKeyTypeError: `key` is no `str` nor tuple of `str` (a `TypeError`).
+        InvalidKeyTypeError: `key` is neither a `str` nor a tuple of `str` (a `TypeError`).
         InvalidKeyError: a level is empty, ``"."``, ``".."``, holds a NUL or begins with
             ``"hdfchk:"`` (a `ValueError`).
 
@@ -109,7 +109,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
             hint="use str(key), or store a dict with other keys as one value",
         )
     if not path:
-        raise InvalidKeyError("an empty tuple is no key", hint="use load() for the whole store")
+        raise InvalidKeyError("an empty tuple is not a key", hint="use load() for the whole store")
     for name in path:
         problem = problem_of_name(name, reading=reading)
         if problem is not None:
@@ -118,7 +118,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
 
 
 def parse_for_read(key: object) -> Path:
-    """Parse `key` for reading or deleting: a key that can not exist is a `KeyError`."""
+    """Parse `key` for reading or deleting: a key that cannot exist is a `KeyError`."""
     try:
         return parse(key, reading=True)
     except (InvalidKeyError, InvalidKeyTypeError) as error:

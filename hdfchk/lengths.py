@@ -19,13 +19,13 @@ def count_of(given: Any, what: str) -> int:
     """A number of rows, or the length of an axis.
 
     Raises:
-        InvalidKeyTypeError: it is no integer (a `TypeError`).
+        InvalidKeyTypeError: it is not an integer (a `TypeError`).
         InvalidOptionError: it is below 0, or more than any file can have (a `ValueError`).
     """
     try:
         count = operator.index(given)
     except TypeError:
-        raise InvalidKeyTypeError(f"{what}: {given!r} is no integer") from None
+        raise InvalidKeyTypeError(f"{what}: {given!r} is not an integer") from None
     if not 0 <= count <= _MOST:
         raise InvalidOptionError(f"{what}: there is no length of {count}")
     return count

@@ -243,7 +243,7 @@ class Session(Protocol):
         """The outside of the array at `path`.
 
         Raises:
-            UnsupportedStoredError: it is no array.
+            UnsupportedStoredError: it is not an array.
         """
 
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
@@ -269,7 +269,7 @@ class Session(Protocol):
         """A read-only view of the stored elements in the file.
 
         Raises:
-            UnsupportedStoredError: they can not be mapped; it says why.
+            UnsupportedStoredError: they cannot be mapped; it says why.
         """
 
 
@@ -424,7 +424,7 @@ class Backend(Protocol):
             lock_timeout: what is left of the seconds to wait for another writer; None for all.
 
         Raises:
-            CorruptFileError: it is there, but is no file of this backend's.
+            CorruptFileError: it is there, but is not a file of this backend's.
             ReadOnlyError: it cannot be written.
         """
 

@@ -356,7 +356,7 @@ class MemorySession:
         item = self._need(path)
         leaf = Leaf(None) if isinstance(item, dict) else Leaf(item[0]) if self.raw else item[0]
         if not isinstance(leaf.data, np.ndarray):
-            raise UnsupportedStoredError("it is no array", key=join(path))
+            raise UnsupportedStoredError("the value is not an array", key=join(path))
         return leaf
 
     def _mark(self, path: Path) -> Mark | None:

@@ -119,7 +119,7 @@ class Encoder:
         return node if self._sequences else fold(node)
 
     def refuse(self, value: object, why: str, hint: str) -> NoReturn:
-        """Refuse `value`: it can not be kept exactly."""
+        """Refuse `value`: it cannot be kept exactly."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise UnsupportedTypeError(f"a {kind} {why}", hint=hint)
 

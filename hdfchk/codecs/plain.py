@@ -32,7 +32,7 @@ _PATHS = {
 def _encode_path(value: pathlib.PurePath, encoder: Encoder) -> Node:
     text = str(value)
     if not is_plain_text(text):
-        encoder.refuse(value, f"that is no UTF-8, {text!r},", "store os.fsencode(path)")
+        encoder.refuse(value, f"that is not UTF-8, {text!r},", "store os.fsencode(path)")
     return Leaf(text, Mark("Path", 1, {"class": type(value).__name__}))
 
 
@@ -42,7 +42,7 @@ def _decode_path(node: Leaf, _: Decoder) -> pathlib.PurePath:
         return _PATHS[name](str(node.data))
     except NotImplementedError as error:  # a WindowsPath on POSIX, or the other way round
         raise CorruptFileError(
-            f"a {name} can not be made on this system", hint="read the text with chk.array(key)"
+            f"a {name} cannot be made on this system", hint="read the text with chk.array(key)"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Stored forms for backends that can not keep everything natively, and full marking.
+"""Stored forms for backends that cannot keep everything natively, and full marking.
 
 A codec writes what HDF5 has. A backend that lacks some of it says so in its `Capabilities`; then
 the tree is lowered: what it lacks is put into a form that it has, under the mark ``lowered``.

@@ -135,7 +135,7 @@ def describe(
     """
     text = name or f"{cls.__module__}:{cls.__qualname__}"
     if type(version) is not int or version < 1:
-        raise RegistrationError(f"version {version!r} of {text!r} is no int from 1 up")
+        raise RegistrationError(f"version {version!r} of {text!r} is not an int from 1 up")
     fields: tuple[str, ...] | None
     if hasattr(cls, "to_state") and hasattr(cls, "from_state"):
         fields = None
@@ -149,12 +149,12 @@ def describe(
         fields = tuple(cls._fields)
     else:
         raise RegistrationError(
-            f"{text!r} is no dataclass, attrs class, enum or namedtuple",
+            f"{text!r} is not a dataclass, attrs class, enum or namedtuple",
             hint="give it to_state() and a class method from_state(state)",
         )
     if fields and cls.__base__ not in {object, tuple} and _holds_more(cls):
         raise RegistrationError(
-            f"{text!r} inherits from {cls.__base__!r}, whose contents are no fields",
+            f"{text!r} inherits from {cls.__base__!r}, whose contents are not fields",
             hint="give it to_state() and a class method from_state(state)",
         )
     return Record(cls, text, version, migrate, fields)

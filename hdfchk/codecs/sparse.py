@@ -83,7 +83,7 @@ def _class_name(name: str) -> str:
     """A class of scipy.sparse; nothing else can be named by a file."""
     layout, _, kind = name.partition("_")
     if layout not in {*_PARTS, "coo", "dok"} or kind not in {"array", "matrix"}:
-        raise ValueError(f"{name!r} is no sparse array")
+        raise ValueError(f"{name!r} is not a sparse array")
     return name
 
 

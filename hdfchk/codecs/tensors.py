@@ -62,7 +62,7 @@ def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
     """The tensor of stored elements; it shares their memory."""
     torch, name, dtype = need("torch", "a tensor"), params["dtype"], dtype_of(params)
     if not data.flags.writeable:
-        data = data.copy()  # torch has no tensors that can not be written
+        data = data.copy()  # torch has no tensors that cannot be written
     value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
     if name in _BITS:
         return value.to(getattr(torch, _BITS[name])).view(dtype)

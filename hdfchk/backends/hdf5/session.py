@@ -408,7 +408,7 @@ class Hdf5Session:
     def _dataset(self, path: Path) -> Any:
         did = self._need(path)
         if type(did) is not h5d.DatasetID:
-            raise UnsupportedStoredError("it is a group, no array", key=join(path))
+            raise UnsupportedStoredError("the key holds a group, not an array", key=join(path))
         return did
 
     def _check_writable(self) -> None:

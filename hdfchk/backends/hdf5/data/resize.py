@@ -136,7 +136,7 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
 
 
 def append(did: Any, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
-    """Append rows to a dataset; False if it can not grow so, and nothing was done.
+    """Append rows to a dataset; False if it cannot grow so, and nothing was done.
 
     Raises:
         UnsafeFileError, CorruptFileError: the chunk of its last rows is no good.

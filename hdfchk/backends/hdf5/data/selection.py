@@ -79,12 +79,12 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
     Args:
         did: the dataset.
         index: what is wanted of it.
-        guard: what the file can not make the reader do.
+        guard: what the file cannot make the reader do.
         descriptor: of the file, if it may be read past HDF5; else -1.
 
     Raises:
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
-        CorruptFileError: they can not be read.
+        CorruptFileError: they cannot be read.
     """
     guard.begin()
     try:

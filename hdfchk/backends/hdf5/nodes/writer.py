@@ -67,7 +67,7 @@ class Writer:
         write_past: writes arrays without HDF5, if that may be.
         hidden: where objects are that stand under no key; all writers of a file share it.
         cache: HDF5's cache of the file's metadata.
-        guard: what the file can not make its writer do.
+        guard: what the file cannot make its writer do.
 
     Attributes:
         cache: HDF5's cache of the file's metadata.

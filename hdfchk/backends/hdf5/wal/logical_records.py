@@ -216,7 +216,7 @@ def unpack_put(raw: bytes) -> tuple[Path, Leaf]:
         )
     except (struct.error, ValueError, TypeError, IndexError, KeyError) as error:
         raise CorruptFileError(
-            f"the journal has an assignment that can not be read ({error})",
+            f"the journal has an assignment that cannot be read ({error})",
             hint="it was written by another version of hdfchk: use that one",
         ) from error
 
