@@ -81,7 +81,7 @@ def _case(outcome: Outcome, usual: int, *, quick: bool) -> str:
     other = "" if outcome.rounds == usual else f" {outcome.rounds} rounds."
     rows = [[_label(outcome, library), *_cells(outcome, library)] for library in outcome.figures]
     rows += [
-        [library, f"can not: {why}", *[""] * (len(names) - 1)]
+        [library, f"cannot: {why}", *[""] * (len(names) - 1)]
         for library, why in outcome.cannot.items()
     ]
     parts = [

@@ -119,7 +119,7 @@ def rows(outcome: Outcome, *, quick: bool) -> list[list[str]]:
             limits = "; ".join(verdicts.pop((library, name), []))
             made.append([outcome.case.name, library, name, *figures, limits])
     for library, why in outcome.cannot.items():
-        made.append([outcome.case.name, library, "", f"can not: {why}", "", ""])
+        made.append([outcome.case.name, library, "", f"cannot: {why}", "", ""])
     for (library, name), texts in verdicts.items():
         made.append([outcome.case.name, library, name, "", "", "; ".join(texts)])
     return made

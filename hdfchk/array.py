@@ -16,11 +16,12 @@ from .codecs.elements import Elements, elements_of
 from .connection.append_buffers import RowBuffer
 from .context import Context
 from .equality import same
-from .errors import HdfchkError, InvalidKeyError, UnsupportedStoredError
+from .errors import HdfchkError, InvalidOptionError, UnsupportedStoredError
 from .filters import Filters, Verdict
 from .keys import Path, join
 from .lengths import count_of
 from .progress import ProgressOption, teller
+from .runtime.interrupts import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from .backends.base import ArrayInfo, Session
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Array"]
 
 _NAMELESS = frozenset({int, slice, type(...), list, np.ndarray})
-BLOCK_BYTES = 2**24
-"""About so many bytes are read at once where an array is gone through."""
 
 
 class Array:
@@ -166,7 +165,7 @@ class Array:
             progress: True for a progress bar, or ``progress(done, total)``, in rows.
 
         Raises:
-            InvalidKeyError: `rows` is less than 1 (a `ValueError`).
+            InvalidOptionError: `rows` is less than 1 (a `ValueError`).
 
         Example:
             >>> import numpy as np
@@ -177,7 +176,7 @@ class Array:
             [np.int64(1), np.int64(5), np.int64(4)]
         """
         if rows is not None and count_of(rows, "rows") < 1:
-            raise InvalidKeyError(f"a block has at least one row, not {rows}")
+            raise InvalidOptionError(f"a block has at least one row, not {rows}")
         total = len(self)
         with self._context.handle.held(), teller(progress, join(self._path), "rows") as tell:
             step = rows or self._block_rows()
@@ -200,7 +199,7 @@ class Array:
             ValueError: ``copy=False`` was asked for; the elements must be read.
         """
         if copy is False:
-            raise ValueError("a stored array can not be had without a copy")
+            raise ValueError("a stored array cannot be had without a copy")
         value = np.asarray(self[...])
         return value if dtype is None else value.astype(dtype, copy=False)
 
@@ -254,13 +253,13 @@ class Array:
             if elements.stored.kind in "SO" and not elements.is_plain:
                 raise UnsupportedStoredError(
                     f"elements of {elements.dtype} are stored in another form, as {elements.stored}"
-                    ", and can not be mapped",
+                    ", and cannot be mapped",
                     key=join(self._path),
                     hint="index it, or read it by blocks()",
                 )
             stored = session.map(self._stored)
         if elements.kind == "torch.Tensor":
-            return stored  # torch has no tensors that can not be written
+            return stored  # torch has no tensors that cannot be written
         value: np.ndarray[Any, Any] = elements.decode(stored)
         return value
 
@@ -305,7 +304,7 @@ class Array:
             block: an array whose shape is ``(rows, *shape[1:])``, or one row of ``shape[1:]``.
 
         Raises:
-            InvalidKeyError: the shape does not fit (a `ValueError`).
+            InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
         """
         handle = self._context.handle
@@ -393,12 +392,12 @@ def rows_of(
         path: where it is, for messages.
 
     Raises:
-        InvalidKeyError: the shape does not fit.
+        InvalidOptionError: the shape does not fit.
     """
     if shape and stored.shape == shape[1:]:
         return stored[np.newaxis]
     if not shape or stored.shape[1:] != shape[1:] or not stored.shape:
-        raise InvalidKeyError(
+        raise InvalidOptionError(
             f"rows of shape {stored.shape[1:]} do not fit an array of shape {shape}",
             key=join(path),
             hint="append one row, or a block of rows",

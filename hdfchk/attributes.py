@@ -73,14 +73,14 @@ class Attributes(MutableMapping[str, Any]):
 
         Raises:
             InvalidKeyError: the name is empty, holds a NUL, or is the library's.
-            UnsupportedTypeError: a value that an attribute can not keep (a dict, say).
+            UnsupportedTypeError: a value that an attribute cannot keep (a dict, say).
         """
         self._check()
         if type(name) is not str:
             raise InvalidKeyTypeError(f"the name of an attribute is a str, not {name!r}")
         if not _is_name(name):
             raise InvalidKeyError(
-                f"{name!r} can not be the name of an attribute",
+                f"{name!r} cannot be the name of an attribute",
                 key=join(self._path),
                 hint="names that begin with 'hdfchk' belong to the library",
             )

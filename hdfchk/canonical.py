@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import InvalidKeyError
+from .errors import InvalidOptionError
 
 __all__ = ["check_extension", "is_specification", "options_of"]
 
@@ -21,15 +21,15 @@ def check_extension(file: Any, usual: str) -> None:
         usual: the extension of HDF5 files, for the message.
 
     Raises:
-        InvalidKeyError: the extension is that of another format (a `ValueError`).
+        InvalidOptionError: the extension is that of another format (a `ValueError`).
     """
     name = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", "")
     if not isinstance(name, (str, os.PathLike)):
         return
     extension = os.path.splitext(os.fspath(name))[1]
     if extension in _OTHER_FORMATS:
-        raise InvalidKeyError(
-            f"a file with the extension {extension!r} is no HDF5 file",
+        raise InvalidOptionError(
+            f"a file with the extension {extension!r} is not an HDF5 file",
             file=str(name),
             hint=f"use the extension {usual!r}, or call HDF5Checkpointer(file)",
         )
@@ -44,14 +44,14 @@ def options_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the store of a specification.
 
     Raises:
-        InvalidKeyError: the specification has other parts than these.
+        InvalidOptionError: the specification has other parts than these.
     """
     options = dict(spec.get("opts") or {})
     names = spec.get("keys")
     if isinstance(names, Mapping):
         unknown = set(names) - {"allowed_keys", "omitted_keys"}
         if unknown:
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"'keys' has the unknown parts {sorted(unknown)}",
                 hint="it takes allowed_keys and omitted_keys, or is a list of allowed keys",
             )

@@ -18,7 +18,7 @@ from .compression import CompressionRules
 from .connection.handle import Handle
 from .context import Codecs, Context
 from .edits import check_visible
-from .errors import InvalidKeyError, UnsupportedStoredError
+from .errors import InvalidOptionError, UnsupportedStoredError
 from .filters import Filters, KeyFilter
 from .group import Group
 from .keys import Key, parse_for_read
@@ -80,6 +80,7 @@ class HDF5Checkpointer(Group):
 
     Raises:
         UnknownTargetError: `checkpoint_file` is none of these (a `TypeError`).
+        InvalidOptionError: there is no such mode or compression (a `ValueError`).
 
     Example:
         >>> import tempfile, os
@@ -128,7 +129,7 @@ class HDF5Checkpointer(Group):
             durable=durable,
             sync_interval=sync_interval,
         )
-        codecs = serializer or getattr(backend, "codecs", None) or default_registry
+        codecs = serializer or backend.codecs or default_registry
         context = Context(Handle(backend, mode), codecs, allow_pickle, mmap)
         rule = KeyFilter.make(allowed_keys, omitted_keys)
         super().__init__(context, (), Filters().add((), rule))
@@ -275,7 +276,7 @@ class HDF5Checkpointer(Group):
             progress: True for a progress bar, or ``progress(done, total)``, in values.
 
         Raises:
-            CorruptFileError: the file can not even be opened.
+            CorruptFileError: the file cannot even be opened.
 
         Example:
             >>> import io
@@ -348,7 +349,7 @@ class HDF5Checkpointer(Group):
             CorruptFileError: some of the file cannot be read, or the copy differs. Nothing was
                 changed.
             LockedError: another process writes the file.
-            ValueError: `libver` is none of these.
+            InvalidOptionError: `libver` is none of these (a `ValueError`).
 
         Example:
             >>> import os, tempfile
@@ -359,7 +360,7 @@ class HDF5Checkpointer(Group):
             >>> folder.cleanup()
         """
         if libver not in {None, "earliest"}:
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"libver={libver!r}", hint='it is "earliest", or None for the versions as they are'
             )
         with self._context.handle.exclusive() as backend:
@@ -392,7 +393,7 @@ class HDF5Checkpointer(Group):
         """The store of a file; `opts` are those of the class.
 
         Raises:
-            InvalidKeyError: the extension is that of another format (a `ValueError`).
+            InvalidOptionError: the extension is that of another format (a `ValueError`).
         """
         check_extension(file, cls.default_extension)
         return cls(file, **opts)
@@ -409,7 +410,7 @@ class HDF5Checkpointer(Group):
                 ``opts`` are options of the class.
 
         Raises:
-            InvalidKeyError: the specification has other parts than these.
+            InvalidOptionError: the specification has other parts than these.
         """
         if checkpoint is None:
             return cls(NullBackend())

@@ -6,26 +6,28 @@ from typing import Any
 
 from .codecs.frames import series
 from .context import Context
+from .edits import suggesting
 from .errors import CheckpointerKeyError, UnsupportedStoredError
-from .keys import Path, join
+from .filters import Filters
+from .keys import Path, join, missing
 
 __all__ = ["column"]
 
 
-def column(context: Context, path: Path, name: Any) -> Any:
-    """The column `name` of the DataFrame at `path`, as a Series.
+def column(context: Context, base: Path, path: Path, filters: Filters, name: Any) -> Any:
+    """The column `name` of the DataFrame at `path`, below the group at `base`, as a Series.
 
     Raises:
         CheckpointerKeyError: there is none.
-        UnsupportedStoredError: what stands there is no DataFrame.
+        UnsupportedStoredError: what stands there is not a DataFrame.
     """
     with context.handle.reading() as session:
         stat = session.stat(path)
         if stat is None:
-            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+            raise suggesting(missing(path), session, filters, base, path)
         if stat.mark is None or stat.mark.name != "pandas.DataFrame":
             raise UnsupportedStoredError(
-                "it is no DataFrame", key=join(path), hint="read it by chk[key]"
+                "the value is not a DataFrame", key=join(path), hint="read it by chk[key]"
             )
 
         def part(field: str) -> Any:

@@ -39,7 +39,8 @@ class CompressionRules:
                 these, or None.
 
         Raises:
-            InvalidKeyError: there is no such filter or level, or no such key (a `ValueError`).
+            InvalidOptionError: there is no such filter or level (a `ValueError`).
+            InvalidKeyError: no file can hold one of the keys (a `ValueError`).
             InvalidKeyTypeError: it is none of these (a `TypeError`).
         """
         if given is None:

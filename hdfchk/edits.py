@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import heapq
 from collections.abc import Iterator
 from typing import Any
 
 from .backends.base import Change, Delete, Put, Session, Stat, Stored
 from .errors import CheckpointerKeyError, CorruptFileError, NestingError
 from .filters import Filters, Verdict
-from .keys import Path, join
+from .keys import Path, join, missing
 from .tree import MAX_DEPTH, Branch, Leaf, is_dict
 
 __all__ = [
@@ -20,12 +22,18 @@ __all__ = [
     "refused",
     "removal",
     "replacement",
+    "suggesting",
     "visible_names",
 ]
 
 MAX_LEVELS = 2 * MAX_DEPTH
 MAX_VISITS = 1000
 """How often one group may come, by several links, below what is to be deleted."""
+MOST_NAMES = 1000
+"""In a group with more keys none is suggested for one that is not there: a miss stays fast."""
+MOST_LETTERS = 100
+"""No longer names are compared letter by letter, which takes time by the square of their length."""
+MOST_COMPARED = 20
 
 
 def refused(path: Path, why: str = "the key filter refuses this key") -> CheckpointerKeyError:
@@ -78,7 +86,7 @@ def check_read(filters: Filters, path: Path, node: Leaf | Branch) -> None:
         for name, child in node.children.items():
             check_read(filters, (*path, name), child)  # type: ignore[arg-type]
     elif filters.verdict(path) is not Verdict.FULL or _hides(filters, path, node):
-        raise refused(path, "the key filter hides a part of this value, which is no dict")
+        raise refused(path, "the key filter hides a part of this value, which is not a dict")
 
 
 def _hides(filters: Filters, path: Path, node: Leaf | Branch) -> bool:
@@ -151,7 +159,7 @@ def replacement(session: Session, filters: Filters, path: Path, node: Stored) ->
     """The changes that put `node` at `path` and keep what the filters hide.
 
     Raises:
-        CheckpointerKeyError: `node` can not stand there without deleting a hidden key.
+        CheckpointerKeyError: `node` cannot stand there without deleting a hidden key.
     """
     if not hidden_below(session, filters, path):
         return [Put(path, node)]
@@ -165,6 +173,52 @@ def replacement(session: Session, filters: Filters, path: Path, node: Stored) ->
     for name, child in node.children.items():
         changes += replacement(session, filters, (*path, name), child)  # type: ignore[arg-type]
     return changes
+
+
+def suggesting(
+    error: CheckpointerKeyError, session: Session, filters: Filters, base: Path, path: Path
+) -> CheckpointerKeyError:
+    """The error for a key that is not there, which names the nearest key that is.
+
+    Args:
+        error: what `hdfchk.keys.missing` has made.
+        session: to look for keys.
+        filters: what of them may be seen.
+        base: the group whose key it is; what is not below it is not named.
+        path: the key that is not there.
+    """
+    try:
+        near = _nearest(session, filters, base, path)
+    except Exception as failed:  # the file is damaged, say, or a caller's filter takes no such key
+        error.__cause__ = failed  # the key is missing all the same
+        return error
+    if near is not None:
+        error.hint = f"did you mean {join(near)!r}? If not, {error.hint}"
+    return error
+
+
+def _nearest(session: Session, filters: Filters, base: Path, path: Path) -> Path | None:
+    """The visible key that is most like the first level of `path` that is not there."""
+    for depth in range(len(base), len(path)):
+        parent, wanted = path[:depth], path[depth]
+        stat = session.stat(parent)
+        if stat is None or not stat.is_dict:
+            return None
+        if not session.has(parent, wanted):
+            break
+    else:
+        return None  # it leads to nothing, or may not be seen
+    if session.count(parent) > MOST_NAMES or len(wanted) > MOST_LETTERS:
+        return None
+    names = [name for name in visible_names(session, filters, parent) if len(name) <= MOST_LETTERS]
+    letters, length = set(wanted), len(wanted)
+    alike = heapq.nsmallest(
+        MOST_COMPARED,
+        names,
+        lambda name: len(letters.symmetric_difference(name)) + abs(len(name) - length),
+    )
+    found = difflib.get_close_matches(wanted, alike, 1)
+    return (*parent, found[0]) if found else None
 
 
 def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
@@ -181,7 +235,7 @@ def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
             raise
         return [Delete(path)]
     if stat is None or not _shows(filters, path, stat):
-        raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+        raise missing(path)
     if hidden_below(session, filters, path):
         raise refused(path, "this would delete keys that the filter hides")
     return [Delete(path)]

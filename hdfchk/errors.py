@@ -15,10 +15,12 @@ __all__ = [
     "CorruptFileError",
     "CycleError",
     "FileReplacedError",
+    "HardLinksLeftWarning",
     "HdfchkError",
     "HdfchkWarning",
     "InvalidKeyError",
     "InvalidKeyTypeError",
+    "InvalidOptionError",
     "JournalMismatchError",
     "JournalMismatchWarning",
     "LateSyncError",
@@ -36,6 +38,7 @@ __all__ = [
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
+    "UnclosedWarning",
     "UnknownTypeError",
     "UnsafeFileError",
     "UnsupportedStoredError",
@@ -112,12 +115,16 @@ class InvalidKeyTypeError(HdfchkError, TypeError):
     """A key that is neither a `str` nor a tuple of `str`."""
 
 
+class InvalidOptionError(HdfchkError, ValueError):
+    """An argument other than a key that has no meaning here: a mode, a chunk, a number of rows."""
+
+
 class NotAGroupError(CheckpointerKeyError, TypeError):
-    """A key path that goes through a value which is no dict."""
+    """A key path that goes through a value that is not a dict."""
 
 
 class UnsupportedTypeError(HdfchkError, TypeError):
-    """A value that can not be kept exactly. Nothing was written."""
+    """A value that cannot be kept exactly. Nothing was written."""
 
 
 class CycleError(UnsupportedTypeError, ValueError):
@@ -141,15 +148,15 @@ class UnknownTypeError(HdfchkError, LookupError):
 
 
 class RegistrationError(HdfchkError, ValueError):
-    """Two codecs or classes for one name, or a class that can not be registered."""
+    """Two codecs or classes for one name, or a class that cannot be registered."""
 
 
 class UnsupportedStoredError(HdfchkError, TypeError):
-    """An HDF5 object that this library can not turn into a value (a reference, say)."""
+    """An HDF5 object that this library cannot turn into a value (a reference, say)."""
 
 
 class CorruptFileError(HdfchkError, OSError):
-    """A file that is no HDF5 file, is cut short, or holds data that contradict its marks."""
+    """A file that is not an HDF5 file, is cut short, or holds data that contradict its marks."""
 
 
 class SystemRefusalError(HdfchkError, OSError):
@@ -198,7 +205,7 @@ class FileReplacedError(HdfchkError, OSError):
 
 
 class TransactionError(HdfchkError, RuntimeError):
-    """A transaction that can not be committed, as one of its changes has failed."""
+    """A transaction that cannot be committed, as one of its changes has failed."""
 
 
 class ClosedError(HdfchkError, ValueError):
@@ -214,7 +221,10 @@ class PendingJournalWarning(HdfchkWarning):
 
 
 class JournalMismatchWarning(HdfchkWarning):
-    """A journal that does not fit its file was passed over by a reader, or set aside."""
+    """A journal that does not fit its file was passed over by a reader, or set aside.
+
+    Or HDF5 refuses an assignment that only the journal holds: it is lost then.
+    """
 
 
 class SnapshotChangedWarning(HdfchkWarning):
@@ -223,6 +233,14 @@ class SnapshotChangedWarning(HdfchkWarning):
 
 class NoLocksWarning(HdfchkWarning, RuntimeWarning):
     """A file system that keeps no locks: one writer at a time is not enforced there."""
+
+
+class HardLinksLeftWarning(HdfchkWarning):
+    """A new file took the place of one that has other hard links, which lead to the old one."""
+
+
+class UnclosedWarning(HdfchkWarning, ResourceWarning):
+    """A store that was garbage-collected inside its ``with``; Python hides it by default."""
 
 
 class CheckpointWarning(HdfchkWarning):

@@ -64,7 +64,7 @@ class Group(GroupArrays):
 
         Raises:
             CheckpointerKeyError: nothing is there, or a filter refuses it.
-            NotAGroupError: a value is there that is no group.
+            NotAGroupError: the key holds a value that is not a group.
         """
         path = self._path + (keys.parse(key) if create else keys.parse_for_read(key))
         edits.check_visible(self._filters, path)
@@ -73,9 +73,9 @@ class Group(GroupArrays):
             if stat is not None and not stat.is_group:
                 raise NotAGroupError("it holds a value, not a dict", key=join(path))
             if stat is None and not create:
-                raise CheckpointerKeyError(
-                    "no such key", key=join(path), hint="pass create=True to make a group"
-                )
+                error = keys.missing(path)
+                error.hint = "pass create=True to make a group"
+                raise self._suggesting(error, session, path)
             if stat is not None and not self._filters.wants(path, stat.is_dict):
                 raise edits.refused(path)
         if stat is None:
@@ -114,11 +114,11 @@ class Group(GroupArrays):
         HDF5 attributes of what is replaced stay with the key.
 
         Raises:
-            InvalidKeyError, InvalidKeyTypeError: `key` can not be a key.
-            UnsupportedTypeError: the value can not be kept exactly; nothing was written.
+            InvalidKeyError, InvalidKeyTypeError: `key` cannot be a key.
+            UnsupportedTypeError: the value cannot be kept exactly; nothing was written.
             CheckpointerKeyError: a filter refuses the key or a part of the value; nothing was
                 written.
-            NotAGroupError: the path goes through a value that is no dict.
+            NotAGroupError: the path goes through a value that is not a dict.
         """
         path = self._path + keys.parse(key)
         if type(value) in _SMALL and not self._filters.stack and self._context.handle.is_held:
@@ -142,9 +142,8 @@ class Group(GroupArrays):
         path = self._path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             edits.check_visible(self._filters, path)
-            raise CheckpointerKeyError(
-                "no such key", file=self._address, key=join(path), hint="see keys()"
-            )
+            with self._context.handle.reading() as session:
+                raise self._suggesting(keys.missing(path), session, path)
         self._apply(lambda session: edits.removal(session, self._filters, path))
 
     def delete_parameter(self, key: Key) -> None:

@@ -18,12 +18,7 @@ from .backends.meter import Meter
 from .codecs.elements import Elements, elements_of, form_of, has_elements, is_numeric
 from .columns import column
 from .connection.append_buffers import RowBuffer
-from .errors import (
-    CheckpointerKeyError,
-    InvalidKeyError,
-    UnsupportedStoredError,
-    UnsupportedTypeError,
-)
+from .errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from .filters import Verdict
 from .keys import Key, Path, join
 from .layouts import AS_THE_STORE_SAYS, layout_for
@@ -50,21 +45,21 @@ class GroupArrays(GroupReader):
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
-            UnsupportedStoredError: what stands there is no array.
+            UnsupportedStoredError: what stands there is not an array.
         """
         path = self._path + keys.parse_for_read(key)
         edits.check_visible(self._filters, path)
         with self._context.handle.reading() as session:
             stat = session.stat(path)
             if stat is None:
-                raise CheckpointerKeyError("no such key", file=self._address, key=join(path))
+                raise self._suggesting(keys.missing(path), session, path)
             name = stat.mark.name if stat.is_group and stat.mark is not None else ""
             array = _HANDLES.get(name, Array)(self._context, path, self._filters)
             if stat.is_group:
                 _ = array.shape  # says now what is none
             elif not has_elements(stat.mark):
                 raise UnsupportedStoredError(
-                    "it is a value that is no array", file=self._address, key=join(path)
+                    "the value is not an array", file=self._address, key=join(path)
                 )
         return array
 
@@ -99,7 +94,7 @@ class GroupArrays(GroupReader):
 
         Raises:
             UnsupportedTypeError: arrays of this dtype are stored as a whole (objects, say).
-            InvalidKeyError: a shape, chunk or compression that can not be (a `ValueError`).
+            InvalidOptionError: a shape, chunk or compression that cannot be (a `ValueError`).
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -114,7 +109,7 @@ class GroupArrays(GroupReader):
         stored, mark = form_of(dtype, is_scalar=not lengths)
         maxshape = None if maxshape is None else limits_of(maxshape)
         if maxshape is not None and not _holds(maxshape, lengths):
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"an array of shape {lengths} does not fit a maxshape of {maxshape}",
                 key=join(path),
                 hint="give one length, or None, for each axis",
@@ -149,7 +144,7 @@ class GroupArrays(GroupReader):
             rows: an array whose shape is that of a row, or has one more axis in front.
 
         Raises:
-            InvalidKeyError: the shape does not fit (a `ValueError`).
+            InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
 
         Example:
@@ -229,7 +224,7 @@ class GroupArrays(GroupReader):
                 what they have.
 
         Raises:
-            Everything that an assignment raises; `InvalidKeyError` for a layout that can not be.
+            Everything that an assignment raises; `InvalidOptionError` for a layout that cannot be.
 
         Example:
             >>> import io, numpy as np
@@ -280,7 +275,7 @@ class GroupArrays(GroupReader):
                 0 where nobody knows it.
 
         Raises:
-            InvalidKeyError: there are no blocks, one does not fit, or not as many rows as were
+            InvalidOptionError: there are no blocks, one does not fit, or not as many rows as were
                 announced (a `ValueError`). Nothing is left of them.
 
         Example:
@@ -312,11 +307,11 @@ class GroupArrays(GroupReader):
 
         Raises:
             CheckpointerKeyError: there is no such key or column, or a filter refuses it.
-            UnsupportedStoredError: what stands there is no DataFrame.
+            UnsupportedStoredError: what stands there is not a DataFrame.
         """
         path = self._path + keys.parse_for_read(key)
         self._check_array(path)
-        return column(self._context, path, name)
+        return column(self._context, self._path, path, self._filters, name)
 
     # -- inside --------------------------------------------------------------------------------
 

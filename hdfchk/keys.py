@@ -14,6 +14,7 @@ __all__ = [
     "Key",
     "Path",
     "join",
+    "missing",
     "parse",
     "parse_for_read",
     "problem_of_name",
@@ -88,7 +89,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
         The names, outermost first; never empty.
 
     Raises:
-        InvalidKeyTypeError: `key` is no `str` nor tuple of `str` (a `TypeError`).
+        InvalidKeyTypeError: `key` is neither a `str` nor a tuple of `str` (a `TypeError`).
         InvalidKeyError: a level is empty, ``"."``, ``".."``, holds a NUL or begins with
             ``"hdfchk:"`` (a `ValueError`).
 
@@ -108,7 +109,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
             hint="use str(key), or store a dict with other keys as one value",
         )
     if not path:
-        raise InvalidKeyError("an empty tuple is no key", hint="use load() for the whole store")
+        raise InvalidKeyError("an empty tuple is not a key", hint="use load() for the whole store")
     for name in path:
         problem = problem_of_name(name, reading=reading)
         if problem is not None:
@@ -117,13 +118,22 @@ def parse(key: object, *, reading: bool = False) -> Path:
 
 
 def parse_for_read(key: object) -> Path:
-    """Parse `key` for reading or deleting: a key that can not exist is a `KeyError`."""
+    """Parse `key` for reading or deleting: a key that cannot exist is a `KeyError`."""
     try:
         return parse(key, reading=True)
     except (InvalidKeyError, InvalidKeyTypeError) as error:
-        raise CheckpointerKeyError(
-            f"no such key {key!r}: {error.problem}", hint="see keys()"
-        ) from error
+        raise missing(None, f" {key!r}: {error.problem}") from error
+
+
+def missing(path: Path | None, why: str = "") -> CheckpointerKeyError:
+    """The error for a key that is not there.
+
+    Args:
+        path: where; None if `why` names the key.
+        why: follows the words "no such key".
+    """
+    key = None if path is None else join(path)
+    return CheckpointerKeyError(f"no such key{why}", key=key, hint="see keys()")
 
 
 def join(path: Path) -> str:

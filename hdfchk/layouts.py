@@ -43,7 +43,7 @@ def layout_for(
         maxshape: the lengths to which it can grow, if it can.
 
     Raises:
-        InvalidKeyError: one of them can not be (a `ValueError`).
+        InvalidOptionError: one of them cannot be (a `ValueError`).
     """
     chunks = None if chunks is None else lengths_of(chunks, "chunks")
     layout = session.layout(path)

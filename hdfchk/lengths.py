@@ -6,11 +6,12 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
-from .errors import InvalidKeyError, InvalidKeyTypeError
+from .errors import InvalidKeyTypeError, InvalidOptionError
 
-__all__ = ["count_of", "lengths_of", "limits_of"]
+__all__ = ["MOST_AXES", "count_of", "lengths_of", "limits_of"]
 
-_MOST_AXES = 32
+MOST_AXES = 32
+"""HDF5 has no more."""
 _MOST = 2**63 - 1
 
 
@@ -18,15 +19,15 @@ def count_of(given: Any, what: str) -> int:
     """A number of rows, or the length of an axis.
 
     Raises:
-        InvalidKeyTypeError: it is no integer (a `TypeError`).
-        InvalidKeyError: it is below 0, or more than any file can have (a `ValueError`).
+        InvalidKeyTypeError: it is not an integer (a `TypeError`).
+        InvalidOptionError: it is below 0, or more than any file can have (a `ValueError`).
     """
     try:
         count = operator.index(given)
     except TypeError:
-        raise InvalidKeyTypeError(f"{what}: {given!r} is no integer") from None
+        raise InvalidKeyTypeError(f"{what}: {given!r} is not an integer") from None
     if not 0 <= count <= _MOST:
-        raise InvalidKeyError(f"{what}: there is no length of {count}")
+        raise InvalidOptionError(f"{what}: there is no length of {count}")
     return count
 
 
@@ -34,13 +35,13 @@ def lengths_of(given: Any, what: str) -> tuple[int, ...]:
     """The lengths of the axes of an array: an integer, or some of them.
 
     Raises:
-        InvalidKeyTypeError, InvalidKeyError: as for `count_of`; or there are too many.
+        InvalidKeyTypeError, InvalidOptionError: as for `count_of`; or there are too many.
     """
     if isinstance(given, str) or not isinstance(given, Iterable):
         return (count_of(given, what),)
     lengths = tuple(count_of(length, what) for length in given)
-    if len(lengths) > _MOST_AXES:
-        raise InvalidKeyError(f"{what}: HDF5 has no arrays of {len(lengths)} axes")
+    if len(lengths) > MOST_AXES:
+        raise InvalidOptionError(f"{what}: HDF5 has no arrays of {len(lengths)} axes")
     return lengths
 
 

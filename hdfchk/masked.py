@@ -75,7 +75,7 @@ class MaskedArray(Array):
             block: an array whose shape is ``(rows, *shape[1:])``, or one row of ``shape[1:]``.
 
         Raises:
-            InvalidKeyError: the shape does not fit (a `ValueError`).
+            InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
         """
         self._check()

@@ -41,7 +41,7 @@ def is_wanted(progress: ProgressOption) -> bool:
     """Whether a caller wants to know; a function may be false as a value.
 
     Raises:
-        TypeError: it is no function, and neither True, False nor None.
+        TypeError: it is not a function, nor True, False or None.
     """
     if progress is None or isinstance(progress, bool):
         return bool(progress)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMappin
 from typing import Any
 
 from . import edits, keys
+from .backends.base import Session
 from .backends.meter import Meter
 from .context import Context
 from .equality import same
-from .errors import CorruptFileError, HdfchkError
+from .errors import CheckpointerKeyError, CorruptFileError, HdfchkError
 from .filters import Filters, Verdict
 from .keys import Key, Path, join
 from .progress import ProgressOption, is_wanted, teller
@@ -67,10 +68,25 @@ class GroupReader(MutableMapping[str, Any]):
             CheckpointerKeyError: there is no such key, or a filter refuses it (a `KeyError`).
             UnknownTypeError: it is of a class that is not registered.
         """
+        return self._value(key, suggests=True)
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        """The value at a key, as ``self[key]`` gives it, or `default` if there is none."""
+        try:
+            return self._value(key, suggests=False)
+        except KeyError:
+            return default
+
+    def _value(self, key: Key, *, suggests: bool) -> Any:
         path = self._path + keys.parse_for_read(key)
         with self._context.handle.reading() as session:
             verdict = edits.check_visible(self._filters, path)
-            node = session.read_value(path, mapped=self._context.mmap)
+            try:
+                node = session.read_value(path, mapped=self._context.mmap)
+            except CheckpointerKeyError as error:
+                if suggests:
+                    self._suggesting(error, session, path)
+                raise
             if node is not None:
                 if verdict is Verdict.PART:
                     raise edits.refused(path)
@@ -177,11 +193,20 @@ class GroupReader(MutableMapping[str, Any]):
         with self._context.handle.reading() as session:
             verdict = edits.check_visible(self._filters, path)
             select = None if self._filters.is_whole(path) else self._filters.wants
-            node = session.read(path, select, mapped=mapped, meter=meter)
+            try:
+                node = session.read(path, select, mapped=mapped, meter=meter)
+            except CheckpointerKeyError as error:
+                self._suggesting(error, session, path)
+                raise
             if verdict is Verdict.PART and not is_dict(node):
                 raise edits.refused(path)
             edits.check_read(self._filters, path, node)
         return node
+
+    def _suggesting(
+        self, error: CheckpointerKeyError, session: Session, path: Path
+    ) -> CheckpointerKeyError:
+        return edits.suggesting(error, session, self._filters, self._path, path)
 
     def load_parameter(self, key: Key) -> Any:
         """The value at a key, dicts as plain dicts: `load` under its older name."""

@@ -105,7 +105,7 @@ def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageRe
         CorruptFileError: nothing can be copied: HDF5 does not open the file at all (it is none, or
             its superblock or root group is damaged).
         LockedError: another program writes the file.
-        UnknownTargetError: one of them is no path.
+        UnknownTargetError: one of them is not a path.
 
     Example:
         >>> import os, tempfile

@@ -28,7 +28,7 @@ def save(
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
-        UnsupportedTypeError: a value can not be kept exactly; nothing was written.
+        UnsupportedTypeError: a value cannot be kept exactly; nothing was written.
 
     Example:
         >>> import io
@@ -62,7 +62,7 @@ def load(
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: it is no HDF5 file; or the child that read it did not come to its end.
+        CorruptFileError: it is not an HDF5 file; or the child that read it did not come to its end.
         UnsupportedStoredError: `isolated` with something else than a path.
     """
     if isolated:

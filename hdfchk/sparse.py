@@ -102,7 +102,7 @@ class SparseArray(Array):
     def _mark(self, session: Session) -> Mark:
         stat = session.stat(self._path)
         if stat is None or stat.mark is None:
-            raise UnsupportedStoredError("it is no sparse array any more", key=join(self._path))
+            raise UnsupportedStoredError("it is not a sparse array any more", key=join(self._path))
         if stat.mark.params["class"][:3] not in {"csr", "csc"}:
             raise UnsupportedStoredError(
                 f"a {stat.mark.params['class']} has no rows or columns that lie together",

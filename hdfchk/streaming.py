@@ -11,16 +11,17 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .array import BLOCK_BYTES, Array, rows_of
+from .array import Array, rows_of
 from .backends.base import ArrayForm, Draft
 from .backends.layout import Layout, growing
 from .backends.meter import Meter
 from .codecs.elements import Elements, elements_of, form_of
 from .context import Context
-from .errors import InvalidKeyError
+from .errors import InvalidOptionError
 from .keys import Path, join
 from .masked import MaskedArray
 from .progress import Tell
+from .runtime.interrupts import BLOCK_BYTES
 from .sparse import SparseArray
 from .tree import utf8_dtype
 
@@ -56,7 +57,7 @@ def source_of(value: Any) -> Source | None:
     """The source of a large stored array or of a dask array; None for all other values.
 
     Raises:
-        InvalidKeyError: a dask array that does not know its shape (a `ValueError`).
+        InvalidOptionError: a dask array that does not know its shape (a `ValueError`).
         UnsupportedTypeError: a dask array of objects.
     """
     if isinstance(value, Array):
@@ -74,7 +75,7 @@ def source_of(value: Any) -> Source | None:
         return Source(ArrayForm(info.shape, stored, mark), _rows(value))
     if type(value).__module__.partition(".")[0] == "dask" and hasattr(value, "numblocks"):
         if any(math.isnan(length) for length in value.shape):
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 "a dask array that does not know its shape", hint="call compute_chunk_sizes()"
             )
         stored, mark = form_of(value.dtype)
@@ -141,7 +142,7 @@ def write_blocks(
         tell: is told how many rows are stored.
 
     Raises:
-        InvalidKeyError: there are no blocks, one does not fit, or there are not as many rows.
+        InvalidOptionError: there are no blocks, one does not fit, or there are not as many rows.
     """
     draft: Draft | None = None
     row: tuple[int, ...] = ()
@@ -150,7 +151,9 @@ def write_blocks(
         if draft is None:
             first = np.asarray(block)
             if not first.ndim:
-                raise InvalidKeyError("a block is an array of rows, not a number", key=join(path))
+                raise InvalidOptionError(
+                    "a block is an array of rows, not a number", key=join(path)
+                )
             stored, mark = form_of(first.dtype if dtype is None else dtype)
             row, elements = first.shape[1:], elements_of(mark, stored)
             form = ArrayForm((rows or 0, *row), stored, mark)
@@ -168,13 +171,13 @@ def write_blocks(
         done += len(data)
         tell(done, rows or 0)
     if draft is None:
-        raise InvalidKeyError("there are no blocks", key=join(path), hint="use create()")
+        raise InvalidOptionError("there are no blocks", key=join(path), hint="use create()")
     if rows is not None and done != rows:
         raise _miscounted(path, rows, str(done))
     return draft
 
 
-def _miscounted(path: Path, rows: int, found: str) -> InvalidKeyError:
-    return InvalidKeyError(
+def _miscounted(path: Path, rows: int, found: str) -> InvalidOptionError:
+    return InvalidOptionError(
         f"{rows} rows were announced, and {found} came", key=join(path), hint="leave rows out"
     )

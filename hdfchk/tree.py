@@ -34,6 +34,7 @@ __all__ = [
     "is_dict",
     "is_none_number",
     "nbytes_of",
+    "params_of",
     "utf8_dtype",
 ]
 
@@ -121,6 +122,11 @@ class Sequence:
 
 
 Node = Leaf | Branch | Sequence
+
+
+def params_of(node: Node) -> Mapping[str, Any]:
+    """The parameters of a node's mark; none if it has no mark."""
+    return _NO_PARAMS if node.mark is None else node.mark.params
 
 
 def nbytes_of(node: object) -> int:

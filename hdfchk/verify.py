@@ -33,8 +33,8 @@ class Report:
         damaged: the key paths of those that do not, each with its error.
         unread: the key paths of what was not looked at: it lies in another file, needs a class or
             library that is not here, or far more memory than the file has bytes, or is nested too
-            deeply; and of what is no value (references, types that NumPy has not), where HDF5 has
-            read the bytes.
+            deeply; and of what is not a value (references, types that NumPy has not), where HDF5
+            has read the bytes.
     """
 
     whole: tuple[str, ...]

@@ -257,7 +257,7 @@ class MappingContract:
         assert mapping["value"] == 3
 
     def test_all_or_nothing(self, mapping: Any) -> None:
-        """A value that can not be kept costs nothing that was there."""
+        """A value that cannot be kept costs nothing that was there."""
         mapping["a"] = {"x": 1}
         before = mapping.load()
         for bad in ({"ok": 1, "bad": {"deep": [object()]}}, {"a": {"x": 2}, "z": lambda: 0}):

@@ -58,7 +58,7 @@ def _array(a: np.ndarray, b: np.ndarray, where: str) -> str | None:
     if a.size > 1 and fortran != (b.flags.f_contiguous and not b.flags.c_contiguous):
         return f"{where}: memory order changed"
     if not b.flags.writeable:
-        return f"{where}: can not be written"
+        return f"{where}: cannot be written"
     if a.dtype.kind == "T" or a.dtype.hasobject:
         if a.dtype.names:
             return next(

@@ -331,7 +331,7 @@ How each form lies in the file is told in `format.md`.
 OUTRO = """
 ## What is refused
 
-A value that can not be kept exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
+A value that cannot be kept exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
 is touched; the message names the key path and the way out. So it is with
 
 * instances of classes that are not registered, and of subclasses of the types above (a subclass of

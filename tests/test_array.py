@@ -37,7 +37,7 @@ def test_map(chk: HDF5Checkpointer, path: str) -> None:
 
 
 def test_no_map(chk: HDF5Checkpointer) -> None:
-    """Why an array can not be mapped is said: too small, grown, stored in another form, no file."""
+    """Why an array cannot be mapped is said: too small, grown, stored in another form, no file."""
     chk["small"] = np.arange(3)
     chk["text"] = np.array(["a" * 50] * 100)
     chk["grown"] = np.zeros(20000)

@@ -51,7 +51,7 @@ def test_kwargs_for_reads_only_what_is_taken(
 
 
 def test_stored_before_it_is_returned(chk: HDF5Checkpointer) -> None:
-    """A result that can not be stored is not returned; a stored one is there on return."""
+    """A result that cannot be stored is not returned; a stored one is there on return."""
     assert chk.cached_eval("x", lambda: np.arange(3)).tolist() == [0, 1, 2]
     assert chk["x"].tolist() == [0, 1, 2]
     with pytest.raises(TypeError):

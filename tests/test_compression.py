@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, InvalidKeyError, MissingExtraError
+from hdfchk import HDF5Checkpointer, InvalidKeyError, InvalidOptionError, MissingExtraError
 from hdfchk.backends.hdf5.data import chunk_io as chunked
 from hdfchk.backends.hdf5.data import filters as pipeline
 from hdfchk.backends.hdf5.data.chunk_shapes import CHUNK_BYTES, chunk_shape, log_chunk
@@ -152,12 +152,12 @@ def test_auto(path: str) -> None:
 def test_refused(path: str) -> None:
     """What is no compression is refused when it is said, and nothing is written."""
     for given, error in (
-        ("zip", InvalidKeyError),
-        (("gzip", 12), InvalidKeyError),
-        (("lzf", 1), InvalidKeyError),
+        ("zip", InvalidOptionError),
+        (("gzip", 12), InvalidOptionError),
+        (("lzf", 1), InvalidOptionError),
         (("gzip", "4"), InvalidKeyTypeError),
         (4, InvalidKeyTypeError),
-        ({"a": "zip"}, InvalidKeyError),
+        ({"a": "zip"}, InvalidOptionError),
         ({"a//b": "gzip"}, InvalidKeyError),
     ):
         with pytest.raises(error):
@@ -169,7 +169,7 @@ def test_refused(path: str) -> None:
         {"chunks": (5, 0)},
         {"chunks": (5, 201)},
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(InvalidOptionError):
             chk.put("x", SMOOTH, **options)
     assert not Path(path).exists()
 

@@ -1,4 +1,4 @@
-"""What files of others hold that can not be read is told clearly; the rest stays as it was."""
+"""What files of others hold that cannot be read is told clearly; the rest stays as it was."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_everything_is_tried(file, path):
 
 
 def test_read_only_files_and_folders(file, path):
-    """A file that can not be written, in a folder that can not, is read."""
+    """A file that cannot be written, in a folder that cannot, is read."""
     many(file)
     file.close()
     os.chmod(path, 0o444)
@@ -208,7 +208,7 @@ def test_read_only_files_and_folders(file, path):
 
 
 def test_a_path_through_a_value(file, path):
-    """A path that goes through an array is no key, and can not become one."""
+    """A path that goes through an array is no key, and cannot become one."""
     file["x"] = np.arange(3)
     file.close()
     chk = HDF5Checkpointer(path)

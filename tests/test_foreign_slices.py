@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
-from hdfchk import HDF5Checkpointer, HdfchkError, InvalidKeyError, UnsupportedTypeError
+from hdfchk import HDF5Checkpointer, HdfchkError, InvalidOptionError, UnsupportedTypeError
 
 VLEN = h5py.vlen_dtype("i4")
 ROW = np.dtype([("n", "i4"), ("x", "f8"), ("s", "S4")])
@@ -289,7 +289,7 @@ def test_strings_without_room_for_a_nul_are_kept_whole(path: str) -> None:
 def test_rows_that_do_not_fit(path: str) -> None:
     """Rows of another shape are refused, with the key."""
     make(path, np.dtype(("f4", (2, 2))), chunks=(2,), maxshape=(None,))
-    with pytest.raises(InvalidKeyError) as raised:
+    with pytest.raises(InvalidOptionError) as raised:
         HDF5Checkpointer(path).append("x", [1.0, 2.0])
     assert raised.value.key == "x"
     with pytest.raises(HdfchkError) as refused:

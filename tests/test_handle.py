@@ -23,7 +23,9 @@ from hdfchk import (
     ClosedError,
     CorruptFileError,
     HDF5Checkpointer,
+    InvalidOptionError,
     ReadOnlyError,
+    UnclosedWarning,
     UnknownTargetError,
 )
 
@@ -177,7 +179,7 @@ def test_modes(path: str) -> None:
     with HDF5Checkpointer(path, mode="w"):
         pass
     assert HDF5Checkpointer(path).load() == {}
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidOptionError):
         HDF5Checkpointer(path, mode="q")
 
 
@@ -364,11 +366,11 @@ assert list(chk) == ["before", "big", "after", "child", "more"]
 
 
 def test_forgotten(path: str) -> None:
-    """A block that was never left is a ResourceWarning."""
+    """A block that was never left is an UnclosedWarning, which Python hides as any ResourceWarning."""
     chk = HDF5Checkpointer(path)
     chk.__enter__()
     chk["a"] = 1
-    with pytest.warns(ResourceWarning, match="never closed"):
+    with pytest.warns(UnclosedWarning, match="never closed"):
         del chk
         gc.collect()
     assert HDF5Checkpointer(path)["a"] == 1

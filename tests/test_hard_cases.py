@@ -21,7 +21,8 @@ import pytest
 
 from hdfchk import (
     HDF5Checkpointer,
-    InvalidKeyError,
+    InvalidOptionError,
+    JournalMismatchWarning,
     LockedError,
     TransactionError,
     UnsupportedStoredError,
@@ -207,8 +208,8 @@ def test_lists_keep_their_type(path: str) -> None:
     assert chk.array("l")[:].tolist() == ["abcd", "é", "new"]
 
 
-def test_a_put_that_can_not_be_done(path: str) -> None:
-    """An assignment in the journal that HDF5 can not do does not keep the others from readers."""
+def test_a_put_that_cannot_be_done(path: str) -> None:
+    """An assignment in the journal that HDF5 cannot do does not keep the others from readers."""
     code = (
         "import os, sys, numpy as np\n"
         "from hdfchk import HDF5Checkpointer\n"
@@ -222,10 +223,10 @@ def test_a_put_that_can_not_be_done(path: str) -> None:
     )
     HDF5Checkpointer(path)["a"] = 1
     subprocess.run([sys.executable, "-c", code, path], check=False, cwd=ROOT)
-    with pytest.warns(UserWarning, match="is lost"):
+    with pytest.warns(JournalMismatchWarning, match="is lost"):
         found = HDF5Checkpointer(path, mode="r").load()
     assert found == {"a": 1, "n": [0], "b": 2, "c": 4}
-    with pytest.warns(UserWarning, match="is lost"):
+    with pytest.warns(JournalMismatchWarning, match="is lost"):
         HDF5Checkpointer(path)["d"] = 5
     assert HDF5Checkpointer(path)["c"] == 4 and HDF5Checkpointer(path)["d"] == 5
 
@@ -261,13 +262,13 @@ def test_the_journal_of_puts_is_bounded(path: str) -> None:
         assert LOGICAL_BYTES < most < LOGICAL_BYTES + 2000
 
 
-def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_of_the_log_that_cannot_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same where rows are in the log: it is told once, and the others are done."""
     real = replay.append_rows
 
     def broken(root: Any, key: Any, rows: Any, *args: Any, **options: Any) -> None:
         if key == ("bad",):
-            raise UnsupportedStoredError("it can not be written")
+            raise UnsupportedStoredError("it cannot be written")
         real(root, key, rows, *args, **options)
 
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
@@ -276,7 +277,7 @@ def test_a_row_of_the_log_that_can_not_be_done(path: str, monkeypatch: pytest.Mo
                 chk.append(key, float(n))
         with monkeypatch.context() as patch:
             patch.setattr(replay, "append_rows", broken)
-            with pytest.raises(UnsupportedStoredError, match="can not be written"):
+            with pytest.raises(UnsupportedStoredError, match="cannot be written"):
                 chk.commit()
             chk.commit()
             assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2]
@@ -454,9 +455,9 @@ def test_what_is_no_array(path: str) -> None:
     ],
 )
 def test_shapes_that_are_none(path: str, options: dict[str, Any]) -> None:
-    """A shape that can not be is an error of ours, and a `TypeError` or `ValueError`."""
+    """A shape that cannot be is an error of ours, and a `TypeError` or `ValueError`."""
     chk = HDF5Checkpointer(path)
-    with pytest.raises((InvalidKeyError, TypeError)) as caught:
+    with pytest.raises((InvalidOptionError, TypeError)) as caught:
         chk.create("x", **options)
     assert type(caught.value).__module__ == "hdfchk.errors" and "x" not in chk
 

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal"]
+HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal", "numcodecs"]
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 LAYERS = [
     layer.replace("|", " ") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
@@ -131,5 +131,5 @@ def test_backends_fit_the_protocol() -> None:
     for kind in (*files, MemoryStorage):
         assert issubclass(kind, base.Storage)
     for backend in (FileBackend("x"), StreamBackend(io.BytesIO()), MemoryBackend()):
-        for name in ("capabilities", "lock_timeout", "sync_interval", "address"):
+        for name in ("capabilities", "codecs", "lock_timeout", "sync_interval", "address"):
             assert hasattr(backend, name), f"{type(backend).__name__}.{name}"

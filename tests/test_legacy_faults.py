@@ -139,7 +139,7 @@ def test_del_is_there(path):
 
 
 def test_in_reads_no_value(path):
-    """`in` and `check_parameter` answer for values that can not be read at all."""
+    """`in` and `check_parameter` answer for values that cannot be read at all."""
     with h5py.File(path, "w") as file:
         file.create_dataset("vast", (2**20, 2**20, 2**10), "f8", chunks=(1, 1024, 1024))
         poisoned = file.create_dataset(
@@ -152,7 +152,7 @@ def test_in_reads_no_value(path):
     chk = HDF5Checkpointer(path)
     assert "vast" in chk and "poisoned" in chk and "nothing" not in chk
     assert chk.check_parameter("vast") and not chk.check_parameter(("vast", "x"))
-    with pytest.raises(OSError, match="can not be read"):
+    with pytest.raises(OSError, match="cannot be read"):
         chk["poisoned"]
 
 

@@ -289,7 +289,7 @@ def test_pickled_numpy_scalars_are_scalars(path, value):
 
 
 def test_unpickled_classes_without_from_state(path):
-    """With ``allow_pickle=True`` a class that can not be rebuilt comes with its state, as before."""
+    """With ``allow_pickle=True`` a class that cannot be rebuilt comes with its state, as before."""
     with h5py.File(path, "w") as file:
         old.write_object(file, "plain", Plain, {"x": 1})
         old.write_object(file, "wave", Wave, {"energies": None, "name": "n"})
@@ -305,7 +305,7 @@ def test_unpickled_classes_without_from_state(path):
 )
 @pytest.mark.parametrize("allow", [False, True])
 def test_damaged_pickles_are_told(path, raw, allow):
-    """A pickle that can not be read is one of our errors, with file and key, whatever it raises."""
+    """A pickle that cannot be read is one of our errors, with file and key, whatever it raises."""
     with h5py.File(path, "w") as file:
         old.write_object(file, "class", raw, {"x": 1})
         old.write_raw_pickle(file, "value", raw)

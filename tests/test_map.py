@@ -107,7 +107,7 @@ def test_beside_the_journal(path: str) -> None:
 
 
 def test_a_new_file(path: str) -> None:
-    """A file that is not there yet, as nothing was committed, can not be mapped."""
+    """A file that is not there yet, as nothing was committed, cannot be mapped."""
     chk = HDF5Checkpointer(path)
     with pytest.raises(UnsupportedStoredError), chk.transaction():
         chk["big"] = BIG
@@ -162,7 +162,7 @@ def test_maps_hold_no_lock(path: str) -> None:
     ],
 )
 def test_why_not(path: str, key: str, why: str) -> None:
-    """The error says why an array can not be mapped, where, and what to do."""
+    """The error says why an array cannot be mapped, where, and what to do."""
     chk = HDF5Checkpointer(path)
     chk["small"] = np.arange(3)
     chk["grown"] = BIG

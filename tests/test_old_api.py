@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hdfchk import CheckpointerKeyError, HDF5Checkpointer
+from hdfchk import CheckpointerKeyError, HDF5Checkpointer, InvalidOptionError
 
 
 def test_open_and_close(path: str) -> None:
@@ -115,7 +115,7 @@ def test_from_file(path: str) -> None:
     with open(path, "r+b") as file:
         assert HDF5Checkpointer.from_file(file)["a"] == 1
     for name in ("x.json", "x.npz", "x.pkl"):
-        with pytest.raises(ValueError):
+        with pytest.raises(InvalidOptionError):
             HDF5Checkpointer.from_file(name)
 
 
@@ -131,7 +131,7 @@ def test_build_canonical(path: str) -> None:
         spec["a"] = 2
     both = build({"file": path, "keys": {"allowed_keys": ["a", "b"], "omitted_keys": "b"}})
     assert both.check_parameter("a") and not both.check_parameter("b")
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidOptionError):
         build({"file": path, "keys": {"other": 1}})
     assert build(io.BytesIO()).load() == {}
 

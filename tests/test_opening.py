@@ -226,7 +226,7 @@ def test_bytes_that_are_wrong(path: str, raw: bytes) -> None:
         assert caught.value.file == path
     assert Path(path).read_bytes() == raw and os.listdir(os.path.dirname(path)) == ["store.hdf5"]
     if raw[0] != 0x89:
-        assert "no HDF5 file" in str(caught.value)
+        assert "not an HDF5 file" in str(caught.value)
 
 
 def test_a_socket_is_no_file(tmp_path: Path) -> None:

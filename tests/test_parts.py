@@ -14,7 +14,7 @@ from hdfchk import (
     Array,
     CheckpointerKeyError,
     HDF5Checkpointer,
-    InvalidKeyError,
+    InvalidOptionError,
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
@@ -103,7 +103,7 @@ def test_masked_writes(chk: HDF5Checkpointer, path: str) -> None:
         lambda: chk.view(omitted_keys="**/mask").array("m")[0],
     ):
         with pytest.raises(
-            (InvalidKeyError, UnsupportedTypeError, UnsupportedStoredError, KeyError)
+            (InvalidOptionError, UnsupportedTypeError, UnsupportedStoredError, KeyError)
         ):
             use()
     assert chk["m"].shape == (8, 3)
@@ -372,5 +372,5 @@ def test_handles_are_arrays(chk: HDF5Checkpointer) -> None:
         chk.array("d")
     with pytest.raises(CheckpointerKeyError):
         chk.array("nothing")
-    with pytest.raises(InvalidKeyError):
+    with pytest.raises(InvalidOptionError):
         next(chk.array("x").blocks(0))

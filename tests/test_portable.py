@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
-from hdfchk import HDF5Checkpointer, InvalidKeyError, UnsupportedStoredError
+from hdfchk import HDF5Checkpointer, InvalidOptionError, UnsupportedStoredError
 from hdfchk.backends.hdf5.h5.values import raw_data
 
 from .exact import differs
@@ -291,5 +291,5 @@ def test_other_versions_are_refused(path: str) -> None:
     """There is no guess at what another name of a version means."""
     chk = HDF5Checkpointer(path)
     chk["x"] = 1
-    with pytest.raises(InvalidKeyError, match="earliest"):
+    with pytest.raises(InvalidOptionError, match="earliest"):
         chk.compact(libver="v108")  # type: ignore[arg-type]

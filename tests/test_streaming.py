@@ -16,7 +16,7 @@ import pytest
 from hdfchk import (
     CheckpointerKeyError,
     HDF5Checkpointer,
-    InvalidKeyError,
+    InvalidOptionError,
     UnsupportedTypeError,
 )
 from hdfchk import array as array_module
@@ -84,12 +84,12 @@ def test_all_or_nothing(chk: HDF5Checkpointer) -> None:
 
     for blocks, options, error in (
         (failing(), {}, ZeroDivisionError),
-        (numbers(5, 5), {"rows": 11}, InvalidKeyError),
-        (numbers(5, 5), {"rows": 9}, InvalidKeyError),
-        ([np.zeros((2, 3)), np.zeros((2, 4))], {}, InvalidKeyError),
+        (numbers(5, 5), {"rows": 11}, InvalidOptionError),
+        (numbers(5, 5), {"rows": 9}, InvalidOptionError),
+        ([np.zeros((2, 3)), np.zeros((2, 4))], {}, InvalidOptionError),
         ([np.zeros(3, int), np.zeros(3)], {}, UnsupportedTypeError),
-        ([], {}, InvalidKeyError),
-        ([1.0], {}, InvalidKeyError),
+        ([], {}, InvalidOptionError),
+        ([1.0], {}, InvalidOptionError),
         ([np.array([None])], {}, UnsupportedTypeError),
     ):
         with pytest.raises(error):
@@ -164,7 +164,7 @@ def test_dask(path: str) -> None:
         chk["t"].dtype == "M8[s]" and chk["t"].tolist() == np.arange(100).astype("M8[s]").tolist()
     )
     assert chk["n"] == 3.0 and told[-1] == (data.nbytes, data.nbytes)
-    with pytest.raises(InvalidKeyError, match="compute_chunk_sizes"):
+    with pytest.raises(InvalidOptionError, match="compute_chunk_sizes"):
         chk["z"] = lazy[lazy[:, 0] > 1.5]
 
     def broken(block: np.ndarray) -> np.ndarray:
@@ -227,9 +227,9 @@ def test_create(chk: HDF5Checkpointer) -> None:
     assert chk["g"].tolist() == [[1.0, 2.0]]
     for shape, dtype, options, error in (
         ((2,), object, {}, UnsupportedTypeError),
-        ((-1,), float, {}, InvalidKeyError),
-        ((2,), float, {"maxshape": (1,)}, InvalidKeyError),
-        ((2,), float, {"maxshape": (None, None)}, InvalidKeyError),
+        ((-1,), float, {}, InvalidOptionError),
+        ((2,), float, {"maxshape": (1,)}, InvalidOptionError),
+        ((2,), float, {"maxshape": (None, None)}, InvalidOptionError),
         ((2,), ("f8", (3,)), {}, UnsupportedTypeError),
         ((2,), "i4", {"fill_value": 0.5}, UnsupportedTypeError),
     ):

@@ -98,16 +98,16 @@ def test_an_array_that_is_gone(path: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["path", "file object", "memory"])
-def test_a_row_that_can_not_be_written(
+def test_a_row_that_cannot_be_written(
     path: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows of one array that can not be written are given up with an error; others are not."""
+    """Rows of one array that cannot be written are given up with an error; others are not."""
     owner: Any = Hdf5Session if target != "memory" else MemorySession
     real = owner.append
 
     def broken(self: Any, key: Any, rows: Any) -> None:
         if key == ("bad",):
-            raise ValueError("it can not be written")
+            raise ValueError("it cannot be written")
         real(self, key, rows)
 
     where: dict[str, Any] = {"path": path, "file object": io.BytesIO(), "memory": None}
@@ -119,7 +119,7 @@ def test_a_row_that_can_not_be_written(
                 chk.append(key, float(n))
         with monkeypatch.context() as patch:
             patch.setattr(owner, "append", broken)
-            with pytest.raises(ValueError, match="can not be written"):
+            with pytest.raises(ValueError, match="cannot be written"):
                 chk.commit()
             chk.commit()
             assert chk["good"].tolist() == chk["more"].tolist() == [0, 1, 2, 3]
@@ -136,7 +136,7 @@ def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatc
 
     def broken(self: Any, key: Any, rows: Any) -> None:
         met.set()
-        raise ValueError("it can not be written")
+        raise ValueError("it cannot be written")
 
     with HDF5Checkpointer(path, sync_interval=0.02, journal=False) as chk:
         chk.append("x", 0.0)
@@ -145,7 +145,7 @@ def test_what_the_thread_meets_is_told(path: str, monkeypatch: pytest.MonkeyPatc
             chk.append("x", 1.0)
             assert met.wait(20)
             time.sleep(0.1)
-        with pytest.raises(ValueError, match="can not be written"):
+        with pytest.raises(ValueError, match="cannot be written"):
             chk["y"] = [1]
         chk["y"] = [2]
     assert chk.load()["y"] == [2] and chk["x"].tolist() == [0]

@@ -1,4 +1,4 @@
-"""One adapter a library: how its users save and load. What one can not do, it leaves out."""
+"""One adapter a library: how its users save and load. What one cannot do, it leaves out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ LACKS = {
     "rows": "reads only whole values",
     "update": "writes only all at once",
     "setter": "writes only all at once",
-    "append": "can not append",
+    "append": "cannot append",
     "copy": "copies only by way of memory",
 }
 """What the table says of a library without a method."""

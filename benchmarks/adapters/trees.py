@@ -1,4 +1,4 @@
-"""Help for libraries that know no nested dicts, and what a library says when it can not."""
+"""Help for libraries that know no nested dicts, and what a library says when it cannot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SEPARATOR = "."
 
 
 class CannotError(Exception):
-    """What a library can not do, in the few words that the table has room for."""
+    """What a library cannot do, in the few words that the table has room for."""
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

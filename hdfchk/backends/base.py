@@ -61,7 +61,6 @@ class ArrayInfo:
         maxshape: the lengths it can grow to, None for no limit.
         chunks: the shape of a chunk, or None.
         compression: the name of the filter that compresses the chunks, or None.
-        offset: where the bytes begin in the file, if they lie there in one unfiltered run.
         form: what is to be known of its elements beside the dtype.
     """
 
@@ -71,7 +70,6 @@ class ArrayInfo:
     maxshape: tuple[int | None, ...]
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
-    offset: int | None = None
     form: Form | None = None
 
 
@@ -245,7 +243,7 @@ class Session(Protocol):
         """The outside of the array at `path`.
 
         Raises:
-            UnsupportedStoredError: it is no array.
+            UnsupportedStoredError: it is not an array.
         """
 
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
@@ -271,7 +269,7 @@ class Session(Protocol):
         """A read-only view of the stored elements in the file.
 
         Raises:
-            UnsupportedStoredError: they can not be mapped; it says why.
+            UnsupportedStoredError: they cannot be mapped; it says why.
         """
 
 
@@ -390,6 +388,10 @@ class Backend(Protocol):
         """What it keeps natively."""
 
     @property
+    def codecs(self) -> Any:
+        """What takes the place of a registry of codecs here; None where values are encoded."""
+
+    @property
     def lock_timeout(self) -> float:
         """Seconds to wait for another writer."""
 
@@ -422,7 +424,7 @@ class Backend(Protocol):
             lock_timeout: what is left of the seconds to wait for another writer; None for all.
 
         Raises:
-            CorruptFileError: it is there, but is no file of this backend's.
+            CorruptFileError: it is there, but is not a file of this backend's.
             ReadOnlyError: it cannot be written.
         """
 

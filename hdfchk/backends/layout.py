@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from ..errors import InvalidKeyError, InvalidKeyTypeError
+from ..errors import InvalidKeyTypeError, InvalidOptionError
 from ..keys import Path
 
 __all__ = ["AUTO", "COMPRESSIONS", "Compression", "CompressionRule", "Layout", "growing"]
@@ -50,7 +50,7 @@ class Compression:
         """What a caller says: a name, a pair of name and level, a `Compression`, or None.
 
         Raises:
-            InvalidKeyError: there is no such filter or level (a `ValueError`).
+            InvalidOptionError: there is no such filter or level (a `ValueError`).
             InvalidKeyTypeError: it is none of these (a `TypeError`).
 
         Example:
@@ -66,17 +66,17 @@ class Compression:
                 hint=f"the names are {', '.join(COMPRESSIONS)}",
             )
         if name not in _LEVELS:
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"there is no compression {name!r}", hint=f"it is {' or '.join(COMPRESSIONS)}"
             )
         levels = _LEVELS[name]
         if levels is None and level is not None:
-            raise InvalidKeyError(f"{name!r} has no levels", hint=f"use compression={name!r}")
+            raise InvalidOptionError(f"{name!r} has no levels", hint=f"use compression={name!r}")
         if levels is not None:
             least, most, usual = levels
             level = usual if level is None else level
             if not least <= level <= most:
-                raise InvalidKeyError(
+                raise InvalidOptionError(
                     f"{name!r} has no level {level}", hint=f"it has those from {least} to {most}"
                 )
         return cls(name, level)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
-from ..errors import CheckpointerKeyError, NotAGroupError, UnsupportedStoredError
-from ..keys import Path, join
+from ..errors import NotAGroupError, UnsupportedStoredError
+from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
 from .base import ArrayForm, ArrayInfo, Change, Select, Session, Stat, Storage
 from .changeset import plan
@@ -349,14 +349,14 @@ class MemorySession:
     def _need(self, path: Path) -> Any:
         item = self._find(path)
         if item is None:
-            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+            raise missing(path)
         return item
 
     def _array(self, path: Path) -> Any:
         item = self._need(path)
         leaf = Leaf(None) if isinstance(item, dict) else Leaf(item[0]) if self.raw else item[0]
         if not isinstance(leaf.data, np.ndarray):
-            raise UnsupportedStoredError("it is no array", key=join(path))
+            raise UnsupportedStoredError("the value is not an array", key=join(path))
         return leaf
 
     def _mark(self, path: Path) -> Mark | None:
@@ -416,6 +416,7 @@ class BackendDefaults:
     """What a backend does that says nothing else: its storage has one name, and no log."""
 
     __slots__ = ()
+    codecs: Any = None
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
         """An object has one name."""

@@ -23,7 +23,7 @@ _OF_ALL = ("lock_timeout", "sync_interval")
 
 
 class UnknownTargetError(HdfchkError, TypeError):
-    """Something that is no file, path, or open HDF5 object."""
+    """Something that is not a file, a path, or an open HDF5 object."""
 
 
 def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
@@ -45,7 +45,7 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
         return _file(os.fspath(target), options, of_files)
     if isinstance(target, bytes):
         return _file(os.fsdecode(target), options, of_files)
-    h5py = sys.modules.get("h5py")  # an h5py object can not come from where h5py is not imported
+    h5py = sys.modules.get("h5py")  # an h5py object cannot come from where h5py is not imported
     if h5py is not None and isinstance(target, h5py.Group):
         from .hdf5 import ObjectBackend
 
@@ -57,7 +57,7 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
     if hasattr(target, "open_storage") and hasattr(target, "capabilities"):
         return target  # type: ignore[no-any-return]
     raise UnknownTargetError(
-        f"a store can not be made of {target!r}",
+        f"a store cannot be made of {target!r}",
         hint="pass a path, an open binary file, an open h5py.File or h5py.Group, or None",
     )
 

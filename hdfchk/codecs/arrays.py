@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CorruptFileError
-from ..tree import Leaf, Mark, Node, Sequence
+from ..tree import Leaf, Mark, Node, Sequence, params_of
 from . import dtypes, strings
 from .codec import Codec, Decoder, Encoder
 
@@ -70,8 +70,7 @@ def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> N
 
 
 def _decode(node: Leaf | Sequence, decoder: Decoder) -> Array:
-    mark = node.mark
-    params = mark.params if mark is not None else {}
+    params = params_of(node)
     if isinstance(node, Sequence):
         value = _decode_sequence(decoder.items(node), params)
     else:
@@ -139,7 +138,7 @@ def _encode_dtype(value: np.dtype[Any], encoder: Encoder) -> Node:
 
 
 def _decode_dtype(node: Leaf, _: Decoder) -> np.dtype[Any]:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     if "string" in params:
         return strings.rebuild(params["string"])
     return dtypes.rebuild(params["dtype"])

@@ -25,7 +25,7 @@ from .packing import fold
 if TYPE_CHECKING:
     from .registry import CodecRegistry
 
-__all__ = ["Codec", "Decoder", "Encoder"]
+__all__ = ["Codec", "Decoder", "Encoder", "no_value"]
 
 
 @attrs.frozen
@@ -119,7 +119,7 @@ class Encoder:
         return node if self._sequences else fold(node)
 
     def refuse(self, value: object, why: str, hint: str) -> NoReturn:
-        """Refuse `value`: it can not be kept exactly."""
+        """Refuse `value`: it cannot be kept exactly."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise UnsupportedTypeError(f"a {kind} {why}", hint=hint)
 
@@ -135,6 +135,11 @@ class Encoder:
                 hint="store the levels flat, under keys of their own",
             )
         self._open.add(id(owner))
+
+
+def no_value(value: Any, encoder: Encoder) -> Node:
+    """The `encode` of a codec that has no types: others make what it decodes."""
+    encoder.refuse(value, "cannot be a value", "store what it stands for")
 
 
 @attrs.define(eq=False)

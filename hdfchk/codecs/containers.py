@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Leaf, Mark, Node, Sequence, utf8_dtype
+from ..tree import Leaf, Mark, Node, Sequence, params_of, utf8_dtype
 from . import numpy_scalars
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Decoder, Encoder, no_value
 from .packing import unfold
 from .scalars import is_plain_text
 
@@ -83,7 +83,7 @@ def _items(node: Leaf | Sequence, decoder: Decoder) -> list[Any]:
     if isinstance(node, Sequence):
         return decoder.items(node)
     array = np.asarray(node.data)
-    numpy_items = node.mark is not None and node.mark.params.get("item") == "numpy"
+    numpy_items = params_of(node).get("item") == "numpy"
     if array.dtype.kind == "S":
         return _decoded(array.tolist())
     items: list[Any] = list(array) if numpy_items and array.ndim == 1 else array.tolist()
@@ -111,12 +111,8 @@ def _encode_deque(value: deque[Any], encoder: Encoder) -> Node:
 
 
 def _decode_deque(node: Leaf | Sequence, decoder: Decoder) -> deque[Any]:
-    maxlen = node.mark.params.get("maxlen") if node.mark is not None else None
+    maxlen = params_of(node).get("maxlen")
     return deque(_items(node, decoder), maxlen)
-
-
-def _never(value: Any, encoder: Encoder) -> Node:
-    encoder.refuse(value, "is no value", "use a list")
 
 
 CODECS = (
@@ -126,5 +122,5 @@ CODECS = (
     _simple(frozenset, "frozenset"),
     Codec("deque", (deque,), _encode_deque, _decode_deque),
     # What folding makes: no Python type of its own.
-    Codec("packed", (), _never, lambda node, decoder: decoder.decode(unfold(node))),
+    Codec("packed", (), no_value, lambda node, decoder: decoder.decode(unfold(node))),
 )

@@ -96,7 +96,7 @@ class Elements:
             value: an array, a tensor, or what NumPy makes one of; of any shape.
 
         Raises:
-            UnsupportedTypeError: they can not be kept as elements of this array.
+            UnsupportedTypeError: they cannot be kept as elements of this array.
         """
         if type(value) is np.ndarray and value.dtype == self.stored and self.takes_any:
             return value
@@ -194,7 +194,7 @@ def _variable_strings(value: Any) -> AnyArray:
     flat: list[Any] = objects.reshape(-1).tolist()
     if not all(isinstance(item, str) and is_plain_text(item) for item in flat):
         raise UnsupportedTypeError(
-            "an element is no string, or holds a NUL or a lone surrogate",
+            "an element is not a string, or holds a NUL or a lone surrogate",
             hint="assign the whole array anew",
         )
     return objects

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Branch, Leaf, Mark, Node
+from ..tree import Branch, Leaf, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
@@ -20,10 +20,6 @@ def pandas() -> Any:
         MissingExtraError: it is not installed.
     """
     return need("pandas", "a pandas object")
-
-
-def _params(node: Any) -> dict[str, Any]:
-    return dict(node.mark.params)
 
 
 def _encode_timestamp(value: Any, encoder: Encoder) -> Node:
@@ -47,7 +43,7 @@ def _encode_timedelta(value: Any, encoder: Encoder) -> Node:
 
 
 def _decode_timedelta(node: Leaf, _: Decoder) -> Any:
-    return pandas().Timedelta(np.timedelta64(node.data, _params(node)["unit"]))  # type: ignore[arg-type]
+    return pandas().Timedelta(np.timedelta64(node.data, params_of(node)["unit"]))  # type: ignore[arg-type]
 
 
 def _encode_constant(value: Any, _: Encoder) -> Node:
@@ -63,7 +59,7 @@ def _encode_period(value: Any, _: Encoder) -> Node:
 
 
 def _decode_period(node: Leaf, _: Decoder) -> Any:
-    return pandas().Period(ordinal=node.data, freq=_params(node)["freq"])
+    return pandas().Period(ordinal=node.data, freq=params_of(node)["freq"])
 
 
 def _encode_interval(value: Any, encoder: Encoder) -> Node:
@@ -73,7 +69,7 @@ def _encode_interval(value: Any, encoder: Encoder) -> Node:
 
 def _decode_interval(node: Branch, decoder: Decoder) -> Any:
     parts = decoder.fields(node)
-    return pandas().Interval(parts["left"], parts["right"], closed=_params(node)["closed"])
+    return pandas().Interval(parts["left"], parts["right"], closed=params_of(node)["closed"])
 
 
 def _array_mark(kind: str, **params: Any) -> Mark:
@@ -117,7 +113,7 @@ def _encode_strings(value: Any, encoder: Encoder) -> Node:
 
 
 def _decode_array(node: Branch, decoder: Decoder) -> Any:
-    pd, parts, params = pandas(), decoder.fields(node), _params(node)
+    pd, parts, params = pandas(), decoder.fields(node), params_of(node)
     kind = params["kind"]
     if kind == "numpy":
         return pd.arrays.NumpyExtensionArray(parts["values"])
@@ -160,7 +156,7 @@ def _encode_categories(value: Any, encoder: Encoder) -> Node:
 
 def _decode_categories(node: Branch, decoder: Decoder) -> Any:
     categories = decoder.fields(node)["categories"]
-    return pandas().CategoricalDtype(categories, ordered=_params(node)["ordered"])
+    return pandas().CategoricalDtype(categories, ordered=params_of(node)["ordered"])
 
 
 _STRING_ARRAYS = ("StringArray", "StringArrayNumpySemantics")

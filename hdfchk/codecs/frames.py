@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Branch, Mark, Node
+from ..tree import Branch, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .frame_arrays import pandas
 
@@ -45,7 +45,7 @@ def _encode_index(value: Any, encoder: Encoder) -> Node:
 
 def _decode_index(node: Branch, decoder: Decoder) -> Any:
     pd, parts = pandas(), decoder.fields(node)
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     if "range" in params:
         return pd.RangeIndex(*params["range"], name=parts["name"])
     if "levels" in params:

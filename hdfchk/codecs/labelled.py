@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Branch, Mark, Node
+from ..tree import Branch, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
@@ -35,7 +35,7 @@ def _encode_variable(value: Any, encoder: Encoder) -> Node:
 
 def _decode_variable(node: Branch, decoder: Decoder) -> Any:
     parts = decoder.fields(node)
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     xr = _xarray()
     cls = xr.IndexVariable if params["class"] == "IndexVariable" else xr.Variable
     return cls(parts["dims"], parts["data"], parts["attrs"], parts.get("encoding"))

@@ -72,7 +72,7 @@ def _decode_list(children: Mapping[str, Node], decoder: Decoder) -> list[Any]:
 def _decode_object(children: Mapping[str, Node], decoder: Decoder) -> Any:
     kind = children["class"]
     if not isinstance(kind, Branch) or "pickle_data" not in kind.children:
-        raise CorruptFileError("an object whose class is no pickle", hint="use chk.group(key)")
+        raise CorruptFileError("an object whose class is not a pickle", hint="use chk.group(key)")
     state = _child(children, "state", decoder)
     raw = _raw_pickle(kind.children, decoder)
     name = class_name(raw)
@@ -131,7 +131,7 @@ def _raw_pickle(children: Mapping[str, Node], decoder: Decoder) -> bytes:
     if isinstance(data, str):
         data = data.encode()
     if not isinstance(data, bytes):
-        raise CorruptFileError("pickled data that are no string", hint="restore it from a copy")
+        raise CorruptFileError("pickled data that are not a string", hint="restore it from a copy")
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error:
@@ -148,6 +148,6 @@ def _unpickle(raw: bytes, decoder: Decoder) -> Any:
         return pickle.loads(raw)  # noqa: S301  only with the caller's allow_pickle=True
     except Exception as error:  # a pickle may raise anything
         raise CorruptFileError(
-            f"its pickle can not be read ({type(error).__name__}: {error})",
+            f"its pickle cannot be read ({type(error).__name__}: {error})",
             hint="what it names must be importable as it was when the file was written",
         ) from error

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import keys
 from ..errors import UnknownTypeError
-from ..tree import RESERVED_CHILDREN, Branch, Mark, Node, Sequence
+from ..tree import RESERVED_CHILDREN, Branch, Mark, Node, Sequence, params_of
 from .codec import Codec, Decoder, Encoder
 
 __all__ = ["CODECS"]
@@ -64,7 +64,7 @@ def _encode_default(value: defaultdict[Any, Any], encoder: Encoder) -> Node:
 
 
 def _decode_default(node: Branch | Sequence, decoder: Decoder) -> defaultdict[Any, Any]:
-    name = node.mark.params.get("factory") if node.mark is not None else None
+    name = params_of(node).get("factory")
     factory = None
     if name is not None:
         factory = _FACTORIES.get(name) or decoder.registry.callable_named(name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Branch, Leaf, Mark, Node
+from ..tree import Branch, Leaf, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 
 __all__ = ["CODECS"]
@@ -31,7 +31,7 @@ def _decode(node: Branch | Leaf, decoder: Decoder) -> Any:
     if isinstance(node, Leaf):
         return np.ma.masked
     parts = decoder.fields(node)
-    hard = bool(node.mark is not None and node.mark.params.get("hard"))
+    hard = bool(params_of(node).get("hard"))
     value: Any = np.ma.MaskedArray(
         parts["data"], mask=parts.get("mask", np.ma.nomask), hard_mask=hard
     )

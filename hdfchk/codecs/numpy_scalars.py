@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Leaf, Mark, Node
+from ..tree import Leaf, Mark, Node, params_of
 from . import dtypes
 from .codec import Codec, Decoder, Encoder
 from .scalars import is_plain_text
@@ -76,7 +76,7 @@ def _encode_void(value: np.void, encoder: Encoder) -> Node:
 
 
 def _decode(node: Leaf, _: Decoder) -> Any:
-    spec = node.mark.params["dtype"] if node.mark is not None else None
+    spec = params_of(node)["dtype"]
     data = node.data
     if spec == "U":
         text = data if isinstance(data, str) else _text(data)

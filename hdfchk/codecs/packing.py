@@ -41,7 +41,7 @@ def unfold(node: Leaf | Branch) -> Node:
     """The inverse of `fold`.
 
     Raises:
-        CorruptFileError: the text is no JSON, or refers to an array that is not there.
+        CorruptFileError: the text is not JSON, or refers to an array that is not there.
     """
     if isinstance(node, Branch):
         text_node = node.children.get("items")
@@ -76,7 +76,7 @@ def mark_from_text(text: str) -> Mark:
     """The inverse of `mark_to_text`.
 
     Raises:
-        CorruptFileError: the text is no mark.
+        CorruptFileError: the text is not a mark.
     """
     head, _, params = text.partition(" ")
     name, _, version = head.rpartition("/")

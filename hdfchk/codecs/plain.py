@@ -6,12 +6,13 @@ import datetime as dt
 import pathlib
 import uuid
 import zoneinfo
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from ..errors import CorruptFileError
-from ..tree import Leaf, Mark, Node, Sequence
+from ..tree import Leaf, Mark, Node, Sequence, params_of
 from .codec import Codec, Decoder, Encoder
 from .scalars import is_plain_text
 
@@ -28,24 +29,20 @@ _PATHS = {
 }
 
 
-def _params(node: Node) -> dict[str, Any]:
-    return dict(node.mark.params) if node.mark is not None else {}
-
-
 def _encode_path(value: pathlib.PurePath, encoder: Encoder) -> Node:
     text = str(value)
     if not is_plain_text(text):
-        encoder.refuse(value, f"that is no UTF-8, {text!r},", "store os.fsencode(path)")
+        encoder.refuse(value, f"that is not UTF-8, {text!r},", "store os.fsencode(path)")
     return Leaf(text, Mark("Path", 1, {"class": type(value).__name__}))
 
 
 def _decode_path(node: Leaf, _: Decoder) -> pathlib.PurePath:
-    name = _params(node)["class"]
+    name = params_of(node)["class"]
     try:
         return _PATHS[name](str(node.data))
     except NotImplementedError as error:  # a WindowsPath on POSIX, or the other way round
         raise CorruptFileError(
-            f"a {name} can not be made on this system", hint="read the text with chk.array(key)"
+            f"a {name} cannot be made on this system", hint="read the text with chk.array(key)"
         ) from error
 
 
@@ -67,7 +64,7 @@ def _zone(value: Any, zone: dt.tzinfo | None, encoder: Encoder) -> dict[str, Any
     )
 
 
-def _rebuild_zone(params: dict[str, Any]) -> dt.tzinfo | None:
+def _rebuild_zone(params: Mapping[str, Any]) -> dt.tzinfo | None:
     if params.get("utc"):
         return dt.UTC
     if "offset" in params:
@@ -94,7 +91,7 @@ def _encode_time(value: dt.datetime | dt.time, encoder: Encoder) -> Node:
 
 def _decode_time(cls: Any) -> Any:
     def decode(node: Leaf, _: Decoder) -> Any:
-        params = _params(node)
+        params = params_of(node)
         zone, fold = _rebuild_zone(params), params.get("fold", 0)
         return cls.fromisoformat(node.data).replace(tzinfo=zone, fold=fold)
 
@@ -132,7 +129,7 @@ def _encode_uuid(value: uuid.UUID, _: Encoder) -> Node:
 
 
 def _decode_uuid(node: Leaf, _: Decoder) -> uuid.UUID:
-    safe = uuid.SafeUUID[_params(node).get("safe", "unknown")]
+    safe = uuid.SafeUUID[params_of(node).get("safe", "unknown")]
     return uuid.UUID(str(node.data), is_safe=safe)
 
 
@@ -167,7 +164,7 @@ CODECS = (
         "tzinfo",
         (dt.timezone, zoneinfo.ZoneInfo),
         _encode_zone,
-        lambda node, _: _rebuild_zone(_params(node)),
+        lambda node, _: _rebuild_zone(params_of(node)),
     ),
     Codec(
         "Decimal",

@@ -1,4 +1,4 @@
-"""Stored forms for backends that can not keep everything natively, and full marking.
+"""Stored forms for backends that cannot keep everything natively, and full marking.
 
 A codec writes what HDF5 has. A backend that lacks some of it says so in its `Capabilities`; then
 the tree is lowered: what it lacks is put into a form that it has, under the mark ``lowered``.
@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..tree import Branch, Leaf, Mark, Node
+from ..tree import Branch, Leaf, Mark, Node, params_of
 from . import dtypes
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Decoder, no_value
 from .packing import mark_from_text, mark_to_text
 
 __all__ = ["CODECS", "NATIVE", "Capabilities", "lower"]
@@ -122,13 +122,9 @@ def _raise_data(data: Any, params: Any) -> Any:
 
 
 def _decode(node: Leaf, decoder: Decoder) -> Any:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     mark = mark_from_text(params["mark"]) if "mark" in params else None
     return decoder.decode(Leaf(_raise_data(node.data, params), mark))
 
 
-def _never(value: Any, encoder: Encoder) -> Node:
-    encoder.refuse(value, "is no value", "store what it stands for")
-
-
-CODECS = (Codec("lowered", (), _never, _decode),)
+CODECS = (Codec("lowered", (), no_value, _decode),)

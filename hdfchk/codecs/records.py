@@ -16,8 +16,8 @@ import attrs
 
 from .. import keys
 from ..errors import RegistrationError, UnknownTypeError
-from ..tree import Leaf, Mark, Node, Sequence
-from .codec import Codec, Decoder, Encoder
+from ..tree import Leaf, Mark, Node, Sequence, params_of
+from .codec import Codec, Decoder, Encoder, no_value
 
 __all__ = ["CODECS", "Record", "describe", "is_redefinition", "way_out"]
 
@@ -135,7 +135,7 @@ def describe(
     """
     text = name or f"{cls.__module__}:{cls.__qualname__}"
     if type(version) is not int or version < 1:
-        raise RegistrationError(f"version {version!r} of {text!r} is no int from 1 up")
+        raise RegistrationError(f"version {version!r} of {text!r} is not an int from 1 up")
     fields: tuple[str, ...] | None
     if hasattr(cls, "to_state") and hasattr(cls, "from_state"):
         fields = None
@@ -149,12 +149,12 @@ def describe(
         fields = tuple(cls._fields)
     else:
         raise RegistrationError(
-            f"{text!r} is no dataclass, attrs class, enum or namedtuple",
+            f"{text!r} is not a dataclass, attrs class, enum or namedtuple",
             hint="give it to_state() and a class method from_state(state)",
         )
     if fields and cls.__base__ not in {object, tuple} and _holds_more(cls):
         raise RegistrationError(
-            f"{text!r} inherits from {cls.__base__!r}, whose contents are no fields",
+            f"{text!r} inherits from {cls.__base__!r}, whose contents are not fields",
             hint="give it to_state() and a class method from_state(state)",
         )
     return Record(cls, text, version, migrate, fields)
@@ -206,7 +206,7 @@ def _encode_enum(value: enum.Enum, mark: Mark, encoder: Encoder) -> Node:
 
 
 def _decode(node: Node, decoder: Decoder) -> Any:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     record = decoder.registry.record_named(params["class"])
     if isinstance(node, Leaf):
         state: Any = node.data
@@ -219,8 +219,4 @@ def _decode(node: Node, decoder: Decoder) -> Any:
     return record.rebuild(state, params["version"], decoder)
 
 
-def _never(value: Any, encoder: Encoder) -> Node:
-    encoder.refuse(value, "is not registered", "pass its class to hdfchk.register()")
-
-
-CODECS = (Codec("record", (), _never, _decode),)
+CODECS = (Codec("record", (), no_value, _decode),)

@@ -158,7 +158,7 @@ class CodecRegistry:
             capabilities: what the backend keeps natively.
 
         Raises:
-            UnsupportedTypeError: a part can not be kept exactly; `key` is the path to it.
+            UnsupportedTypeError: a part cannot be kept exactly; `key` is the path to it.
         """
         node = Encoder(self).encode(value)
         return node if capabilities is NATIVE else portable.lower(node, capabilities)
@@ -181,7 +181,7 @@ class CodecRegistry:
             self.encoders[cls] = codec.encode
             return codec.encode
         raise UnsupportedTypeError(
-            f"a value of type {cls.__module__}.{cls.__qualname__} can not be kept exactly",
+            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be kept exactly",
             hint=records.way_out(cls, self.encoders),
         )
 
@@ -255,7 +255,7 @@ class CodecRegistry:
         text = name or f"{factory.__module__}:{factory.__qualname__}"
         if "<lambda>" in text or "<locals>" in text:
             raise RegistrationError(
-                f"{text!r} is no name that another run could find", hint="pass register(name=...)"
+                f"{text!r} is not a name that another run can find", hint="pass register(name=...)"
             )
         if text in self._records_by_name:
             raise RegistrationError(f"the name {text!r} belongs to a class already")

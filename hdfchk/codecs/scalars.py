@@ -106,7 +106,7 @@ def _encode_bytearray(value: bytearray, _: Encoder) -> Node:
 
 def _raw(node: Leaf) -> bytes:
     if not isinstance(node.data, np.ndarray) or node.data.dtype != np.uint8:
-        raise CorruptFileError("bytes that are no array of uint8", hint="restore a copy")
+        raise CorruptFileError("bytes that are not an array of uint8", hint="restore a copy")
     return node.data.tobytes()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Branch, Mark, Node
+from ..tree import Branch, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
@@ -40,7 +40,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
 
 
 def _decode(node: Branch, decoder: Decoder) -> Any:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     sparse = need("scipy.sparse", "a sparse array", "scipy")
     cls, shape = getattr(sparse, _class_name(params["class"])), tuple(params["shape"])
     parts = decoder.fields(node)
@@ -83,7 +83,7 @@ def _class_name(name: str) -> str:
     """A class of scipy.sparse; nothing else can be named by a file."""
     layout, _, kind = name.partition("_")
     if layout not in {*_PARTS, "coo", "dok"} or kind not in {"array", "matrix"}:
-        raise ValueError(f"{name!r} is no sparse array")
+        raise ValueError(f"{name!r} is not a sparse array")
     return name
 
 

@@ -40,7 +40,7 @@ def as_objects(data: Any) -> Array:
     """The object array of `str` that stored strings are, of one width or of variable length.
 
     Raises:
-        CorruptFileError: they are no strings.
+        CorruptFileError: they are not strings.
     """
     if isinstance(data, str):  # without axes
         return np.array(data, object)
@@ -76,7 +76,7 @@ def _checked(objects: Array) -> Array:
     """Objects, all of which are `str`; what is no UTF-8 in a file is read as bytes."""
     if not set(map(type, objects.ravel().tolist())) <= {str}:
         raise CorruptFileError(
-            "strings that are no UTF-8", hint="read them with plain h5py, or restore a copy"
+            "strings that are not UTF-8", hint="read them with plain h5py, or restore a copy"
         )
     return objects
 

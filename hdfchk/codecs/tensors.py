@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Leaf, Mark, Node
+from ..tree import Leaf, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
@@ -62,7 +62,7 @@ def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
     """The tensor of stored elements; it shares their memory."""
     torch, name, dtype = need("torch", "a tensor"), params["dtype"], dtype_of(params)
     if not data.flags.writeable:
-        data = data.copy()  # torch has no tensors that can not be written
+        data = data.copy()  # torch has no tensors that cannot be written
     value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
     if name in _BITS:
         return value.to(getattr(torch, _BITS[name])).view(dtype)
@@ -70,7 +70,7 @@ def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
 
 
 def _decode(node: Leaf, _: Decoder) -> Any:
-    params = node.mark.params if node.mark is not None else {}
+    params = params_of(node)
     value = from_array(np.asarray(node.data), params)
     requires_grad = bool(params.get("requires_grad"))
     if params["class"] == "Parameter":

@@ -11,11 +11,12 @@ from typing import Any
 from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
-    InvalidKeyError,
+    InvalidOptionError,
     LockedError,
     ReadOnlyError,
     SnapshotChangedWarning,
     TransactionError,
+    UnclosedWarning,
 )
 from ..keys import Path
 from ..runtime.interrupts import Interrupted, defer_interrupts, run_pending
@@ -52,7 +53,7 @@ class Handle:
 
     def __init__(self, backend: Backend, mode: str) -> None:
         if mode not in MODES:
-            raise InvalidKeyError(
+            raise InvalidOptionError(
                 f"mode {mode!r} is none of {', '.join(sorted(MODES))}", hint="see h5py.File"
             )
         self.backend = backend
@@ -351,8 +352,7 @@ class Handle:
                 return storage
 
     def _reads_only(self, problem: str) -> ReadOnlyError:
-        address, hint = self.backend.address, "open it with mode='a'"
-        return ReadOnlyError(problem, file=address, hint=hint)
+        return ReadOnlyError(problem, file=self.backend.address, hint="open it with mode='a'")
 
     @contextmanager
     def writing_alone(self) -> Iterator[None]:
@@ -659,7 +659,7 @@ class Handle:
     def warn_if_held(self, name: str) -> None:
         """For finalisers: say that a block was never left. Nothing is written or closed here."""
         if self._depth and self._held is not None and self._held.storage is not None:
-            warnings.warn(f"{name} was never closed: use `with`", ResourceWarning, stacklevel=3)
+            warnings.warn(f"{name} was never closed: use `with`", UnclosedWarning, stacklevel=3)
 
     def close(self) -> None:
         """Leave all blocks of this store.

@@ -18,7 +18,7 @@ from typing import Any
 
 from .stack import require_frames
 
-__all__ = ["Interrupted", "check_pending", "defer_interrupts", "run_pending"]
+__all__ = ["BLOCK_BYTES", "Interrupted", "check_pending", "defer_interrupts", "run_pending"]
 
 try:  # the functions of C: those of the module make a member of an enum of each answer
     from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
@@ -26,6 +26,9 @@ try:  # the functions of C: those of the module make a member of an enum of each
 except ImportError:  # pragma: no cover  another Python
     from signal import getsignal as _getsignal
     from signal import signal as _signal
+
+BLOCK_BYTES = 2**24
+"""So much is read or written at once: signals wait for one block at most."""
 
 _SYNCHRONOUS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGKILL", "SIGSTOP"}
 _NUMBERS = sorted(

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import LockedError, NoLocksWarning, NotAFileError
-from .interrupts import check_pending, run_pending
+from .interrupts import BLOCK_BYTES, check_pending, run_pending
 
 if sys.platform != "win32":
     import fcntl
@@ -26,7 +26,6 @@ else:
     fcntl = None  # ranges cannot be locked there as it is needed
 
 __all__ = [
-    "BLOCK_BYTES",
     "RETRY_SECONDS",
     "close_on_exec",
     "copy_owner_and_mode",
@@ -50,8 +49,6 @@ __all__ = [
 ]
 
 RETRY_SECONDS = 0.02
-BLOCK_BYTES = 2**24
-"""Signals wait for one block of a long read or write at most."""
 _NO_LOCKS = frozenset(
     {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, 524}
 )

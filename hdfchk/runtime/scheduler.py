@@ -22,7 +22,7 @@ class Alarm:
     """Calls a function once, some seconds after it was set.
 
     Args:
-        work: called in another thread; False means that it can not be done now, and is to be
+        work: called in another thread; False means that it cannot be done now, and is to be
             called again soon. It deals with its own errors.
     """
 

@@ -132,7 +132,7 @@ class Actor:
 
     @staticmethod
     def reset(actors: list[Actor]) -> None:
-        """Close all that they have opened; one that can not do so is ended."""
+        """Close all that they have opened; one that cannot do so is ended."""
         for step in (lambda actor: actor.begin("reset()"), lambda actor: actor.end(10)):
             for actor in actors:
                 try:
@@ -213,7 +213,7 @@ def serve() -> None:
         try:
             data = pickle.dumps(reply)
         except Exception as problem:
-            data = pickle.dumps((None, RuntimeError(f"can not be told: {problem}"), []))
+            data = pickle.dumps((None, RuntimeError(f"cannot be told: {problem}"), []))
         whole = memoryview(struct.pack("<Q", len(data)) + data)
         while whole:
             whole = whole[taken.write(whole) :]
@@ -335,7 +335,7 @@ def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
 
 
 def tree_of(path: Any) -> dict[str, Any] | None:
-    """What plain h5py finds in a file, as flat plain values; None if it can not read it."""
+    """What plain h5py finds in a file, as flat plain values; None if it cannot read it."""
     import h5py
 
     found: dict[str, Any] = {}

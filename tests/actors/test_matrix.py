@@ -85,7 +85,7 @@ class Place:
         return BASE | LATER | COMMITS
 
     def files(self) -> dict[str, Tree | None]:
-        """What plain h5py finds in each file, None where it can not open it."""
+        """What plain h5py finds in each file, None where it cannot open it."""
         return {
             str(file): tree_of(file)
             for folder in (self.folder, self.elsewhere)

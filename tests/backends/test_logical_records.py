@@ -182,8 +182,8 @@ def test_what_is_done_to_the_stream(path: str) -> None:
         assert seen(path)["raw"] == 1
 
 
-def test_one_that_can_not_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that HDF5 can not do, in a damaged file, is told once; the others are done."""
+def test_one_that_cannot_be_done(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that HDF5 cannot do, in a damaged file, is told once; the others are done."""
     real = Commit._put
 
     def broken(self: Commit, path: Any, node: Any) -> None:

@@ -1,4 +1,4 @@
-"""What can not be kept exactly is refused, with path and way out, before anything is touched."""
+"""What cannot be kept exactly is refused, with path and way out, before anything is touched."""
 
 from __future__ import annotations
 

@@ -311,7 +311,7 @@ def test_little_memory(path: str) -> None:
 
 
 class Failing:
-    """A class whose state can not always be told."""
+    """A class whose state cannot always be told."""
 
     def to_state(self) -> dict[str, Any]:
         raise ZeroDivisionError("half-way")

@@ -72,7 +72,7 @@ def _data(item: h5py.Dataset) -> Any:
 
 
 def read_all(group: Group) -> tuple[dict[str, Any], dict[str, HdfchkError]]:
-    """All values of a store by their paths, and the errors of those that can not be read.
+    """All values of a store by their paths, and the errors of those that cannot be read.
 
     Every way to look at a key is taken; only our own errors may come.
     """
@@ -97,7 +97,7 @@ def read_all(group: Group) -> tuple[dict[str, Any], dict[str, HdfchkError]]:
 
 
 def _read_attributes(attributes: Any) -> None:
-    """Read each attribute; one that can not be read says which it is, and where."""
+    """Read each attribute; one that cannot be read says which it is, and where."""
     for name in attributes:
         try:
             attributes[name]

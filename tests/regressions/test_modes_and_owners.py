@@ -214,7 +214,7 @@ def test_a_second_name_of_a_file_is_not_cut_off_silently(
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES])
 @in_child
-def test_a_journal_that_can_not_be_removed_fails_no_write(tmp_path: Path, number: int) -> None:
+def test_a_journal_that_cannot_be_removed_fails_no_write(tmp_path: Path, number: int) -> None:
     """In a folder where only its owner removes a journal, writes that are done do not raise."""
     name = tmp_path / "x.hdf5"
     HDF5Checkpointer(name)["a"] = 0
@@ -254,7 +254,7 @@ def _work_of_all_kinds(name: Path) -> None:
 
 
 @in_child
-def test_a_folder_that_can_not_be_synced_fails_no_write(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_synced_fails_no_write(tmp_path: Path) -> None:
     """A folder whose sync is refused, as on some shares, is no error of a write that is done."""
     folder = tmp_path / "share"
     folder.mkdir()
@@ -268,7 +268,7 @@ def test_a_folder_that_can_not_be_synced_fails_no_write(tmp_path: Path) -> None:
 
 
 @ROOT_ONLY
-def test_a_folder_that_can_not_be_read_fails_no_write(folder: Path) -> None:
+def test_a_folder_that_cannot_be_read_fails_no_write(folder: Path) -> None:
     """In a folder that one may write and enter, but not read, writing is no error."""
     name = folder / "x.hdf5"
     folder.chmod(0o333)

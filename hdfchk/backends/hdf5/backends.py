@@ -407,7 +407,7 @@ class StreamBackend(_Hdf5Backend):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open file has no address to pickle."""
-        raise TypeError(f"a store over the open file {self.address} can not be pickled")
+        raise TypeError(f"a store over the open file {self.address} cannot be pickled")
 
 
 @attrs.define(eq=False)
@@ -460,4 +460,4 @@ class ObjectBackend(_Hdf5Backend):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """An open object has no address to pickle."""
-        raise TypeError(f"a store over the open {self.address} can not be pickled")
+        raise TypeError(f"a store over the open {self.address} cannot be pickled")

@@ -10,7 +10,6 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o
 
 from ...errors import (
-    CheckpointerKeyError,
     ClosedError,
     HdfchkError,
     NestingError,
@@ -19,7 +18,7 @@ from ...errors import (
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ...keys import Path, join, parse, to_bytes, to_text
+from ...keys import Path, join, missing, parse, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
 from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat, Stored
 from ..changeset import plan
@@ -402,14 +401,14 @@ class Hdf5Session:
     def _need(self, path: Path) -> Any:
         oid = self._open(path)
         if oid is None:
-            raise CheckpointerKeyError("no such key", key=join(path), hint="see keys()")
+            raise missing(path)
         return oid
 
     @telling
     def _dataset(self, path: Path) -> Any:
         did = self._need(path)
         if type(did) is not h5d.DatasetID:
-            raise UnsupportedStoredError("it is a group, no array", key=join(path))
+            raise UnsupportedStoredError("the key holds a group, not an array", key=join(path))
         return did
 
     def _check_writable(self) -> None:

@@ -14,6 +14,7 @@ from h5py import h5f, h5g
 
 from ...errors import (
     HdfchkError,
+    HdfchkWarning,
     JournalMismatchError,
     LateSyncError,
     NotDurableError,
@@ -542,7 +543,7 @@ class WalWriter(OpenFile):
             return
         if not file.file.is_open:
             return
-        told: list[Callable[[], Warning]] = []
+        told: list[Callable[[], HdfchkWarning]] = []
         try:
             if os.getpid() == self._process:
                 self._finish(file, told)
@@ -554,7 +555,7 @@ class WalWriter(OpenFile):
                 warnings.warn(make(), stacklevel=2)
         self.raise_deferred()
 
-    def _finish(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
+    def _finish(self, file: WalFile, told: list[Callable[[], HdfchkWarning]]) -> None:
         """The last commit, sync and checkpoint of a file."""
         commits, failed = file.log.commits, None
         try:
@@ -589,7 +590,7 @@ class WalWriter(OpenFile):
         self,
         file: WalFile,
         commits: int,
-        told: list[Callable[[], Warning]],
+        told: list[Callable[[], HdfchkWarning]],
         failed: Exception | None,
     ) -> None:
         there = os.fstat(file.file.fd)
@@ -614,7 +615,7 @@ class WalWriter(OpenFile):
             failed = error
         told.append(lambda: not_brought_warning(self.address, failed))
 
-    def _release(self, file: WalFile, told: list[Callable[[], Warning]]) -> None:
+    def _release(self, file: WalFile, told: list[Callable[[], HdfchkWarning]]) -> None:
         remove = not file.has_log
         try:
             self._lock.release(remove=remove)

@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5s
 
-from ....runtime.interrupts import run_pending
+from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...meter import Meter
 
-__all__ = ["BLOCK_BYTES", "blocks_of", "write_blocks"]
-
-BLOCK_BYTES = 16 * 2**20
-"""About so many bytes are written at once."""
+__all__ = ["blocks_of", "write_blocks"]
 
 
 def blocks_of(

@@ -209,7 +209,7 @@ def _read_rows(
             return False
         # Not for HDF5 to try: it would unpack the chunk to its end, however far that is.
         raise CorruptFileError(
-            f"the data can not be read (a chunk does not unpack to {target.size} bytes, or its"
+            f"the data cannot be read (a chunk does not unpack to {target.size} bytes, or its"
             " checksum differs)",
             key=key_of(did),
             hint="restore it from a copy; verify() says which keys are whole",

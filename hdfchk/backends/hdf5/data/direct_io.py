@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from h5py import h5fd
 
+from ....runtime.interrupts import BLOCK_BYTES
 from ....runtime.posix import read_into
 from ...meter import Meter
 from ..h5.types import file_access
@@ -17,9 +18,6 @@ __all__ = ["WriteAt", "descriptor_of", "read_piece", "write_piece"]
 
 WriteAt = Callable[[Any, int], None]
 """Writes bytes at a place of a file."""
-
-BLOCK_BYTES = 16 * 2**20
-"""So many bytes are read at once where somebody wants to know how far it has come."""
 _IS_PLAIN = hasattr(os, "preadv") and file_access().get_driver() == h5fd.SEC2
 
 

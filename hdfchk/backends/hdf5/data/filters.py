@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5p, h5z
 
-from ....errors import InvalidKeyError, MissingExtraError
+from ....errors import InvalidOptionError, MissingExtraError
 from ...layout import AUTO, Compression, Layout
 from ..h5.types import chunked_creation
 from .chunk_shapes import chunk_shape
@@ -82,7 +82,7 @@ def chunked_plist(
         whole: every element is written at once, so that none needs a fill value.
 
     Raises:
-        InvalidKeyError: the chunk does not fit the shape.
+        InvalidOptionError: the chunk does not fit the shape.
         MissingExtraError: the filter is one of a library that is not there.
     """
     plist = chunked_creation(fill=not whole)
@@ -107,7 +107,7 @@ def _chunk(
         for length, most in zip(given, limits, strict=True)
     ):
         return given
-    raise InvalidKeyError(
+    raise InvalidOptionError(
         f"chunks of shape {given} do not fit an array of shape {shape}",
         hint="give one length for each axis, from 1 to that of the axis",
     )

@@ -1,4 +1,4 @@
-"""What a file can not make its reader do: look elsewhere, take memory for nothing, load code."""
+"""What a file cannot make its reader do: look elsewhere, take memory for nothing, load code."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ class Guard:
         Raises:
             UnsafeFileError: a chunk would unpack to far more than it should.
             UnsupportedStoredError: a filter is not there; its name is in the text.
-            CorruptFileError: the data can not be read.
+            CorruptFileError: the data cannot be read.
         """
         self._check_streams(did, boxes)
         with self._at_work(did, writes=False):

@@ -57,7 +57,7 @@ class Mapper:
         self._owner = -1
 
     def view(self, did: Any, shape: tuple[int, ...], tid: Any) -> np.ndarray[Any, Any] | None:
-        """A read-only view of a large dataset, or None where it can not be had."""
+        """A read-only view of a large dataset, or None where it cannot be had."""
         if did.get_storage_size() < MAP_FROM:
             return None
         found = self.view_or_problem(did, shape, tid)
@@ -80,7 +80,7 @@ class Mapper:
         except HdfchkError as error:
             return error.problem
         if not same:
-            return f"its elements ({dtype}) are no numbers or bytes of one width"
+            return f"its elements ({dtype}) are not numbers or bytes of one width"
         start = did.get_offset()
         if start is None:
             return "nothing was written to it yet"
@@ -144,7 +144,7 @@ def require_view(mapper: Mapper | None, did: Any, problem: str | None) -> np.nda
         problem: what keeps everything in the file from being mapped.
 
     Raises:
-        UnsupportedStoredError: it can not be mapped; it says why, and what to do.
+        UnsupportedStoredError: it cannot be mapped; it says why, and what to do.
     """
     shape = did.get_space().shape
     if mapper is not None and shape is not None:
@@ -153,7 +153,7 @@ def require_view(mapper: Mapper | None, did: Any, problem: str | None) -> np.nda
             return found
         problem = found
     raise UnsupportedStoredError(
-        f"the array can not be mapped: {problem}",
+        f"the array cannot be mapped: {problem}",
         key=key_of(did),
         hint=_HINTS.get(str(problem), "index it, or read it by blocks()"),
     )

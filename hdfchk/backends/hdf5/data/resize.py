@@ -11,7 +11,7 @@ import numpy as np
 from h5py import h5d, h5s, h5t
 
 from ....errors import TransactionError
-from ....runtime.interrupts import run_pending
+from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...base import ArrayForm
 from ...layout import Layout, growing
 from ..h5.attributes import copy_attributes
@@ -27,7 +27,6 @@ from .runs import run_boxes, write_run
 
 __all__ = ["LocalDraft", "append", "growable_copy"]
 
-COPY_BYTES = 16 * 2**20
 FILLED_UP_TO = 16 * 2**20
 """An array of more bytes that is written part by part lies in chunks, which take space when they
 are written. In one piece all would have to be filled first: its space may have held other data."""
@@ -137,7 +136,7 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
 
 
 def append(did: Any, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
-    """Append rows to a dataset; False if it can not grow so, and nothing was done.
+    """Append rows to a dataset; False if it cannot grow so, and nothing was done.
 
     Raises:
         UnsafeFileError, CorruptFileError: the chunk of its last rows is no good.
@@ -181,7 +180,7 @@ def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
     memory, space = raw_type(tid) or h5t.py_create(did.dtype), did.get_space()
     filtered = bool(did.get_create_plist().get_nfilters())
     row = max(1, int(np.prod(shape[1:])) * tid.get_size())
-    step = max(1, COPY_BYTES // row)
+    step = max(1, BLOCK_BYTES // row)
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
         part = guard.unpacking(did, run_boxes(did, start, stop)) if filtered else nullcontext()

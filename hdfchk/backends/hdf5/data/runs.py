@@ -78,7 +78,7 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
     Args:
         did: the dataset.
         index: what is wanted of it.
-        guard: what the file can not make the reader do.
+        guard: what the file cannot make the reader do.
         descriptor: of the file, if it may be read past HDF5; else -1.
 
     Raises:
@@ -142,7 +142,7 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) ->
         did: the dataset, which reaches as far.
         rows: of its stored dtype, or of one that HDF5 converts; with the axes of an array type.
         start: the first of them.
-        guard: what the file can not make its writer do.
+        guard: what the file cannot make its writer do.
 
     Raises:
         UnsafeFileError, CorruptFileError: a chunk of which they are a part is no good.

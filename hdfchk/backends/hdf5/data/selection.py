@@ -12,7 +12,7 @@ from h5py import h5d, h5s, h5t, h5z
 from h5py._hl.selections import select
 
 from ....errors import HdfchkError, UnsupportedTypeError
-from ....runtime.interrupts import run_pending
+from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...base import ArrayInfo
 from ..h5.errors import RAISED, unreadable
 from ..h5.forms import axes_of, form_of_type, memory_of
@@ -20,7 +20,7 @@ from ..h5.links import key_of
 from ..h5.marks import read_mark
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import in_own_order, plain_array
-from .blocks import BLOCK_BYTES, blocks_of
+from .blocks import blocks_of
 from .filters import PLUGINS
 from .inner_axes import Parts, parted
 from .limits import CHECK_FROM, Guard
@@ -69,7 +69,6 @@ def info(did: Any) -> ArrayInfo:
         maxshape=(*(None if limit == h5s.UNLIMITED else limit for limit in limits), *inner),
         chunks=(*plist.get_chunk(), *inner) if chunked else None,
         compression=names[0] if names else None,
-        offset=did.get_offset() if plist.get_layout() == h5d.CONTIGUOUS else None,
         form=form,
     )
 
@@ -80,12 +79,12 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
     Args:
         did: the dataset.
         index: what is wanted of it.
-        guard: what the file can not make the reader do.
+        guard: what the file cannot make the reader do.
         descriptor: of the file, if it may be read past HDF5; else -1.
 
     Raises:
         UnsafeFileError: they lie in another file, or need far more memory than the file has data.
-        CorruptFileError: they can not be read.
+        CorruptFileError: they cannot be read.
     """
     guard.begin()
     try:

@@ -262,7 +262,7 @@ def _refuse_stream(
         )
     if exact and ended and made < size:
         raise CorruptFileError(
-            f"the data can not be read (a chunk does not unpack to {size} bytes)",
+            f"the data cannot be read (a chunk does not unpack to {size} bytes)",
             key=key_of(did),
             hint="restore it from a copy; verify() says which keys are whole",
         )

@@ -183,7 +183,7 @@ def _look(path: str) -> str | None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
     if not stat.S_ISREG(status.st_mode):  # reading a pipe could wait for ever
-        raise OSError(errno.EINVAL, "it is no regular file", path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     with open(path, "rb") as file:
         start = 0
         while start + len(_SIGNATURE) <= status.st_size:
@@ -192,8 +192,8 @@ def _look(path: str) -> str | None:
                 return None
             start = max(512, 2 * start)
     if status.st_size < len(_SIGNATURE):
-        return f"it is no HDF5 file: it has {status.st_size} bytes"
-    return "it is no HDF5 file: it has no signature of one"
+        return f"it is not an HDF5 file: it has {status.st_size} bytes"
+    return "it is not an HDF5 file: it has no signature of one"
 
 
 def _said(error: Exception) -> str:
@@ -201,12 +201,12 @@ def _said(error: Exception) -> str:
 
 
 def unreadable(what: str, error: Exception, key: str | None) -> HdfchkError:
-    """The error for something that HDF5 can not read, or that the system does not let it read."""
+    """The error for something that HDF5 cannot read, or that the system does not let it read."""
     number = errno_of(error)
     if number is not None:
         hint = _HINTS.get(number, "the file itself may be whole: try again")
         refusal = SystemRefusalError(
-            f"{what} can not be read ({os.strerror(number)})", key=key, hint=hint
+            f"{what} cannot be read ({os.strerror(number)})", key=key, hint=hint
         )
         refusal.errno = number
         return refusal
@@ -218,7 +218,7 @@ def unreadable(what: str, error: Exception, key: str | None) -> HdfchkError:
             hint="read it with another tool: h5dump, say",
         )
     return CorruptFileError(
-        f"{what} can not be read ({said})",
+        f"{what} cannot be read ({said})",
         key=key,
         hint="restore it from a copy; verify() says which keys are whole",
     )

@@ -227,7 +227,7 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
     """Open what a name that was found leads to.
 
     Raises:
-        CheckpointerKeyError: it is in another file, which can not be opened.
+        CheckpointerKeyError: it is in another file, which cannot be opened.
         CorruptFileError: it is in this one.
     """
     try:
@@ -235,7 +235,7 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
     except RAISED as error:
         if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
             raise CheckpointerKeyError(
-                f"what it leads to can not be opened ({error})",
+                f"what it leads to cannot be opened ({error})",
                 key=join(path),
                 hint="is the file that it links to there?",
             ) from error

@@ -27,7 +27,7 @@ def read_mark(oid: Any) -> Mark | None:
     text = read_attribute(oid, MARK).data
     try:
         if not isinstance(text, str):
-            raise CorruptFileError("a mark that is no string", hint="restore it from a copy")
+            raise CorruptFileError("a mark that is not a string", hint="restore it from a copy")
         return mark_from_text(text)
     except CorruptFileError as error:
         error.key = key_of(oid)

@@ -244,7 +244,7 @@ def numpy_dtype(tid: Any) -> np.dtype[Any]:
         ) from error
     if h5py.check_ref_dtype(dtype) is not None or _has_reference(dtype):
         raise UnsupportedStoredError(
-            "HDF5 references, which are no values", hint="read them with plain h5py"
+            "HDF5 references, which are not values", hint="read them with plain h5py"
         )
     return dtype
 

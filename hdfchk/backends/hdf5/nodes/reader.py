@@ -78,7 +78,7 @@ class Reader:
 
     Args:
         root: the group that is the root of all paths.
-        guard: what the file can not make the reader do.
+        guard: what the file cannot make the reader do.
         cache: HDF5's cache of the file's metadata.
     """
 
@@ -104,7 +104,7 @@ class Reader:
         Raises:
             UnsafeFileError: its elements lie in another file.
             UnsupportedStoredError: NumPy has nothing like its type.
-            CorruptFileError: the data can not be read.
+            CorruptFileError: the data cannot be read.
         """
         self._guard.begin()
         try:

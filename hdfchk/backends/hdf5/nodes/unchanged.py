@@ -28,7 +28,7 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
 
     Args:
         root: the group that is the root of all paths.
-        writer: knows what the file can not make its reader do.
+        writer: knows what the file cannot make its reader do.
         oid: the object.
         node: the value.
     """

@@ -14,14 +14,14 @@ from h5py import h5d, h5g, h5s, h5t
 
 from ....errors import HdfchkError
 from ....keys import Path, to_bytes
-from ....runtime.interrupts import run_pending
+from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ....runtime.stack import require_frames_below
 from ....tree import Branch, Leaf
 from ...base import Stored
 from ...layout import Compression, Layout
 from ...meter import Meter
 from ...settings import DEFAULTS, Options
-from ..data.blocks import BLOCK_BYTES, write_blocks
+from ..data.blocks import write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
@@ -67,7 +67,7 @@ class Writer:
         write_past: writes arrays without HDF5, if that may be.
         hidden: where objects are that stand under no key; all writers of a file share it.
         cache: HDF5's cache of the file's metadata.
-        guard: what the file can not make its writer do.
+        guard: what the file cannot make its writer do.
 
     Attributes:
         cache: HDF5's cache of the file's metadata.

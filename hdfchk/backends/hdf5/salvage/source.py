@@ -107,6 +107,6 @@ def _explained(error: Exception, path: str) -> Exception:
     if isinstance(found, CorruptFileError) and "h5clear" not in (found.hint or ""):
         found.hint = (
             "nothing can be copied out of it, as its superblock, or its root group, is damaged, "
-            "or it is no HDF5 file: restore it from a copy"
+            "or it is not an HDF5 file: restore it from a copy"
         )
     return found

@@ -190,7 +190,7 @@ def _problem_of_old(descriptor: int, found: Recovered) -> str | None:
     """A log of an older version cannot show that it fits; some files show that it does not."""
     first = read_all(descriptor, PAGE, 0)
     if _SIGNATURE not in first and os.fstat(descriptor).st_size:
-        return "the file is no HDF5 file"
+        return "the file is not an HDF5 file"
     if _stamp_place(descriptor, first):
         return "the file was written by a newer version of hdfchk since the log was begun"
     if found.size is not None:

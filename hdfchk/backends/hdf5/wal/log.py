@@ -148,11 +148,11 @@ def require_ours(descriptor: int, name: str) -> None:
     """Refuse a neighbour that is somebody else's.
 
     Raises:
-        NotAFileError: it is no log.
+        NotAFileError: it is not a log.
     """
     if not is_ours(descriptor):
         raise NotAFileError(
-            "a file that is no log of hdfchk has the name of one",
+            "a file that is not a log of hdfchk has the name of one",
             file=name,
             hint="rename it: the store keeps its write-ahead log there",
         )

@@ -17,6 +17,7 @@ import numpy as np
 from ....codecs.packing import mark_from_text, mark_to_text
 from ....errors import CorruptFileError
 from ....keys import Path, to_bytes, to_text
+from ....lengths import MOST_AXES
 from ....tree import Leaf
 
 __all__ = ["MOST_BYTES", "Pending", "pack_put", "pack_rows", "unpack_put", "unpack_rows"]
@@ -24,8 +25,6 @@ __all__ = ["MOST_BYTES", "Pending", "pack_put", "pack_rows", "unpack_put", "unpa
 MOST_BYTES = 1024
 """More bytes of path, mark or data are no small assignment; nor is a larger row."""
 _KINDS = "biufc"
-_MOST_AXES = 32
-"""HDF5 has no more."""
 _HEAD = struct.Struct("<HHHs")
 _FLOAT, _INT, _COMPLEX = struct.Struct("<d"), struct.Struct("<q"), struct.Struct("<dd")
 
@@ -188,7 +187,7 @@ def _packed(data: Any) -> tuple[bytes, bytes] | None:
 def _packed_array(data: np.ndarray[Any, Any]) -> tuple[bytes, bytes] | None:
     dtype = data.dtype
     if (
-        data.ndim > _MOST_AXES
+        data.ndim > MOST_AXES
         or dtype.kind not in _KINDS
         or np.dtype(dtype.str).char != dtype.char
         or dtype.metadata
@@ -217,7 +216,7 @@ def unpack_put(raw: bytes) -> tuple[Path, Leaf]:
         )
     except (struct.error, ValueError, TypeError, IndexError, KeyError) as error:
         raise CorruptFileError(
-            f"the journal has an assignment that can not be read ({error})",
+            f"the journal has an assignment that cannot be read ({error})",
             hint="it was written by another version of hdfchk: use that one",
         ) from error
 

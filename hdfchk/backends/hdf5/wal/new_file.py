@@ -8,7 +8,7 @@ import os
 import warnings
 from typing import Any
 
-from ....errors import FileReplacedError, HdfchkWarning
+from ....errors import FileReplacedError, HardLinksLeftWarning
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import (
     copy_owner_and_mode,
@@ -188,7 +188,7 @@ class NewFile:
         """Bring its name to the disk.
 
         Warns:
-            HdfchkWarning: what was in its place has other names, which lead to what it was.
+            HardLinksLeftWarning: what was in its place has other names, which lead to what it was.
         """
         if self._durable:
             sync_folder(self._lock.path)
@@ -196,7 +196,7 @@ class NewFile:
             warnings.warn(
                 f"{self._lock.path!r} is a new file now: {self.names_left} hard link(s) to it lead "
                 "to the old one",
-                HdfchkWarning,
+                HardLinksLeftWarning,
                 stacklevel=2,
             )
 

@@ -334,7 +334,7 @@ def recover_into(path: str, timeout: float, copy: str) -> bool:
 
     Raises:
         FileExistsError: there is a file of that name.
-        CorruptFileError: what comes of it is no HDF5 file.
+        CorruptFileError: what comes of it is not an HDF5 file.
     """
     lock = WriterLock(path, timeout)
     try:
