@@ -2,8 +2,7 @@
 
 Pure functions on bytes, which may run in threads while HDF5 is busy elsewhere: the libraries let go
 of the interpreter while they work. ``isal`` (Intel's ISA-L, in the extra ``fast``) is used if it is
-there: it packs several times as fast as zlib, whose format it writes. So is ``numcodecs``, of the
-same extra, for checksums.
+there: it packs several times as fast as zlib, whose format it writes.
 
 Sources: the filters' forms are those of "HDF5 File Format Specification", IV.A.2.l (the filter
 pipeline), and of H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5; RFC 1950 and 1951.
@@ -15,7 +14,6 @@ import functools
 import math
 import struct
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -28,7 +26,6 @@ __all__ = [
     "pack",
     "rows_of_chunk",
     "shuffled",
-    "summed_by_numpy",
     "unpack",
     "unshuffle",
 ]
@@ -232,33 +229,12 @@ def unshuffle(raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any], itemsize:
 def fletcher32(data: Bytes) -> int:
     """HDF5's checksum: sums of big-endian 16-bit words, and of these sums, modulo 65535.
 
+    Words are summed up in the machine's order, and multiplied by 256 at the end: modulo 65535 that
+    is what swapping their bytes does. Floats hold the sums exactly, and are added faster.
+
     Example:
         >>> hex(fletcher32(b"abcde"))
         '0x4ff029c7'
-    """
-    return _checksum()(data)
-
-
-@functools.cache
-def _checksum() -> Callable[[Bytes], int]:
-    """The checksum of numcodecs, if it is there, or ours."""
-    try:
-        from numcodecs.fletcher32 import Fletcher32
-    except ImportError:
-        return summed_by_numpy
-    encode = Fletcher32().encode  # a copy of the data, and the sum behind it
-
-    def summed(data: Bytes) -> int:
-        return int.from_bytes(encode(data)[-_SUM_BYTES:], "little") if len(data) else 0
-
-    return summed
-
-
-def summed_by_numpy(data: Bytes) -> int:
-    """`fletcher32` without numcodecs.
-
-    Words are summed up in the machine's order, and multiplied by 256 at the end: modulo 65535 that
-    is what swapping their bytes does. Floats hold the sums exactly, and are added faster.
     """
     words = np.frombuffer(data, "<u2", len(data) // 2)
     first = second = 0
