@@ -29,11 +29,11 @@ __all__ = [
 MAX_LEVELS = 2 * MAX_DEPTH
 MAX_VISITS = 1000
 """How often one group may come, by several links, below what is to be deleted."""
-MOST_NAMES = 1000
+MOST_NAMES = 200
 """In a group with more keys none is suggested for one that is not there: a miss stays fast."""
 MOST_LETTERS = 100
 """No longer names are compared letter by letter, which takes time by the square of their length."""
-MOST_COMPARED = 20
+MOST_COMPARED = 5
 
 
 def refused(path: Path, why: str = "the key filter refuses this key") -> CheckpointerKeyError:
