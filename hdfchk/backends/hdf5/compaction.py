@@ -19,12 +19,12 @@ from ..settings import DEFAULTS, Options
 from .comparison import compare_files
 from .data.anew import copy_parts, make_anew
 from .data.limits import Guard
-from .data.object_info import EXTERNAL_FILES
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
 from .h5.errors import RAISED
 from .h5.file_object import create_on
 from .h5.key_order import is_order
+from .h5.object_info import EXTERNAL_FILES, info_of
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
@@ -232,7 +232,7 @@ class _Copy:
 
     def _object(self, old: Any, name: bytes, new: Any) -> _Step | None:
         oid = h5o.open(old, name)
-        info = h5o.get_info(oid)
+        info = info_of(oid)
         known = self._shared.get(info.addr)
         if known is not None:
             h5o.link(known, new, name)
@@ -335,7 +335,7 @@ class _Copy:
     def _check_references(self, oid: Any) -> None:
         """Refuse a dataset of references that cannot be carried over."""
         self._may_have_references(oid, oid.get_type())
-        if h5o.get_info(oid).hdr.mesg.present & EXTERNAL_FILES:
+        if info_of(oid).hdr.mesg.present & EXTERNAL_FILES:
             raise _refusal(oid, "HDF5 references that lie in another file")
         plist = oid.get_create_plist()
         if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _is_filled(plist, oid):

@@ -14,7 +14,6 @@ from ....errors import CorruptFileError, HdfchkError, NotAGroupError, Unsupporte
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
-from ..data.object_info import FILTERED, Target, info_of
 from ..h5 import checksums as sums
 from ..h5 import links, scales
 from ..h5.attributes import (
@@ -26,6 +25,7 @@ from ..h5.attributes import (
 from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable, user_link
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
+from ..h5.object_info import FILTERED, Target, info_of
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
