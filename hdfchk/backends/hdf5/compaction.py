@@ -24,7 +24,7 @@ from .h5.attributes import attribute_names, copy_attribute
 from .h5.errors import RAISED
 from .h5.file_object import create_on
 from .h5.key_order import is_order
-from .h5.object_info import EXTERNAL_FILES, info_of
+from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
@@ -261,7 +261,7 @@ class _Copy:
             if refers:
                 self._check_references(oid)
             self._check(oid)
-            if refers or _has_variable_fill(oid):
+            if refers or not _is_copied_by_hdf5(oid):
                 copy = make_anew(oid, new, name, portable=self._portable)
                 if refers:
                     self._references.note(links.path_of(oid))
@@ -389,14 +389,18 @@ def _bare() -> Any:
 _BARE = _bare()
 
 
-def _has_variable_fill(did: Any) -> bool:
-    """Whether a dataset has a fill value of variable length.
+def _is_copied_by_hdf5(did: Any) -> bool:
+    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
 
-    Of such a one HDF5 (2.0 and before) copies where it lies in its file, and nothing else.
+    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
+    lies in its file, and nothing else.
     """
+    filtered = bool(info_of(did).hdr.mesg.present & FILTERED)
     if not has_variable(did.get_type()):
+        return not (filtered and is_open_elsewhere(did))
+    if filtered:
         return False
-    return bool(did.get_create_plist().fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED)
+    return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
 
 
 def _is_filled(plist: Any, did: Any) -> bool:
