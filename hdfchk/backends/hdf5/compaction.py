@@ -19,12 +19,12 @@ from ..settings import DEFAULTS, Options
 from .comparison import compare_files
 from .data.anew import copy_parts, make_anew
 from .data.limits import Guard
-from .data.object_info import EXTERNAL_FILES
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
 from .h5.errors import RAISED
 from .h5.file_object import create_on
 from .h5.key_order import is_order
+from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
 from .h5.types import file_access, file_creation, has_variable, numpy_dtype
@@ -232,7 +232,7 @@ class _Copy:
 
     def _object(self, old: Any, name: bytes, new: Any) -> _Step | None:
         oid = h5o.open(old, name)
-        info = h5o.get_info(oid)
+        info = info_of(oid)
         known = self._shared.get(info.addr)
         if known is not None:
             h5o.link(known, new, name)
@@ -261,7 +261,7 @@ class _Copy:
             if refers:
                 self._check_references(oid)
             self._check(oid)
-            if refers or _has_variable_fill(oid):
+            if refers or not _is_copied_by_hdf5(oid):
                 copy = make_anew(oid, new, name, portable=self._portable)
                 if refers:
                     self._references.note(links.path_of(oid))
@@ -335,7 +335,7 @@ class _Copy:
     def _check_references(self, oid: Any) -> None:
         """Refuse a dataset of references that cannot be carried over."""
         self._may_have_references(oid, oid.get_type())
-        if h5o.get_info(oid).hdr.mesg.present & EXTERNAL_FILES:
+        if info_of(oid).hdr.mesg.present & EXTERNAL_FILES:
             raise _refusal(oid, "HDF5 references that lie in another file")
         plist = oid.get_create_plist()
         if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _is_filled(plist, oid):
@@ -389,14 +389,18 @@ def _bare() -> Any:
 _BARE = _bare()
 
 
-def _has_variable_fill(did: Any) -> bool:
-    """Whether a dataset has a fill value of variable length.
+def _is_copied_by_hdf5(did: Any) -> bool:
+    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
 
-    Of such a one HDF5 (2.0 and before) copies where it lies in its file, and nothing else.
+    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
+    lies in its file, and nothing else.
     """
+    filtered = bool(info_of(did).hdr.mesg.present & FILTERED)
     if not has_variable(did.get_type()):
+        return not (filtered and is_open_elsewhere(did))
+    if filtered:
         return False
-    return bool(did.get_create_plist().fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED)
+    return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
 
 
 def _is_filled(plist: Any, did: Any) -> bool:

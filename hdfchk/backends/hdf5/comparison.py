@@ -25,6 +25,7 @@ from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
 from .h5.errors import RAISED
 from .h5.key_order import is_order
+from .h5.object_info import info_of
 from .h5.references import Addresses, ReferenceSwap, has_references
 from .h5.types import file_access, has_variable, numpy_dtype
 from .h5.values import raw_data, same_items
@@ -98,7 +99,7 @@ class _Comparison:
 
     def _is_known(self, old: Any, new: Any) -> bool:
         """Whether two objects were compared before; each is the copy of one other."""
-        place, other = h5o.get_info(old).addr, h5o.get_info(new).addr
+        place, other = info_of(old).addr, info_of(new).addr
         known = self._pairs.get(place)
         if known is None and other not in self._copies:
             self._pairs[place] = other
@@ -294,7 +295,7 @@ def _led_to(reference: Any, file: Any) -> int:
     if not reference:
         return 0
     try:
-        return int(h5o.get_info(h5r.dereference(reference, file)).addr)
+        return int(info_of(h5r.dereference(reference, file)).addr)
     except RAISED:
         return 0
 

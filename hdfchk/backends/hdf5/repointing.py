@@ -15,6 +15,7 @@ from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
 from .h5.errors import RAISED
+from .h5.object_info import info_of
 from .h5.references import Addresses, ReferenceSwap, has_references
 from .h5.values import raw_type
 
@@ -50,8 +51,7 @@ class Repointing:
         if not self._paths:
             return
         places = {
-            address: h5o.get_info(copy).addr
-            for address, copy in pairs_of(self._source, self._target)
+            address: info_of(copy).addr for address, copy in pairs_of(self._source, self._target)
         }
         with ReferenceSwap() as swap:
             mend = _Mend(self._source, self._target, self._guard, places, swap)
@@ -136,7 +136,7 @@ class _Mend:
             return None  # what it led to is gone
         except RAISED as error:
             raise _refusal(f"a reference to a region that cannot be read ({error})") from error
-        place = self._place(h5o.get_info(did).addr)
+        place = self._place(info_of(did).addr)
         try:
             space = h5r.get_region(region, self._source)
         except RAISED as error:
@@ -155,8 +155,8 @@ def _refusal(problem: str) -> UnsupportedStoredError:
 def pairs_of(source: Any, target: Any) -> Iterator[tuple[int, Any]]:
     """The address of each object that a path leads to, and the object's copy."""
     old, new = (h5g.open(file, b"/") for file in (source, target))
-    seen = {h5o.get_info(old).addr}
-    yield h5o.get_info(old).addr, new
+    seen = {info_of(old).addr}
+    yield info_of(old).addr, new
     todo = [(old, new, _names(old))]
     while todo:
         old, new, names = todo[-1]
@@ -165,7 +165,7 @@ def pairs_of(source: Any, target: Any) -> Iterator[tuple[int, Any]]:
             todo.pop()
             continue
         inner = h5o.open(old, name)
-        address = h5o.get_info(inner).addr
+        address = info_of(inner).addr
         if address not in seen:
             seen.add(address)
             copy = h5o.open(new, name)

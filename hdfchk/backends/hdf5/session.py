@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5o
+from h5py import h5a, h5d, h5f, h5g
 
 from ...errors import (
     ClosedError,
@@ -35,6 +35,7 @@ from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
 from .h5.marks import is_dict, read_mark
+from .h5.object_info import info_of
 from .h5.texts import in_type_of
 from .nodes.apply import Commit
 from .nodes.damage import NotRemovedError
@@ -217,7 +218,7 @@ class Hdf5Session:
     @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
-        info = h5o.get_info(self._need(path))
+        info = info_of(self._need(path))
         return (info.fileno, info.addr)
 
     @telling

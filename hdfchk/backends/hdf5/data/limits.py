@@ -16,10 +16,10 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
+from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
 from .filters import require_plugin
-from .object_info import EXTERNAL_FILES, FILTERED, info_of
 from .streams import SeenChunks, around_of, places_of, refuse_streams
 
 __all__ = ["CHECK_FROM", "Guard", "is_variable"]

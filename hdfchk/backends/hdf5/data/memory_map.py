@@ -14,6 +14,7 @@ from h5py import h5d, h5o
 from ....errors import HdfchkError, LockedError, UnsupportedStoredError
 from ....runtime.posix import open_file, try_lock_range
 from ..h5.links import key_of
+from ..h5.object_info import info_of
 from ..h5.types import numpy_dtype, type_for, unmarked
 
 __all__ = ["MAP_FROM", "Mapper", "is_mapped", "require_view"]
@@ -67,7 +68,7 @@ class Mapper:
         self, did: Any, shape: tuple[int, ...], tid: Any
     ) -> np.ndarray[Any, Any] | str:
         """A read-only view of a dataset, or what keeps it from being one."""
-        if self._number is not None and h5o.get_info(did).fileno != self._number:
+        if self._number is not None and info_of(did).fileno != self._number:
             return "a link leads to it, in another file"
         plist = did.get_create_plist()
         problem = _problem(plist, shape)

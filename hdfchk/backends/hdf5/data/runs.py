@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5s, h5t
 
 from ..h5.forms import memory_of
+from ..h5.object_info import FILTERED, info_of
 from ..h5.types import numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
 from .chunk_index import Box
@@ -17,7 +18,6 @@ from .chunk_io import read_first, read_packed, write_rows
 from .direct_io import read_piece
 from .filters import own_pipeline
 from .limits import CHECK_FROM, Guard
-from .object_info import FILTERED, info_of
 
 __all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 

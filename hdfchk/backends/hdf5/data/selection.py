@@ -18,13 +18,13 @@ from ..h5.errors import RAISED, unreadable
 from ..h5.forms import axes_of, form_of_type, memory_of
 from ..h5.links import key_of
 from ..h5.marks import read_mark
+from ..h5.object_info import FILTERED, info_of
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import in_own_order, plain_array
 from .blocks import blocks_of
 from .filters import PLUGINS
 from .inner_axes import Parts, parted
 from .limits import CHECK_FROM, Guard
-from .object_info import FILTERED, info_of
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5a, h5d, h5i, h5o, h5r, h5s, h5t
+from h5py import h5a, h5d, h5i, h5r, h5s, h5t
 
 from .errors import RAISED
+from .object_info import info_of
 
 __all__ = [
     "DIMENSIONS",
@@ -51,12 +52,12 @@ def address_bytes(oid: Any) -> int:
 
 def scales_of(array: Any) -> set[int]:
     """The addresses of the scales that an array says to have."""
-    return {h5o.get_info(scale).addr for scale in _scales(array)}
+    return {info_of(scale).addr for scale in _scales(array)}
 
 
 def arrays_of(scale: Any) -> list[tuple[int, int]]:
     """The addresses of the arrays that a scale says to be attached to, and the axis of each."""
-    return [(h5o.get_info(array).addr, axis) for array, axis in _attached(scale)]
+    return [(info_of(array).addr, axis) for array, axis in _attached(scale)]
 
 
 def move(old: Any, new: Any, note: Note) -> None:
@@ -85,7 +86,7 @@ def detach(oid: Any, note: Note) -> None:
 
 
 def _edit(old: Any, new: Any, note: Note) -> None:
-    address = h5o.get_info(old).addr
+    address = info_of(old).addr
     for scale in _distinct(_scales(old)):
         _edit_users(scale, address, new, note)
     for array in _distinct(array for array, _ in _attached(old)):
@@ -93,7 +94,7 @@ def _edit(old: Any, new: Any, note: Note) -> None:
 
 
 def _distinct(found: Iterator[Any]) -> list[Any]:
-    return list({h5o.get_info(oid).addr: oid for oid in found}.values())
+    return list({info_of(oid).addr: oid for oid in found}.values())
 
 
 # -- the attribute of a scale ---------------------------------------------------------------------
@@ -151,7 +152,7 @@ def _edit_users(scale: Any, address: int, new: Any, note: Note) -> None:
         return
     _save(scale, USERS, note)
     if new is not None:
-        rows["to"][of_it] = h5o.get_info(new).addr
+        rows["to"][of_it] = info_of(new).addr
     else:
         rows = rows[~of_it]
     _put(scale, USERS, aid.get_type().copy(), rows.view(f"V{dtype.itemsize}"))
@@ -188,7 +189,7 @@ def _edit_dimensions(array: Any, address: int, new: Any, note: Note) -> None:
     for references in axes:
         for index in reversed(range(len(references))):
             found = _lead(array, references[index])
-            if found is None or h5o.get_info(found).addr != address:
+            if found is None or info_of(found).addr != address:
                 left = True
                 continue
             has_it = True

@@ -14,7 +14,6 @@ from ....errors import CorruptFileError, HdfchkError, NotAGroupError, Unsupporte
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from ...base import Stored
-from ..data.object_info import FILTERED, Target, info_of
 from ..h5 import checksums as sums
 from ..h5 import links, scales
 from ..h5.attributes import (
@@ -26,6 +25,7 @@ from ..h5.attributes import (
 from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable, user_link
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
+from ..h5.object_info import FILTERED, Target, info_of, is_open_elsewhere
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
@@ -299,7 +299,7 @@ class Commit:
                     if kept is None:
                         is_kept_small, is_dropped = self._room_of(old)
                     if is_kept_small and not is_dropped:
-                        aside = self._copy_aside(parent, raw)
+                        aside = self._copy_aside(old, parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
         if is_dropped:
             old = old if is_kept else None
@@ -489,8 +489,8 @@ class Commit:
         is_dropped = self._rolls_back and (is_kept_small or size < REUSE_FROM)
         return is_kept_small, is_dropped and all(map(is_own, attribute_names(old)))
 
-    def _copy_aside(self, parent: Any, raw: bytes) -> bytes:
-        """Copy an array that is to be replaced into memory, so that its space is free.
+    def _copy_aside(self, old: Any, parent: Any, raw: bytes) -> bytes:
+        """Copy an array that is to be replaced into memory, so that its space is free; close it.
 
         Without this an array that grows a little each time wanders through the file, and the
         file keeps room for three of them.
@@ -502,6 +502,7 @@ class Commit:
             # HDF5 tells open files by their names, also those that are in memory alone.
             self._aside = h5f.create(b"hdfchk-replaced-%d" % next(_COUNTER), fapl=plist)
         name = b"%d" % len(self._undo)
+        old.close()  # see is_open_elsewhere: some of it may have been read
         h5o.copy(parent, raw, self._aside, name)
         return name
 
@@ -572,9 +573,9 @@ class Commit:
 
 
 def _is_copied_as_it_is(did: Any) -> bool:
-    """Whether HDF5 copies a dataset without unpacking it, and all that its attributes say."""
+    """Whether HDF5 copies a dataset's chunks packed as they are, and all its attributes say."""
     filtered = info_of(did).hdr.mesg.present & FILTERED
-    if filtered and has_variable(did.get_type()):
+    if filtered and (has_variable(did.get_type()) or is_open_elsewhere(did)):
         return False
     return not has_references(did)  # which would be zeros
 

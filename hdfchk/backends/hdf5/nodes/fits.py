@@ -9,8 +9,8 @@ from h5py import h5d, h5s, h5t
 
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
-from ..data.object_info import Target
 from ..h5.marks import read_mark
+from ..h5.object_info import Target
 from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
 from ..h5.types import has_variable, type_to_write
 from ..h5.values import plain_array, prepare

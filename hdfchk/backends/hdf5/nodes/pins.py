@@ -19,10 +19,10 @@ from ....errors import ReferencedError
 from ....keys import Path, join, to_bytes, to_text
 from ....tree import Leaf, is_dict
 from ...base import Stored
-from ..data.object_info import Target, info_of
 from ..h5 import links, scales
 from ..h5.marks import is_dict as is_dict_group
 from ..h5.marks import read_mark
+from ..h5.object_info import Target, info_of
 from ..h5.types import type_to_write
 from ..h5.values import prepare
 from .alike import whole_leaf

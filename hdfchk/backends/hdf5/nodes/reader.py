@@ -23,11 +23,11 @@ from ..data.chunk_io import read_packed
 from ..data.direct_io import read_piece
 from ..data.limits import CHECK_FROM, Guard, is_variable
 from ..data.memory_map import Mapper
-from ..data.object_info import EXTERNAL_FILES, FILTERED, info_of
 from ..h5 import links
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
 from ..h5.metadata_cache import MetadataCache
+from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of
 from ..h5.types import FLOAT, INT, has_variable, numpy_dtype, plain_dtype
 from ..h5.values import decoded, memory_type, number_or_none, plain_array, to_scalar
 

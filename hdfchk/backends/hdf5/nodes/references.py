@@ -12,10 +12,10 @@ from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5r, h5s, h5t
 from ....errors import HdfchkError, ReferencedError
 from ....keys import Path, to_text
 from ..data.limits import Guard
-from ..data.object_info import info_of
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED
+from ..h5.object_info import info_of
 from ..h5.references import has_references, references_in
 from ..h5.scales import address_bytes
 from ..h5.values import memory_type
@@ -317,7 +317,7 @@ class _Walk:
 
     def _led_to(self, reference: Any) -> int:
         try:
-            return int(h5o.get_info(h5r.dereference(reference, self._root)).addr)
+            return int(info_of(h5r.dereference(reference, self._root)).addr)
         except RAISED:  # it leads to nothing
             return 0
 

@@ -26,11 +26,11 @@ from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..data.limits import Guard, is_variable
-from ..data.object_info import Target
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
 from ..h5.marks import set_mark, write_mark
 from ..h5.metadata_cache import MetadataCache
+from ..h5.object_info import Target
 from ..h5.types import (
     BYTE,
     COMPACT_BYTES,

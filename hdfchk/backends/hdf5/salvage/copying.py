@@ -19,11 +19,11 @@ from ....keys import MAX_PATH, Path, to_text
 from ....tree import Mark
 from ...findings import Box, Findings, Loss
 from ..data.limits import Guard
-from ..data.object_info import EXTERNAL_FILES
 from ..h5 import checksums, links
 from ..h5.attributes import raw_attribute
 from ..h5.key_order import is_order
 from ..h5.marks import MARK, read_mark, write_mark
+from ..h5.object_info import EXTERNAL_FILES
 from ..h5.types import GROUP_CREATION
 from ..h5.values import raw_type
 from ..nodes.reader import Reader

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5g, h5o, h5r, h5s
+from h5py import h5a, h5g, h5r, h5s
 
 from ....keys import Path, to_bytes
 from ..h5.errors import RAISED
+from ..h5.object_info import info_of
 from ..h5.references import ReferenceSwap, cells
 from ..h5.values import memory_type
 
@@ -80,7 +81,7 @@ class References:
         if not reference:
             return empty
         try:
-            path = self._places.get(h5o.get_info(h5r.dereference(reference, self._source)).addr)
+            path = self._places.get(info_of(h5r.dereference(reference, self._source)).addr)
             if path is not None:
                 if isinstance(reference, h5r.RegionReference):
                     space = h5r.get_region(reference, self._source)

@@ -40,6 +40,7 @@ from ..data import resize
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
 from ..h5.forms import axes_of
+from ..h5.object_info import info_of
 from ..h5.stand_in import put_stand_in
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
 from ..nodes.apply import Commit
@@ -380,7 +381,7 @@ def _check_whole(file: OverlayFile) -> None:
         stream = open_on(file, h5f.ACC_RDONLY)
         try:
             for _, oid in links.below(h5g.open(stream.id, b"/")):
-                h5o.get_info(oid)
+                info_of(oid)
         finally:
             stream.close()
     except (OSError, RuntimeError, KeyError, ValueError) as error:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from h5py import h5d, h5o, h5s
+from h5py import h5d, h5f, h5i, h5o, h5s
 
-__all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of"]
+from .errors import RAISED
+
+__all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of", "is_open_elsewhere"]
 
 EXTERNAL_FILES = 1 << 7
 """The bit of an object header that has a list of external files (message type 7)."""
@@ -35,6 +37,24 @@ def info_of(oid: Any, rank: int | None = None) -> Any:
             if most.count(h5s.UNLIMITED) > 1:  # others have other indices
                 oid.get_chunk_info_by_coord((0,) * len(most))
     return h5o.get_info(oid)
+
+
+def is_open_elsewhere(did: Any) -> bool:
+    """Whether a dataset has another identifier than this one, by which somebody may have read it.
+
+    HDF5 (2.0) writes past its buffers when it copies a dataset with filters of which unpacked
+    chunks are in memory: as long as it is open they stay there.
+    """
+    address = info_of(did).addr
+    for other in h5f.get_obj_ids(h5i.get_file_id(did), h5f.OBJ_DATASET):
+        if other.id == did.id:
+            continue
+        try:
+            if info_of(other).addr == address:
+                return True
+        except RAISED:
+            return True  # which one it is cannot be told
+    return False
 
 
 class Target(NamedTuple):
