@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,6 +51,26 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     assert _open_files(folder) == []
     assert list(folder.rglob("*.partial")) == []
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process that a test has started survives it, also where the test fails."""
+    started: list[subprocess.Popen[Any]] = []
+    begin = subprocess.Popen.__init__
+
+    def note(process: subprocess.Popen[Any], *args: Any, **kwargs: Any) -> None:
+        begin(process, *args, **kwargs)
+        started.append(process)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__init__", note)
+        yield
+    left = [process for process in started if process.poll() is None]
+    for process in left:
+        process.kill()
+        process.wait()
+    assert not left, f"it has left {[process.args for process in left]} running"
 
 
 @pytest.fixture
