@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -327,8 +328,40 @@ def test_what_is_damaged_inside_in_a_transaction(path: Path) -> None:
         chk["new"] = 1
         del chk["fixed"]
     assert "new" not in chk and "fixed" in chk
+    with pytest.raises(CorruptFileError) as caught, chk.transaction():
+        chk.update({"new": 1, "fixed": 2})
+    assert caught.value.key == "fixed" and "new" not in chk
     del chk["fixed"]
     assert chk.verify().ok
+
+
+def _nothing(chk: HDF5Checkpointer) -> None:
+    assert chk["fine"].tolist() == [0, 1, 2, 3, 4]
+
+
+def _given_up(chk: HDF5Checkpointer) -> None:
+    raise InterruptedError
+
+
+def _given_up_late(chk: HDF5Checkpointer) -> None:
+    chk["new"] = 1
+    raise InterruptedError
+
+
+@pytest.mark.parametrize("way", ["del", "assignment", "array", "update"])
+@pytest.mark.parametrize("inside", [_nothing, _given_up, _given_up_late])
+def test_after_a_transaction_that_wrote_nothing(
+    path: Path, inside: Callable[[HDF5Checkpointer], None], way: str
+) -> None:
+    """The first commit behind it can be done again, as any other."""
+    kinds(path, "latest")
+    structure(path, b"FAHD")
+    with HDF5Checkpointer(path) as chk:
+        with contextlib.suppress(InterruptedError), chk.transaction():
+            inside(chk)
+        EDITS[way](chk, "fixed")
+        assert ("fixed" in chk) is (way != "del")
+    assert HDF5Checkpointer(path).verify().ok
 
 
 def test_no_stand_in_for_what_is_no_header(path: Path) -> None:

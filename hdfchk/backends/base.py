@@ -332,6 +332,9 @@ class Storage:
     def begin(self) -> None:
         """A transaction begins: what was written before is committed."""
 
+    def end(self) -> None:
+        """The transaction is over, however it has ended: it may have written nothing."""
+
     def commit(self) -> None:
         """Make all that was written since the last commit one commit."""
 

@@ -185,8 +185,11 @@ class Connection:
             hint="end it first, do the work inside it, or raise lock_timeout",
         )
 
-    def let_leave(self) -> None:
-        """End the blocks that others have left in the middle of a transaction that is over."""
+    def end_transaction(self) -> None:
+        """The transaction is over; end the blocks that others have left in the middle of it."""
+        self.transaction = None
+        if self.storage is not None:
+            self.storage.end()
         with contextlib.ExitStack() as stack:  # each of them, whatever the others raise
             while self.leaving:
                 stack.callback(self.leaving.pop())

@@ -405,8 +405,7 @@ class Handle:
             finally:
                 transaction.depth -= 1
                 if outermost:
-                    connection.transaction = None
-                    connection.let_leave()
+                    connection.end_transaction()
 
     def _begin(self, connection: Connection, storage: Storage) -> None:
         storage.check_transactions()

@@ -11,14 +11,13 @@ from h5py import h5a, h5d, h5f, h5g
 
 from ...errors import (
     ClosedError,
-    HdfchkError,
     NestingError,
     NotAGroupError,
     ReadOnlyError,
     UnsafeFileError,
     UnsupportedStoredError,
 )
-from ...keys import Path, join, missing, parse, to_bytes, to_text
+from ...keys import Path, join, missing, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
 from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat, Stored
 from ..changeset import plan
@@ -266,7 +265,7 @@ class Hdf5Session:
         except NotRemovedError as error:
             # HDF5 may have freed a part of it. All is done again, and what is damaged is kept.
             if not self.file.begin_anew():
-                raise self._told(error) from error
+                raise error.for_callers(self._root, steps) from error
             self.refresh()
             self._writer.layout, self._writer.meter = layout, meter
             try:
@@ -274,7 +273,7 @@ class Hdf5Session:
             except NotRemovedError:
                 is_mended = False
             if not is_mended:  # nothing shows what it was: it is for the caller to do it again
-                raise self._told(error) from error
+                raise error.for_callers(self._root, steps) from error
         finally:
             self._writer.layout = self._writer.meter = None
 
@@ -293,9 +292,6 @@ class Hdf5Session:
         commit.run(steps)
         self.file.references.note_free(commit.free)
         return commit.has_kept
-
-    def _told(self, error: NotRemovedError) -> HdfchkError:
-        return error.for_callers(self._root, parse(error.key) if error.key else ())
 
     @telling
     def attribute_names(self, path: Path) -> list[str]:

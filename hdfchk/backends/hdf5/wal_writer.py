@@ -201,6 +201,10 @@ class WalWriter(OpenFile):
         """A transaction begins."""
         self._in_transaction = True
 
+    def end(self) -> None:
+        """A transaction is over."""
+        self._in_transaction = False
+
     def begin_anew(self) -> bool:
         """Give up what was done since the last commit, if it can be done again by one call."""
         is_more = self._in_transaction or self._lent or self._new is not None

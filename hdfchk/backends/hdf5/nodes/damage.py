@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from h5py import h5a, h5d, h5g, h5o
 
 from ....errors import CorruptFileError, HdfchkError
-from ....keys import Path
+from ....keys import Path, join, parse
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own, raw_attribute
 from ..h5.errors import NO_CLASS, RAISED, errno_of, is_of_hdf5, unwritable
@@ -29,14 +29,17 @@ Read = TypeVar("Read")
 class NotRemovedError(CorruptFileError):
     """HDF5 cannot remove, or write into, what a commit replaces or deletes."""
 
-    def for_callers(self, root: Any, path: Path) -> HdfchkError:
+    def for_callers(self, root: Any, steps: Iterable[Path]) -> HdfchkError:
         """The error that is told: of damage, unless what is there shows none.
 
         Args:
             root: the group that is the root of all paths.
-            path: what could not be removed, if that is known.
+            steps: what was to be replaced or deleted.
         """
-        if self.__cause__ is not None and path and not _may_be_damaged(root, path):
+        if not self.key or self.key == "/":  # all were looked at together
+            path = next((path for path in steps if _may_be_damaged(root, path, new=False)), ())
+            self.key = join(path) if path else self.key
+        elif self.__cause__ is not None and not _may_be_damaged(root, parse(self.key)):
             told = unwritable("it", self.__cause__, self.key)
             if told is not None:
                 return told
@@ -73,10 +76,11 @@ def unless_damaged(read: Callable[[], Read]) -> Read | None:
         raise
 
 
-def _may_be_damaged(root: Any, path: Path) -> bool:
+def _may_be_damaged(root: Any, path: Path, *, new: bool = True) -> bool:
+    """Whether what is at a path shows damage; `new` where nothing is there."""
     try:
         name = links.locate(root, path)
-        return name is None or is_damaged(h5o.open(root, name))
+        return new if name is None else is_damaged(h5o.open(root, name))
     except (*RAISED, HdfchkError):
         return True
 
