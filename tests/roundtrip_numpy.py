@@ -233,6 +233,8 @@ def _numpy_scalars() -> list[Any]:
     return [
         *cases,
         np.rec.array([(1, "a")], dtype=[("n", "i4"), ("s", "U2")])[0],
+        np.rec.array([(1, None)], dtype=[("n", "i4"), ("o", object)])[0],
+        np.array((("é", 1.5), ["a"]), [("in", [("s", object), ("x", ">f8")]), ("o", object)])[()],
         np.int64(2**62),
         np.uint64(2**64 - 1),
     ]

@@ -91,6 +91,12 @@ CASES = {
         np.array([("é", 1.5), ("", 2.0)], WORDS),
         np.array([("é", 1.5), ("b", 2.0)], [("s", object), ("x", "<f8")]),
     ),
+    "row": (
+        WORD,
+        (),
+        np.array(("é", 1.5), WORDS)[()],
+        np.array(("é", 1.5), WORDS),
+    ),
     "mixed": (MIXED, (2,), mixed(b"ab"), mixed(b"abc")),
     "lists of texts": (TEXTS, (2,), strings([b"ab", b""], []), strings([b"abc"], [])),
     "lists": (LIST, (3,), lists([1, 2], [], [3]), lists([1, 2], [3])),

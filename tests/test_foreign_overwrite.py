@@ -145,7 +145,7 @@ TEXTS = {
         ["ü"],
     ),
     "padded": (_string(8), ["a", "", "12345678", "ü234567"], ["123456789"]),
-    "ended": (_string(8, h5t.STR_NULLTERM), ["a", "1234567"], ["12345678"]),
+    "ended": (_string(8, h5t.STR_NULLTERM), ["a", "1234567", "12345678"], ["123456789"]),
     "blanks": (_string(8, h5t.STR_SPACEPAD), ["a", "12345678"], ["a ", "123456789"]),
     "ascii": (_string(8, cset=h5t.CSET_ASCII), ["a", "12345678"], ["ü"]),
 }

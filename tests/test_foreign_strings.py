@@ -80,7 +80,7 @@ def free(path: Path) -> None:
     """Take away what points at the dataset."""
     with h5py.File(path, "r+") as file:
         del file["ref"]
-        if len(file["x"].dims[0]):
+        if file["x"].shape and len(file["x"].dims[0]):
             file["x"].dims[0].detach_scale(file["scale"])
 
 
@@ -306,6 +306,63 @@ def test_bytes_of_others_are_no_texts(tmp_path: Path, value: str) -> None:
     assert caught.value.key == "x"
 
 
+ODD: dict[str, tuple[bytes, Any, Any]] = {
+    "padded, utf8": (b"a\0b", "a\0b", "c\0\0d"),
+    "padded, ascii": (b"a\0b", "a\0b", "c\0\0d"),
+    "padded latin, utf8": (b"\xe9t\xe9", b"\xe9t\xe9", None),
+    "padded latin, ascii": (b"\xe9t\xe9", b"\xe9t\xe9", None),
+    "blanks latin, ascii": (b"\xe9t\xe9      ", b"\xe9t\xe9", None),
+    "variable latin, utf8": (b"\xe9t\xe9", b"\xe9t\xe9", None),
+    "variable latin, ascii": (b"\xe9t\xe9", b"\xe9t\xe9", None),
+}
+"""What is in a scalar, what it is read as, and another value that goes into it."""
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("kind", ODD)
+def test_scalars_that_are_no_text_of_ours(tmp_path: Path, kind: str, journal: bool) -> None:
+    """Strings with a NUL inside, and bytes, stay strings of their type when they are assigned."""
+    path = tmp_path / "x.h5"
+    tid = TYPES[kind.replace(" latin", "")]
+    raw, value, other = ODD[kind]
+    make(path, tid, ())
+    with h5py.File(path, "r+") as file:
+        if tid.is_variable_str():
+            file["x"][()] = raw
+        else:
+            data = np.frombuffer(raw.ljust(WIDTH, b"\0"), f"V{WIDTH}").reshape(())
+            file["x"].id.write(h5s.ALL, h5s.ALL, data, tid)
+    before, data = outside(path), inside(path)
+    chk = HDF5Checkpointer(path, journal=journal)
+    assert chk["x"] == value
+    chk["x"] = chk["x"]
+    assert outside(path) == before and repr(inside(path)) == repr(data) and data[1] is None
+    if other is not None:
+        chk["x"] = other
+        assert chk["x"] == other and outside(path) == before and inside(path)[1] is None
+    free(path)
+    for misfit in ("x\0", "12\0" * 9, b"text", b"\xff\0"):  # would be cut, or come back as text
+        chk["x"] = misfit
+        assert type(chk["x"]) is type(misfit) and chk["x"] == misfit
+
+
+@pytest.mark.parametrize("cset", SETS)
+def test_texts_beside_bytes_that_are_none(tmp_path: Path, cset: str) -> None:
+    """An array of strings of which some are no UTF-8 is left as it is, too."""
+    path = tmp_path / "x.h5"
+    make(path, TYPES[f"variable, {cset}"], (2,))
+    with h5py.File(path, "r+") as file:
+        file["x"][1] = b"\xff"
+    before, data = outside(path), repr(inside(path))
+    chk = HDF5Checkpointer(path)
+    assert chk["x"].tolist() == ["a", b"\xff"]
+    chk["x"] = chk["x"]
+    assert outside(path) == before and repr(inside(path)) == data
+    free(path)
+    chk["x"] = other = np.array(["b", b"\xff"], object)
+    assert differs(other, chk["x"]) is None
+
+
 def test_checksums(tmp_path: Path) -> None:
     """What is written over a dataset with a checksum has one that is right."""
     path = tmp_path / "x.h5"
@@ -370,8 +427,9 @@ def test_attributes(tmp_path: Path) -> None:
         attributes[name] = attributes[name]
     assert look() == before
     for name in TYPES:
-        attributes[name] = "short"
-        assert attributes[name] == "short"
+        for text in ("123456789" if "ended" in name else "", "short"):
+            attributes[name] = text
+            assert attributes[name] == text
         attributes[name + " many"] = ["a", "b"]
         assert attributes[name + " many"] == ["a", "b"]
     after = look()

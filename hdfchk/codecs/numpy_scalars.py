@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Leaf, Mark, Node, params_of
+from ..tree import Leaf, Mark, Node, Sequence, params_of
 from . import dtypes
 from .codec import Codec, Decoder, Encoder
 from .scalars import is_plain_text
@@ -65,7 +65,12 @@ def _encode_bytes(value: np.bytes_, _: Encoder) -> Node:
 def _encode_void(value: np.void, encoder: Encoder) -> Node:
     dtype = value.dtype
     if dtype.hasobject:
-        encoder.refuse(value, "that holds Python objects", "store a 0-d array, or a tuple of it")
+        if dtype.names is None:
+            encoder.refuse(value, "that holds Python objects", "store a 0-d array of it")
+        row = np.empty(1, dtype)
+        row[0] = value
+        columns = [np.ascontiguousarray(row[name]) for name in dtype.names]
+        return encoder.sequence(value, columns, _mark(dtypes.describe(dtype)))
     if dtype.itemsize == 0:
         return Leaf(None, _mark(dtypes.describe(dtype)))
     data = np.empty((), dtype)
@@ -75,8 +80,13 @@ def _encode_void(value: np.void, encoder: Encoder) -> Node:
     return Leaf(data.view(dtypes.storage(dtype)), _mark(dtypes.describe(dtype)), inline=True)
 
 
-def _decode(node: Leaf, _: Decoder) -> Any:
+def _decode(node: Leaf | Sequence, decoder: Decoder) -> Any:
     spec = params_of(node)["dtype"]
+    if isinstance(node, Sequence):
+        row = np.empty(1, dtypes.rebuild(spec))
+        for name, column in zip(row.dtype.names or (), decoder.items(node), strict=True):
+            row[name] = column
+        return row[0]
     data = node.data
     if spec == "U":
         text = data if isinstance(data, str) else _text(data)

@@ -6,8 +6,6 @@ A test fails where one fails that is not here, and where one that is here does n
 from __future__ import annotations
 
 FAILS: dict[str, tuple[str, ...]] = {
-    "same": ("pickle/opaque blobs", "types/compounds of variable items"),
-    "other": ("netcdf/classic model", "pickle/opaque blobs", "types/strings"),
     "compact": (
         "files/shared messages",
         "files/sizes of 2 and 2",
@@ -17,9 +15,8 @@ FAILS: dict[str, tuple[str, ...]] = {
         "types/committed",
     ),
 }
-"""Scalar strings of one width with a NUL inside, and scalar compounds of variable strings, get
-datasets of their own, as do other texts where theirs are ASCII; `compact` makes named types and
-the types of what was made with them different objects, and refuses files that HDF5 cannot copy."""
+"""`compact` makes named types and the types of what was made with them different objects, and
+refuses files that HDF5 cannot copy."""
 
 
 def fails(name: str, edit: str) -> bool:

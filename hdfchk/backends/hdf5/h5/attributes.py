@@ -15,7 +15,7 @@ from ....keys import to_text
 from ....tree import Leaf, Mark, is_none_number
 from .errors import RAISED, unreadable, unwritable
 from .links import key_of
-from .texts import are_kept, are_same, stored_texts
+from .texts import are_kept, are_same, stored_texts, type_to_write_texts
 from .types import PYTHON_STRINGS, numpy_dtype
 from .values import (
     in_own_order,
@@ -149,7 +149,7 @@ def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]
             return True
         if not are_kept(stored, texts):
             return False
-        tid, array = texts.tid, texts.array
+        tid, array = type_to_write_texts(stored, texts), texts.array
     before = raw_attribute(aid)
     undo.append(lambda: _write_raw(h5a.open(oid, name), before))
     _write(aid, tid, array)

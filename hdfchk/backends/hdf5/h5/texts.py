@@ -9,14 +9,25 @@ import numpy as np
 from h5py import h5t
 
 from ....codecs.packing import unfold
+from ....codecs.scalars import BYTES, STR
 from ....errors import UnsupportedTypeError
 from ....tree import Leaf, Mark, Sequence, utf8_dtype
 from .links import key_of
 from .types import PYTHON_STRINGS, string_type
 
-__all__ = ["StoredTexts", "are_kept", "are_same", "filled", "in_type_of", "stored_texts"]
+__all__ = [
+    "StoredTexts",
+    "are_kept",
+    "are_same",
+    "filled",
+    "in_type_of",
+    "stored_texts",
+    "type_to_write_texts",
+]
 
 _SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
+_AS_BYTES = (STR, BYTES)
+"""The marks of strings that HDF5 does not keep as such, and of bytes."""
 _SHORT = 1024
 """The text of a sequence without items is shorter."""
 
@@ -26,7 +37,7 @@ class StoredTexts(NamedTuple):
 
     Attributes:
         array: bytes of the type's width, or `str` objects for one of variable length.
-        tid: the HDF5 type of the array.
+        tid: the HDF5 type by which such an array is read.
         mark: what has to be said beside, so that they come back as the value that they are.
     """
 
@@ -40,18 +51,22 @@ def stored_texts(stored: Any, leaf: Leaf) -> StoredTexts | None:
 
     Args:
         stored: the type.
-        leaf: a string or an array of strings. Bytes are taken as they are by types of their width.
+        leaf: a string or an array of strings; or bytes that are read from a string type, as they
+            are no UTF-8. Arrays of bytes are taken as they are by types of their width.
 
     Returns:
         The strings; None if the leaf has none, or they are too long.
     """
-    data, mark = leaf.data, leaf.mark
+    data: Any = leaf.data
+    mark = leaf.mark
     variable, width = stored.is_variable_str(), stored.get_size()
-    if isinstance(data, str):
-        raw: Any = np.array(data, object) if variable else data.encode()
-        if variable or len(raw) <= width:
-            return _made(raw, stored, mark)
-        return None
+    if mark in _AS_BYTES and isinstance(data, np.ndarray):
+        data, mark = _read_from_string(data.tobytes(), mark), None
+    if isinstance(data, (str, bytes)):
+        raw: Any = data if isinstance(data, bytes) else data.encode()
+        if variable:
+            return _made(np.array(data, object), stored, mark)
+        return _made(raw, stored, mark) if len(raw) <= width else None
     if not isinstance(data, np.ndarray):
         return None
     if data.dtype.kind == "O":
@@ -71,6 +86,33 @@ def stored_texts(stored: Any, leaf: Leaf) -> StoredTexts | None:
         return _made(objects.reshape(data.shape), stored, mark)
     longest = int(np.strings.str_len(data.view(f"S{data.dtype.itemsize}")).max(initial=0))
     return _made(data, stored, mark) if longest <= width else None
+
+
+def _read_from_string(raw: bytes, mark: Mark | None) -> str | bytes | None:
+    """A string with NULs in it, or bytes, as they are read from a string type without a mark.
+
+    Returns:
+        None if what is read is another value: without the NULs at its end, or text for bytes.
+    """
+    if raw.endswith(b"\0"):
+        return None
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return raw if mark == BYTES else None
+    return text if mark == STR else None
+
+
+def type_to_write_texts(stored: Any, texts: StoredTexts) -> Any:
+    """The memory type by which strings are written into a type, and come back as they are.
+
+    A conversion leaves room for the NUL that ends a string of C's; without one, it is not needed.
+    """
+    if texts.array.dtype.kind == "O" or stored.get_strpad() != h5t.STR_NULLTERM:
+        return texts.tid
+    memory = texts.tid.copy()
+    memory.set_strpad(h5t.STR_NULLTERM)
+    return memory
 
 
 def _made(texts: Any, stored: Any, mark: Mark | None) -> StoredTexts:
@@ -115,8 +157,15 @@ def filled(leaf: Leaf) -> Leaf:
     return Leaf(array, Mark("ndarray", 1, rest) if rest else None)
 
 
-def _fits(stored: Any, array: np.ndarray[Any, Any]) -> bool:
-    """Whether strings of a type's width are not cut by its padding, nor what it cannot say."""
+def _fits(stored: Any, array: np.ndarray[Any, Any], *, converted: bool) -> bool:
+    """Whether strings of a type's width are not cut by its padding, nor what it cannot say.
+
+    Args:
+        stored: the type.
+        array: the strings.
+        converted: they are written by a conversion, which ends them with a NUL where the type has
+            one.
+    """
     if not array.size:
         return True
     width, pad = stored.get_size(), stored.get_strpad()
@@ -129,7 +178,7 @@ def _fits(stored: Any, array: np.ndarray[Any, Any]) -> bool:
     if (raw[:, :-1] == 0)[raw[:, 1:] != 0].any():  # it would end there
         return False
     if pad == h5t.STR_NULLTERM:
-        return raw.shape[1] < width or not raw[:, -1].any()
+        return not converted or raw.shape[1] < width or not raw[:, -1].any()
     return not np.strings.endswith(array, b" ").any()
 
 
@@ -147,7 +196,8 @@ def in_type_of(did: Any, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     is_ascii = stored.get_cset() == h5t.CSET_ASCII
     text = h5py.check_string_dtype(data.dtype)
     is_bare = text is None or text.encoding == "ascii"
-    if not _fits(stored, data) or (is_ascii and not is_bare and not data.tobytes().isascii()):
+    fits = _fits(stored, data, converted=True)
+    if not fits or (is_ascii and not is_bare and not data.tobytes().isascii()):
         raise UnsupportedTypeError(
             f"a string does not fit the stored ones: {stored.get_size()} bytes with their padding"
             + (", in ASCII" if is_ascii else ""),
@@ -161,14 +211,17 @@ def in_type_of(did: Any, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def are_kept(stored: Any, texts: StoredTexts) -> bool:
-    """Whether strings that are written into a type are read back as they are."""
+    """Whether strings that `type_to_write_texts` writes into a type are read back as they are."""
     array, is_ascii = texts.array, stored.get_cset() == h5t.CSET_ASCII
     if is_ascii and texts.mark is not None and not array.ndim:
         return False  # it would be read as bytes
     if array.dtype.kind == "O":
-        joined = "".join(array.ravel().tolist())
+        items = array.ravel().tolist()
+        if bytes in set(map(type, items)):  # bytes that are no text
+            return False
+        joined = "".join(items)
         return "\0" not in joined and not (is_ascii and not joined.isascii())
-    if not _fits(stored, array):
+    if not _fits(stored, array, converted=False):
         return False
     joined_raw = b"\n".join(array.ravel().tolist())
     if is_ascii:

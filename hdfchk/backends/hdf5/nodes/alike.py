@@ -226,16 +226,19 @@ def whole_leaf(did: Any, node: object) -> Leaf | None:
 
 
 def _value_of(node: object) -> Any:
-    """A plain array or string, or an array of objects of such; None for what is neither."""
+    """A plain array or string, or an array or a row of such; None for what is none of these."""
     if isinstance(node, Leaf):
         return node.data if node.mark is None else None
-    if not isinstance(node, Sequence) or node.mark.name != "ndarray":
+    if not isinstance(node, Sequence) or node.mark.name not in {"ndarray", "numpy"}:
         return None
     params = node.mark.params
     items = [_value_of(item) for item in node.items]
-    if params.keys() != {"dtype", "shape"} or any(item is None for item in items):
+    if any(item is None for item in items):
         return None
-    shape = tuple(params["shape"])
+    is_row = node.mark.name == "numpy"
+    if not is_row and (params.keys() != {"dtype", "shape"} or not params["shape"]):
+        return None  # an array without axes would come back as what is in it
+    shape = (1,) if is_row else tuple(params["shape"])
     if params["dtype"] == "|O":
         return object_array(items, shape)
     dtype = dtypes.rebuild(params["dtype"])
@@ -244,4 +247,4 @@ def _value_of(node: object) -> Any:
     value = np.empty(shape, dtype)
     for name, column in zip(dtype.names, items, strict=True):
         value[name] = column
-    return value
+    return value.reshape(()) if is_row else value

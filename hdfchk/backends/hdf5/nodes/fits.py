@@ -11,7 +11,14 @@ from ....tree import Leaf, Mark
 from ..data.limits import Guard
 from ..h5.marks import read_mark
 from ..h5.object_info import Target
-from ..h5.texts import StoredTexts, are_kept, are_same, filled, stored_texts
+from ..h5.texts import (
+    StoredTexts,
+    are_kept,
+    are_same,
+    filled,
+    stored_texts,
+    type_to_write_texts,
+)
 from ..h5.types import has_variable, type_to_write
 from ..h5.values import plain_array, prepare
 from .alike import alike
@@ -107,7 +114,7 @@ def _text_fit(
             return Fit(target, texts.array, texts.tid, mark, mark, is_there=True)
     if not are_kept(stored, texts) or not can_have(did, texts.array.shape):
         return None
-    return Fit(target, texts.array, texts.tid, mark, texts.mark)
+    return Fit(target, texts.array, type_to_write_texts(stored, texts), mark, texts.mark)
 
 
 def can_have(did: Any, shape: tuple[int, ...]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5t
 
+from ....codecs.packing import PACKED
 from ....codecs.registry import default_registry
 from ....errors import HdfchkError
 from ....tree import Branch, Leaf
@@ -24,7 +25,7 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
     """Whether an object of others reads as the value that is to replace it.
 
     That is asked only of objects into which no value is written: datasets with items of variable
-    length that are no strings, and named datatypes.
+    length that are no strings, or not all of them text, and named datatypes.
 
     Args:
         root: the group that is the root of all paths.
@@ -36,7 +37,7 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
         found: Any
         if isinstance(oid, h5t.TypeID):
             found = Reader(root, writer.guard, writer.cache).group(oid, None, (), None)
-        elif type(oid) is h5d.DatasetID and _is_variable(oid) and read_mark(oid) is None:
+        elif type(oid) is h5d.DatasetID and _is_variable(oid, node) and read_mark(oid) is None:
             found = unless_damaged(lambda: Reader(root, writer.guard, writer.cache).dataset(oid))
         else:
             return False
@@ -47,9 +48,12 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
         return False
 
 
-def _is_variable(did: Any) -> bool:
+def _is_variable(did: Any, node: Any) -> bool:
     tid = did.get_type()
-    return tid.get_class() in {h5t.VLEN, h5t.COMPOUND, h5t.ARRAY} and has_variable(tid)
+    kind = tid.get_class()
+    if kind == h5t.STRING:  # texts beside bytes that are none
+        return node.mark == PACKED and bool(tid.is_variable_str())
+    return kind in {h5t.VLEN, h5t.COMPOUND, h5t.ARRAY} and has_variable(tid)
 
 
 def _same(first: Any, second: Any) -> bool:
