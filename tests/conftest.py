@@ -1,10 +1,11 @@
-"""What all tests share: profiles of hypothesis, and a check that nothing is left behind."""
+"""What all tests share: profiles of hypothesis, programs, and a check that nothing is left behind."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,36 @@ def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def path(tmp_path: Path) -> str:
     """Where a store may be made."""
     return str(tmp_path / "store.hdf5")
+
+
+def _need_tools(*names: str) -> None:
+    required = os.environ.get("HDFCHK_REQUIRE_TOOLS", "").split()
+    for name in names:
+        if shutil.which(name) is None:
+            if name in required:
+                pytest.fail(f"{name} is not installed, and HDFCHK_REQUIRE_TOOLS names it")
+            pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture(scope="session")
+def need_tools() -> Callable[..., None]:
+    """Skips the test that calls it where one of some programs is not installed.
+
+    Where ``HDFCHK_REQUIRE_TOOLS``, a list with blanks between, names that one, as in CI, the test
+    fails instead.
+    """
+    return _need_tools
+
+
+@pytest.fixture(scope="session")
+def run_tool() -> Callable[..., str]:
+    """Gives what a program prints, which must succeed without a complaint, if it is installed."""
+
+    def run(name: str, *arguments: str) -> str:
+        _need_tools(name)
+        command = [name, *arguments]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        assert done.returncode == 0 and not done.stderr, (command, done.stdout, done.stderr)
+        return done.stdout
+
+    return run

@@ -1,14 +1,17 @@
-"""Files of ours are read by every HDF5 tool: plain h5py, and HDF5's own h5ls and h5dump."""
+"""Files of ours are read by every HDF5 tool: plain h5py, HDF5's own h5ls and h5dump, and pyfive.
+
+pyfive is no HDF5 library of the C kind, and comes from the registry of Python: it reads on every machine.
+"""
 
 from __future__ import annotations
 
 import collections
 import datetime as dt
 import re
-import subprocess
 
 import h5py
 import numpy as np
+import pyfive
 import pytest
 
 from hdfchk import HDF5Checkpointer
@@ -63,13 +66,6 @@ def path(tmp_path):
         chk["with arrays"] = ["x", np.arange(3), {"y": np.ones((2, 2))}]
         chk.array("floats").attrs["units"] = "hartree"
     return name
-
-
-def run(*command):
-    """The output of a program, which must be there, and must succeed without a complaint."""
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0 and not done.stderr, (command, done.stdout, done.stderr)
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -154,9 +150,9 @@ def test_arrays_lie_in_the_file_as_they_are(path):
     assert np.memmap(path, "<f8", "r", offset, (100_000,))[99_999] == 99_999.0
 
 
-def test_h5ls_lists_everything(path):
+def test_h5ls_lists_everything(path, run_tool):
     """h5ls lists each key with its kind and shape."""
-    listed = run("h5ls", "-r", path)
+    listed = run_tool("h5ls", "-r", path)
     rows = dict(re.match(r"/(.*?)\s{2,}(\S.*)", row).groups() for row in listed.splitlines()[1:])
     rows = {name.replace("\\ ", " "): kind for name, kind in rows.items()}
     assert rows["int"] == "Dataset {SCALAR}" and rows["nothing"] == "Dataset {SCALAR}"
@@ -165,7 +161,7 @@ def test_h5ls_lists_everything(path):
     assert rows["dict/a/deep"] == "Dataset {2}" and rows["mixed list"] == "Dataset {SCALAR}"
 
 
-def test_h5ls_shows_values(path):
+def test_h5ls_shows_values(path, run_tool):
     """h5ls shows the values of numbers, strings and lists of numbers."""
     for name, shown in {
         "int": "-3",
@@ -178,38 +174,61 @@ def test_h5ls_shows_values(path):
         "dict/m": '"text"',
         "names": '"a\\000',
     }.items():
-        assert shown in run("h5ls", "-d", f"{path}/{name}"), name
+        assert shown in run_tool("h5ls", "-d", f"{path}/{name}"), name
 
 
-def test_h5ls_shows_types(path):
+def test_h5ls_shows_types(path, run_tool):
     """h5ls names ordinary types: native numbers, UTF-8 strings."""
-    verbose = run("h5ls", "-v", path)
+    verbose = run_tool("h5ls", "-v", path)
     kinds = re.findall(r"Type:\s+(.*)", verbose)
     assert "native double" in kinds and "native long" in kinds and "native short" in kinds
     assert any(re.fullmatch(r"6-byte null-padded UTF-8 string", kind) for kind in kinds)
     assert not any("opaque" in kind for kind in kinds)
 
 
-def test_h5dump_dumps_everything(path):
+def test_h5dump_dumps_everything(path, run_tool):
     """h5dump writes the whole file, in the order of its keys, with numbers and texts to be read."""
-    dumped = run("h5dump", "--enable-error-stack", "-q", "creation_order", path)
+    dumped = run_tool("h5dump", "--enable-error-stack", "-q", "creation_order", path)
     assert re.search(r'DATASET "int" \{.*?\(0\): -3', dumped, re.DOTALL)
     assert re.search(r'GROUP "dict" \{.*?DATASET "z".*?GROUP "a".*?DATASET "m"', dumped, re.DOTALL)
     assert re.search(r'ATTRIBUTE "units" \{.*?"hartree"', dumped, re.DOTALL)
     assert re.search(r'DATASET "list of ints" \{.*?\(0\): 1, 2, 3', dumped, re.DOTALL)
 
 
-def test_h5dump_shows_marks(path):
+def test_h5dump_shows_marks(path, run_tool):
     """h5dump shows the mark of a list as what it is: a short text."""
-    dumped = run("h5dump", "-a", "/list of ints/hdfchk", path)
+    dumped = run_tool("h5dump", "-a", "/list of ints/hdfchk", path)
     assert re.search(r'\(0\): "list/1 \{\\?"item\\?":\\?"int\\?"\}"', dumped)
 
 
-def test_h5dump_exports_numbers(path, tmp_path):
+def test_h5dump_exports_numbers(path, run_tool, tmp_path):
     """An array that h5dump writes as raw bytes is NumPy's array."""
     target = str(tmp_path / "large.bin")
-    run("h5dump", "-d", "/large", "-b", "LE", "-o", target, path)
+    run_tool("h5dump", "-d", "/large", "-b", "LE", "-o", target, path)
     assert np.array_equal(np.fromfile(target, "<f8"), np.arange(100_000.0))
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_pyfive_reads_values(path, name):
+    """A reader without the HDF5 library finds the same elements; texts are UTF-8."""
+    with pyfive.File(path) as file:
+        found = file[name][()]
+    expected = PLAIN[name][1]
+    if np.asarray(expected).dtype.kind in "UO":
+        found = np.vectorize(bytes.decode, otypes=[object])(found)
+    assert np.shape(found) == np.shape(expected) and np.array_equal(found, expected)
+
+
+def test_pyfive_reads_the_rest(path):
+    """It finds all keys in order, groups, attributes, and what is packed as the text that it is."""
+    with pyfive.File(path) as file:
+        assert list(file) == [*VALUES, "nothing", "dict", "with arrays"]
+        assert list(file["dict"]) == ["z", "a", "m"] and file["dict/m"][()] == b"text"
+        assert file["dict/a/deep"][()].tolist() == [1.5, 2.5] and np.isnan(file["nothing"][()])
+        assert file["floats"].attrs["units"] == b"hartree"
+        assert file["list of ints"].attrs[MARK] == b'list/1 {"item":"int"}'
+        assert file["mixed list"][()] == b'[1,"a",null,2.5]'
+        assert file["with arrays/0"][()].tolist() == [0, 1, 2]
 
 
 def test_others_may_write_beside_us(path):

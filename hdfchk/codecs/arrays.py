@@ -7,11 +7,13 @@ their storage dtype (`hdfchk.codecs.dtypes`), and the mark names the dtype.
 
 from __future__ import annotations
 
+import functools
+import warnings
 from typing import Any
 
 import numpy as np
 
-from ..errors import CorruptFileError
+from ..errors import CorruptFileError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
 from . import dtypes, strings
 from .codec import Codec, Decoder, Encoder
@@ -20,11 +22,29 @@ __all__ = ["CODECS", "decode_elements", "object_array"]
 
 Array = np.ndarray[Any, Any]
 
-_CLASSES: dict[str, type[Any]] = {
-    "matrix": np.matrix,
-    "recarray": np.recarray,
-    "chararray": np.char.chararray,
-}
+_CLASSES: dict[str, type[Any]] = {"matrix": np.matrix, "recarray": np.recarray}
+_CHARARRAY = "numpy.chararray"
+"""By its name: NumPy 2.5 warns whoever asks for the class, and a later one will not have it."""
+
+
+@functools.cache
+def _class(name: str) -> type[Any]:
+    """The subclass of arrays that a mark names.
+
+    Raises:
+        UnknownTypeError: this NumPy has it no longer.
+    """
+    if name != "chararray":
+        return _CLASSES[name]
+    try:
+        with warnings.catch_warnings():  # it is in the file: whoever reads it cannot help it
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return np.char.chararray
+    except AttributeError as error:
+        raise UnknownTypeError(
+            f"a chararray, which NumPy {np.__version__} does not have",
+            hint="read it with NumPy 2.5, and store it as an array of its own dtype",
+        ) from error
 
 
 def _encode(value: Array, encoder: Encoder) -> Node:
@@ -78,7 +98,7 @@ def _decode(node: Leaf | Sequence, decoder: Decoder) -> Array:
     if params.get("order") == "F":
         value = np.asfortranarray(value)
     if "class" in params:
-        value = value.view(_CLASSES[params["class"]])
+        value = value.view(_class(params["class"]))
     return value
 
 
@@ -150,6 +170,6 @@ _DTYPE_CLASSES = tuple(
 )
 
 CODECS = (
-    Codec("ndarray", (np.ndarray, np.memmap, *_CLASSES.values()), _encode, _decode),
+    Codec("ndarray", (np.ndarray, np.memmap, *_CLASSES.values(), _CHARARRAY), _encode, _decode),
     Codec("dtype", _DTYPE_CLASSES, _encode_dtype, _decode_dtype),
 )

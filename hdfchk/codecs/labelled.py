@@ -78,12 +78,11 @@ def _decode_dataset(node: Branch, decoder: Decoder) -> Any:
 def _coordinates(variables: dict[Any, Any], indexed: list[Any]) -> Any:
     """Coordinates of which those named have pandas' index, as they had."""
     xr = _xarray()
+    plain = need("xarray.indexes", "an xarray object").PandasIndex
     indexes = {}
     for name in indexed:
         variable = variables[name]
-        indexes[name] = xr.indexes.PandasIndex(
-            variable.to_index(), variable.dims[0], coord_dtype=variable.dtype
-        )
+        indexes[name] = plain(variable.to_index(), variable.dims[0], coord_dtype=variable.dtype)
     return xr.Coordinates(variables, indexes=indexes)
 
 

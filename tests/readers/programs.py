@@ -74,6 +74,9 @@ def _unescape(text: str) -> str:
 class Program:
     """A program that reads a key of a file in a process of its own."""
 
+    needs: tuple[str, ...]
+    """What has to be on the PATH."""
+
     def reports(self, jobs: list[Job]) -> dict[int, Report]:
         """Read all jobs."""
         return {job.number: self.report(job) for job in jobs}
@@ -109,6 +112,8 @@ class Program:
 class H5dump(Program):
     """HDF5's own program: the header of the whole file, data and attributes key by key."""
 
+    needs = ("h5dump",)
+
     def open(self, path: str) -> None:
         run("h5dump", "--enable-error-stack", "-H", path)
 
@@ -126,6 +131,8 @@ class H5dump(Program):
 class H5repack(Program):
     """HDF5's own copy of a file, compared with the file by h5diff."""
 
+    needs = ("h5repack", "h5diff", "h5stat")
+
     def open(self, path: str) -> None:
         run("h5stat", path)
         with tempfile.TemporaryDirectory() as folder:
@@ -139,6 +146,8 @@ class H5repack(Program):
 
 class Ncdump(Program):
     """netCDF-C: the header of the whole file, and the data variable by variable."""
+
+    needs = ("ncdump",)
 
     def open(self, path: str) -> None:
         run("ncdump", "-h", path)

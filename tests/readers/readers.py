@@ -32,11 +32,13 @@ class Reader:
         name: its column.
         version: gives its version, and that of the library below it; "" where it is not installed.
         read: reads all jobs.
+        programs: what it runs.
     """
 
     name: str
     version: Callable[[], str]
     read: Callable[[list[Job]], dict[int, Report]]
+    programs: tuple[str, ...] = ()
 
 
 def interpreter() -> str:
@@ -88,7 +90,7 @@ def python(name: str, below: str, column: str = "") -> Reader:
 
 def program(name: str, kind: type[programs.Program], *asked: str) -> Reader:
     """A reader that is a program."""
-    return Reader(name, lambda: _number(*asked), lambda jobs: kind().reports(jobs))
+    return Reader(name, lambda: _number(*asked), lambda jobs: kind().reports(jobs), kind.needs)
 
 
 def _r(name: str) -> Reader:
@@ -96,7 +98,9 @@ def _r(name: str) -> Reader:
         return _output("Rscript", "-e", f'cat(as.character(packageVersion("{name}")))')
 
     command = ["Rscript", str(SCRIPTS / "read.R"), name]
-    return Reader(name, version, lambda jobs: run_batch(lambda path: [*command, path], jobs))
+    return Reader(
+        name, version, lambda jobs: run_batch(lambda path: [*command, path], jobs), ("Rscript",)
+    )
 
 
 def _octave() -> Reader:
@@ -105,6 +109,7 @@ def _octave() -> Reader:
         "Octave",
         lambda: _number("octave-cli", "--version"),
         lambda jobs: run_batch(lambda path: [*command, path], jobs),
+        ("octave-cli",),
     )
 
 
@@ -114,6 +119,7 @@ def _h5wasm() -> Reader:
         "h5wasm",
         lambda: _output("node", str(SCRIPTS / "h5wasm.cjs")),
         lambda jobs: run_batch(lambda path: [*command, path], jobs),
+        ("node",),
     )
 
 

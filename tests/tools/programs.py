@@ -1,4 +1,4 @@
-"""The tools that are programs, where they are installed: ncdump, R, Octave, Node.
+"""The tools that are programs: ncdump, R, Octave, Node.
 
 Each makes its file by a few lines of its own language (ncdump reads one of netCDF4) and
 reads it by the scripts of `tests.readers`.
@@ -72,11 +72,12 @@ def scripted(
             ]
         return found
 
-    return Tool(reader.name, make, read, (array, array.removesuffix("/value")), **parts)
+    names = (array, array.removesuffix("/value"))
+    return Tool(reader.name, make, read, names, reader=reader, **parts)
 
 
-def present() -> list[Tool]:
-    """The tools that are installed."""
+def tools() -> list[Tool]:
+    """All of them, installed or not."""
     readers = {reader.name: reader for reader in READERS}
     netcdf = ("x", "depth", "temp", "name", "scalar", "g/q")
     kinds: list[tuple[str, Callable[[str], None], tuple[str, ...], str, dict[str, Any]]] = [
@@ -95,5 +96,4 @@ def present() -> list[Tool]:
     return [
         scripted(readers[name], make, keys, array, **parts)
         for name, make, keys, array, parts in kinds
-        if readers[name].version()
     ]

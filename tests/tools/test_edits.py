@@ -18,10 +18,11 @@ import pytest
 
 from hdfchk import HDF5Checkpointer, HdfchkError
 
+from ..readers.readers import Reader
 from . import lab, netcdf, programs, pydata
 from .tool import ANY, Changes, Tool, same
 
-TOOLS = [*netcdf.TOOLS, *pydata.TOOLS, *lab.TOOLS, *programs.present()]
+TOOLS = [*netcdf.TOOLS, *pydata.TOOLS, *lab.TOOLS, *programs.tools()]
 if importlib.util.find_spec("anndata"):
     TOOLS += importlib.import_module(".cells", __package__).TOOLS
 CASES = [(tool, edit) for tool in TOOLS for edit in tool.edits()]
@@ -53,9 +54,15 @@ class Original:
 
 
 @pytest.fixture(scope="session")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tool], Original]:
-    """The file of each tool, made once."""
+def originals(
+    tmp_path_factory: pytest.TempPathFactory, need_tools: Callable[..., None]
+) -> Callable[[Tool], Original]:
+    """The file of each tool, made once; skips the tests of tools that are not installed."""
     folder = tmp_path_factory.mktemp("originals")
+
+    @functools.cache
+    def is_installed(reader: Reader) -> bool:
+        return reader.version() != ""
 
     @functools.cache
     def make(tool: Tool) -> Original:
@@ -65,7 +72,14 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tool], Orig
             tool.make(path)
         return Original(path, read(tool, path))
 
-    return make
+    def of(tool: Tool) -> Original:
+        if tool.reader is not None:
+            need_tools(*tool.reader.programs)
+            if not is_installed(tool.reader):
+                pytest.skip(f"{tool.name} is not installed")
+        return make(tool)
+
+    return of
 
 
 def read(tool: Tool, path: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import pandas as pd
 
 from hdfchk import Group, HDF5Checkpointer, UnsupportedStoredError
 
+from ..readers.readers import Reader
+
 OURS = "ours"  # the key that our values are put at
 ANY = object()  # whatever the tool reads there, if only it reads it
 
@@ -49,8 +51,9 @@ class Tool:
         grows: likewise, of one that can grow along its first axis.
         texts: likewise, of an array of strings.
         more: edits of this tool alone.
-        senseless: edits that its own rules forbid, whoever makes them.
         suffix: of its files.
+        senseless: edits that its own rules forbid, whoever makes them.
+        reader: of `tests.readers`, that it is, if it is a program.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Tool:
     more: dict[str, Edit] = attrs.field(factory=dict)
     suffix: str = ".h5"
     senseless: tuple[str, ...] = ()
+    reader: Reader | None = None
 
     def edits(self) -> dict[str, Edit]:
         """All edits that are tried on its file, by name."""

@@ -9,7 +9,6 @@ from typing import Any
 import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t, h5z
-from h5py._hl.selections import select
 
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
@@ -27,6 +26,11 @@ from .inner_axes import Parts, parted
 from .limits import CHECK_FROM, Guard
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
+
+try:  # h5py's own, so that it is asked for what it takes; private, so that it may go
+    from h5py._hl.selections import select
+except ImportError:
+    from .own_selection import select
 
 __all__ = ["info", "kept", "read", "write"]
 
