@@ -13,7 +13,7 @@ from h5py import h5d, h5s, h5t, h5z
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...base import ArrayInfo
-from ..h5.errors import RAISED, unreadable
+from ..h5.errors import RAISED, unless_damaged, unreadable
 from ..h5.forms import axes_of, form_of_type, memory_of
 from ..h5.links import key_of
 from ..h5.marks import read_mark
@@ -166,18 +166,20 @@ def _fits(did: Any, index: Any) -> bool:
 def kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     """The elements at `index`, to be put back after an error; None where they are too many."""
     guard.inside(did)
-    try:
-        parts = _parted(did, index)
-        stored = index if parts is None else parts.stored
-        dataset = h5py.Dataset(did)
-        if dataset.nbytes > KEEP_BYTES:
-            items = int(_selection(dataset, stored).nselect)
-            if items * dataset.dtype.itemsize > KEEP_BYTES:
-                return None
-        with _unpacking(did, stored, guard):
-            found = in_own_order(_read(dataset, stored))
-    except (*RAISED, IndexError):
-        return None  # for the write to refuse
+    # What is wrong with the index, and a damaged chunk, are for the write to refuse.
+    return unless_damaged(lambda: _kept(did, index, guard), (IndexError,))
+
+
+def _kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
+    parts = _parted(did, index)
+    stored = index if parts is None else parts.stored
+    dataset = h5py.Dataset(did)
+    if dataset.nbytes > KEEP_BYTES:
+        items = int(_selection(dataset, stored).nselect)
+        if items * dataset.dtype.itemsize > KEEP_BYTES:
+            return None
+    with _unpacking(did, stored, guard):
+        found = in_own_order(_read(dataset, stored))
     return found if parts is None else np.asarray(found[(*parts.picked, Ellipsis)])
 
 

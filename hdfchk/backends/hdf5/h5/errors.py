@@ -33,6 +33,7 @@ __all__ = [
     "is_of_hdf5",
     "telling",
     "telling_writes",
+    "unless_damaged",
     "unreadable",
     "unwritable",
     "user_link",
@@ -312,3 +313,23 @@ def telling(
             raise unreadable("it", error, join(path) or "/") from error
 
     return told
+
+
+def unless_damaged(read: Callable[[], R], also: tuple[type[Exception], ...] = ()) -> R | None:
+    """What is read; None where that is damaged.
+
+    Args:
+        read: reads it. It is called again after an error: one that comes once is raised.
+        also: errors that say so beside those of HDF5.
+    """
+    caught: tuple[type[Exception], ...] = (*RAISED, *also)
+    try:
+        return read()
+    except caught as error:
+        if errno_of(error):
+            raise
+        try:
+            read()  # or it was something else than the file
+        except caught:
+            return None
+        raise

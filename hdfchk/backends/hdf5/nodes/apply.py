@@ -22,7 +22,7 @@ from ..h5.attributes import (
     has_references,
     is_own,
 )
-from ..h5.errors import NO_CLASS, RAISED, errno_of, unwritable, user_link
+from ..h5.errors import NO_CLASS, RAISED, errno_of, unless_damaged, unwritable, user_link
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.object_info import FILTERED, Target, info_of, is_open_elsewhere
@@ -30,7 +30,7 @@ from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
 from .alike import whole_leaf
-from .damage import copy_readable_attributes, is_damaged, removing, unless_damaged
+from .damage import copy_readable_attributes, is_damaged, removing
 from .fits import Fit
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from h5py import h5a, h5d, h5g, h5o
 
@@ -20,10 +20,7 @@ __all__ = [
     "copy_readable_attributes",
     "is_damaged",
     "removing",
-    "unless_damaged",
 ]
-
-Read = TypeVar("Read")
 
 
 class NotRemovedError(CorruptFileError):
@@ -60,20 +57,6 @@ def removing() -> Iterator[None]:
             f"HDF5 cannot replace or remove what is there ({error})",
             hint="it may be damaged: see verify(), and hdfchk.salvage(path, to)",
         ) from error
-
-
-def unless_damaged(read: Callable[[], Read]) -> Read | None:
-    """What is read; None where that is damaged."""
-    try:
-        return read()
-    except RAISED as error:
-        if errno_of(error):
-            raise
-        try:
-            read()  # or it was something else than the file
-        except RAISED:
-            return None
-        raise
 
 
 def _may_be_damaged(root: Any, path: Path, *, new: bool = True) -> bool:

@@ -9,6 +9,7 @@ from h5py import h5d, h5s, h5t
 
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
+from ..h5.errors import unless_damaged
 from ..h5.marks import read_mark
 from ..h5.object_info import Target
 from ..h5.texts import (
@@ -22,7 +23,6 @@ from ..h5.texts import (
 from ..h5.types import has_variable, type_to_write
 from ..h5.values import plain_array, prepare
 from .alike import alike
-from .damage import unless_damaged
 
 __all__ = ["Fit", "can_have", "fit_of"]
 

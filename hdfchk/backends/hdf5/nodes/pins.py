@@ -20,13 +20,14 @@ from ....keys import Path, join, to_bytes, to_text
 from ....tree import Leaf, is_dict
 from ...base import Stored
 from ..h5 import links, scales
+from ..h5.errors import unless_damaged
 from ..h5.marks import is_dict as is_dict_group
 from ..h5.marks import read_mark
 from ..h5.object_info import Target, info_of
 from ..h5.types import type_to_write
 from ..h5.values import prepare
 from .alike import whole_leaf
-from .damage import is_damaged, unless_damaged
+from .damage import is_damaged
 from .fits import Fit, can_have
 from .references import Holder, References
 from .unchanged import is_unchanged

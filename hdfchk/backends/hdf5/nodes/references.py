@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,12 +15,11 @@ from ....keys import Path, to_text
 from ..data.limits import Guard
 from ..h5 import links
 from ..h5.attributes import attribute_names
-from ..h5.errors import RAISED
+from ..h5.errors import RAISED, unless_damaged
 from ..h5.object_info import info_of
 from ..h5.references import has_references, references_in
 from ..h5.scales import address_bytes
 from ..h5.values import memory_type
-from .damage import unless_damaged
 
 __all__ = ["Holder", "Knowledge", "References"]
 
@@ -235,11 +235,9 @@ class _Walk:
         found = unless_damaged(lambda: list(links.entries(group, dangling=True)))
         for name, kind, _ in found or ():
             if kind == links.HARD:
-                try:
-                    oid = h5o.open(group, name)
-                except RAISED:
-                    continue
-                yield name, oid
+                oid = unless_damaged(partial(h5o.open, group, name))
+                if oid is not None:
+                    yield name, oid
 
     def _look_at(self, oid: Any, path: bytes) -> bool:
         """Look at one object; whether that is the first time."""
@@ -261,11 +259,9 @@ class _Walk:
 
     def _take_attributes(self, oid: Any, address: int, path: bytes) -> None:
         for name in unless_damaged(lambda: attribute_names(oid)) or ():
-            try:
-                aid = h5a.open(oid, name)
-            except RAISED:
-                continue
-            self._take(aid, Holder(address, path, name))
+            aid = unless_damaged(partial(h5a.open, oid, name))
+            if aid is not None:
+                self._take(aid, Holder(address, path, name))
 
     def _take(self, oid: Any, holder: Holder) -> None:
         """Take the references in a dataset or attribute."""
@@ -278,9 +274,9 @@ class _Walk:
         self._bytes += count * tid.get_size()
         if self._bytes > MOST_BYTES:
             raise _too_large(f"more than {MOST_BYTES} bytes of references")
-        try:
-            addresses = self._addresses(oid, tid, count)
-        except (*RAISED, TypeError, HdfchkError):
+        also = (TypeError, HdfchkError)
+        addresses = unless_damaged(lambda: self._addresses(oid, tid, count), also)
+        if addresses is None:
             self._found.unreadable.append(holder)
             return
         self._found.held.add(holder.address)
@@ -316,10 +312,8 @@ class _Walk:
             oid.read(h5s.ALL, h5s.ALL, data, tid)
 
     def _led_to(self, reference: Any) -> int:
-        try:
-            return int(info_of(h5r.dereference(reference, self._root)).addr)
-        except RAISED:  # it leads to nothing
-            return 0
+        found = unless_damaged(lambda: info_of(h5r.dereference(reference, self._root)))
+        return 0 if found is None else int(found.addr)  # it leads to nothing
 
 
 def _numbers(column: np.ndarray[Any, Any]) -> list[int]:

@@ -11,10 +11,10 @@ from ....codecs.packing import PACKED
 from ....codecs.registry import default_registry
 from ....errors import HdfchkError
 from ....tree import Branch, Leaf
+from ..h5.errors import unless_damaged
 from ..h5.marks import read_mark
 from ..h5.types import has_variable
 from ..h5.values import same_items
-from .damage import unless_damaged
 from .reader import Reader
 from .writer import Writer
 
