@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 BLOCK = re.compile(r"(<!-- not run: (?:(?!-->).)+ -->\s*)?```python\n(.*?)```", re.DOTALL)
 
 
@@ -48,7 +51,12 @@ def test_links() -> None:
 def test_no_workplace_words() -> None:
     """The repo speaks of the software alone."""
     words = re.compile(r"/root/|/work/|\bissue #?\d|pypi\.org", re.IGNORECASE)
-    files = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), ROOT / ".ci" / "run", ROOT / ".gitignore"]
+    files = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*.toml"),
+        *(ROOT / ".ci").iterdir(),
+        ROOT / ".gitignore",
+    ]
     for folder in ("hdfchk", "docs", "tests", "examples", "benchmarks"):
         files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md"}]
     for path in files:
