@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -218,3 +219,32 @@ def test_a_path_through_a_value(file, path):
     with pytest.raises(TypeError):
         chk["x/y"] = 1
     assert chk["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["new", "there"])
+@pytest.mark.parametrize("key", ["array", "group", ""])
+def test_a_large_attribute_in_the_older_format(path, key, name):
+    """It is refused with its name and what to do, and nothing is changed."""
+    with h5py.File(path, "w", libver="earliest") as made:
+        made["array"] = np.arange(5)
+        made.create_group("group")["a"] = 1
+        for item in (made, made["array"], made["group"]):
+            item.attrs["there"] = np.arange(3)
+    before = fingerprint(path), Path(path).read_bytes()
+    chk = HDF5Checkpointer(path)
+    attrs = {"array": chk.array("array"), "group": chk["group"], "": chk}[key].attrs
+    large = np.arange(9000.0)
+    with pytest.raises(UnsupportedStoredError, match=rf"'{name}'.*72000.*64 KiB") as caught:
+        attrs[name] = large
+    assert (caught.value.key, caught.value.file) == (key or "/", path)
+    assert "a key of its own" in caught.value.hint
+    assert (fingerprint(path), Path(path).read_bytes()) == before
+    chk.compact()
+    if key == "array":
+        with pytest.raises(UnsupportedStoredError):
+            attrs[name] = large
+        chk["beside"] = large
+    else:
+        attrs[name] = large
+        assert np.array_equal(attrs[name], large) and attrs["there"].size >= 3
+    assert chk.verify().ok

@@ -10,7 +10,7 @@ import numpy as np
 from h5py import h5, h5a, h5p, h5s, h5t
 
 from ....codecs.packing import mark_from_text
-from ....errors import HdfchkError, UnsupportedTypeError
+from ....errors import HdfchkError, UnsupportedStoredError, UnsupportedTypeError
 from ....keys import to_text
 from ....tree import Leaf, Mark, is_none_number
 from .errors import RAISED, unreadable, unwritable
@@ -46,6 +46,8 @@ _OWN = b"hdfchk"
 _OF_ATTRIBUTES = b"hdfchk:mark:"
 _ASIDE = b"hdfchk:old:"
 """Names under which attributes wait until their successors are written."""
+_TOO_LARGE = "object header message is too large"
+"""What HDF5 says of an attribute that it cannot put elsewhere than into the object's header."""
 
 
 def read_attribute(oid: Any, name: bytes) -> Leaf:
@@ -121,7 +123,18 @@ def write_attributes(oid: Any, values: Mapping[bytes, Leaf | None]) -> None:
 
 def _create(oid: Any, name: bytes, leaf: Leaf) -> None:
     tid, space, array = prepare(leaf.data)
-    aid = h5a.create(oid, name, tid, space)
+    try:
+        aid = h5a.create(oid, name, tid, space)
+    except RAISED as error:
+        if _TOO_LARGE not in str(error):
+            raise
+        size = space.get_simple_extent_npoints() * tid.get_size()
+        raise UnsupportedStoredError(
+            f"attribute {to_text(name)!r}: its {size} bytes are too many for an object in the older"
+            " format of HDF5, whose attributes have less than 64 KiB each",
+            key=key_of(oid),
+            hint="store it under a key of its own; a group takes it when compact() was called",
+        ) from error
     _write(aid, tid, array)
 
 
