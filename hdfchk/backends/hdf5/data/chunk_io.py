@@ -25,6 +25,7 @@ from ..h5.links import key_of
 from ..h5.types import type_for
 from .chunk_index import Box, chunks_of, may_be_misplaced
 from .deflate import Pipeline, inflate, pack, rows_of_chunk, unpack
+from .edges import leaves_edges
 from .filters import own_pipeline
 from .streams import SeenChunks, places_of
 
@@ -205,7 +206,7 @@ def _read_rows(
     def unpacks(mask: int, data: bytes, target: np.ndarray[Any, Any]) -> bool:
         if unpack(mask, data, target, pipeline):
             return True
-        if mask not in {0, pipeline.deflate_bit}:
+        if mask not in {0, pipeline.deflate_bit} or leaves_edges(did):
             return False
         # Not for HDF5 to try: it would unpack the chunk to its end, however far that is.
         raise CorruptFileError(

@@ -15,10 +15,11 @@ from typing import Any
 import attrs
 from h5py import h5d, h5i, h5s, h5t, h5z
 
-from ....errors import CorruptFileError, UnsafeFileError
+from ....errors import CorruptFileError, HdfchkError, UnsafeFileError
 from ..h5.links import key_of
 from ..h5.types import has_variable
 from .chunk_index import SWELLS_FROM, Box, chunk_bytes, chunks_of, is_in, may_be_misplaced
+from .edges import is_left
 from .filters import RATIOS
 
 __all__ = ["SeenChunks", "around_of", "boxes_of", "places_of", "refuse_streams"]
@@ -139,7 +140,11 @@ def refuse_streams(
     for offset, mask, stored in _chunks(did, plist, known, boxes):
         if exact or stored * RATIOS[h5z.FILTER_DEFLATE] > SWELLS_FROM:
             left = [used for index, used in enumerate(filters) if not mask >> index & 1]
-            _refuse_stream(did, offset, stored, left, most, exact=exact)
+            try:
+                _refuse_stream(did, offset, stored, left, most, exact=exact)
+            except HdfchkError:
+                if not is_left(did, plist, offset, stored):
+                    raise
         known.add(offset)
 
 

@@ -1,0 +1,70 @@
+"""Chunks that reach beyond the end of their dataset, which HDF5 may leave as they are.
+
+Since HDF5 1.10 a dataset may be made so that no filter is used for them
+(``H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS``). No mask says so, and h5py does not show the property.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5f, h5p, h5s
+
+from ..h5.errors import RAISED
+from .chunk_index import SMALL_CHUNK, chunk_bytes
+
+__all__ = ["is_left", "leaves_edges"]
+
+_COUNTER = itertools.count()
+
+
+def is_left(did: Any, plist: Any, offset: tuple[int, ...], stored: int) -> bool:
+    """Whether a chunk reaches beyond the end of its dataset, and is left as it is for that.
+
+    Args:
+        did: the dataset.
+        plist: its creation properties.
+        offset: where the chunk is.
+        stored: its bytes in the file.
+    """
+    ends = zip(offset, plist.get_chunk(), did.shape, strict=True)
+    if all(at + step <= length for at, step, length in ends):
+        return False
+    return stored == chunk_bytes(did, plist) and leaves_edges(did)
+
+
+def leaves_edges(did: Any) -> bool:
+    """Whether chunks of a dataset that reach beyond its end may be left as they are by its filters.
+
+    True where it cannot be told: HDF5 itself knows.
+    """
+    plist, shape = did.get_create_plist(), did.shape
+    if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters() or 0 in shape:
+        return False
+    chunk = plist.get_chunk()
+    if not any(length % step for length, step in zip(shape, chunk, strict=True)):
+        return False
+    size = chunk_bytes(did, plist)
+    corner = tuple((length - 1) // step * step for length, step in zip(shape, chunk, strict=True))
+    there = did.get_chunk_info_by_coord(corner)
+    if there.size and there.size != size:
+        return False
+    return size > SMALL_CHUNK or _is_left_in_memory(plist, did.get_type(), chunk, size)
+
+
+def _is_left_in_memory(plist: Any, tid: Any, chunk: tuple[int, ...], size: int) -> bool:
+    """Whether HDF5 leaves a chunk as it is in a dataset of the same properties in memory."""
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(2**16, False)
+    file = h5f.create(b"hdfchk-edges-%d" % next(_COUNTER), fapl=access)
+    try:
+        most = h5s.create_simple((1,) * len(chunk), tuple(chunk))
+        did = h5d.create(file, b"x", tid, most, plist)
+        did.write(h5s.ALL, h5s.ALL, np.zeros((1,) * len(chunk), f"V{tid.get_size()}"), tid)
+        return bool(did.get_chunk_info(0).size == size)
+    except RAISED:
+        return True
+    finally:
+        file.close()
