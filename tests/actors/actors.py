@@ -53,6 +53,12 @@ class Outcome:
         return self.value
 
 
+class _Server(subprocess.Popen[bytes]):
+    """A process for many tests, which ends with the pipe that it reads."""
+
+    is_shared = True
+
+
 class Actor:
     """A process that does steps, given as code, in a namespace that it keeps.
 
@@ -62,7 +68,7 @@ class Actor:
 
     def __init__(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
-        self.process = subprocess.Popen(
+        self.process = _Server(
             [sys.executable, "-c", "from tests.actors.actors import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

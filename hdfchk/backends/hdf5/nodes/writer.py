@@ -268,7 +268,8 @@ class Writer:
         if fit.target.shape != array.shape:
             did.set_extent(array.shape)
         if array.size:
-            by_hdf5 = fit.is_raw or not array.ndim or leaves_edges(did)
+            by_hdf5 = fit.is_raw or not array.ndim
+            by_hdf5 = by_hdf5 or (fit.target.is_filtered and leaves_edges(did))
             plist = None if by_hdf5 else did.get_create_plist()
             write_elements(did, array, fit.tid, plist, self.meter)
         if has_sum:
