@@ -269,8 +269,8 @@ def test_a_copy_that_differs(
     before = Path(path).read_bytes()
     real = compaction.h5o.copy
 
-    def copy(old: Any, name: bytes, new: Any, other: bytes) -> None:
-        real(old, name, new, other)
+    def copy(old: Any, name: bytes, new: Any, other: bytes, **more: Any) -> None:
+        real(old, name, new, other, **more)
         spoil(new, other)
 
     monkeypatch.setattr(compaction.h5o, "copy", copy, raising=True)

@@ -109,7 +109,7 @@ class Description:
         elif type(oid) is h5d.DatasetID:
             tid = oid.get_type()
             parts["type"] = type_parts(tid)
-            parts["committed"] = self._known.get(address_of(tid)) if tid.committed() else None
+            parts["committed"] = self._name_of(tid)
             parts["space"] = space_parts(oid.get_space())
             parts["creation"] = creation_parts(oid)
             parts["stored"] = self._stored(oid, tid)
@@ -129,8 +129,13 @@ class Description:
             value: Any = None
             if space.get_simple_extent_type() != h5s.NULL:
                 value = self._values(aid, tid, aid.shape)
-            found[name] = (order, info.cset, type_parts(tid), space_parts(space), value)
+            parts = type_parts(tid), self._name_of(tid), space_parts(space)
+            found[name] = (order, info.cset, *parts, value)
         return found
+
+    def _name_of(self, tid: Any) -> str | None:
+        """The first path of a named type with which something was made."""
+        return self._known.get(address_of(tid)) if tid.committed() else None
 
     def data(self, did: Any, tid: Any) -> Any:
         """The elements of a dataset: bytes, or canonical items; or the name of an error."""

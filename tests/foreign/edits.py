@@ -147,9 +147,13 @@ class Run:
             for name, item in value.items():
                 self.reads(f"{key}/{name}", item)
             return
-        what = differs(canonical(value), canonical(found))
+        self.compare(key, canonical(value), canonical(found))
+
+    def compare(self, key: str, expected: Any, found: Any, where: str = "") -> None:
+        """Note how what was read differs from what should have been, in canonical form."""
+        what = None if expected is NO_VALUE else differs(expected, found)
         if what is not None:
-            self.fault(key, what)
+            self.fault(key, where + what)
 
 
 def edit(function: Callable[[Run], None]) -> Callable[[Run], None]:
@@ -246,9 +250,7 @@ def _read_value(run: Run, file: Any, path: str) -> None:
     except Exception as error:
         run.fault(path, f"raises {type(error).__name__}: {error}")
         return
-    what = None if expected is NO_VALUE else differs(expected, found)
-    if what is not None:
-        run.fault(path, what)
+    run.compare(path, expected, found)
     if isinstance(oid, h5d.DatasetID) and oid.shape and isinstance(found, tuple):
         shape = run.chk.array(names(path)).shape
         if shape != found[1]:
@@ -282,9 +284,7 @@ def _read_attributes(run: Run, file: Any, path: str, parts: Any) -> None:
         except Exception as error:
             run.fault(path, f"its attribute {name!r}: {type(error).__name__}: {error}")
             continue
-        what = None if expected is NO_VALUE else differs(expected, found)
-        if what is not None:
-            run.fault(path, f"its attribute {name!r}: {what}")
+        run.compare(path, expected, found, f"its attribute {name!r}: ")
 
 
 def attributes_of(run: Run, path: str, parts: Any) -> Any:
@@ -485,9 +485,7 @@ def attribute(run: Run) -> None:
                 path, lambda a=attributes, value=value: a.__setitem__(NEW, value), own, by_hand
             ):
                 break
-            what = differs(canonical(value), canonical(attributes[NEW]))
-            if what is not None:
-                run.fault(path, what)
+            run.compare(path, canonical(value), canonical(attributes[NEW]))
         else:
             run.step(path, lambda a=attributes: a.__delitem__(NEW), own)
     verified(run)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5z
 
 from ...errors import CorruptFileError, HdfchkError, NestingError, UnsupportedStoredError
 from ...keys import MAX_PATH, to_text
@@ -17,7 +18,7 @@ from ...runtime.posix import wait_lock_shared, write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .comparison import compare_files
-from .data.anew import copy_parts, make_anew
+from .data.anew import copy_parts, make_anew, stored_parts
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
@@ -27,7 +28,8 @@ from .h5.key_order import is_order
 from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
-from .h5.types import file_access, file_creation, has_variable, numpy_dtype
+from .h5.types import file_access, file_creation, has_variable, numpy_dtype, unshared
+from .h5.values import same_items
 from .repointing import Repointing
 from .wal.fit import STAMP
 from .wal.new_file import NewFile, ScratchFile
@@ -39,6 +41,7 @@ USERBLOCK_BYTES = 2**20
 ADDRESS_BYTES = 8
 """HDF5 (2.0 and before) writes the last references of a dataset not at all where the addresses in a
 file have another size."""
+HEAP_BYTES = 2
 MAX_LEVELS = MAX_PATH
 """How deeply groups may nest: as deeply as a path can lead."""
 
@@ -108,7 +111,9 @@ def _write(
     with defer_interrupts():
         # What is copied may be as new as it likes, unless HDF5 1.8 is to read it.
         newest = h5f.LIBVER_V18 if portable else h5f.LIBVER_LATEST
-        target = create_on(scratch, plist, newest)
+        # HDF5's newer groups have heaps that are of no use where lengths have so few bytes.
+        oldest = h5f.LIBVER_V18 if plist.get_sizes()[1] > HEAP_BYTES else h5f.LIBVER_EARLIEST
+        target = create_on(scratch, plist, (oldest, newest))
         try:
             _Copy(source, target.id, guard, progress, portable=portable).run()
         finally:
@@ -165,7 +170,9 @@ class _Copy:
         self._known: set[int] = set()
         """The addresses of the groups that were copied."""
         self._shared: dict[int, Any] = {}
-        """The address of an object with several links -> its copy."""
+        """The address of an object with several links, or of a named type -> its copy."""
+        self._waiting: Any = None
+        """A group of the copies of named types to whose keys it has not come yet."""
         self._count = 0
         self._total = 0
 
@@ -209,6 +216,9 @@ class _Copy:
                     key=f"{links.key_of(old)[:40]}…",
                     hint="the file is left as it is",
                 )
+        if self._waiting is not None:
+            self._waiting = None
+            self._target.unlink(_WAITING)
         self._references.run()
 
     def _begin(self, old: Any, new: Any, info: Any) -> _Step:
@@ -248,55 +258,99 @@ class _Copy:
             if info.rc > 1:
                 self._shared[info.addr] = copy
             return self._begin(oid, copy, info)
-        self._copy(oid, old, name, new)
-        if info.rc > 1:
-            self._shared[info.addr] = h5o.open(new, name)
+        if type(oid) is h5d.DatasetID:
+            self._dataset(oid, new, name)
+            if info.rc > 1:
+                self._shared[info.addr] = h5o.open(new, name)
+        else:
+            self._named_type(oid, new, name)
         self._step()
         return None
 
-    def _copy(self, oid: Any, old: Any, name: bytes, new: Any) -> None:
-        """Copy a dataset, or a named type, that is no one else's."""
-        if type(oid) is h5d.DatasetID:
-            refers = has_references(oid.get_type())
-            if refers:
-                self._check_references(oid)
-            self._check(oid)
-            if refers or not _is_copied_by_hdf5(oid):
-                copy = make_anew(oid, new, name, portable=self._portable)
-                if refers:
-                    self._references.note(links.path_of(oid))
-                else:
-                    copy_parts(oid, copy, self._guard)
-                self._attributes(oid, copy)
+    def _dataset(self, oid: Any, new: Any, name: bytes) -> None:
+        """Copy a dataset that is no one else's."""
+        tid = oid.get_type()
+        refers = has_references(tid)
+        if refers:
+            self._check_references(oid)
+        self._check(oid)
+        if refers or not _is_copied_by_hdf5(oid) or tid.committed():
+            made = self._copy_of_type(tid) if tid.committed() else None
+            if made is not None and not refers and not _has_filters(oid):
+                self._copy(oid, new, name, made)
                 return
-        refers = any(has_references(h5a.open(oid, key).get_type()) for key in attribute_names(oid))
-        try:
+            copy = make_anew(oid, new, name, made, portable=self._portable)
             if refers:
-                h5o.copy(old, name, new, name, copypl=_BARE)
-            else:
-                h5o.copy(old, name, new, name)
+                self._references.note(links.path_of(oid))
+            elif not oid.get_create_plist().get_external_count():
+                copy_parts(oid, copy, self._guard)
+                _require_same_items(oid, copy)
+            self._attributes(oid, copy)
+            return
+        self._copy(oid, new, name)
+
+    def _copy(self, oid: Any, new: Any, name: bytes, made: Any = None) -> None:
+        """Have HDF5 copy a dataset.
+
+        Args:
+            oid: the dataset.
+            new: the group for its copy.
+            name: the name there.
+            made: the copy of its type, if that has a name.
+        """
+        is_bare = self._has_own_attributes(oid)
+        flags = (h5o.COPY_WITHOUT_ATTR_FLAG if is_bare else 0) | (_MERGE if made else 0)
+        try:
+            h5o.copy(oid, b".", new, name, copypl=_copying(flags))
         except RAISED:
             if not self._portable:
                 raise
-            self._copy_portable(oid, name, new)
-            return
-        if refers:
-            self._attributes(oid, h5o.open(new, name))
-
-    def _copy_portable(self, oid: Any, name: bytes, new: Any) -> None:
-        """Copy what HDF5 does not, as HDF5 1.8 has nothing like it in the form that it has."""
-        if type(oid) is h5d.DatasetID:
-            copy = make_anew(oid, new, name, portable=True)
+            copy = make_anew(oid, new, name, made, portable=True)
             copy_parts(oid, copy, self._guard)
-        else:
-            copy = self._type(oid, oid)
+            self._attributes(oid, copy)
+            return
+        if made is None and not is_bare:
+            return
+        copy = h5o.open(new, name)
+        if made is not None and h5o.get_info(copy.get_type()).addr != h5o.get_info(made).addr:
+            raise _refusal(oid, "a named type, and a filter that this HDF5 has not")
+        if is_bare:
+            self._attributes(oid, copy)
+
+    def _has_own_attributes(self, oid: Any) -> bool:
+        """Whether an object has attributes that HDF5 does not copy as they are."""
+        types = (h5a.open(oid, key).get_type() for key in attribute_names(oid))
+        return any(has_references(tid) or tid.committed() for tid in types)
+
+    def _named_type(self, tid: Any, new: Any, name: bytes) -> Any:
+        """Copy a named type: what was made with it gets the copy."""
+        try:
+            h5o.copy(tid, b".", new, name, copypl=_copying(h5o.COPY_WITHOUT_ATTR_FLAG))
+            copy = h5o.open(new, name)
+        except RAISED:
+            if not self._portable:
+                raise
+            copy = self._type(tid.copy(), tid)  # HDF5 1.8 has nothing like it in its form
             copy.commit(new, name)
-        self._attributes(oid, copy)
+        self._shared[h5o.get_info(tid).addr] = copy
+        self._attributes(tid, copy)
+        return copy
+
+    def _copy_of_type(self, tid: Any) -> Any:
+        """The copy of a named type, which waits for its key if that comes later."""
+        known = self._shared.get(h5o.get_info(tid).addr)
+        if known is not None:
+            return known
+        if self._waiting is None:
+            self._waiting = h5g.create(self._target, _WAITING)
+        return self._named_type(tid, self._waiting, b"%d" % self._waiting.get_num_objs())
 
     def _type(self, tid: Any, oid: Any, where: str = "") -> Any:
         """The type to be given to the copy of something."""
+        if tid.committed():
+            return self._copy_of_type(tid)
         if not self._portable:
-            return tid
+            return unshared(tid)
         try:
             return portable_type(tid)
         except UnsupportedStoredError as error:
@@ -312,8 +366,8 @@ class _Copy:
             aid, where = h5a.open(old, name), f"in the attribute {to_text(name)!r}: "
             tid = self._type(aid.get_type(), old, where)
             if has_references(tid):
-                self._may_have_references(old, tid, where)
-                h5a.create(new, name, tid, aid.get_space())
+                self._may_have_references(old, aid.get_type(), where)
+                h5a.create(new, name, tid, unshared(aid.get_space()))
                 self._references.note(links.path_of(old))
                 continue
             try:
@@ -380,13 +434,36 @@ def _keep_attribute_form(old: Any, plist: Any) -> None:
     plist.set_attr_phase_change(*old.get_attr_phase_change())
 
 
-def _bare() -> Any:
+_WAITING = b"hdfchk:types"
+_MERGE = 0x40
+"""`H5O_COPY_MERGE_COMMITTED_DTYPE_FLAG`, for which h5py has no name: HDF5 looks through the whole
+copy for a named type that is equal, each time, and finds none with items of variable length."""
+
+
+@functools.cache
+def _copying(flags: int) -> Any:
+    """The properties by which HDF5 copies an object."""
     plist = h5p.create(h5p.OBJECT_COPY)
-    plist.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
+    plist.set_copy_object(flags)
     return plist
 
 
-_BARE = _bare()
+def _has_filters(did: Any) -> bool:
+    """Whether the filters of a dataset are there, without which none like it can be made."""
+    plist = did.get_create_plist()
+    return all(h5z.filter_avail(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
+
+
+def _require_same_items(old: Any, new: Any) -> None:
+    """Refuse items that h5py has written otherwise than it has read them.
+
+    Strings that end with a NUL, and have no room for it, beside ones of variable length.
+    """
+    if not has_variable(old.get_type()):
+        return
+    for part in stored_parts(old):
+        if not same_items(part.read(old), part.read(new)):
+            raise _refusal(old, "strings beside items of variable length that h5py cuts")
 
 
 def _is_copied_by_hdf5(did: Any) -> bool:

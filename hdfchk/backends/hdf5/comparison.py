@@ -71,6 +71,8 @@ class _Comparison:
         self._pairs: dict[int, int] = {}
         """The address of an object -> that of its copy."""
         self._copies: set[int] = set()
+        self._types: dict[int, int] = {}
+        """The address of a named type that something was made with -> that of its copy."""
         self._referring: list[bytes] = []
         """The paths of objects that have references."""
         files = (source, copy)
@@ -92,6 +94,7 @@ class _Comparison:
                 todo.pop()
             else:
                 todo.append((*inner, self._links(*inner)))
+        self._compare_types(h5g.open(self._source.id, b"/"))
         if self._referring:
             with ReferenceSwap() as swap:
                 files = self._source.id, self._copy.id
@@ -108,6 +111,23 @@ class _Comparison:
         if known != other:
             _differ(old, "which links lead to one object")
         return True
+
+    def _note_type(self, oid: Any, old: Any, new: Any) -> None:
+        """Compare which named type something was made with, if any."""
+        if old.committed() != new.committed():
+            _differ(oid, "whether its type has a name")
+        if old.committed():
+            place, other = h5o.get_info(old).addr, h5o.get_info(new).addr
+            if self._types.setdefault(place, other) != other:
+                _differ(oid, "which named type it has")
+
+    def _compare_types(self, root: Any) -> None:
+        """Compare the named types that something was made with, once all objects were."""
+        places = self._types.values()
+        if len(set(places)) < len(places) or any(
+            self._pairs.get(place, other) != other for place, other in self._types.items()
+        ):
+            _differ(root, "which named types its datasets and attributes have")
 
     def _links(self, old: Any, new: Any) -> Iterator[bytes]:
         """Compare the links of two groups; the names of those that lead to objects."""
@@ -135,6 +155,7 @@ class _Comparison:
                 _differ(old, "the named type")
             return None
         _compare_forms(old, new)
+        self._note_type(old, old.get_type(), new.get_type())
         if has_references(old.get_type()):
             self._note(old)
         elif old.shape is not None:
@@ -142,8 +163,10 @@ class _Comparison:
         return None
 
     def _attributes(self, old: Any, new: Any) -> None:
-        if _compare_attributes(old, new):
-            self._note(old)
+        for first, second in _compare_attributes(old, new):
+            self._note_type(old, first, second)
+            if has_references(first):
+                self._note(old)
 
     def _note(self, oid: Any) -> None:
         """Take note of an object that has references: they are compared in the end."""
@@ -307,19 +330,17 @@ def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
     }
 
 
-def _compare_attributes(old: Any, new: Any) -> bool:
-    """Compare the attributes of two objects; whether there are some with references."""
+def _compare_attributes(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+    """Compare the attributes of two objects; their types, which are compared later."""
     # The copy has its keys in their order, and needs no list of it.
     names = [name for name in attribute_names(old) if name != STAMP and not is_order(name)]
     if names != [name for name in attribute_names(new) if name != STAMP]:
         _differ(old, "its attributes, or their order")
-    refers = False
     for name in names:
-        first = h5a.open(old, name)
-        if not _same_attribute(first, h5a.open(new, name)):
+        first, second = h5a.open(old, name), h5a.open(new, name)
+        if not _same_attribute(first, second):
             _differ(old, f"its attribute {to_text(name)!r}")
-        refers = refers or has_references(first.get_type())
-    return refers
+        yield first.get_type(), second.get_type()
 
 
 def _same_attribute(old: Any, new: Any) -> bool:

@@ -18,7 +18,7 @@ from ....errors import UnsupportedStoredError
 from ..h5.errors import RAISED
 from ..h5.links import key_of
 from ..h5.portable_types import portable_type
-from ..h5.types import has_variable
+from ..h5.types import has_variable, unshared
 from ..h5.values import in_own_order, memory_type, raw_type, same_items
 from .blocks import blocks_of
 from .chunk_index import chunks_of
@@ -30,13 +30,14 @@ __all__ = ["Part", "copy_parts", "make_anew", "stored_parts"]
 Change = Callable[[np.ndarray[Any, Any], Any], None]
 
 
-def make_anew(old: Any, parent: Any, name: bytes, *, portable: bool) -> Any:
+def make_anew(old: Any, parent: Any, name: bytes, named: Any = None, *, portable: bool) -> Any:
     """Make a dataset of the type, the shape and the layout of another, without data and attributes.
 
     Args:
         old: the other dataset.
         parent: the group for it.
         name: its name there.
+        named: the named type of its file that it gets.
         portable: such as HDF5 1.8 reads.
 
     Raises:
@@ -46,10 +47,11 @@ def make_anew(old: Any, parent: Any, name: bytes, *, portable: bool) -> Any:
     for index in range(plist.get_nfilters()):
         require_plugin(plist.get_filter(index)[0])
     try:
+        if named is None:
+            named = portable_type(tid) if portable else unshared(tid)
         if portable:
-            tid = portable_type(tid)
             _reset_version(plist)
-        return h5d.create(parent, name, tid, old.get_space(), plist)
+        return h5d.create(parent, name, named, unshared(old.get_space()), plist)
     except UnsupportedStoredError as error:
         error.key, error.hint = key_of(old), "the file is left as it is"
         raise

@@ -16,7 +16,7 @@ from ....tree import Leaf, Mark, is_none_number
 from .errors import RAISED, unreadable, unwritable
 from .links import key_of
 from .texts import are_kept, are_same, stored_texts, type_to_write_texts
-from .types import PYTHON_STRINGS, numpy_dtype
+from .types import PYTHON_STRINGS, numpy_dtype, unshared
 from .values import (
     in_own_order,
     memory_type,
@@ -228,7 +228,7 @@ def copy_attribute(source: Any, target: Any, name: bytes, tid: Any = None) -> No
     old = h5a.open(source, name)
     tid = old.get_type() if tid is None else tid
     try:
-        new, data = h5a.create(target, name, tid, old.get_space()), raw_attribute(old)
+        new, data = h5a.create(target, name, tid, unshared(old.get_space())), raw_attribute(old)
         _write_raw(new, data)
     except RAISED as error:
         told = unwritable(f"a copy of its attribute {to_text(name)!r}", error, None)

@@ -85,17 +85,20 @@ def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any
         return file_of(h5f.open(_name(file), flags, plist))
 
 
-def create_on(file: FileObject, creation: Any = None, newest: int | None = None) -> Any:
+def create_on(
+    file: FileObject, creation: Any = None, versions: tuple[int, int] | None = None
+) -> Any:
     """The `h5py.File` that begins a file object anew.
 
     Args:
         file: the file object, which stays open.
         creation: the creation properties, if not those of all our files.
-        newest: the version of HDF5 whose forms may be in it, if not that of all our files.
+        versions: the oldest and the newest version of HDF5 whose forms may be in it, if not those
+            of all our files.
     """
     plist = _access(file)
-    if newest is not None:
-        plist.set_libver_bounds(h5f.LIBVER_V18, newest)
+    if versions is not None:
+        plist.set_libver_bounds(*versions)
     with defer_interrupts():
         return file_of(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
 

@@ -36,6 +36,7 @@ __all__ = [
     "type_for",
     "type_to_write",
     "unmarked",
+    "unshared",
 ]
 
 FLOAT = h5t.IEEE_F64LE
@@ -252,6 +253,16 @@ def numpy_dtype(tid: Any) -> np.dtype[Any]:
 def unmarked(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """A dtype without what h5py notes in it (of an enumeration, say); fields keep theirs."""
     return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
+
+
+def unshared(found: Any) -> Any:
+    """A type or dataspace by itself, to be used in another file.
+
+    A named type is an object of its file. One of a file with a table of shared messages says where
+    in that table it is, which HDF5 (2.0 and before) writes into the other file as it is.
+    """
+    decode = h5s.decode if isinstance(found, h5s.SpaceID) else h5t.decode
+    return decode(found.encode())
 
 
 def has_variable(tid: Any) -> bool:

@@ -187,7 +187,7 @@ def _copy(told: dict[str, Any]) -> Findings:
     userblock = old.get_userblock()
     plist.set_userblock(userblock)
     plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
-    target = create_on(scratch, plist, h5f.LIBVER_LATEST)
+    target = create_on(scratch, plist, (h5f.LIBVER_V18, h5f.LIBVER_LATEST))
     guard = Guard(file.h5, Options())
     try:
         reader = Reader(fid, guard, MetadataCache(fid))

@@ -24,7 +24,7 @@ from ..h5.attributes import raw_attribute
 from ..h5.key_order import is_order
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.object_info import EXTERNAL_FILES
-from ..h5.types import GROUP_CREATION
+from ..h5.types import GROUP_CREATION, unshared
 from ..h5.values import raw_type
 from ..nodes.reader import Reader
 from ..wal.fit import STAMP
@@ -367,8 +367,8 @@ class Copy:
         if name in kept.foreign:
             raise kept.foreign[name]
         aid = h5a.open(old, name)
-        tid = _free(aid.get_type())
-        made = h5a.create(new, name, tid, aid.get_space())
+        tid = unshared(aid.get_type())
+        made = h5a.create(new, name, tid, unshared(aid.get_space()))
         if name in kept.references:
             self._to_point.append((path, kept.address, name))
             return
@@ -468,7 +468,8 @@ class Copy:
         if plist.get_layout() == h5d.CONTIGUOUS and plist.fill_value_defined():
             plist.set_fill_time(h5d.FILL_TIME_ALLOC)  # or what is lost would be whatever was there
         try:
-            new = h5d.create(level.new, name, _free(oid.get_type()), oid.get_space(), plist)
+            tid, space = unshared(oid.get_type()), unshared(oid.get_space())
+            new = h5d.create(level.new, name, tid, space, plist)
             copy_parts(oid, new, damage, self._guard, self._steps)
         except CAUGHT as error:
             if level.new.links.exists(name):
@@ -538,11 +539,6 @@ def _address_of(gid: Any) -> int:
         return int(h5o.get_info(gid).addr)
     except CAUGHT:  # HDF5 looks for how large the list of its keys is, too
         return -1
-
-
-def _free(tid: Any) -> Any:
-    """A type that is none of the file's own objects."""
-    return tid.copy() if tid.committed() else tid
 
 
 def _is_of_file(name: bytes) -> bool:
