@@ -65,11 +65,9 @@ def _encode_bytes(value: np.bytes_, _: Encoder) -> Node:
 def _encode_void(value: np.void, encoder: Encoder) -> Node:
     dtype = value.dtype
     if dtype.hasobject:
-        if dtype.names is None:
-            encoder.refuse(value, "that holds Python objects", "store a 0-d array of it")
         row = np.empty(1, dtype)
         row[0] = value
-        columns = [np.ascontiguousarray(row[name]) for name in dtype.names]
+        columns = [np.ascontiguousarray(row[name]) for name in dtype.names or ()]
         return encoder.sequence(value, columns, _mark(dtypes.describe(dtype)))
     if dtype.itemsize == 0:
         return Leaf(None, _mark(dtypes.describe(dtype)))

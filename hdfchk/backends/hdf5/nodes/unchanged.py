@@ -52,7 +52,8 @@ def _is_variable(did: Any, node: Any) -> bool:
     tid = did.get_type()
     kind = tid.get_class()
     if kind == h5t.STRING:  # texts beside bytes that are none
-        return node.mark == PACKED and bool(tid.is_variable_str())
+        is_packed = isinstance(node, (Leaf, Branch)) and node.mark == PACKED
+        return is_packed and bool(tid.is_variable_str())
     return kind in {h5t.VLEN, h5t.COMPOUND, h5t.ARRAY} and has_variable(tid)
 
 
