@@ -24,7 +24,7 @@ import hdfchk
 from hdfchk import HDF5Checkpointer
 
 PACKAGE = str(Path(hdfchk.__file__).parent) + "/"
-SMALL, LARGE = np.arange(10.0), np.arange(100_000.0)
+LARGE = np.arange(100_000.0)
 
 
 @attrs.define

@@ -23,7 +23,7 @@ from hdfchk.backends.hdf5.salvage import child
 from .forked import Forked
 from .mutants import outcome
 
-COUNT = 6_000 if os.environ.get("HDFCHK_FUZZ") == "full" else 60
+COUNT = 6_000 if os.environ.get("HDFCHK_FUZZ") == "full" else 120
 STRUCTURES = (
     b"TREE|SNOD|HEAP|GCOL|FRHP|FHDB|FHIB|BTHD|BTLF|BTIN|FAHD|FADB|EAHD|EAIB|EADB|EASB|OHDR|OCHK"
 )

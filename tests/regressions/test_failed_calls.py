@@ -70,7 +70,7 @@ def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: i
 def test_each_kind_of_call_may_fail(tmp_path: Path, kind: str) -> None:
     """The first calls of each kind fail in turn, and leave one state."""
     wrong = {}
-    for first in range(40 if FULL else 5):
+    for first in range(40 if FULL else 7):
 
         def work(first: int = first) -> None:
             folder = _folder(tmp_path)
@@ -99,7 +99,7 @@ def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> Non
     """A handler that raises, run at any call of the system, costs nothing and mixes nothing."""
     number, wrong = getattr(signal, name), {}
     count = _count(tmp_path, CHANGES)
-    for first in _chosen(count, int(number))[:: 1 if FULL else 4]:
+    for first in _chosen(count, int(number))[:: 1 if FULL else 3]:
 
         def work(first: int = first) -> None:
             from hdfchk import HDF5Checkpointer

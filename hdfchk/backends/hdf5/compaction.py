@@ -259,7 +259,7 @@ class _Copy:
                 self._shared[info.addr] = copy
             return self._begin(oid, copy, info)
         if type(oid) is h5d.DatasetID:
-            self._dataset(oid, new, name)
+            self._dataset(oid, info, new, name)
             if info.rc > 1:
                 self._shared[info.addr] = h5o.open(new, name)
         else:
@@ -267,15 +267,15 @@ class _Copy:
         self._step()
         return None
 
-    def _dataset(self, oid: Any, new: Any, name: bytes) -> None:
+    def _dataset(self, oid: Any, info: Any, new: Any, name: bytes) -> None:
         """Copy a dataset that is no one else's."""
         tid = oid.get_type()
-        refers = has_references(tid)
+        refers, is_named = has_references(tid), tid.committed()
         if refers:
-            self._check_references(oid)
+            self._check_references(oid, info)
         self._check(oid)
-        if refers or not _is_copied_by_hdf5(oid) or tid.committed():
-            made = self._copy_of_type(tid) if tid.committed() else None
+        if refers or is_named or not _is_copied_by_hdf5(oid, tid, info):
+            made = self._copy_of_type(tid) if is_named else None
             if made is not None and not refers and not _has_filters(oid):
                 self._copy(oid, new, name, made)
                 return
@@ -386,10 +386,10 @@ class _Copy:
             for _ in self._guard.blocks(oid, dtype):
                 pass  # it is refused where the items come to more than the file can hold
 
-    def _check_references(self, oid: Any) -> None:
+    def _check_references(self, oid: Any, info: Any) -> None:
         """Refuse a dataset of references that cannot be carried over."""
         self._may_have_references(oid, oid.get_type())
-        if info_of(oid).hdr.mesg.present & EXTERNAL_FILES:
+        if info.hdr.mesg.present & EXTERNAL_FILES:
             raise _refusal(oid, "HDF5 references that lie in another file")
         plist = oid.get_create_plist()
         if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _is_filled(plist, oid):
@@ -466,14 +466,14 @@ def _require_same_items(old: Any, new: Any) -> None:
             raise _refusal(old, "strings beside items of variable length that h5py cuts")
 
 
-def _is_copied_by_hdf5(did: Any) -> bool:
+def _is_copied_by_hdf5(did: Any, tid: Any, info: Any) -> bool:
     """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
 
     It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
     lies in its file, and nothing else.
     """
-    filtered = bool(info_of(did).hdr.mesg.present & FILTERED)
-    if not has_variable(did.get_type()):
+    filtered = bool(info.hdr.mesg.present & FILTERED)
+    if not has_variable(tid):
         return not (filtered and is_open_elsewhere(did))
     if filtered:
         return False

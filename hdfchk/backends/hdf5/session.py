@@ -34,7 +34,7 @@ from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
 from .h5.marks import is_dict, read_mark
-from .h5.object_info import info_of
+from .h5.object_info import place_of
 from .h5.texts import in_type_of
 from .nodes.apply import Commit
 from .nodes.damage import NotRemovedError
@@ -217,8 +217,7 @@ class Hdf5Session:
     @telling
     def identity(self, path: Path) -> Any:
         """Where the object lies."""
-        info = info_of(self._need(path))
-        return (info.fileno, info.addr)
+        return place_of(self._need(path))
 
     @telling
     def verify(self, path: Path, *, has_value: bool = True) -> None:

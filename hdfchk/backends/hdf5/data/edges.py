@@ -13,6 +13,7 @@ import numpy as np
 from h5py import h5d, h5f, h5p, h5s
 
 from ..h5.errors import RAISED
+from ..h5.object_info import place_of
 from .chunk_index import SMALL_CHUNK, chunk_bytes
 
 __all__ = ["is_left", "leaves_edges"]
@@ -35,10 +36,15 @@ def is_left(did: Any, plist: Any, offset: tuple[int, ...], stored: int) -> bool:
     return stored == chunk_bytes(did, plist) and leaves_edges(did)
 
 
-def leaves_edges(did: Any) -> bool:
+def leaves_edges(did: Any, known: dict[tuple[int, int], bool] | None = None) -> bool:
     """Whether chunks of a dataset that reach beyond its end may be left as they are by its filters.
 
     True where it cannot be told: HDF5 itself knows.
+
+    Args:
+        did: the dataset.
+        known: by their places, what HDF5 was seen to do with datasets: that takes as long as to
+            pack a chunk.
     """
     plist, shape = did.get_create_plist(), did.shape
     if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters() or 0 in shape:
@@ -51,7 +57,12 @@ def leaves_edges(did: Any) -> bool:
     there = did.get_chunk_info_by_coord(corner)
     if there.size and there.size != size:
         return False
-    return size > SMALL_CHUNK or _is_left_in_memory(plist, did.get_type(), chunk, size)
+    if size > SMALL_CHUNK:
+        return True
+    known, place = {} if known is None else known, place_of(did)
+    if place not in known:
+        known[place] = _is_left_in_memory(plist, did.get_type(), chunk, size)
+    return known[place]
 
 
 def _is_left_in_memory(plist: Any, tid: Any, chunk: tuple[int, ...], size: int) -> bool:

@@ -16,9 +16,10 @@ from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
 from ..h5.links import key_of
-from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of
+from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of, place_of
 from ..h5.values import memory_type
 from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
+from .edges import leaves_edges
 from .filters import require_plugin
 from .streams import SeenChunks, around_of, places_of, refuse_streams
 
@@ -55,6 +56,8 @@ class Guard:
         self._checked: dict[tuple[int, int], SeenChunks] = {}
         """The places of datasets, and the chunks of each whose packed streams were looked at."""
         self._last: SeenChunks | None = None
+        self._edges: dict[tuple[int, int], bool] = {}
+        """Likewise, whether HDF5 leaves chunks beyond their ends as they are."""
         self._sound: set[tuple[int, int]] = set()
         """Those whose chunks are of ordinary sizes, and what their filters can have made."""
 
@@ -114,7 +117,7 @@ class Guard:
                 cannot have made that of the bytes in the file.
             CorruptFileError: the file has not the bytes that it says to have.
         """
-        if box is not None and nbytes <= self._limit and _place_of(did) in self._sound:
+        if box is not None and nbytes <= self._limit and place_of(did) in self._sound:
             return
         plist = did.get_create_plist()
         file_size = self._file_size()
@@ -141,7 +144,7 @@ class Guard:
         except HdfchkError:
             return  # the chunks that are wanted may be sound
         if largest <= min(SMALL_CHUNK, self._limit):
-            self._sound.add(_place_of(did))
+            self._sound.add(place_of(did))
 
     def _file_size(self) -> int:
         stream = self._stream
@@ -265,7 +268,7 @@ class Guard:
             places = None if boxes is None else places_of(plist.get_chunk(), boxes)
             # HDF5 packs all that it has of a dataset when it is asked what chunks there are.
             if places is None or not known.issuperset(places):
-                if _place_of(did) not in self._sound:
+                if place_of(did) not in self._sound:
                     self._sizes(did, plist, boxes)
                 refuse_streams(did, plist, known, boxes)
                 known.update(places or ())
@@ -278,7 +281,7 @@ class Guard:
         file_size = self._file_size()
         if boxes is not None:
             self._look_at_all(did, plist, file_size)
-            if _place_of(did) in self._sound:
+            if place_of(did) in self._sound:
                 return
         box = None if boxes is None else around_of(boxes)
         found = look_at(did, plist, file_size, box)
@@ -318,7 +321,7 @@ class Guard:
 
     def seen_chunks(self, did: Any) -> SeenChunks:
         """The chunks of a dataset that were looked at: whoever looks at another one enters it."""
-        place = _place_of(did)
+        place = place_of(did)
         found = self._checked.get(place)
         if found is None:
             is_still = self._stream.file.mode == "r"
@@ -328,6 +331,10 @@ class Guard:
                 self._last.drop()  # one chunk is kept of a file
             self._last = found
         return found
+
+    def leaves_edges(self, did: Any) -> bool:
+        """`edges.leaves_edges` of a dataset, of which HDF5 is asked once."""
+        return leaves_edges(did, self._edges)
 
     def explain(self, did: Any, error: Exception) -> HdfchkError:
         """The error to raise for one of HDF5's when it reads a dataset."""
@@ -360,12 +367,6 @@ class Guard:
                 taken.append(folder)
                 h5pl.remove(index)
         return taken
-
-
-def _place_of(did: Any) -> tuple[int, int]:
-    """Which file a dataset is in, by HDF5's count, and its address there."""
-    info = info_of(did)
-    return info.fileno, info.addr
 
 
 def _held(block: np.ndarray[Any, Any]) -> int:

@@ -16,7 +16,6 @@ from .blocks import write_blocks
 from .chunk_index import Box
 from .chunk_io import read_first, read_packed, write_rows
 from .direct_io import read_piece
-from .edges import leaves_edges
 from .filters import own_pipeline
 from .limits import CHECK_FROM, Guard
 
@@ -163,7 +162,7 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) ->
     last = end if end == did.shape[0] else max(first, end // step * step)
     with _unpacking(did, plist, guard, start, first):
         write_blocks(did, rows[: first - start], start, tid)
-    if last > first and leaves_edges(did):
+    if last > first and guard.leaves_edges(did):
         with _unpacking(did, plist, guard, first, last):
             write_blocks(did, rows[first - start : last - start], first, tid)
     elif last > first:

@@ -8,7 +8,7 @@ from h5py import h5d, h5f, h5i, h5o, h5s
 
 from .errors import RAISED
 
-__all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of", "is_open_elsewhere"]
+__all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of", "is_open_elsewhere", "place_of"]
 
 EXTERNAL_FILES = 1 << 7
 """The bit of an object header that has a list of external files (message type 7)."""
@@ -37,6 +37,12 @@ def info_of(oid: Any, rank: int | None = None) -> Any:
             if most.count(h5s.UNLIMITED) > 1:  # others have other indices
                 oid.get_chunk_info_by_coord((0,) * len(most))
     return h5o.get_info(oid)
+
+
+def place_of(oid: Any) -> tuple[int, int]:
+    """Which file an object is in, by HDF5's count, and its address there."""
+    info = info_of(oid)
+    return info.fileno, info.addr
 
 
 def is_open_elsewhere(did: Any) -> bool:

@@ -25,7 +25,7 @@ from ..h5.attributes import (
 from ..h5.errors import NO_CLASS, RAISED, errno_of, unless_damaged, unwritable, user_link
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
-from ..h5.object_info import FILTERED, Target, info_of, is_open_elsewhere
+from ..h5.object_info import Target, is_open_elsewhere
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
@@ -297,7 +297,7 @@ class Commit:
                     if self._writer.layout is None and self._overwrite(path, old, target, leaf):
                         return
                     if kept is None:
-                        is_kept_small, is_dropped = self._room_of(old)
+                        is_kept_small, is_dropped = self._room_of(old, target)
                     if is_kept_small and not is_dropped:
                         aside = self._copy_aside(old, parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
@@ -471,21 +471,21 @@ class Commit:
             return False
         return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
 
-    def _has_aside(self, old: Any, size: int) -> bool:
+    def _has_aside(self, old: Any, target: Target, size: int) -> bool:
         if size < REUSE_FROM or self._aside_bytes + size > ASIDE_BYTES:
             return False
-        if not _is_copied_as_it_is(old):
+        if not _is_copied_as_it_is(old, target):
             return False
         self._aside_bytes += size
         return True
 
-    def _room_of(self, old: Any) -> tuple[bool, bool]:
+    def _room_of(self, old: Any, target: Target) -> tuple[bool, bool]:
         """Whether an array's space is taken by what replaces it, and whether nothing of it stays.
 
         Both only where nothing points at it.
         """
         size = old.get_storage_size()
-        is_kept_small = self._has_aside(old, size)
+        is_kept_small = self._has_aside(old, target, size)
         is_dropped = self._rolls_back and (is_kept_small or size < REUSE_FROM)
         return is_kept_small, is_dropped and all(map(is_own, attribute_names(old)))
 
@@ -572,10 +572,9 @@ class Commit:
             places.write(self._group(path))
 
 
-def _is_copied_as_it_is(did: Any) -> bool:
+def _is_copied_as_it_is(did: Any, target: Target) -> bool:
     """Whether HDF5 copies a dataset's chunks packed as they are, and all its attributes say."""
-    filtered = info_of(did).hdr.mesg.present & FILTERED
-    if filtered and (has_variable(did.get_type()) or is_open_elsewhere(did)):
+    if target.is_filtered and (has_variable(did.get_type()) or is_open_elsewhere(did)):
         return False
     return not has_references(did)  # which would be zeros
 

@@ -24,7 +24,6 @@ from ...settings import DEFAULTS, Options
 from ..data.blocks import write_blocks
 from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
-from ..data.edges import leaves_edges
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..data.limits import Guard, is_variable
 from ..h5 import checksums as sums
@@ -237,7 +236,7 @@ class Writer:
         by_chunks = fit.array.ndim and fit.array.dtype.kind != "O" and not kept
         by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
         pipeline = own_pipeline(did.get_create_plist(), fit.tid.get_size()) if by_chunks else None
-        if pipeline is not None and not leaves_edges(did):
+        if pipeline is not None and not self.guard.leaves_edges(did):
             return True  # whole chunks take the place of what is there
         try:
             with self.guard.unpacking(did):
@@ -269,7 +268,7 @@ class Writer:
             did.set_extent(array.shape)
         if array.size:
             by_hdf5 = fit.is_raw or not array.ndim
-            by_hdf5 = by_hdf5 or (fit.target.is_filtered and leaves_edges(did))
+            by_hdf5 = by_hdf5 or (fit.target.is_filtered and self.guard.leaves_edges(did))
             plist = None if by_hdf5 else did.get_create_plist()
             write_elements(did, array, fit.tid, plist, self.meter)
         if has_sum:
