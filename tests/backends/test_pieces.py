@@ -22,6 +22,7 @@ from hdfchk import (
     UnsupportedStoredError,
 )
 from hdfchk.backends.hdf5.data import direct_io as pieces
+from hdfchk.backends.hdf5.wal import first_commit
 
 KINDS = ("<f8", ">f8", "<f4", "<i2", "|u1", "|b1", "<c16", "|S7", "<f2", "<M8[s]")
 RECORDS = np.zeros(999, [("a", "<i4"), ("b", ">f8"), ("c", "S3", (2,))])
@@ -65,8 +66,9 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return words
 
 
-def test_both_ways(path: str, passed: list[str]) -> None:
+def test_both_ways(path: str, passed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A new file's arrays are those of HDF5's own writing, and are read as HDF5 reads them."""
+    monkeypatch.setattr(first_commit, "MEMORY_BYTES", 2**16)
     HDF5Checkpointer(path).update(tree())
     assert passed.count("pwrite") > len(KINDS)
     with h5py.File(path) as file:

@@ -14,8 +14,8 @@ import pytest
 from hdfchk import HDF5Checkpointer
 from hdfchk.backends.hdf5 import wal_writer
 from hdfchk.backends.hdf5.h5 import file_object
+from hdfchk.backends.hdf5.wal import first_commit, replay, wal_file
 from hdfchk.backends.hdf5.wal import log as log_module
-from hdfchk.backends.hdf5.wal import replay, wal_file
 
 from .disk import NAMES, SECTOR, Image, Operation, Recorder, Tap, survivors, torn
 from .workload import Run, State, state_of
@@ -46,6 +46,7 @@ def lower_limits(patch: pytest.MonkeyPatch, seed: int, *, least: bool = False) -
     patch.setattr(wal_writer, "PENDING_SECONDS", 0.0)
     patch.setattr(wal_file, "DIRECT_BYTES", chance.choice([2**13, 2**16]))
     patch.setattr(wal_writer, "LOOK_BYTES", 2**12 if least else chance.choice([2**12, 2**21]))
+    patch.setattr(first_commit, "MEMORY_BYTES", chance.choice([0, 2**12, 2**22]))
     patch.setattr(file_object, "METADATA_CACHE", chance.choice([LEAST_CACHE, 2**18]))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from hdfchk import CheckpointWarning, HDF5Checkpointer, NotDurableError, ReadOnlyError, register
+from hdfchk.backends.hdf5.wal import first_commit
 from tests.exact import differs
 
 from .disk import REAL, SECTOR, Tap
@@ -109,8 +110,13 @@ def test_no_room_at_any_byte(path: str, meter: Meter) -> None:
 
 
 @pytest.mark.parametrize("mode", ["a", "w"])
-def test_no_room_for_a_new_file(path: str, meter: Meter, mode: str) -> None:
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_no_room_for_a_new_file(
+    path: str, meter: Meter, mode: str, in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new file is there, whole, or is not, when there is no room for what goes beside it."""
+    if not in_memory:
+        monkeypatch.setattr(first_commit, "MEMORY_BYTES", -1)
     for room in range(0, 400, 13):
         HDF5Checkpointer(path)["old"] = 1
         if mode == "a":

@@ -7,6 +7,7 @@ I/O, maps. The file of the one writer, which has a log, is in `wal_writer`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from h5py import h5f
@@ -16,7 +17,7 @@ from ...keys import Path
 from ...runtime.descriptors import Descriptor
 from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch, try_lock_shared
 from ...tree import Leaf
-from ..base import Storage
+from ..base import Change, Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
 from .h5.file_object import FileObject, close_file, file_of, open_on
@@ -130,6 +131,17 @@ class OpenFile(Storage):
         self.flush()
         file = self.h5.file
         return Mapper(file.filename, file.id.get_vfd_handle(), within=root)
+
+    def leave_memory(self, changes: Sequence[Change] | None = None) -> bool:
+        """HDF5 is about to write: a file that it makes in memory may have to leave that.
+
+        Args:
+            changes: what it writes, if that is known.
+
+        Returns:
+            Whether it is opened anew.
+        """
+        return False
 
     def begin_changes(self, above: set[Path] | None) -> None:
         """HDF5 is about to change the file.

@@ -237,6 +237,8 @@ class Hdf5Session:
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> growth.LocalDraft:
         """Begin to make an array."""
         self._check_writable()
+        if self.file.leave_memory():
+            self.refresh()
         return growth.LocalDraft.of(self._writer.hidden, form, layout, self._guard, whole=whole)
 
     def apply(
@@ -249,6 +251,8 @@ class Hdf5Session:
     ) -> None:
         """Apply all changes as one commit."""
         self._check_writable()
+        if self.file.leave_memory(changes):
+            self.refresh()
         steps = plan(changes, self.stat, self._address)
         self.file.begin_changes(
             {

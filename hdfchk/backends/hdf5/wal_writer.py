@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,20 +28,21 @@ from ...runtime.posix import (
 )
 from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
+from ..base import Change
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import not_brought_warning, not_removed_warning, pending_warning, save_displaced
 from .failed_sync import late_sync, not_durable
-from .h5.file_object import close_file, create_on, open_on
+from .h5.file_object import close_file, open_on
 from .h5.free_space import keep_free_space
 from .h5.stand_in import put_stand_in
 from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
+from .wal.first_commit import FirstCommit
 from .wal.known_dicts import KnownDicts
 from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows
-from .wal.new_file import NewFile, ScratchFile
 from .wal.new_log import NewLog
 from .wal.reader_file import State, state_of
 from .wal.replay import (
@@ -88,8 +89,7 @@ class WalWriter(OpenFile):
         self.durable = durable
         self.sync_interval = sync_interval
         self._process = os.getpid()
-        self._new: NewFile | None = None
-        self._scratch: ScratchFile | None = None
+        self._first: FirstCommit | None = None
         self._file: WalFile | None = None
         self._pending = Pending()
         self._done = Pending()
@@ -131,24 +131,13 @@ class WalWriter(OpenFile):
             return
         if found.has_commits:
             recover(self._lock, found, durable=self.durable)
-        self._begin()
+        self._references.known = Knowledge(no_references=True, no_names=True)
+        self._first = FirstCommit(self._lock, durable=self.durable)
+        self._use(self._first.h5)
 
     def _use(self, h5: Any) -> None:
         self.h5 = h5
         self.generation += 1
-
-    def _begin(self) -> None:
-        """Make a new file beside the place, or begin that anew."""
-        if self._new is None:
-            self._new = NewFile(self._lock, durable=self.durable)
-        else:
-            os.ftruncate(self._new.file.fd, 0)
-        self._scratch = ScratchFile(self._new.file)
-        h5 = create_on(self._scratch)
-        # It comes first, so that it is where it is looked for: at the beginning of the root group.
-        write_stamp(h5.id)
-        self._references.known = Knowledge(no_references=True, no_names=True)
-        self._use(h5)
 
     def _go_on(self, found: Recovered | None = None) -> None:
         """Open HDF5 on the file and its log."""
@@ -182,7 +171,7 @@ class WalWriter(OpenFile):
     @property
     def write_past(self) -> WriteAt | None:
         """Writes arrays into a new file, of which HDF5 keeps no bytes that it did not write."""
-        return None if self._scratch is None else self._scratch.write_past
+        return None if self._first is None else self._first.write_past
 
     def mapper(self, root: Any) -> Mapper | None:
         """Maps what is in the file, and not in the log any more."""
@@ -200,6 +189,7 @@ class WalWriter(OpenFile):
     def begin(self) -> None:
         """A transaction begins."""
         self._in_transaction = True
+        self.leave_memory()
 
     def end(self) -> None:
         """A transaction is over."""
@@ -207,7 +197,7 @@ class WalWriter(OpenFile):
 
     def begin_anew(self) -> bool:
         """Give up what was done since the last commit, if it can be done again by one call."""
-        is_more = self._in_transaction or self._lent or self._new is not None
+        is_more = self._in_transaction or self._lent or self._first is not None
         if is_more or (self._hidden is not None and self._hidden.has_drafts):
             return False
         self.rollback()
@@ -305,6 +295,13 @@ class WalWriter(OpenFile):
         self._pending, self._done = self._done, Pending()
         self._dicts.begin(None)
 
+    def leave_memory(self, changes: Sequence[Change] | None = None) -> bool:
+        """HDF5 is about to write into a new file."""
+        if self._first is None or not self._first.leave_memory(changes):
+            return False
+        self._use(self._first.h5)
+        return True
+
     def begin_changes(self, above: set[Path] | None) -> None:
         """HDF5 is about to change the file."""
         self._dicts.begin(above)
@@ -312,6 +309,7 @@ class WalWriter(OpenFile):
     def lend(self) -> Any:
         """The `h5py.File`. What is done to it is a part of the next commit."""
         self._lent = True
+        self.leave_memory()
         self._references.forget()
         self.settle()
         return self.h5
@@ -320,7 +318,7 @@ class WalWriter(OpenFile):
 
     def take_error(self) -> Exception | None:
         """What a callback of HDF5's has met since the last call."""
-        file = self._scratch if self._file is None else self._file
+        file = self._first if self._file is None else self._file
         return None if file is None else file.take_error()
 
     def raise_deferred(self) -> None:
@@ -337,8 +335,8 @@ class WalWriter(OpenFile):
             FileReplacedError: it is one, but the file is not in its place any more.
             OSError: it is none.
         """
-        if self._new is not None:
-            self._appear(self._new)
+        if self._first is not None:
+            self._appear(self._first)
             return
         file = self._file
         if file is None:
@@ -359,17 +357,13 @@ class WalWriter(OpenFile):
         self._see_to_sync()
         self._see_to_log()
 
-    def _appear(self, new: NewFile) -> None:
-        close_file(self.h5)
-        if (error := self.take_error()) is not None:
-            raise error
-        seal(new.file.fd, self._references.known)
-        new.appear()
+    def _appear(self, first: FirstCommit) -> None:
+        first.appear(self._references.known)
         # It is decided. Where HDF5 cannot be opened on it now, the next use tries it.
-        self._new = self._scratch = None
+        self._first = None
         try:
             self._go_on()
-            new.make_durable()
+            first.make_durable()
             self._named = True  # the log has come before
         except OSError as failed:
             raise not_durable(failed, self.address) from failed
@@ -378,11 +372,9 @@ class WalWriter(OpenFile):
         """Give up what was written since the last commit; open objects are closed."""
         self._in_transaction = False
         self._references.forget_walk()
-        if self._new is not None:
-            if self._scratch is not None:
-                self._scratch.error = self._scratch.error or OSError("it is given up")
-            self.h5.close()
-            self._begin()  # in the same file: there may be no room for another one
+        if self._first is not None:
+            self._first.begin_anew()
+            self._use(self._first.h5)
             return
         if self._file is not None:
             self.discard_h5(self._file)
@@ -535,10 +527,7 @@ class WalWriter(OpenFile):
             FileReplacedError: the file is not in its place any more.
         """
         self._alarm.cancel()
-        if self._new is not None:
-            if self._scratch is not None:
-                self._scratch.error = self._scratch.error or OSError("it is given up")
-            self.h5.close()
+        if self._first is not None:
             self._give_up()
             return
         file = self._file
@@ -632,8 +621,8 @@ class WalWriter(OpenFile):
 
     def _give_up(self) -> None:
         """Close everything after a failure to open, or of a file that never appeared."""
-        if self._new is not None:
-            self._new.close()
+        if self._first is not None:
+            self._first.close()
         with contextlib.suppress(OSError):
             self._lock.leave()
 
@@ -643,8 +632,8 @@ class WalWriter(OpenFile):
             self._file.discarding = True
             self._file.log.after_fork()
             redirect_to_scratch(self._file.file.fd)  # HDF5 may still try to use it
-        elif self._new is not None:
-            redirect_to_scratch(self._new.file.fd)
+        elif self._first is not None:
+            self._first.abandon()
         self._lock.log.close()
         self._lock.named.close()
         super().abandon()

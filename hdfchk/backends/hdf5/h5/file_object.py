@@ -12,11 +12,14 @@ from h5py._objects import phil
 from ....runtime.interrupts import defer_interrupts
 from .types import file_access, file_creation
 
-__all__ = ["FileObject", "close_file", "create_on", "file_of", "open_on"]
+__all__ = ["FileObject", "close_file", "create_in_memory", "create_on", "file_of", "open_on"]
 
 METADATA_CACHE = 2**18
 """HDF5 goes through its whole cache of metadata at each commit of a log: a large one costs more
 than it saves, as the system keeps the file in memory, too."""
+
+GROWS_BY = 2**18
+"""So many bytes more a file in memory gets each time that it is full."""
 
 
 class FileObject:
@@ -101,6 +104,14 @@ def create_on(
         plist.set_libver_bounds(*versions)
     with defer_interrupts():
         return file_of(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
+
+
+def create_in_memory() -> Any:
+    """The `h5py.File` of a file that HDF5 makes in memory, and writes nowhere."""
+    plist = file_access(metadata_cache=METADATA_CACHE)
+    plist.set_fapl_core(GROWS_BY, False)
+    plist.set_meta_block_size(0)  # as on a file object; what is left of a block would be lost
+    return file_of(h5f.create(b"in memory", h5f.ACC_TRUNC, file_creation(), plist))
 
 
 def _access(file: FileObject, metadata_cache: int | None = None) -> Any:
