@@ -318,6 +318,22 @@ def test_keys_that_cannot_all_be_listed(
         assert {*report.damaged} == {f"g/{name}" for name in names} - found != set()
 
 
+@pytest.mark.parametrize("libver", ["earliest", "v110"])
+@pytest.mark.parametrize("name", [b"dict/x", b"/dict/x", b"dict/./x"])
+def test_names_that_no_link_can_have(path: Path, to: Path, libver: str, name: bytes) -> None:
+    """They are told of; looked up, they would lead to something else."""
+    with h5py.File(path, "w", libver=libver) as file:
+        file["dict/x"] = np.arange(50)
+        file[name.replace(b"/", b"#")] = np.ones(3)
+    raw = path.read_bytes()
+    path.write_bytes(with_new_sum(raw.replace(name.replace(b"/", b"#"), name)))
+    report = salvaged(path, to)
+    assert {*report.damaged} == {name.decode()} and report.copied == ("dict/x",)
+    with h5py.File(to) as file:
+        assert list(file) == ["dict"]
+        assert file["dict/x"][()].tolist() == list(range(50))
+
+
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_attributes(path: Path, to: Path, libver: str) -> None:
     """A value whose attribute is damaged is there, without that one."""

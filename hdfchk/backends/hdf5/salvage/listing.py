@@ -14,6 +14,7 @@ from typing import Any
 
 from h5py import h5, h5a
 
+from ....errors import CorruptFileError
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED
@@ -53,6 +54,21 @@ def links_of(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Liste
         address: where it is.
         read: reads so many bytes of the file from a place.
     """
+    listed = _listed(gid, address, read)
+    named = [link for link in listed.links if _is_name(link[0])]
+    if len(named) < len(listed.links):
+        # Looked up, such a name would lead to something else.
+        problem = CorruptFileError("a link has a name that no link can have")
+        listed.lost += [(name, problem) for name, _, _ in listed.links if not _is_name(name)]
+        listed.links, listed.problem = named, listed.problem or problem
+    return listed
+
+
+def _is_name(name: bytes) -> bool:
+    return b"/" not in name and name not in {b"", b".", b".."}
+
+
+def _listed(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed:
     listed = Listed()
     try:
         listed.links = links.entries(gid, dangling=True)
@@ -147,7 +163,7 @@ def _names_in_heap(address: int, read: Callable[[int, int], bytes]) -> list[byte
     names = []
     for part in _strings(data):
         name = part.decode("utf-8", "surrogateescape")
-        if name.isprintable() and "/" not in name and name not in {".", ".."}:
+        if name.isprintable() and _is_name(part):
             names.append(part)
     return names
 
