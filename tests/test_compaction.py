@@ -279,6 +279,22 @@ def test_a_copy_that_differs(
     assert Path(path).read_bytes() == before and os.listdir(os.path.dirname(path)) == ["store.hdf5"]
 
 
+def test_a_damaged_key(path: str) -> None:
+    """The file stays, and the error names the key."""
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.create_dataset("runs/a/x", data=np.arange(100), chunks=(10,))
+        file["fine"] = 1
+    raw = Path(path).read_bytes()
+    node = raw.rindex(b"TREE\x01")  # the index of the chunks
+    Path(path).write_bytes(raw[:node] + b"EERT" + raw[node + 4 :])
+    chk, before = HDF5Checkpointer(path), Path(path).read_bytes()
+    with pytest.raises(CorruptFileError, match=r"key 'runs/a/x' in .*; restore it"):
+        chk.compact()
+    assert Path(path).read_bytes() == before and os.listdir(Path(path).parent) == [Path(path).name]
+    del chk["runs"]
+    assert chk.compact() > 0 and chk.load() == {"fine": 1}
+
+
 def test_too_deep(path: str) -> None:
     """Groups nested too deeply are refused, soon, and the file stays."""
     with h5py.File(path, "w") as file:

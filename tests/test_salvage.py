@@ -327,6 +327,11 @@ def test_names_that_no_link_can_have(path: Path, to: Path, libver: str, name: by
         file[name.replace(b"/", b"#")] = np.ones(3)
     raw = path.read_bytes()
     path.write_bytes(with_new_sum(raw.replace(name.replace(b"/", b"#"), name)))
+    chk = HDF5Checkpointer(path)
+    for read in (lambda: [*chk], chk.load, chk.items().__iter__().__next__, chk.compact):
+        with pytest.raises(CorruptFileError, match=r"no link can be.*x\.h5.*salvage"):
+            read()
+    assert not chk.verify().ok and chk["dict"]["x"].tolist() == list(range(50))
     report = salvaged(path, to)
     assert {*report.damaged} == {name.decode()} and report.copied == ("dict/x",)
     with h5py.File(to) as file:

@@ -22,6 +22,7 @@ from ...errors import (
     CheckpointWarning,
     ClosedError,
     FileReplacedError,
+    HdfchkError,
     JournalMismatchError,
     LockedError,
     NotAFileError,
@@ -313,6 +314,9 @@ class FileBackend(_Hdf5Backend):
                 compact_file, durable=self.durable, options=self.options, portable=portable
             )
             return _again(work, self.resolved, self.lock_timeout, progress)
+        except HdfchkError as error:
+            error.file = error.file or self.path
+            raise
         except RAISED as error:
             what = "it cannot be copied: some of it cannot be read"
             raise explain_open(error, self.path, writable=True, what=what) from error

@@ -22,7 +22,7 @@ from .data.anew import copy_parts, make_anew, stored_parts
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
-from .h5.errors import RAISED
+from .h5.errors import RAISED, unreadable
 from .h5.file_object import create_on
 from .h5.key_order import is_order
 from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
@@ -231,7 +231,13 @@ class _Copy:
     def _link(self, old: Any, name: bytes, kind: int, new: Any) -> _Step | None:
         """Copy a link and, unless it is a group, what it leads to; a group is to be gone into."""
         if kind == links.HARD:
-            return self._object(old, name, new)
+            try:
+                return self._object(old, name, new)
+            except HdfchkError:
+                raise
+            except RAISED as error:
+                key = f"{links.key_of(old)}/{to_text(name)}".lstrip("/")
+                raise unreadable("it", error, key) from error
         if kind == h5l.TYPE_SOFT:
             new.links.create_soft(name, old.links.get_val(name))
         elif kind == h5l.TYPE_EXTERNAL:

@@ -10,6 +10,7 @@ from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p, h5s, h5t
 
 from ....errors import (
     CheckpointerKeyError,
+    CorruptFileError,
     NestingError,
     UnsafeFileError,
     UnsupportedStoredError,
@@ -49,7 +50,9 @@ _STRIDE = 16
 Entry = tuple[bytes, int, int]
 
 
-def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[Entry]:
+def entries(
+    gid: Any, *, marked: bool = True, dangling: bool = False, damaged: bool = False
+) -> list[Entry]:
     """Name, link type and address of each child, in insertion order where the group keeps it.
 
     Only that of a hard link is an address: where in the file the object lies.
@@ -60,6 +63,10 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
         gid: the group.
         marked: it may have attributes that tell of its order.
         dangling: give soft links that lead nowhere, too.
+        damaged: give those whose names no link can have, too.
+
+    Raises:
+        CorruptFileError: a name has a slash in it: looked up, it would lead to something else.
     """
     found: list[Entry] = []
     orders: list[int] = []
@@ -82,6 +89,12 @@ def entries(gid: Any, *, marked: bool = True, dangling: bool = False) -> list[En
     if moved:
         places = [moved.get(order, order) for order in orders]
         found = [found[index] for index in sorted(range(len(found)), key=places.__getitem__)]
+    if not damaged and (wrong := [name for name, _, _ in found if b"/" in name]):
+        raise CorruptFileError(
+            f"a link is named {to_text(wrong[0])!r}, which no link can be",
+            key=key_of(gid),
+            hint="hdfchk.salvage() copies what is whole",
+        )
     if dangling:
         return found
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]

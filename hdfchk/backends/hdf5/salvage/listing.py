@@ -71,7 +71,7 @@ def _is_name(name: bytes) -> bool:
 def _listed(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed:
     listed = Listed()
     try:
-        listed.links = links.entries(gid, dangling=True)
+        listed.links = links.entries(gid, dangling=True, damaged=True)
         return listed
     except RAISED as error:
         listed.problem = error
