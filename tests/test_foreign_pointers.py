@@ -18,8 +18,17 @@ from tests.foreign import fingerprint
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A file with scales, references of all kinds, and objects with two names."""
-    path = tmp_path / "x.h5"
-    with h5py.File(path, "w") as file:
+    return with_pointers(tmp_path / "x.h5")
+
+
+def with_pointers(path: Path, libver: str = "earliest") -> Path:
+    """Make it.
+
+    Args:
+        path: where.
+        libver: the oldest format that it may be in.
+    """
+    with h5py.File(path, "w", libver=libver) as file:
         file["time"] = np.arange(3.0)
         file["place"] = np.arange(2.0)
         file["heat"] = np.zeros((3, 2))
@@ -250,6 +259,18 @@ def test_scales_that_would_not_fit(
         edit(work)
     assert caught.value.key == key
     assert fingerprint(str(path)) == before and attached(path) == WHOLE
+
+
+@pytest.mark.parametrize("libver", ["v108", "v112", "latest"])
+def test_files_in_the_format_of_today(edit: Any, path: Path, libver: str) -> None:
+    """Their types are newer than ours: what is made anew keeps its attributes all the same."""
+    with_pointers(path, libver)
+    edit(put("heat", np.ones((3, 2), "c16")))
+    edit(put("time", np.arange(3, dtype="f2")))
+    assert attached(path) == WHOLE
+    edit(put("free", "text"))
+    with h5py.File(path) as file:
+        assert file["heat"].dtype == "c16" and file["time"].dtype == "f2"
 
 
 def test_scales_are_detached(edit: Callable[[Callable[[Any], Any]], None], path: Path) -> None:

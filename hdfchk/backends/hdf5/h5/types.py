@@ -151,7 +151,9 @@ def _file_access(metadata_cache: int | None, shared: bool) -> Any:
     plist = h5p.create(h5p.FILE_ACCESS)
     if not shared:
         plist.set_fclose_degree(h5f.CLOSE_STRONG)
-    plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
+    # Our own objects are all in the forms of HDF5 1.8. A file of others may have types of today,
+    # which a copy of an attribute is made with.
+    plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
     plist.set_meta_block_size(META_BLOCK)
     if metadata_cache is not None:
