@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 import h5py
 import numpy as np
@@ -239,6 +240,42 @@ def test_setting_a_key_that_is_a_link(path):
             chk["hard"] = value
         chk.put("hard", value, replace=True)
         assert np.array_equal(chk["hard"], value) and chk["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("how", ["journal", "direct", "transaction", "h5py"])
+def test_a_soft_link_gets_its_own_value(path, how):
+    """It stays a link, to whatever it leads; the same by update, and for a dict as a whole."""
+    with h5py.File(path, "w") as file:
+        file["array"], file["text"], file["dict/n"] = np.arange(3.0), "é", 1
+        file["ragged"] = file.create_dataset("r", (2,), h5py.vlen_dtype("i4"))
+        file["ragged"][:] = [np.array([1, 2], "i4"), np.array([3], "i4")]
+        for key in ("array", "text", "dict", "ragged"):
+            file[f"to {key}"] = h5py.SoftLink(f"/{key}")
+    for value in ("", 1.0):
+        HDF5Checkpointer(path)["new"] = value  # what is known of the file is what of our own
+
+    def work(chk):
+        for key in ("to array", "to text", "to ragged"):
+            chk[key] = chk[key]
+        chk.update({"to array": chk["to array"]})
+        chk["to dict"] = chk["to dict"].load()
+
+    if how == "h5py":
+        with h5py.File(path, "r+") as file:
+            work(HDF5Checkpointer(file))
+    else:
+        chk = HDF5Checkpointer(path, journal=how != "direct")
+        with chk, chk.transaction() if how == "transaction" else nullcontext():
+            work(chk)
+    with h5py.File(path) as file:
+        for key in ("array", "text", "dict", "ragged"):
+            assert file.get(f"to {key}", getlink=True).path == f"/{key}"
+    chk = HDF5Checkpointer(path)
+    chk.update({"to array": np.arange(3), "to text": b"\xc3\xa9", "to dict": {"n": 1.0}})
+    assert chk["array"].dtype == float and chk["text"] == "é"
+    with h5py.File(path) as file:
+        for key in ("array", "text", "dict"):
+            assert isinstance(file.get(f"to {key}", getlink=True), h5py.HardLink)
 
 
 def test_a_failed_commit_restores_links(external):

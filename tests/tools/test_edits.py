@@ -39,10 +39,7 @@ REFUSED: set[tuple[str, str]] = {
 }
 
 # Edits after which the tool does not read its file. This is to become empty.
-KNOWN: set[tuple[str, str]] = {
-    # Items of variable length that are pickles become packed text.
-    ("PyTables", "every key by itself"),
-}
+KNOWN: set[tuple[str, str]] = set()
 
 
 @attrs.frozen

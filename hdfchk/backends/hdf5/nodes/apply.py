@@ -34,7 +34,7 @@ from .damage import copy_readable_attributes, is_damaged, removing
 from .fits import Fit
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
-from .unchanged import is_unchanged
+from .unchanged import is_unchanged, leads_to_value
 from .writer import Writer
 
 __all__ = ["Commit"]
@@ -282,6 +282,8 @@ class Commit:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
+        if not hard and self._leads_to(path, node):
+            return
         old: Any = self._open_old(parent, raw) if hard else None
         self._require_removable(parent, raw)
         aside, is_kept_small, kept = None, False, self._kept.get(path)
@@ -308,9 +310,7 @@ class Commit:
             with removing():
                 parent.unlink(raw)
         elif aside is None:
-            name = self._hidden.new_name()
-            self._undo.append((self._bring_back, (path, name, place)))
-            self._hidden.take_out(parent, raw, name)
+            self._hide(path, parent, raw, place)
         else:
             old = None  # as long as it is open it keeps its space
             self._writer.take_room()
@@ -325,6 +325,19 @@ class Commit:
             self._hand_on(old, new, kept)
         if places is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
+
+    def _hide(self, path: Path, parent: Any, raw: bytes, place: Any) -> None:
+        """Keep what is replaced under a hidden name until the commit is through."""
+        name = self._hidden.new_name()
+        self._undo.append((self._bring_back, (path, name, place)))
+        self._hidden.take_out(parent, raw, name)
+
+    def _leads_to(self, path: Path, node: Stored) -> bool:
+        """Whether it is its own value that is assigned to a link that is no hard one."""
+        with removing():
+            return self._writer.layout is None and leads_to_value(
+                self._root, self._writer, path, node
+            )
 
     def _hand_on(self, old: Any, new: Any, kept: Kept | None) -> None:
         """Give what takes the place of an object its attributes and, where it can, its scales."""

@@ -10,7 +10,9 @@ from h5py import h5d, h5t
 from ....codecs.packing import PACKED
 from ....codecs.registry import default_registry
 from ....errors import HdfchkError
+from ....keys import Path
 from ....tree import Branch, Leaf
+from ..h5 import links
 from ..h5.errors import unless_damaged
 from ..h5.marks import read_mark
 from ..h5.types import has_variable
@@ -18,7 +20,7 @@ from ..h5.values import same_items
 from .reader import Reader
 from .writer import Writer
 
-__all__ = ["is_unchanged"]
+__all__ = ["is_unchanged", "leads_to_value"]
 
 
 def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
@@ -41,11 +43,40 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
             found = unless_damaged(lambda: Reader(root, writer.guard, writer.cache).dataset(oid))
         else:
             return False
-        if found is None:
-            return False
-        return _same(default_registry.encode(default_registry.decode(found)), node)
+        return found is not None and _reads_as(found, node)
     except (HdfchkError, KeyError):  # it cannot be read, or HDF5 does not convert it: another value
         return False
+
+
+def leads_to_value(root: Any, writer: Writer, path: Path, node: Any) -> bool:
+    """Whether a link leads to what reads as the value that is to replace the link.
+
+    Args:
+        root: the group that is the root of all paths.
+        writer: knows what the file cannot make its reader do.
+        path: of the link, which is no hard one.
+        node: the value.
+    """
+    try:
+        name = links.locate(root, path)
+        oid = None if name is None else links.open_object(root, name, path)
+        reader = Reader(root, writer.guard, writer.cache)
+        if oid is None:
+            return False
+        found: Leaf | Branch | None = unless_damaged(
+            lambda: (
+                reader.dataset(oid)
+                if type(oid) is h5d.DatasetID
+                else reader.group(oid, read_mark(oid), path, None)
+            )
+        )
+        return found is not None and (_same(found, node) or _reads_as(found, node))
+    except (HdfchkError, KeyError):  # it leads out of the file, or cannot be read: another value
+        return False
+
+
+def _reads_as(found: Any, node: Any) -> bool:
+    return _same(default_registry.encode(default_registry.decode(found)), node)
 
 
 def _is_variable(did: Any, node: Any) -> bool:
