@@ -6,12 +6,35 @@ from typing import Any
 
 from h5py import h5i
 
-__all__ = ["MetadataCache"]
+__all__ = ["MetadataCache", "steady"]
 
 OBJECT_BYTES = 400
 """About so much of it is used for each object: headers, links, their indices."""
 MOST_BYTES = 2**25
 """HDF5's own limit."""
+FLASH_THRESHOLD = 0.1
+"""The least share of the cache that HDF5 lets an entry have before it makes the cache larger."""
+
+
+def steady(config: Any, size: int) -> Any:
+    """The configuration of a cache that grows for large entries alone.
+
+    The table of a file's free space is one entry, of some ten bytes for each gap. Where it is
+    larger than the cache, HDF5 (2.0 and before) makes room while it is using the table, frees what
+    is in use, and damages its memory.
+
+    Args:
+        config: the configuration as it is, which is changed.
+        size: of the cache in bytes, without such entries.
+    """
+    config.set_initial_size = True
+    config.initial_size = config.min_size = size
+    config.max_size = max(size, MOST_BYTES)
+    config.incr_mode = config.decr_mode = 0
+    config.flash_incr_mode = 1
+    config.flash_multiple = 2.0
+    config.flash_threshold = FLASH_THRESHOLD
+    return config
 
 
 class MetadataCache:
@@ -26,7 +49,7 @@ class MetadataCache:
 
     def __init__(self, oid: Any) -> None:
         self._oid = oid
-        self._before: Any = None
+        self._before = 0
         self._bytes = 0
 
     def hold(self, count: int) -> None:
@@ -36,21 +59,24 @@ class MetadataCache:
             return
         fid = h5i.get_file_id(self._oid)
         config = fid.get_mdc_config()
-        self._bytes = max(config.max_size, min(MOST_BYTES, 2 * wanted))
-        if config.max_size >= wanted:  # it may grow by itself
+        if config.incr_mode:  # it grows by itself
+            self._bytes = config.max_size
+            if config.max_size >= wanted:
+                return
+        size = fid.get_mdc_size()[0]
+        self._bytes = max(size, min(MOST_BYTES, 2 * wanted))
+        if size >= wanted:
             return
-        if self._before is None:
-            self._before = fid.get_mdc_config()
-        config.set_initial_size = True
-        config.initial_size = config.min_size = config.max_size = self._bytes
-        fid.set_mdc_config(config)
+        self._before = self._before or size
+        fid.set_mdc_config(steady(config, self._bytes))
 
     def shrink(self) -> None:
         """Let it be as large as it was: HDF5 has just written what is in it.
 
         If it had not, it would have to make room in the middle of writing, where it fails.
         """
-        before, self._before = self._before, None
+        before, self._before = self._before, 0
         self._bytes = 0
-        if before is not None:
-            h5i.get_file_id(self._oid).set_mdc_config(before)
+        if before:
+            fid = h5i.get_file_id(self._oid)
+            fid.set_mdc_config(steady(fid.get_mdc_config(), before))

@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5d, h5f, h5p, h5s, h5t
 
 from ....errors import UnsupportedStoredError
+from .metadata_cache import steady
 
 __all__ = [
     "BOOL",
@@ -157,10 +158,7 @@ def _file_access(metadata_cache: int | None, shared: bool) -> Any:
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
     plist.set_meta_block_size(META_BLOCK)
     if metadata_cache is not None:
-        config = plist.get_mdc_config()
-        config.set_initial_size = True
-        config.initial_size = config.min_size = config.max_size = metadata_cache
-        plist.set_mdc_config(config)
+        plist.set_mdc_config(steady(plist.get_mdc_config(), metadata_cache))
     return plist
 
 
