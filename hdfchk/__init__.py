@@ -7,13 +7,13 @@
 500
 """
 
-from .array import Array
+from .arrays.array import Array
 from .attributes import Attributes
 from .backends.resolve import UnknownTargetError
 from .backends.settings import trusting
-from .checkpoint import HDF5Checkpointer
 from .codecs.codec import Codec
 from .codecs.registry import CodecRegistry, default_registry
+from .convenience import load, save
 from .errors import (
     CheckpointerKeyError,
     CheckpointWarning,
@@ -50,11 +50,11 @@ from .errors import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from .filters import KeyFilter
 from .group import Group
 from .salvage import Loss, SalvageReport, salvage
-from .saveload import load, save
-from .verify import Report
+from .store import HDF5Checkpointer
+from .verification import Report
+from .views.key_filter import KeyFilter
 
 __version__ = "0.1.0"
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from .codecs.packing import mark_from_text, mark_to_text
-from .context import Context
 from .errors import (
     CheckpointerKeyError,
     InvalidKeyError,
     InvalidKeyTypeError,
     UnsupportedTypeError,
 )
-from .keys import Path, join
+from .keys import join
+from .location import Location
 from .tree import Leaf
 
 __all__ = ["Attributes"]
@@ -41,14 +41,13 @@ class Attributes(MutableMapping[str, Any]):
         {'units': 'hartree'}
     """
 
-    def __init__(self, context: Context, path: Path, check: Callable[[], None]) -> None:
-        self._context = context
-        self._path = path
+    def __init__(self, location: Location, check: Callable[[], None]) -> None:
+        self._location = location
         self._check = check
 
     def __repr__(self) -> str:
         """Place and count."""
-        return f"<Attributes of {join(self._path)!r}: {len(self)}>"
+        return f"<Attributes of {join(self._location.path)!r}: {len(self)}>"
 
     def __getitem__(self, name: str) -> Any:
         """The value of an attribute.
@@ -59,14 +58,14 @@ class Attributes(MutableMapping[str, Any]):
         self._check()
         if not _is_name(name):
             raise self._missing(name)
-        with self._context.handle.reading() as session:
-            leaf = session.read_attribute(self._path, name)
-            note = session.read_attribute(self._path, _MARK_PREFIX + name)
+        with self._location.handle.reading() as session:
+            leaf = session.read_attribute(self._location.path, name)
+            note = session.read_attribute(self._location.path, _MARK_PREFIX + name)
         if leaf is None:
             raise self._missing(name)
         if note is not None and isinstance(note.data, str):
             leaf = Leaf(leaf.data, mark_from_text(note.data))
-        return self._context.decode(leaf, self._path)
+        return self._location.decode(leaf, self._location.path)
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set an attribute.
@@ -81,19 +80,21 @@ class Attributes(MutableMapping[str, Any]):
         if not _is_name(name):
             raise InvalidKeyError(
                 f"{name!r} cannot be the name of an attribute",
-                key=join(self._path),
+                key=join(self._location.path),
                 hint="names that begin with 'hdfchk' belong to the library",
             )
-        node = self._context.encode(value, self._path)
+        node = self._location.encode(value, self._location.path)
         if not isinstance(node, Leaf):
             raise UnsupportedTypeError(
                 f"attribute {name!r}: a {type(value).__qualname__} needs more than one HDF5 object",
-                key=join(self._path),
+                key=join(self._location.path),
                 hint="store it under a key of its own",
             )
         note = None if node.mark is None else Leaf(mark_to_text(node.mark))
-        with self._context.handle.writing() as session:
-            session.write_attributes(self._path, {name: Leaf(node.data), _MARK_PREFIX + name: note})
+        with self._location.handle.writing() as session:
+            session.write_attributes(
+                self._location.path, {name: Leaf(node.data), _MARK_PREFIX + name: note}
+            )
 
     def __delitem__(self, name: str) -> None:
         """Delete an attribute.
@@ -104,8 +105,8 @@ class Attributes(MutableMapping[str, Any]):
         self._check()
         if name not in self:
             raise self._missing(name)
-        with self._context.handle.writing() as session:
-            session.write_attributes(self._path, {name: None, _MARK_PREFIX + name: None})
+        with self._location.handle.writing() as session:
+            session.write_attributes(self._location.path, {name: None, _MARK_PREFIX + name: None})
 
     def __contains__(self, name: object) -> bool:
         """Whether there is an attribute of this name."""
@@ -121,15 +122,15 @@ class Attributes(MutableMapping[str, Any]):
 
     def _names(self) -> list[str]:
         self._check()
-        with self._context.handle.reading() as session:
-            found = session.attribute_names(self._path)
+        with self._location.handle.reading() as session:
+            found = session.attribute_names(self._location.path)
         return [name for name in found if not name.startswith(_PREFIX)]
 
     def _missing(self, name: object) -> CheckpointerKeyError:
         return CheckpointerKeyError(
             f"no attribute {name!r}",
-            file=self._context.handle.backend.address,
-            key=join(self._path),
+            file=self._location.file,
+            key=join(self._location.path),
             hint="see list(attrs)",
         )
 

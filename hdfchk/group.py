@@ -1,22 +1,35 @@
-"""`Group`: a live nested mapping over one HDF5 group, and all that stores and views share."""
+"""`Group`: a live nested mapping over one HDF5 group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 
-from . import calls, edits, keys
-from .array import Array
+from . import keys, memoize
+from .arrays import creation
+from .arrays.array import Array
+from .arrays.columns import column
+from .arrays.layout_options import INHERIT, layout_for
+from .assignment import Assignment, apply, encode
 from .attributes import Attributes
 from .backends.base import Change, Put, Session
-from .errors import CheckpointerKeyError, CorruptFileError, NotAGroupError
-from .filters import KeyFilter
-from .group_arrays import GroupArrays
+from .backends.layout import Compression
+from .backends.meter import Meter
+from .equality import same
+from .errors import (
+    CheckpointerKeyError,
+    CorruptFileError,
+    HdfchkError,
+    NotAGroupError,
+)
 from .keys import Key, Path, join
-from .progress import ProgressOption
+from .location import Location, Placed
+from .progress import ProgressOption, is_wanted, teller
 from .tree import Branch, Leaf, is_dict
+from .views import access
+from .views.key_filter import KeyFilter, Verdict
 
 __all__ = ["Group"]
 
@@ -26,7 +39,19 @@ _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.n
 """Types of values that may be so small that there is a faster way to store them."""
 
 
-class Group(GroupArrays):
+class Keys(KeysView[str]):
+    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
+
+    def __getitem__(self, index: Any) -> Any:
+        """The key at a position, or a list of those of a slice."""
+        return list(self)[index]
+
+    def __repr__(self) -> str:
+        """The keys."""
+        return f"Keys({list(self)!r})"
+
+
+class Group(MutableMapping[str, Any], Placed):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -52,6 +77,18 @@ class Group(GroupArrays):
         {'steps': 600, 'method': 'euler'}
     """
 
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def __repr__(self) -> str:
+        """Place and count, not contents."""
+        try:
+            count = f"{len(self)} keys"
+        except (HdfchkError, OSError) as error:
+            count = type(error).__name__
+        place = f"{join(self._location.path)!r} in {self._location.file}"
+        return f"<{type(self).__name__} {place}: {count}>"
+
     # -- places --------------------------------------------------------------------------------
 
     def group(self, key: Key, create: bool = False) -> Group:
@@ -66,23 +103,29 @@ class Group(GroupArrays):
             CheckpointerKeyError: nothing is there, or a filter refuses it.
             NotAGroupError: the key holds a value that is not a group.
         """
-        path = self._path + (keys.parse(key) if create else keys.parse_for_read(key))
-        edits.check_visible(self._filters, path)
-        with self._context.handle.reading() as session:
+        path = self._location.path + (keys.parse(key) if create else keys.parse_for_read(key))
+        self._location.at(path).check_visible()
+        with self._location.handle.reading() as session:
             stat = session.stat(path)
             if stat is not None and not stat.is_group:
                 raise NotAGroupError("it holds a value, not a dict", key=join(path))
             if stat is None and not create:
                 error = keys.missing(path)
                 error.hint = "pass create=True to make a group"
-                raise self._suggesting(error, session, path)
-            if stat is not None and not self._filters.wants(path, stat.is_dict):
-                raise edits.refused(path)
+                raise self._location.suggesting(error, session, path)
+            if stat is not None and not self._location.filters.wants(path, stat.is_dict):
+                raise access.refused(path)
         if stat is None:
-            self._apply(
-                lambda session: [Put(path, Branch({}))] if session.stat(path) is None else []
+            apply(
+                self._location,
+                lambda session: [Put(path, Branch({}))] if session.stat(path) is None else [],
             )
         return self._at(path)
+
+    @property
+    def attrs(self) -> Attributes:
+        """The HDF5 attributes of this group, as a mapping."""
+        return Attributes(self._location, self._location.check_visible)
 
     def view(self, *, allowed_keys: Any = None, omitted_keys: Any = None) -> Group:
         """The same group through one more filter.
@@ -94,17 +137,206 @@ class Group(GroupArrays):
         Returns:
             A live view on the same handle. It holds the rule, never a copy of the keys.
         """
-        rule = KeyFilter.make(allowed_keys, omitted_keys)
-        return Group(self._context, self._path, self._filters.add(self._path, rule))
+        rule, location = KeyFilter.make(allowed_keys, omitted_keys), self._location
+        return Group(location.at(location.path, location.filters.add(location.path, rule)))
 
-    @property
-    def attrs(self) -> Attributes:
-        """The HDF5 attributes of this group, as a mapping."""
-        return Attributes(
-            self._context,
-            self._path,
-            lambda: _discard(edits.check_visible(self._filters, self._path)),
+    # -- reading -------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Key) -> Any:
+        """The value at a key: a live `Group` for a dict, else the value itself.
+
+        Args:
+            key: a `str` (``"/"`` separates levels) or a tuple of them.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it (a `KeyError`).
+            UnknownTypeError: it is of a class that is not registered.
+        """
+        return self._value(key, suggests=True)
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        """The value at a key, as ``self[key]`` gives it, or `default` if there is none."""
+        try:
+            return self._value(key, suggests=False)
+        except KeyError:
+            return default
+
+    def _value(self, key: Key, *, suggests: bool) -> Any:
+        path = self._location.path + keys.parse_for_read(key)
+        with self._location.handle.reading() as session:
+            verdict = access.check_visible(self._location.filters, path)
+            try:
+                node = session.read_value(path, mapped=self._location.mmap)
+            except CheckpointerKeyError as error:
+                if suggests:
+                    self._location.suggesting(error, session, path)
+                raise
+            if node is not None:
+                if verdict is Verdict.PART:
+                    raise access.refused(path)
+                access.check_read(self._location.filters, path, node)
+        if node is None:
+            return self._at(path)
+        return self._location.decode(node, path)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is such a key. Reads no value, and answers for any object."""
+        try:
+            return self._has(key)
+        except CorruptFileError:  # what cannot be opened is there all the same
+            path = self._location.path + keys.parse(key, reading=True)
+            with self._location.handle.reading() as session:
+                is_there = path[-1] in session.names(path[:-1])
+            return is_there and self._location.filters.wants(path, False)
+
+    def _has(self, key: object) -> bool:
+        """Whether there is such a key; for what is written then: an error is raised."""
+        try:
+            path = self._location.path + keys.parse(key, reading=True)
+        except HdfchkError:
+            return False
+        if self._location.filters.verdict(path) is Verdict.NONE:
+            return False
+        with self._location.handle.reading() as session:
+            stat = session.stat(path)
+            return stat is not None and self._location.filters.wants(path, stat.is_dict)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of this level, in the order in which they were first set.
+
+        Raises:
+            RuntimeError: keys came or went since the iteration began, as for a `dict`.
+        """
+        handle = self._location.handle
+        with handle.held():
+            with handle.reading() as session:
+                # In one reading: no other thread adds a key between the names and their number.
+                watch = handle.watch(self._location.path)
+                names = self._names()
+                count = session.count(self._location.path)
+            for number, name in enumerate(names):
+                if number and watch.touched:
+                    # As for a dict: a value may be replaced, keys must not come or go.
+                    watch.touched = False
+                    if not self._still_has(name, names, count):
+                        raise RuntimeError("the group changed during iteration")
+                yield name
+
+    def _still_has(self, name: str, names: list[str], count: int) -> bool:
+        """Whether the group has as many keys as before, and one of them."""
+        if self._location.filters.stack:
+            return self._names() == names
+        with self._location.handle.reading() as session:
+            return session.count(self._location.path) == count and session.has(
+                self._location.path, name
+            )
+
+    def __len__(self) -> int:
+        """The number of keys of this level."""
+        return len(self._names())
+
+    def __bool__(self) -> bool:
+        """Whether there are keys."""
+        if self._location.filters.stack:
+            return bool(self._names())
+        with self._location.handle.reading() as session:
+            return session.last_name(self._location.path) is not None
+
+    def keys(self) -> KeysView[str]:
+        """The keys, as a live view."""
+        return Keys(self)
+
+    def __reversed__(self) -> Iterator[str]:
+        """The keys, the last one first."""
+        return reversed(list(self))
+
+    def load(
+        self, key: Key | None = None, *, mmap: bool | None = None, progress: ProgressOption = None
+    ) -> Any:
+        """All of it, or what is at `key`, as plain dicts and values.
+
+        Args:
+            key: a key below this group; None for the whole group.
+            mmap: give large arrays that lie in the file in one piece as read-only views of it,
+                which cost no memory until they are used; see `Array.map`. By default as the
+                store says.
+            progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file;
+                the total is that of the whole file, or of one array, and 0 for a part of a file.
+
+        Returns:
+            A plain `dict` with everything read; a value where `key` leads to one.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+        """
+        path = (
+            self._location.path if key is None else self._location.path + keys.parse_for_read(key)
         )
+        mapped = self._location.mmap if mmap is None else mmap
+        if not is_wanted(progress):
+            return self._location.decode(self._read(path, mapped, None), path)
+        with teller(progress, join(path), "B", self._location.handle) as tell:
+            meter = Meter(tell)
+            value = self._location.decode(self._read(path, mapped, meter), path)
+            meter.finish()
+        return value
+
+    def _read(self, path: Path, mapped: bool, meter: Meter | None) -> Leaf | Branch:
+        with self._location.handle.reading() as session:
+            verdict = access.check_visible(self._location.filters, path)
+            select = None if self._location.filters.is_whole(path) else self._location.filters.wants
+            try:
+                node = session.read(path, select, mapped=mapped, meter=meter)
+            except CheckpointerKeyError as error:
+                self._location.suggesting(error, session, path)
+                raise
+            if verdict is Verdict.PART and not is_dict(node):
+                raise access.refused(path)
+            access.check_read(self._location.filters, path, node)
+        return node
+
+    def load_parameter(self, key: Key) -> Any:
+        """The value at a key, dicts as plain dicts: `load` under its older name."""
+        return self.load(key)
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of all that is stored here, as `load` without arguments gives it."""
+        loaded: dict[str, Any] = self.load()
+        return loaded
+
+    def get_keys(self, keys: Iterable[Key]) -> list[Any]:
+        """The values at several keys, in their order, the file being opened once."""
+        with self._location.handle.held():
+            return [self[key] for key in keys]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether `other` is a mapping with equal contents; arrays are compared by value."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return same(self.load(), other.load() if isinstance(other, Group) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __or__(self, other: Any) -> dict[str, Any]:
+        """A plain dict of these keys and those of `other`, which win."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return {**self.load(), **_plain(other)}
+
+    def __ror__(self, other: Any) -> dict[str, Any]:
+        """A plain dict of the keys of `other` and these, which win."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return {**_plain(other), **self.load()}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A plain dict of all that is stored here."""
+        return self.load()
+
+    def _names(self) -> list[str]:
+        access.check_visible(self._location.filters, self._location.path)
+        with self._location.handle.reading() as session:
+            return access.visible_names(session, self._location.filters, self._location.path)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -120,13 +352,14 @@ class Group(GroupArrays):
                 written.
             NotAGroupError: the path goes through a value that is not a dict.
         """
-        path = self._path + keys.parse(key)
-        if type(value) in _SMALL and not self._filters.stack and self._context.handle.is_held:
-            node = self._context.encode(value, path)
-            if not (isinstance(node, Leaf) and self._context.handle.put(path, node)):
-                self._write([(path, node)])
+        location = self._location
+        path = location.path + keys.parse(key)
+        if type(value) in _SMALL and not location.filters.stack and location.handle.is_held:
+            node = location.encode(value, path)
+            if not (isinstance(node, Leaf) and location.handle.put(path, node)):
+                Assignment.of_node(location, path, node).commit()
             return
-        self._assign([(path, value)])
+        Assignment(location, [(path, value)]).commit()
 
     def save_parameter(self, key: Key, value: Any) -> None:
         """Put a value at a key: ``chk[key] = value`` under its older name."""
@@ -139,12 +372,15 @@ class Group(GroupArrays):
             CheckpointerKeyError: nothing is there, a filter refuses it, or it holds keys that a
                 filter hides.
         """
-        path = self._path + keys.parse_for_read(key)
+        path = self._location.path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
-            edits.check_visible(self._filters, path)
-            with self._context.handle.reading() as session:
-                raise self._suggesting(keys.missing(path), session, path)
-        self._apply(lambda session: edits.removal(session, self._filters, path))
+            access.check_visible(self._location.filters, path)
+            with self._location.handle.reading() as session:
+                raise self._location.missing(session, path)
+        apply(
+            self._location,
+            lambda session: access.removal(session, self._location.filters, path),
+        )
 
     def delete_parameter(self, key: Key) -> None:
         """Delete what is at a key: ``del chk[key]`` under its older name."""
@@ -163,25 +399,26 @@ class Group(GroupArrays):
         self._update(vals, more, None)
 
     def _update(self, vals: Any, more: Mapping[str, Any], progress: ProgressOption) -> None:
-        pairs = [(self._path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]]
-        if pairs:
-            self._assign(pairs, progress=progress)
+        pairs = [
+            (self._location.path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]
+        ]
+        Assignment(self._location, pairs).commit(progress)
 
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.
 
         Where both have a dict, the dicts are merged; everything else is replaced.
         """
-        base = self._path + keys.parse(key)
-        node = self._encode(base, dict(mapping))
+        base = self._location.path + keys.parse(key)
+        node = encode(self._location, base, dict(mapping))
         puts = list(_leaves(base, node))
 
         def changes(session: Session) -> list[Change]:
             if session.stat(base) is None:
                 return [Put(base, node)]
-            return self._changes(session, puts)
+            return access.replacements(session, self._location.filters, puts)
 
-        self._apply(changes)
+        apply(self._location, changes)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
         """The value at a key, which is first set to `default` if nothing is there."""
@@ -191,15 +428,17 @@ class Group(GroupArrays):
             except CheckpointerKeyError:  # deleted just now
                 if self._has(key):
                     raise
-        with self._context.handle.writing_alone():
+        with self._location.handle.writing_alone():
             if not self._has(key):
                 self[key] = default
             return self[key]
 
     @overload
     def pop(self, key: Key) -> Any: ...
+
     @overload
     def pop(self, key: Key, default: T) -> Any | T: ...
+
     def pop(self, key: Key, default: Any = _MISSING) -> Any:
         """Delete a key and return what it had, dicts as plain dicts.
 
@@ -208,7 +447,7 @@ class Group(GroupArrays):
         """
         if self._lacks(key):  # a key that is not there must not open the file for writing
             return self._missing(key, default)
-        with self._context.handle.writing_alone():
+        with self._location.handle.writing_alone():
             try:
                 value = self.load(key)
             except CheckpointerKeyError:
@@ -224,26 +463,26 @@ class Group(GroupArrays):
         Raises:
             CheckpointerKeyError: there are no keys.
         """
-        with self._context.handle.looking():
+        with self._location.handle.looking():
             is_empty = self._last_name() is None
         if is_empty:
-            raise CheckpointerKeyError("there are no keys", file=self._address)
-        with self._context.handle.writing_alone():
+            raise CheckpointerKeyError("there are no keys", file=self._location.file)
+        with self._location.handle.writing_alone():
             last = self._last_name()
             if last is None:
-                raise CheckpointerKeyError("there are no keys", file=self._address)
+                raise CheckpointerKeyError("there are no keys", file=self._location.file)
             return last, self.pop((last,))
 
     def _last_name(self) -> str | None:
-        if self._filters.stack:
+        if self._location.filters.stack:
             names = self._names()
             return names[-1] if names else None
-        with self._context.handle.reading() as session:
-            return session.last_name(self._path)
+        with self._location.handle.reading() as session:
+            return session.last_name(self._location.path)
 
     def _lacks(self, key: Key) -> bool:
         """Whether a key is not there now, where a call looks again before it writes."""
-        with self._context.handle.looking():
+        with self._location.handle.looking():
             try:
                 return not self._has(key)
             except CorruptFileError as error:
@@ -261,21 +500,235 @@ class Group(GroupArrays):
 
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""
-        with self._context.handle.looking():
+        with self._location.handle.looking():
             has_keys = bool(self)
         if has_keys:
-            self._apply(
-                lambda session: [
-                    change
-                    for name in edits.visible_names(session, self._filters, self._path)
-                    for change in edits.emptying(session, self._filters, (*self._path, name))
-                ]
-            )
+            apply(self._location, self._emptying)
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override]
+    def _emptying(self, session: Session) -> list[Change]:
+        path, filters = self._location.path, self._location.filters
+        return [
+            change
+            for name in access.visible_names(session, filters, path)
+            for change in access.emptying(session, filters, (*path, name))
+        ]
+
+    def __ior__(self, other: Any) -> Self:
         """`update`."""
         self.update(other)
         return self
+
+    # -- arrays --------------------------------------------------------------------------------
+
+    def array(self, key: Key) -> Array:
+        """A handle on the array at a key, which reads nothing yet.
+
+        Masked arrays and SciPy's sparse arrays have handles, too, whose slices are such arrays.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            UnsupportedStoredError: what stands there is not an array.
+        """
+        return creation.array_at(self._location, self._location.path + keys.parse_for_read(key))
+
+    def create(
+        self,
+        key: Key,
+        shape: int | tuple[int, ...],
+        dtype: Any = float,
+        *,
+        chunks: tuple[int, ...] | None = None,
+        maxshape: tuple[int | None, ...] | None = None,
+        fill_value: Any = None,
+        compression: Any = INHERIT,
+        checksum: bool | None = None,
+    ) -> Array:
+        """Make an array whose elements are written later, slice by slice; one commit.
+
+        Args:
+            key: where; what stands there is replaced.
+            shape: the lengths of the axes.
+            dtype: of the values: what NumPy takes, ``str`` for strings of any length.
+            chunks: the shape of a chunk. By default the array lies in one piece, so that it can
+                be mapped; or, if it can grow, is compressed, has checksums or more than 16 MiB, in
+                chunks of rows, which take space when they are written.
+            maxshape: the lengths to which it can grow, None for no limit.
+            fill_value: what elements hold that nobody has written; by default zeros.
+            compression: as of the store; None for none.
+            checksum: as of the store.
+
+        Returns:
+            A handle on it.
+
+        Raises:
+            UnsupportedTypeError: arrays of this dtype are stored as a whole (objects, say).
+            InvalidOptionError: a shape, chunk or compression that cannot be (a `ValueError`).
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> frames = chk.create("frames", (0, 3), "f4", maxshape=(None, 3))
+            >>> frames.append([1, 2, 3])
+            >>> chk["frames"].tolist()
+            [[1.0, 2.0, 3.0]]
+        """
+        return creation.create(
+            self._location.at(self._location.path + keys.parse(key)),
+            shape,
+            dtype,
+            chunks=chunks,
+            maxshape=maxshape,
+            fill_value=fill_value,
+            compression=compression,
+            checksum=checksum,
+        )
+
+    def append(self, key: Key, rows: Any) -> None:
+        """Append a row, or a block of rows, to the array at a key; one commit.
+
+        The first one makes the array: what is given then is one row of it, a number for a log. An
+        array that is there is made growable. Rows of a file that has a log are committed when it
+        returns: a kill leaves them there. Of other stores small rows wait in memory inside a
+        ``with`` block: for ``sync_interval`` seconds, until anything else is done with the store,
+        until `commit` and the end of the block. Readers see whole rows only.
+
+        Args:
+            key: where the array is, or will be.
+            rows: an array whose shape is that of a row, or has one more axis in front.
+
+        Raises:
+            InvalidOptionError: the shape does not fit (a `ValueError`).
+            UnsupportedTypeError: an element does not fit the stored dtype.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> with chk:
+            ...     for step in range(3):
+            ...         chk.append("loss", 1 / (step + 1))
+            >>> chk["loss"].round(2).tolist()
+            [1.0, 0.5, 0.33]
+        """
+        location = self._location
+        path = location.path + keys.parse(key)
+        if not location.filters.stack and location.handle.append_row(path, rows):
+            return
+        creation.append(location.at(path), rows)
+
+    def put(
+        self,
+        key: Key,
+        value: Any,
+        *,
+        compression: Any = INHERIT,
+        chunks: tuple[int, ...] | None = None,
+        checksum: bool | None = None,
+        progress: ProgressOption = None,
+        replace: bool = False,
+    ) -> None:
+        """Put a value at a key, as ``chk[key] = value`` does, with a layout of its own; one commit.
+
+        Args:
+            key: where.
+            value: any value; the layout is that of all arrays in it.
+            compression: ``"gzip"``, ``"lzf"``, ``"auto"`` (gzip where a sample says that it is
+                worth it), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and
+                ``"bitshuffle"``; or a pair of a name and a level; None for none.
+            chunks: the shape of a chunk; by default whole rows, about 1 MiB.
+            checksum: whether arrays get checksums.
+            progress: True for a progress bar, or ``progress(done, total)``, in bytes.
+            replace: replace what is there even if something in the file points at it, which then
+                leads to nothing. Dimension scales are detached from it, and other names of it keep
+                what they have.
+
+        Raises:
+            Everything that an assignment raises; `InvalidOptionError` for a layout that cannot be.
+
+        Example:
+            >>> import io, numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(io.BytesIO())
+            >>> chk.put("x", np.zeros((1000, 1000)), compression="gzip", checksum=True)
+            >>> chk.array("x").compression, chk["x"].sum()
+            ('gzip', np.float64(0.0))
+        """
+        path = self._location.path + keys.parse(key)
+        Compression.parse(None if compression is INHERIT else compression)
+        Assignment(
+            self._location,
+            [(path, value)],
+            layout=lambda session: layout_for(session, path, compression, checksum, chunks),
+            replace=replace,
+        ).commit(progress)
+
+    def write_blocks(
+        self,
+        key: Key,
+        blocks: Iterable[Any],
+        *,
+        rows: int | None = None,
+        dtype: Any = None,
+        compression: Any = INHERIT,
+        chunks: tuple[int, ...] | None = None,
+        checksum: bool | None = None,
+        progress: ProgressOption = None,
+    ) -> None:
+        """Put an array at a key whose rows come block by block; one commit.
+
+        It is never in memory as a whole, and it appears when its last block is written. The blocks
+        may be made from what is read of the same store, and it may be used meanwhile, also by other
+        threads; but what gives up changes that are not committed (an error, a transaction that is
+        left by one) gives up the array, too, which is a `TransactionError` then.
+
+        Args:
+            key: where; what stands there is replaced at the end.
+            blocks: arrays of shape ``(n, *row)``; each may have another n.
+            rows: how many rows there are in all, if that is known: the array lies in one piece
+                then, and can be mapped.
+            dtype: of the values; by default that of the first block.
+            compression: as for `put`.
+            chunks: as for `put`.
+            checksum: as for `put`.
+            progress: True for a progress bar, or ``progress(done, total)``, in rows; the total is
+                0 where nobody knows it.
+
+        Raises:
+            InvalidOptionError: there are no blocks, one does not fit, or not as many rows as were
+                announced (a `ValueError`). Nothing is left of them.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk.write_blocks("squares", (np.arange(n, n + 2) ** 2 for n in (0, 2)))
+            >>> chk["squares"].tolist()
+            [0, 1, 4, 9]
+        """
+        creation.write_blocks(
+            self._location.at(self._location.path + keys.parse(key)),
+            blocks,
+            rows=rows,
+            dtype=dtype,
+            compression=compression,
+            chunks=chunks,
+            checksum=checksum,
+            progress=progress,
+        )
+
+    def column(self, key: Key, name: Any) -> Any:
+        """One column of the pandas DataFrame at a key, as a Series; no other one is read.
+
+        Args:
+            key: where the frame is.
+            name: of the column. Where several columns have it, it is the first.
+
+        Raises:
+            CheckpointerKeyError: there is no such key or column, or a filter refuses it.
+            UnsupportedStoredError: what stands there is not a DataFrame.
+        """
+        path = self._location.path + keys.parse_for_read(key)
+        self._location.at(path).check_whole()
+        return column(self._location, path, name)
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -307,7 +760,10 @@ class Group(GroupArrays):
             >>> chk.cached_eval("sum", sum, args=([1, 2, 3],)), chk["sum"]
             (6, 6)
         """
-        return calls.cached_eval(self, key, generator, condition, args, kwargs or {})
+        alone = self._location.handle.writing_alone
+        return memoize.cached_eval(
+            self, self._lacks, alone, key, generator, condition, args, kwargs or {}
+        )
 
     def cached(
         self, key: Key | Callable[..., Key], *, condition: Callable[[Key], object] | None = None
@@ -330,14 +786,14 @@ class Group(GroupArrays):
             computing
             (9, 9, 9)
         """
-        return calls.cached(self, key, condition)
+        return memoize.cached(self.cached_eval, key, condition)
 
     def kwargs_for(self, func: Callable[..., Any]) -> Group:
         """A view that holds only the keys that `func` takes as keyword arguments.
 
         Nothing is read before it is taken: ``func(**chk.kwargs_for(func))``.
         """
-        return self.view(allowed_keys=calls.keyword_names(func))
+        return self.view(allowed_keys=memoize.keyword_names(func))
 
     def call(self, func: Callable[..., T], **overrides: Any) -> T:
         """Call a function with the keys that it takes; `overrides` win, and are not read.
@@ -350,34 +806,21 @@ class Group(GroupArrays):
             16
         """
         kept = self.kwargs_for(func).view(omitted_keys=tuple(overrides) or None)
-        with self._context.handle.held():
+        with self._location.handle.held():
             return func(**kept, **overrides)
 
     # -- inside --------------------------------------------------------------------------------
 
     def _at(self, path: Path) -> Group:
-        return Group(self._context, path, self._filters)
+        return Group(self._location.at(path))
 
-    def _encode(self, path: Path, value: Any) -> Leaf | Branch:
-        """The tree of a value that may stand at `path`; no file is touched."""
-        edits.check_visible(self._filters, path)
-        if isinstance(value, Group):
-            value = value.load()
-        elif isinstance(value, Array):
-            value = value[...]
-        node: Leaf | Branch = self._context.encode(value, path)
-        edits.check_written(self._filters, path, node)
-        return node
-
-    def _apply(self, changes: Callable[[Session], list[Change]]) -> None:
-        with self._context.handle.writing() as session:
-            found = changes(session)
-            self._context.handle.touch(change.path for change in found)
-            session.apply(found)
+    def _loaded(self) -> Any:
+        return self.load()
 
 
-def _discard(_: object) -> None:
-    return None
+def _plain(other: Mapping[str, Any]) -> dict[str, Any]:
+    loaded: dict[str, Any] = other.load() if isinstance(other, Group) else dict(other)
+    return loaded
 
 
 def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:

@@ -39,7 +39,7 @@ def seen(path: str, key: str = "loss") -> list[float]:
 
 def waiting(chk: HDF5Checkpointer) -> bool:
     """Whether rows wait in memory."""
-    return bool(chk._context.handle.connection.appends)
+    return bool(chk._location.handle.connection.appends)
 
 
 def test_a_log(path: str) -> None:
@@ -345,7 +345,7 @@ def test_fork(path: str, journal: bool) -> None:
     with HDF5Checkpointer(path, sync_interval=1000, journal=journal) as chk:
         chk.append("loss", 1.0)
         chk.append("loss", 2.0)
-        connection = chk._context.handle.connection
+        connection = chk._location.handle.connection
         assert waiting(chk) is not journal
         child = os.fork()
         if child == 0:

@@ -182,7 +182,7 @@ def test_attrs(full: HDF5Checkpointer) -> None:
     group.attrs["units"] = "eV"
     from hdfchk import Group
 
-    hidden = Group(view._context, ("wfn",), view._filters)
+    hidden = Group(view._location.at(("wfn",)))
     for use in (
         lambda: hidden.attrs["units"],
         lambda: hidden.attrs.update(units=1),

@@ -285,7 +285,7 @@ def test_a_failed_commit_restores_links(external):
     chk = HDF5Checkpointer(external)
     paths = [("soft",), ("hard",), ("in", "link")]
     bad = Put(("z",), Leaf(np.array([1, object()], object)))
-    with pytest.raises(TypeError), chk._context.handle.writing() as session:
+    with pytest.raises(TypeError), chk._location.handle.writing() as session:
         session.apply([*(Put(where, Leaf(2)) for where in paths), bad])
     with h5py.File(external) as file:
         assert file.get("soft", getlink=True).path == "/x" and file["hard"] == file["x"]

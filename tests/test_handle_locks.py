@@ -110,7 +110,7 @@ def test_a_call_beside_a_block(path: str) -> None:
             lambda: other.__delitem__("b"),
         ):
             chk["a"] = 2
-            log = chk._context.handle.connection.storage._file.log
+            log = chk._location.handle.connection.storage._file.log
             assert not log.is_synced
             use()
             assert log.is_synced

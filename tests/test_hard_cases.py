@@ -216,7 +216,7 @@ def test_a_put_that_cannot_be_done(path: str) -> None:
         "with HDF5Checkpointer(sys.argv[1]) as chk:\n"
         "    chk['n'] = [0]\n"
         "    chk['b'] = 2\n"
-        "    chk._context.handle.connection.storage._dicts._dicts.add(('b',))\n"
+        "    chk._location.handle.connection.storage._dicts._dicts.add(('b',))\n"
         "    chk['b/below'] = 3\n"
         "    chk['c'] = 4\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -253,7 +253,7 @@ def test_the_journal_of_puts_is_bounded(path: str) -> None:
     HDF5Checkpointer(path)["step"] = -1
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         chk["step"] = [0]
-        log, most = chk._context.handle.connection.storage._file.log, 0
+        log, most = chk._location.handle.connection.storage._file.log, 0
         for n in range(3000):
             chk["step"] = f"{n:01000}"
             if n % 3 == 0:
@@ -360,7 +360,7 @@ def test_assignments_of_an_iterator_stay(path: str) -> None:
 
     def failing() -> Iterator[np.ndarray]:
         yield np.zeros(2)
-        with pytest.raises(RuntimeError, match="no room"), chk._context.handle.writing():
+        with pytest.raises(RuntimeError, match="no room"), chk._location.handle.writing():
             raise RuntimeError("no room")
         yield np.zeros(2)
 

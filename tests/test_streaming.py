@@ -19,7 +19,7 @@ from hdfchk import (
     InvalidOptionError,
     UnsupportedTypeError,
 )
-from hdfchk import array as array_module
+from hdfchk.arrays import array as array_module
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +59,7 @@ def test_blocks(chk: HDF5Checkpointer, options: dict[str, Any]) -> None:
     blocks = list(chk.array("x").blocks(300))
     assert [len(block) for block in blocks] == [300, 300, 300, 110]
     assert np.array_equal(np.concatenate(blocks), expected)
-    if chk._context.handle.backend.address != "memory":
+    if chk._location.handle.backend.address != "memory":
         assert (chk.array("x").chunks is None) == ("rows" in options)
 
 
@@ -117,7 +117,7 @@ def test_from_the_same_store(path: str) -> None:
 def test_array_to_array(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another stored array, of this store or another, is copied block by block, type and all."""
     monkeypatch.setattr(array_module, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr("hdfchk.streaming.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("hdfchk.arrays.sources.BLOCK_BYTES", 4096)
     chk = HDF5Checkpointer(path)
     other = HDF5Checkpointer(tmp_path / "other.hdf5", compression="gzip")
     values = {

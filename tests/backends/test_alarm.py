@@ -93,7 +93,7 @@ def test_a_store_goes_with_its_last_reference(path: str) -> None:
         chk.append("log", 1.0)
         chk.append("log", 2.0)
     assert chk.array("x")[2] == 2 and chk["log"].tolist() == [1.0, 2.0]
-    there = weakref.ref(chk._context.handle)
+    there = weakref.ref(chk._location.handle)
     gc.disable()
     try:
         del chk
@@ -149,7 +149,7 @@ def test_a_sync_that_fails_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(Log, "sync", broken)
         chk["a"] = 1
         assert failed.wait(20)
-        until(lambda: chk._context.handle.connection.storage._deferred is not None)
+        until(lambda: chk._location.handle.connection.storage._deferred is not None)
         monkeypatch.setattr(Log, "sync", real)
         with pytest.raises(LateSyncError, match="Input/output"):
             chk["b"] = 2

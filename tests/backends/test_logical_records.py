@@ -88,9 +88,9 @@ def test_as_a_dict(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chk = begun(path)
     model: dict[str, Any] = {"there": 0, "d": {"x": 1}}
     used: list[bool] = []
-    real = type(chk._context.handle).put
+    real = type(chk._location.handle).put
     monkeypatch.setattr(
-        type(chk._context.handle),
+        type(chk._location.handle),
         "put",
         lambda self, *args: (used.append(real(self, *args)), used[-1])[1],
     )
@@ -136,7 +136,7 @@ def test_no_more_than_so_many(path: str) -> None:
         chk["n"] = most = 0
         for n in range(3 * MOST_PUTS):
             chk[f"k{n}"] = n
-            waiting = chk._context.handle.connection.storage._pending.puts
+            waiting = chk._location.handle.connection.storage._pending.puts
             most = max(most, len(waiting))
     assert most == MOST_PUTS
     assert len(HDF5Checkpointer(path)) == 3 * MOST_PUTS + 3
@@ -156,7 +156,7 @@ def test_errors_and_transactions(path: str) -> None:
             1 / 0  # noqa: B018
         assert chk["a"] == 1 and "c" not in chk and seen(path)["a"] == 1
         chk["d"] = 3
-        with pytest.raises(RuntimeError, match="no room"), chk._context.handle.writing():
+        with pytest.raises(RuntimeError, match="no room"), chk._location.handle.writing():
             raise RuntimeError("no room")
         assert chk["d"] == 3 and chk["a"] == 1
         with chk.transaction():

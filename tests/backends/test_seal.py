@@ -129,7 +129,7 @@ def test_what_a_killed_writer_has_left(tmp_path: Path, looks: list[str]) -> None
         with HDF5Checkpointer(path) as chk:
             chk["b"] = "text"
             chk.stream["to_a"] = chk.stream["a"].ref
-            chk._context.handle.connection.storage.commit()
+            chk._location.handle.connection.storage.commit()
             os._exit(0)
     os.waitpid(pid, 0)
     assert os.path.exists(f"{path}-journal")

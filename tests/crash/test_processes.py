@@ -326,8 +326,8 @@ def test_transactions(path: str) -> None:
     with pytest.raises(TransactionError), chk.transaction():
         chk["c"] = 1
         try:
-            chk._context.handle.backend.open  # noqa: B018
-            with chk._context.handle.writing():
+            chk._location.handle.backend.open  # noqa: B018
+            with chk._location.handle.writing():
                 raise OSError("a failure of the disk")
         except OSError:
             pass

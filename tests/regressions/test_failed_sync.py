@@ -151,7 +151,7 @@ def test_what_failed_in_the_background_is_told_once(file: Path) -> None:
     """An error of the sync that waits is raised by the next call, before that does anything."""
     with Calls(file.parent) as calls, HDF5Checkpointer(file, sync_interval=0.05) as chk:
         _let_a_late_sync_fail(chk, calls)
-        assert eventually(lambda: chk._context.handle is not None)
+        assert eventually(lambda: chk._location.handle is not None)
         raised = 0
         for number in range(2, 30):
             try:

@@ -79,7 +79,7 @@ def make_words(chk: Any) -> None:
 
 
 def commit(chk: Any) -> None:
-    with chk._context.handle.writing() as session:
+    with chk._location.handle.writing() as session:
         from hdfchk.backends.base import Delete, Put
         from hdfchk.tree import Branch, Leaf
 

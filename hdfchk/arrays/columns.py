@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from .codecs.frames import series
-from .context import Context
-from .edits import suggesting
-from .errors import CheckpointerKeyError, UnsupportedStoredError
-from .filters import Filters
-from .keys import Path, join, missing
+from ..codecs.frames import series
+from ..errors import CheckpointerKeyError, UnsupportedStoredError
+from ..keys import Path, join
+from ..location import Location
 
 __all__ = ["column"]
 
 
-def column(context: Context, base: Path, path: Path, filters: Filters, name: Any) -> Any:
-    """The column `name` of the DataFrame at `path`, below the group at `base`, as a Series.
+def column(location: Location, path: Path, name: Any) -> Any:
+    """The column `name` of the DataFrame at `path`, below the group at `location`, as a Series.
 
     Raises:
         CheckpointerKeyError: there is none.
         UnsupportedStoredError: what stands there is not a DataFrame.
     """
-    with context.handle.reading() as session:
+    with location.handle.reading() as session:
         stat = session.stat(path)
         if stat is None:
-            raise suggesting(missing(path), session, filters, base, path)
+            raise location.missing(session, path)
         if stat.mark is None or stat.mark.name != "pandas.DataFrame":
             raise UnsupportedStoredError(
                 "the value is not a DataFrame", key=join(path), hint="read it by chk[key]"
             )
 
         def part(field: str) -> Any:
-            return context.decode(session.read((*path, field)), (*path, field))
+            return location.decode(session.read((*path, field)), (*path, field))
 
         names = part("columns")
         try:

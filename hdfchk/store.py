@@ -8,22 +8,21 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
 
+from .arrays.layout_options import CompressionRules
 from .backends.base import SupportsCompaction, SupportsRecovery
 from .backends.plain_dict import DictBackend, NullBackend
 from .backends.resolve import UnknownTargetError, backend_for
 from .backends.settings import Options
-from .canonical import check_extension, is_specification, options_of
 from .codecs.registry import default_registry
-from .compression import CompressionRules
 from .connection.handle import Handle
-from .context import Codecs, Context
-from .edits import check_visible
 from .errors import InvalidOptionError, UnsupportedStoredError
-from .filters import Filters, KeyFilter
 from .group import Group
 from .keys import Key, parse_for_read
+from .location import Codecs, Location
+from .older_api import check_extension, is_specification, options_of
 from .progress import ProgressOption, is_wanted, teller
-from .verify import Report, verify
+from .verification import Report, verify
+from .views.key_filter import Filters, KeyFilter
 
 __all__ = ["HDF5Checkpointer"]
 
@@ -130,9 +129,8 @@ class HDF5Checkpointer(Group):
             sync_interval=sync_interval,
         )
         codecs = serializer or backend.codecs or default_registry
-        context = Context(Handle(backend, mode), codecs, allow_pickle, mmap)
-        rule = KeyFilter.make(allowed_keys, omitted_keys)
-        super().__init__(context, (), Filters().add((), rule))
+        seen = Filters().add((), KeyFilter.make(allowed_keys, omitted_keys))
+        super().__init__(Location(Handle(backend, mode), codecs, allow_pickle, mmap, (), seen))
         self.checkpoint_file = checkpoint_file
         self.allowed_keys = allowed_keys
         self.omitted_keys = omitted_keys
@@ -145,7 +143,7 @@ class HDF5Checkpointer(Group):
 
     def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
-        self._context.handle.hold(block=True)
+        self._location.handle.hold(block=True)
         return self
 
     def __exit__(
@@ -155,16 +153,16 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._context.handle.release(failed=kind is not None, block=True)
+        self._location.handle.release(failed=kind is not None, block=True)
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
-        self._context.handle.close()
+        self._location.handle.close()
 
     @property
     def is_open(self) -> bool:
         """Whether the store is inside a ``with`` block, and keeps its file open between calls."""
-        return self._context.handle.is_held
+        return self._location.handle.is_held
 
     @property
     def stream(self) -> Any:
@@ -173,7 +171,7 @@ class HDF5Checkpointer(Group):
         What is done to it is not seen by the store's filters, and is a part of the next commit,
         or of the end of the block. It stays valid until a later write has to open the file anew.
         """
-        return self._context.handle.lend()
+        return self._location.handle.lend()
 
     def open_checkpoint_file(self, chk: Any = None) -> Any:
         """Open the store's file and keep it open; the older name for entering a ``with``.
@@ -189,33 +187,33 @@ class HDF5Checkpointer(Group):
                 f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
                 hint="make a store of that file",
             )
-        self._context.handle.hold(block=True)
+        self._location.handle.hold(block=True)
         try:
             return self.stream
         except BaseException:
-            self._context.handle.release(failed=True, block=True)
+            self._location.handle.release(failed=True, block=True)
             raise
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
         """Close what `open_checkpoint_file` opened."""
-        self._context.handle.release(block=True)
+        self._location.handle.release(block=True)
 
     def __del__(self) -> None:
         """Warn about a block that was never left; nothing is written or closed here."""
-        context = getattr(self, "_context", None)
-        if context is not None:
-            context.handle.warn_if_held(f"store {context.handle.backend.address}")
+        location = getattr(self, "_location", None)
+        if location is not None:
+            location.handle.warn_if_held(f"store {location.file}")
 
     def __reduce__(self) -> Any:
         """Pickle as address and options: the file stays where it is."""
-        context = self._context
+        location = self._location
         options = {
-            "mode": context.handle.mode,
-            "allow_pickle": context.allow_pickle,
-            "mmap": context.mmap,
+            "mode": location.handle.mode,
+            "allow_pickle": location.allow_pickle,
+            "mmap": location.mmap,
         }
-        backend = context.handle.backend
-        own = None if context.codecs is default_registry else context.codecs
+        backend = location.handle.backend
+        own = None if location.codecs is default_registry else location.codecs
         args = (backend, own, self.allowed_keys, self.omitted_keys)
         return (_rebuild, (args, options, self.checkpoint_file))
 
@@ -254,7 +252,7 @@ class HDF5Checkpointer(Group):
             2
             >>> folder.cleanup()
         """
-        handle = self._context.handle
+        handle = self._location.handle
         return handle.transaction() if write else handle.snapshot()
 
     def commit(self) -> None:
@@ -262,7 +260,7 @@ class HDF5Checkpointer(Group):
 
         Into the file as soon as nobody reads it. Inside a `transaction` it does nothing.
         """
-        self._context.handle.sync()
+        self._location.handle.sync()
 
     # -- the file as a whole -------------------------------------------------------------------
 
@@ -285,8 +283,8 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        with teller(progress, "verify", "values", self._context.handle) as tell:
-            return verify(self._context, tell if is_wanted(progress) else None)
+        with teller(progress, "verify", "values", self._location.handle) as tell:
+            return verify(self._location, tell if is_wanted(progress) else None)
 
     def recover(
         self, progress: ProgressOption = None, *, discard: bool = False, into: Any = None
@@ -308,10 +306,10 @@ class HDF5Checkpointer(Group):
             JournalMismatchError: the journal was made for another state of the file.
             FileExistsError: there is a file at `into`.
         """
-        with self._context.handle.exclusive() as backend:
+        with self._location.handle.exclusive() as backend:
             if not isinstance(backend, SupportsRecovery):
                 return False
-            with teller(progress, "recover", "B", self._context.handle) as tell:
+            with teller(progress, "recover", "B", self._location.handle) as tell:
                 return backend.recover(
                     tell if is_wanted(progress) else None,
                     discard=discard,
@@ -363,14 +361,14 @@ class HDF5Checkpointer(Group):
             raise InvalidOptionError(
                 f"libver={libver!r}", hint='it is "earliest", or None for the versions as they are'
             )
-        with self._context.handle.exclusive() as backend:
+        with self._location.handle.exclusive() as backend:
             if not isinstance(backend, SupportsCompaction):
                 raise UnsupportedStoredError(
                     "only a file that is given by its path can be compacted",
-                    file=self._address,
+                    file=self._location.file,
                     hint="use h5repack",
                 )
-            with teller(progress, "compact", "objects", self._context.handle) as tell:
+            with teller(progress, "compact", "objects", self._location.handle) as tell:
                 told = tell if is_wanted(progress) else None
                 return backend.compact(told, portable=libver == "earliest")
 
@@ -386,7 +384,7 @@ class HDF5Checkpointer(Group):
         Raises:
             CheckpointerKeyError: they do.
         """
-        check_visible(self._filters, parse_for_read(key))
+        self._location.at(parse_for_read(key)).check_visible()
 
     @classmethod
     def from_file(cls, file: Any, **opts: Any) -> HDF5Checkpointer:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import difflib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .backends.base import Change, Delete, Put, Session, Stat, Stored
-from .errors import CheckpointerKeyError, CorruptFileError, NestingError
-from .filters import Filters, Verdict
-from .keys import Path, join, missing
-from .tree import MAX_DEPTH, Branch, Leaf, is_dict
+from ..backends.base import Change, Delete, Put, Session, Stat, Stored
+from ..errors import CheckpointerKeyError, CorruptFileError, NestingError
+from ..keys import Path, join, missing
+from ..tree import MAX_DEPTH, Branch, Leaf, is_dict
+from .key_filter import Filters, Verdict
 
 __all__ = [
     "check_read",
     "check_visible",
     "check_written",
     "emptying",
+    "has",
     "hidden_below",
     "refused",
     "removal",
     "replacement",
+    "replacements",
     "suggesting",
     "visible_names",
 ]
@@ -264,3 +266,24 @@ def emptying(session: Session, filters: Filters, path: Path) -> list[Change]:
             names = visible_names(session, filters, here)
             todo += [(*here, name) for name in reversed(names)]
     return changes
+
+
+def replacements(
+    session: Session, filters: Filters, puts: Iterable[tuple[Path, Stored]]
+) -> list[Change]:
+    """The changes that put trees at paths and keep what the filters hide.
+
+    Raises:
+        CheckpointerKeyError: one of them cannot be stored without deleting a hidden key.
+    """
+    if not filters.stack:
+        return [Put(path, node) for path, node in puts]
+    return [change for path, node in puts for change in replacement(session, filters, path, node)]
+
+
+def has(session: Session, filters: Filters, path: Path) -> bool:
+    """Whether something is stored at a path that the filters let through."""
+    if filters.verdict(path) is Verdict.NONE:
+        return False
+    stat = session.stat(path)
+    return stat is not None and filters.wants(path, stat.is_dict)

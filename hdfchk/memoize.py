@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
 
 from .errors import CheckpointerKeyError
-
-if TYPE_CHECKING:
-    from .group import Group
-    from .keys import Key
+from .keys import Key
 
 __all__ = ["cached", "cached_eval", "keyword_names"]
 
@@ -19,18 +17,44 @@ T = TypeVar("T")
 _KEYWORD = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
+class Results(Protocol):
+    """What keeps results: a group."""
+
+    def __contains__(self, key: object, /) -> bool:
+        """Whether there is a result."""
+
+    def __setitem__(self, key: Key, value: Any, /) -> None:
+        """Keep a result."""
+
+    def load(self, key: Key) -> Any:
+        """A result."""
+
+
 def cached_eval(
-    group: Group,
+    group: Results,
+    lacks: Callable[[Key], bool],
+    alone: Callable[[], AbstractContextManager[None]],
     key: Key,
     generator: Callable[..., T],
     condition: Callable[[Key], object] | None,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> T:
-    """The value at a key of `group`, computed and stored if it is not there."""
+    """The value at a key of `group`, computed and stored if it is not there.
+
+    Args:
+        group: keeps it.
+        lacks: whether a key is missing now; it is asked again before anything is written.
+        alone: a block in which nobody else writes.
+        key: where it is kept.
+        generator: computes it.
+        condition: whether to use the group at all.
+        args: of `generator`.
+        kwargs: likewise.
+    """
     if condition is not None and not condition(key):
         return generator(*args, **kwargs)
-    if not group._lacks(key):  # noqa: SLF001
+    if not lacks(key):
         try:
             found: T = group.load(key)
             return found
@@ -38,7 +62,7 @@ def cached_eval(
             if key in group:
                 raise
     value = generator(*args, **kwargs)
-    with group._context.handle.writing_alone():  # noqa: SLF001  the one step that must be atomic
+    with alone():  # the one step that must be atomic
         if key in group:  # another one was faster: all get the value that is stored
             stored: T = group.load(key)
             return stored
@@ -47,15 +71,23 @@ def cached_eval(
 
 
 def cached(
-    group: Group, key: Key | Callable[..., Key], condition: Callable[[Key], object] | None
+    evaluate: Callable[..., T],
+    key: Key | Callable[..., Key],
+    condition: Callable[[Key], object] | None,
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """A decorator: `cached_eval` at every call."""
+    """A decorator: `cached_eval` of a group at every call.
+
+    Args:
+        evaluate: that method of the group.
+        key: the key, or what makes it of the arguments.
+        condition: as for `cached_eval`.
+    """
 
     def decorate(func: Callable[..., T]) -> Callable[..., T]:
         @functools.wraps(func)
         def call(*args: Any, **kwargs: Any) -> T:
             where = key(*args, **kwargs) if callable(key) else key
-            return cached_eval(group, where, func, condition, args, kwargs)
+            return evaluate(where, func, condition=condition, args=args, kwargs=kwargs)
 
         return call
 

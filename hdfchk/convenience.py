@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .checkpoint import HDF5Checkpointer
 from .errors import UnsupportedStoredError
 from .progress import ProgressOption
+from .store import HDF5Checkpointer
 
 __all__ = ["load", "save"]
 

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from . import edits
-from .attributes import Attributes
-from .codecs.casting import set_fields
-from .codecs.elements import Elements, elements_of
-from .connection.append_buffers import RowBuffer
-from .context import Context
-from .equality import same
-from .errors import HdfchkError, InvalidOptionError, UnsupportedStoredError
-from .filters import Filters, Verdict
-from .keys import Path, join
-from .lengths import count_of
-from .progress import ProgressOption, teller
-from .runtime.interrupts import BLOCK_BYTES
-
-if TYPE_CHECKING:
-    from .backends.base import ArrayInfo, Session
+from ..attributes import Attributes
+from ..backends.base import ArrayInfo
+from ..codecs.elements import elements_of
+from ..equality import same
+from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
+from ..keys import join
+from ..lengths import count_of
+from ..location import Location, Placed
+from ..progress import ProgressOption, teller
+from ..runtime.interrupts import BLOCK_BYTES
+from ..views import access
+from ..views.key_filter import Verdict
+from .forms import DenseForm
 
 __all__ = ["Array"]
 
-_NAMELESS = frozenset({int, slice, type(...), list, np.ndarray})
 
-
-class Array:
+class Array(Placed):
     """A handle on one stored array: it holds a place, and reads only what is asked for.
 
     You get it from ``chk.array(key)`` and ``chk.create(key, shape, dtype)``. Indexing is h5py's:
@@ -43,6 +37,13 @@ class Array:
         appended rows may wait for it for ``sync_interval`` seconds. A handle works outside a
         ``with`` block (it opens the file for each use), threads take turns, and it pickles as
         the address of its store and its place there.
+
+        The data and the mask of a masked array are written as one commit; appended rows do not wait
+        for it. One that was stored without a mask is written anew when the first element is masked.
+
+        A sparse array in CSR or CSC format has slices of its class: only rows of a CSR array, or
+        columns of a CSC array, that are asked for are read. It is written as a whole, by
+        ``chk[key] = value``.
 
         Not atomic: `blocks` and iteration outside a ``with`` block; another process may write
         between two blocks.
@@ -60,18 +61,13 @@ class Array:
         4
     """
 
-    _parts: ClassVar[tuple[str, ...]] = ()
-    """The names of the arrays of which it is made, if it is stored as several."""
-
-    def __init__(self, context: Context, path: Path, filters: Filters) -> None:
-        self._context = context
-        self._path = path
-        self._stored = path
-        self._filters = filters
+    def __init__(self, location: Location, form: DenseForm) -> None:
+        self._location = location
+        self._form = form
 
     def __repr__(self) -> str:
         """Place, shape and dtype."""
-        place = f"{join(self._path)!r} in {self._context.handle.backend.address}"
+        place = f"{join(self._location.path)!r} in {self._location.file}"
         return f"<Array {place}: shape {self.shape}, dtype {self.dtype}>"
 
     # -- the outside ---------------------------------------------------------------------------
@@ -79,7 +75,9 @@ class Array:
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return self._info().shape
+        self._check()
+        with self._location.handle.reading() as session:
+            return self._form.shape(session)
 
     @property
     def dtype(self) -> Any:
@@ -99,8 +97,25 @@ class Array:
 
     @property
     def nbytes(self) -> int:
-        """The size in bytes of the whole array in memory."""
-        return self.size * int(self.dtype.itemsize)
+        """The size in bytes of all elements in memory; of a sparse array, of those it stores."""
+        with self._location.handle.held():
+            return self._stored_size() * int(self.dtype.itemsize)
+
+    @property
+    def nnz(self) -> int:
+        """The number of stored elements of a sparse array.
+
+        Raises:
+            AttributeError: it is not sparse.
+        """
+        if self._form.is_dense:
+            raise AttributeError("only a sparse array has nnz")
+        return self._stored_size()
+
+    def _stored_size(self) -> int:
+        self._check()
+        with self._location.handle.reading() as session:
+            return self._form.size(session)
 
     @property
     def maxshape(self) -> tuple[int | None, ...]:
@@ -120,7 +135,7 @@ class Array:
     @property
     def attrs(self) -> Attributes:
         """The HDF5 attributes of the array, as a mapping."""
-        return Attributes(self._context, self._path, self._check)
+        return Attributes(self._location, self._check)
 
     def __len__(self) -> int:
         """The number of rows: the length of the first axis."""
@@ -140,16 +155,8 @@ class Array:
             IndexError, ValueError, TypeError: the index does not fit the shape.
         """
         self._check()
-        with self._context.handle.reading() as session:
-            return self._read(session, _usual(index))
-
-    def _read(self, session: Session, index: Any) -> Any:
-        names, index = _names_in(index)
-        data, mark = session.read_slice(self._stored, index)
-        value = elements_of(mark, data.dtype).decode(data)
-        if names:
-            value = value[names[0] if len(names) == 1 else names]
-        return value[()] if value.ndim == 0 and index is not Ellipsis else value
+        with self._location.handle.reading() as session:
+            return self._form.read(session, _usual(index))
 
     def __iter__(self) -> Iterator[Any]:
         """The rows, read in blocks."""
@@ -178,17 +185,17 @@ class Array:
         if rows is not None and count_of(rows, "rows") < 1:
             raise InvalidOptionError(f"a block has at least one row, not {rows}")
         total = len(self)
-        with self._context.handle.held(), teller(progress, join(self._path), "rows") as tell:
+        with (
+            self._location.handle.held(),
+            teller(progress, join(self._location.path), "rows") as tell,
+        ):
             step = rows or self._block_rows()
             for start in range(0, total, step):
                 yield self[start : start + step]
                 tell(min(total, start + step), total)
 
     def _block_rows(self) -> int:
-        info = self._info()
-        row = max(1, math.prod(info.shape[1:]) * info.dtype.itemsize)
-        chunk = info.chunks[0] if info.chunks else 1
-        return max(1, BLOCK_BYTES // row // chunk) * chunk
+        return self._form.block_rows(self._info(), BLOCK_BYTES)
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
@@ -197,7 +204,14 @@ class Array:
 
         Raises:
             ValueError: ``copy=False`` was asked for; the elements must be read.
+            UnsupportedTypeError: the array is sparse.
         """
+        if not self._form.is_dense:
+            raise UnsupportedTypeError(
+                "a sparse array is not made dense unasked",
+                key=join(self._location.path),
+                hint="use .toarray()",
+            )
         if copy is False:
             raise ValueError("a stored array cannot be had without a copy")
         value = np.asarray(self[...])
@@ -213,6 +227,8 @@ class Array:
         Shapes are compared first, elements block by block. ``array[...] == other`` compares one
         by one.
         """
+        if not self._form.is_dense:
+            return self._is_same_sparse(other)  # type: ignore[no-any-return]
         if not isinstance(other, (Array, np.ndarray)):
             return NotImplemented
         if self.shape != other.shape:
@@ -226,6 +242,13 @@ class Array:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _is_same_sparse(self, other: Any) -> Any:
+        is_handle = isinstance(other, Array) and not other._form.is_dense  # noqa: SLF001
+        value = other[:] if is_handle else other
+        if not hasattr(value, "nnz") or not hasattr(value, "shape"):
+            return NotImplemented
+        return bool(self.shape == value.shape and (self[:] != value).nnz == 0)
 
     def map(self) -> np.ndarray[Any, Any]:
         """A read-only view of the elements as they lie in the file, for an array in one piece.
@@ -241,23 +264,24 @@ class Array:
                 file: the error says which, and what to do.
         """
         self._check()
-        if self._parts:
+        form = self._form
+        if form.parts:
             raise UnsupportedStoredError(
-                f"it is stored as several arrays, {', '.join(self._parts)}",
-                key=join(self._path),
-                hint=f"map one of them: chk.array({join(self._stored)!r}).map()",
+                f"it is stored as several arrays, {', '.join(form.parts)}",
+                key=join(self._location.path),
+                hint=f"map one of them: chk.array({join(form.stored)!r}).map()",
             )
-        self._context.handle.sync()
-        with self._context.handle.reading() as session:
-            elements = self._elements(session)
+        self._location.handle.sync()
+        with self._location.handle.reading() as session:
+            elements = form.elements(session)
             if elements.stored.kind in "SO" and not elements.is_plain:
                 raise UnsupportedStoredError(
                     f"elements of {elements.dtype} are stored in another form, as {elements.stored}"
                     ", and cannot be mapped",
-                    key=join(self._path),
+                    key=join(self._location.path),
                     hint="index it, or read it by blocks()",
                 )
-            stored = session.map(self._stored)
+            stored = session.map(form.stored)
         if elements.kind == "torch.Tensor":
             return stored  # torch has no tensors that cannot be written
         value: np.ndarray[Any, Any] = elements.decode(stored)
@@ -278,19 +302,8 @@ class Array:
                 there are not as many as are selected.
         """
         self._check()
-        with self._context.handle.writing() as session:
-            self._write(session, _usual(index), value)
-
-    def _write(self, session: Session, index: Any, value: Any) -> None:
-        names, index = _names_in(index)
-        elements = self._elements(session)
-        with self._named():
-            if names:  # what else the rows hold is to stay
-                rows = elements.decode(session.read_slice(self._stored, index)[0])
-                set_fields(rows, names, value, elements.form)
-                value = rows
-            data = elements.encode(value)
-        session.write_slice(self._stored, index, data)
+        with self._location.handle.writing() as session:
+            self._form.write(session, _usual(index), value)
 
     def append(self, block: Any) -> None:
         """Append rows; one commit. The array is made growable at the first append.
@@ -307,60 +320,27 @@ class Array:
             InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
         """
-        handle = self._context.handle
         self._check()
-        if handle.append_row(self._path, block):
-            return
-        with handle.turn():
-            log = handle.log_of(self._path)
-            if log is not None:
-                with self._named():
-                    rows = rows_of(log.elements.encode(block), (0, *log.row), self._path)
-                handle.append(self._stored, log, rows)
-                return
-            with handle.writing_alone():
-                with handle.reading() as session:
-                    shape = session.array_info(self._stored).shape
-                    log = RowBuffer(self._path, self._elements(session), shape[1:])
-                with self._named():
-                    rows = rows_of(log.elements.encode(block), shape, self._path)
-                handle.append(self._stored, log, rows)
+        self._form.append(block)
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _elements(self, session: Session) -> Elements:
-        info = session.array_info(self._stored)
-        elements = elements_of(info.mark, info.dtype, info.form)
-        if elements.in_one_axis_more:
-            raise UnsupportedStoredError(
-                "strings with lone surrogates are stored as code points, and read as a whole",
-                key=join(self._path),
-                hint="read it by chk[key]",
-            )
-        return elements
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """A block whose errors get the key, and the file."""
-        try:
-            yield
-        except HdfchkError as error:
-            error.key = error.key or join(self._path)
-            error.file = error.file or self._context.handle.backend.address
-            raise
+    def _loaded(self) -> Any:
+        return self[...]
 
     def _info(self) -> ArrayInfo:
         self._check()
-        with self._context.handle.reading() as session:
-            return session.array_info(self._stored)
+        with self._location.handle.reading() as session:
+            return self._form.info(session)
 
     def _check(self) -> None:
-        if not self._filters.stack:
+        location = self._location
+        if not location.filters.stack:
             return
-        edits.check_visible(self._filters, self._path)
-        for path in (self._path, *[(*self._path, part) for part in self._parts]):
-            if self._filters.verdict(path) is not Verdict.FULL:
-                raise edits.refused(self._path, "the key filter hides a part of this array")
+        location.check_visible()
+        for path in (location.path, *[(*location.path, part) for part in self._form.parts]):
+            if location.filters.verdict(path) is not Verdict.FULL:
+                raise access.refused(location.path, "the key filter hides a part of this array")
 
 
 def _usual(index: Any) -> Any:
@@ -368,38 +348,3 @@ def _usual(index: Any) -> Any:
     if isinstance(index, list) and index and all(isinstance(i, (bool, np.bool)) for i in index):
         return np.array(index)
     return index
-
-
-def _names_in(index: Any) -> tuple[list[str], Any]:
-    """The names of fields in an index, and the rest of it."""
-    if type(index) in _NAMELESS:
-        return [], index
-    parts = index if isinstance(index, tuple) else (index,)
-    names = [part for part in parts if isinstance(part, str)]
-    if not names:
-        return [], index
-    return names, tuple(part for part in parts if not isinstance(part, str)) or Ellipsis
-
-
-def rows_of(
-    stored: np.ndarray[Any, Any], shape: tuple[int, ...], path: Path
-) -> np.ndarray[Any, Any]:
-    """Stored elements as rows of an array: one row, or a block of rows.
-
-    Args:
-        stored: of shape ``shape[1:]`` or ``(rows, *shape[1:])``.
-        shape: of the array.
-        path: where it is, for messages.
-
-    Raises:
-        InvalidOptionError: the shape does not fit.
-    """
-    if shape and stored.shape == shape[1:]:
-        return stored[np.newaxis]
-    if not shape or stored.shape[1:] != shape[1:] or not stored.shape:
-        raise InvalidOptionError(
-            f"rows of shape {stored.shape[1:]} do not fit an array of shape {shape}",
-            key=join(path),
-            hint="append one row, or a block of rows",
-        )
-    return stored

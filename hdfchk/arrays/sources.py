@@ -11,19 +11,18 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .array import Array, rows_of
-from .backends.base import ArrayForm, Draft
-from .backends.layout import Layout, growing
-from .backends.meter import Meter
-from .codecs.elements import Elements, elements_of, form_of
-from .context import Context
-from .errors import InvalidOptionError
-from .keys import Path, join
-from .masked import MaskedArray
-from .progress import Tell
-from .runtime.interrupts import BLOCK_BYTES
-from .sparse import SparseArray
-from .tree import utf8_dtype
+from ..backends.base import ArrayForm, Draft
+from ..backends.layout import Layout, growing
+from ..backends.meter import Meter
+from ..codecs.elements import Elements, elements_of, form_of
+from ..errors import InvalidOptionError
+from ..keys import Path, join
+from ..location import Location
+from ..progress import Tell
+from ..runtime.interrupts import BLOCK_BYTES
+from ..tree import utf8_dtype
+from .array import Array
+from .rows import rows_of
 
 __all__ = ["Source", "draft_of", "source_of", "write_blocks"]
 
@@ -61,7 +60,7 @@ def source_of(value: Any) -> Source | None:
         UnsupportedTypeError: a dask array of objects.
     """
     if isinstance(value, Array):
-        if isinstance(value, (MaskedArray, SparseArray)) or value.ndim == 0:
+        if not value._form.can_stream or value.ndim == 0:  # noqa: SLF001  a handle of ours
             return None
         info = value._info()  # noqa: SLF001  a handle of ours
         kept = info.mark is not None and info.mark.name in {"ndarray", "torch.Tensor"}
@@ -103,18 +102,18 @@ def _dask_blocks(value: Any) -> Generator[Part, None, None]:
         yield index, np.asarray(value.blocks[place].compute())
 
 
-def draft_of(context: Context, source: Source, layout: Layout, meter: Meter | None) -> Draft:
+def draft_of(location: Location, source: Source, layout: Layout, meter: Meter | None) -> Draft:
     """Store a source, part by part, as an array that stands nowhere yet.
 
     The storage must be held open until the array is placed. While parts are read or computed,
     others may use it.
     """
-    with context.handle.writing(commit=False) as session:
+    with location.handle.writing(commit=False) as session:
         draft = session.draft(source.form, layout, whole=True)
     with closing(source.parts) as parts:  # or it would hold its store after an error
         for index, values in parts:  # what is read or computed here may be interrupted
             data = source.elements.encode(values)
-            with context.handle.writing(commit=False):
+            with location.handle.writing(commit=False):
                 draft.write(index, data)
             if meter is not None:
                 meter.add(data.nbytes)
@@ -122,8 +121,7 @@ def draft_of(context: Context, source: Source, layout: Layout, meter: Meter | No
 
 
 def write_blocks(
-    context: Context,
-    path: Path,
+    location: Location,
     blocks: Iterable[Any],
     rows: int | None,
     dtype: Any,
@@ -133,8 +131,7 @@ def write_blocks(
     """Store blocks of rows as an array that stands nowhere yet. As for `draft_of`.
 
     Args:
-        context: of the store.
-        path: where it will stand, for messages.
+        location: where it will be stored.
         blocks: arrays of shape ``(rows, *row)``.
         rows: how many there will be in all, if that is known.
         dtype: of the values; None for that of the first block.
@@ -144,6 +141,7 @@ def write_blocks(
     Raises:
         InvalidOptionError: there are no blocks, one does not fit, or there are not as many rows.
     """
+    path = location.path
     draft: Draft | None = None
     row: tuple[int, ...] = ()
     done, elements = 0, elements_of(None, np.dtype(float))
@@ -157,13 +155,13 @@ def write_blocks(
             stored, mark = form_of(first.dtype if dtype is None else dtype)
             row, elements = first.shape[1:], elements_of(mark, stored)
             form = ArrayForm((rows or 0, *row), stored, mark)
-            with context.handle.writing(commit=False) as session:
+            with location.handle.writing(commit=False) as session:
                 grows = attrs.evolve(layout, maxshape=layout.maxshape or growing(row))
                 draft = session.draft(form, layout if rows else grows, whole=True)
         data = rows_of(elements.encode(block), (0, *row), path)
         if rows is not None and done + len(data) > rows:
             raise _miscounted(path, rows, f"more than {rows}")
-        with context.handle.writing(commit=False):
+        with location.handle.writing(commit=False):
             if rows is None:
                 draft.append(data)
             else:

@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 
-from . import keys
-from .errors import InvalidKeyTypeError
-from .keys import Path
+from .. import keys
+from ..errors import InvalidKeyTypeError
+from ..keys import Path
 
 __all__ = ["Filters", "KeyFilter", "Verdict"]
 

@@ -1,4 +1,4 @@
-"""Which arrays of a store are compressed, and how: one rule for all, or one a key."""
+"""How arrays are to be stored: what a call asks for, else what the store says by its rules."""
 
 from __future__ import annotations
 
@@ -7,11 +7,55 @@ from typing import Any
 
 import attrs
 
-from .backends.layout import Compression
-from .filters import KeyFilter, Verdict
-from .keys import Path
+from ..backends.base import Session
+from ..backends.layout import AUTO, Compression, Layout
+from ..keys import Path
+from ..lengths import lengths_of
+from ..views.key_filter import KeyFilter, Verdict
 
-__all__ = ["CompressionRules"]
+__all__ = ["INHERIT", "CompressionRules", "layout_for"]
+
+
+class _Inherit:
+    """Stands for an option that is not given."""
+
+    def __repr__(self) -> str:
+        return "as the store says"
+
+
+INHERIT: Any = _Inherit()
+
+
+def layout_for(
+    session: Session,
+    path: Path,
+    compression: Any = INHERIT,
+    checksum: bool | None = None,
+    chunks: tuple[int, ...] | None = None,
+    maxshape: tuple[int | None, ...] | None = None,
+) -> Layout:
+    """The layout of an array.
+
+    Args:
+        session: knows what the store says.
+        path: where the array will stand.
+        compression: a name, a pair of name and level, or None for none.
+        checksum: whether it gets checksums; None for what the store says.
+        chunks: the shape of a chunk, if it is asked for.
+        maxshape: the lengths to which it can grow, if it can.
+
+    Raises:
+        InvalidOptionError: one of them cannot be (a `ValueError`).
+    """
+    chunks = None if chunks is None else lengths_of(chunks, "chunks")
+    layout = session.layout(path)
+    if compression is not INHERIT:
+        wanted = Compression.parse(compression)
+        asked = wanted is not None and wanted.name != AUTO
+        layout = attrs.evolve(layout, compression=wanted, asked=asked)
+    if checksum is not None:
+        layout = attrs.evolve(layout, checksum=checksum)
+    return attrs.evolve(layout, chunks=chunks, maxshape=maxshape)
 
 
 @attrs.frozen

@@ -10,7 +10,6 @@ import attrs
 
 from .backends.base import Session
 from .backends.meter import Progress
-from .context import Context
 from .errors import (
     HdfchkError,
     MissingExtraError,
@@ -20,6 +19,7 @@ from .errors import (
     UnsupportedStoredError,
 )
 from .keys import MAX_PATH, Path, join
+from .location import Location
 
 __all__ = ["Report", "verify"]
 
@@ -59,15 +59,15 @@ _Level = tuple[Session, Path, Iterator[str]]
 _Note = Callable[[Path, HdfchkError], None]
 
 
-def verify(context: Context, progress: Progress | None = None) -> Report:
+def verify(location: Location, progress: Progress | None = None) -> Report:
     """Read every value of a store, and every attribute, and look at all checksums.
 
     Args:
-        context: of the store.
+        location: of the store.
         progress: is told how many values are read.
     """
-    with context.handle.reading() as session:
-        return _Verifier(context, session, progress).run()
+    with location.handle.reading() as session:
+        return _Verifier(location, session, progress).run()
 
 
 MOST_LEVELS = MAX_PATH
@@ -75,8 +75,8 @@ MOST_LEVELS = MAX_PATH
 
 
 class _Verifier:
-    def __init__(self, context: Context, session: Session, progress: Progress | None) -> None:
-        self._context = context
+    def __init__(self, location: Location, session: Session, progress: Progress | None) -> None:
+        self._location = location
         self._session = session
         self._progress = progress
         self._whole: list[str] = []
@@ -98,7 +98,7 @@ class _Verifier:
         return Report(tuple(self._whole), self._damaged, self._unread)
 
     def _note(self, path: Path, error: HdfchkError) -> None:
-        error.file = error.file or self._context.handle.backend.address
+        error.file = error.file or self._location.file
         place = join(path) or "/"
         if not (error.key or "").startswith(place):
             error.key = place  # it was told from the group where it is
@@ -179,4 +179,4 @@ class _Verifier:
         session.verify(inner)
         self._attributes(session, inner)
         if node is not None:
-            self._context.decode(node, path)
+            self._location.decode(node, path)
