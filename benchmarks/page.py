@@ -15,19 +15,19 @@ __all__ = ["write"]
 INTRODUCTION = """\
 # Benchmarks
 
-hdfchk beside what else its users would pick, each used as its own documentation shows, with its
-default settings. This page is made by
+hdfchk compared with other libraries, each used as its own documentation shows, with its
+default settings. This command generates the page:
 
 ```sh
 {command}
 ```
 
-{quick}In each round, the libraries take turns, so that whatever else the machine does hits all
-alike; the tables show medians of {rounds} rounds, where they do not say otherwise, and in brackets
+{quick}In each round, the libraries take turns, so that other load on the machine affects all
+alike; the tables show medians of {rounds} rounds, unless they say otherwise, and in parentheses
 the ratio to plain h5py in the same run. A library that has used more than {budget:g} seconds in a
-case, and is in none of its limits, sits out the rest of its rounds. What was loaded is compared
-with what was saved. Files are read right after they were written, so from the system's cache.
-"hdfchk" and "h5py + fsync" wait for the disk, the others leave that to the system.
+case, and has no limit in it, skips the remaining rounds. Loaded values are compared
+with the saved ones. Files are read right after they were written, that is, from the system's
+cache. "hdfchk" and "h5py + fsync" wait for the disk; the others leave that to the system.
 """
 
 

@@ -1,8 +1,8 @@
-"""A script in the style of the older checkpointer, unchanged but for its import.
+"""A script for the McUtils checkpointer; only its import was changed.
 
     python old_script.py run.hdf5
 
-A harmonic oscillator with a restart file: parameters kept once, the trajectory piece by piece.
+A harmonic oscillator with a restart file: parameters stored once, the trajectory in pieces.
 """
 
 import sys

@@ -1,10 +1,10 @@
-"""The report of a finished scan: vibrational levels beside the measured ones.
+"""Report on a finished scan: computed and measured vibrational levels.
 
     python water_report.py water.hdf5
 
-The store is handed over as keyword arguments: `report(**chk)`.
+The store is passed as keyword arguments: `report(**chk)`.
 
-Sources of the measured band origins, here to 0.1 cm^-1: J. Tennyson et al., J. Quant. Spectrosc.
+Sources of the measured band origins, rounded to 0.1 cm^-1: J. Tennyson et al., J. Quant. Spectrosc.
 Radiat. Transfer 117, 29 (2013) for H2O, and 142, 93 (2014) for D2O.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from hdfchk import HDF5Checkpointer
 
-# Name, symmetry under exchange of the two atoms, place among the levels of that symmetry.
+# Name, symmetry under exchange of the two atoms, index among the levels of that symmetry.
 BANDS = [
     ("bend, v2", "even", 1),
     ("bend overtone, 2 v2", "even", 2),
@@ -40,13 +40,13 @@ MEASURED = {  # cm^-1
 
 
 def report(*, settings: Any, energies: Any, bend: Any, **_: Any) -> str:
-    """The report as text.
+    """Return the report as text.
 
     Args:
-        settings: what was computed: ``molecule``, ``angles``.
+        settings: parameters of the computation: ``molecule``, ``angles``.
         energies: levels in cm^-1 for each symmetry, ``even`` and ``odd``.
         bend: ``bond_angle`` in degrees and ``stretch_ground_state`` in cm^-1 of each step.
-        _: whatever else the store holds is not needed.
+        _: other keys of the store, not used.
     """
     molecule = settings["molecule"]
     zero = energies["even"][0]
@@ -75,7 +75,7 @@ def report(*, settings: Any, energies: Any, bend: Any, **_: Any) -> str:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="The report of a finished scan of water.")
+    parser = argparse.ArgumentParser(description="Report on a finished scan of water.")
     parser.add_argument("file", help="the HDF5 file of water_scan.py")
     options = parser.parse_args()
     with HDF5Checkpointer(options.file, mode="r", omitted_keys="scan") as chk:

@@ -1,20 +1,21 @@
-"""Vibrations of the water molecule, angle by angle, in a computation that can be stopped.
+"""Vibrations of the water molecule, angle by angle, in a computation that can be interrupted.
 
 The vibrational levels of H2O (or D2O) without rotation, from an exact kinetic energy operator in
 Radau coordinates: two distances and the angle between them. For each angle of a Gauss-Legendre
-grid the two distances are solved for on a sinc grid; these steps are the scan, and each is saved.
-From their lowest states the full, three-dimensional Hamiltonian is then built and solved.
+grid the stretching problem in the two distances is solved on a sinc grid. These steps are the scan,
+and each is saved. From their lowest states the full, three-dimensional Hamiltonian is then built
+and diagonalized.
 
-    python water_scan.py water.hdf5 --stop-after 18     # stops half-way
-    python water_scan.py water.hdf5                     # does only what is missing
+    python water_scan.py water.hdf5 --stop-after 18     # stops halfway
+    python water_scan.py water.hdf5                     # computes only the missing steps
     python water_report.py water.hdf5
 
 Sources:
     Potential: the monomer of q-TIP4P/F, S. Habershon, T. E. Markland, D. E. Manolopoulos,
         J. Chem. Phys. 131, 024501 (2009), doi 10.1063/1.3167790: a Morse stretch expanded to
-        fourth order for each bond and a harmonic bend. It was made for the liquid.
+        fourth order for each bond and a harmonic bend. It was developed for the liquid.
     Sinc grid: D. T. Colbert, W. H. Miller, J. Chem. Phys. 96, 1982 (1992).
-    Solving by parts and keeping the lowest states: Z. Bacic, J. C. Light, J. Chem. Phys. 85,
+    Sequential diagonalization and truncation: Z. Bacic, J. C. Light, J. Chem. Phys. 85,
         4594 (1986).
     Masses: the atomic mass evaluation of 2012. Units: CODATA 2018.
 """
@@ -25,7 +26,7 @@ import argparse
 import os
 from typing import Any
 
-# One thread: sums are then made in the same order in each run, and results agree to the last bit.
+# One thread: each run then adds in the same order, and results agree to the last bit.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -46,11 +47,11 @@ POTENTIAL = {
     "angle": 107.4,  # degrees
 }
 DISTANCES = (0.50, 1.70, 28)  # angstrom: first, last, number of points
-CUTOFF = 26000.0  # cm^-1: states of the stretches above it are left out
+CUTOFF = 26000.0  # cm^-1: stretching states above it are discarded
 
 
 def settings(molecule: str, angles: int) -> dict[str, Any]:
-    """All that the result depends on."""
+    """Return everything that the result depends on."""
     return {
         "molecule": molecule,
         "hydrogen_mass": MASSES["D" if molecule == "D2O" else "H"],
@@ -62,7 +63,7 @@ def settings(molecule: str, angles: int) -> dict[str, Any]:
 
 
 def make_grid(angles: int) -> dict[str, Any]:
-    """Points of the distances (sinc grid) and of the angle (Gauss-Legendre)."""
+    """Return the points of the distances (sinc grid) and of the angle (Gauss-Legendre)."""
     cosines, weights = np.polynomial.legendre.leggauss(angles)
     return {
         "distance": np.linspace(*DISTANCES),
@@ -73,7 +74,7 @@ def make_grid(angles: int) -> dict[str, Any]:
 
 
 def potential(r1: Any, r2: Any, angle: Any) -> Any:
-    """Potential energy in cm^-1 at bond lengths in angstrom and a bond angle in radians."""
+    """Return the potential energy in cm^-1; bond lengths in angstrom, bond angle in radians."""
     energy = POTENTIAL["bend"] / 2 * (angle - np.radians(POTENTIAL["angle"])) ** 2
     for r in (r1, r2):
         x = POTENTIAL["alpha"] * (r - POTENTIAL["distance"])
@@ -82,7 +83,7 @@ def potential(r1: Any, r2: Any, angle: Any) -> Any:
 
 
 def to_bonds(q1: Any, q2: Any, cosine: Any, mass_ratio: float) -> tuple[Any, Any, Any]:
-    """Bond lengths and bond angle at Radau coordinates; `mass_ratio` is hydrogen to oxygen."""
+    """Return bond lengths and angle for Radau coordinates; `mass_ratio` is hydrogen to oxygen."""
     c = (np.sqrt(1 + 2 * mass_ratio) - 1) / 2  # r1 = q1 + c (q1 + q2), as vectors
     d = 1 + c
     product = q1 * q2 * cosine
@@ -93,7 +94,7 @@ def to_bonds(q1: Any, q2: Any, cosine: Any, mass_ratio: float) -> tuple[Any, Any
 
 
 def bend_matrix(grid: Any) -> np.ndarray:
-    """The square of the angular momentum of the bend between points of the angle's grid."""
+    """Return the matrix of the squared angular momentum of the bend on the angular grid."""
     count = len(grid["cosine"])
     degree = np.arange(count)
     vandermonde = np.polynomial.legendre.legvander(grid["cosine"], count - 1)
@@ -103,12 +104,12 @@ def bend_matrix(grid: Any) -> np.ndarray:
 
 
 def exchange_bases(points: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pairs of distances for states that are even, and odd, when the hydrogens change places."""
+    """Return pairs of distances for states that are even, and odd, under hydrogen exchange."""
     return {"even": np.triu_indices(points), "odd": np.triu_indices(points, 1)}
 
 
 def stretch_step(grid: Any, given: Any, index: int) -> dict[str, Any]:
-    """One step of the scan: energies and states of both stretches at one angle."""
+    """Compute one step of the scan: energies and states of both stretches at one angle."""
     q = grid["distance"]
     points = len(q)
     mass = given["hydrogen_mass"]
@@ -141,12 +142,12 @@ def stretch_step(grid: Any, given: Any, index: int) -> dict[str, Any]:
 
 
 def bend_factor(q1: Any, q2: Any, mass: float) -> Any:
-    """What the square of the bend's angular momentum is multiplied by, in cm^-1."""
+    """Return the factor of the squared angular momentum of the bend, in cm^-1."""
     return KINETIC / mass * (1 / q1**2 + 1 / q2**2)
 
 
 def full_levels(grid: Any, given: Any, scan: list[Any], name: str) -> np.ndarray:
-    """Levels of all three coordinates together, in cm^-1, for one symmetry."""
+    """Return the levels of the full three-dimensional problem, in cm^-1, for one symmetry."""
     i, j = exchange_bases(len(grid["distance"]))[name]
     factor = bend_factor(grid["distance"][i], grid["distance"][j], given["hydrogen_mass"])
     energies = [step[name]["energies"] for step in scan]
@@ -158,20 +159,20 @@ def full_levels(grid: Any, given: Any, scan: list[Any], name: str) -> np.ndarray
 
 
 def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | None = None) -> bool:
-    """Do the steps that the file does not hold yet; say whether all is done.
+    """Compute the steps that are missing in the file; return whether the scan is complete.
 
     Args:
-        file: where the steps are kept.
+        file: the file of the scan.
         molecule: H2O or D2O.
-        angles: how many angles the scan has.
-        stop_after: how many steps to do at most.
+        angles: the number of angles.
+        stop_after: the maximum number of steps in this run.
     """
-    # No `with`: each assignment opens the file, writes and closes it, so that a process that is
-    # killed between two steps leaves a whole file.
+    # No `with`: each assignment opens, writes and closes the file. If the process is killed between
+    # two steps, the file is complete by itself.
     chk = HDF5Checkpointer(file)
     given = settings(molecule, angles)
     if chk.setdefault("settings", given) != given:
-        raise SystemExit(f"{file} holds a scan with other settings: give another file")
+        raise SystemExit(f"{file} contains a scan with other settings: use another file")
     grid = chk.cached_eval("grid", make_grid, args=(angles,))
 
     done = 0
@@ -180,17 +181,17 @@ def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | No
         if key in chk:
             continue
         if done == stop_after:
-            print(f"stopped after {done} steps: run again to go on", flush=True)
+            print(f"stopped after {done} steps: run again to continue", flush=True)
             return False
         step = stretch_step(grid, given, index)
-        with chk.transaction():  # the step and its row of the log: both, or neither
+        with chk.transaction():  # the step and its row of the log: both or neither
             chk[key] = step
             chk.append("ground_states", step["even"]["energies"][:1].sum() or np.nan)
         done += 1
         print(f"step {index + 1} of {angles} saved", flush=True)
 
     if "energies" not in chk:
-        with chk:  # the states of all steps are used where they lie in the file: a memory map
+        with chk:  # the states of all steps are memory-mapped, not read
             scan = list(chk["scan"].load(mmap=True).values())
             levels = {name: full_levels(grid, given, scan, name)[:40] for name in ("even", "odd")}
         mass_ratio = given["hydrogen_mass"] / given["oxygen_mass"]
@@ -208,10 +209,10 @@ def run(file: str, molecule: str = "H2O", angles: int = 36, stop_after: int | No
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Vibrations of water: a scan that can be stopped.")
-    parser.add_argument("file", help="the HDF5 file that keeps the steps")
+    parser = argparse.ArgumentParser(description="Vibrations of water, in an interruptible scan.")
+    parser.add_argument("file", help="the HDF5 file in which to store the steps")
     parser.add_argument("--molecule", choices=("H2O", "D2O"), default="H2O")
-    parser.add_argument("--angles", type=int, default=36, help="steps of the scan")
+    parser.add_argument("--angles", type=int, default=36, help="number of steps")
     parser.add_argument("--stop-after", type=int, metavar="N", help="stop after N steps")
     options = parser.parse_args()
     run(options.file, options.molecule, options.angles, options.stop_after)

@@ -1,4 +1,4 @@
-"""Equality of values that may hold arrays: ``==`` as dict means it, arrays compared by value."""
+"""Equality of values that may contain arrays: ``==`` as for dict, arrays compared by value."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["same"]
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two values are equal; arrays are if shape and all elements are.
+    """Whether two values are equal; arrays are equal if their shapes and all elements are.
 
     Example:
         >>> same({"x": np.zeros(2)}, {"x": np.zeros(2)}), same([np.ones(1)], [1.0])
         (True, False)
     """
     if left is right:
-        return True  # as in list and dict: the very same object is equal to itself
+        return True  # as in list and dict: an object is equal to itself
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return len(left) == len(right) and all(
             key in right and same(item, right[key]) for key, item in left.items()
@@ -29,7 +29,7 @@ def same(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(map(same, left, right))
     try:
         return bool(left == right)
-    except (ValueError, TypeError):  # the elements of a frame, say, have no single answer
+    except (ValueError, TypeError):  # for example, a DataFrame has no single truth value
         return hasattr(left, "equals") and bool(left.equals(right))
 
 

@@ -1,7 +1,7 @@
-"""The errors of hdfchk: one base, and each also the built-in that a caller expects.
+"""The errors of hdfchk: one base class; each is also the built-in error that a caller expects.
 
 Every message says what is wrong, in which file and at which key path, and what to do. The parts
-are attributes too (``file``, ``key``, ``hint``), and they survive pickling.
+are also attributes (``file``, ``key``, ``hint``), and they survive pickling.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class HdfchkError(Exception):
     """Base of all errors that hdfchk raises itself.
 
     Args:
-        problem: what is wrong, one clause.
-        file: the file (or other address) it concerns, if known.
+        problem: what is wrong, as one clause.
+        file: the file (or other address), if known.
         key: the key path in the file, ``"a/b"``, if known.
         hint: what to do about it.
 
@@ -74,10 +74,10 @@ class HdfchkError(Exception):
         self.key = key
         self.hint = hint
 
-    # KeyError prints the repr of its argument and OSError takes two arguments for an errno, so
-    # the text is made here for all of them.
+    # KeyError prints the repr of its argument, and OSError treats two arguments as an errno and a
+    # message. Therefore all of them format their text here.
     def __str__(self) -> str:
-        """Problem, place and remedy in one line."""
+        """Return problem, place and remedy in one line."""
         place = ""
         if self.key is not None and self.file is not None:
             place = f" (key {self.key!r} in {self.file})"
@@ -94,7 +94,7 @@ class HdfchkError(Exception):
         return (_rebuild, (type(self), self.problem, state))
 
     def under(self, name: str) -> HdfchkError:
-        """Put `name` in front of the key path: called once a level while an error travels up."""
+        """Prepend `name` to the key path: called at each level while an error propagates."""
         self.key = name if self.key is None else f"{name}/{self.key}"
         return self
 
@@ -104,155 +104,155 @@ def _rebuild(cls: type[HdfchkError], problem: str, state: dict[str, Any]) -> Hdf
 
 
 class CheckpointerKeyError(HdfchkError, KeyError):
-    """A key that is not there, or that a filter refuses."""
+    """The key does not exist, or a filter hides it."""
 
 
 class InvalidKeyError(HdfchkError, ValueError):
-    """A key that no file can hold: empty, ``"."``, ``".."``, with a NUL, an empty tuple."""
+    """A key that cannot be stored: empty, ``"."``, ``".."``, with a NUL, an empty tuple."""
 
 
 class InvalidKeyTypeError(HdfchkError, TypeError):
-    """A key that is neither a `str` nor a tuple of `str`."""
+    """The key is neither a `str` nor a tuple of `str`."""
 
 
 class InvalidOptionError(HdfchkError, ValueError):
-    """An argument other than a key that has no meaning here: a mode, a chunk, a number of rows."""
+    """An argument other than a key is invalid: a mode, a chunk shape, a number of rows."""
 
 
 class NotAGroupError(CheckpointerKeyError, TypeError):
-    """A key path that goes through a value that is not a dict."""
+    """A key path goes through a value that is not a dict."""
 
 
 class UnsupportedTypeError(HdfchkError, TypeError):
-    """A value that cannot be kept exactly. Nothing was written."""
+    """A value cannot be stored exactly. Nothing was written."""
 
 
 class CycleError(UnsupportedTypeError, ValueError):
-    """A container that holds itself. Nothing was written."""
+    """A container contains itself. Nothing was written."""
 
 
 class NestingError(UnsupportedTypeError, ValueError):
-    """A value nested more deeply than `hdfchk.tree.MAX_DEPTH` levels. Nothing was written."""
+    """A value is nested more than `hdfchk.tree.MAX_DEPTH` levels deep. Nothing was written."""
 
 
 class ReferencedError(HdfchkError, ValueError):
-    """What was to be replaced or deleted cannot be kept, and something in the file points at it.
+    """Something in the file points to an object that would be replaced or deleted.
 
-    References, dimension scales and further names of an object lead to the object itself, and not
-    to its key: they would lead to nothing, or to what the key had before. Nothing was written.
+    References, dimension scales and additional names point to the object itself, not to its key:
+    they would be left dangling, or would still point to the old value. Nothing was written.
     """
 
 
 class UnknownTypeError(HdfchkError, LookupError):
-    """A stored encoding or record whose name is not registered here."""
+    """A stored encoding or class is not registered in this process."""
 
 
 class RegistrationError(HdfchkError, ValueError):
-    """Two codecs or classes for one name, or a class that cannot be registered."""
+    """Two codecs or classes have one name, or a class cannot be registered."""
 
 
 class UnsupportedStoredError(HdfchkError, TypeError):
-    """An HDF5 object that this library cannot turn into a value (a reference, say)."""
+    """An HDF5 object that hdfchk cannot convert to a value (for example, a reference)."""
 
 
 class CorruptFileError(HdfchkError, OSError):
-    """A file that is not an HDF5 file, is cut short, or holds data that contradict its marks."""
+    """The file is not an HDF5 file, is truncated, or contains data that contradict its marks."""
 
 
 class SystemRefusalError(HdfchkError, OSError):
-    """A read that the system refused, or failed at; `errno` says why. The file may be whole."""
+    """The system refused a read, or it failed; `errno` says why. The file may be intact."""
 
 
 class UnsafeFileError(HdfchkError, OSError):
-    """A file that points outside itself (external link or storage), which is not followed."""
+    """The file refers to another file (external link or storage), which is not followed."""
 
 
 class NotAFileError(HdfchkError, OSError):
-    """A device, pipe, socket or link where only a regular file can be, or a file not ours."""
+    """A device, pipe, socket or link in place of a regular file, or a file of another program."""
 
 
 class ReadOnlyError(HdfchkError, PermissionError):
-    """A write to something that was opened, or can only be opened, for reading."""
+    """A write to something that is, or can only be, opened read-only."""
 
 
 class LockedError(HdfchkError, BlockingIOError):
-    """A file that another process, or another store of this one, holds open."""
+    """Another process, or another store of this process, holds the file open."""
 
 
 class NotDurableError(HdfchkError, OSError):
-    """A commit that stands, but could not be brought to the disk as was promised with the call.
+    """A commit stands, but could not be synced to disk as the call promised.
 
-    What was assigned is there, for every reader, and survives the end of the process: do not do it
-    again. Only a loss of power may still take it, until a later commit reaches the disk. Where the
-    file was removed meanwhile, and could not be copied, it is in the open file alone, as it says.
+    The change is visible to every reader, and survives the end of the process: do not repeat it.
+    Only a power failure can still undo it, until a later commit is on disk. If the file was removed
+    and could not be copied, the change is only in the open file; the message says so.
     """
 
 
 class LateSyncError(HdfchkError, OSError):
-    """Commits of before this call, which stand, could not be brought to the disk within their time.
+    """Earlier commits, which stand, could not be synced to disk in time.
 
-    The call that raises it has done nothing: do it again. It is raised once. A block that ends
-    without it has brought all to the disk, at the latest by its end.
+    The call that raises it has done nothing: repeat it. It is raised once. If a block ends
+    without this error, all its commits are on disk.
     """
 
 
 class JournalMismatchError(HdfchkError, OSError):
-    """A journal beside a file that is not the file it was made for; neither was touched."""
+    """The journal was written for another state of the file; neither was changed."""
 
 
 class FileReplacedError(HdfchkError, OSError):
-    """A file that was moved, removed or replaced while a writer had it open."""
+    """The file was moved, removed or replaced while a writer had it open."""
 
 
 class TransactionError(HdfchkError, RuntimeError):
-    """A transaction that cannot be committed, as one of its changes has failed."""
+    """A transaction cannot be committed, because a change in it failed, or is not possible here."""
 
 
 class ClosedError(HdfchkError, ValueError):
-    """A use of a file or stream after its owner has closed it."""
+    """A file or stream was used after its owner had closed it."""
 
 
 class HdfchkWarning(UserWarning):
-    """Base of all warnings that hdfchk gives."""
+    """Base of all warnings from hdfchk."""
 
 
 class PendingJournalWarning(HdfchkWarning):
-    """Commits that stay in the journal, as somebody reads the file: other programs lack them."""
+    """Commits stay in the journal because the file has readers: other programs do not see them."""
 
 
 class JournalMismatchWarning(HdfchkWarning):
-    """A journal that does not fit its file was passed over by a reader, or set aside.
+    """A journal that does not match its file was ignored by a reader, or set aside.
 
-    Or HDF5 refuses an assignment that only the journal holds: it is lost then.
+    Or HDF5 rejected an assignment that was only in the journal: it is lost.
     """
 
 
 class SnapshotChangedWarning(HdfchkWarning):
-    """A block that has read goes on at a newer commit, of another process, when it writes."""
+    """A block that has read continues at a newer commit, of another process, when it writes."""
 
 
 class NoLocksWarning(HdfchkWarning, RuntimeWarning):
-    """A file system that keeps no locks: one writer at a time is not enforced there."""
+    """The file system does not support locks: a single writer is not enforced."""
 
 
 class HardLinksLeftWarning(HdfchkWarning):
-    """A new file took the place of one that has other hard links, which lead to the old one."""
+    """A new file replaced one with other hard links, which still name the old file."""
 
 
 class UnclosedWarning(HdfchkWarning, ResourceWarning):
-    """A store that was garbage-collected inside its ``with``; Python hides it by default."""
+    """A store was garbage-collected inside its ``with``; Python hides this warning by default."""
 
 
 class CheckpointWarning(HdfchkWarning):
-    """A checkpoint that failed: the commits are safe in the journal, but not in the file yet."""
+    """A checkpoint failed: the commits are safe in the journal, but not yet in the file."""
 
 
 class MissingExtraError(HdfchkError, ImportError):
-    """An optional library that is needed here is not installed; the text names the extra."""
+    """A required optional library is not installed; the message names the extra."""
 
     @classmethod
     def naming(cls, library: str, extra: str, what: str) -> MissingExtraError:
-        """The error for `library` of extra `extra`, needed for `what`."""
+        """Return the error for `library` of extra `extra`, needed for `what`."""
         return cls(
             f"{what} needs {library}, which is not installed",
             hint=f"install it with: pip install 'hdfchk[{extra}]'",

@@ -1,7 +1,7 @@
 """Key paths: parse, check, join.
 
-A key is a `str`, in which ``"/"`` separates levels, or a tuple of such strings. Parsed, it is a
-tuple of plain names, the one spelling that the rest of the library sees.
+A key is a `str`, in which ``"/"`` separates levels, or a tuple of such strings. Parsing converts it
+to a tuple of names, the only form that the rest of the library uses.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ __all__ = [
 ]
 
 Key = str | tuple[str, ...]
-"""What a caller may write in ``chk[...]``."""
+"""The keys accepted by ``chk[...]``."""
 
 Path = tuple[str, ...]
-"""A parsed key: one name a level; the empty tuple is the root."""
+"""A parsed key: one name per level; the empty tuple is the root."""
 
 HIDDEN_PREFIX = "hdfchk:"
-"""Links whose names begin so are the library's own, and no keys. Those that others, or older
-versions, have made can be read and deleted; our hidden groups are never shown."""
+"""Prefix of the names of internal links, which are not keys. Such links made by other programs, or
+older versions, can be read and deleted; hidden groups are never listed."""
 
 
 MAX_PATH = 2000
-"""How many levels a path can have that is read: HDF5 goes along all of them for each object."""
+"""The maximum number of levels of a path to read: HDF5 follows all of them for each object."""
 
 
 def problem_of_name(name: str, *, reading: bool = False) -> str | None:
-    """Say what is wrong with one level's name, or None if an HDF5 link can bear it.
+    """Return what is wrong with the name of a level, or None if an HDF5 link can have it.
 
     Args:
-        name: of the level.
-        reading: it need not be a name that we would make.
+        name: the name.
+        reading: accept names that hdfchk would not create.
 
     Example:
         >>> problem_of_name("energies")
@@ -54,13 +54,13 @@ def problem_of_name(name: str, *, reading: bool = False) -> str | None:
     if name in {".", ".."}:
         return f"the name {name!r} has a special meaning in HDF5 paths"
     if "\0" in name:
-        return f"the name {name!r} holds a NUL, which ends a name in HDF5"
+        return f"the name {name!r} contains a NUL, which ends a name in HDF5"
     if "/" in name:
-        return f"the name {name!r} holds '/', which separates levels"
+        return f"the name {name!r} contains '/', which separates levels"
     if not reading and name.startswith(HIDDEN_PREFIX):
-        return f"the name {name!r} begins with {HIDDEN_PREFIX!r}, as the library's own links do"
-    # HDF5 names are bytes. Those of a file that are no UTF-8 reach us as surrogate escapes and
-    # must find their way back; any other lone surrogate has no bytes of its own.
+        return f"the name {name!r} begins with {HIDDEN_PREFIX!r}, which is reserved for hdfchk"
+    # HDF5 names are bytes. Names in a file that are not valid UTF-8 are decoded with surrogate
+    # escapes, which can be encoded again; any other lone surrogate cannot be encoded.
     try:
         bears = name.isascii() or to_text(to_bytes(name)) == name
     except UnicodeEncodeError:
@@ -69,12 +69,12 @@ def problem_of_name(name: str, *, reading: bool = False) -> str | None:
 
 
 def to_bytes(name: str) -> bytes:
-    """The bytes of a name as HDF5 keeps them: UTF-8."""
+    """Encode a name as HDF5 stores it: UTF-8."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def to_text(name: bytes) -> str:
-    """The name for bytes found in a file; bytes that are no UTF-8 become surrogate escapes."""
+    """Decode a name found in a file; bytes that are not valid UTF-8 become surrogate escapes."""
     return name.decode("utf-8", "surrogateescape")
 
 
@@ -83,21 +83,21 @@ def parse(key: object, *, reading: bool = False) -> Path:
 
     Args:
         key: a `str` (``"/"`` separates levels) or a tuple of them.
-        reading: it need not be a key that we would make.
+        reading: accept keys that hdfchk would not create.
 
     Returns:
         The names, outermost first; never empty.
 
     Raises:
         InvalidKeyTypeError: `key` is neither a `str` nor a tuple of `str` (a `TypeError`).
-        InvalidKeyError: a level is empty, ``"."``, ``".."``, holds a NUL or begins with
+        InvalidKeyError: a level is empty, ``"."``, ``".."``, contains a NUL or begins with
             ``"hdfchk:"`` (a `ValueError`).
 
     Example:
         >>> parse("a/b"), parse(("a", "b")), parse(("a/b", "c"))
         (('a', 'b'), ('a', 'b'), ('a', 'b', 'c'))
     """
-    if type(key) is str and key.isidentifier():  # by far the most common, and always good
+    if type(key) is str and key.isidentifier():  # the most common case, always valid
         return (key,)
     if isinstance(key, str):
         path = tuple(key.split("/"))
@@ -105,7 +105,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
         path = tuple(name for part in key for name in part.split("/"))
     else:
         raise InvalidKeyTypeError(
-            f"a key is a str or a tuple of str, not {key!r} of type {type(key).__qualname__}",
+            f"a key must be a str or a tuple of str, not {key!r} of type {type(key).__qualname__}",
             hint="use str(key), or store a dict with other keys as one value",
         )
     if not path:
@@ -118,7 +118,7 @@ def parse(key: object, *, reading: bool = False) -> Path:
 
 
 def parse_for_read(key: object) -> Path:
-    """Parse `key` for reading or deleting: a key that cannot exist is a `KeyError`."""
+    """Parse `key` for reading or deleting: a key that cannot exist raises `KeyError`."""
     try:
         return parse(key, reading=True)
     except (InvalidKeyError, InvalidKeyTypeError) as error:
@@ -126,18 +126,18 @@ def parse_for_read(key: object) -> Path:
 
 
 def missing(path: Path | None, why: str = "") -> CheckpointerKeyError:
-    """The error for a key that is not there.
+    """Return the error for a missing key.
 
     Args:
-        path: where; None if `why` names the key.
-        why: follows the words "no such key".
+        path: the key path; None if `why` names the key.
+        why: text to follow the words "no such key".
     """
     key = None if path is None else join(path)
     return CheckpointerKeyError(f"no such key{why}", key=key, hint="see keys()")
 
 
 def join(path: Path) -> str:
-    """The path as text, levels separated by ``"/"``; the root is ``"/"``.
+    """Return the path as text, levels separated by ``"/"``; the root is ``"/"``.
 
     Example:
         >>> join(("a", "b")), join(())

@@ -1,4 +1,4 @@
-"""Telling how far long work has come: a function of the caller's, or a progress bar."""
+"""Progress of long operations: a callback, or a progress bar."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["ProgressOption", "Tell", "is_wanted", "teller"]
 
 Tell = Callable[[int, int], object]
 ProgressOption = bool | Tell | None
-"""What callers pass: None or False for nothing, True for a progress bar, or
-``progress(done, total)``, where a total of 0 means that nobody knows it."""
+"""The option: None or False for nothing, True for a progress bar, or
+``progress(done, total)``, where a total of 0 means that it is unknown."""
 
 _SECONDS = 1.0
 
 
 class Guard(Protocol):
-    """Keeps a progress function from the store whose work it is told of."""
+    """Prevents a progress callback from using the store whose work it reports."""
 
     def report(self, tell: Tell, done: int, total: int) -> None:
-        """Call a function that may not use the store."""
+        """Call a callback that must not use the store."""
 
 
 class _NoGuard:
@@ -31,22 +31,22 @@ class _NoGuard:
 
 
 class _StoppedError(BaseException):
-    """Carries an error of a progress function past those who would take it for one of HDF5's."""
+    """Carries an error of a progress callback through code that handles errors of HDF5."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
 
 def is_wanted(progress: ProgressOption) -> bool:
-    """Whether a caller wants to know; a function may be false as a value.
+    """Whether progress is to be reported; a callback may be falsy.
 
     Raises:
-        TypeError: it is not a function, nor True, False or None.
+        TypeError: the option is not a function, True, False or None.
     """
     if progress is None or isinstance(progress, bool):
         return bool(progress)
     if not callable(progress):
-        raise TypeError(f"progress is True, False or a function, not {progress!r}")
+        raise TypeError(f"progress must be True, False or a function, not {progress!r}")
     return True
 
 
@@ -54,17 +54,17 @@ def is_wanted(progress: ProgressOption) -> bool:
 def teller(
     progress: ProgressOption, what: str, unit: str, guard: Guard | None = None
 ) -> Iterator[Tell]:
-    """A block of long work, and what it tells how far it has come.
+    """Context of a long operation; its value is the function to report progress to.
 
     Args:
-        progress: what the caller passed. The bar is tqdm's (extra ``progress``) where it is
-            installed, else a line of text a second, on standard error.
-        what: the work.
-        unit: what is counted.
-        guard: of the store that does the work, if a function may not use it meanwhile.
+        progress: the caller's option. The bar is tqdm's (extra ``progress``) if it is
+            installed, otherwise one line of text per second, on standard error.
+        what: the name of the operation.
+        unit: the unit of the count.
+        guard: the store's guard, if a callback must not use the store meanwhile.
 
     Raises:
-        Exception: what a function of the caller's raises, as it is.
+        Exception: any error of the callback, unchanged.
     """
     if not is_wanted(progress):
         yield _nothing

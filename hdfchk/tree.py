@@ -1,14 +1,14 @@
-"""The neutral stored form: what codecs make of values, and what backends keep.
+"""The neutral stored form: codecs convert values to trees, and backends store trees.
 
-A tree knows neither Python's classes nor HDF5's objects. It is made of
+A tree depends neither on Python classes nor on HDF5 objects. It consists of
 
 * `Leaf`: one array or scalar (a dataset in HDF5),
 * `Branch`: named children (a group in HDF5),
-* `Sequence`: unnamed children in order; it exists only between the codecs, which fold it into
-  leaves and branches before a backend sees it (`hdfchk.codecs.packing`).
+* `Sequence`: unnamed children in order; only codecs use it, and convert it to
+  leaves and branches before a backend receives it (`hdfchk.codecs.packing`).
 
-Each may carry a `Mark`: the name and version of its encoding, where the stored form alone does
-not tell the type. Arrays are held by reference and never copied.
+Each may have a `Mark`: the name and version of its encoding, if the stored form alone does
+not determine the type. Arrays are held by reference and never copied.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ __all__ = [
 ]
 
 Scalar = bool | int | float | complex | str | None
-"""The Python scalars that a backend keeps without a mark. Of `int`, those of 64 bits; of `str`,
-those without NUL and lone surrogates."""
+"""The Python scalars that a backend stores without a mark. An `int` must fit 64 bits; a `str` must
+not contain a NUL or a lone surrogate."""
 
 MAX_DEPTH = 150
-"""How deeply values may nest: three Python frames a level stay far below the recursion limit."""
+"""Maximum nesting of values: three Python frames per level stay far below the recursion limit."""
 
 RESERVED_CHILDREN = frozenset({"_data", "_list_numitems", "pseudopickle_protocol"})
-"""Names by which the older checkpointer tells a list or an object from a dict. An unmarked group
-that has one of them is read by its rules; a dict of ours that has one is marked."""
+"""Names by which the McUtils checkpointer marks a list or an object. An unmarked group with one of
+them is read by its rules; hdfchk marks a dict that has one."""
 
 
 NONE_BITS = 0x7FF8_4E6F_0000_07A2
-"""The bits of the float64 that is None in a file: a NaN, which every tool reads, and takes for a
-missing number. Its lower half is that of R's NA. It needs no mark, which would take as long to
-write and to read as the dataset itself."""
+"""The bits of the float64 that represents None in a file: a NaN, which every tool can read and
+treats as a missing number. Its lower half is that of R's NA. It needs no mark, which would take as
+long to write and to read as the dataset itself."""
 _NONE_BYTES = struct.pack("<Q", NONE_BITS)
 
 
 def is_none_number(value: float) -> bool:
-    """Whether a float has the very bits that are None in a file."""
+    """Whether a float has exactly the bits that represent None in a file."""
     return isnan(value) and struct.pack("<d", value) == _NONE_BYTES
 
 
 def utf8_dtype(width: int) -> np.dtype[np.bytes_]:
-    """The dtype of fixed-width strings of `width` bytes that are UTF-8 (and not just bytes).
+    """Return the dtype of fixed-width UTF-8 strings of `width` bytes (as opposed to raw bytes).
 
-    The metadata are those by which h5py's `string_dtype` says so.
+    The metadata are the same as those of h5py's `string_dtype`.
     """
     return np.dtype(f"S{width}", metadata={"h5py_encoding": "utf-8"})
 
@@ -78,9 +78,9 @@ class Mark:
     """Name, version and parameters of an encoding.
 
     Args:
-        name: the encoding's name; no white space and no ``"/"``.
-        version: the encoding's version, from 1.
-        params: what the decoder needs beyond the data; JSON values only.
+        name: the name of the encoding, without white space or ``"/"``.
+        version: the version of the encoding, from 1.
+        params: additional input of the decoder; JSON values only.
     """
 
     name: str
@@ -93,11 +93,11 @@ class Leaf:
     """One array or scalar.
 
     Args:
-        data: a Python scalar, or an array of a dtype that HDF5 has (kinds b i u f c S V and
-            structured ones of these; kind O only with `str` items: variable-length strings).
-        mark: the encoding, unless the data alone tell it.
-        inline: the data are one small thing of the value's (a scalar, a few bytes) and may be
-            written inside a text when the value stands in a list.
+        data: a Python scalar, or an array of a dtype that HDF5 supports (kinds b i u f c S V and
+            structured dtypes of these; kind O only with `str` items: variable-length strings).
+        mark: the encoding, unless the data alone determine it.
+        inline: the data are small (a scalar, a few bytes) and may be
+            written inside the packed text if the value is in a list.
     """
 
     data: Scalar | np.ndarray[Any, Any]
@@ -125,12 +125,12 @@ Node = Leaf | Branch | Sequence
 
 
 def params_of(node: Node) -> Mapping[str, Any]:
-    """The parameters of a node's mark; none if it has no mark."""
+    """Return the parameters of a node's mark; empty if it has no mark."""
     return _NO_PARAMS if node.mark is None else node.mark.params
 
 
 def nbytes_of(node: object) -> int:
-    """The bytes of all arrays and strings of a tree."""
+    """Return the number of bytes in all arrays and strings of a tree."""
     if isinstance(node, Branch):
         return sum(map(nbytes_of, node.children.values()))
     data = node.data if isinstance(node, Leaf) else None
@@ -140,5 +140,5 @@ def nbytes_of(node: object) -> int:
 
 
 def is_dict(node: object) -> TypeGuard[Branch]:
-    """Whether a node stands for a dict, and not for another value that is kept as a branch."""
+    """Whether a node represents a dict, as opposed to another value stored as a branch."""
     return isinstance(node, Branch) and (node.mark is None or node.mark.name == "dict")

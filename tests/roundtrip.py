@@ -320,32 +320,32 @@ def markdown() -> str:
 INTRODUCTION = """
 # Types
 
-What can be stored, and comes back as it was: type, dtype, byte order, shape, memory order, value,
-order of keys. Each row is tried, with the number of cases given, at the top level, inside a dict
-and inside a list, saved in one process and read in another. This page is made from the table of
+Values that can be stored and read back exactly: type, dtype, byte order, shape, memory order, value,
+order of keys. Each row is tested, with the given number of cases, at the top level, inside a dict
+and inside a list, saved in one process and read in another. This page is generated from the table of
 those tests (`python -m tests.roundtrip > docs/types.md`).
 
-How each form lies in the file is told in `format.md`.
+[The format](format.md) describes how each type is stored in the file.
 """
 
 OUTRO = """
-## What is refused
+## Unsupported values
 
-A value that cannot be kept exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
-is touched; the message names the key path and the way out. So it is with
+A value that cannot be stored exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
+is changed; the message names the key path and suggests a remedy. This applies to
 
-* instances of classes that are not registered, and of subclasses of the types above (a subclass of
-  `dict` is no `dict`): register the class, or convert the value;
+* instances of classes that are not registered, and of subclasses of the types above (an instance of a subclass of
+  `dict` is not a `dict`): register the class, or convert the value;
 * functions, modules, generators, open files, locks;
-* containers that hold themselves, and nesting deeper than 150 levels;
+* containers that contain themselves, and nesting deeper than 150 levels;
 * time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
 
-## What is not kept
+## What is not preserved
 
-A `numpy.memmap`, an `hdfchk.Array` and a dask array are places where an array is: what is stored is the
-array, and it comes back as a `numpy.ndarray`. Two references to one object become two objects. An array's `flags.writeable`, its strides (but for
-Fortran order) and the metadata of its dtype are no part of its value. Padding bytes inside a
-structured or a long double item are not kept.
+A `numpy.memmap`, an `hdfchk.Array` and a dask array are stored as their elements, and read as a `numpy.ndarray`.
+Two references to one object become two objects. The `flags.writeable` of an array, its strides (except for
+Fortran order) and the metadata of its dtype are not part of its value. Padding bytes inside a
+structured or a long double item are not preserved.
 """
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Backends: trees to storage and back, one file a backend. Only here HDF5 is imported."""
+"""Backends convert trees to storage and back, one module each. Only this package imports HDF5."""

@@ -1,4 +1,4 @@
-"""What a backend is: the small interface between trees and storage."""
+"""The interface of a backend, between trees and storage."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 @attrs.frozen
 class Stat:
-    """What stands at a path, without its data.
+    """The kind of node at a path, without its data.
 
     Args:
         is_dict: it is a dict: a live group, whose children are keys.
@@ -50,18 +50,18 @@ class Stat:
 
 @attrs.frozen
 class ArrayInfo:
-    """The outside of a stored array: what is known without reading it.
+    """The properties of a stored array, without its elements.
 
-    Axes that its HDF5 type has come last: they have one length, also of a chunk, and do not grow.
+    The axes of an HDF5 array type come last: their lengths, also in a chunk, are fixed.
 
     Args:
         shape: lengths of the axes.
-        dtype: the dtype it is stored with.
-        mark: the mark, from which the codec tells the dtype of the value.
-        maxshape: the lengths it can grow to, None for no limit.
+        dtype: the stored dtype.
+        mark: the mark, from which the codec determines the dtype of the value.
+        maxshape: the maximum lengths, None for no limit.
         chunks: the shape of a chunk, or None.
         compression: the name of the filter that compresses the chunks, or None.
-        form: what is to be known of its elements beside the dtype.
+        form: properties of its elements besides the dtype.
     """
 
     shape: tuple[int, ...]
@@ -75,12 +75,12 @@ class ArrayInfo:
 
 @attrs.frozen
 class ArrayForm:
-    """What an array is to be that is not at hand.
+    """The form of an array to be created without its data.
 
     Args:
         shape: lengths of the axes.
-        dtype: the dtype it is stored with.
-        mark: the mark, from which the codec tells the dtype of the value.
+        dtype: the stored dtype.
+        mark: the mark, from which the codec determines the dtype of the value.
     """
 
     shape: tuple[int, ...]
@@ -89,12 +89,12 @@ class ArrayForm:
 
 
 class Draft(Protocol):
-    """An array that is being made. It stands nowhere, and is lost, until a `Put` places it."""
+    """An array that is being written. It has no key, and is lost, unless a `Put` places it."""
 
     form: ArrayForm
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
-        """Write rows behind the last ones."""
+        """Write rows after the last ones."""
 
     def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data`, which broadcasts to the selected shape."""
@@ -105,7 +105,7 @@ Stored = Leaf | Branch | Draft
 
 @attrs.frozen
 class Put:
-    """Put a tree, or an array that was made, at a path: what stood there before is replaced."""
+    """Put a tree, or a draft, at a path, and replace the old value."""
 
     path: Path
     node: Stored
@@ -113,7 +113,7 @@ class Put:
 
 @attrs.frozen
 class Delete:
-    """Delete what stands at a path; nothing there is no error."""
+    """Delete the node at a path, if it exists."""
 
     path: Path
 
@@ -121,29 +121,30 @@ class Delete:
 Change = Put | Delete
 
 Select = Callable[[Path, bool], bool]
-"""``select(path, is_dict)``: whether a reader wants what stands at this absolute path."""
+"""``select(path, is_dict)``: whether to read the node at this absolute path."""
 
 
 class Session(Protocol):
-    """Storage that is open. Paths are absolute; the empty path is the root, which always is.
+    """The operations of one store on open storage.
 
-    A session is used by one thread at a time: its owner holds a lock.
+    Paths are absolute; the empty path is the root, which always exists. One thread at a time uses a
+    session: its owner holds a lock.
     """
 
     def stat(self, path: Path) -> Stat | None:
-        """What stands at `path`, or None. Reads no data."""
+        """Return the kind of node at `path`, or None. Reads no data."""
 
     def names(self, path: Path) -> list[str]:
-        """The names of a group's children, in insertion order."""
+        """Return the names of a group's children, in insertion order."""
 
     def count(self, path: Path) -> int:
-        """How many children a group has, at least: it tells whether one came or went."""
+        """Return a lower bound of the number of children; it changes if a key comes or goes."""
 
     def has(self, path: Path, name: str) -> bool:
-        """Whether a group has a child, wherever it leads."""
+        """Whether a group has a child, even if it is a dangling link."""
 
     def last_name(self, path: Path) -> str | None:
-        """The name of the child of a group that was set last; None if it has none."""
+        """Return the name of the child of a group that was added last; None if it is empty."""
 
     def read(
         self,
@@ -153,39 +154,39 @@ class Session(Protocol):
         mapped: bool = False,
         meter: Meter | None = None,
     ) -> Leaf | Branch:
-        """The whole tree at `path`, but for children that `select` does not want.
+        """Return the whole tree at `path`, except children that `select` rejects.
 
         Args:
-            path: where.
-            select: what is wanted of it.
-            mapped: arrays that lie in a file in one piece may be mapped and not read.
-            meter: is told how many bytes of the file are read, and, if that is known, of how many.
+            path: the path of the node.
+            select: which children to read.
+            mapped: contiguous arrays in a file may be mapped instead of read.
+            meter: receives the number of bytes read, and, if known, their total.
 
         Raises:
-            CheckpointerKeyError: nothing stands there.
+            CheckpointerKeyError: there is no node at this path.
         """
 
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
-        """As `read`, but None for a dict: the common case of ``chk[key]`` in one look-up."""
+        """As `read`, but None for a dict: the common case of ``chk[key]`` in one lookup."""
 
     def at(self, path: Path) -> Session:
-        """A session to read from, whose root is the dict at `path`.
+        """Return a read-only session whose root is the dict at `path`.
 
-        It is good as long as this one is open, and nothing is written.
+        It is valid while this session is open, until something is written.
         """
 
     def identity(self, path: Path) -> Any:
-        """Something that is equal for two paths to one object, and for no others; hashable."""
+        """Return a hashable object that is equal for two paths if they name the same object."""
 
     def verify(self, path: Path, *, has_value: bool = True) -> None:
-        """Look at checksums that reading does not look at.
+        """Check the checksums that reading does not check.
 
         Args:
-            path: of a value.
-            has_value: it could be read; if not, its bytes are read here.
+            path: the path of a value.
+            has_value: the value could be read; if not, its bytes are read here.
 
         Raises:
-            CorruptFileError: the data are not those that were written.
+            CorruptFileError: the data differ from those that were written.
         """
 
     def apply(
@@ -199,58 +200,58 @@ class Session(Protocol):
         """Apply all changes, in order, as one commit: all of them or none.
 
         Args:
-            changes: what to do.
-            layout: how arrays are to lie in the file, if not as the store says.
-            meter: is told how many bytes of arrays are written.
-            replace: replace also what something in the storage points at, if it cannot be kept.
+            changes: the changes.
+            layout: the layout of arrays, instead of the store's.
+            meter: receives the number of bytes of arrays written.
+            replace: also replace objects to which something in the storage points.
 
         Raises:
             NotAGroupError: a path goes through a value.
-            ReferencedError: something points at what cannot be kept.
+            ReferencedError: something points to an object that cannot be kept.
 
-        After an error nothing is changed, or, where the storage `has_transactions`, what is changed
-        is to be given up by its `rollback`.
+        After an error nothing has changed, or, if the storage `has_transactions`, the caller must
+        undo the changes with its `rollback`.
         """
 
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> Draft:
-        """Begin to make an array.
+        """Create a draft of an array.
 
         Args:
-            form: what it is to be. Rows can be appended if its layout has chunks.
-            layout: how it is to lie in the file.
-            whole: every element will be written, so that none needs a value before.
+            form: its form. Rows can be appended if its layout has chunks.
+            layout: its layout.
+            whole: every element will be written, so none needs an initial value.
         """
 
     def layout(self, path: Path) -> Layout:
-        """How the store says that an array at `path` is to lie in the file."""
+        """Return the layout that the store's options give to an array at `path`."""
 
     def refresh(self) -> None:
-        """Go on with what the storage is now: it may have been opened anew."""
+        """Use the current state of the storage, which may have been reopened."""
 
     def let_go(self) -> None:
-        """Drop all objects of the library's: the storage is closed."""
+        """Drop all objects of the library: the storage is closed."""
 
     def attribute_names(self, path: Path) -> list[str]:
-        """The names of all attributes but the library's own marks."""
+        """Return the names of all attributes except hdfchk's own marks."""
 
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
-        """One attribute, or None."""
+        """Return one attribute, or None."""
 
     def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
         """Set attributes, or delete them (None), as one commit."""
 
     def array_info(self, path: Path) -> ArrayInfo:
-        """The outside of the array at `path`.
+        """Return the properties of the array at `path`.
 
         Raises:
             UnsupportedStoredError: it is not an array.
         """
 
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
-        """The elements at `index`, and the array's mark.
+        """Return the elements at `index`, and the array's mark.
 
         Args:
-            path: where the array is.
+            path: the path of the array.
             index: integers, slices, one list or mask of rows, Ellipsis.
         """
 
@@ -258,30 +259,30 @@ class Session(Protocol):
         """Write `data`, which broadcasts to the selected shape. One commit."""
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
-        """Append rows, making the array growable if it was not. One commit.
+        """Append rows, and make the array resizable if necessary. One commit.
 
         Args:
-            path: where the array is.
-            rows: of the stored dtype, and of the shape of rows.
+            path: the path of the array.
+            rows: an array of rows, of the stored dtype.
         """
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
-        """A read-only view of the stored elements in the file.
+        """Return a read-only memory map of the stored elements.
 
         Raises:
-            UnsupportedStoredError: they cannot be mapped; it says why.
+            UnsupportedStoredError: they cannot be mapped; the message says why.
         """
 
 
 class Storage:
-    """Storage that is open, for the sessions of all stores that share it.
+    """Open storage, shared by the sessions of all stores that use it.
 
-    This one is what a backend has that does nothing of its own here: its changes are there at once.
+    The methods of this base class suit a backend whose changes take effect at once.
 
     Attributes:
         writable: it was opened for writing.
-        has_log: small assignments and rows can be committed without its library.
-        has_transactions: `rollback` gives up all that was written since the last commit.
+        has_log: small assignments and rows can be committed without the library.
+        has_transactions: `rollback` discards everything written since the last commit.
         generation: counts how often the library's objects became invalid.
     """
 
@@ -292,63 +293,63 @@ class Storage:
 
     @property
     def state(self) -> Hashable | None:
-        """Which commit it was opened on; None where that cannot be told."""
+        """The commit on which it was opened; None if unknown."""
         return None
 
     @property
     def waits(self) -> bool:
-        """Whether commits wait in a log, where reading leaves them."""
+        """Whether commits are pending in a log that reading does not change."""
         return False
 
     def put(self, path: Path, leaf: Leaf) -> bool:
-        """Commit a small assignment without the library, if there is a log for it.
+        """Commit a small assignment without the library, if there is a log.
 
         Returns:
-            Whether it was done. If not, `Session.apply` has to do it.
+            Whether this was possible. If not, `Session.apply` must do it.
         """
         return False
 
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
-        """Commit rows to append without the library, if there is a log; whether it was done."""
+        """Commit rows to append without the library, if there is a log. Returns as `put`."""
         return False
 
     def settle(self) -> None:
-        """Do what `put` and `put_rows` have left to be done, so that everything else sees it."""
+        """Apply the records of `put` and `put_rows`, so that all other operations see them."""
 
     def take_error(self) -> Exception | None:
-        """What a callback of the library's has met since the last call."""
+        """Return, and clear, the error of a callback of the library since the last call."""
         return None
 
     def raise_deferred(self) -> None:
-        """Raise what was met after a commit had returned, once."""
+        """Raise an error that occurred after a commit had returned, once."""
 
     def check_transactions(self) -> None:
-        """Refuse a transaction that could not be given up.
+        """Reject a transaction that could not be rolled back.
 
         Raises:
             TransactionError: it could not.
         """
 
     def begin(self) -> None:
-        """A transaction begins: what was written before is committed."""
+        """Begin a transaction; everything written before is committed."""
 
     def end(self) -> None:
-        """The transaction is over, however it has ended: it may have written nothing."""
+        """End the transaction, whether it was committed, rolled back or empty."""
 
     def commit(self) -> None:
-        """Make all that was written since the last commit one commit."""
+        """Make everything written since the last commit one commit."""
 
     def rollback(self) -> None:
-        """Give up all that was written since the last commit."""
+        """Discard everything written since the last commit."""
 
     def sync_log(self) -> None:
-        """Bring all commits to where a loss of power leaves them."""
+        """Sync all commits, so that they survive a power failure."""
 
     def sync(self) -> None:
-        """As `sync_log`, and into the file itself unless somebody reads it."""
+        """As `sync_log`, and checkpoint the file unless it has readers."""
 
     def lend(self) -> Any:
-        """The library's own object, for the caller to work on."""
+        """Return the library's own object, for the caller to work on."""
         return None
 
     def abandon(self) -> None:
@@ -358,41 +359,41 @@ class Storage:
         """Commit and close. Closing twice is allowed."""
 
     def let_go(self) -> None:
-        """Drop all objects of the library's, once it is closed.
+        """Drop all objects of the library, after closing.
 
-        Their end calls functions of Python's, where an exception that a handler of a signal raises
-        would be lost. So it comes while handlers are deferred.
+        Their deallocation calls Python code, in which an exception from a signal handler
+        would be lost. Therefore it happens while handlers are deferred.
         """
 
 
 @runtime_checkable
 class SupportsRecovery(Protocol):
-    """A backend whose killed writers leave commits in a log."""
+    """A backend in which a killed writer leaves commits in a log."""
 
     def recover(
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
-        """Bring in, or set aside, what a killed writer has left; whether there was anything."""
+        """Checkpoint, or set aside, the log of a killed writer; return whether there was one."""
 
 
 @runtime_checkable
 class SupportsCompaction(Protocol):
-    """A backend that can write its storage anew, without unused space."""
+    """A backend that can rewrite its storage without unused space."""
 
     def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
-        """Write it anew, `portable`: for old readers, too; how many bytes that gave back."""
+        """Rewrite it (`portable`: also for old readers); return the number of bytes freed."""
 
 
 class Backend(Protocol):
-    """A place where trees can be kept."""
+    """A location in which trees can be stored."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it keeps natively."""
+        """The types that it stores natively."""
 
     @property
     def codecs(self) -> Any:
-        """What takes the place of a registry of codecs here; None where values are encoded."""
+        """A replacement for the codec registry; None to use the registry."""
 
     @property
     def lock_timeout(self) -> float:
@@ -400,51 +401,51 @@ class Backend(Protocol):
 
     @property
     def sync_interval(self) -> float:
-        """Seconds that what was written may wait."""
+        """Maximum delay of a sync, in seconds."""
 
     @property
     def address(self) -> str:
-        """How messages call it: the file's path, or what else says which it is."""
+        """Its name in messages: the path of the file, or a description."""
 
     def exists(self) -> bool:
         """Whether there is anything to open."""
 
     def share_keys(self) -> list[Hashable]:
-        """What tells which file it is, its name last.
+        """Return keys that identify the file, its name last.
 
         Stores with one of them in common share a connection.
         """
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """Whether what a key of `share_keys` stands for is still found by another one."""
+        """Whether two keys of `share_keys` still identify the same file."""
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
         """Open it.
 
         Args:
-            mode: ``r`` to read; else to write: ``a`` makes it if it is missing, ``r+`` does not,
-                ``w`` begins anew, ``x`` fails if it is there.
-            lock_timeout: what is left of the seconds to wait for another writer; None for all.
+            mode: ``r`` to read; otherwise to write: ``a`` creates it if it is missing, ``r+`` does
+                not, ``w`` starts anew, ``x`` fails if it exists.
+            lock_timeout: the remaining seconds to wait for another writer; None for the full time.
 
         Raises:
-            CorruptFileError: it is there, but is not a file of this backend's.
+            CorruptFileError: it exists, but is not a file of this backend.
             ReadOnlyError: it cannot be written.
         """
 
     def nothing(self) -> Storage:
-        """Storage, to be read, that holds nothing: the file is missing."""
+        """Return empty read-only storage, for a missing file."""
 
     def session(self, storage: Storage) -> Session:
-        """A session on open storage, with this backend's options."""
+        """Return a session on open storage, with this backend's options."""
 
     def waits_for(self, storage: Storage, mode: str) -> bool:
-        """Whether opening the same file in a mode waits until other storage of it is closed."""
+        """Whether opening the same file in `mode` would wait until `storage` is closed."""
 
     def join(self, storage: Storage) -> None:
-        """Use storage that another store has opened: the stricter durability of both holds."""
+        """Use storage that another store has opened, with the stricter durability of both."""
 
     def bring_in(self) -> None:
-        """Bring commits that wait in a log into the file, if nobody else is there."""
+        """Checkpoint pending commits in a log, if the file has no other users."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as the address and the options, or raise `TypeError`."""

@@ -1,4 +1,4 @@
-"""Putting the changes of one commit in order, before storage is touched."""
+"""Ordering and merging of the changes of one commit, before storage is touched."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ __all__ = ["plan"]
 def plan(
     changes: Sequence[Change], stat: Callable[[Path], Stat | None], file: str
 ) -> dict[Path, Stored | None]:
-    """What to do at each path: put a tree, or delete (None); no path lies inside another's tree.
+    """Return the step at each path: put a tree, or delete (None). The trees do not overlap.
 
-    A later change of one commit sees the earlier ones, as it would in a dict.
+    A later change of a commit sees the earlier ones, as in a dict.
 
     Raises:
         NotAGroupError: a path goes through a value; nothing has been done.
-        NestingError: a path has more levels than are written.
+        NestingError: a path has too many levels.
     """
     made = _Plan(stat, file)
     for change in changes:
         if isinstance(change, Put) and len(change.path) > MAX_DEPTH:
             raise NestingError(
-                f"a key of {len(change.path)} levels, where {MAX_DEPTH} are the most",
+                f"the key has {len(change.path)} levels; at most {MAX_DEPTH} are supported",
                 file=file,
                 key=f"{join(change.path[:3])}/…",
-                hint="use keys of fewer levels: with what they hold, all must be read by load()",
+                hint="use keys with fewer levels, so that load() can read them and their values",
             )
         made.add(change.path, change.node if isinstance(change, Put) else None)
     return made.steps()
 
 
 class _Plan:
-    """Steps, while changes are added. The cost of each does not grow with those before."""
+    """The steps so far. The cost of adding one does not grow with their number."""
 
     def __init__(self, stat: Callable[[Path], Stat | None], file: str) -> None:
         self._stat = stat
         self._file = file
         self._nodes: dict[Path, Stored | None] = {}
         self._numbers: dict[Path, int] = {}
-        """Where each step stands."""
+        """The position of each step."""
         self._below: dict[Path, dict[Path, None]] = {}
         """For each path, those one level deeper at or below which there are steps."""
         self._dicts: set[Path] = set()
-        """What storage has as dicts."""
+        """Paths known to be dicts in the storage."""
         self._own: dict[int, Branch] = {}
-        """Branches that are copies of ours, and can be changed, by their `id`."""
+        """Our own copies of branches, which can be changed, by `id`."""
         self._count = 0
 
     def steps(self) -> dict[Path, Stored | None]:
-        """All steps in order."""
+        """Return all steps in order."""
         order = sorted(self._numbers, key=self._numbers.__getitem__)
         return {path: self._nodes[path] for path in order}
 
@@ -67,7 +67,7 @@ class _Plan:
             return
         number = self._numbers.get(path)
         if path in self._below:
-            # It replaces what earlier changes put below it, in the first one's place.
+            # It replaces all earlier steps below it, at the position of the first.
             number = self._remove_below(path)
         if number is None:
             number = self._count
@@ -82,7 +82,7 @@ class _Plan:
         self._nodes[path] = node
 
     def _step_above(self, path: Path) -> Path | None:
-        """The step inside whose tree a path lies, if there is one; none goes through a value."""
+        """Return the step whose tree contains a path, if any. Rejects paths through a value."""
         is_stored = True
         for depth in range(1, len(path)):
             parent = path[:depth]
@@ -95,7 +95,7 @@ class _Plan:
                 continue
             there = self._stat(parent)
             if there is None:
-                is_stored = False  # nor is anything below it: only steps can be above
+                is_stored = False  # nor is anything below it: only steps can contain the path
             elif there.is_dict:
                 self._dicts.add(parent)
             else:
@@ -103,7 +103,7 @@ class _Plan:
         return None
 
     def _remove_below(self, path: Path) -> int:
-        """Drop all steps below a path; the place of the first."""
+        """Drop all steps below a path; return the position of the first."""
         numbers: list[int] = []
         todo = [path]
         while todo:
@@ -115,7 +115,7 @@ class _Plan:
         return min(numbers)
 
     def _graft(self, above: Path, path: Path, node: Stored | None) -> None:
-        """Put `node` into the tree that an earlier change of this commit puts at `above`."""
+        """Insert `node` into the tree that an earlier change of this commit puts at `above`."""
         root: Any = self._nodes[above]
         if root is None and node is None:
             return
@@ -135,7 +135,7 @@ class _Plan:
             branch.children[path[-1]] = node
 
     def _owned(self, branch: Any) -> Any:
-        """A branch that can be changed: a copy, the first time."""
+        """Return a branch that can be changed, copying it the first time."""
         if branch is not None and id(branch) in self._own:
             return branch
         copy = Branch({}) if branch is None else Branch(dict(branch.children), branch.mark)
@@ -145,7 +145,7 @@ class _Plan:
 
 def _refuse(path: Path, parent: Path, file: str) -> None:
     raise NotAGroupError(
-        f"{join(parent)!r} holds a value, not a dict, so nothing can stand below it",
+        f"{join(parent)!r} holds a value, not a dict, so it cannot contain keys",
         file=file,
         key=join(path),
         hint=f"delete {join(parent)!r} first, or use another key",

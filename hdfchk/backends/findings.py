@@ -1,4 +1,4 @@
-"""What was found when a damaged file was copied: told by one process to another as JSON."""
+"""Results of copying a damaged file, passed between processes as JSON."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from ..keys import Path
 __all__ = ["Box", "Findings", "Loss", "error_from", "said_of"]
 
 Box = tuple[slice, ...]
-"""A part of an array: a slice of each axis."""
+"""A part of an array: one slice per axis."""
 
 
 @attrs.frozen
 class Loss:
-    """What is missing in the copy of something that was copied in part.
+    """What is lost in the copy of an object that was copied in part.
 
     Args:
-        problem: what went wrong first.
-        elements: how many elements of an array are lost: they have its fill value in the copy.
-        rows: how many indices of its first axis have lost elements.
-        chunks: how many chunks of it are lost.
-        places: which parts of it, each as one slice per axis. Empty with `elements`, nobody knows.
-        attributes: the names of the attributes that are lost.
-        unlisted: how many links, or attributes, are lost whose names cannot be read.
-        references: how many HDF5 references led to what is not in the copy. They are null there.
+        problem: the first error.
+        elements: the number of lost elements of an array; they have the fill value in the copy.
+        rows: the number of indices of its first axis with lost elements.
+        chunks: the number of lost chunks.
+        places: the lost parts, as one slice per axis. If empty although `elements` is not 0, the
+            parts are unknown.
+        attributes: the names of the lost attributes.
+        unlisted: the number of lost links, or attributes, whose names cannot be read.
+        references: the number of HDF5 references to objects not in the copy; null in the copy.
     """
 
     problem: HdfchkError
@@ -42,7 +43,7 @@ class Loss:
     references: int = 0
 
     def __str__(self) -> str:
-        """What is lost, in one line."""
+        """Return what is lost, in one line."""
         lost = [
             f"{count} {what}{'' if count == 1 else 's'}"
             for count, what in (
@@ -59,7 +60,7 @@ class Loss:
         return f"{what}{self.problem.problem}"
 
     def and_(self, other: Loss) -> Loss:
-        """Both."""
+        """Return the sum of both."""
         return Loss(
             self.problem,
             self.elements + other.elements,
@@ -74,18 +75,18 @@ class Loss:
 
 @attrs.define
 class Findings:
-    """What was found, by key path.
+    """The results, by key path.
 
     Attributes:
-        copied: what is whole.
-        in_part: what was copied in part.
-        damaged: what was not copied, as it is damaged.
-        skipped: what was not copied, as it is not supported, or leads out of the file.
-        unread: what was copied as it is, and not looked at.
-        groups: how many groups the copy has, without the root.
-        links: how many soft and external links it has.
+        copied: intact values.
+        in_part: values copied in part.
+        damaged: values not copied because they are damaged.
+        skipped: objects not copied because they are unsupported, or refer to other files.
+        unread: objects copied without being checked.
+        groups: the number of groups in the copy, without the root.
+        links: the number of soft and external links in the copy.
         journal: what was done about a journal beside the file; empty if there was none.
-        missing: how many bytes the file lacks at its end.
+        missing: the number of bytes missing at the end of the file.
     """
 
     copied: list[Path] = attrs.Factory(list)
@@ -99,12 +100,12 @@ class Findings:
     missing: int = 0
 
     def lose(self, path: Path, loss: Loss) -> None:
-        """Something at a path is lost, perhaps beside what was before."""
+        """Record a loss at a path, in addition to earlier ones."""
         before = self.in_part.get(path)
         self.in_part[path] = loss if before is None else before.and_(loss)
 
     def say(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the results as JSON values."""
         return {
             "copied": self.copied,
             "in_part": [(path, _said_of_loss(loss)) for path, loss in self.in_part.items()],
@@ -119,7 +120,7 @@ class Findings:
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Findings:
-        """What `say` has said."""
+        """Return the results from the output of `say`."""
         return cls(
             [tuple(path) for path in said["copied"]],
             {tuple(path): _loss_from(loss) for path, loss in said["in_part"]},
@@ -160,7 +161,7 @@ def _loss_from(said: dict[str, Any]) -> Loss:
 
 
 def said_of(error: BaseException) -> dict[str, Any]:
-    """An error, as JSON has it."""
+    """Return an error as JSON values."""
     return {
         "type": type(error).__name__,
         "errno": getattr(error, "errno", None),
@@ -172,7 +173,7 @@ def said_of(error: BaseException) -> dict[str, Any]:
 
 
 def error_from(said: dict[str, Any]) -> HdfchkError:
-    """An error of ours that `said_of` has told; another one is a `CorruptFileError`."""
+    """Return the error from the output of `said_of`; a foreign one as a `CorruptFileError`."""
     kind = getattr(errors, said["type"], CorruptFileError)
     place = {name: said[name] for name in ("file", "key", "hint")}
     error: HdfchkError = kind(said["problem"], **place)

@@ -1,4 +1,4 @@
-"""How an array lies in the file: in one piece or in chunks, compressed or not, with checksums."""
+"""The layout of an array in the file: contiguous or chunked, compression, checksums."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LEVELS: dict[str, tuple[int, int, int] | None] = {
     "bitshuffle": None,
     AUTO: None,
 }
-"""Name -> the least and the most level and the one by default; None where there are no levels."""
+"""Name -> minimum, maximum and default level; None if the filter has no levels."""
 COMPRESSIONS = tuple(_LEVELS)
 
 
 def growing(row: tuple[int, ...]) -> tuple[int | None, ...]:
-    """The lengths to which an array can grow that grows by rows; None for no limit.
+    """Return the `maxshape` of an array that grows by rows; None for no limit.
 
     Args:
-        row: the shape of a row. An axis of no length has no limit: no chunk would fit it.
+        row: the shape of a row. An axis of length 0 has no limit: no chunk would fit it.
     """
     return (None, *[length or None for length in row])
 
@@ -38,8 +38,8 @@ class Compression:
     """A filter that compresses chunks.
 
     Args:
-        name: one of `COMPRESSIONS`; ``auto`` is gzip where a sample says that it is worth it.
-        level: the level; None where the filter has none.
+        name: one of `COMPRESSIONS`; ``auto`` is gzip if a sample shows that it is worthwhile.
+        level: the level; None if the filter has none.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Compression:
 
     @classmethod
     def parse(cls, given: Any) -> Compression | None:
-        """What a caller says: a name, a pair of name and level, a `Compression`, or None.
+        """Parse the option: a name, a pair of name and level, a `Compression`, or None.
 
         Raises:
-            InvalidOptionError: there is no such filter or level (a `ValueError`).
-            InvalidKeyTypeError: it is none of these (a `TypeError`).
+            InvalidOptionError: the filter or level does not exist (a `ValueError`).
+            InvalidKeyTypeError: the option has another type (a `TypeError`).
 
         Example:
             >>> Compression.parse("gzip"), Compression.parse(("zstd", 9)), Compression.parse(None)
@@ -62,12 +62,12 @@ class Compression:
         name, level = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
         if not isinstance(name, str) or not (level is None or type(level) is int):
             raise InvalidKeyTypeError(
-                f"compression is a name or a pair of name and level, not {given!r}",
+                f"compression must be a name or a pair of name and level, not {given!r}",
                 hint=f"the names are {', '.join(COMPRESSIONS)}",
             )
         if name not in _LEVELS:
             raise InvalidOptionError(
-                f"there is no compression {name!r}", hint=f"it is {' or '.join(COMPRESSIONS)}"
+                f"unknown compression {name!r}", hint=f"use {' or '.join(COMPRESSIONS)}"
             )
         levels = _LEVELS[name]
         if levels is None and level is not None:
@@ -77,30 +77,30 @@ class Compression:
             level = usual if level is None else level
             if not least <= level <= most:
                 raise InvalidOptionError(
-                    f"{name!r} has no level {level}", hint=f"it has those from {least} to {most}"
+                    f"{name!r} has no level {level}", hint=f"use a level from {least} to {most}"
                 )
         return cls(name, level)
 
 
 class CompressionRule(Protocol):
-    """Which arrays of a store are compressed."""
+    """The rule for which arrays of a store are compressed."""
 
     def at(self, path: Path) -> Compression | None:
-        """How the array at a path is compressed."""
+        """Return the compression of the array at a path."""
 
 
 @attrs.frozen
 class Layout:
-    """How one array is to lie in the file.
+    """The layout of one array in the file.
 
     Args:
-        compression: how its chunks are compressed, or None.
+        compression: the compression of its chunks, or None.
         checksum: whether its chunks have checksums.
-        chunks: the shape of its chunks; None to choose one where chunks are needed.
-        maxshape: the lengths to which it can grow, None for no limit; None for its shape, but for
-            the first axis of an array in chunks, which can always grow.
-        fill_value: what elements hold that nobody has written; None for zeros.
-        asked: the compression was asked for, for this very array, and is used on small ones, too.
+        chunks: the shape of its chunks; None to choose one if chunks are needed.
+        maxshape: the maximum lengths of its axes, None for no limit. If None as a whole, its shape,
+            except that the first axis of a chunked array can always grow.
+        fill_value: the value of unwritten elements; None for zeros.
+        asked: the compression was requested for this array, and applies even if it is small.
     """
 
     compression: Compression | None = None

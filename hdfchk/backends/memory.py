@@ -23,7 +23,7 @@ __all__ = ["BackendDefaults", "MemoryBackend", "MemorySession", "MemoryStorage",
 
 @attrs.define(eq=False)
 class Notes:
-    """What belongs to a path beside its data."""
+    """The mark and attributes of a path."""
 
     mark: Mark | None = None
     attributes: dict[str, Leaf] = attrs.field(factory=dict)
@@ -31,7 +31,7 @@ class Notes:
 
 @attrs.frozen
 class _NotesBelow:
-    """The notes of what is below a path, for reading."""
+    """The notes below a path, for reading."""
 
     notes: Any
     path: Path
@@ -41,7 +41,7 @@ class _NotesBelow:
 
 
 def _copied(leaf: Leaf) -> Leaf:
-    """A leaf whose array is its own: the store must not change with the caller's."""
+    """Return a leaf with its own array: later changes of the caller's must not affect the store."""
     data = leaf.data
     if not isinstance(data, np.ndarray):
         return leaf
@@ -50,23 +50,23 @@ def _copied(leaf: Leaf) -> Leaf:
 
 @attrs.define(eq=False)
 class MemoryDraft:
-    """An array that is being made in memory: its rows, or all of it."""
+    """A draft of an array in memory: its rows, or all of it."""
 
     form: ArrayForm
     blocks: list[np.ndarray[Any, Any]] = attrs.field(factory=list)
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
-        """Keep rows."""
+        """Add rows."""
         self.blocks.append(rows.copy())
 
     def write(self, index: Any, data: np.ndarray[Any, Any]) -> None:
-        """Write into the array, which is made now."""
+        """Write into the array, which is allocated now."""
         whole = self.whole()
         whole[index] = data
         self.blocks = [whole]
 
     def whole(self) -> np.ndarray[Any, Any]:
-        """The array as it is by now."""
+        """Return the current array."""
         first = np.zeros(self.form.shape, self.form.dtype)
         if first.dtype.kind == "O":
             first[...] = ""
@@ -82,9 +82,9 @@ class MemoryStorage(Storage):
     """Nested dicts of leaves; the backend owns them, so closing keeps them.
 
     Args:
-        root: the nested dicts. Their leaves are `Leaf` objects, or, where `raw`, the values.
+        root: the nested dicts. Their leaves are `Leaf` objects, or, if `raw`, the values.
         notes: marks of groups, and attributes, by path.
-        raw: the dicts are somebody's own: leaves are kept as the very values that were given.
+        raw: the dicts belong to the caller: leaves are the values themselves, not copies.
         writable: it was opened for writing.
     """
 
@@ -96,15 +96,15 @@ class MemoryStorage(Storage):
     _before: tuple[Any, dict[Path, Notes]] | None = attrs.field(default=None, init=False)
 
     def begin(self) -> None:
-        """A transaction begins: keep what is there."""
+        """Begin a transaction: save the current contents."""
         self._before = _copy_of(self.root), _copy_of_notes(self.notes)
 
     def commit(self) -> None:
-        """What was kept is not needed any more."""
+        """Drop the saved contents."""
         self._before = None
 
     def rollback(self) -> None:
-        """Put back what was there when the transaction began; a single change undoes itself."""
+        """Restore the contents from the start of the transaction; a single change undoes itself."""
         if self._before is not None:
             root, notes = self._before
             _restore(self.root, root)
@@ -112,12 +112,12 @@ class MemoryStorage(Storage):
             self.notes.update(_copy_of_notes(notes))
 
     def lend(self) -> Any:
-        """There is no library below: the nested dicts themselves."""
+        """Return the nested dicts themselves, since there is no library."""
         return self.root
 
 
 def _copy_of(item: Any) -> Any:
-    """A copy of nested dicts, and of the arrays in them, which are written in place."""
+    """Copy nested dicts, and the arrays in them, which are written in place."""
     if type(item) is dict:
         return {name: _copy_of(child) for name, child in item.items()}
     if isinstance(item, Leaf):
@@ -126,7 +126,7 @@ def _copy_of(item: Any) -> Any:
 
 
 def _restore(target: dict[str, Any], before: dict[str, Any]) -> None:
-    """Bring a dict of the caller's, and the dicts in it that are still there, to what it was."""
+    """Restore a dict of the caller's, and the dicts in it that still exist, in place."""
     kept = dict(target)
     target.clear()
     for name, item in before.items():
@@ -144,7 +144,7 @@ def _copy_of_notes(notes: dict[Path, Notes]) -> dict[Path, Notes]:
 
 @attrs.define(eq=False)
 class MemorySession:
-    """A session over storage in memory."""
+    """A session on storage in memory."""
 
     storage: MemoryStorage
 
@@ -170,7 +170,7 @@ class MemorySession:
         """There are none."""
 
     def stat(self, path: Path) -> Stat | None:
-        """What stands at `path`, or None."""
+        """Return the kind of node at `path`, or None."""
         item = self._find(path)
         if item is None:
             return None
@@ -180,14 +180,14 @@ class MemorySession:
         return Stat(is_dict=False, is_group=False, mark=None if self.raw else item[0].mark)
 
     def names(self, path: Path) -> list[str]:
-        """The names of a group's children, in insertion order."""
+        """Return the names of a group's children, in insertion order."""
         item = self._need(path)
         if not isinstance(item, dict):
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
 
     def count(self, path: Path) -> int:
-        """How many children a group has."""
+        """Return the number of children of a group."""
         item = self._find(path)
         return len(item) if isinstance(item, dict) else 0
 
@@ -197,7 +197,7 @@ class MemorySession:
         return isinstance(item, dict) and name in item
 
     def last_name(self, path: Path) -> str | None:
-        """The name of the child that was set last."""
+        """Return the name of the child that was added last."""
         item = self._find(path)
         return next(reversed(item), None) if isinstance(item, dict) else None
 
@@ -209,7 +209,7 @@ class MemorySession:
         mapped: bool = False,
         meter: Meter | None = None,
     ) -> Leaf | Branch:
-        """The whole tree at `path`, but for children that `select` does not want."""
+        """Return the whole tree at `path`, except children that `select` rejects."""
         node = self._tree(path, select)
         if meter is not None:
             meter.total = nbytes_of(node)
@@ -236,23 +236,23 @@ class MemorySession:
         return None if isinstance(item, dict) and self._is_dict(path, item) else self.read(path)
 
     def at(self, path: Path) -> MemorySession:
-        """A session to read from, whose root is the dict at `path`."""
+        """Return a read-only session whose root is the dict at `path`."""
         notes: Any = _NotesBelow(self.notes, path)
         return MemorySession(MemoryStorage(self._need(path), notes, raw=self.raw, writable=False))
 
     def identity(self, path: Path) -> Any:
-        """The node's own."""
+        """Return the `id` of the node."""
         return id(self._need(path))
 
     def verify(self, path: Path, *, has_value: bool = True) -> None:
-        """Memory keeps no checksums."""
+        """Do nothing: there are no checksums."""
 
     def layout(self, path: Path) -> Layout:
-        """Memory has none."""
+        """Return the default layout."""
         return Layout()
 
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> MemoryDraft:
-        """Begin to make an array."""
+        """Create a draft of an array."""
         draft = MemoryDraft(form)
         if layout.fill_value is not None:
             draft.write(..., np.asarray(layout.fill_value))
@@ -266,7 +266,7 @@ class MemorySession:
         *,
         replace: bool = False,
     ) -> None:
-        """Apply all changes as one commit: what can fail is done before the first of them."""
+        """Apply all changes as one commit: everything that can fail is done before the first."""
         steps = plan(changes, self.stat, "memory")
         ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
         if meter is not None:
@@ -286,12 +286,12 @@ class MemorySession:
                 self._guard_name(path)
 
     def attribute_names(self, path: Path) -> list[str]:
-        """The names of all attributes."""
+        """Return the names of all attributes."""
         self._need(path)
         return list(self.notes.get(path, Notes()).attributes)
 
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
-        """One attribute, or None."""
+        """Return one attribute, or None."""
         self._need(path)
         return self.notes.get(path, Notes()).attributes.get(name)
 
@@ -307,7 +307,7 @@ class MemorySession:
                 attributes[name] = leaf
 
     def array_info(self, path: Path) -> ArrayInfo:
-        """The outside of the array at `path`."""
+        """Return the properties of the array at `path`."""
         leaf = self._array(path)
         data = leaf.data
         return ArrayInfo(
@@ -315,13 +315,13 @@ class MemorySession:
         )
 
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
-        """The elements at `index`, and the array's mark."""
+        """Return the elements at `index`, and the array's mark."""
         leaf = self._array(path)
         return np.array(leaf.data[index]), leaf.mark
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
-        # Of an array without axes it is the item that is put into an array of objects.
+        # An object array would store a 0-d array itself, not its item.
         self._array(path).data[index] = data if data.ndim else data[()]
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
@@ -332,13 +332,13 @@ class MemorySession:
         parent[path[-1]] = data if self.raw else Leaf(data, leaf.mark)
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
-        """There is no file to map."""
+        """Raise an error: there is no file to map."""
         raise UnsupportedStoredError(
-            "the array is in memory, and in no file", key=join(path), hint="index it instead"
+            "the array is in memory, not in a file", key=join(path), hint="index it instead"
         )
 
     def _find(self, path: Path) -> Any:
-        """A dict, a 1-tuple of a leaf, or None."""
+        """Return a dict, a 1-tuple of a leaf, or None."""
         item: Any = self.root
         for name in path:
             if not isinstance(item, dict) or name not in item:
@@ -413,33 +413,33 @@ class MemorySession:
 
 
 class BackendDefaults:
-    """What a backend does that says nothing else: its storage has one name, and no log."""
+    """The methods of a backend whose storage has one name, and no log."""
 
     __slots__ = ()
     codecs: Any = None
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """An object has one name."""
+        """Return True: an object has one name."""
         return True
 
     def nothing(self) -> Storage:
-        """Nothing, to be read."""
+        """Return empty read-only storage."""
         return MemoryStorage({}, {}, writable=False)
 
     def waits_for(self, storage: Storage, mode: str) -> bool:
-        """There are no locks."""
+        """Return False: there are no locks."""
         return False
 
     def join(self, storage: Storage) -> None:
-        """Nothing differs."""
+        """Do nothing: there is no durability to adjust."""
 
     def bring_in(self) -> None:
-        """There is no log."""
+        """Do nothing: there is no log."""
 
 
 @attrs.define(eq=False)
 class MemoryBackend(BackendDefaults):
-    """A store in memory: gone with the process."""
+    """A store in memory, which ends with the process."""
 
     capabilities: Capabilities = NATIVE
     lock_timeout: float = 10.0
@@ -449,27 +449,27 @@ class MemoryBackend(BackendDefaults):
 
     @property
     def address(self) -> str:
-        """There is none."""
+        """The name in messages."""
         return "memory"
 
     def exists(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def share_keys(self) -> list[Hashable]:
-        """The dict itself."""
+        """Return the identity of the dict."""
         return [("object", id(self.root))]
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
-        """What is kept."""
+        """Return storage over the dict."""
         if mode == "x":
-            raise FileExistsError(17, "mode='x', and the store is there", self.address)
+            raise FileExistsError(17, "mode='x', and the store exists", self.address)
         if mode == "w":
             self.root.clear()
             self.notes.clear()
         return MemoryStorage(self.root, self.notes)
 
     def session(self, storage: Storage) -> Session:
-        """A session over what is kept."""
+        """Return a session on the storage."""
         assert isinstance(storage, MemoryStorage)  # noqa: S101  it opens no other
         return MemorySession(storage)

@@ -1,4 +1,4 @@
-"""How far work on many arrays has come, all together."""
+"""Overall progress of an operation on many arrays."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import attrs
 __all__ = ["Meter", "Progress"]
 
 Progress = Callable[[int, int], object]
-"""``progress(done, total)``: called while long work goes on."""
+"""``progress(done, total)``: called during a long operation."""
 
 
 @attrs.define
 class Meter:
-    """Adds up the bytes of all arrays of one piece of work, and tells somebody.
+    """Adds up the bytes of all arrays of one operation, and reports them.
 
     Args:
-        tell: ``tell(done, total)``, which may raise, to give the work up.
-        total: bytes in all; 0 where nobody knows.
-        done: bytes that are done.
+        tell: ``tell(done, total)``; it may raise an error to cancel the operation.
+        total: the total number of bytes; 0 if unknown.
+        done: the number of bytes done.
     """
 
     tell: Progress
@@ -27,13 +27,13 @@ class Meter:
     done: int = 0
 
     def add(self, nbytes: int) -> None:
-        """So many more are done."""
+        """Report more bytes as done."""
         if self.total and self.done >= self.total:
-            return  # what lies there once may be had several times
+            return  # bytes that are stored once may be read several times
         self.done += nbytes
         self.tell(min(self.done, self.total) if self.total else self.done, self.total)
 
     def finish(self) -> None:
-        """All is done, also what has not been counted: scalars, and what HDF5 takes for itself."""
+        """Report everything as done, including what was not counted: scalars, and HDF5 metadata."""
         if self.done < self.total:
             self.add(self.total - self.done)

@@ -1,4 +1,4 @@
-"""A dict used in place, and a store that keeps nothing."""
+"""A dict used in place, and a store that stores nothing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["DictBackend", "NullBackend"]
 
 
 class _Plain:
-    """The codecs of a dict used in place: none. Values are kept as the objects that they are."""
+    """The codecs of a dict used in place: values are stored as the objects themselves."""
 
     def encode(self, value: Any, _: Capabilities = NATIVE) -> Leaf | Branch:
-        """Nested dicts become branches, everything else a leaf."""
+        """Convert nested dicts to branches, everything else to a leaf."""
         if type(value) is dict and all(
             type(key) is str and problem_of_name(key) is None for key in value
         ):
@@ -30,7 +30,7 @@ class _Plain:
         return Leaf(value)
 
     def decode(self, node: Any, *, allow_pickle: bool = False) -> Any:
-        """The inverse of `encode`."""
+        """Invert `encode`."""
         if isinstance(node, Branch):
             return {
                 name: self.decode(child, allow_pickle=allow_pickle)
@@ -41,24 +41,24 @@ class _Plain:
 
 @attrs.define(eq=False)
 class DictBackend(MemoryBackend):
-    """A dict of the caller's, used in place: what is set is in it, as the very object."""
+    """A dict of the caller's, used in place: it holds the assigned objects themselves."""
 
     codecs: Any = attrs.field(factory=_Plain)
 
     @property
     def address(self) -> str:
-        """There is none."""
+        """The name in messages."""
         return "a dict"
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
-        """The dict."""
+        """Return storage over the dict."""
         if mode == "w":
             self.root.clear()
         return MemoryStorage(self.root, self.notes, raw=True)
 
 
 class _NullSession(MemorySession):
-    """Takes everything and keeps nothing."""
+    """Accepts all changes and stores nothing."""
 
     def apply(
         self,
@@ -68,25 +68,25 @@ class _NullSession(MemorySession):
         *,
         replace: bool = False,
     ) -> None:
-        """Forget the changes."""
+        """Discard the changes."""
         if meter is not None:
             meter.finish()
 
 
 @attrs.define(eq=False)
 class NullBackend(DictBackend):
-    """A store that keeps nothing, so that a script can turn checkpointing off."""
+    """A store that stores nothing, with which a script can turn checkpointing off."""
 
     @property
     def address(self) -> str:
-        """There is none."""
+        """The name in messages."""
         return "a store that keeps nothing"
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> Storage:
-        """Storage that is empty each time."""
+        """Return empty storage each time."""
         return MemoryStorage({}, {}, raw=True)
 
     def session(self, storage: Storage) -> Session:
-        """A session that forgets what it is given."""
+        """Return a session that discards all changes."""
         assert isinstance(storage, MemoryStorage)  # noqa: S101  it opens no other
         return _NullSession(storage)

@@ -1,4 +1,4 @@
-"""Which backend a target belongs to: the table of addresses."""
+"""Choice of the backend for a target."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["UnknownTargetError", "backend_for", "require_path"]
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-"""How an address begins that is no path. One letter is a drive: ``C://run.hdf5``."""
+"""The scheme of an address that is not a path. A single letter is a drive: ``C://run.hdf5``."""
 
 _OF_ALL = ("lock_timeout", "sync_interval")
-"""Options that mean something for every backend."""
+"""Options that apply to every backend."""
 
 
 class UnknownTargetError(HdfchkError, TypeError):
-    """Something that is not a file, a path, or an open HDF5 object."""
+    """The target is not a path, a file object, or an open HDF5 object."""
 
 
 def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
-    """The backend of a target.
+    """Return the backend for a target.
 
     Args:
         target: a path (`str` or `PathLike`), an open binary file or `BytesIO`, an open
             `h5py.File` or `h5py.Group`, a backend, or None for a store in memory.
-        options: how files are written and read.
+        options: options for writing and reading files.
         of_files: options of the backend for paths.
 
     Raises:
-        UnknownTargetError: it is none of these (a `TypeError`).
+        UnknownTargetError: the target is none of these (a `TypeError`).
     """
     known = {name: of_files[name] for name in _OF_ALL if name in of_files}
     if target is None:
@@ -45,7 +45,7 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
         return _file(os.fspath(target), options, of_files)
     if isinstance(target, bytes):
         return _file(os.fsdecode(target), options, of_files)
-    h5py = sys.modules.get("h5py")  # an h5py object cannot come from where h5py is not imported
+    h5py = sys.modules.get("h5py")  # without h5py imported, nothing is an h5py object
     if h5py is not None and isinstance(target, h5py.Group):
         from .hdf5 import ObjectBackend
 
@@ -57,7 +57,7 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
     if hasattr(target, "open_storage") and hasattr(target, "capabilities"):
         return target  # type: ignore[no-any-return]
     raise UnknownTargetError(
-        f"a store cannot be made of {target!r}",
+        f"cannot open {target!r} as a store",
         hint="pass a path, an open binary file, an open h5py.File or h5py.Group, or None",
     )
 
@@ -69,19 +69,19 @@ def _file(path: str | bytes, options: Options, of_files: dict[str, Any]) -> Back
 
 
 def require_path(path: str | bytes) -> str:
-    """A path, as text.
+    """Return a path as text.
 
     Raises:
-        UnknownTargetError: it is an address of a scheme, which would else be taken for the path of
-            a file that is not there.
+        UnknownTargetError: it is an address with a scheme, which would otherwise be treated as
+            the path of a missing file.
     """
     path = os.fsdecode(path)
     scheme = _SCHEME.match(path)
     if scheme is not None:
         raise UnknownTargetError(
-            f"there is no backend for addresses that begin with '{scheme[1]}://'",
+            f"no backend supports addresses that begin with '{scheme[1]}://'",
             file=path,
-            hint="pass the path of a file; or open the address by a library that gives a file"
-            f" object (fsspec, say), and pass that. './{path}' is a path",
+            hint="pass the path of a file; or open the address with a library that returns a file"
+            f" object (for example fsspec), and pass that. './{path}' is a path",
         )
     return path

@@ -1,4 +1,4 @@
-"""What a store may be told about how its files are written and read."""
+"""Options of a store for writing and reading files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TRUSTING: ContextVar[bool] = ContextVar("hdfchk_trusting", default=False)
 
 @contextmanager
 def trusting() -> Iterator[None]:
-    """A block in which files may lead to other files.
+    """Context in which files may refer to other files.
 
-    They do by external links, external storage and virtual datasets. Do it for files that you
-    trust: one of somebody else's may name any file that you can read, and hand you its contents
-    as its own. It holds for this thread, or task of asyncio.
+    This enables external links, external storage and virtual datasets. Use it only for files that
+    you trust: a hostile file may name any file that you can read, and present its contents
+    as its own. The context applies to the current thread, or asyncio task.
 
     Example:
         >>> with trusting():
@@ -37,15 +37,15 @@ def trusting() -> Iterator[None]:
 
 @attrs.frozen
 class Options:
-    """Options of the local backend.
+    """Options of the HDF5 backend.
 
     Args:
-        trust: files may lead to other files.
-        expand_limit: bytes of memory that what is read at once may need beyond 100 times the
-            space it takes in the file. None: 1 GiB, for what no filter bounds (fill values, items
-            of variable length, filters without a greatest ratio); what a filter can have made of
-            the bytes in the file is read.
-        checksum: arrays get checksums.
+        trust: files may refer to other files.
+        expand_limit: bytes of memory that one read may need beyond 100 times its size in
+            the file. None: 1 GiB for data whose size no filter bounds (fill values, variable-length
+            items, filters without a maximum ratio); data that a filter can have compressed
+            to their size in the file are read.
+        checksum: store checksums with arrays.
         compression: which arrays are compressed; None for none.
     """
 
@@ -55,13 +55,13 @@ class Options:
     compression: CompressionRule | None = None
 
     def layout(self, path: Path) -> Layout:
-        """How the array at a path is to lie in the file."""
+        """Return the layout of the array at a path."""
         compression = None if self.compression is None else self.compression.at(path)
         return Layout(compression, self.checksum)
 
     @property
     def trusts(self) -> bool:
-        """Whether files may lead to other files, here and now."""
+        """Whether files may refer to other files in the current context."""
         return self.trust or _TRUSTING.get()
 
 

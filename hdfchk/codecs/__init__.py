@@ -1,1 +1,1 @@
-"""Codecs: values to trees and back, one file a family. A codec never sees a file."""
+"""Codecs convert values to trees and back, one module per family. A codec never sees a file."""

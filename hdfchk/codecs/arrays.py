@@ -1,8 +1,8 @@
 """Codecs of NumPy arrays: every dtype kind, byte order, memory order and shape.
 
-An array that HDF5 alone describes carries no mark; so does an object array of `str` alone, which is
-one of variable-length strings. The others are viewed, without a copy, as
-their storage dtype (`hdfchk.codecs.dtypes`), and the mark names the dtype.
+An array that HDF5 describes completely has no mark; nor has an object array of `str`, which is
+stored as variable-length strings. All others are viewed, without a copy, as
+their storage dtype (`hdfchk.codecs.dtypes`), and the mark records the dtype.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ Array = np.ndarray[Any, Any]
 
 _CLASSES: dict[str, type[Any]] = {"matrix": np.matrix, "recarray": np.recarray}
 _CHARARRAY = "numpy.chararray"
-"""By its name: NumPy 2.5 warns whoever asks for the class, and a later one will not have it."""
+"""By name: NumPy 2.5 gives a warning on access to the class, and a later version removes it."""
 
 
 @functools.cache
 def _class(name: str) -> type[Any]:
-    """The subclass of arrays that a mark names.
+    """Return the subclass of arrays that a mark names.
 
     Raises:
-        UnknownTypeError: this NumPy has it no longer.
+        UnknownTypeError: this version of NumPy does not have it.
     """
     if name != "chararray":
         return _CLASSES[name]
     try:
-        with warnings.catch_warnings():  # it is in the file: whoever reads it cannot help it
+        with warnings.catch_warnings():  # the reader of the file cannot avoid it
             warnings.simplefilter("ignore", DeprecationWarning)
             return np.char.chararray
     except AttributeError as error:
         raise UnknownTypeError(
             f"a chararray, which NumPy {np.__version__} does not have",
-            hint="read it with NumPy 2.5, and store it as an array of its own dtype",
+            hint="read it with NumPy 2.5, and store it as an ordinary array",
         ) from error
 
 
@@ -51,7 +51,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     params: dict[str, Any] = {}
     cls = type(value)
     if cls is not np.ndarray:
-        if cls is not np.memmap:  # which is a place, as a file is: its elements are the value
+        if cls is not np.memmap:  # a memmap is stored as its elements, without its class
             params["class"] = cls.__name__
         value = value.view(np.ndarray)
     if value.ndim > 1 and value.flags.f_contiguous and not value.flags.c_contiguous:
@@ -71,7 +71,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
         params["dtype"] = dtypes.describe(dtype)
         value = value.view(dtypes.storage(dtype))
     elif value.ndim == 0:
-        params["dtype"] = dtypes.describe(dtype)  # or it would be read as a scalar
+        params["dtype"] = dtypes.describe(dtype)  # otherwise it would be read as a scalar
     return Leaf(value, Mark("ndarray", 1, params) if params else None)
 
 
@@ -116,18 +116,18 @@ def _decode_sequence(items: list[Any], params: Any) -> Array:
 
 
 def object_array(items: list[Any], shape: tuple[int, ...]) -> Array:
-    """An object array of `shape` whose items are the very objects in `items`, in C order."""
+    """Return an object array of `shape` with the objects in `items`, in C order."""
     flat = np.empty(len(items), object)
-    for index, item in enumerate(items):  # flat[:] = items would take nested lists apart
+    for index, item in enumerate(items):  # flat[:] = items would unpack nested lists
         flat[index] = item
     return flat.reshape(shape)
 
 
 def decode_elements(data: Any, params: Any) -> Array:
-    """The array, or a slice of it, that stands for stored `data` under a mark's `params`.
+    """Convert stored `data`, an array or a slice of one, by the `params` of its mark.
 
     Args:
-        data: what the backend holds, or some rows of it.
+        data: the stored data, or some rows of them.
         params: the parameters of an ``ndarray`` mark.
     """
     spec = params.get("dtype")
@@ -145,7 +145,7 @@ def decode_elements(data: Any, params: Any) -> Array:
     stored = data if isinstance(data, np.ndarray) else np.array(data, dtypes.storage(dtype))
     if stored.dtype.itemsize != dtype.itemsize:
         raise CorruptFileError(
-            f"items of {stored.dtype.itemsize} bytes, where {dtype} has {dtype.itemsize}",
+            f"the items have {stored.dtype.itemsize} bytes, but {dtype} has {dtype.itemsize}",
             hint="restore it from a copy",
         )
     return stored.view(dtype)
@@ -164,7 +164,7 @@ def _decode_dtype(node: Leaf, _: Decoder) -> np.dtype[Any]:
     return dtypes.rebuild(params["dtype"])
 
 
-# Each dtype object has a class of its own: np.dtype('f8') is a numpy.dtypes.Float64DType.
+# Each dtype has its own class: np.dtype('f8') is a numpy.dtypes.Float64DType.
 _DTYPE_CLASSES = tuple(
     {type(np.dtype(char)) for char in np.typecodes["All"]} | {type(np.dtypes.StringDType())}
 )

@@ -1,4 +1,4 @@
-"""Values given for elements of a stored array, as an array of its dtype. Nothing is cut."""
+"""Lossless conversion of values to elements of a stored array."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ AnyArray = np.ndarray[Any, Any]
 
 @attrs.frozen
 class Text:
-    """What a type of strings holds, of which NumPy's dtype does not tell all.
+    """The properties of a string type that its NumPy dtype does not express.
 
     Args:
-        most: the bytes of the longest string; None for any length.
-        is_ascii: a `str` is kept in ASCII, and not in UTF-8.
-        pad: the byte with which shorter strings end: strings that end with it would lose it.
-        is_ended: a NUL ends a string.
+        most: the maximum length in bytes; None for variable length.
+        is_ascii: a `str` is encoded in ASCII instead of UTF-8.
+        pad: the padding byte: strings that end with it would lose it.
+        is_ended: strings are NUL-terminated.
     """
 
     most: int | None
@@ -45,11 +45,11 @@ class Text:
 
 @attrs.frozen
 class Items:
-    """Arrays of one axis and of any length: each is one element.
+    """Variable-length elements: each is an array of one axis.
 
     Args:
-        dtype: of their elements.
-        form: the form of these.
+        dtype: the dtype of the items of an element.
+        form: the form of the items.
     """
 
     dtype: np.dtype[Any]
@@ -61,38 +61,39 @@ class Fields:
     """A compound, some of whose fields have a form.
 
     Args:
-        forms: by the names of the fields.
+        forms: the forms, by field name.
     """
 
     forms: Mapping[str, Form | None]
 
 
 Form = Text | Items | Fields
-"""What is to be known of elements beside their dtype. None: nothing."""
+"""The properties of elements besides their dtype, if any."""
 
 
 def takes_any(form: Form | None) -> bool:
-    """Whether every array of the stored dtype can be kept as it is."""
+    """Whether every array of the stored dtype can be stored unchanged."""
     return form is None or (isinstance(form, Text) and form.pad == b"\0" and not form.is_ended)
 
 
 def cast(value: Any, dtype: np.dtype[Any], form: Form | None = None) -> AnyArray:
-    """`value` as an array of `dtype`: of the same kind, and only if it fits.
+    """Convert `value` to an array of `dtype`, of the same kind, if this loses nothing.
 
     Args:
-        value: an array, or what NumPy makes one of. Of a compound a row is a tuple, a mapping of
-            its fields or `numpy.void`, and several are lists of these; an array of variable length
-            is an array or a list of numbers, and several are arrays of objects or lists of these.
-        dtype: of the stored elements.
-        form: what else is known of these.
+        value: an array, or anything that NumPy converts to one. A row of a compound is a tuple, a
+            mapping of its fields or `numpy.void`; several rows are lists of these. A
+            variable-length element is an array or a list of numbers; several are object arrays or
+            lists of these.
+        dtype: the dtype of the stored elements.
+        form: their form.
 
     Raises:
-        UnsupportedTypeError: an element would not be what was given.
+        UnsupportedTypeError: an element cannot be stored exactly.
     """
     if any_masked(value):
         raise UnsupportedTypeError(
             "some elements are masked, and the stored array has no mask",
-            hint="fill them in by .filled(), or assign a masked array as a whole",
+            hint="replace them with .filled(), or assign a masked array as a whole",
         )
     if isinstance(form, Items):
         return _items(value, form)
@@ -109,15 +110,15 @@ def cast(value: Any, dtype: np.dtype[Any], form: Form | None = None) -> AnyArray
 
 
 def unfit(given: Any, dtype: Any, why: str = "") -> UnsupportedTypeError:
-    """The error for elements that cannot be kept."""
+    """Return the error for elements that cannot be stored."""
     return UnsupportedTypeError(
         f"elements of {given} do not fit the stored {dtype}{why and f' ({why})'}",
-        hint="convert them, or assign the whole array anew",
+        hint="convert them, or assign the whole array",
     )
 
 
 def any_masked(value: Any) -> bool:
-    """Whether an element of a masked array is masked, or a field of one."""
+    """Whether any element of a masked array, or any field of one, is masked."""
     mask = np.ma.getmask(value) if isinstance(value, np.ma.MaskedArray) else np.ma.nomask
     return mask is not np.ma.nomask and b"\1" in np.asarray(mask).tobytes()
 
@@ -137,7 +138,7 @@ def _numbers(value: Any, dtype: np.dtype[Any]) -> AnyArray:
     if array.dtype == dtype:
         return array
     if not array.size and not isinstance(value, np.ndarray):
-        return array.astype(dtype)  # an empty list, of which NumPy makes floats
+        return array.astype(dtype)  # an empty list, which NumPy converts to float64
     if array.dtype.kind == "O":
         plain = _as_array(array.tolist(), dtype)
         array = plain if plain.shape == array.shape else array
@@ -155,7 +156,7 @@ def _numbers(value: Any, dtype: np.dtype[Any]) -> AnyArray:
 
 
 def _keeps(array: AnyArray, dtype: np.dtype[Any]) -> bool:
-    """Whether elements are still themselves as `dtype`, but for digits that a float has not."""
+    """Whether elements keep their values as `dtype`, apart from the precision of floats."""
     with np.errstate(over="ignore", invalid="ignore"):
         cast_ = array.astype(dtype)
         if dtype.kind in "mM":
@@ -168,7 +169,7 @@ def _keeps(array: AnyArray, dtype: np.dtype[Any]) -> bool:
 
 
 def _opaque(value: Any, dtype: np.dtype[Any]) -> AnyArray:
-    """Elements of so many bytes each, whatever these are."""
+    """Convert opaque elements, of a fixed number of bytes."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "V":
         array = np.asarray(value)
         if array.dtype.names is None and array.dtype.itemsize == dtype.itemsize:
@@ -178,14 +179,14 @@ def _opaque(value: Any, dtype: np.dtype[Any]) -> AnyArray:
         raw = [i.tobytes() if isinstance(i, np.void) else i for i in objects.flat]
         if all(isinstance(i, bytes) and len(i) == dtype.itemsize for i in raw):
             return np.array(raw, dtype).reshape(objects.shape)
-    raise unfit(f"a {type(value).__name__}", dtype, f"they are {dtype.itemsize} bytes each")
+    raise unfit(f"a {type(value).__name__}", dtype, f"each element has {dtype.itemsize} bytes")
 
 
 # -- strings -------------------------------------------------------------------------------------
 
 
 def _texts(value: Any, dtype: np.dtype[Any], text: Text) -> AnyArray:
-    """Strings of a fixed length, in bytes."""
+    """Convert fixed-width strings."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "SU":
         objects = _as_array(value, dtype, object)
         raw = [_encoded(item, dtype, text) for item in objects.flat]
@@ -203,13 +204,13 @@ def _texts(value: Any, dtype: np.dtype[Any], text: Text) -> AnyArray:
     most = dtype.itemsize if text.most is None else text.most
     longest = int(lengths.max(initial=0))
     if longest > most:
-        raise unfit(f"{longest} bytes", dtype, f"there is room for {most} bytes")
+        raise unfit(f"{longest} bytes", dtype, f"the width is {most} bytes")
     if text.pad != b"\0" and bool(np.strings.endswith(array, text.pad).any()):
-        raise unfit("strings that end with a blank", dtype, "blanks are what fills shorter ones up")
+        raise unfit("strings that end with a space", dtype, "shorter strings are space-padded")
     if text.is_ended and longest:
         parts = np.ascontiguousarray(array).view(np.uint8).reshape(*array.shape, -1)
         if bool((np.count_nonzero(parts, axis=-1) < lengths).any()):
-            raise unfit("strings with a NUL in them", dtype, "a NUL ends them there")
+            raise unfit("strings with a NUL in them", dtype, "they are NUL-terminated")
     return array.astype(dtype)
 
 
@@ -217,7 +218,7 @@ def _encoded(item: Any, dtype: np.dtype[Any], text: Text) -> bytes:
     if isinstance(item, bytes):
         return bytes(item)
     if not isinstance(item, str):
-        raise unfit(f"a {type(item).__name__}", dtype, "its elements are strings")
+        raise unfit(f"a {type(item).__name__}", dtype, "the elements are strings")
     try:
         return item.encode("ascii" if text.is_ascii else "utf-8")
     except UnicodeEncodeError as error:
@@ -225,23 +226,23 @@ def _encoded(item: Any, dtype: np.dtype[Any], text: Text) -> bytes:
 
 
 def _variable_texts(value: Any, text: Text) -> AnyArray:
-    """Strings of any length, as `str` or `bytes`."""
+    """Convert variable-length strings, given as `str` or `bytes`."""
     dtype = np.dtype(object)
     given = _as_array(value, dtype, object)
     out = np.empty(given.shape, object)
     flat = out.reshape(-1)
     for index, item in enumerate(given.flat):
         if b"\0" in _encoded(item, dtype, text):
-            raise unfit("strings with a NUL in them", "strings of any length", "a NUL ends them")
+            raise unfit("strings with a NUL in them", "variable-length strings", "a NUL ends them")
         flat[index] = str(item) if isinstance(item, str) else bytes(item)
     return out
 
 
-# -- arrays of variable length -------------------------------------------------------------------
+# -- variable-length elements --------------------------------------------------------------------
 
 
 def _items(value: Any, items: Items) -> AnyArray:
-    """Each item an array of its own, which the caller cannot change any more."""
+    """Convert variable-length elements to an object array of new arrays."""
     base, inner = items.dtype.subdtype or (items.dtype, ())
     most = _depth_of(items)
     rows = bool(items.dtype.names)
@@ -271,13 +272,13 @@ def _items(value: Any, items: Items) -> AnyArray:
 
 
 def _depth_of(items: Items) -> int:
-    """How many axes an item has, and what is in it."""
+    """Return the number of axes of an item, including nested items."""
     inner = items.dtype.subdtype[1] if items.dtype.subdtype else ()
     return 1 + len(inner) + (_depth_of(items.form) if isinstance(items.form, Items) else 0)
 
 
 def _depth(value: Any, *, rows: bool) -> int:
-    """How deeply lists and arrays nest in a value; with `rows`, tuples are no lists."""
+    """Return the nesting depth of lists and arrays; with `rows`, tuples do not count as lists."""
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
         return value.ndim
     if not isinstance(value, list | np.ndarray) and (rows or not isinstance(value, tuple)):
@@ -286,11 +287,11 @@ def _depth(value: Any, *, rows: bool) -> int:
 
 
 def _listed(value: Any, is_one: Callable[[Any], bool]) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of nested lists (or arrays) of things, and all things.
+    """Return the shape of nested lists (or arrays) of items, and the flat list of items.
 
     Args:
-        value: a thing, or a list.
-        is_one: whether a value is a thing.
+        value: an item, or a list.
+        is_one: whether a value is an item.
     """
     if is_one(value):
         return (), [value]
@@ -318,9 +319,9 @@ def _rows(value: Any, dtype: np.dtype[Any], fields: Fields) -> AnyArray:
         columns: list[Any] = [array[name] for name in names]
     else:
         shape, rows = _listed(value, lambda one: not isinstance(one, list | np.ndarray))
-        told = [_fields_of(row, dtype) for row in rows]
-        columns = [[row[index] for row in told] for index in range(len(dtype.names or ()))]
-    out = np.zeros(shape, dtype)  # HDF5 would write what lies between the fields
+        parsed = [_fields_of(row, dtype) for row in rows]
+        columns = [[row[index] for row in parsed] for index in range(len(dtype.names or ()))]
+    out = np.zeros(shape, dtype)  # zeros: HDF5 also writes the padding between fields
     for name, column in zip(dtype.names or (), columns, strict=True):
         try:
             out[name] = _column(column, shape, dtype[name], fields.forms.get(name))
@@ -335,16 +336,16 @@ def set_fields(rows: AnyArray, names: list[str], value: Any, form: Form | None) 
 
     Args:
         rows: the array.
-        names: of the fields.
-        value: what they are set to: of one its values, of several rows of these.
-        form: of the rows.
+        names: the names of the fields.
+        value: the values of one field, or rows of several fields.
+        form: the form of the rows.
 
     Raises:
-        UnsupportedTypeError: a value would not be what was given; or there is no such field.
+        UnsupportedTypeError: a value cannot be stored exactly, or a field does not exist.
     """
     for name in names:
         if name not in (rows.dtype.names or ()):
-            raise UnsupportedTypeError(f"there is no field {name!r}", hint="see its dtype.names")
+            raise UnsupportedTypeError(f"no such field: {name!r}", hint="see its dtype.names")
     forms = form.forms if isinstance(form, Fields) else {}
     if len(names) == 1:
         dtype = rows.dtype[names[0]]
@@ -361,17 +362,17 @@ def set_fields(rows: AnyArray, names: list[str], value: Any, form: Form | None) 
 
 
 def _matched(names: tuple[str, ...], dtype: np.dtype[Any]) -> tuple[str, ...]:
-    """The names of fields that are given, in the order of those that are stored."""
+    """Return the given field names, in the order of the stored fields."""
     stored = dtype.names or ()
     if set(names) == set(stored):
         return stored
     if len(names) == len(stored) and not set(names) & set(stored):
-        return names  # one by one, as NumPy does it
+        return names  # by position, as in NumPy
     raise unfit(f"the fields {', '.join(names)}", f"fields {', '.join(stored)}")
 
 
 def _fields_of(row: Any, dtype: np.dtype[Any]) -> list[Any]:
-    """The fields of one row."""
+    """Return the fields of one row."""
     names = dtype.names or ()
     if isinstance(row, np.void) and row.dtype.names is not None:
         return [row[name] for name in _matched(row.dtype.names, dtype)]
@@ -384,21 +385,21 @@ def _fields_of(row: Any, dtype: np.dtype[Any]) -> list[Any]:
         if len(row) != len(names):
             raise unfit(f"a tuple of {len(row)}", f"{len(names)} fields")
         return list(row)
-    if isinstance(row, numbers.Number):  # NumPy's way to set all fields
+    if isinstance(row, numbers.Number):  # as in NumPy, a number sets all fields
         return [row] * len(names)
-    raise unfit(f"a {type(row).__name__}", dtype, "a row is a tuple")
+    raise unfit(f"a {type(row).__name__}", dtype, "a row must be a tuple")
 
 
 def _column(
     column: Any, shape: tuple[int, ...], dtype: np.dtype[Any], form: Form | None
 ) -> AnyArray:
-    """One field of all rows.
+    """Convert one field of all rows.
 
     Args:
-        column: an array of the field, or a list with its value for each row.
-        shape: of the rows.
-        dtype: of the field.
-        form: of the field.
+        column: an array of the field, or a list of its values in all rows.
+        shape: the shape of the rows.
+        dtype: the dtype of the field.
+        form: the form of the field.
     """
     base, inner = dtype.subdtype or (dtype, ())
     if isinstance(column, np.ndarray):
@@ -414,7 +415,7 @@ def _column(
     else:
         found = cast(column, base, form)
         if found.shape != (len(column),):
-            raise unfit(f"shape {found.shape[1:]}", "elements of no axes")
+            raise unfit(f"shape {found.shape[1:]}", "scalar elements")
         found = found.reshape(shape)
     if found.shape != (*shape, *inner):
         raise unfit(f"shape {found.shape[len(shape) :]}", f"elements of shape {inner}")

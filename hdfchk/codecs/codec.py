@@ -1,6 +1,6 @@
-"""What a codec is, and what it is handed: the encoder and the decoder of one value.
+"""Codecs, and the encoder and decoder that they receive.
 
-A codec turns a value into a tree (`hdfchk.tree`) and back; it never sees a file.
+A codec converts a value to a tree (`hdfchk.tree`) and back; it never sees a file.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ __all__ = ["Codec", "Decoder", "Encoder", "no_value"]
 
 @attrs.frozen
 class Codec:
-    """One encoding: how values of some exact types become a tree, and come back.
+    """One encoding: the conversion of values of some exact types to a tree and back.
 
     Args:
-        name: the encoding's name in the file (`Mark.name`).
-        types: the exact types it encodes: classes, or ``"package.Class"`` for those of optional
-            libraries, which are so never imported for a look.
-        encode: ``encode(value, encoder) -> node``; it must not change anything.
+        name: the name of the encoding in the file (`Mark.name`).
+        types: the exact types it encodes: classes, or ``"package.Class"`` for optional
+            libraries, which are not imported for the lookup.
+        encode: ``encode(value, encoder) -> node``; it must not have side effects.
         decode: ``decode(node, decoder) -> value``; `node.mark` has the version and parameters.
-        version: the version it writes; it must read all from 1 up to it.
+        version: the version it writes; it must read all versions from 1 to this one.
 
     Example:
         >>> from hdfchk.tree import Leaf, Mark
@@ -64,17 +64,17 @@ class Codec:
 
 @attrs.define(eq=False)
 class Encoder:
-    """Encodes one value: it finds the codec of each part, and refuses cycles and abysses."""
+    """Encodes one value: finds the codec of each part, and rejects cycles and excessive nesting."""
 
     registry: CodecRegistry
     _open: set[int] = attrs.field(init=False, factory=set)
     _sequences: int = attrs.field(init=False, default=0)
 
     def encode(self, value: Any) -> Node:
-        """The tree of `value`.
+        """Return the tree of `value`.
 
         Raises:
-            UnsupportedTypeError: no codec keeps this type exactly.
+            UnsupportedTypeError: no codec can store this type exactly.
         """
         encode = self.registry.encoders.get(type(value))
         if encode is None:
@@ -83,11 +83,11 @@ class Encoder:
 
     @property
     def in_sequence(self) -> bool:
-        """Whether the value stands inside a sequence, and so will be part of its text."""
+        """Whether the value is inside a sequence, and will be part of its packed text."""
         return self._sequences > 0
 
     def branch(self, owner: object, fields: Mapping[str, Any], mark: Mark | None) -> Branch:
-        """A branch of the encoded `fields` of `owner`; the names must be valid link names."""
+        """Return a branch of the encoded `fields` of `owner`; names must be valid link names."""
         self._enter(owner)
         try:
             children: dict[str, Node] = {}
@@ -101,7 +101,7 @@ class Encoder:
             self._open.discard(id(owner))
 
     def sequence(self, owner: object, items: Iterable[Any], mark: Mark) -> Node:
-        """The encoded `items` of `owner`, folded into one dataset unless there are arrays."""
+        """Encode the `items` of `owner`, and pack them into one dataset and one for each array."""
         self._enter(owner)
         self._sequences += 1
         try:
@@ -115,31 +115,31 @@ class Encoder:
             self._sequences -= 1
             self._open.discard(id(owner))
         node = Sequence(nodes, mark)
-        # Only the outermost sequence is folded: what stands inside becomes part of its text.
+        # Only the outermost sequence is packed: inner sequences become part of its text.
         return node if self._sequences else fold(node)
 
     def refuse(self, value: object, why: str, hint: str) -> NoReturn:
-        """Refuse `value`: it cannot be kept exactly."""
+        """Reject `value`, which cannot be stored exactly."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise UnsupportedTypeError(f"a {kind} {why}", hint=hint)
 
     def _enter(self, owner: object) -> None:
         if id(owner) in self._open:
             raise CycleError(
-                f"the {type(owner).__name__} holds itself",
-                hint="a file has no place for cycles: store a key or an index instead",
+                f"the {type(owner).__name__} contains itself",
+                hint="cycles cannot be stored: store a key or an index instead",
             )
         if len(self._open) >= MAX_DEPTH:
             raise NestingError(
                 f"nested more than {MAX_DEPTH} levels deep",
-                hint="store the levels flat, under keys of their own",
+                hint="store the levels side by side, under separate keys",
             )
         self._open.add(id(owner))
 
 
 def no_value(value: Any, encoder: Encoder) -> Node:
-    """The `encode` of a codec that has no types: others make what it decodes."""
-    encoder.refuse(value, "cannot be a value", "store what it stands for")
+    """The `encode` of a codec without types, whose form is written by other code."""
+    encoder.refuse(value, "cannot be a value", "store the value that it represents")
 
 
 @attrs.define(eq=False)
@@ -147,19 +147,19 @@ class Decoder:
     """Decodes one tree.
 
     Args:
-        registry: the codecs and classes to rebuild with.
-        allow_pickle: unpickle what the older checkpointer pickled. Unpickling runs code that
-            the file names: only for files that you trust.
+        registry: the codecs and registered classes.
+        allow_pickle: unpickle values that the McUtils checkpointer pickled. Unpickling executes
+            code that the file names: use it only for files that you trust.
     """
 
     registry: CodecRegistry
     allow_pickle: bool = False
 
     def decode(self, node: Node) -> Any:
-        """The value of a tree.
+        """Return the value of a tree.
 
         Raises:
-            UnknownTypeError: an encoding or record that is not registered here.
+            UnknownTypeError: an encoding or class is not registered.
             CorruptFileError: the data contradict the mark.
         """
         mark = node.mark
@@ -172,15 +172,15 @@ class Decoder:
             raise
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
             raise CorruptFileError(
-                f"the data do not fit their mark {mark.name!r} ({type(e).__name__}: {e})",
+                f"the data do not match their mark {mark.name!r} ({type(e).__name__}: {e})",
                 hint="read the parts with chk.group(key) or with plain h5py",
             ) from e
 
     def fields(self, node: Branch) -> dict[str, Any]:
-        """The decoded children of a branch."""
+        """Return the decoded children of a branch."""
         values = {}
         for name, child in node.children.items():
-            # Scalars without a mark are most of what there is: spare them the calls.
+            # A fast path: most children are scalars without a mark.
             if type(child) is Leaf and child.mark is None and type(child.data) is not np.ndarray:
                 values[name] = child.data
                 continue
@@ -191,13 +191,13 @@ class Decoder:
         return values
 
     def items(self, node: Sequence) -> list[Any]:
-        """The decoded items of a sequence."""
+        """Return the decoded items of a sequence."""
         return [self.decode(item) for item in node.items]
 
     def _unmarked(self, node: Node) -> Any:
         if isinstance(node, Leaf):
             data = node.data
-            # An unmarked scalar dataset of a type that Python has not is a NumPy scalar.
+            # An unmarked scalar dataset whose type has no Python equivalent is a NumPy scalar.
             return data[()] if isinstance(data, np.ndarray) and data.ndim == 0 else data
         if isinstance(node, Sequence):
             raise UnknownTypeError("a sequence without a mark")

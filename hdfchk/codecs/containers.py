@@ -1,7 +1,7 @@
-"""Codecs of list, tuple, set, frozenset, deque, and of what sequences are packed into.
+"""Codecs of list, tuple, set, frozenset, deque, and of packed sequences.
 
-Items of one plain type make one ordinary dataset; nested lists of equal lengths make one of more
-dimensions. Everything else is packed (`hdfchk.codecs.packing`).
+Items of a single basic type are stored as one ordinary dataset; nested lists of equal lengths as a
+multidimensional one. All other sequences are packed (`hdfchk.codecs.packing`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["CODECS"]
 _DTYPES: dict[type, Any] = {int: np.int64, float: np.float64, bool: np.bool, complex: np.complex128}
 _MAX_NDIM = 8
 _MAX_PADDING = 4
-"""Strings of one width may take this many times the bytes that they have."""
+"""Fixed-width strings may take at most this many times the bytes of their text."""
 
 
 def _uniform(items: list[Any]) -> tuple[np.ndarray[Any, Any], str] | None:
-    """One array of all items and the name of their type, if they have one that fits."""
+    """Return one array of all items and the name of their type, if they share a suitable one."""
     kinds = set(map(type, items))
     if len(kinds) != 1:
         return None
@@ -35,7 +35,7 @@ def _uniform(items: list[Any]) -> tuple[np.ndarray[Any, Any], str] | None:
     if kind in _DTYPES:
         try:
             return np.array(items, _DTYPES[kind]), kind.__name__
-        except OverflowError:  # an int of more than 64 bits
+        except OverflowError:  # an int that does not fit int64
             return None
     if kind is str and all(map(is_plain_text, items)):
         return _strings(items), "str"
@@ -45,7 +45,7 @@ def _uniform(items: list[Any]) -> tuple[np.ndarray[Any, Any], str] | None:
 
 
 def _strings(items: list[str]) -> np.ndarray[Any, Any]:
-    """Strings of one width, unless one long one would blow up the rest."""
+    """Return fixed-width strings, or variable-length ones if one long string would enlarge all."""
     raw = [item.encode() for item in items]
     width = max(1, *map(len, raw))
     if width * len(raw) <= _MAX_PADDING * (sum(map(len, raw)) + len(raw)):
@@ -56,7 +56,7 @@ def _strings(items: list[str]) -> np.ndarray[Any, Any]:
 
 
 def _flatten(items: list[Any]) -> tuple[list[Any], tuple[int, ...]] | None:
-    """The items of nested lists of equal lengths, and their shape; None for ragged ones."""
+    """Return the items of nested lists of equal lengths, and their shape; None if ragged."""
     shape = [len(items)]
     while items and len(shape) <= _MAX_NDIM and all(type(item) is list for item in items):
         width = len(items[0])
@@ -121,6 +121,6 @@ CODECS = (
     _simple(set, "set"),
     _simple(frozenset, "frozenset"),
     Codec("deque", (deque,), _encode_deque, _decode_deque),
-    # What folding makes: no Python type of its own.
+    # The result of packing, which is not a Python type of its own.
     Codec("packed", (), no_value, lambda node, decoder: decoder.decode(unfold(node))),
 )

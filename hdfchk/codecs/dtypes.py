@@ -1,7 +1,7 @@
 """Descriptions of NumPy dtypes in JSON, and the storage dtype of each.
 
-The storage dtype has the same item size and only such kinds as HDF5 has, so that an array is
-viewed as it, without a copy: datetimes as int64, str as UCS-4 code points, and so on.
+The storage dtype has the same item size and only kinds that HDF5 supports, so an array can be
+viewed with it, without a copy: datetimes as int64, str as UCS-4 code points, and so on.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ AnyDType = np.dtype[Any]
 
 
 def describe(dtype: AnyDType) -> Any:
-    """A JSON value from which `rebuild` makes the same dtype.
+    """Return a JSON value from which `rebuild` creates the same dtype.
 
     Args:
-        dtype: any dtype but `StringDType`; structured ones with offsets, titles, sub-arrays and
-            alignment.
+        dtype: any dtype except `StringDType`; structured ones may have offsets, titles, sub-arrays
+            and alignment.
 
     Example:
         >>> describe(np.dtype("<M8[ns]")), describe(np.dtype([("x", "<f8"), ("n", "<i4", (2,))]))[
@@ -36,7 +36,7 @@ def describe(dtype: AnyDType) -> Any:
     if dtype.names is not None or dtype.type is np.record:
         return _describe_structured(dtype)
     text = dtype.str
-    # Two C types may have one size: numpy keeps `long` and `long long` apart by their char.
+    # Two C types may have the same size: NumPy distinguishes `long` and `long long` by their char.
     if np.dtype(text).char != dtype.char:
         text = text[0] + dtype.char
     return text
@@ -62,10 +62,10 @@ def _describe_structured(dtype: AnyDType) -> dict[str, Any]:
 
 
 def rebuild(spec: Any) -> AnyDType:
-    """The dtype of a description made by `describe`.
+    """Return the dtype from the output of `describe`.
 
     Raises:
-        CorruptFileError: `spec` describes no dtype.
+        CorruptFileError: `spec` does not describe a dtype.
     """
     try:
         if isinstance(spec, str):
@@ -80,17 +80,17 @@ def rebuild(spec: Any) -> AnyDType:
         }
         if "titles" in spec:
             fields["titles"] = list(spec["titles"])
-        # numpy's stubs want a TypedDict; its constructor takes any such dict.
+        # NumPy's stubs require a TypedDict; the constructor accepts any such dict.
         dtype: AnyDType = np.dtype(fields, align=bool(spec.get("align")))  # type: ignore[call-overload]
         return np.dtype((np.record, dtype)) if spec.get("record") else dtype
     except (TypeError, ValueError, KeyError) as error:
         raise CorruptFileError(
-            f"{spec!r} describes no dtype ({error})", hint="restore it from a copy"
+            f"{spec!r} does not describe a dtype ({error})", hint="restore it from a copy"
         ) from error
 
 
 def storage(dtype: AnyDType) -> AnyDType:
-    """The dtype of the same item size under which HDF5 keeps the items of `dtype`.
+    """Return the dtype, of the same item size, with which HDF5 stores items of `dtype`.
 
     Example:
         >>> storage(np.dtype("<M8[us]")), storage(np.dtype("<U3"))
@@ -120,8 +120,8 @@ def _storage_structured(dtype: AnyDType) -> AnyDType:
     spans = sorted((fields[name][1], fields[name][1] + fields[name][0].itemsize) for name in names)
     overlap = any(end > start for (_, end), (start, _) in itertools.pairwise(spans))
     empty = any(fields[name][0].itemsize == 0 for name in names)
-    if overlap or empty or not names or any(not _bears(name) for name in names):
-        return np.dtype(f"V{dtype.itemsize}")  # no compound type is like this: keep the bytes
+    if overlap or empty or not names or any(not _is_member_name(name) for name in names):
+        return np.dtype(f"V{dtype.itemsize}")  # not possible in a compound type: store the bytes
     spec = {
         "names": names,
         "formats": [storage(fields[name][0]) for name in names],
@@ -132,15 +132,15 @@ def _storage_structured(dtype: AnyDType) -> AnyDType:
 
 
 def _is_swapped_clongdouble(dtype: AnyDType) -> bool:
-    """Whether it is a complex number of two long doubles in the other byte order.
+    """Whether it is complex long double in non-native byte order.
 
-    h5py writes them in the other order, and says on reading that they are in this one.
+    h5py writes these in that order, but reports the native order when reading.
     """
     return dtype.char == "G" and not dtype.isnative
 
 
-def _bears(name: str) -> bool:
-    """Whether HDF5 can name a compound's member so."""
+def _is_member_name(name: str) -> bool:
+    """Whether a member of an HDF5 compound can have this name."""
     try:
         return bool(name.encode()) and "\0" not in name
     except UnicodeEncodeError:
@@ -148,7 +148,7 @@ def _bears(name: str) -> bool:
 
 
 def is_native(dtype: AnyDType) -> bool:
-    """Whether a dataset of HDF5 alone tells `dtype`, with every detail of it."""
+    """Whether an HDF5 dataset alone determines every detail of `dtype`."""
     if dtype.kind in "biufcSV" and dtype.names is None and dtype.subdtype is None:
         if dtype.itemsize == 0 or _is_swapped_clongdouble(dtype):
             return False
@@ -157,7 +157,7 @@ def is_native(dtype: AnyDType) -> bool:
         return False
     if any(len(field) > 2 for field in (dtype.fields or {}).values()):
         return False
-    # A nested dtype that is stored as something else makes the whole so.
+    # A field that is not native makes the whole dtype not native.
     return storage(dtype) == dtype and all(
         is_native((field[0].subdtype or (field[0],))[0]) for field in (dtype.fields or {}).values()
     )

@@ -1,6 +1,6 @@
-"""Elements of stored arrays: some rows of an array to values and back, by the array's mark.
+"""Conversion of elements of stored arrays to values and back, by the mark of the array.
 
-What a codec does to a whole value is done here to a part of it, so that a slice of a stored array
+A codec converts whole values; this module converts parts, so that a slice of a stored array
 of datetimes is an array of datetimes.
 """
 
@@ -22,19 +22,19 @@ __all__ = ["Elements", "any_masked", "elements_of", "form_of"]
 
 AnyArray = np.ndarray[Any, Any]
 SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
-"""Values whose items, if they are alike, are stored as an array."""
+"""Values whose items, if they share a type, are stored as an array."""
 
 
 @attrs.frozen
 class Elements:
-    """How the elements of one stored array become values and back.
+    """The conversion of the elements of one stored array to values and back.
 
     Args:
-        stored: the dtype with which they are stored.
+        stored: the stored dtype.
         params: the parameters of the array's mark.
-        kind: whose they are: ``ndarray``, ``torch.Tensor``, or something else, whose elements are
+        kind: the name of the mark: ``ndarray``, ``torch.Tensor``, or another, whose elements are
             those of a plain array.
-        form: what is to be known of them beside the dtype.
+        form: the form of the elements.
     """
 
     stored: np.dtype[Any]
@@ -44,7 +44,7 @@ class Elements:
 
     @property
     def dtype(self) -> Any:
-        """The dtype of the values: NumPy's, or for tensors torch's."""
+        """The dtype of the values: of NumPy, or, for tensors, of torch."""
         if self.kind == "torch.Tensor":
             return tensors.dtype_of(self.params)
         return self._dtype
@@ -60,26 +60,26 @@ class Elements:
 
     @property
     def is_plain(self) -> bool:
-        """Whether values are stored as they are."""
+        """Whether values are stored without conversion."""
         return self.kind != "torch.Tensor" and self._dtype == self.stored
 
     @property
     def takes_any(self) -> bool:
-        """Whether every array of the stored dtype is stored as it is."""
+        """Whether every array of the stored dtype is stored unchanged."""
         return takes_any(self.form) and self.stored.kind != "O" and self.is_plain
 
     @property
     def is_texts(self) -> bool:
-        """Whether it is a list of strings, or something alike, in UTF-8 of one width."""
+        """Whether it is a list (or tuple, …) of strings, in fixed-width UTF-8."""
         return self.kind in SEQUENCES and self.stored.kind == "S"
 
     @property
     def in_one_axis_more(self) -> bool:
-        """Whether a string is stored as its code points, along an axis of their own."""
+        """Whether a string is stored as code points, along an additional axis."""
         return self.kind == "ndarray" and self._dtype.kind == "U" and self.stored.kind == "u"
 
     def decode(self, data: AnyArray) -> Any:
-        """The values of stored elements; a view of them where that is enough."""
+        """Return the values of stored elements, as a view if possible."""
         if self.kind == "torch.Tensor":
             return tensors.from_array(data, self.params)
         if self.is_texts:
@@ -90,13 +90,13 @@ class Elements:
         return value.view(np.recarray) if self.params.get("class") == "recarray" else value
 
     def encode(self, value: Any) -> AnyArray:
-        """The stored form of values.
+        """Return the stored form of values.
 
         Args:
-            value: an array, a tensor, or what NumPy makes one of; of any shape.
+            value: an array, a tensor, or anything that NumPy converts to an array; of any shape.
 
         Raises:
-            UnsupportedTypeError: they cannot be kept as elements of this array.
+            UnsupportedTypeError: they cannot be stored exactly as elements of this array.
         """
         if type(value) is np.ndarray and value.dtype == self.stored and self.takes_any:
             return value
@@ -110,7 +110,7 @@ class Elements:
         dtype = self._dtype
         if dtype.kind == "T" or (dtype.kind == "O" and self.form is None):
             texts = _variable_strings(value)
-            is_fixed = self.stored.kind == "S"  # a string dataset of others that took them
+            is_fixed = self.stored.kind == "S"  # a string dataset of another program
             return self._fixed_strings(np.asarray(texts, np.str_)) if is_fixed else texts
         if dtype.kind == "U":
             return self._fixed_strings(np.asarray(value))
@@ -136,33 +136,33 @@ class Elements:
 
 
 def elements_of(mark: Mark | None, stored: np.dtype[Any], form: Form | None = None) -> Elements:
-    """The elements of an array with this mark, or, without one, of this form."""
+    """Return the conversion for an array with this mark, or, without one, of this form."""
     if mark is None:
         return Elements(stored, {}, form=form)
     return Elements(stored, mark.params, mark.name)
 
 
 def has_elements(mark: Mark | None) -> bool:
-    """Whether a dataset with this mark is an array, or a sequence that is stored as one."""
+    """Whether a dataset with this mark is an array, or a sequence stored as one."""
     return mark is None or mark.name in {"ndarray", "torch.Tensor", "numpy", *SEQUENCES}
 
 
 def is_numeric(stored: np.dtype[Any]) -> bool:
-    """Whether elements of a stored dtype are numbers, or made of numbers."""
+    """Whether elements of a stored dtype are numbers, or consist of numbers."""
     if stored.names is not None:
         return all(is_numeric(stored[name]) for name in stored.names)
     return (stored.subdtype[0] if stored.subdtype else stored).kind in "biufc"
 
 
 def form_of(dtype: Any, *, is_scalar: bool = False) -> tuple[np.dtype[Any], Mark | None]:
-    """The stored dtype, and the mark, of an array of `dtype` that is not at hand yet.
+    """Return the stored dtype, and the mark, of an array of `dtype` to be written in parts.
 
     Args:
-        dtype: what NumPy makes a dtype of; `str` for strings of any length.
-        is_scalar: it has no axes.
+        dtype: anything that NumPy converts to a dtype; `str` for variable-length strings.
+        is_scalar: the array has no axes.
 
     Raises:
-        UnsupportedTypeError: arrays of it have no elements that could be written one by one.
+        UnsupportedTypeError: such arrays can only be stored as a whole.
     """
     dtype = np.dtype(np.dtypes.StringDType() if dtype is str else dtype)
     if dtype.kind == "T":
@@ -173,13 +173,13 @@ def form_of(dtype: Any, *, is_scalar: bool = False) -> tuple[np.dtype[Any], Mark
         raise _no_parts(dtype)
     if dtype.subdtype is not None:
         raise UnsupportedTypeError(
-            f"an array of {dtype} has further axes", hint="put them into the shape"
+            f"an array of {dtype} has additional axes", hint="put them into the shape"
         )
     if dtypes.is_native(dtype) and not is_scalar:
         return dtype, None
     mark = Mark("ndarray", 1, {"dtype": dtypes.describe(dtype)})
     if dtype.kind == "U":
-        return utf8_dtype(dtype.itemsize), mark  # at most 4 bytes a character, as here
+        return utf8_dtype(dtype.itemsize), mark  # at most 4 bytes per character, as in NumPy
     return dtypes.storage(dtype), mark
 
 
@@ -194,7 +194,7 @@ def _variable_strings(value: Any) -> AnyArray:
     flat: list[Any] = objects.reshape(-1).tolist()
     if not all(isinstance(item, str) and is_plain_text(item) for item in flat):
         raise UnsupportedTypeError(
-            "an element is not a string, or holds a NUL or a lone surrogate",
-            hint="assign the whole array anew",
+            "an element is not a string, or contains a NUL or a lone surrogate",
+            hint="assign the whole array",
         )
     return objects

@@ -1,4 +1,4 @@
-"""The list of codec families: a new type is one file beside this one, and one line here."""
+"""The list of codec families: a new type needs one module beside this one, and one line here."""
 
 from __future__ import annotations
 

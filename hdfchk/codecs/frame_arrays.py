@@ -1,4 +1,4 @@
-"""Codecs of pandas' scalars and extension arrays: what columns and indexes are made of."""
+"""Codecs of pandas scalars and extension arrays, the parts of columns and indexes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["CODECS", "pandas"]
 
 
 def pandas() -> Any:
-    """The library.
+    """Return the pandas module.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -160,7 +160,7 @@ def _decode_categories(node: Branch, decoder: Decoder) -> Any:
 
 
 _STRING_ARRAYS = ("StringArray", "StringArrayNumpySemantics")
-"""pandas 2 has a class of its own for those whose missing items are NaN."""
+"""pandas 2 has a separate class for string arrays whose missing items are NaN."""
 _ARRAYS = (
     "NumpyExtensionArray",
     "DatetimeArray",

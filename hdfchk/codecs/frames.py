@@ -1,4 +1,4 @@
-"""Codecs of pandas' Series, DataFrame and the kinds of Index."""
+"""Codecs of pandas Series, DataFrame and Index classes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["CODECS", "series"]
 
 
 def _values(column: Any) -> Any:
-    """The array of a Series or Index: NumPy's, where it is one."""
+    """Return the array of a Series or Index, as a NumPy array if it is one."""
     array = column.array
     return array.to_numpy() if type(array).__name__ == "NumpyExtensionArray" else array
 
 
 def _check(value: Any, encoder: Encoder) -> None:
-    """Refuse what is beside the data and would be lost."""
+    """Reject flags, which would be lost."""
     if getattr(value, "flags", None) is not None and not value.flags.allows_duplicate_labels:
         encoder.refuse(value, "that forbids duplicate labels", "use set_flags() to allow them")
 
@@ -79,7 +79,7 @@ def _decode_series(node: Branch, decoder: Decoder) -> Any:
 
 
 def series(values: Any, index: Any, name: Any) -> Any:
-    """The Series of an array, with its very dtype."""
+    """Return a Series of an array, with the same dtype."""
     return pandas().Series(values, index=index, dtype=values.dtype, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Codecs of xarray's Variable, DataArray and Dataset."""
+"""Codecs of xarray Variable, DataArray and Dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _xarray() -> Any:
 
 def _encode_variable(value: Any, encoder: Encoder) -> Node:
     if type(value).__name__ == "IndexVariable":
-        # The index knows only pandas' dtypes; the variable also those that NumPy has for strings.
+        # An index has pandas dtypes only; a variable may also have NumPy string dtypes.
         data: Any = value.to_index() if value.dtype.kind == "O" else value.values
     else:
         data = value.data
@@ -42,7 +42,7 @@ def _decode_variable(node: Branch, decoder: Decoder) -> Any:
 
 
 def _plain_indexes(value: Any, encoder: Encoder) -> list[Any]:
-    """The coordinates that have an index; refuse indexes of other kinds than pandas'."""
+    """Return the coordinates with an index; reject indexes other than pandas indexes."""
     for name, index in value.xindexes.items():
         if type(index).__name__ != "PandasIndex":
             encoder.refuse(
@@ -76,7 +76,7 @@ def _decode_dataset(node: Branch, decoder: Decoder) -> Any:
 
 
 def _coordinates(variables: dict[Any, Any], indexed: list[Any]) -> Any:
-    """Coordinates of which those named have pandas' index, as they had."""
+    """Return coordinates, of which those named have a pandas index."""
     xr = _xarray()
     plain = need("xarray.indexes", "an xarray object").PandasIndex
     indexes = {}

@@ -1,10 +1,10 @@
-"""Reading what the older checkpointer wrote. Nothing is written in this form.
+"""Reading of files written by the McUtils checkpointer. Nothing is written in this form.
 
 * A list of mixed items is a group with ``_list_numitems`` and ``_list_item_0``, ….
 * A bare array is the dataset ``_data`` of an otherwise empty group.
 * An object is a group with ``pseudopickle_protocol`` and either ``class`` and ``state``, or
-  ``pickle_data``: a pickle in base64. A class is named by a pickle, too; its name is read from
-  the pickle's opcodes, and nothing is unpickled, unless the caller allows it.
+  ``pickle_data``: a pickle in base64. A class is also identified by a pickle; its name is read from
+  the pickle's opcodes, and nothing is unpickled unless the caller allows it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["class_name", "decode"]
 
 FIRST_VERSION = 1
-"""The older checkpointer kept no versions: a state of its is that of a class's first one."""
+"""The McUtils checkpointer stored no versions: its states are treated as version 1."""
 
 _MEMO = frozenset({"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"})
 _RECALL = frozenset({"GET", "BINGET", "LONG_BINGET"})
 
 
 def decode(node: Branch, decoder: Decoder) -> Any:
-    """The value of an unmarked group that has one of the older checkpointer's names."""
+    """Return the value of an unmarked group with one of the reserved names."""
     children = node.children
     if "_list_numitems" in children:
         return _decode_list(children, decoder)
@@ -58,12 +58,12 @@ def _child(children: Mapping[str, Node], name: str, decoder: Decoder) -> Any:
 def _decode_list(children: Mapping[str, Node], decoder: Decoder) -> list[Any]:
     count = _child(children, "_list_numitems", decoder)
     names = [name for name in children if name.startswith("_list_item_")]
-    # The count is not trusted with a loop of its own: a damaged one may be of any size.
+    # Check the count before looping over it: a damaged one may have any value.
     whole = isinstance(count, (int, np.integer)) and 0 <= count <= len(names)
     wanted = [f"_list_item_{index}" for index in range(int(count))] if whole else []
     if not whole or not all(name in children for name in wanted):
         raise CorruptFileError(
-            f"a list of {count!r} items, of which {len(names)} are there",
+            f"a list of {count!r} items, but {len(names)} were found",
             hint="read them with chk.group(key)",
         )
     return [_child(children, name, decoder) for name in wanted]
@@ -80,14 +80,14 @@ def _decode_object(children: Mapping[str, Node], decoder: Decoder) -> Any:
         return decoder.registry.record_named(name).rebuild(state, FIRST_VERSION, decoder)
     cls = _unpickle(raw, decoder)
     if isinstance(cls, type) and isinstance(state, cls):
-        return state  # a NumPy scalar, which it pickled beside its class
+        return state  # a NumPy scalar, pickled in addition to its class
     if hasattr(cls, "from_state"):
         return cls.from_state(state, serializer=decoder.registry)
     return {"class": cls, "state": state}
 
 
 def class_name(raw: bytes) -> str | None:
-    """The ``module:QualName`` of a pickle that is nothing but a class, found without unpickling.
+    """Return the ``module:QualName`` of a pickled class, without unpickling; None otherwise.
 
     Example:
         >>> from fractions import Fraction
@@ -120,7 +120,7 @@ def class_name(raw: bytes) -> str | None:
             else:
                 return None
     except (ValueError, IndexError):
-        pass  # cut short, or no pickle: it names nothing
+        pass  # truncated, or not a pickle
     return None
 
 
@@ -141,7 +141,7 @@ def _raw_pickle(children: Mapping[str, Node], decoder: Decoder) -> bytes:
 def _unpickle(raw: bytes, decoder: Decoder) -> Any:
     if not decoder.allow_pickle:
         raise UnsupportedStoredError(
-            "a pickle of the older checkpointer, which runs code when it is read",
+            "a pickle of the McUtils checkpointer, which executes code when it is read",
             hint="if you trust the file, open it with allow_pickle=True",
         )
     try:
@@ -149,5 +149,5 @@ def _unpickle(raw: bytes, decoder: Decoder) -> Any:
     except Exception as error:  # a pickle may raise anything
         raise CorruptFileError(
             f"its pickle cannot be read ({type(error).__name__}: {error})",
-            hint="what it names must be importable as it was when the file was written",
+            hint="the modules that it names must be importable as when the file was written",
         ) from error

@@ -1,7 +1,7 @@
 """Codecs of dict, OrderedDict, defaultdict and Counter.
 
-With `str` keys that HDF5 can bear they are groups; with any other keys they are packed as pairs,
-so that each key comes back as what it was.
+If all keys are `str` and valid link names, they are stored as groups; otherwise as packed pairs,
+so that each key keeps its type.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DICT = Mark("dict")
 
 
 def _is_group(value: dict[Any, Any]) -> bool:
-    # Nearly all keys are identifiers, which is checked in C; the rest one by one.
+    # Nearly all keys are identifiers, which C code checks quickly.
     return all(
         type(key) is str and (key.isidentifier() or keys.problem_of_name(key) is None)
         for key in value
@@ -36,7 +36,7 @@ def _encode(mark: Mark | None, value: dict[Any, Any], encoder: Encoder) -> Node:
         pairs = chain.from_iterable(value.items())
         return encoder.sequence(value, pairs, mark or DICT)
     if mark is None and not RESERVED_CHILDREN.isdisjoint(value):
-        mark = DICT  # or it would be read as the older checkpointer's
+        mark = DICT  # otherwise it would be read as a McUtils form
     return encoder.branch(value, value, mark)
 
 
@@ -75,7 +75,7 @@ def _decode_default(node: Branch | Sequence, decoder: Decoder) -> defaultdict[An
 
 def _decode_counter(node: Branch | Sequence, decoder: Decoder) -> Counter[Any]:
     counter: Counter[Any] = Counter()
-    dict.update(counter, _fields(node, decoder))  # Counter.update would add, and drop order
+    dict.update(counter, _fields(node, decoder))  # Counter.update would add, and lose the order
     return counter
 
 

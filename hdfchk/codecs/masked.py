@@ -1,4 +1,4 @@
-"""Codec of NumPy's masked arrays: data, mask, fill value and hardness."""
+"""Codec of NumPy masked arrays: data, mask, fill value and hard mask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     parts = {"data": value.data}
     if value.mask is not np.ma.nomask:
         parts["mask"] = np.ma.getmaskarray(value)
-    # The public fill_value invents a default, and sets it: ask for what was really set.
+    # The public fill_value creates and sets a default: use the private one, which may be unset.
     fill = value._fill_value  # noqa: SLF001
     if fill is not None:
         parts["fill_value"] = np.asarray(fill)

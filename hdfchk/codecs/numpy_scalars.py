@@ -1,7 +1,7 @@
-"""Codecs of NumPy's scalars.
+"""Codecs of NumPy scalars.
 
-Those of types that Python has not (int32, float16, …) need no mark: a scalar dataset of such a
-type is a NumPy scalar. The others carry one, and so come back as what they were.
+Scalars whose type has no Python equivalent (int32, float16, …) need no mark: a scalar dataset of
+such a type is a NumPy scalar. All others have one, which preserves their type.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLAIN_TYPES: frozenset[type] = frozenset(
     for char in "?bBhHiIlLqQefdgFDG"
     if np.dtype(np.dtype(char).str).char == char
 )
-"""The numeric scalar types that an array's dtype brings back without help."""
+"""The numeric scalar types that the dtype of a dataset determines."""
 
 _LIKE_PYTHON: dict[type, type] = {
     np.bool: bool,
@@ -51,7 +51,7 @@ def _encode_time(value: Any, _: Encoder) -> Node:
 
 
 def _encode_str(value: np.str_, _: Encoder) -> Node:
-    text = "".join(value)  # str() drops NULs at the end
+    text = "".join(value)  # str() drops trailing NULs
     if is_plain_text(text):
         return Leaf(text, _mark("U"))
     raw = text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Importing optional libraries, where they are used."""
+"""Import of optional libraries where they are used."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["need"]
 
 
 def need(library: str, what: str, extra: str | None = None) -> Any:
-    """The module `library`, which rebuilds `what`.
+    """Import the module `library`, which is needed for `what`.
 
     Raises:
-        MissingExtraError: it is not installed; the text names the extra that has it.
+        MissingExtraError: it is not installed; the message names the extra that provides it.
     """
     try:
         return importlib.import_module(library)

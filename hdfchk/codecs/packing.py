@@ -1,9 +1,9 @@
-"""Folding sequences into datasets: one text for all that is small, one dataset for each array.
+"""Packing of sequences into datasets: one text for small items, one dataset for each array.
 
-A list without arrays inside becomes a single leaf, whose data are a JSON text. Where there are
-arrays, the text refers to them by number, and they stand beside it in a branch. The text is plain
-JSON (RFC 8259): arrays are lists, objects are dicts, and what JSON has no word for is an object
-with the key ``"$"``. `docs/format.md` describes it.
+A list without arrays inside becomes a single leaf, whose data are a JSON text. If it contains
+arrays, the text refers to them by number, and they are stored beside it in a branch. The text is
+plain JSON (RFC 8259): arrays are lists, objects are dicts, and values that JSON cannot express are
+objects with the key ``"$"``. See `docs/format.md`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["INLINE_BYTES", "PACKED", "fold", "mark_from_text", "mark_to_text", "
 PACKED = Mark("packed")
 LIST = "list"
 INLINE_BYTES = 4096
-"""Above this size, bytes inside a list get a dataset of their own."""
+"""Longer bytes inside a list get a separate dataset."""
 
 
 def fold(node: Sequence) -> Leaf | Branch:
-    """Fold a sequence into a leaf, or into a branch of one text and the arrays it refers to."""
+    """Pack a sequence into a leaf, or into a branch of one text and the arrays in it."""
     arrays: list[Leaf] = []
     text = json.dumps(_to_json(node, arrays), allow_nan=False, separators=(",", ":"))
     if not arrays:
@@ -38,10 +38,10 @@ def fold(node: Sequence) -> Leaf | Branch:
 
 
 def unfold(node: Leaf | Branch) -> Node:
-    """The inverse of `fold`.
+    """Invert `fold`.
 
     Raises:
-        CorruptFileError: the text is not JSON, or refers to an array that is not there.
+        CorruptFileError: the text is not JSON, or refers to a missing array.
     """
     if isinstance(node, Branch):
         text_node = node.children.get("items")
@@ -60,7 +60,7 @@ def unfold(node: Leaf | Branch) -> Node:
 
 
 def mark_to_text(mark: Mark) -> str:
-    """A mark as text: ``name/version``, and after a blank its parameters in JSON.
+    """Return a mark as text: ``name/version``, and, after a space, its parameters in JSON.
 
     Example:
         >>> mark_to_text(Mark("deque", 1, {"maxlen": 3}))
@@ -73,7 +73,7 @@ def mark_to_text(mark: Mark) -> str:
 
 
 def mark_from_text(text: str) -> Mark:
-    """The inverse of `mark_to_text`.
+    """Invert `mark_to_text`.
 
     Raises:
         CorruptFileError: the text is not a mark.
@@ -85,7 +85,7 @@ def mark_from_text(text: str) -> Mark:
         if name and isinstance(values, dict):
             return Mark(name, int(version), values)
     except (ValueError, RecursionError):
-        pass  # said below, together with the other ways to be wrong
+        pass  # raised below, together with the other errors
     raise CorruptFileError(
         f"the mark {text!r} is not of the form name/version", hint="restore it from a copy"
     )

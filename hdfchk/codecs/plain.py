@@ -1,4 +1,4 @@
-"""Codecs of plain objects of the standard library: paths, dates, exact numbers, ranges."""
+"""Codecs of standard library objects: paths, dates, exact numbers, ranges."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def _decode_path(node: Leaf, _: Decoder) -> pathlib.PurePath:
         return _PATHS[name](str(node.data))
     except NotImplementedError as error:  # a WindowsPath on POSIX, or the other way round
         raise CorruptFileError(
-            f"a {name} cannot be made on this system", hint="read the text with chk.array(key)"
+            f"a {name} cannot be created on this system", hint="read the text with chk.array(key)"
         ) from error
 
 
 def _zone(value: Any, zone: dt.tzinfo | None, encoder: Encoder) -> dict[str, Any]:
-    """The parameters that tell a time zone; only zones that compare by what they tell."""
+    """Return the parameters that define a time zone; only zones compared by value are supported."""
     if zone is None:
         return {}
     if zone is dt.UTC:
@@ -76,7 +76,7 @@ def _rebuild_zone(params: Mapping[str, Any]) -> dt.tzinfo | None:
             return zoneinfo.ZoneInfo(params["zone"])
         except zoneinfo.ZoneInfoNotFoundError as error:
             raise CorruptFileError(
-                f"this machine has no data for the time zone {params['zone']!r}",
+                f"this system has no data for the time zone {params['zone']!r}",
                 hint="install the package tzdata",
             ) from error
     return None

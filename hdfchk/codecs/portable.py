@@ -1,7 +1,8 @@
-"""Stored forms for backends that cannot keep everything natively, and full marking.
+"""Stored forms for backends that cannot store everything natively, and full marking.
 
-A codec writes what HDF5 has. A backend that lacks some of it says so in its `Capabilities`; then
-the tree is lowered: what it lacks is put into a form that it has, under the mark ``lowered``.
+Codecs use the types of HDF5. A backend without some of them declares this in its `Capabilities`;
+then the tree is lowered: unsupported data are converted to a supported form, with the mark
+``lowered``.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ __all__ = ["CODECS", "NATIVE", "Capabilities", "lower"]
 
 @attrs.frozen
 class Capabilities:
-    """What a backend keeps natively.
+    """The types that a backend stores natively.
 
     Args:
         null: empty (null) datasets, for None.
         complex_numbers: complex numbers.
         longdouble: floats of more than 64 bits.
         variable_strings: variable-length strings.
-        mark_all: every node must carry a mark, as types do not come back by themselves.
+        mark_all: every node must have a mark, because the backend does not preserve types.
     """
 
     null: bool = True
@@ -40,11 +41,11 @@ class Capabilities:
 
 
 NATIVE = Capabilities()
-"""A backend that keeps everything that a tree may hold."""
+"""The capabilities of a backend that supports everything in a tree."""
 
 
 def lower(node: Node, capabilities: Capabilities) -> Node:
-    """The same tree, with nothing in it that the backend lacks."""
+    """Return the same tree, in forms that the backend supports."""
     if isinstance(node, Branch):
         children = {name: lower(child, capabilities) for name, child in node.children.items()}
         mark = node.mark or (Mark("dict") if capabilities.mark_all else None)
@@ -103,7 +104,7 @@ def _has(dtype: np.dtype[Any], test: Any) -> bool:
     return bool(test(dtype))
 
 
-def _raise_data(data: Any, params: Any) -> Any:
+def _restore_data(data: Any, params: Any) -> Any:
     form = params["form"]
     if form == "null":
         return None
@@ -124,7 +125,7 @@ def _raise_data(data: Any, params: Any) -> Any:
 def _decode(node: Leaf, decoder: Decoder) -> Any:
     params = params_of(node)
     mark = mark_from_text(params["mark"]) if "mark" in params else None
-    return decoder.decode(Leaf(_raise_data(node.data, params), mark))
+    return decoder.decode(Leaf(_restore_data(node.data, params), mark))
 
 
 CODECS = (Codec("lowered", (), no_value, _decode),)

@@ -1,6 +1,6 @@
 """Registered classes: dataclasses, attrs classes, enums, namedtuples, ``to_state`` classes.
 
-A file knows a class by its registered name and nothing else: no class is imported because a file
+A file identifies a class only by its registered name: no class is imported because a file
 names it.
 """
 
@@ -19,10 +19,10 @@ from ..errors import RegistrationError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
 from .codec import Codec, Decoder, Encoder, no_value
 
-__all__ = ["CODECS", "Record", "describe", "is_redefinition", "way_out"]
+__all__ = ["CODECS", "Record", "describe", "is_redefinition", "remedy_for"]
 
 STATE = "state"
-"""The one child of a record whose state is no dict of fields."""
+"""The only child of a record whose state is not a dict of fields."""
 
 
 @attrs.frozen
@@ -33,8 +33,8 @@ class Record:
         cls: the class.
         name: its name in files.
         version: the version of its state.
-        migrate: brings the state of an older version up to date, or None.
-        fields: the names of its fields, or None for classes that make their state themselves.
+        migrate: converts the state of an older version, or None.
+        fields: the names of its fields, or None for classes with `to_state` and `from_state`.
     """
 
     cls: type
@@ -44,7 +44,7 @@ class Record:
     fields: tuple[str, ...] | None
 
     def encode(self, value: Any, encoder: Encoder) -> Node:
-        """The tree of an instance: a branch of its fields, or a leaf with an enum's name."""
+        """Return the tree of an instance: a branch of its fields, or a leaf with an enum's name."""
         mark = Mark("record", 1, {"class": self.name, "version": self.version})
         if isinstance(value, enum.Enum):
             return _encode_enum(value, mark, encoder)
@@ -54,10 +54,10 @@ class Record:
         return encoder.branch(value, state, mark)
 
     def rebuild(self, state: Any, version: int, decoder: Decoder) -> Any:
-        """The instance of a decoded state.
+        """Return an instance from a decoded state.
 
         Raises:
-            UnknownTypeError: the state is of another version, or lacks fields.
+            UnknownTypeError: the state has another version, or lacks fields.
         """
         takes_version = self.fields is None and _takes(self.cls.from_state, "version")  # type: ignore[attr-defined]
         if version != self.version:
@@ -65,9 +65,9 @@ class Record:
                 state = self.migrate(state, version)
             elif not (takes_version and version < self.version):
                 raise UnknownTypeError(
-                    f"a {self.name!r} of version {version}, where version {self.version} is "
-                    "registered and no migrate= is given",
-                    hint="pass register() a migrate= that brings the old state up to date",
+                    f"a {self.name!r} of version {version}, but version {self.version} is "
+                    "registered without migrate=",
+                    hint="pass register() a migrate= that converts the old state",
                 )
         if issubclass(self.cls, enum.Enum):
             return self._member(state)
@@ -87,7 +87,7 @@ class Record:
             state = {name: getattr(value, name) for name in self.fields}
         except AttributeError as error:
             encoder.refuse(value, f"lacks a field ({error})", "set all fields first")
-        # What was set beside the fields (a cached property, say) is part of what it is.
+        # Other attributes (for example, a cached property) are part of the state.
         return state | getattr(value, "__dict__", {})
 
     def _member(self, state: Any) -> Any:
@@ -96,7 +96,7 @@ class Record:
         except (KeyError, ValueError) as error:
             raise UnknownTypeError(
                 f"{self.name!r} has no member {state!r}",
-                hint="register a newer version with a migrate= for the members that went",
+                hint="register a newer version with a migrate= for the removed members",
             ) from error
 
     def _from_fields(self, state: dict[str, Any]) -> Any:
@@ -104,19 +104,19 @@ class Record:
         if missing:
             raise UnknownTypeError(
                 f"the stored {self.name!r} has no field {missing[0]!r}",
-                hint="raise register(version=...) with the fields, and pass migrate=",
+                hint="increase register(version=...) when fields change, and pass migrate=",
             )
         if issubclass(self.cls, tuple):
             return self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
-        # Not through __init__: it may compute, check or count, and the state is complete.
+        # Bypass __init__, which may have side effects: the state is complete.
         value = object.__new__(self.cls)
         for name, item in state.items():
             try:
                 object.__setattr__(value, name, item)
             except AttributeError as error:
                 raise UnknownTypeError(
-                    f"the class {self.name!r} has no place for the stored field {name!r}",
-                    hint="raise register(version=...) with the fields, and pass migrate=",
+                    f"the class {self.name!r} does not have the stored field {name!r}",
+                    hint="increase register(version=...) when fields change, and pass migrate=",
                 ) from error
         return value
 
@@ -128,14 +128,14 @@ def describe(
     version: int,
     migrate: Callable[[Any, int], Any] | None,
 ) -> Record:
-    """The record for a class.
+    """Return the record for a class.
 
     Raises:
-        RegistrationError: it is of no kind that can be stored and rebuilt.
+        RegistrationError: instances of the class cannot be stored and rebuilt.
     """
     text = name or f"{cls.__module__}:{cls.__qualname__}"
     if type(version) is not int or version < 1:
-        raise RegistrationError(f"version {version!r} of {text!r} is not an int from 1 up")
+        raise RegistrationError(f"version {version!r} of {text!r} is not a positive int")
     fields: tuple[str, ...] | None
     if hasattr(cls, "to_state") and hasattr(cls, "from_state"):
         fields = None
@@ -150,23 +150,23 @@ def describe(
     else:
         raise RegistrationError(
             f"{text!r} is not a dataclass, attrs class, enum or namedtuple",
-            hint="give it to_state() and a class method from_state(state)",
+            hint="add to_state() and a class method from_state(state)",
         )
     if fields and cls.__base__ not in {object, tuple} and _holds_more(cls):
         raise RegistrationError(
             f"{text!r} inherits from {cls.__base__!r}, whose contents are not fields",
-            hint="give it to_state() and a class method from_state(state)",
+            hint="add to_state() and a class method from_state(state)",
         )
     return Record(cls, text, version, migrate, fields)
 
 
 def is_redefinition(old: type, new: type) -> bool:
-    """Whether `new` is `old` itself or the same class, defined once more."""
+    """Whether `new` is `old`, or the same class defined again."""
     return old is new or (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__)
 
 
-def way_out(cls: type, known: Container[type]) -> str:
-    """What to do with a value whose class has no codec."""
+def remedy_for(cls: type, known: Container[type]) -> str:
+    """Return what to do with a value whose class has no codec."""
     for base in cls.__mro__[1:]:
         if base in known and base is not object:
             return (
@@ -183,7 +183,7 @@ def way_out(cls: type, known: Container[type]) -> str:
 
 
 def _holds_more(cls: type) -> bool:
-    """Whether a built-in base keeps contents of its own (a dict's items, an int's value)."""
+    """Whether a built-in base class has its own contents (items of a dict, value of an int)."""
     return any(
         base.__module__ == "builtins" and base not in {object, tuple} for base in cls.__mro__
     )
@@ -199,7 +199,7 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def _encode_enum(value: enum.Enum, mark: Mark, encoder: Encoder) -> Node:
-    # A combination of flags is no member by a single name.
+    # A combination of flags is not a member with a single name.
     if isinstance(value, enum.Flag) and value.name not in type(value).__members__:
         return encoder.branch(value, {"value": value.value}, mark)
     return Leaf(value.name, mark)

@@ -1,6 +1,6 @@
-"""The registry: which codec keeps which type, and which classes may be rebuilt.
+"""The registry of codecs by type, and of classes that may be rebuilt.
 
-What a store's ``serializer=`` takes. Registries are instances: copied and passed in.
+It is the type of a store's ``serializer=``. Registries are instances, which are copied and passed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Encode = Callable[[Any, Encoder], Node]
 class CodecRegistry:
     """Codecs by type and by name, and the registered classes.
 
-    A new registry knows every family of `docs/types.md` and no class of yours.
+    A new registry has the codecs of all types in `docs/types.md`, and no registered classes.
 
     Args:
-        codecs: the codecs to start from; by default all that hdfchk has.
+        codecs: the codecs to start from; by default all codecs of hdfchk.
 
     Guarantees:
-        `encode` and `decode` change nothing and may run in many threads; adding to a registry
-        while others use it is safe, and takes effect for the values that they encode next.
+        `encode` and `decode` have no side effects and may run in many threads; adding to a registry
+        while others use it is safe, and takes effect for values encoded afterwards.
 
     Example:
         >>> registry = CodecRegistry()
@@ -51,20 +51,20 @@ class CodecRegistry:
             self.add(codec)
 
     def __repr__(self) -> str:
-        """Counts, not contents."""
+        """Return the numbers of codecs and classes."""
         return f"<CodecRegistry: {len(self._by_name)} codecs, {len(self._records)} classes>"
 
     def add(self, codec: Codec) -> CodecRegistry:
-        """Add a codec; returns the registry, so that calls chain.
+        """Add a codec; return the registry, so that calls can be chained.
 
         Raises:
-            RegistrationError: its name, or one of its types, has a codec already.
+            RegistrationError: its name, or one of its types, already has a codec.
         """
         taken = [t for t in codec.types if t in self.encoders or t in self._by_type_name]
         if codec.name in self._by_name or taken:
             raise RegistrationError(
-                f"codec {codec.name!r}: its name or types {taken} have a codec already",
-                hint="give it a name and types of its own",
+                f"codec {codec.name!r}: its name or types {taken} already have a codec",
+                hint="use another name, and types without a codec",
             )
         self._by_name[codec.name] = codec
         for known in codec.types:
@@ -75,7 +75,7 @@ class CodecRegistry:
         return self
 
     def copy(self) -> CodecRegistry:
-        """A registry with the same codecs and classes, to which more can be added."""
+        """Return a registry with the same codecs and classes, to which more can be added."""
         other = CodecRegistry(())
         other.encoders = dict(self.encoders)
         other._by_type_name = dict(self._by_type_name)
@@ -88,7 +88,7 @@ class CodecRegistry:
     __copy__ = copy
 
     def __reduce__(self) -> Any:
-        """The default registry pickles by its name; others as their contents."""
+        """Pickle the default registry by name, others by contents."""
         return "default_registry" if self is default_registry else super().__reduce__()
 
     def register(
@@ -99,23 +99,23 @@ class CodecRegistry:
         version: int = 1,
         migrate: Callable[[Any, int], Any] | None = None,
     ) -> Any:
-        """Allow a class to be stored and rebuilt. Call it, or use it as a decorator.
+        """Register a class whose instances can be stored and rebuilt. Also a decorator.
 
         Args:
             cls: a dataclass, an attrs class, an enum, a namedtuple, a class with ``to_state()``
-                and a class method ``from_state(state)``, or a function that makes the default
+                and a class method ``from_state(state)``, or a default factory
                 of a `collections.defaultdict`.
-            name: the name in the file; by default ``module:QualName``. Give one to what may
-                move to another module: files know the class by this name alone.
-            version: the version of the class's stored form, from 1; raise it with the fields.
-            migrate: ``migrate(state, version) -> state`` brings the state of an older version
-                up to date. A ``from_state`` that takes ``version`` may do it itself.
+            name: the name in the file; by default ``module:QualName``. Pass a name if the class may
+                move to another module: files identify the class only by this name.
+            version: the version of the stored form, from 1; increase it when the fields change.
+            migrate: ``migrate(state, version) -> state`` converts the state of an older version.
+                A ``from_state`` that accepts ``version`` may do this itself.
 
         Returns:
-            `cls`, or a decorator where `cls` is not given.
+            `cls`, or a decorator if `cls` is not given.
 
         Raises:
-            RegistrationError: the class is of none of these kinds, or the name is taken.
+            RegistrationError: the class is of another kind, or the name is already registered.
 
         Example:
             >>> import dataclasses
@@ -135,14 +135,14 @@ class CodecRegistry:
             return cls
         record = records.describe(cls, name=name, version=version, migrate=migrate)
         known = self._records_by_name.get(record.name)
-        # The same class defined again (a notebook's cell run twice) takes the place of the old.
+        # The same class defined again (a notebook cell run twice) replaces the old one.
         if known is not None and not records.is_redefinition(known.cls, cls):
             raise RegistrationError(
-                f"the name {record.name!r} belongs to {known.cls!r} already",
+                f"the name {record.name!r} already belongs to {known.cls!r}",
                 hint="pass register() another name",
             )
         if cls in self.encoders and cls not in self._records:
-            raise RegistrationError(f"{cls!r} has a codec already", hint="it needs no register()")
+            raise RegistrationError(f"{cls!r} already has a codec", hint="do not register it")
         if known is not None and known.cls is not cls:
             self._records.pop(known.cls, None)
             self.encoders.pop(known.cls, None)
@@ -154,11 +154,11 @@ class CodecRegistry:
         """Encode a whole value into a tree.
 
         Args:
-            value: any value of the families in `docs/types.md`.
-            capabilities: what the backend keeps natively.
+            value: any value of a type in `docs/types.md`.
+            capabilities: the types that the backend stores natively.
 
         Raises:
-            UnsupportedTypeError: a part cannot be kept exactly; `key` is the path to it.
+            UnsupportedTypeError: a part cannot be stored exactly; `key` is the path to it.
         """
         node = Encoder(self).encode(value)
         return node if capabilities is NATIVE else portable.lower(node, capabilities)
@@ -167,40 +167,40 @@ class CodecRegistry:
         """Rebuild the value of a tree.
 
         Raises:
-            UnknownTypeError: a name that is not registered here.
+            UnknownTypeError: a name is not registered.
             CorruptFileError: the data contradict their mark.
         """
         return Decoder(self, allow_pickle).decode(node)
 
     def encoder_of(self, value: Any) -> Encode:
-        """The encode function for the exact type of `value`, looked up the slow way."""
+        """Return the encode function for the exact type of `value`, if it is not cached yet."""
         cls = type(value)
-        # By package and name: where in its package a class lives changes between versions.
+        # By package and name: the module of a class within its package may change.
         codec = self._by_type_name.get(f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}")
         if codec is not None:
             self.encoders[cls] = codec.encode
             return codec.encode
         raise UnsupportedTypeError(
-            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be kept exactly",
-            hint=records.way_out(cls, self.encoders),
+            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly",
+            hint=records.remedy_for(cls, self.encoders),
         )
 
     def serialize(self, value: Any) -> Any:
-        """`value` itself: what the ``to_state(serializer)`` of an older script calls on parts.
+        """Return `value` itself, for the ``to_state(serializer)`` of McUtils scripts.
 
-        Parts of a state are encoded with it.
+        The parts of a state are encoded together with it.
         """
         return value
 
     def deserialize(self, value: Any) -> Any:
-        """`value` itself: the inverse of `serialize`, for ``from_state(state, serializer)``."""
+        """Return `value` itself: the inverse of `serialize`."""
         return value
 
     def codec_named(self, mark: Mark) -> Codec:
-        """The codec of a mark.
+        """Return the codec of a mark.
 
         Raises:
-            UnknownTypeError: no such codec, or the file was written by a newer version of it.
+            UnknownTypeError: the codec is unknown, or the file was written by a newer version.
         """
         codec = self._by_name.get(mark.name)
         if codec is None:
@@ -217,7 +217,7 @@ class CodecRegistry:
         return codec
 
     def record_named(self, name: str) -> Record:
-        """The registration of a class name found in a file.
+        """Return the registration of a class name found in a file.
 
         Raises:
             UnknownTypeError: no class is registered under this name.
@@ -227,7 +227,7 @@ class CodecRegistry:
         except KeyError:
             raise UnknownTypeError(
                 f"the class {name!r} is not registered",
-                hint="hdfchk.register() it before reading, or read its fields with chk.group(key)",
+                hint="pass it to hdfchk.register() first, or read its fields with chk.group(key)",
             ) from None
 
     def knows(self, name: str) -> bool:
@@ -235,18 +235,18 @@ class CodecRegistry:
         return name in self._records_by_name
 
     def name_of(self, cls: object) -> str | None:
-        """The name of a registered class or default factory, or None."""
+        """Return the name of a registered class or default factory, or None."""
         if isinstance(cls, type) and cls in self._records:
             return self._records[cls].name
         return next((name for name, known in self._factories.items() if known is cls), None)
 
     def callable_named(self, name: str) -> Callable[..., Any]:
-        """The registered class or default factory of a name."""
+        """Return the registered class or default factory of a name."""
         factory = self._factories.get(name)
         return factory if factory is not None else self.record_named(name).cls
 
     def legacy(self, node: Branch, decoder: Decoder) -> Any:
-        """The value of a group that the older checkpointer wrote."""
+        """Return the value of a group written by the McUtils checkpointer."""
         return legacy.decode(node, decoder)
 
     def _register_factory(self, factory: Any, name: str | None) -> None:
@@ -258,9 +258,9 @@ class CodecRegistry:
                 f"{text!r} is not a name that another run can find", hint="pass register(name=...)"
             )
         if text in self._records_by_name:
-            raise RegistrationError(f"the name {text!r} belongs to a class already")
+            raise RegistrationError(f"the name {text!r} already belongs to a class")
         self._factories[text] = factory
 
 
 default_registry = CodecRegistry()
-"""The registry of every store that is given no ``serializer``, and of `hdfchk.register`."""
+"""The registry of stores without a ``serializer``, and of `hdfchk.register`."""

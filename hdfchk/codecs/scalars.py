@@ -1,6 +1,6 @@
-"""Codecs of Python's scalars.
+"""Codecs of Python scalars.
 
-bool, int of 64 bits, float, complex, str and None are what HDF5 keeps as they are: no mark.
+bool, int of 64 bits, float, complex, str and None need no mark.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["CODECS", "are_plain_texts", "is_plain_text"]
 INT64 = range(-(2**63), 2**63)
 UINT64 = range(2**64)
 MAX_TEXT = 2**30
-"""Longer strings are stored as bytes: an HDF5 string type's size has 32 bits."""
+"""Longer strings are stored as bytes: the size of an HDF5 string type has 32 bits."""
 
 _AT_ONCE = 2**14
 
@@ -32,7 +32,7 @@ FLOAT = Mark("float")
 
 
 def is_plain_text(value: str) -> bool:
-    """Whether HDF5 keeps `value` as a string: UTF-8, without NUL, not too long."""
+    """Whether HDF5 can store `value` as a string: UTF-8, without NUL, not too long."""
     if "\0" in value or len(value) > MAX_TEXT // 4:
         return False
     if value.isascii():
@@ -45,7 +45,7 @@ def is_plain_text(value: str) -> bool:
 
 
 def are_plain_texts(items: list[str]) -> bool:
-    """Whether `is_plain_text` holds for all items of a list; much faster than one by one."""
+    """Whether `is_plain_text` is true for all items of a list; much faster than separate calls."""
     for start in range(0, len(items), _AT_ONCE):
         part = items[start : start + _AT_ONCE]
         joined = "".join(part)
@@ -62,7 +62,7 @@ def _encode_bare(value: bool | complex | None, _: Encoder) -> Node:
 
 
 def _encode_float(value: float, _: Encoder) -> Node:
-    if value == value:  # None is a NaN: all other numbers equal themselves  # noqa: PLR0124
+    if value == value:  # None is stored as a NaN; this is not a NaN  # noqa: PLR0124
         return Leaf(value)
     return Leaf(value, FLOAT if is_none_number(value) else None)
 

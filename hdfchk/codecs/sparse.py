@@ -1,4 +1,4 @@
-"""Codecs of SciPy's sparse arrays and matrices: the arrays of which each format is made."""
+"""Codecs of SciPy sparse arrays and matrices, stored as the arrays of each format."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def _decode(node: Branch, decoder: Decoder) -> Any:
 
 
 def from_parts(name: str, parts: dict[str, Any], shape: tuple[int, ...]) -> Any:
-    """A sparse array of compressed rows, columns, blocks or diagonals, of the arrays that make it.
+    """Return a csr, csc, bsr or dia array from its parts.
 
     Args:
-        name: of its class.
-        parts: its arrays, by their names.
-        shape: of it.
+        name: the name of its class.
+        parts: its arrays, by name.
+        shape: its shape.
     """
     sparse = need("scipy.sparse", "a sparse array", "scipy")
     names = _PARTS[name[:3]]
@@ -80,7 +80,7 @@ def from_parts(name: str, parts: dict[str, Any], shape: tuple[int, ...]) -> Any:
 
 
 def _class_name(name: str) -> str:
-    """A class of scipy.sparse; nothing else can be named by a file."""
+    """Check that a name in a file is that of a sparse array class."""
     layout, _, kind = name.partition("_")
     if layout not in {*_PARTS, "coo", "dok"} or kind not in {"array", "matrix"}:
         raise ValueError(f"{name!r} is not a sparse array")

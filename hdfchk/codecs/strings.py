@@ -1,6 +1,6 @@
-"""Arrays of strings: ``U`` arrays as UTF-8 of one width, others as variable-length UTF-8.
+"""Arrays of strings: ``U`` arrays as fixed-width UTF-8, others as variable-length UTF-8.
 
-They are read from either: strings are also written into datasets that are there.
+Both are read from either form, because strings can be written into existing datasets.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Array = np.ndarray[Any, Any]
 
 
 def are_texts(items: list[Any]) -> bool:
-    """Whether a list has items, and all are `str` that HDF5 keeps as strings."""
+    """Whether a list has items, and all are `str` that HDF5 can store as strings."""
     return set(map(type, items)) == {str} and are_plain_texts(items)
 
 
 def as_objects(data: Any) -> Array:
-    """The object array of `str` that stored strings are, of one width or of variable length.
+    """Return stored strings, of fixed or variable length, as an object array of `str`.
 
     Raises:
         CorruptFileError: they are not strings.
@@ -51,17 +51,17 @@ def as_objects(data: Any) -> Array:
         return objects.reshape(array.shape)
     if array.dtype.kind != "O":
         raise CorruptFileError(
-            f"items of {array.dtype}, where there should be strings", hint="restore it from a copy"
+            f"the items are {array.dtype}, not strings", hint="restore it from a copy"
         )
     return array
 
 
 def as_fixed(data: Any, dtype: np.dtype[Any]) -> Array:
-    """The ``U`` array that stored strings are.
+    """Return stored strings as a ``U`` array.
 
     Args:
         data: strings, or code points.
-        dtype: of the array; a wider one is taken where somebody else has written longer strings.
+        dtype: the dtype of the array; widened if another program has written longer strings.
     """
     array = as_objects(data) if isinstance(data, str) else np.asarray(data)
     kind, width = array.dtype.kind, dtype.itemsize // 4
@@ -73,7 +73,7 @@ def as_fixed(data: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def _checked(objects: Array) -> Array:
-    """Objects, all of which are `str`; what is no UTF-8 in a file is read as bytes."""
+    """Check that all objects are `str`; invalid UTF-8 in a file is read as bytes."""
     if not set(map(type, objects.ravel().tolist())) <= {str}:
         raise CorruptFileError(
             "strings that are not UTF-8", hint="read them with plain h5py, or restore a copy"
@@ -82,7 +82,7 @@ def _checked(objects: Array) -> Array:
 
 
 def _decoded(array: Array) -> Array:
-    """Strings in UTF-8 as a ``U`` array."""
+    """Decode UTF-8 strings to a ``U`` array."""
     plain = array.view(np.dtype(f"S{array.dtype.itemsize}"))
     try:
         return plain.astype(np.str_)
@@ -91,10 +91,10 @@ def _decoded(array: Array) -> Array:
 
 
 def to_bytes(value: Array) -> Array:
-    """A ``U`` array as fixed-width UTF-8, or as code points where there is no UTF-8.
+    """Convert a ``U`` array to fixed-width UTF-8, or to code points if UTF-8 is impossible.
 
     Returns:
-        An ``S`` array of the same shape; or, for lone surrogates, a uint32 array with one more
+        An ``S`` array of the same shape; or, for lone surrogates, a uint32 array with an additional
         axis, the code points of each item.
     """
     try:
@@ -111,7 +111,7 @@ def to_bytes(value: Array) -> Array:
 
 
 def from_bytes(stored: Array, dtype: np.dtype[Any]) -> Array:
-    """The inverse of `to_bytes`."""
+    """Invert `to_bytes`."""
     if stored.dtype.kind == "u":
         width = dtype.itemsize // 4
         native = dtype.newbyteorder("<")
@@ -121,7 +121,7 @@ def from_bytes(stored: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def describe(dtype: Any, encoder: Encoder) -> dict[str, Any]:
-    """The parameters of a `StringDType` in JSON; what stands for a missing string is `na`."""
+    """Return the parameters of a `StringDType` in JSON; `na` represents a missing string."""
     spec: dict[str, Any] = {} if dtype.coerce else {"coerce": False}
     if not hasattr(dtype, "na_object"):
         return spec
@@ -140,7 +140,7 @@ def describe(dtype: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def rebuild(spec: dict[str, Any]) -> np.dtype[Any]:
-    """The `StringDType` of a description made by `describe`."""
+    """Return the `StringDType` from the output of `describe`."""
     coerce = spec.get("coerce", True)
     if "na" not in spec:
         return np.dtypes.StringDType(coerce=coerce)
@@ -158,7 +158,7 @@ def _missing(spec: dict[str, Any]) -> Any:
 
 
 def encode_variable(value: Array, params: dict[str, Any], encoder: Encoder) -> Node:
-    """A `StringDType` array: variable-length strings, or a list where some are missing."""
+    """Encode a `StringDType` array: variable-length strings, or a list if items may be missing."""
     spec = describe(value.dtype, encoder)
     params["dtype"] = {"string": spec}
     objects = value.astype(object)
@@ -172,12 +172,12 @@ def encode_variable(value: Array, params: dict[str, Any], encoder: Encoder) -> N
 
 
 def from_objects(objects: Array, spec: dict[str, Any]) -> Array:
-    """The `StringDType` array of an object array of `str`."""
+    """Convert an object array of `str` to a `StringDType` array."""
     return _checked(objects).astype(rebuild(spec))
 
 
 def from_items(items: list[Any], spec: dict[str, Any], shape: tuple[int, ...]) -> Array:
-    """The `StringDType` array of a list in which None stands for a missing string."""
+    """Convert a list, in which None is a missing string, to a `StringDType` array."""
     dtype = rebuild(spec)
     missing = _missing(spec) if "na" in spec else None
     flat = np.empty(len(items), object)

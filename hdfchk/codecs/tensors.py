@@ -1,4 +1,4 @@
-"""Codec of PyTorch's tensors. Other libraries' tensors are refused: store ``numpy.asarray(t)``."""
+"""Codec of PyTorch tensors. For tensors of other libraries store ``numpy.asarray(t)``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .optional import need
 __all__ = ["CODECS"]
 
 _BITS = {"bfloat16": "int16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
-"""Types that NumPy has not, and the integers as which their bits are stored."""
+"""Types without a NumPy equivalent, and the integer types that store their bits."""
 
 
 def _encode(value: Any, encoder: Encoder) -> Node:
@@ -32,15 +32,15 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     try:
         return Leaf(to_array(value), Mark("torch.Tensor", 1, params))
     except (TypeError, RuntimeError):
-        encoder.refuse(value, f"of {value.dtype}", "convert it to a type that NumPy has")
+        encoder.refuse(value, f"of {value.dtype}", "convert it to a type that NumPy supports")
 
 
 def to_array(value: Any, params: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
-    """The elements of a tensor, by its own buffer if that is contiguous.
+    """Return the elements of a tensor, as a view if it is contiguous.
 
     Args:
-        value: a tensor; or, with `params`, what torch makes one of.
-        params: those of the mark of a stored tensor, whose elements these are to be.
+        value: a tensor; or, with `params`, anything that torch converts to one.
+        params: the parameters of the mark of the stored tensor to which these elements belong.
     """
     torch = need("torch", "a tensor")
     if params is not None:
@@ -54,15 +54,15 @@ def to_array(value: Any, params: Mapping[str, Any] | None = None) -> np.ndarray[
 
 
 def dtype_of(params: Mapping[str, Any]) -> Any:
-    """The torch dtype of a stored tensor."""
+    """Return the torch dtype of a stored tensor."""
     return getattr(need("torch", "a tensor"), params["dtype"])
 
 
 def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
-    """The tensor of stored elements; it shares their memory."""
+    """Return stored elements as a tensor that shares their memory."""
     torch, name, dtype = need("torch", "a tensor"), params["dtype"], dtype_of(params)
     if not data.flags.writeable:
-        data = data.copy()  # torch has no tensors that cannot be written
+        data = data.copy()  # torch has no read-only tensors
     value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
     if name in _BITS:
         return value.to(getattr(torch, _BITS[name])).view(dtype)

@@ -1,1 +1,1 @@
-"""When the storage behind a store is opened, for what, and when it is closed."""
+"""Opening and closing of the storage of stores, turns on it, and transactions."""

@@ -1,4 +1,4 @@
-"""Arrays to which rows are appended again and again, and rows that wait to be appended."""
+"""Arrays to which rows are appended repeatedly, and rows that wait to be appended."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..keys import Path
 __all__ = ["WAITING_BYTES", "AppendBuffers", "RowBuffer"]
 
 WAITING_BYTES = 2**20
-"""So many bytes of rows may wait for one array."""
+"""The maximum number of bytes of rows that wait for one array."""
 
 
 @attrs.define(eq=False)
 class RowBuffer:
-    """What is known of an array that takes rows, and the rows that wait for it.
+    """The form of an array to which rows are appended, and the rows that wait for it.
 
     Args:
-        path: where the array is.
-        elements: how they become what is stored.
+        path: the path of the array.
+        elements: the conversion of elements to their stored form.
         row: the shape of a row.
 
     Attributes:
-        nbytes: how many bytes wait.
+        nbytes: the number of waiting bytes.
     """
 
     path: Path
@@ -40,18 +40,18 @@ class RowBuffer:
     _scalar: type | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        """Tell which values are taken without a look."""
+        """Determine which values need no conversion."""
         self._plain = self.elements.takes_any
         if self._plain and self.row == () and self.elements.stored == np.float64:
             self._scalar = float
 
     @property
     def is_full(self) -> bool:
-        """Whether no more rows shall wait."""
+        """Whether the waiting rows should be written."""
         return self.nbytes > WAITING_BYTES
 
     def stored(self, value: Any) -> np.ndarray[Any, Any] | None:
-        """One row in its stored form, if it is of the very kind that is stored; else None."""
+        """Return one row in its stored form if it needs no conversion; otherwise None."""
         kind = type(value)
         if kind is self._scalar:
             return np.array((value,), np.float64)
@@ -66,66 +66,66 @@ class RowBuffer:
         return None
 
     def add(self, rows: np.ndarray[Any, Any]) -> None:
-        """Let rows in their stored form wait; they are copied, as the caller may use them again."""
+        """Add rows in their stored form. They are copied, because the caller may reuse them."""
         self._blocks.append(np.array(rows))
         self.nbytes += rows.nbytes
 
     def write(self, session: Session) -> None:
-        """Append what waits; it waits still, until `clear`."""
+        """Append the waiting rows to the array; they remain in the buffer until `clear`."""
         if self._blocks:
             rows = self._blocks[0]
-            if len(self._blocks) > 1:  # NumPy would change the order of bytes to its own
+            if len(self._blocks) > 1:  # without dtype, NumPy would change the byte order
                 rows = np.concatenate(self._blocks, dtype=rows.dtype)
             self._blocks = [rows]
             session.append(self.path, rows)
 
     def clear(self) -> None:
-        """What waited was committed, or is given up."""
+        """Remove the waiting rows, which were committed or are discarded."""
         self._blocks.clear()
         self.nbytes = 0
 
 
 class AppendBuffers:
-    """All arrays of one file to which rows are appended, while it is open."""
+    """The row buffers of all arrays of one open file."""
 
     def __init__(self) -> None:
         self._known: dict[Path, RowBuffer] = {}
         self._waiting: dict[Path, RowBuffer] = {}
-        """Those of them that have rows which are not committed: of storage without a log."""
+        """The buffers with uncommitted rows, for storage without a log."""
 
     def __bool__(self) -> bool:
         """Whether any rows wait."""
         return bool(self._waiting)
 
     def get(self, path: Path) -> RowBuffer | None:
-        """What is known of the array at a path."""
+        """Return the buffer of the array at a path."""
         return self._known.get(path)
 
     def keep(self, buffer: RowBuffer) -> None:
-        """Know an array, until something else is done to it."""
+        """Keep the buffer of an array, until the array is changed in another way."""
         self._known[buffer.path] = buffer
 
     def wait(self, buffer: RowBuffer, rows: np.ndarray[Any, Any]) -> None:
-        """Let rows wait."""
+        """Add rows to a buffer."""
         buffer.add(rows)
         self._waiting[buffer.path] = buffer
 
     def invalidate(self, path: Path) -> None:
-        """Something else stands at a path now."""
+        """Drop the buffers at and below a path, where the value has been replaced."""
         if self._known:
             for known in [p for p in self._known if p[: len(path)] == path]:
                 del self._known[known]
 
     def forget(self) -> None:
-        """The storage is closed, or was changed: nothing is known of its arrays."""
+        """Drop all buffers: the storage was closed or changed."""
         self._known.clear()
 
     def write(self, session: Session, commit: Callable[[], None]) -> None:
-        """Append all rows that wait, array by array: after an error the others wait still.
+        """Append all waiting rows, array by array; after an error the others still wait.
 
         Args:
-            session: appends them.
-            commit: called after each array, whose rows wait no more then.
+            session: the session that appends them.
+            commit: called after each array.
         """
         for path, buffer in list(self._waiting.items()):
             try:
@@ -133,15 +133,15 @@ class AppendBuffers:
                 commit()
                 buffer.clear()
                 del self._waiting[path]
-            except (OSError, MemoryError):  # for want of room: they wait for it
+            except (OSError, MemoryError):  # out of space: the rows wait for it
                 raise
-            except Exception:  # these cannot be written, now or ever; the others still can
+            except Exception:  # these rows can never be written; the others can
                 self._waiting.pop(path).clear()
                 self._known.pop(path, None)
                 raise
 
     def clear(self) -> None:
-        """What waited was committed, or is given up."""
+        """Remove all waiting rows, which were committed or are discarded."""
         for buffer in self._waiting.values():
             buffer.clear()
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Keeps a store from being used in the middle of one of its own calls."""
+"""Rejects the use of a store during one of its own calls."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["BusyGuard"]
 
 
 class BusyGuard:
-    """Rejects re-entrant use: from a progress function, a finaliser, a filter of the caller's.
+    """Rejects re-entrant use: from a progress callback, a finalizer, or a caller's filter.
 
-    It is used under the connection's lock, so that whoever finds it busy is its own thread.
+    It is used under the connection's lock, so only the same thread can find it busy.
 
     Attributes:
-        calls: how many calls are under way, one inside the other.
-        puts: likewise, of those that only write into the log: others may come in between.
+        calls: the number of nested calls in progress.
+        puts: likewise, the number of calls that only write to the log; they permit other calls.
     """
 
     def __init__(self) -> None:
@@ -25,38 +25,38 @@ class BusyGuard:
         self.puts = 0
         self.is_writing = False
         self._reporting: list[int] = []
-        """The threads that are in a progress function: between two steps others use the store."""
+        """The threads in a progress callback; other threads may use the store between two steps."""
 
     def check(self, file: str, *, writing: bool) -> None:
-        """Refuse a call that comes from inside another one.
+        """Reject a call from inside another one.
 
         Raises:
-            TransactionError: it does.
+            TransactionError: the call is re-entrant.
         """
         self.check_report(file)
         if self.is_writing or (writing and self.calls):
             raise TransactionError(
-                "the store cannot be used in the middle of one of its own calls (from a finaliser, "
+                "the store cannot be used during one of its own calls (from a finalizer, "
                 "a filter, or a signal handler during a long write)",
                 file=file,
-                hint="use it when the call has returned",
+                hint="use it after the call has returned",
             )
 
     def check_report(self, file: str) -> None:
-        """Refuse a call that comes from a progress function.
+        """Reject a call from a progress callback.
 
         Raises:
-            TransactionError: it does.
+            TransactionError: the call comes from a callback.
         """
         if threading.get_ident() in self._reporting:
             raise TransactionError(
-                "the store cannot be used from its own progress function: its work is half done",
+                "the store cannot be used from its own progress function",
                 file=file,
-                hint="use the store when the work is done",
+                hint="use the store after the operation has finished",
             )
 
     def report(self, tell: Callable[[int, int], object], done: int, total: int) -> None:
-        """Call a progress function, which may not use the store."""
+        """Call a progress callback, which must not use the store."""
         thread = threading.get_ident()
         self._reporting.append(thread)
         try:

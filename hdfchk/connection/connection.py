@@ -1,4 +1,4 @@
-"""The connection: all that one process has open of one file."""
+"""The connection: everything that one process has open of one file."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from .owner import Owner
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
 EXIT_SECONDS = 5.0
-"""So long the end of the process waits for a thread that uses a store."""
+"""How long the exit of the process waits for a thread that is using a store."""
 
 
 @attrs.define(eq=False)
 class Transaction:
-    """A transaction that is under way.
+    """A transaction in progress.
 
     Args:
-        owner: who has begun it: nobody else can use the file meanwhile.
+        owner: who began it; only the owner can use the file until it ends.
 
     Attributes:
-        depth: how many blocks of it are open, one inside the other.
-        failed: one of them has lost its changes.
+        depth: the number of nested blocks.
+        failed: one of the blocks has lost its changes.
         has_written: something was written in it.
     """
 
@@ -49,27 +49,27 @@ class Transaction:
 
 @attrs.define(eq=False)
 class Watch:
-    """Tells an iterator over a group whether its keys may have changed.
+    """Notifies an iterator over a group that its keys may have changed.
 
     Args:
-        path: the group's.
+        path: the path of the group.
 
     Attributes:
-        touched: they may have.
+        touched: the keys may have changed.
     """
 
     path: Path
     touched: bool = False
 
     def see(self, path: Path) -> None:
-        """Something was put at a path, or deleted there."""
+        """Record that a path was assigned or deleted."""
         short = min(len(path), len(self.path))
         if path[:short] == self.path[:short]:
             self.touched = True
 
 
 class _Working:
-    """A block in which a guard is busy. Signals wait until it is not any more."""
+    """Context in which a guard is busy, and signals are deferred."""
 
     __slots__ = ("_before", "_deferral", "_guard", "_writing")
 
@@ -93,39 +93,38 @@ class _Working:
 
 
 class Connection:
-    """One file, for all stores of this process that read and write it.
+    """One file, shared by all stores of this process that read and write it.
 
-    It owns what there is once for a file: the lock under which threads take turns, the open
-    storage, the transaction, the rows that wait, and the guard against re-entrant use. While any
-    store holds it, the storage stays open: for reading until the first write, and for writing from
-    then on.
+    It owns what exists once per file: the lock under which threads take turns, the open
+    storage, the transaction, the waiting rows, and the guard against re-entrant use. While any
+    store holds it, the storage stays open: for reading until the first write, then for writing.
 
     Args:
-        address: how messages call the file.
+        address: the name of the file in messages.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.name: Any = None
-        """By which it was found first."""
+        """The first key by which it was found."""
         self.lock = threading.RLock()
         self.storage: Storage | None = None
         self.backend: Backend | None = None
-        """That of the store that has opened the storage."""
+        """The backend of the store that opened the storage."""
         self.transaction: Transaction | None = None
         self.appends = AppendBuffers()
         self.guard = BusyGuard()
         self.blocks = 0
-        """How many ``with`` blocks of callers there are."""
+        """The number of callers' ``with`` blocks."""
         self.threads: list[int] = []
-        """In which threads the stores that hold it have begun to."""
+        """The threads in which stores began to hold it."""
         self.is_lent = False
-        """Whether the caller has the library's own object, and may change arrays by it."""
+        """Whether the caller has the library's own object, and may change arrays through it."""
         self.was_read = False
-        """Whether a caller was told what is in the storage, since it was opened."""
+        """Whether a caller has read from the storage since it was opened."""
         self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self.leaving: list[Callable[[], None]] = []
-        """What ends blocks that others have left in the middle of the transaction."""
+        """Functions that end blocks that others left during the transaction."""
         self._must_close = False
         self._error: Exception | None = None
         self._alarm = Alarm(weakly(self._write_rows_late))
@@ -133,18 +132,18 @@ class Connection:
 
     @property
     def holders(self) -> int:
-        """How many stores hold it."""
+        """The number of stores that hold it."""
         return len(self.threads)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a transaction is under way, for whose end others have to wait."""
+        """Whether a transaction is in progress, for whose end others must wait."""
         return self.transaction is not None
 
     # -- turns -----------------------------------------------------------------------------------
 
     def acquire(self, timeout: float) -> None:
-        """Take a turn: one call at a time uses the file, and all calls inside a transaction.
+        """Take a turn, which lasts for one call, or for all calls of a transaction.
 
         Args:
             timeout: seconds to wait for a transaction of another thread.
@@ -161,7 +160,7 @@ class Connection:
             raise ClosedError("the interpreter is shutting down", file=self.address)
         if transaction is not None and transaction.owner.is_other_task():
             self.lock.release()
-            raise self._locked("another task of asyncio has a transaction under way")
+            raise self._locked("another asyncio task has a transaction in progress")
 
     def _wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
@@ -170,13 +169,13 @@ class Connection:
             run_pending()
             if os.getpid() != process:
                 raise ClosedError(
-                    "a handler of a signal has forked the process while this call was waiting",
+                    "a signal handler has forked the process while this call was waiting",
                     file=self.address,
-                    hint="let the child end, or use the store anew in it",
+                    hint="exit the child, or start a new use of the store in it",
                 )
-            # A call of another thread ends; its transaction may wait for us.
+            # A call of another thread always ends; its transaction may be waiting for this thread.
             if self.transaction is not None and time.monotonic() > end:
-                raise self._locked("another thread of this process has a transaction under way")
+                raise self._locked("another thread of this process has a transaction in progress")
 
     def _locked(self, problem: str) -> LockedError:
         return LockedError(
@@ -186,23 +185,23 @@ class Connection:
         )
 
     def end_transaction(self) -> None:
-        """The transaction is over; end the blocks that others have left in the middle of it."""
+        """End the transaction, and the blocks that others left during it."""
         self.transaction = None
         if self.storage is not None:
             self.storage.end()
-        with contextlib.ExitStack() as stack:  # each of them, whatever the others raise
+        with contextlib.ExitStack() as stack:  # all of them, even if some raise errors
             while self.leaving:
                 stack.callback(self.leaving.pop())
 
     # -- storage ---------------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """One store more holds it."""
+        """Add a store that holds it."""
         self.threads.append(threading.get_ident())
         _CONNECTIONS.held[id(self)] = weakref.ref(self)
 
     def let_go(self) -> None:
-        """One store less holds it."""
+        """Remove a store that holds it."""
         here = threading.get_ident()
         if self.threads:
             self.threads.remove(here if here in self.threads else self.threads[0])
@@ -210,17 +209,17 @@ class Connection:
             _CONNECTIONS.held.pop(id(self), None)
 
     def refuse_self_wait(self, backend: Backend, mode: str) -> None:
-        """Refuse to open storage for which a thread would wait for itself.
+        """Reject opening storage if the thread would wait for itself.
 
         Args:
-            backend: which is to open it for this connection.
-            mode: how.
+            backend: the backend to open for this connection.
+            mode: the mode to open it in.
 
         Raises:
-            LockedError: another store holds the file, in a block of this very thread.
+            LockedError: another store holds the file, in a block of this thread.
         """
         here = threading.get_ident()
-        for reference in list(_CONNECTIONS.held.values()):  # other threads may add some meanwhile
+        for reference in list(_CONNECTIONS.held.values()):  # a copy: other threads may add some
             other = reference()
             if other is None or other is self or here not in other.threads:
                 continue
@@ -234,26 +233,26 @@ class Connection:
                 raise LockedError(
                     f"another store of this thread has it open {what}",
                     file=backend.address,
-                    hint="leave the with block of that store first, or use that one",
+                    hint="leave the with block of that store first, or use that store",
                 )
 
     def use(self, storage: Storage, backend: Backend) -> None:
-        """Keep storage that was opened."""
+        """Use storage that was opened."""
         self.storage = storage
         self.was_read = False
         self.backend = backend
 
     def end_call(self) -> None:
-        """Close the storage, if nobody holds it and no call uses it."""
+        """Close the storage if no store holds it and no call uses it."""
         if self.guard.calls or self.guard.puts:
             return
         if self.holders == 0 or self._must_close:
             self.close_storage()
 
     def close_storage(self) -> None:
-        """Close the storage, whatever keeps it open. Not in the middle of a call.
+        """Close the storage even if stores hold it; if a call is in progress, when it ends.
 
-        A transaction that is under way is given up.
+        A transaction in progress is rolled back.
         """
         if self.guard.calls or self.guard.puts:
             self._must_close = True
@@ -261,7 +260,7 @@ class Connection:
         self._must_close = False
         if self.transaction is not None and self.storage is not None:
             with self.working(writing=True):
-                self.roll_back(self.storage)  # it was closed in the middle of it
+                self.roll_back(self.storage)  # closed during a transaction
         try:
             if self.appends:
                 self.write_rows()
@@ -282,7 +281,7 @@ class Connection:
                 storage.let_go()
 
     def drop_storage(self) -> None:
-        """Give up storage that cannot be used any more; the next use opens it anew."""
+        """Drop storage that can no longer be used; the next use reopens it."""
         storage, self.storage = self.storage, None
         self.is_lent = False
         self.appends.clear()
@@ -292,10 +291,10 @@ class Connection:
                 storage.close()
 
     def roll_back(self, storage: Storage) -> None:
-        """Give up what is not committed, on the way of an error."""
+        """Discard uncommitted changes after an error."""
         self.appends.forget()
         if self.transaction is not None:
-            # A transaction that lost one of its changes can only be given up whole.
+            # A transaction that lost one of its changes can only be rolled back as a whole.
             self.transaction.failed = True
             self.appends.clear()
         try:
@@ -308,11 +307,11 @@ class Connection:
                     storage.close()
 
     def working(self, *, writing: bool) -> _Working:
-        """A block that uses storage: nothing closes it meanwhile, and nothing else enters."""
+        """Return a context that uses storage: it stays open, and re-entrant calls are rejected."""
         return _Working(self.guard, writing)
 
     def settle(self, storage: Storage) -> None:
-        """Have all done that was committed without the library; what is half done is given up."""
+        """Apply all logical records; after an error, roll back."""
         try:
             storage.settle()
         except BaseException:
@@ -324,7 +323,7 @@ class Connection:
 
         Raises:
             NotDurableError, FileReplacedError: the commit stands.
-            OSError: it does not; everything of it was given up.
+            OSError: it does not; all of it was rolled back.
         """
         try:
             storage.commit()
@@ -333,28 +332,28 @@ class Connection:
             raise
 
     def touch(self, path: Path) -> None:
-        """Something was put at a path, or deleted there."""
+        """Notify iterators that a path was assigned or deleted."""
         if self.watches:
             for watch in self.watches:
                 watch.see(path)
 
-    # -- rows that wait, where there is no log ---------------------------------------------------
+    # -- waiting rows, for storage without a log -------------------------------------------------
 
     def wait_to_write(self, interval: float, keep: Any) -> None:
-        """Write the rows that wait in so many seconds."""
+        """Write the waiting rows after an interval, in seconds."""
         if interval <= 0:
             self.write_rows()
         elif not self._alarm.is_set:
             self._alarm.set(interval, keep=keep)
 
     def raise_error(self) -> None:
-        """Raise what the thread of the scheduler has met."""
+        """Raise the error that occurred in the scheduler's thread, if any."""
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
     def write_rows(self) -> None:
-        """Append all rows that wait, one commit for each array; after an error they wait still."""
+        """Append all waiting rows, one commit per array; after an error they still wait."""
         self.raise_error()
         storage, backend = self.storage, self.backend
         if not self.appends or storage is None or backend is None or self.guard.is_writing:
@@ -372,15 +371,15 @@ class Connection:
             self.storage.commit()
 
     def _write_rows_late(self) -> bool:
-        """Commit what has waited long enough, in the thread of the scheduler."""
+        """Commit the waiting rows, in the scheduler's thread."""
         if not self.lock.acquire(blocking=False):
             return False
         try:
-            if self.transaction is None:  # it commits them at its end
+            if self.transaction is None:  # else its end commits them
                 self.write_rows()
         except (OSError, MemoryError):
-            return False  # they wait for room; the next call meets it, too
-        except Exception as error:  # here is nobody to tell
+            return False  # the rows wait for space; the next call raises the error
+        except Exception as error:  # no caller here to receive it: the next call raises it
             self._error = error
         finally:
             self.lock.release()
@@ -390,13 +389,13 @@ class Connection:
 
     @property
     def is_over(self) -> bool:
-        """Whether the process is about to end."""
+        """Whether the process is exiting."""
         return _CONNECTIONS.is_over
 
     def at_exit(self) -> None:
-        """Close the storage when the process ends, unless some thread is still at work."""
-        _CONNECTIONS.is_over = True  # whichever comes first: no other thread opens it anew
-        if self.lock.acquire(timeout=EXIT_SECONDS):  # else the log has what was committed
+        """Close the storage when the process exits, unless a thread is still using it."""
+        _CONNECTIONS.is_over = True  # set by the first connection: no thread reopens storage now
+        if self.lock.acquire(timeout=EXIT_SECONDS):  # otherwise the log has all commits
             try:
                 if not self.guard.calls:
                     self.threads.clear()
@@ -408,9 +407,9 @@ class Connection:
                 self.lock.release()
 
     def after_fork(self) -> None:
-        """In a child process: leave the parent's open file alone, and start from its address."""
-        self.lock = threading.RLock()  # some thread of the parent may have held the old one
-        self.appends = AppendBuffers()  # they are the parent's to write
+        """In a child process: leave the open file to the parent, and start from its address."""
+        self.lock = threading.RLock()  # a thread of the parent may have held the old one
+        self.appends = AppendBuffers()  # the parent writes its rows
         self.guard = BusyGuard()
         self.transaction = None
         self.threads = []
@@ -426,7 +425,7 @@ class Connection:
 
 
 class _Connections:
-    """The connections of this process, by what their files are called and which they are."""
+    """The connections of this process, by name and identity of their files."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -434,9 +433,9 @@ class _Connections:
             weakref.WeakValueDictionary()
         )
         self.held: dict[int, weakref.ref[Connection]] = {}
-        """All that some store holds, shared or not."""
+        """All connections that a store holds, shared or not."""
         self.is_over = False
-        """Whether the process is about to end."""
+        """Whether the process is exiting."""
         register(self)
 
     def get(self, backend: Backend) -> Connection:
@@ -447,7 +446,7 @@ class _Connections:
             if found is None and len(keys) > 1:
                 found = self._known.get(keys[0])
                 if found is not None and not backend.is_same(keys[0], found.name):
-                    found = None  # a file that is gone had the same number
+                    found = None  # the inode number of a deleted file was reused
             if found is None:
                 found = Connection(backend.address)
                 found.name = name
@@ -462,13 +461,13 @@ class _Connections:
                 self._known[key] = connection
 
     def after_fork(self) -> None:
-        """In a child process: the parent's threads, which may have held the lock, are not there."""
+        """In a child process: a thread of the parent may have held the lock."""
         self._lock = threading.RLock()
         self._known = weakref.WeakValueDictionary()
         self.held = {}
 
     def at_exit(self) -> None:
-        """Each closes by itself; threads that are still there get no further."""
+        """Stop other threads; each connection closes by itself."""
         self.is_over = True
 
 
@@ -476,10 +475,10 @@ _CONNECTIONS = _Connections()
 
 
 def share(connection: Connection, backend: Backend) -> None:
-    """Let the other stores of this process use a connection that has begun a file anew."""
+    """Let the other stores of this process use a connection that has started a new file."""
     _CONNECTIONS.put(connection, backend)
 
 
 def connection_of(backend: Backend) -> Connection:
-    """The connection for the file of a backend: one for all stores of this process."""
+    """Return the connection for the file of a backend: one for all stores of this process."""
     return _CONNECTIONS.get(backend)

@@ -1,4 +1,4 @@
-"""The handle of one store: its mode and options, and what it has of the file's connection."""
+"""The handle of one store: its mode and options, and its use of the file's connection."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ MODES = frozenset({"a", "r", "r+", "w", "x"})
 
 
 class Handle:
-    """Opens storage at the first use and closes it when nobody needs it any more.
+    """Opens storage at its first use and closes it when it is no longer needed.
 
-    Outside any `held` block, each `reading` or `writing` block opens and closes. Inside, the
-    storage is opened once: for reading until the first write, and for writing from then on. All
-    stores of this process on one file share its connection; those of mode ``"r"`` have a snapshot
-    of their own.
+    Outside any `held` block, each `reading` or `writing` block opens and closes the storage.
+    Inside, it is opened once: for reading until the first write, then for writing. All
+    stores of this process on one file share its connection; those of mode ``"r"`` have their own
+    snapshot.
 
     Args:
-        backend: what to open.
+        backend: the backend to open.
         mode: as in h5py: ``a`` read and write, create if missing; ``r`` read; ``r+`` read and
-            write an existing file; ``w`` start anew; ``x`` start, and fail if it exists.
+            write an existing file; ``w`` start anew; ``x`` create, and fail if it exists.
 
     Guarantees:
         One lock is held during each block, so threads take turns. After ``fork``, the child
-        opens the storage anew.
+        reopens the storage.
     """
 
     def __init__(self, backend: Backend, mode: str) -> None:
         if mode not in MODES:
             raise InvalidOptionError(
-                f"mode {mode!r} is none of {', '.join(sorted(MODES))}", hint="see h5py.File"
+                f"mode {mode!r} is not one of {', '.join(sorted(MODES))}", hint="see h5py.File"
             )
         self.backend = backend
         self.mode = mode
@@ -63,19 +63,19 @@ class Handle:
         self._session: tuple[Storage, Session] | None = None
         self._snapshots: dict[Owner, Connection] = {}
         self._idle: Connection | None = None
-        """The connection that was used last, kept so that not each call makes one."""
+        """The connection that was used last, kept for the next call."""
         self._own: Connection | None = None
-        """Of a store that only reads, with a snapshot of its own, or is to begin a file anew."""
+        """The connection of a store that has its own snapshot, or will start a new file."""
         register(self)
 
     @property
     def is_held(self) -> bool:
-        """Whether some block keeps the storage open between calls."""
+        """Whether a block keeps the storage open between calls."""
         return self._depth > 0
 
     @property
     def connection(self) -> Connection:
-        """The connection that a call uses now."""
+        """The connection that a call uses at present."""
         if self._snapshots and (own := self._snapshots.get(Owner.now())) is not None:
             return own
         if self._held is not None:
@@ -91,11 +91,11 @@ class Handle:
         return self._own
 
     def report(self, tell: Callable[[int, int], object], done: int, total: int) -> None:
-        """Call a progress function, which may not use the store."""
+        """Call a progress callback, which must not use the store."""
         self.connection.guard.report(tell, done, total)
 
     def turn(self) -> Turn:
-        """A block in which no other thread uses the file."""
+        """Return a context in which no other thread uses the file."""
         return Turn(self.connection, self.backend.lock_timeout)
 
     # -- holding the storage open ----------------------------------------------------------------
@@ -104,7 +104,7 @@ class Handle:
         """Keep the storage open, from its next use until `release`. Calls nest.
 
         Args:
-            block: it is a ``with`` block of the caller's, who relies on what is read in it.
+            block: it is a ``with`` block of the caller's, who relies on what was read in it.
         """
         with self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
@@ -117,13 +117,13 @@ class Handle:
                 connection.blocks += 1
 
     def release(self, *, failed: bool = False, block: bool = False) -> None:
-        """End a `hold`; the last one of all stores closes the storage.
+        """End a `hold`; the last release of all stores closes the storage.
 
-        In the middle of a transaction of another thread or task, it ends together with that.
+        During a transaction of another thread or task, it takes effect when that ends.
 
         Args:
             block: it is the end of a ``with`` block of the caller's.
-            failed: an exception ends it: a file that was to begin anew is left as it was.
+            failed: an exception ends it: a file that was to be started anew is left as it was.
         """
         connection = self._held
         if connection is None:
@@ -139,7 +139,7 @@ class Handle:
                     break
                 except LockedError:
                     connection.leaving.append(leave)
-                    # A transaction that is over by now may have missed it.
+                    # The transaction may have ended before it saw the new entry.
                     if connection.transaction is not None or leave not in connection.leaving:
                         return
                     connection.leaving.remove(leave)
@@ -158,7 +158,7 @@ class Handle:
         try:
             if self._depth == 1 and not connection.guard.calls:
                 if (self.mode in {"w", "x"} or self._was_lent(connection)) and not failed:
-                    with self.writing():  # what was asked for is there, though nothing was assigned
+                    with self.writing():  # create the file even if nothing was assigned
                         pass
                 connection.write_rows()
         finally:
@@ -169,7 +169,7 @@ class Handle:
                 self._end(connection)
 
     def _was_lent(self, connection: Connection) -> bool:
-        """Whether the caller had the library's own object, to write by it."""
+        """Whether the caller had the library's own object, and may have written through it."""
         storage = connection.storage
         return (
             connection.is_lent
@@ -180,11 +180,11 @@ class Handle:
 
     def _end(self, connection: Connection) -> None:
         if connection.guard.calls:
-            return  # the call that is under way closes it
+            return  # the call in progress closes it
         if connection.holders == 0:
             self._close(connection)
         elif connection.transaction is None and connection.storage is not None:
-            connection.storage.sync_log()  # another store goes on with it
+            connection.storage.sync_log()  # another store still uses it
 
     def _close(self, connection: Connection) -> None:
         storage = connection.storage
@@ -198,7 +198,7 @@ class Handle:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A block in which the storage is opened once, if it is used."""
+        """Context in which the storage is opened at most once."""
         self.hold()
         try:
             yield
@@ -208,19 +208,19 @@ class Handle:
     # -- reading and writing ---------------------------------------------------------------------
 
     def reading(self) -> Reading:
-        """A session to read from; over nothing, where the file does not exist yet."""
+        """Return a context with a session to read from, empty if the file does not exist yet."""
         return Reading(self)
 
     @property
     def is_looking(self) -> bool:
-        """Whether the caller is told nothing of what is read now."""
+        """Whether the caller does not see what is being read."""
         return self._looks > 0
 
     @contextmanager
     def looking(self) -> Iterator[None]:
-        """A block in which a call looks what it has to do, and looks again before it writes.
+        """Context in which a call reads to plan its work, and reads again before it writes.
 
-        The caller is told nothing of it, so that a newer commit in between changes nothing for him.
+        The caller does not see what is read, so a newer commit in between does not matter.
         """
         self._looks += 1
         try:
@@ -230,12 +230,12 @@ class Handle:
 
     @contextmanager
     def writing(self, *, commit: bool = True, keeps_logs: bool = False) -> Iterator[Session]:
-        """A session to write to; the storage is created if the mode allows it.
+        """Context with a session to write to; the storage is created if the mode allows it.
 
         Args:
-            commit: what is written is a commit, unless it is a part of a transaction; if not, it
-                is a part of the next one.
-            keeps_logs: what is known of arrays that take rows stays true.
+            commit: commit what is written, unless it is part of a transaction; if False, it
+                becomes part of the next commit.
+            keeps_logs: the row buffers remain valid.
         """
         with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
@@ -263,13 +263,13 @@ class Handle:
                 self.end_call(connection, storage)
 
     def _make_durable(self, connection: Connection, storage: Storage) -> None:
-        """At the end of a call outside a block its commit is on the disk, whoever goes on."""
+        """Sync the commit of a call outside a block, even if other stores hold the storage."""
         if self._depth == 0 and connection.holders:
             storage.sync_log()
 
     def end_call(self, connection: Connection, storage: Storage) -> None:
-        """Close what nobody holds any more, at the end of a call."""
-        if storage is not connection.storage:  # nobody holds it, or it is nothing at all
+        """Close the storage at the end of a call, if no store holds it."""
+        if storage is not connection.storage:  # it was dropped, or is empty storage
             if not connection.guard.calls:
                 storage.close()
             return
@@ -277,8 +277,8 @@ class Handle:
             self._close(connection)
 
     def session_on(self, storage: Storage) -> Session:
-        """This store's session on the storage: with its own options."""
-        known = self._session  # read once: a thread that reads a snapshot has a turn of its own
+        """Return this store's session on the storage, with its own options."""
+        known = self._session  # read once: a thread that reads a snapshot takes turns of its own
         if known is None or known[0] is not storage:
             known = self._session = storage, self.backend.session(storage)
         else:
@@ -286,20 +286,20 @@ class Handle:
         return known[1]
 
     def storage_to_read(self, connection: Connection) -> Storage:
-        """What is open, or is opened now; nothing, if there is no file yet."""
+        """Return the open storage, opening it if necessary; empty if the file does not exist."""
         if connection.storage is not None:
             return connection.storage
         missing = self.mode in {"w", "x"} or not self.backend.exists()
         if missing and self.mode == "x" and self.backend.exists():
             raise FileExistsError(17, "mode='x', and the file exists", self.backend.address)
         if missing and self.mode in {"a", "w", "x"}:
-            # Nothing is created for a look: a file that does not exist is an empty mapping.
+            # Reading does not create a file: a missing file is an empty mapping.
             return self.backend.nothing()
         return self._opened(connection, "r")
 
     def _storage_to_write(self, connection: Connection) -> Storage:
         if self._snapshots and connection is self._snapshots.get(Owner.now()):
-            raise self._reads_only("a transaction(write=False) reads only")
+            raise self._reads_only("a transaction(write=False) is read-only")
         if self.mode == "r":
             raise self._reads_only("the store was opened with mode='r'")
         storage = connection.storage
@@ -308,9 +308,9 @@ class Handle:
             return storage
         if connection.transaction is not None:
             raise TransactionError(
-                "the store was closed in the middle of a transaction, whose changes are lost",
+                "the store was closed during a transaction, whose changes are lost",
                 file=self.backend.address,
-                hint="close it afterwards",
+                hint="close it after the transaction",
             )
         relied = connection.blocks and connection.was_read
         seen = storage.state if storage is not None and relied else None
@@ -319,23 +319,23 @@ class Handle:
         opened = self._opened(connection, self.mode)
         if seen is not None and opened.state is not None and seen != opened.state:
             warnings.warn(
-                f"{self.backend.address!r} was written by another process since this block has "
-                "read it: the block goes on with the newest commit. Use transaction() to read and "
+                f"another process has written {self.backend.address!r} since this block has "
+                "read it: the block continues at the newest commit. Use transaction() to read and "
                 "write in one step",
                 SnapshotChangedWarning,
                 stacklevel=5,
             )
         if self.mode in {"w", "x"}:
-            self.mode = "a"  # started: from now on it goes on, and others join it
+            self.mode = "a"  # started: from now on it continues this file, and others join it
             self._own = None
             share(connection, self.backend)
         return opened
 
     def _opened(self, connection: Connection, mode: str) -> Storage:
-        """Open the storage; a handler that runs meanwhile may use the store, and open it first."""
+        """Open the storage. A signal handler may use the store meanwhile, and open it first."""
         end = time.monotonic() + self.backend.lock_timeout
         connection.refuse_self_wait(self.backend, mode)
-        with defer_interrupts():  # one that ran in the middle would wait for its own process
+        with defer_interrupts():  # a handler running inside would wait for its own process
             while True:
                 try:
                     left = max(0.0, end - time.monotonic())
@@ -356,7 +356,7 @@ class Handle:
 
     @contextmanager
     def writing_alone(self) -> Iterator[None]:
-        """A block that reads and then writes, with nobody in between: it has the writer's lock."""
+        """Context that reads and then writes atomically: it holds the writer's lock."""
         with self.turn() as connection, self.held():
             self._open_to_write(connection)
             yield
@@ -375,7 +375,7 @@ class Handle:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A block whose changes are one commit; an exception gives them all up. Blocks nest."""
+        """Context whose changes are one commit; an exception rolls them back. Blocks nest."""
         with self.turn() as connection, self.held():
             storage = self._open_to_write(connection)
             outermost = connection.transaction is None
@@ -392,7 +392,7 @@ class Handle:
                         "an error in this transaction was swallowed, or the store was closed in "
                         "it: its changes are lost",
                         file=self.backend.address,
-                        hint="let errors leave the transaction, or do the work outside of it",
+                        hint="let errors leave the transaction, or do the work outside it",
                     )
                 if outermost and transaction.has_written and connection.storage is not None:
                     self._commit(connection, connection.storage)
@@ -400,7 +400,7 @@ class Handle:
                 raise
             except BaseException:
                 self._give_up(connection, transaction)
-                transaction.failed = not outermost  # the outer one has lost its changes, too
+                transaction.failed = not outermost  # the outer one has lost its changes too
                 raise
             finally:
                 transaction.depth -= 1
@@ -432,37 +432,37 @@ class Handle:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """A block that reads one commit, whoever writes meanwhile, and writes nothing."""
+        """Context that reads one commit, even if others write meanwhile, and cannot write."""
         owner = Owner.now()
         if owner in self._snapshots:
-            yield  # it is the one that is read already
+            yield  # nested: the outer snapshot is used
             return
         connection = Connection(self.backend.address)
         connection.hold()
         self._snapshots[owner] = connection
         try:
             with self.reading():
-                pass  # it is the commit of now, and not that of the first look
+                pass  # open it now, not at the first read
             yield
         finally:
-            self._snapshots.pop(owner, None)  # a child that was forked in the block has none
+            self._snapshots.pop(owner, None)  # absent in a child forked in the block
             connection.let_go()
             connection.close_storage()
 
     # -- small assignments and rows --------------------------------------------------------------
 
     def put(self, path: Path, leaf: Leaf) -> bool:
-        """Commit a small assignment without HDF5, if there is a log for it; whether it was done."""
+        """Commit a small assignment without HDF5, if there is a log; return whether it was done."""
         connection = self._held
         if connection is None or connection.is_busy:
-            return False  # it waits for its turn, or takes part
+            return False  # it must wait for its turn, or is part of the transaction
         with connection.lock:
             storage = connection.storage
             if (
                 storage is None
                 or not storage.writable
                 or self._session is None
-                or storage is not self._session[0]  # it is not known to this store yet
+                or storage is not self._session[0]  # this store has no session on it yet
                 or connection.transaction is not None
                 or connection.appends
                 or self.mode == "r"
@@ -480,7 +480,7 @@ class Handle:
     def _logged(
         self, connection: Connection, put: Callable[[Path, Any], bool], path: Path, data: Any
     ) -> bool:
-        """Put it into the log; a finaliser that runs meanwhile does not close that."""
+        """Write to the log, and keep finalizers that run meanwhile from closing it."""
         guard, before = connection.guard, connection.guard.puts
         try:
             guard.puts = before + 1
@@ -491,9 +491,9 @@ class Handle:
                 connection.end_call()
 
     def append_row(self, path: Path, value: Any) -> bool:
-        """Append one row to an array to which rows were appended before; whether it was done.
+        """Append one row to an array with a row buffer; return whether it was done.
 
-        It is not where the value is of another kind than what is stored.
+        It is not done if the value needs conversion.
         """
         connection = self._held
         if connection is None or connection.is_busy:
@@ -506,16 +506,16 @@ class Handle:
             return rows is not None and self._append(connection, buffer, rows)
 
     def log_of(self, path: Path) -> RowBuffer | None:
-        """What is known of an array to which rows were appended before."""
+        """Return the row buffer of an array to which rows were appended before."""
         return None if self._held is None else self._held.appends.get(path)
 
     def append(self, stored: Path, buffer: RowBuffer, rows: Any) -> None:
-        """Append rows, in their stored form, to an array; and know it from then on.
+        """Append rows, in their stored form, to an array, and keep its row buffer.
 
         Args:
-            stored: where its elements are.
-            buffer: what is known of it.
-            rows: of shape ``(n, *row)``.
+            stored: the path of its elements.
+            buffer: its row buffer.
+            rows: rows, of shape ``(n, *row)``.
         """
         with self.turn() as connection:
             known = connection.appends.get(buffer.path) or buffer
@@ -528,7 +528,7 @@ class Handle:
             self.keep_log(buffer)
 
     def _append(self, connection: Connection, buffer: RowBuffer, rows: Any) -> bool:
-        """Append rows by the log, or let them wait; False where HDF5 has to do it now."""
+        """Append rows through the log, or let them wait; return False if HDF5 must append them."""
         storage = connection.storage
         if storage is None or not storage.writable or connection.holders == 0:
             return False
@@ -554,7 +554,7 @@ class Handle:
         return True
 
     def keep_log(self, buffer: RowBuffer) -> None:
-        """Know an array that takes rows, while the storage is open for writing."""
+        """Keep a row buffer while the storage is open for writing."""
         connection = self._held
         storage = None if connection is None else connection.storage
         if connection is None or storage is None or not storage.writable or connection.is_lent:
@@ -564,27 +564,27 @@ class Handle:
     # -- changes ---------------------------------------------------------------------------------
 
     def watch(self, path: Path) -> Watch:
-        """What tells whether the keys of a group may have changed, while the storage is held."""
+        """Return a `Watch` for changes to the keys of a group, while the storage is held."""
         watch = Watch(path)
         self.connection.watches.add(watch)
         return watch
 
     def touch(self, paths: Iterable[Path]) -> None:
-        """Something is put at these paths, or deleted there."""
+        """Notify iterators that these paths are assigned or deleted."""
         connection = self.connection
         if connection.watches:
             for path in paths:
                 connection.touch(path)
 
-    # -- the file as a whole ---------------------------------------------------------------------
+    # -- operations on the whole file ------------------------------------------------------------
 
     @contextmanager
     def exclusive(self) -> Iterator[Backend]:
-        """A block in which the storage is closed, for work on it as a whole.
+        """Context in which the storage is closed, for operations on the whole file.
 
         Raises:
-            ReadOnlyError: the mode allows no writing.
-            TransactionError: in a transaction.
+            ReadOnlyError: the mode does not allow writing.
+            TransactionError: a transaction is in progress.
         """
         with self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
@@ -592,13 +592,13 @@ class Handle:
                 raise TransactionError(
                     "compact() and recover() cannot run inside a transaction",
                     file=self.backend.address,
-                    hint="do it afterwards",
+                    hint="call it after the transaction",
                 )
             if self.mode == "r":
                 raise self._reads_only("the store was opened with mode='r'")
             guard, is_busy = connection.guard, False
             try:
-                with defer_interrupts():  # or a handler could open it again before it is busy
+                with defer_interrupts():  # a handler could reopen it before it is busy
                     connection.close_storage()
                     guard.calls += 1
                     guard.is_writing = is_busy = True
@@ -609,9 +609,9 @@ class Handle:
                     guard.is_writing = False
 
     def sync(self) -> None:
-        """Bring all commits of the open storage, if there is any, to where they are safe.
+        """Sync and checkpoint all commits of the open storage, if there is one.
 
-        Inside a transaction it does nothing: what is written there is no commit yet.
+        Inside a transaction it does nothing: the changes are not committed yet.
         """
         with defer_interrupts(), self.turn() as connection:
             connection.guard.check(self.backend.address, writing=True)
@@ -635,7 +635,7 @@ class Handle:
                     raise
 
     def lend(self) -> Any:
-        """The library's own object for the open storage (an `h5py.File`), or None."""
+        """Return the library's own object for the open storage (an `h5py.File`), or None."""
         if self._held is None:
             return None
         with defer_interrupts(), self.turn() as connection:
@@ -656,7 +656,7 @@ class Handle:
                 return storage.lend()
 
     def warn_if_held(self, name: str) -> None:
-        """For finalisers: say that a block was never left. Nothing is written or closed here."""
+        """For finalizers: warn that a block was never left. Nothing is written or closed here."""
         if self._depth and self._held is not None and self._held.storage is not None:
             warnings.warn(f"{name} was never closed: use `with`", UnclosedWarning, stacklevel=3)
 
@@ -671,22 +671,22 @@ class Handle:
                 self.release(block=self._blocks > 0)
 
     def at_exit(self) -> None:
-        """The connection closes the storage."""
+        """Do nothing: the connection closes the storage."""
 
     def after_fork(self) -> None:
-        """In a child process: the blocks are the parent's."""
+        """In a child process: forget the blocks of the parent."""
         self._depth = self._blocks = self._looks = 0
         self._held = self._session = self._own = self._idle = None
         self._snapshots = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """The address and the mode: an open session stays where it is."""
+        """Return the address and the mode, without the open session."""
         return {"backend": self.backend, "mode": self.mode}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A handle on the same address, not opened yet."""
+        """Restore a handle with the same address, not yet opened."""
         Handle.__init__(self, **state)
 
 
 WAITING_MOST = 2**24
-"""Rows of more bytes are written at once."""
+"""Rows of at least this many bytes are written immediately."""

@@ -1,4 +1,4 @@
-"""Who is doing something: a thread and, where there are any, a task of asyncio."""
+"""The owner of a transaction: a thread and, if any, an asyncio task."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Owner:
     """A thread, and the task that it runs.
 
     Args:
-        thread: the thread's identifier.
-        task: the task of asyncio that it runs now, or None.
+        thread: the identifier of the thread.
+        task: the current asyncio task, or None.
     """
 
     thread: int
@@ -25,7 +25,7 @@ class Owner:
 
     @classmethod
     def now(cls) -> Owner:
-        """The one who calls."""
+        """Return the thread and task of the caller."""
         return cls(threading.get_ident(), _task())
 
     def is_other_task(self) -> bool:
@@ -34,7 +34,7 @@ class Owner:
 
 
 def _task() -> Any:
-    asyncio = sys.modules.get("asyncio")  # else there are no tasks
-    if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001  half the cost
+    asyncio = sys.modules.get("asyncio")  # without it there are no tasks
+    if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001  twice as fast
         return None
     return asyncio.current_task()

@@ -1,4 +1,4 @@
-"""One call that reads: its turn, and the storage that it uses."""
+"""The context of one read: its turn, and the storage that it uses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Reading"]
 
 
 class Reading:
-    """A block with a session to read from; over nothing, where the file does not exist yet.
+    """Context with a session to read from, on empty storage if the file does not exist yet.
 
-    It is the way of every value that is read, and no generator for that.
+    Every read uses it; for speed it is a class, not a generator.
 
     Args:
-        handle: of the store.
+        handle: the handle of the store.
     """
 
     __slots__ = ("_connection", "_deferral", "_handle", "_lock", "_storage", "_working")
@@ -36,7 +36,7 @@ class Reading:
         try:
             connection = self._connection = handle.connection
             connection.acquire(handle.backend.lock_timeout)
-            self._lock = connection.lock  # a child that is forked meanwhile has another one
+            self._lock = connection.lock  # a child forked meanwhile has a new lock
         except BaseException:
             self._deferral.__exit__(None, None, None)
             raise

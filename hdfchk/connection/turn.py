@@ -1,4 +1,4 @@
-"""One call on a connection: its turn, and what its errors say."""
+"""The context of one call on a connection: its turn, and its error messages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .connection import Connection
 __all__ = ["STANDS", "Turn", "explain", "explained"]
 
 STANDS = (NotDurableError, FileReplacedError)
-"""Errors of a commit that stands."""
+"""Errors after which the commit stands."""
 
 
 class Turn:
-    """A block that has a connection's lock; no handler of a signal can make it keep that.
+    """Context that holds a connection's lock, and releases it whatever signal handlers do.
 
-    Its end is the lock's own: a function of Python's could be interrupted before it lets go.
+    `__exit__` is the lock's own: a Python function could be interrupted before the release.
     """
 
     __slots__ = ("__exit__", "_connection", "_timeout")
@@ -46,11 +46,11 @@ class Turn:
 
 @contextmanager
 def explained(storage: Storage, address: str) -> Iterator[None]:
-    """A block whose errors get the file's name; one of the system is raised as what it is.
+    """Context that adds the name of the file to errors, and raises system errors as such.
 
     Args:
-        storage: what is used in the block.
-        address: how messages call it.
+        storage: the storage in use.
+        address: its name in messages.
     """
     try:
         yield
@@ -60,10 +60,10 @@ def explained(storage: Storage, address: str) -> Iterator[None]:
 
 
 def explain(error: Exception, storage: Storage, address: str) -> None:
-    """Give an error the file's name.
+    """Add the name of the file to an error.
 
     Raises:
-        Exception: what has caused it, one of the system's, is raised in its place.
+        Exception: the system error that caused it, if any, in its place.
     """
     met = storage.take_error()
     if isinstance(error, HdfchkError):

@@ -1,1 +1,1 @@
-"""What the package asks of the interpreter and the system: signals, timers, hooks, POSIX calls."""
+"""Services of the interpreter and the system: signals, timers, hooks, POSIX calls."""

@@ -1,4 +1,4 @@
-"""A descriptor of a file, which has one owner."""
+"""File descriptors with one owner."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["Descriptor"]
 
 
 class Descriptor:
-    """An open file of the system; -1 once it is closed, so that nobody uses what took its number.
+    """A file descriptor; -1 after closing, so that a reused number is never used by mistake.
 
     Args:
-        fd: its number.
+        fd: the number.
     """
 
     __slots__ = ("fd",)
@@ -31,5 +31,5 @@ class Descriptor:
             os.close(fd)
 
     def __del__(self) -> None:
-        """A forgotten one holds nobody up."""
+        """Close it if this was forgotten: its locks would block others."""
         self.close()

@@ -1,8 +1,8 @@
-"""What waits while HDF5 or the log is at work: handlers of signals, and the garbage collector.
+"""Deferral of signal handlers and garbage collection while HDF5 or the log is at work.
 
-An exception that a handler raises inside one of HDF5's callbacks is lost, and the write with it;
-one that it raises between two steps of ours leaves one of them undone. The collector may find
-objects of HDF5's and close them in the middle of a call.
+An exception that a handler raises inside an HDF5 callback is lost, together with the write; one
+raised between two steps of hdfchk leaves the second undone. The garbage collector may find
+HDF5 objects and close them in the middle of a call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .stack import require_frames
 
 __all__ = ["BLOCK_BYTES", "Interrupted", "check_pending", "defer_interrupts", "run_pending"]
 
-try:  # the functions of C: those of the module make a member of an enum of each answer
+try:  # the C functions: those of the module convert each result to an enum member
     from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
     from _signal import signal as _signal
 except ImportError:  # pragma: no cover  another Python
@@ -28,7 +28,7 @@ except ImportError:  # pragma: no cover  another Python
     from signal import signal as _signal
 
 BLOCK_BYTES = 2**24
-"""So much is read or written at once: signals wait for one block at most."""
+"""The size of one read or write: signals are deferred for one block at most."""
 
 _SYNCHRONOUS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGKILL", "SIGSTOP"}
 _NUMBERS = sorted(
@@ -39,14 +39,14 @@ _NUMBERS = sorted(
 
 
 class Interrupted(BaseException):
-    """Ends a wait, as a signal has arrived: its handler is called, and the wait begins again."""
+    """Ends a wait because a signal has arrived: its handler runs, then the wait starts again."""
 
 
 class _Collector:
-    """The garbage collector, switched off as long as any thread needs it to be."""
+    """The garbage collector, disabled while any thread requires it."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a handler may run, and come here, while it is held
+        self._lock = threading.RLock()  # reentrant: a handler may run here while it is held
         self._blocks = 0
         self._was_on = False
 
@@ -59,42 +59,42 @@ class _Collector:
 
     def on(self) -> None:
         with self._lock:
-            if self._blocks:  # else a child was forked in the block
+            if self._blocks:  # 0 in a child forked in the block
                 self._blocks -= 1
             if not self._blocks and self._was_on:
                 gc.enable()
 
     def after_fork(self) -> None:
-        """In a child process: the other threads, and their blocks, are not there."""
+        """In a child process: forget the blocks of other threads."""
         if self._blocks and self._was_on:
             gc.enable()
         self._lock, self._blocks = threading.RLock(), 0
 
 
 class _Handlers:
-    """The handlers of the main thread, which is the only one that runs any."""
+    """The signal handlers, which only the main thread runs."""
 
     def __init__(self) -> None:
         self.main = threading.main_thread().ident
         """The thread that runs handlers."""
         self.depth = 0
         self._thread = 0
-        """The one that defers them."""
+        """The thread that defers them."""
         self._replaced: dict[int, Any] = {}
-        self._came: list[int] = []
-        """Without frames: those that were interrupted have objects of HDF5's, to end with them."""
+        self._arrived: list[int] = []
+        """Signals that arrived, without their frames, which would keep HDF5 objects alive."""
         self._seen: list[Any] = []
-        """The handlers of all signals when it was looked last."""
+        """The handlers of all signals at the last check."""
         self._handled: list[int] = []
-        """The signals that had handlers of Python's then."""
+        """The signals that had Python handlers at the last check."""
         self._keep = self._keep_signal
-        """One object for all signals, and not a method that is bound anew for each."""
+        """One object, so that it can be compared; a bound method would be new each time."""
 
     def _keep_signal(self, number: int, frame: FrameType | None) -> None:
-        self._came.append(number)
+        self._arrived.append(number)
 
     def defer(self) -> None:
-        """Keep what arrives from now on."""
+        """Record signals from now on."""
         try:
             there = list(map(_getsignal, _NUMBERS))
             if there != self._seen:  # most programs have the same handlers at each call
@@ -106,14 +106,14 @@ class _Handlers:
                 if callable(handler) and handler is not self._keep:
                     self._replaced[number] = handler
                     _signal(number, self._keep)
-        except BaseException:  # of a handler that was not replaced yet
+        except BaseException:  # from a handler not replaced yet
             self._restore()
             raise
         self._thread = get_ident()
         self.depth = 1
 
     def resume(self) -> None:
-        """Put the handlers back, and call those whose signals arrived."""
+        """Restore the handlers, and call those whose signals arrived."""
         if self.depth > 1:
             self.depth -= 1
             return
@@ -122,7 +122,7 @@ class _Handlers:
 
     def _restore(self) -> None:
         error: BaseException | None = None
-        # A handler that is back may run at once, and come here: what it replaces is its own.
+        # A restored handler may run at once and defer again: it must not share this dict.
         replaced, self._replaced = self._replaced, {}
         while replaced:
             try:
@@ -130,35 +130,35 @@ class _Handlers:
                     if _getsignal(number) is self._keep:
                         _signal(number, replaced[number])
                     del replaced[number]
-            except BaseException as raised:  # by a handler that is back: the others come back, too
+            except BaseException as raised:  # from a restored handler: restore the others too
                 error = error or raised
-        while self._came:
-            number = self._came.pop(0)
+        while self._arrived:
+            number = self._arrived.pop(0)
             try:
                 handler = _getsignal(number)
                 if callable(handler):
-                    handler(number, sys._getframe())  # noqa: SLF001  as Python gives one
+                    handler(number, sys._getframe())  # noqa: SLF001  as Python passes one
             except BaseException as raised:
                 error = error or raised
         if error is not None:
             raise error
 
     def after_fork(self) -> None:
-        """In a child process that another thread has forked: nobody else puts them back."""
+        """In a child process forked by another thread: restore the handlers."""
         self.main = threading.main_thread().ident
         if self.depth and self._thread != get_ident():
             self.depth = 0
-            self._came.clear()  # they are the parent's
+            self._arrived.clear()  # they belong to the parent
             self._restore()
 
     @property
     def has_pending(self) -> bool:
         """Whether a signal has arrived."""
-        return bool(self._came)
+        return bool(self._arrived)
 
     def run_pending(self) -> None:
-        """Call the handlers of the signals that arrived, at a point where that does no harm."""
-        if self._came:
+        """Call the handlers of signals that arrived, at a safe point."""
+        if self._arrived:
             depth, self.depth = self.depth, 0
             self._restore()
             self.defer()
@@ -183,7 +183,7 @@ class _Deferral:
             handlers.depth += 1
             return
         require_frames()
-        if is_main:  # it comes first: a handler could leave the collector off for ever
+        if is_main:  # first: a handler could leave the collector off permanently
             handlers.defer()
         _COLLECTOR.off()
 
@@ -194,38 +194,38 @@ class _Deferral:
         trace: TracebackType | None,
     ) -> None:
         if not self._is_inner:
-            _COLLECTOR.on()  # it comes first: a handler could leave the collector off for ever
+            _COLLECTOR.on()  # first: a handler could leave the collector off permanently
         if self._is_main:
             _HANDLERS.resume()
 
 
 def defer_interrupts() -> _Deferral:
-    """Defer the handlers of signals, and garbage collection, until the block exits.
+    """Defer signal handlers and garbage collection until the block exits.
 
-    Blocks nest. The handlers of signals that arrived are called at the end of the outermost block,
-    which raises what they raise.
+    Blocks nest. Handlers of signals that arrived are called at the end of the outermost block,
+    which propagates their exceptions.
 
     Raises:
-        RecursionError: at its beginning, if too few frames are left to work in.
+        RecursionError: on entry, if too few stack frames are left.
     """
     return _Deferral()
 
 
 def run_pending() -> None:
-    """Call deferred handlers now: long work calls it between two blocks of its own.
+    """Call deferred handlers now; long operations call this between two blocks.
 
     Raises:
-        BaseException: what a handler raises. The work is to be rolled back then.
+        BaseException: the exception of a handler. The operation must then be rolled back.
     """
     if _HANDLERS.depth and get_ident() == _HANDLERS.main:
         _HANDLERS.run_pending()
 
 
 def check_pending() -> None:
-    """End a wait if a signal has arrived: what is half done must be undone before its handler runs.
+    """End a wait if a signal has arrived; partial work must be undone before its handler runs.
 
     Raises:
-        Interrupted: one has.
+        Interrupted: a signal has arrived.
     """
     if _HANDLERS.has_pending and get_ident() == _HANDLERS.main:
         raise Interrupted

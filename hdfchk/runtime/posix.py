@@ -1,6 +1,6 @@
-"""What the log asks of the system: whole reads and writes at a place, syncs, room, locks, names.
+"""System calls for the log: complete reads and writes at an offset, sync, allocation, locks, names.
 
-Systems that lack a call get the next best one; ``docs/durability.md`` says what is weaker there.
+If a system lacks a call, the next best is used; ``docs/durability.md`` lists what is weaker there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .interrupts import BLOCK_BYTES, check_pending, run_pending
 if sys.platform != "win32":
     import fcntl
 else:
-    fcntl = None  # ranges cannot be locked there as it is needed
+    fcntl = None  # Windows has no suitable range locks
 
 __all__ = [
     "RETRY_SECONDS",
@@ -52,19 +52,19 @@ RETRY_SECONDS = 0.02
 _NO_LOCKS = frozenset(
     {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, 524}
 )
-"""524 is ENOTSUPP, which some file systems of Linux let out of the kernel."""
+"""524 is ENOTSUPP, an internal error number that some Linux file systems return."""
 _NO_FOLDER_SYNC = frozenset(
     {errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR, errno.EROFS}
 ) | {errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
 
 def open_file(path: str, flags: int, mode: int = 0o666) -> int:
-    """Open a file by its own name; a new one with the rights that the user's mask leaves."""
+    """Open a file; a new one gets the permissions left by the umask."""
     return os.open(path, flags | getattr(os, "O_BINARY", 0), mode)
 
 
 def open_regular(path: str, flags: int, mode: int = 0o666) -> int:
-    """Open a regular file, and nothing else; a symbolic link is not followed.
+    """Open a regular file, without following a symbolic link.
 
     Raises:
         NotAFileError: it is a device, a pipe, a socket, or a symbolic link.
@@ -91,7 +91,7 @@ def open_regular(path: str, flags: int, mode: int = 0o666) -> int:
 
 
 def _is_loop(path: str) -> bool:
-    """Whether symbolic links lead round and round."""
+    """Whether symbolic links form a loop."""
     try:
         os.stat(path)
     except OSError as error:
@@ -103,18 +103,18 @@ def _not_regular(path: str) -> NotAFileError:
     return NotAFileError(
         "it is not a regular file (a device, pipe, socket or symbolic link)",
         file=path,
-        hint="give the path of a file, or of none",
+        hint="pass the path of a regular file, or of a file that does not exist",
     )
 
 
 def write_all(descriptor: int, data: Any, offset: int, *, pausing: bool = False) -> None:
-    """Write all of `data`; the system may take less than it is given.
+    """Write all of `data`, repeating partial writes.
 
     Args:
-        descriptor: of the file.
+        descriptor: the file.
         data: the bytes.
-        offset: where they go.
-        pausing: handlers of signals may run between two blocks, and raise.
+        offset: the offset in the file.
+        pausing: signal handlers may run between two blocks, and raise exceptions.
     """
     view = memoryview(data).cast("B")
     most = BLOCK_BYTES if pausing else sys.maxsize
@@ -131,7 +131,7 @@ def write_all(descriptor: int, data: Any, offset: int, *, pausing: bool = False)
 
 
 def read_into(descriptor: int, view: memoryview, offset: int) -> int:
-    """Fill `view` as far as the file reaches; how many bytes that is."""
+    """Fill `view` up to the end of the file; return the number of bytes read."""
     done = 0
     while done < len(view):
         if hasattr(os, "preadv"):
@@ -148,24 +148,24 @@ def read_into(descriptor: int, view: memoryview, offset: int) -> int:
 
 
 def read_all(descriptor: int, length: int, offset: int) -> bytes:
-    """Read `length` bytes, or what there is."""
+    """Read `length` bytes, or up to the end of the file."""
     data = bytearray(length)
     return bytes(memoryview(data)[: read_into(descriptor, memoryview(data), offset)])
 
 
 def redirect_to_scratch(descriptor: int) -> None:
-    """Point a descriptor at a file without a name, so that late writes to it do no harm."""
+    """Point a descriptor at an anonymous file, so that late writes to it are harmless."""
     try:
-        sink = tempfile.TemporaryFile()  # noqa: SIM115  it has to be closed below in any case
-    except OSError:  # there is no place for one
+        sink = tempfile.TemporaryFile()  # noqa: SIM115  it must be closed below in any case
+    except OSError:  # no usable folder for temporary files
         sink = open(os.devnull, "r+b")  # noqa: SIM115
     with sink:
         os.dup2(sink.fileno(), descriptor, inheritable=False)
 
 
 def open_anew(descriptor: int) -> None:
-    """Let a descriptor, open for reading, be one of its own: the locks stay with the other ones."""
-    with contextlib.suppress(OSError):  # where the system has no names for open files
+    """Reopen a descriptor for reading, so that it shares no locks with other descriptors."""
+    with contextlib.suppress(OSError):  # on systems without /proc
         fresh = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
         try:
             os.dup2(fresh, descriptor, inheritable=False)
@@ -174,14 +174,14 @@ def open_anew(descriptor: int) -> None:
 
 
 def close_on_exec(descriptor: int) -> None:
-    """Keep a descriptor that a library has opened out of the programs that this process starts."""
+    """Keep a descriptor opened by a library from being inherited by programs started here."""
     with contextlib.suppress(OSError):
         os.set_inheritable(descriptor, False)
 
 
 def sync(descriptor: int) -> None:
-    """Bring the bytes of a file, and its length, to the disk."""
-    if sys.platform == "darwin":  # there, a sync alone may leave them in the drive's memory
+    """Sync the bytes of a file, and its length, to disk."""
+    if sys.platform == "darwin":  # there, fsync alone may leave them in the drive's cache
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     elif hasattr(os, "fdatasync"):
         os.fdatasync(descriptor)
@@ -190,7 +190,7 @@ def sync(descriptor: int) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Bring the names in the folder of `path` to the disk, where the file system can do that."""
+    """Sync the names in the folder of `path` to disk, if the file system supports it."""
     if os.name == "nt":
         return  # a folder cannot be opened there
     try:
@@ -209,14 +209,14 @@ def sync_folder(path: str) -> None:
 
 
 def reserve(descriptor: int, runs: Iterable[tuple[int, int]]) -> None:
-    """Take room for what is about to be written behind the end of a file.
+    """Allocate space for writes beyond the end of a file.
 
     Args:
-        descriptor: of the file.
-        runs: where each write begins, and how many bytes it has. Between them nothing is taken.
+        descriptor: the file.
+        runs: the offset and length of each write. Gaps between them are not allocated.
 
     Raises:
-        OSError: there is no room; the file has its old length.
+        OSError: there is not enough space; the file has its old length.
     """
     end = os.fstat(descriptor).st_size
     try:
@@ -242,13 +242,13 @@ def _reserve(descriptor: int, start: int, size: int) -> None:
 
 
 def file_key(descriptor: int) -> tuple[int, int]:
-    """What is the same for two open files if, and only if, they are one: device and inode."""
+    """Return device and inode, which identify an open file."""
     found = os.fstat(descriptor)
     return found.st_dev, found.st_ino
 
 
 def is_at(descriptor: int, path: str) -> bool:
-    """Whether an open file is still the one of that name."""
+    """Whether `path` still names an open file."""
     try:
         there = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -259,13 +259,13 @@ def is_at(descriptor: int, path: str) -> bool:
 def copy_owner_and_mode(source: str | int, target: int) -> None:
     """Give an open file the owner, group, mode and extended attributes of another.
 
-    What lies beside a file, or takes its place, is for the same people as the file itself. What
-    the system does not permit, or has not, is left as it is: who is no administrator cannot give a
-    file away, but often can let a group have it.
+    A file beside another, or in its place, should be accessible to the same people. Whatever the
+    system does not permit or support is left unchanged: an ordinary user cannot change the owner
+    of a file, but often its group.
 
     Args:
-        source: the path of the other file, or its descriptor.
-        target: the file, open.
+        source: the path or descriptor of the other file.
+        target: the descriptor of the file.
     """
     there, here = os.stat(source), os.fstat(target)
     if hasattr(os, "fchown") and (there.st_uid, there.st_gid) != (here.st_uid, here.st_gid):
@@ -275,9 +275,9 @@ def copy_owner_and_mode(source: str | int, target: int) -> None:
             with contextlib.suppress(OSError):
                 os.fchown(target, -1, there.st_gid)
     mode = stat.S_IMODE(there.st_mode)
-    if hasattr(os, "fchmod"):  # after the owner: a change of that takes some bits away
+    if hasattr(os, "fchmod"):  # after the owner, because changing that clears some bits
         now = os.fstat(target)
-        if now.st_gid != there.st_gid:  # what the group could do is not for another group
+        if now.st_gid != there.st_gid:  # another group must not get the permissions of the group
             mode &= ~0o2070
         if now.st_uid != there.st_uid:
             mode &= ~0o4000
@@ -291,9 +291,9 @@ def _copy_extended(source: str | int, target: int) -> None:
     try:
         names = os.listxattr(source)
     except OSError:
-        return  # a file system that has none
+        return  # the file system does not support them
     for name in names:
-        with contextlib.suppress(OSError):  # some are the system's own to set
+        with contextlib.suppress(OSError):  # only the system can set some of them
             os.setxattr(target, name, os.getxattr(source, name))
 
 
@@ -301,20 +301,20 @@ def _copy_extended(source: str | int, target: int) -> None:
 
 
 def try_lock_shared(descriptor: int) -> bool:
-    """Lock a file with others, at once or not at all."""
+    """Try to take a shared lock on a file, without waiting."""
     return _flock(descriptor, exclusive=False)
 
 
 def try_lock_exclusive(descriptor: int) -> bool:
-    """Lock a file alone, at once or not at all; a shared lock of one's own is turned into it."""
+    """Try to take an exclusive lock on a file, without waiting; converts its own shared lock."""
     return _flock(descriptor, exclusive=True)
 
 
 def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
-    """Lock a file with others, as its readers do: no checkpoint is made meanwhile.
+    """Take a shared lock on a file, as readers do; it prevents checkpoints.
 
     Raises:
-        LockedError: another process holds it alone, for longer than `timeout` seconds.
+        LockedError: another process holds an exclusive lock for longer than `timeout` seconds.
     """
     end = time.monotonic() + timeout
     while not try_lock_shared(descriptor):
@@ -351,7 +351,7 @@ def _warn_of_no_locks(error: OSError) -> None:
         return
     _WARNED.add(number)
     warnings.warn(
-        f"the file system keeps no locks ({error.strerror}): make sure yourself that one "
+        f"the file system does not support locks ({error.strerror}): make sure that only one "
         "process at a time writes a file, and none reads it meanwhile",
         NoLocksWarning,
         stacklevel=2,
@@ -359,27 +359,27 @@ def _warn_of_no_locks(error: OSError) -> None:
 
 
 _RANGE = struct.Struct("@hhqqi4x")
-"""``struct flock`` of Linux on systems of 64 bits."""
+"""``struct flock`` of 64-bit Linux."""
 
 
 def try_lock_range(
     descriptor: int, start: int, length: int, *, exclusive: bool = True, probe: bool = False
 ) -> bool:
-    """Lock a range of bytes of an inode, at once or not at all.
+    """Try to lock a range of bytes of an inode, without waiting.
 
-    The lock belongs to the open file description (``F_OFD_SETLK`` of Linux): it does not disturb
-    `flock`, as HDF5 uses it, it does not vanish when another descriptor of the file is closed, and
-    it ends with the last copy of this one. Where there is no such thing, it is always had.
+    The lock belongs to the open file description (``F_OFD_SETLK`` of Linux): it does not conflict
+    with `flock`, which HDF5 uses, is not released when another descriptor of the file is closed,
+    and ends with the last duplicate of this one. On systems without such locks, return True.
 
     Args:
-        descriptor: of the file; open for writing if the lock is exclusive.
-        start: the first byte; the file need not reach as far.
-        length: how many bytes.
-        exclusive: alone, and not with others.
-        probe: only say whether it could be had.
+        descriptor: the file; open for writing if the lock is exclusive.
+        start: the first byte, possibly beyond the end of the file.
+        length: the number of bytes.
+        exclusive: take an exclusive instead of a shared lock.
+        probe: only test whether the lock is available.
 
     Raises:
-        OSError: the system fails.
+        OSError: the system call fails.
     """
     command = getattr(fcntl, "F_OFD_GETLK" if probe else "F_OFD_SETLK", None)
     if command is None or struct.calcsize("P") != 8:
@@ -399,7 +399,7 @@ def try_lock_range(
 
 
 def unlock_range(descriptor: int, start: int, length: int) -> None:
-    """Give up a lock of `try_lock_range`."""
+    """Release a lock of `try_lock_range`."""
     command = getattr(fcntl, "F_OFD_SETLK", None)
     if command is not None and struct.calcsize("P") == 8:
         with contextlib.suppress(OSError):
@@ -414,7 +414,7 @@ def _lock_windows(descriptor: int) -> bool:
     import msvcrt
 
     try:
-        os.lseek(descriptor, 2**62, os.SEEK_SET)  # far from all bytes: there locks keep readers out
+        os.lseek(descriptor, 2**62, os.SEEK_SET)  # beyond all data: these locks also block reads
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     except OSError:
         return False

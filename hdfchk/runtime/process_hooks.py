@@ -1,4 +1,4 @@
-"""Fork and exit hooks of what holds storage open."""
+"""Fork and exit hooks of objects that hold storage open."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ __all__ = ["register", "run_first"]
 
 
 class Hooked(Protocol):
-    """What holds storage open."""
+    """An object that holds storage open."""
 
     def after_fork(self) -> None:
         """In a child process: leave the storage to the parent."""
 
     def at_exit(self) -> None:
-        """When the process ends: close the storage, whatever keeps it open."""
+        """When the process exits: close the storage, even if it is in use."""
 
 
 _HOOKED: weakref.WeakSet[Hooked] = weakref.WeakSet()
 
 
 def register(hooked: Hooked) -> None:
-    """Call it when the process forks, or ends, if it is still there."""
+    """Register the hooks of an object, while it exists, for fork and exit."""
     _HOOKED.add(hooked)
 
 
 def run_first() -> None:
-    """Call the hooks at exit before those that others have registered meanwhile.
+    """Call our exit hooks before those registered meanwhile.
 
-    h5py's takes converters away from HDF5, which crashes a thread that is in the middle of a call.
+    The exit hook of h5py unregisters type converters, which crashes a thread during an HDF5 call.
     """
     atexit.unregister(_close_at_exit)
     atexit.register(_close_at_exit)
@@ -44,12 +44,12 @@ def _after_fork_in_child() -> None:
 
 
 def _close_at_exit() -> None:
-    # HDF5 closes what is open when its library ends; by then there is no Python to write for it.
+    # HDF5 closes open files when the library exits; by then Python can no longer write for it.
     _call_each(lambda hooked: hooked.at_exit())
 
 
 def _call_each(hook: Callable[[Hooked], None]) -> None:
-    """Call the hook of each, whatever those of others raise."""
+    """Call the hook of each object, even if others raise errors."""
     with contextlib.ExitStack() as stack:
         for hooked in list(_HOOKED):
             stack.callback(hook, hooked)

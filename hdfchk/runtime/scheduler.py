@@ -1,4 +1,4 @@
-"""Work that is done some seconds later, in a thread of its own, so that nothing waits for ever."""
+"""Delayed work, in a separate thread, so that nothing waits forever."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Alarm", "weakly"]
 RETRY_SECONDS = 0.05
 LONGEST_WAIT = 3600.0
 IDLE_SECONDS = 5.0
-"""The thread ends when nothing was to be done for so long."""
+"""The thread ends after this time without work."""
 
 
 class Alarm:
     """Calls a function once, some seconds after it was set.
 
     Args:
-        work: called in another thread; False means that it cannot be done now, and is to be
-            called again soon. It deals with its own errors.
+        work: the function, called in another thread. It returns False to be called again
+            soon, and handles its own errors.
     """
 
     def __init__(self, work: Callable[[], bool]) -> None:
@@ -31,25 +31,25 @@ class Alarm:
         self.is_set = False
 
     def set(self, seconds: float, keep: object = None) -> None:
-        """Call the function in so many seconds, if that is not to be done already.
+        """Schedule the function, unless it is scheduled already.
 
         Args:
-            seconds: from now on.
-            keep: what is to live until then, whoever drops it.
+            seconds: the delay.
+            keep: an object to keep alive until then.
         """
         if not self.is_set and seconds < math.inf:
             _CLOCK.set(self, seconds, keep)
 
     def cancel(self) -> None:
-        """Do not call it; a call that is under way goes on."""
+        """Cancel the call; a call in progress continues."""
         if self.is_set:
             _CLOCK.cancel(self)
 
 
 def weakly(method: Callable[[], bool]) -> Callable[[], bool]:
-    """A method to be called that does not keep its object alive; without it, nothing is done."""
-    # `weakref.WeakMethod` takes four times as long, at each opening.
-    assert isinstance(method, MethodType)  # noqa: S101  what has an owner
+    """Wrap a method without keeping its object alive; once that is gone, calls do nothing."""
+    # `weakref.WeakMethod` takes four times as long, at each opening of a file.
+    assert isinstance(method, MethodType)  # noqa: S101  it has an owner
     owner, function = weakref.ref(method.__self__), method.__func__
 
     def call() -> bool:
@@ -60,7 +60,7 @@ def weakly(method: Callable[[], bool]) -> Callable[[], bool]:
 
 
 class _Clock:
-    """The thread of all alarms; it is there while there are any."""
+    """The thread of all alarms; it exists while there are any."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -74,7 +74,7 @@ class _Clock:
                 self._due[alarm] = time.monotonic() + seconds, keep
                 self._changed.notify()
                 return
-        alarm.work()  # no thread can be had: it is done now
+        alarm.work()  # no thread can be started: do it now
 
     def _has_thread(self) -> bool:
         if self._thread is None:
@@ -99,16 +99,14 @@ class _Clock:
             alarm, keep = due
             try:
                 done = alarm.work()
-            except (
-                Exception
-            ):  # the work keeps its own errors; the thread is that of all others, too
+            except Exception:  # the work handles its own errors; all alarms share this thread
                 done = True
             if not done:
                 alarm.set(RETRY_SECONDS, keep)
-            del due, alarm, keep  # it waits for the next without them
+            del due, alarm, keep  # do not keep them alive while waiting
 
     def _next(self) -> tuple[Alarm, object] | None:
-        """Wait for the alarm that is due first, and what it keeps; None if none was for long."""
+        """Wait for the next due alarm and its kept object; None if there was none for long."""
         with self._changed:
             while True:
                 if not self._due:
@@ -126,7 +124,7 @@ class _Clock:
                 self._changed.wait(min(left, LONGEST_WAIT))
 
     def after_fork(self) -> None:
-        """In a child process, which has no such thread: its work is the parent's."""
+        """In a child process, without the thread: leave the work to the parent."""
         for alarm in self._due:
             alarm.is_set = False
         self.__init__()  # type: ignore[misc]

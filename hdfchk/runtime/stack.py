@@ -1,4 +1,4 @@
-"""Frames for a call to work in: near the recursion limit, what cleans up would fail as well."""
+"""Checks for free stack frames: near the recursion limit, cleanup code would fail too."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 __all__ = ["NEEDED", "require_frames", "require_frames_below"]
 
 NEEDED = 100
-"""Frames that a call may take, with the callbacks of its library and finalisers in the middle."""
+"""Frames that a call may need, including callbacks of the library and finalizers."""
 _LEVELS = 16
-"""In a tree they are looked for at each level of these: the others take a few of those left."""
+"""In a tree, the check runs once every so many levels."""
 
 
 def require_frames() -> None:
-    """Make sure that the frames are left that a call takes.
+    """Ensure that enough frames are left for a call.
 
-    A callback of HDF5 that meets the recursion limit could not tell it what it asks for, and a
-    block could not be left as it must be.
+    At the recursion limit, an HDF5 callback could not return its result, and contexts could not
+    be exited properly.
 
     Raises:
         RecursionError: too few are left.
@@ -29,10 +29,10 @@ def require_frames() -> None:
 
 
 def require_frames_below(path: tuple[str, ...]) -> None:
-    """As `require_frames`, for the next levels of a tree that is walked by recursion.
+    """As `require_frames`, for the next levels of a tree traversed by recursion.
 
     Args:
-        path: where the walk is.
+        path: the current path.
 
     Raises:
         RecursionError: too few are left.

@@ -7,51 +7,51 @@ import re
 from .forms import Form
 from .verdicts import Outcome, Verdict
 
-INTRODUCTION = """# Who reads what
+INTRODUCTION = """# Readers
 
-One small file for each stored form, made by hdfchk with its defaults, and what other tools read in it. The
-page is made by
+One small file for each stored form, written by hdfchk with its defaults, and what other tools can read in it.
+This command generates the page:
 
 ```sh
 python -m tests.readers --markdown docs/readers.md
 ```
 
-which takes the tools that it finds (`tests/readers/readers.py` says how), each in a process of its own. A
-tool *reads* a form if it opens the file, reads each dataset of the value with its attributes, and has the right
-numbers and texts. Each file has an ordinary array beside the form: what a tool cannot read is to cost it no
-more than that.
+It uses the tools that are installed (see `tests/readers/readers.py`), each in a separate process. A
+tool *reads* a form if it opens the file, reads each dataset of the value with its attributes, and gets the right
+numbers and strings. Each file also has an ordinary array: a form that a tool cannot read should not prevent it from
+reading the rest of the file.
 
 | cell | meaning |
 | --- | --- |
-| yes | all is read, and right |
-| ≈ | read, with fewer digits |
-| attrs | the data are read, some attribute is not |
-| part | some datasets of the value are read, some are not |
-| no | the key is not read; the rest of the file is |
-| wrong | read without an error, and not what was stored |
-| file | the whole file is not read |
-| crash | the process of the tool ends |
+| yes | everything is read correctly |
+| ≈ | read with reduced precision |
+| attrs | the data are read, but not all attributes |
+| part | some datasets of the value are read, others are not |
+| no | the key cannot be read; the rest of the file can |
+| wrong | read without an error, but with wrong values |
+| file | the whole file cannot be read |
+| crash | the tool crashes |
 
-The numbers lead to what the tool said, below. A mark (a tuple, a date, a masked array, …) is an attribute: other
-tools see the plain data, as told in [the format](format.md)."""
+The numbers refer to the messages of the tools, below. A mark (of a tuple, a date, a masked array, …) is an attribute:
+other tools see the plain data, as described in [the format](format.md)."""
 
 
 WHY = """## Why
 
-* **Filters** other than gzip, shuffle and fletcher32 need a plug-in. With `hdf5plugin` imported h5py reads all of
-  them; h5wasm gives other numbers without an error. What everybody is to read takes `compression="gzip"`.
-* **float16 and long double** are no types of netCDF-C, which ends the process, nor of h5wasm; pyfive has no long
-  double. Store float32 or float64 where netCDF is to read it.
-* **Texts** have a fixed width without room for a NUL. netCDF-C 4.9.0 (ncdump) reads on beyond the end: scalars may
-  have something behind them, and arrays are not read. 4.10 (netCDF4, xarray) reads them right. An empty text is a
-  missing one to netCDF.
-* **Booleans, complex numbers and structures** are enumerations and compounds without a name. netCDF-C 4.9.0 leaves
-  these variables out. rhdf5 reads no scalar compound.
-* **Integers beyond 2<sup>53</sup>** are numbers of double precision in R and Octave.
-* **Octave**'s `load` knows numbers and the forms of its own files: no strings, enumerations or filters of others, and
-  no names that are not its identifiers.
-* **Unicode names** are refused by pyfive and by the listing of hdf5r.
-* **None** costs a tool that does not expect it the key, or, as it says, the file."""
+* **Filters** other than gzip, shuffle and Fletcher-32 need a plug-in. With `hdf5plugin` imported, h5py reads all of
+  them; h5wasm returns wrong numbers without an error. For files that every tool should read, use `compression="gzip"`.
+* **float16 and long double** are not supported by netCDF-C, which crashes, or by h5wasm; pyfive does not support long
+  double. Store float32 or float64 for netCDF.
+* **Strings** have a fixed width without space for a NUL. netCDF-C 4.9.0 (ncdump) reads beyond the end: scalars may
+  have extra characters, and arrays are not read. 4.10 (netCDF4, xarray) reads them correctly. netCDF treats an empty
+  string as missing.
+* **Booleans, complex numbers and structured values** are enumerations and compounds without a name. netCDF-C 4.9.0
+  omits these variables. rhdf5 cannot read scalar compounds.
+* **Integers beyond 2<sup>53</sup>** are double-precision numbers in R and Octave.
+* **Octave**'s `load` supports numbers and the forms of its own files. It does not support strings, enumerations or
+  filters of other programs, or names that are not Octave identifiers.
+* **Unicode names** are rejected by pyfive and by the listing of hdf5r.
+* **None**: a tool that does not support it cannot read the key, or, where the table says so, the file."""
 
 
 def make(forms: list[Form], columns: list[tuple[str, str, list[Verdict]]], machine: str) -> str:
@@ -77,7 +77,7 @@ def make(forms: list[Form], columns: list[tuple[str, str, list[Verdict]]], machi
             lines.append("| --- |" + " --- |" * len(columns))
         cells = [_cell(name, verdicts[row], notes) for name, _, verdicts in columns]
         lines.append(f"| {form.name} | " + " | ".join(cells) + " |")
-    lines += ["", WHY, "", "## What they said", ""]
+    lines += ["", WHY, "", "## Messages", ""]
     lines += [f"{number}. {note}" for note, number in notes.items()]
     return "\n".join(lines) + "\n"
 
