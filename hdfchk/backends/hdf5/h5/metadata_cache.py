@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from h5py import h5i
+
+from .ids import CacheConfig, ObjectID
 
 __all__ = ["MetadataCache"]
 
@@ -24,9 +24,9 @@ class MetadataCache:
         oid: an object of the file.
     """
 
-    def __init__(self, oid: Any) -> None:
+    def __init__(self, oid: ObjectID) -> None:
         self._oid = oid
-        self._before: Any = None
+        self._before: CacheConfig | None = None
         self._bytes = 0
 
     def hold(self, count: int) -> None:

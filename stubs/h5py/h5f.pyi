@@ -1,0 +1,49 @@
+from typing import final
+
+from ._objects import ObjectID
+from .h5ac import CacheConfig
+from .h5d import DatasetID
+from .h5g import GroupID
+from .h5l import LinkProxy
+from .h5p import PropFAID, PropFCID
+from .h5t import TypeID
+
+ACC_EXCL: int
+ACC_RDONLY: int
+ACC_RDWR: int
+ACC_TRUNC: int
+CLOSE_STRONG: int
+FSPACE_STRATEGY_FSM_AGGR: int
+LIBVER_EARLIEST: int
+LIBVER_LATEST: int
+LIBVER_V18: int
+OBJ_ALL: int
+OBJ_DATASET: int
+
+# In h5py it is a kind of `GroupID`. Here it is none: `type(oid) is GroupID` is not true of it.
+@final
+class FileID(ObjectID):
+    @property
+    def links(self) -> LinkProxy: ...
+    @property
+    def name(self) -> bytes: ...
+    def get_create_plist(self) -> PropFCID: ...
+    def get_file_image(self) -> bytes: ...
+    def get_filesize(self) -> int: ...
+    def get_freespace(self) -> int: ...
+    def get_intent(self) -> int: ...
+    def get_mdc_config(self) -> CacheConfig: ...
+    def get_vfd_handle(self, fapl: PropFAID | None = None) -> int: ...
+    def set_mdc_config(self, config: CacheConfig) -> None: ...
+    def unlink(self, name: bytes) -> None: ...
+
+def create(
+    name: bytes,
+    flags: int = ...,
+    fcpl: PropFCID | None = None,
+    fapl: PropFAID | None = None,
+) -> FileID: ...
+def flush(obj: DatasetID | FileID | GroupID | TypeID) -> None: ...
+def get_obj_count(where: FileID | int = ..., types: int = ...) -> int: ...
+def get_obj_ids(where: FileID | int = ..., types: int = ...) -> list[DatasetID]: ...
+def open(name: bytes, flags: int = ..., fapl: PropFAID | None = None) -> FileID: ...  # noqa: A001
