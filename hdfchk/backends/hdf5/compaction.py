@@ -196,8 +196,9 @@ class _Copy:
 
     def _count_all(self) -> None:
         """Count what is to be copied. HDF5's own visit would go as deep as the file says."""
-        seen = {h5o.get_info(h5g.open(self._source, b"/")).addr}
-        todo = [(h5g.open(self._source, b"/"), _hard(h5g.open(self._source, b"/")))]
+        root = h5g.open(self._source, b"/")
+        seen = {h5o.get_info(root).addr}
+        todo = [(root, links.hard_entries(root))]
         while todo:
             group, names = todo[-1]
             found = next(names, None)
@@ -207,7 +208,7 @@ class _Copy:
                 seen.add(found[2])
                 oid = h5o.open(group, found[0])
                 if type(oid) is h5g.GroupID:
-                    todo.append((oid, _hard(oid)))
+                    todo.append((oid, links.hard_entries(oid)))
         self._total = len(seen)
 
     def run(self) -> None:
@@ -432,11 +433,6 @@ class _Copy:
         self._count += 1
         if self._progress is not None:
             self._progress(self._count, max(self._count, self._total))
-
-
-def _hard(gid: GroupID) -> Iterator[links.Entry]:
-    """The hard links of a group."""
-    return (entry for entry in links.entries(gid, dangling=True) if entry[1] == links.HARD)
 
 
 _WAITING = b"hdfchk:types"

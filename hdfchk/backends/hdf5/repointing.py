@@ -15,7 +15,7 @@ from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
 from .h5.errors import RAISED
-from .h5.ids import DatasetID, FileID, GroupID, ObjectID, TypeID
+from .h5.ids import DatasetID, FileID, ObjectID, TypeID
 from .h5.object_info import info_of
 from .h5.references import Addresses, ReferenceSwap, Region, has_references
 from .h5.values import raw_type
@@ -163,13 +163,14 @@ def pairs_of(source: FileID, target: FileID) -> Iterator[tuple[int, ObjectID]]:
     old, new = (h5g.open(file, b"/") for file in (source, target))
     seen = {info_of(old).addr}
     yield info_of(old).addr, new
-    todo = [(old, new, _names(old))]
+    todo = [(old, new, links.hard_entries(old))]
     while todo:
-        old, new, names = todo[-1]
-        name = next(names, None)
-        if name is None:
+        old, new, rest = todo[-1]
+        entry = next(rest, None)
+        if entry is None:
             todo.pop()
             continue
+        name = entry[0]
         inner = h5o.open(old, name)
         address = info_of(inner).addr
         if address not in seen:
@@ -177,10 +178,4 @@ def pairs_of(source: FileID, target: FileID) -> Iterator[tuple[int, ObjectID]]:
             copy = h5o.open(new, name)
             yield address, copy
             if type(inner) is type(copy) is h5g.GroupID:
-                todo.append((inner, copy, _names(inner)))
-
-
-def _names(gid: GroupID) -> Iterator[bytes]:
-    """The names of a group's hard links."""
-    entries = links.entries(gid, dangling=True)
-    return (name for name, kind, _ in entries if kind == links.HARD)
+                todo.append((inner, copy, links.hard_entries(inner)))

@@ -33,7 +33,7 @@ from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
-from .h5.ids import DatasetID, ObjectID
+from .h5.ids import DatasetID, GroupID, ObjectID
 from .h5.marks import is_dict, read_mark
 from .h5.object_info import place_of
 from .h5.texts import in_type_of
@@ -133,9 +133,7 @@ class Hdf5Session:
     @telling
     def names(self, path: Path) -> list[str]:
         """The names of a group's children, in insertion order."""
-        gid = self._need(path)
-        if type(gid) is not h5g.GroupID:
-            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        gid = self._group(path)
         self.file.metadata_cache.hold(gid.get_num_objs())
         return [to_text(name) for name, _, _ in links.entries(gid)]
 
@@ -153,9 +151,7 @@ class Hdf5Session:
     @telling
     def last_name(self, path: Path) -> str | None:
         """The name of a group's last child, or None."""
-        gid = self._need(path)
-        if type(gid) is not h5g.GroupID:
-            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        gid = self._group(path)
         name = links.last(gid)
         return None if name is None else to_text(name)
 
@@ -404,6 +400,12 @@ class Hdf5Session:
         if oid is None:
             raise missing(path)
         return oid
+
+    def _group(self, path: Path) -> GroupID:
+        gid = self._need(path)
+        if type(gid) is not h5g.GroupID:
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        return gid
 
     @telling
     def _dataset(self, path: Path) -> DatasetID:

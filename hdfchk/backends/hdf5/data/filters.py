@@ -10,7 +10,7 @@ from h5py import h5d, h5p, h5z
 from ....errors import InvalidOptionError, MissingExtraError
 from ...layout import AUTO, Compression, Layout
 from ..h5.ids import DatasetID, PropDCID
-from ..h5.types import chunked_creation
+from ..h5.types import new_creation
 from .chunk_shapes import chunk_shape
 from .deflate import Pipeline, pack
 
@@ -86,7 +86,7 @@ def chunked_plist(
         InvalidOptionError: the chunk does not fit the shape.
         MissingExtraError: the filter is one of a library that is not there.
     """
-    plist = chunked_creation(fill=not whole)
+    plist = new_creation(fill=not whole)
     plist.set_chunk(_chunk(shape, itemsize, layout.chunks, limits))
     if compression is not None:
         _set_compression(plist, compression, itemsize)

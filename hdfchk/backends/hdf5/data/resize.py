@@ -18,7 +18,7 @@ from ..h5.attributes import copy_attributes
 from ..h5.hidden import Hidden
 from ..h5.ids import DatasetID, GroupID, PropDCID, SpaceID, TypeID
 from ..h5.marks import MARK, write_mark
-from ..h5.types import filled_creation, type_for
+from ..h5.types import SCALAR, filled_creation, type_for
 from ..h5.values import in_own_order, raw_buffer, raw_type
 from . import selection as slices
 from .chunk_shapes import chunk_shape, log_chunk
@@ -145,7 +145,7 @@ def _space_and_plist(
     if layout.fill_value is not None:
         plist.set_fill_value(np.array(layout.fill_value, form.dtype))
     if not shape:
-        return h5s.create(h5s.SCALAR), plist
+        return SCALAR, plist
     unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
     return h5s.create_simple(shape, unlimited), plist
 

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5s, h5t
+from h5py import h5a, h5t
 
 from ....errors import CorruptFileError
 from ....tree import Leaf
 from .ids import DatasetID
 from .links import key_of
+from .types import SCALAR
 
 __all__ = ["SUM", "forget", "forgotten", "has", "read", "restore", "sum_of", "verify", "write"]
 
@@ -60,11 +61,7 @@ def restore(did: DatasetID, kept: int | None) -> None:
     if kept is None:
         forget(did)
         return
-    aid = (
-        h5a.open(did, SUM)
-        if has(did)
-        else h5a.create(did, SUM, h5t.STD_U32LE, h5s.create(h5s.SCALAR))
-    )
+    aid = h5a.open(did, SUM) if has(did) else h5a.create(did, SUM, h5t.STD_U32LE, SCALAR)
     aid.write(np.array(kept, "<u4"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from h5py import h5d
 
 from .ids import FileID
-from .types import BYTE, dataspace, placed_creation
+from .types import BYTE, PLACED_CREATION, dataspace
 
 __all__ = ["keep_free_space"]
 
@@ -18,4 +18,4 @@ def keep_free_space(fid: FileID) -> None:
     """
     if fid.get_freespace():
         # Made without a link and given up at once: a header and some bytes are taken, and free.
-        h5d.create(fid, None, BYTE, dataspace((8,)), placed_creation())
+        h5d.create(fid, None, BYTE, dataspace((8,)), PLACED_CREATION)

@@ -18,6 +18,7 @@ from h5py import h5d, h5g, h5o
 
 from . import links
 from .ids import DatasetID, GroupID, ObjectID
+from .object_info import place_of
 from .removal import remove
 
 __all__ = ["Hidden"]
@@ -64,8 +65,7 @@ class Hidden:
             self._drafts.clear()
             return
         gid = h5g.open(root, self._name)
-        info = h5o.get_info(gid)
-        self._key, self._gid = (info.fileno, info.addr), gid
+        self._key, self._gid = place_of(gid), gid
         _IN_USE[self._key] = self
         self._drafts = {name for name in self._drafts if gid.links.exists(name)}
 
@@ -89,8 +89,7 @@ class Hidden:
             yield b"%s-%d" % (NAME, number)
 
     def _is_used(self, name: bytes) -> bool:
-        info = h5o.get_info(h5o.open(self._root, name))
-        return (info.fileno, info.addr) in _IN_USE
+        return place_of(h5o.open(self._root, name)) in _IN_USE
 
     def _group(self) -> GroupID:
         if self._gid is None:
@@ -98,13 +97,12 @@ class Hidden:
             gid = h5g.create(self._root, name)
             try:
                 links.mark_hidden_group(gid)
-                info = h5o.get_info(gid)
+                key = place_of(gid)
             except BaseException:
                 self._root.unlink(name)
                 raise
-            self._key = (info.fileno, info.addr)
-            _IN_USE[self._key] = self
-            self._gid, self._name = gid, name
+            _IN_USE[key] = self
+            self._key, self._gid, self._name = key, gid, name
         return self._gid
 
     def new_name(self) -> bytes:

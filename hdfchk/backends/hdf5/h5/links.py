@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p, h5s, h5t
+from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p
 
 from ....errors import (
     CheckpointerKeyError,
@@ -18,12 +18,14 @@ from ....keys import HIDDEN_PREFIX, MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
 from .ids import GroupID, LinkInfo, ObjectID, RootID
 from .key_order import read_order
+from .types import BYTE, SCALAR
 
 __all__ = [
     "HARD",
     "HIDDEN",
     "below",
     "entries",
+    "hard_entries",
     "has_user_link",
     "is_hidden_group",
     "is_there",
@@ -43,7 +45,6 @@ _HIDDEN_MARK = b"hdfchk:hidden"
 _LINK_MESSAGES = 1 << 6
 SHORT = 64
 """Groups of so few links are listed as a whole."""
-_SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
 _STRIDE = 16
 
@@ -100,13 +101,18 @@ def entries(
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
 
 
+def hard_entries(gid: GroupID) -> Iterator[Entry]:
+    """Those of `entries` that are hard links."""
+    return (entry for entry in entries(gid, dangling=True) if entry[1] == HARD)
+
+
 def below(gid: GroupID) -> Iterator[tuple[int, ObjectID]]:
     """The address of each object to which hard links lead from a group, and the object, once."""
     todo, seen = [gid], set()
     while todo:
         here = todo.pop()
-        for name, kind, address in entries(here, dangling=True):
-            if kind == HARD and address not in seen:
+        for name, _, address in hard_entries(here):
+            if address not in seen:
                 seen.add(address)
                 oid = h5o.open(here, name)
                 if type(oid) is h5g.GroupID:
@@ -196,7 +202,7 @@ def is_hidden_group(gid: RootID, name: bytes) -> bool:
 
 def mark_hidden_group(gid: GroupID) -> None:
     """Mark a group as one of ours, whose content is nobody's value."""
-    h5a.create(gid, _HIDDEN_MARK, h5t.STD_U8LE, _SCALAR)
+    h5a.create(gid, _HIDDEN_MARK, BYTE, SCALAR)
 
 
 def locate(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:

@@ -16,14 +16,14 @@ __all__ = [
     "BOOL",
     "BYTE",
     "COMPACT_BYTES",
+    "COMPACT_CREATION",
     "COMPLEX",
     "FLOAT",
     "GROUP_CREATION",
     "INT",
+    "PLACED_CREATION",
     "PYTHON_STRINGS",
     "SCALAR",
-    "chunked_creation",
-    "compact_creation",
     "dataset_creation",
     "dataspace",
     "file_access",
@@ -32,8 +32,8 @@ __all__ = [
     "group_copy_creation",
     "has_variable",
     "keep_attribute_form",
+    "new_creation",
     "numpy_dtype",
-    "placed_creation",
     "plain_dtype",
     "string_type",
     "type_for",
@@ -92,7 +92,13 @@ def keep_attribute_form(old: PropGCID, plist: PropFCID | PropGCID) -> None:
     plist.set_attr_phase_change(*old.get_attr_phase_change())
 
 
-def _dataset_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
+def new_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
+    """The creation properties of a dataset, to be completed: a list of its own.
+
+    Args:
+        compact: it lies inside its object header.
+        fill: not every element is written at once.
+    """
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_obj_track_times(False)
     if not fill:
@@ -103,28 +109,20 @@ def _dataset_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
 
 
 GROUP_CREATION = _group_creation()
-_COMPACT = _dataset_creation(compact=True)
-_CONTIGUOUS = _dataset_creation()
-_PLACED = _dataset_creation()
-_PLACED.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-_VARIABLE = _dataset_creation(fill=True)  # HDF5 wants a fill value for variable-length items
+COMPACT_CREATION = new_creation(compact=True)
+"""Of a dataset that lies inside its object header."""
+_CONTIGUOUS = new_creation()
+PLACED_CREATION = new_creation()
+"""Of a dataset in one piece that has its place from the beginning."""
+PLACED_CREATION.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+_VARIABLE = new_creation(fill=True)  # HDF5 wants a fill value for variable-length items
 
 
 def dataset_creation(nbytes: int, *, variable: bool = False) -> PropDCID:
     """The creation properties of a dataset of `nbytes` bytes that does not grow."""
     if variable:
         return _VARIABLE
-    return _COMPACT if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
-
-
-def compact_creation() -> PropDCID:
-    """The creation properties of a dataset that lies inside its object header."""
-    return _COMPACT
-
-
-def placed_creation() -> PropDCID:
-    """The creation properties of a dataset in one piece that has its place from the beginning."""
-    return _PLACED
+    return COMPACT_CREATION if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
 
 
 def filled_creation(*, fill: bool) -> PropDCID:
@@ -134,15 +132,10 @@ def filled_creation(*, fill: bool) -> PropDCID:
         fill: not every element is written, and the others must read as the fill value: HDF5 writes
             it when it takes the space, which may be such as held other data before.
     """
-    plist = _dataset_creation()
+    plist = new_creation()
     if fill:
         plist.set_fill_time(h5d.FILL_TIME_ALLOC)
     return plist
-
-
-def chunked_creation(*, fill: bool) -> PropDCID:
-    """The creation properties of a dataset in chunks, to be completed: a list of its own."""
-    return _dataset_creation(fill=fill)
 
 
 def file_creation(*, keeps_free_space: bool = True) -> PropFCID:

@@ -19,6 +19,7 @@ from ....codecs.packing import PACKED, unfold
 from ....errors import HdfchkError
 from ....tree import Branch, Leaf, Sequence
 from ..h5.errors import RAISED
+from ..h5.forms import axes_of
 from ..h5.ids import DatasetID, ObjectID, TypeID
 from ..h5.marks import read_mark
 from ..h5.types import BOOL, COMPLEX, FLOAT, INT, has_variable, numpy_dtype, unmarked
@@ -55,7 +56,7 @@ def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | No
     array = leaf.data if isinstance(leaf.data, np.ndarray) else prepare(leaf.data)[2]
     if stored.get_class() == h5t.VLEN:
         return _lists(did, stored, dtype, array)
-    base, axes = _parts(dtype)
+    base, axes = axes_of(dtype)
     if array.shape != (*did.shape, *axes):
         return None
     if has_variable(stored):
@@ -66,15 +67,6 @@ def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | No
         return None
     raw = _converted(stored, dtype, np.ascontiguousarray(array))
     return None if raw is None else (raw.reshape(did.shape), stored)
-
-
-def _parts(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """The dtype of single elements, and the axes that an array type of any depth has."""
-    axes: tuple[int, ...] = ()
-    while dtype.subdtype is not None:
-        dtype, inner = dtype.subdtype
-        axes += inner
-    return dtype, axes
 
 
 def _is_number(leaf: Leaf, stored: TypeID) -> bool:
@@ -92,7 +84,7 @@ def _converted(stored: TypeID, dtype: np.dtype[Any], array: Any) -> Any:
     size, inner = stored.get_size(), stored
     while inner.get_class() == h5t.ARRAY:
         inner = inner.get_super()
-    base = _parts(dtype)[0]
+    base = axes_of(dtype)[0]
     # Of a bit field NumPy's dtype has the same bits in the same order.
     if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
         return np.frombuffer(array.tobytes(), f"V{size}")

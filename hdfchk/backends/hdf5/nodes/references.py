@@ -233,12 +233,11 @@ class _Walk:
 
     def _children(self, group: GroupID) -> Iterator[tuple[bytes, ObjectID]]:
         """Names of hard links, and their objects: nobody gets at references in damaged ones."""
-        found = unless_damaged(lambda: list(links.entries(group, dangling=True)))
-        for name, kind, _ in found or ():
-            if kind == links.HARD:
-                oid = unless_damaged(partial(h5o.open, group, name))
-                if oid is not None:
-                    yield name, oid
+        found = unless_damaged(lambda: list(links.hard_entries(group)))
+        for name, _, _ in found or ():
+            oid = unless_damaged(partial(h5o.open, group, name))
+            if oid is not None:
+                yield name, oid
 
     def _look_at(self, oid: ObjectID, path: bytes) -> bool:
         """Look at one object; whether that is the first time."""

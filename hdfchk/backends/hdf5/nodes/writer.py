@@ -36,15 +36,15 @@ from ..h5.object_info import Target
 from ..h5.types import (
     BYTE,
     COMPACT_BYTES,
+    COMPACT_CREATION,
     FLOAT,
     GROUP_CREATION,
     INT,
+    PLACED_CREATION,
     PYTHON_STRINGS,
     SCALAR,
-    compact_creation,
     dataset_creation,
     dataspace,
-    placed_creation,
 )
 from ..h5.values import NONE, in_own_order, prepare, raw_buffer, raw_data
 from .fits import Fit, fit_of
@@ -184,7 +184,7 @@ class Writer:
         if not self._is_plain or self.layout is not None:
             return self._laid_out(parent, name, array, tid, path)
         if self._write_past is not None and self._is_one_piece(array):
-            did = h5d.create(parent, name, tid, space, placed_creation())
+            did = h5d.create(parent, name, tid, space, PLACED_CREATION)
             write_piece(self._write_past, did, array)
             return did
         plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
@@ -280,7 +280,7 @@ class Writer:
             set_mark(did, fit.new_mark)
 
 
-_KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())
+_KEEPER = (BYTE, dataspace((ROOM_BYTES,)), COMPACT_CREATION)
 
 
 def _in_chunks(
