@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hdfchk import CheckpointerKeyError, HDF5Checkpointer, NotAGroupError
-from hdfchk.backends.base import Delete, Put, Session
+from hdfchk import CheckpointerKeyError, HDF5Checkpointer, NotAGroupError, TransactionError
+from hdfchk.backends.base import ArrayForm, Delete, Put, Session
 from hdfchk.backends.hdf5.session import Hdf5Session
+from hdfchk.backends.layout import Layout
 from hdfchk.backends.memory import MemoryBackend
 from hdfchk.tree import Branch, Leaf, Mark
 
@@ -96,6 +97,21 @@ def test_failing_commit(session: Session) -> None:
             session.read(("c",)).data == "replaced"
             and session.read_attribute(("a",), "units").data == "eV"
         )
+
+
+def test_draft_that_is_gone(session: Session) -> None:
+    """An array that was given up with what was not committed is refused, as often as it is used."""
+    if not isinstance(session, Hdf5Session) or not session.file.has_transactions:
+        return
+    session.apply([Put(("a",), Leaf(1))])
+    session.file.commit()
+    session.refresh()
+    draft = session.draft(ArrayForm((0, 3), np.dtype("f8")), Layout())
+    session.file.rollback()
+    session.refresh()
+    for _ in range(2):
+        with pytest.raises(TransactionError, match="was given up"):
+            draft.append(np.ones((1, 3)))
 
 
 def test_read(session: Session) -> None:

@@ -46,6 +46,7 @@ from .compaction import compact_file
 from .data.headroom import require_headroom
 from .data.memory_map import is_mapped
 from .h5.errors import RAISED, explain_open
+from .h5.ids import FileID
 from .h5.types import file_access, file_creation
 from .nodes.references import Knowledge
 from .open_files import DirectFile, OpenFile, SnapshotFile
@@ -198,7 +199,7 @@ class FileBackend(_Hdf5Backend):
         close_on_exec(stream.id.get_vfd_handle())
         return DirectFile(stream, address=self.path, known=known)
 
-    def _direct_fid(self, name: bytes, mode: str) -> Any:
+    def _direct_fid(self, name: bytes, mode: str) -> FileID:
         access = file_access(shared=True)
         if mode == "w":
             if self.exists():  # HDF5 empties a file first, and asks for its lock then
@@ -214,7 +215,7 @@ class FileBackend(_Hdf5Backend):
             os.unlink(name)  # an empty one
         return _stamped(h5f.create(name, h5f.ACC_EXCL, file_creation(), access))
 
-    def _waiting(self, end: float, work: Callable[..., Any], *args: Any) -> Any:
+    def _waiting(self, end: float, work: Callable[..., T], *args: Any) -> T:
         """Do it as soon as nobody else holds HDF5's lock on the file."""
         while True:
             try:
@@ -332,7 +333,7 @@ def _again(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
             run_pending()
 
 
-def _stamped(fid: Any) -> Any:
+def _stamped(fid: FileID) -> FileID:
     write_stamp(fid)
     return fid
 
@@ -418,7 +419,7 @@ class StreamBackend(_Hdf5Backend):
 class ObjectBackend(_Hdf5Backend):
     """An `h5py.File` or `h5py.Group` that somebody else has opened, and will close."""
 
-    group: Any
+    group: h5py.Group
     options: Options = DEFAULTS
     capabilities: Capabilities = NATIVE
     lock_timeout: float = LOCK_TIMEOUT

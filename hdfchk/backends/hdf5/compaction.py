@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5z
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5t, h5z
 
 from ...errors import CorruptFileError, HdfchkError, NestingError, UnsupportedStoredError
 from ...keys import MAX_PATH, to_text
@@ -24,11 +23,30 @@ from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
 from .h5.errors import RAISED, unreadable
 from .h5.file_object import create_on
+from .h5.ids import (
+    DatasetID,
+    FileID,
+    GroupID,
+    ObjectID,
+    ObjInfo,
+    PropCopyID,
+    PropDCID,
+    PropFCID,
+    TypeID,
+)
 from .h5.key_order import is_order
 from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
-from .h5.types import file_access, file_creation, has_variable, numpy_dtype, unshared
+from .h5.types import (
+    file_access,
+    file_creation,
+    group_copy_creation,
+    has_variable,
+    keep_attribute_form,
+    numpy_dtype,
+    unshared,
+)
 from .h5.values import same_items
 from .repointing import Repointing
 from .wal.fit import STAMP
@@ -104,7 +122,7 @@ def compact_file(
 
 
 def _write(
-    source: Any, new: NewFile, guard: Guard, progress: Progress | None, *, portable: bool
+    source: FileID, new: NewFile, guard: Guard, progress: Progress | None, *, portable: bool
 ) -> None:
     plist = _file_plist(source, portable=portable)
     scratch = ScratchFile(new.file)
@@ -129,7 +147,7 @@ def _write(
                 write_all(new.file.fd, piece, start)
 
 
-def _file_plist(source: Any, *, portable: bool) -> Any:
+def _file_plist(source: FileID, *, portable: bool) -> PropFCID:
     """The creation properties for the copy of a file.
 
     One without a table of its free space gets none: it may be meant for HDF5 1.8.
@@ -140,11 +158,11 @@ def _file_plist(source: Any, *, portable: bool) -> Any:
     plist.set_userblock(old.get_userblock())
     plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
     plist.set_link_creation_order(root.get_link_creation_order())
-    _keep_attribute_form(root, plist)
+    keep_attribute_form(root, plist)
     return plist
 
 
-_Step = tuple[Any, Any, Iterator[links.Entry]]
+_Step = tuple[GroupID, GroupID, Iterator[links.Entry]]
 """A group, its copy, and the links of it that are still to be copied."""
 
 
@@ -153,8 +171,8 @@ class _Copy:
 
     def __init__(
         self,
-        source: Any,
-        target: Any,
+        source: FileID,
+        target: FileID,
         guard: Guard,
         progress: Progress | None,
         *,
@@ -169,17 +187,18 @@ class _Copy:
         self._writes_references = source.get_create_plist().get_sizes()[0] == ADDRESS_BYTES
         self._known: set[int] = set()
         """The addresses of the groups that were copied."""
-        self._shared: dict[int, Any] = {}
+        self._shared: dict[int, ObjectID] = {}
         """The address of an object with several links, or of a named type -> its copy."""
-        self._waiting: Any = None
+        self._waiting: GroupID | None = None
         """A group of the copies of named types to whose keys it has not come yet."""
         self._count = 0
         self._total = 0
 
     def _count_all(self) -> None:
         """Count what is to be copied. HDF5's own visit would go as deep as the file says."""
-        seen = {h5o.get_info(h5g.open(self._source, b"/")).addr}
-        todo: list[Any] = [(h5g.open(self._source, b"/"), _hard(h5g.open(self._source, b"/")))]
+        root = h5g.open(self._source, b"/")
+        seen = {h5o.get_info(root).addr}
+        todo = [(root, links.hard_entries(root))]
         while todo:
             group, names = todo[-1]
             found = next(names, None)
@@ -189,7 +208,7 @@ class _Copy:
                 seen.add(found[2])
                 oid = h5o.open(group, found[0])
                 if type(oid) is h5g.GroupID:
-                    todo.append((oid, _hard(oid)))
+                    todo.append((oid, links.hard_entries(oid)))
         self._total = len(seen)
 
     def run(self) -> None:
@@ -221,14 +240,14 @@ class _Copy:
             self._target.unlink(_WAITING)
         self._references.run()
 
-    def _begin(self, old: Any, new: Any, info: Any) -> _Step:
+    def _begin(self, old: GroupID, new: GroupID, info: ObjInfo) -> _Step:
         """Copy the attributes of a group, and get its links."""
         self._attributes(old, new, but=lambda name: name == STAMP or is_order(name))
         self._known.add(info.addr)
         self._step()
         return old, new, iter(links.entries(old, dangling=True))
 
-    def _link(self, old: Any, name: bytes, kind: int, new: Any) -> _Step | None:
+    def _link(self, old: GroupID, name: bytes, kind: int, new: GroupID) -> _Step | None:
         """Copy a link and, unless it is a group, what it leads to; a group is to be gone into."""
         if kind == links.HARD:
             try:
@@ -246,7 +265,7 @@ class _Copy:
             raise _refusal(old, f"a user-defined link, {to_text(name)!r}")
         return None
 
-    def _object(self, old: Any, name: bytes, new: Any) -> _Step | None:
+    def _object(self, old: GroupID, name: bytes, new: GroupID) -> _Step | None:
         oid = h5o.open(old, name)
         info = info_of(oid)
         known = self._shared.get(info.addr)
@@ -260,7 +279,7 @@ class _Copy:
                     key=links.key_of(oid),
                     hint="the file is left as it is; h5repack may do it",
                 )
-            copy = h5g.create(new, name, gcpl=_group_plist(oid))
+            copy = h5g.create(new, name, gcpl=group_copy_creation(oid))
             if info.rc > 1:
                 self._shared[info.addr] = copy
             return self._begin(oid, copy, info)
@@ -273,7 +292,7 @@ class _Copy:
         self._step()
         return None
 
-    def _dataset(self, oid: Any, info: Any, new: Any, name: bytes) -> None:
+    def _dataset(self, oid: DatasetID, info: ObjInfo, new: GroupID, name: bytes) -> None:
         """Copy a dataset that is no one else's."""
         tid = oid.get_type()
         refers, is_named = has_references(tid), tid.committed()
@@ -295,7 +314,7 @@ class _Copy:
             return
         self._copy(oid, new, name)
 
-    def _copy(self, oid: Any, new: Any, name: bytes, made: Any = None) -> None:
+    def _copy(self, oid: DatasetID, new: GroupID, name: bytes, made: TypeID | None = None) -> None:
         """Have HDF5 copy a dataset.
 
         Args:
@@ -317,22 +336,22 @@ class _Copy:
             return
         if made is None and not is_bare:
             return
-        copy = h5o.open(new, name)
+        copy = h5d.open(new, name)
         if made is not None and h5o.get_info(copy.get_type()).addr != h5o.get_info(made).addr:
             raise _refusal(oid, "a named type, and a filter that this HDF5 has not")
         if is_bare:
             self._attributes(oid, copy)
 
-    def _has_own_attributes(self, oid: Any) -> bool:
+    def _has_own_attributes(self, oid: ObjectID) -> bool:
         """Whether an object has attributes that HDF5 does not copy as they are."""
         types = (h5a.open(oid, key).get_type() for key in attribute_names(oid))
         return any(has_references(tid) or tid.committed() for tid in types)
 
-    def _named_type(self, tid: Any, new: Any, name: bytes) -> Any:
+    def _named_type(self, tid: TypeID, new: GroupID, name: bytes) -> TypeID:
         """Copy a named type: what was made with it gets the copy."""
         try:
             h5o.copy(tid, b".", new, name, copypl=_copying(h5o.COPY_WITHOUT_ATTR_FLAG))
-            copy = h5o.open(new, name)
+            copy = h5t.open(new, name)
         except RAISED:
             if not self._portable:
                 raise
@@ -342,16 +361,16 @@ class _Copy:
         self._attributes(tid, copy)
         return copy
 
-    def _copy_of_type(self, tid: Any) -> Any:
+    def _copy_of_type(self, tid: TypeID) -> TypeID:
         """The copy of a named type, which waits for its key if that comes later."""
         known = self._shared.get(h5o.get_info(tid).addr)
-        if known is not None:
+        if isinstance(known, TypeID):
             return known
         if self._waiting is None:
             self._waiting = h5g.create(self._target, _WAITING)
         return self._named_type(tid, self._waiting, b"%d" % self._waiting.get_num_objs())
 
-    def _type(self, tid: Any, oid: Any, where: str = "") -> Any:
+    def _type(self, tid: TypeID, oid: ObjectID, where: str = "") -> TypeID:
         """The type to be given to the copy of something."""
         if tid.committed():
             return self._copy_of_type(tid)
@@ -363,7 +382,7 @@ class _Copy:
             raise _refusal(oid, f"{where}{error.problem}") from error
 
     def _attributes(
-        self, old: Any, new: Any, but: Callable[[bytes], bool] = lambda name: False
+        self, old: ObjectID, new: ObjectID, but: Callable[[bytes], bool] = lambda name: False
     ) -> None:
         """Copy the attributes of an object. Those with references get their values in the end."""
         for name in attribute_names(old):
@@ -382,7 +401,7 @@ class _Copy:
                 error.key = links.key_of(old)
                 raise
 
-    def _check(self, oid: Any) -> None:
+    def _check(self, oid: DatasetID) -> None:
         """Refuse what would take far more than the file has of it."""
         tid = oid.get_type()
         self._guard.begin()
@@ -392,7 +411,7 @@ class _Copy:
             for _ in self._guard.blocks(oid, dtype):
                 pass  # it is refused where the items come to more than the file can hold
 
-    def _check_references(self, oid: Any, info: Any) -> None:
+    def _check_references(self, oid: DatasetID, info: ObjInfo) -> None:
         """Refuse a dataset of references that cannot be carried over."""
         self._may_have_references(oid, oid.get_type())
         if info.hdr.mesg.present & EXTERNAL_FILES:
@@ -401,7 +420,7 @@ class _Copy:
         if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _is_filled(plist, oid):
             raise _refusal(oid, "a fill value with HDF5 references")
 
-    def _may_have_references(self, oid: Any, tid: Any, where: str = "") -> None:
+    def _may_have_references(self, oid: ObjectID, tid: TypeID, where: str = "") -> None:
         """Refuse a type with references that cannot be read, or written."""
         try:
             check_references(tid)
@@ -416,30 +435,6 @@ class _Copy:
             self._progress(self._count, max(self._count, self._total))
 
 
-def _hard(gid: Any) -> Iterator[links.Entry]:
-    """The hard links of a group."""
-    return (entry for entry in links.entries(gid, dangling=True) if entry[1] == links.HARD)
-
-
-def _group_plist(gid: Any) -> Any:
-    """The creation properties for the copy of a group.
-
-    Not the group's own: these have the places of its links in its file, and HDF5 would look for
-    those of the copy there.
-    """
-    old, plist = gid.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
-    plist.set_link_creation_order(old.get_link_creation_order())
-    plist.set_obj_track_times(old.get_obj_track_times())
-    _keep_attribute_form(old, plist)
-    return plist
-
-
-def _keep_attribute_form(old: Any, plist: Any) -> None:
-    """Let attributes lie as before: in the object header up to some number, in order if it was."""
-    plist.set_attr_creation_order(old.get_attr_creation_order())
-    plist.set_attr_phase_change(*old.get_attr_phase_change())
-
-
 _WAITING = b"hdfchk:types"
 _MERGE = 0x40
 """`H5O_COPY_MERGE_COMMITTED_DTYPE_FLAG`, for which h5py has no name: HDF5 looks through the whole
@@ -447,20 +442,20 @@ copy for a named type that is equal, each time, and finds none with items of var
 
 
 @functools.cache
-def _copying(flags: int) -> Any:
+def _copying(flags: int) -> PropCopyID:
     """The properties by which HDF5 copies an object."""
     plist = h5p.create(h5p.OBJECT_COPY)
     plist.set_copy_object(flags)
     return plist
 
 
-def _has_filters(did: Any) -> bool:
+def _has_filters(did: DatasetID) -> bool:
     """Whether the filters of a dataset are there, without which none like it can be made."""
     plist = did.get_create_plist()
     return all(h5z.filter_avail(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
 
 
-def _require_same_items(old: Any, new: Any) -> None:
+def _require_same_items(old: DatasetID, new: DatasetID) -> None:
     """Refuse items that h5py has written otherwise than it has read them.
 
     Strings that end with a NUL, and have no room for it, beside ones of variable length.
@@ -472,7 +467,7 @@ def _require_same_items(old: Any, new: Any) -> None:
             raise _refusal(old, "strings beside items of variable length that h5py cuts")
 
 
-def _is_copied_by_hdf5(did: Any, tid: Any, info: Any) -> bool:
+def _is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
     """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
 
     It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
@@ -486,7 +481,7 @@ def _is_copied_by_hdf5(did: Any, tid: Any, info: Any) -> bool:
     return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
 
 
-def _is_filled(plist: Any, did: Any) -> bool:
+def _is_filled(plist: PropDCID, did: DatasetID) -> bool:
     """Whether a fill value has references that lead somewhere."""
     value = np.zeros(1, did.dtype)
     try:
@@ -496,7 +491,7 @@ def _is_filled(plist: Any, did: Any) -> bool:
     return any(map(bool, references_in(value)))
 
 
-def _refusal(oid: Any, what: str) -> UnsupportedStoredError:
+def _refusal(oid: ObjectID, what: str) -> UnsupportedStoredError:
     return UnsupportedStoredError(
         f"it cannot be copied: it has {what}",
         key=links.key_of(oid),

@@ -24,9 +24,10 @@ from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
 from .h5.errors import RAISED
+from .h5.ids import AttrID, DatasetID, FileID, GroupID, ObjectID, PropDCID, Reference, TypeID
 from .h5.key_order import is_order
 from .h5.object_info import info_of
-from .h5.references import Addresses, ReferenceSwap, has_references
+from .h5.references import Addresses, ReferenceSwap, Region, has_references
 from .h5.types import file_access, has_variable, numpy_dtype
 from .h5.values import raw_data, same_items
 from .wal.fit import STAMP
@@ -36,7 +37,7 @@ __all__ = ["compare_files"]
 BLOCK_BYTES = 2**22
 
 
-def compare_files(source: Any, path: str, guard: Guard) -> None:
+def compare_files(source: h5py.File, path: str, guard: Guard) -> None:
     """Make sure that a copy holds what its source does.
 
     Args:
@@ -54,7 +55,7 @@ def compare_files(source: Any, path: str, guard: Guard) -> None:
         copy.close()
 
 
-def _differ(oid: Any, what: str) -> NoReturn:
+def _differ(oid: ObjectID, what: str) -> NoReturn:
     raise CorruptFileError(
         f"the compacted copy differs from the file in {what}",
         key=links.key_of(oid),
@@ -63,7 +64,7 @@ def _differ(oid: Any, what: str) -> NoReturn:
 
 
 class _Comparison:
-    def __init__(self, source: Any, copy: Any, guard: Guard) -> None:
+    def __init__(self, source: h5py.File, copy: h5py.File, guard: Guard) -> None:
         self._source = source
         self._copy = copy
         self._guard = guard
@@ -100,7 +101,7 @@ class _Comparison:
                 files = self._source.id, self._copy.id
                 _References(*files, self._pairs, swap).run(self._referring)
 
-    def _is_known(self, old: Any, new: Any) -> bool:
+    def _is_known(self, old: ObjectID, new: ObjectID) -> bool:
         """Whether two objects were compared before; each is the copy of one other."""
         place, other = info_of(old).addr, info_of(new).addr
         known = self._pairs.get(place)
@@ -112,7 +113,7 @@ class _Comparison:
             _differ(old, "which links lead to one object")
         return True
 
-    def _note_type(self, oid: Any, old: Any, new: Any) -> None:
+    def _note_type(self, oid: ObjectID, old: TypeID, new: TypeID) -> None:
         """Compare which named type something was made with, if any."""
         if old.committed() != new.committed():
             _differ(oid, "whether its type has a name")
@@ -121,7 +122,7 @@ class _Comparison:
             if self._types.setdefault(place, other) != other:
                 _differ(oid, "which named type it has")
 
-    def _compare_types(self, root: Any) -> None:
+    def _compare_types(self, root: GroupID) -> None:
         """Compare the named types that something was made with, once all objects were."""
         places = self._types.values()
         if len(set(places)) < len(places) or any(
@@ -129,7 +130,7 @@ class _Comparison:
         ):
             _differ(root, "which named types its datasets and attributes have")
 
-    def _links(self, old: Any, new: Any) -> Iterator[bytes]:
+    def _links(self, old: GroupID, new: GroupID) -> Iterator[bytes]:
         """Compare the links of two groups; the names of those that lead to objects."""
         self._attributes(old, new)
         wanted = links.entries(old, dangling=True)
@@ -141,40 +142,39 @@ class _Comparison:
                 _differ(old, f"where the link {to_text(name)!r} leads")
         return (name for name, kind, _ in wanted if kind == links.HARD)
 
-    def _objects(self, old: Any, new: Any) -> tuple[Any, Any] | None:
+    def _objects(self, old: ObjectID, new: ObjectID) -> tuple[GroupID, GroupID] | None:
         """Compare two objects; groups are to be gone into."""
         if type(old) is not type(new):
             _differ(old, "what kind of object it is")
         if self._is_known(old, new):
             return None
-        if type(old) is h5g.GroupID:
+        if type(old) is type(new) is h5g.GroupID:
             return old, new
         self._attributes(old, new)
-        if type(old) is not h5d.DatasetID:
-            if not old.equal(new):
-                _differ(old, "the named type")
-            return None
-        _compare_forms(old, new)
-        self._note_type(old, old.get_type(), new.get_type())
-        if has_references(old.get_type()):
-            self._note(old)
-        elif old.shape is not None:
-            self._data(old, new)
+        if type(old) is type(new) is h5d.DatasetID:
+            _compare_forms(old, new)
+            self._note_type(old, old.get_type(), new.get_type())
+            if has_references(old.get_type()):
+                self._note(old)
+            elif old.shape is not None:
+                self._data(old, new)
+        elif isinstance(old, TypeID) and isinstance(new, TypeID) and not old.equal(new):
+            _differ(old, "the named type")
         return None
 
-    def _attributes(self, old: Any, new: Any) -> None:
+    def _attributes(self, old: ObjectID, new: ObjectID) -> None:
         for first, second in _compare_attributes(old, new):
             self._note_type(old, first, second)
             if has_references(first):
                 self._note(old)
 
-    def _note(self, oid: Any) -> None:
+    def _note(self, oid: ObjectID) -> None:
         """Take note of an object that has references: they are compared in the end."""
         path = links.path_of(oid)
         if not self._referring or self._referring[-1] != path:
             self._referring.append(path)
 
-    def _data(self, old: Any, new: Any) -> None:
+    def _data(self, old: DatasetID, new: DatasetID) -> None:
         if has_variable(old.get_type()):
             self._items(old, new)
             return
@@ -186,7 +186,7 @@ class _Comparison:
         elif layout == h5d.COMPACT and not same_items(raw_data(old), raw_data(new)):
             _differ(old, "its data")
 
-    def _contiguous(self, old: Any, new: Any) -> None:
+    def _contiguous(self, old: DatasetID, new: DatasetID) -> None:
         first, second = old.get_offset(), new.get_offset()
         size = old.get_storage_size()
         if (first is None) != (second is None) or size != new.get_storage_size():
@@ -194,7 +194,7 @@ class _Comparison:
         if first is not None and not old.get_create_plist().get_external_count():
             self._bytes(old, first, second, size)
 
-    def _chunks(self, old: Any, new: Any) -> None:
+    def _chunks(self, old: DatasetID, new: DatasetID) -> None:
         wanted, found = _chunk_places(old), _chunk_places(new)
         if wanted.keys() != found.keys():
             _differ(old, "which of its chunks are stored")
@@ -207,7 +207,7 @@ class _Comparison:
             elif old.read_direct_chunk(offset) != new.read_direct_chunk(offset):
                 _differ(old, "its data")
 
-    def _bytes(self, oid: Any, first: int, second: int, size: int) -> None:
+    def _bytes(self, oid: ObjectID, first: int, second: int, size: int) -> None:
         """Compare bytes of the files themselves."""
         source, copy = (file.id.get_vfd_handle() for file in (self._source, self._copy))
         for start in range(0, size, BLOCK_BYTES):
@@ -216,7 +216,7 @@ class _Comparison:
             if len(wanted) != length or wanted != read_all(copy, length, second + start):
                 _differ(oid, "its data")
 
-    def _items(self, old: Any, new: Any) -> None:
+    def _items(self, old: DatasetID, new: DatasetID) -> None:
         """Compare items of variable length, block by block."""
         try:
             dtype, other = numpy_dtype(old.get_type()), numpy_dtype(new.get_type())
@@ -233,7 +233,9 @@ class _Comparison:
 class _References:
     """Compares references by what they lead to, once it is known what is the copy of what."""
 
-    def __init__(self, source: Any, copy: Any, pairs: dict[int, int], swap: ReferenceSwap) -> None:
+    def __init__(
+        self, source: FileID, copy: FileID, pairs: dict[int, int], swap: ReferenceSwap
+    ) -> None:
         self._source = source
         self._copy = copy
         self._pairs = pairs
@@ -248,7 +250,7 @@ class _References:
         for path in paths:
             self._compare(h5o.open(self._source, path), h5o.open(self._copy, path))
 
-    def _compare(self, old: Any, new: Any) -> None:
+    def _compare(self, old: ObjectID, new: ObjectID) -> None:
         for name in attribute_names(old):
             first = h5a.open(old, name)
             tid = first.get_type()
@@ -256,7 +258,7 @@ class _References:
                 data = raw_attribute(first), raw_attribute(h5a.open(new, name))
                 if data[0] is not None and not self._is_same(*data, tid):
                     _differ(old, f"its attribute {to_text(name)!r}")
-        if type(old) is h5d.DatasetID and has_references(old.get_type()):
+        if type(old) is type(new) is h5d.DatasetID and has_references(old.get_type()):
             parts, found = (sorted(stored_parts(did), key=_start) for did in (old, new))
             if parts != found:
                 _differ(old, "how much of it is stored")
@@ -264,21 +266,21 @@ class _References:
                 if not self._is_same(part.read(old), part.read(new), old.get_type()):
                     _differ(old, "its data")
 
-    def _is_same(self, wanted: Any, found: Any, tid: Any) -> bool:
+    def _is_same(self, wanted: Any, found: Any, tid: TypeID) -> bool:
         first, second = self._taken_out(wanted, tid), self._taken_out(found, tid)
         if not same_items(wanted, found):  # what is left beside the references
             return False
         return self._same_objects(first[0], second[0]) and self._same_regions(first[1], second[1])
 
-    def _taken_out(self, data: Any, tid: Any) -> tuple[Addresses, list[Any]]:
+    def _taken_out(self, data: Any, tid: TypeID) -> tuple[Addresses, list[Region]]:
         objects: list[Addresses] = []
-        regions: list[Any] = []
+        regions: list[Region] = []
 
         def take_objects(addresses: Addresses) -> Addresses:
             objects.append(addresses.copy())
             return np.zeros_like(addresses)
 
-        def take_regions(found: list[Any]) -> list[Any]:
+        def take_regions(found: list[Region]) -> list[Region]:
             regions.extend(found)
             return [None] * len(found)
 
@@ -293,17 +295,17 @@ class _References:
         references = zip(*map(self._swap.references, pairs), strict=True)
         return all(itertools.starmap(self._leads_to_copy, references))
 
-    def _leads_to_copy(self, first: Any, second: Any) -> bool:
+    def _leads_to_copy(self, first: Reference | None, second: Reference | None) -> bool:
         place = _led_to(first, self._source)
         return _led_to(second, self._copy) == (self._pairs.get(place) if place else 0)
 
-    def _same_regions(self, wanted: list[Any], found: list[Any]) -> bool:
+    def _same_regions(self, wanted: list[Region], found: list[Region]) -> bool:
         if len(wanted) != len(found):
             return False
         for first, second in zip(wanted, found, strict=True):
             if not self._leads_to_copy(first, second):
                 return False
-            if second:
+            if first and second:
                 spaces = h5r.get_region(first, self._source), h5r.get_region(second, self._copy)
                 if spaces[0].encode() != spaces[1].encode():
                     return False
@@ -314,7 +316,7 @@ def _start(part: Part) -> tuple[int, ...]:
     return part.start
 
 
-def _led_to(reference: Any, file: Any) -> int:
+def _led_to(reference: Reference | None, file: FileID) -> int:
     if not reference:
         return 0
     try:
@@ -323,14 +325,14 @@ def _led_to(reference: Any, file: Any) -> int:
         return 0
 
 
-def _chunk_places(did: Any) -> dict[tuple[int, ...], tuple[int, int, int]]:
+def _chunk_places(did: DatasetID) -> dict[tuple[int, ...], tuple[int, int, int | Any]]:
     return {
         offset: (info.filter_mask, info.size, info.byte_offset)
         for offset, info in chunks_of(did, did.get_create_plist())
     }
 
 
-def _compare_attributes(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+def _compare_attributes(old: ObjectID, new: ObjectID) -> Iterator[tuple[TypeID, TypeID]]:
     """Compare the attributes of two objects; their types, which are compared later."""
     # The copy has its keys in their order, and needs no list of it.
     names = [name for name in attribute_names(old) if name != STAMP and not is_order(name)]
@@ -343,7 +345,7 @@ def _compare_attributes(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
         yield first.get_type(), second.get_type()
 
 
-def _same_attribute(old: Any, new: Any) -> bool:
+def _same_attribute(old: AttrID, new: AttrID) -> bool:
     """Whether two attributes are the same, but for references, which are looked at later."""
     tid, space = old.get_type(), old.get_space()
     kind = space.get_simple_extent_type()
@@ -356,7 +358,7 @@ def _same_attribute(old: Any, new: Any) -> bool:
     return has_references(tid) or same_items(raw_attribute(old), raw_attribute(new))
 
 
-def _compare_forms(old: Any, new: Any) -> None:
+def _compare_forms(old: DatasetID, new: DatasetID) -> None:
     """Compare types, shapes and layouts of two datasets."""
     if not old.get_type().equal(new.get_type()):
         _differ(old, "its type")
@@ -375,7 +377,7 @@ def _compare_forms(old: Any, new: Any) -> None:
         _differ(old, "its fill value")
 
 
-def _fill_value(did: Any) -> Any:
+def _fill_value(did: DatasetID) -> Any:
     """The fill value of a dataset; None if it has none of its own, or none that h5py reads."""
     plist = did.get_create_plist()
     if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
@@ -388,7 +390,7 @@ def _fill_value(did: Any) -> Any:
     return value
 
 
-def _layout(did: Any) -> tuple[Any, ...]:
+def _layout(did: DatasetID) -> tuple[Any, ...]:
     plist = did.get_create_plist()
     layout = plist.get_layout()
     return (
@@ -402,7 +404,7 @@ def _layout(did: Any) -> tuple[Any, ...]:
     )
 
 
-def _virtual(plist: Any) -> list[Any]:
+def _virtual(plist: PropDCID) -> list[Any]:
     return [
         (
             plist.get_virtual_filename(i),

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import h5py
 from h5py import h5f
 
 from ...errors import ReadOnlyError, TransactionError
@@ -23,6 +24,7 @@ from .data.memory_map import Mapper
 from .h5.file_object import FileObject, close_file, file_of, open_on
 from .h5.free_space import keep_free_space
 from .h5.hidden import Hidden
+from .h5.ids import GroupID
 from .h5.metadata_cache import MetadataCache
 from .h5.types import file_access
 from .nodes.references import Knowledge, References
@@ -75,7 +77,7 @@ class OpenFile(Storage):
         self._references_of = self.generation
         return self._references
 
-    def hidden_in(self, root: Any) -> Hidden:
+    def hidden_in(self, root: GroupID) -> Hidden:
         """The hidden group of the file, for all sessions that write it."""
         if self._hidden is None:
             self._hidden = Hidden(root)
@@ -124,7 +126,7 @@ class OpenFile(Storage):
         """Writes arrays without HDF5; None if that may not be."""
         return None
 
-    def mapper(self, root: Any) -> Mapper | None:
+    def mapper(self, root: GroupID) -> Mapper | None:
         """Maps the file; None for what is in no file of its own."""
         if not self.h5 or self.h5.file.driver not in {"sec2", "windows"}:
             return None
@@ -221,7 +223,7 @@ class DirectFile(OpenFile):
         known: what is known of what points at its objects.
     """
 
-    def __init__(self, h5: Any, *, address: str, known: Knowledge) -> None:
+    def __init__(self, h5: h5py.Group, *, address: str, known: Knowledge) -> None:
         super().__init__(h5, address=address, writable=True)
         self._references = References(known)
 
@@ -292,7 +294,7 @@ class SnapshotFile(OpenFile):
         """Whether commits may wait in a log that nobody is about to bring into the file."""
         return self._held.is_left_a_log
 
-    def mapper(self, root: Any) -> Mapper | None:
+    def mapper(self, root: GroupID) -> Mapper | None:
         """Maps what is in the file, and not in the log any more."""
         if self._held.snapshot is None:
             return super().mapper(root)

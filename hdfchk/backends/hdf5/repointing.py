@@ -15,8 +15,9 @@ from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, raw_attribute
 from .h5.errors import RAISED
+from .h5.ids import DatasetID, FileID, ObjectID, TypeID
 from .h5.object_info import info_of
-from .h5.references import Addresses, ReferenceSwap, has_references
+from .h5.references import Addresses, ReferenceSwap, Region, has_references
 from .h5.values import raw_type
 
 __all__ = ["Repointing", "pairs_of"]
@@ -31,7 +32,7 @@ class Repointing:
         guard: of the source.
     """
 
-    def __init__(self, source: Any, target: Any, guard: Guard) -> None:
+    def __init__(self, source: FileID, target: FileID, guard: Guard) -> None:
         self._source = source
         self._target = target
         self._guard = guard
@@ -63,7 +64,12 @@ class _Mend:
     """Writes references that are known to lead to some objects' copies."""
 
     def __init__(
-        self, source: Any, target: Any, guard: Guard, places: dict[int, int], swap: ReferenceSwap
+        self,
+        source: FileID,
+        target: FileID,
+        guard: Guard,
+        places: dict[int, int],
+        swap: ReferenceSwap,
     ) -> None:
         self._source = source
         self._target = target
@@ -75,10 +81,10 @@ class _Mend:
         """Write those of one object."""
         old, new = h5o.open(self._source, path), h5o.open(self._target, path)
         self._attributes(old, new)
-        if type(old) is h5d.DatasetID and has_references(old.get_type()):
+        if type(old) is type(new) is h5d.DatasetID and has_references(old.get_type()):
             self._data(old, new)
 
-    def _attributes(self, old: Any, new: Any) -> None:
+    def _attributes(self, old: ObjectID, new: ObjectID) -> None:
         for name in attribute_names(old):
             aid = h5a.open(old, name)
             tid = aid.get_type()
@@ -94,14 +100,14 @@ class _Mend:
                 error.key = links.key_of(old)
                 raise
 
-    def _data(self, old: Any, new: Any) -> None:
+    def _data(self, old: DatasetID, new: DatasetID) -> None:
         try:
             copy_parts(old, new, self._guard, self._change)
         except HdfchkError as error:
             error.key = links.key_of(old)
             raise
 
-    def _change(self, data: np.ndarray[Any, Any], tid: Any) -> None:
+    def _change(self, data: np.ndarray[Any, Any], tid: TypeID) -> None:
         self._swap.exchange(data, tid, self._objects, self._regions)
 
     def _objects(self, addresses: Addresses) -> Addresses:
@@ -123,10 +129,10 @@ class _Mend:
             return 0  # what it led to is gone
         raise _refusal("a reference to an object that no path leads to")
 
-    def _regions(self, regions: list[Any]) -> list[Any]:
+    def _regions(self, regions: list[Region]) -> list[Region]:
         return [self._region(region) for region in regions]
 
-    def _region(self, region: Any) -> Any:
+    def _region(self, region: Region) -> Region:
         """The reference to the same region of the copy; None if it leads nowhere."""
         if not region:
             return None
@@ -152,29 +158,24 @@ def _refusal(problem: str) -> UnsupportedStoredError:
     )
 
 
-def pairs_of(source: Any, target: Any) -> Iterator[tuple[int, Any]]:
+def pairs_of(source: FileID, target: FileID) -> Iterator[tuple[int, ObjectID]]:
     """The address of each object that a path leads to, and the object's copy."""
     old, new = (h5g.open(file, b"/") for file in (source, target))
     seen = {info_of(old).addr}
     yield info_of(old).addr, new
-    todo = [(old, new, _names(old))]
+    todo = [(old, new, links.hard_entries(old))]
     while todo:
-        old, new, names = todo[-1]
-        name = next(names, None)
-        if name is None:
+        old, new, rest = todo[-1]
+        entry = next(rest, None)
+        if entry is None:
             todo.pop()
             continue
+        name = entry[0]
         inner = h5o.open(old, name)
         address = info_of(inner).addr
         if address not in seen:
             seen.add(address)
             copy = h5o.open(new, name)
             yield address, copy
-            if type(inner) is h5g.GroupID:
-                todo.append((inner, copy, _names(inner)))
-
-
-def _names(gid: Any) -> Iterator[bytes]:
-    """The names of a group's hard links."""
-    entries = links.entries(gid, dangling=True)
-    return (name for name, kind, _ in entries if kind == links.HARD)
+            if type(inner) is type(copy) is h5g.GroupID:
+                todo.append((inner, copy, links.hard_entries(inner)))

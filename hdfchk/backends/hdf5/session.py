@@ -33,6 +33,7 @@ from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
+from .h5.ids import DatasetID, GroupID, ObjectID
 from .h5.marks import is_dict, read_mark
 from .h5.object_info import place_of
 from .h5.texts import in_type_of
@@ -60,7 +61,7 @@ class Hdf5Session:
         self._options = options
         self._owned = owned
         self._address = file.address
-        self._last: tuple[Path | None, Any] = (None, None)
+        self._last: tuple[Path | None, ObjectID | None] = (None, None)
         try:
             self._use()
         except BaseException:
@@ -132,9 +133,7 @@ class Hdf5Session:
     @telling
     def names(self, path: Path) -> list[str]:
         """The names of a group's children, in insertion order."""
-        gid = self._need(path)
-        if type(gid) is not h5g.GroupID:
-            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        gid = self._group(path)
         self.file.metadata_cache.hold(gid.get_num_objs())
         return [to_text(name) for name, _, _ in links.entries(gid)]
 
@@ -152,9 +151,7 @@ class Hdf5Session:
     @telling
     def last_name(self, path: Path) -> str | None:
         """The name of a group's last child, or None."""
-        gid = self._need(path)
-        if type(gid) is not h5g.GroupID:
-            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        gid = self._group(path)
         name = links.last(gid)
         return None if name is None else to_text(name)
 
@@ -199,7 +196,7 @@ class Hdf5Session:
         mapper = self.file.mapper(self._root) if mapped else None
         return DirectIO(self._reader, self._descriptor_to_read(), mapper, meter)
 
-    def _size(self, path: Path, oid: Any, select: Select | None) -> int:
+    def _size(self, path: Path, oid: ObjectID, select: Select | None) -> int:
         """About how many bytes of the file are to be read; 0 where only reading would tell."""
         size: int = 0
         if type(oid) is h5d.DatasetID:
@@ -215,7 +212,7 @@ class Hdf5Session:
         return Hdf5Session(below, self._options, owned=False)
 
     @telling
-    def identity(self, path: Path) -> Any:
+    def identity(self, path: Path) -> tuple[int, int]:
         """Where the object lies."""
         return place_of(self._need(path))
 
@@ -378,7 +375,7 @@ class Hdf5Session:
         if self._owned:
             self.file.close()
 
-    def _open(self, path: Path) -> Any:
+    def _open(self, path: Path) -> ObjectID | None:
         if not self._stream:
             raise ClosedError(
                 "the file was closed by its owner", file=self._address, hint="open it again"
@@ -392,20 +389,26 @@ class Hdf5Session:
             self._last = path, self._find(path)
         return self._last[1]
 
-    def _find(self, path: Path) -> Any:
+    def _find(self, path: Path) -> ObjectID | None:
         if not path:
             return h5g.open(self._root, b".") if type(self._root) is h5f.FileID else self._root
         name = links.locate(self._root, path, trust=self._guard.trusts)
         return None if name is None else links.open_object(self._root, name, path)
 
-    def _need(self, path: Path) -> Any:
+    def _need(self, path: Path) -> ObjectID:
         oid = self._open(path)
         if oid is None:
             raise missing(path)
         return oid
 
+    def _group(self, path: Path) -> GroupID:
+        gid = self._need(path)
+        if type(gid) is not h5g.GroupID:
+            raise NotAGroupError("it holds a value, not a dict", key=join(path))
+        return gid
+
     @telling
-    def _dataset(self, path: Path) -> Any:
+    def _dataset(self, path: Path) -> DatasetID:
         did = self._need(path)
         if type(did) is not h5d.DatasetID:
             raise UnsupportedStoredError("the key holds a group, not an array", key=join(path))

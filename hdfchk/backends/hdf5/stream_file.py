@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+import h5py
 from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
@@ -193,7 +194,7 @@ class StreamFile(OpenFile):
         with defer_interrupts():
             self.h5 = self._open(create=writable and (truncate or empty))
 
-    def _open(self, *, create: bool) -> Any:
+    def _open(self, *, create: bool) -> h5py.File:
         if create:
             self._buffer.truncate(0)
             return create_on(self._buffer)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import h5py
 import numpy as np
 from h5py import h5f, h5g
 
@@ -35,6 +36,7 @@ from .displaced import not_brought_warning, not_removed_warning, pending_warning
 from .failed_sync import late_sync, not_durable
 from .h5.file_object import close_file, open_on
 from .h5.free_space import keep_free_space
+from .h5.ids import GroupID
 from .h5.stand_in import put_stand_in
 from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
@@ -135,7 +137,7 @@ class WalWriter(OpenFile):
         self._first = FirstCommit(self._lock, durable=self.durable)
         self._use(self._first.h5)
 
-    def _use(self, h5: Any) -> None:
+    def _use(self, h5: h5py.File) -> None:
         self.h5 = h5
         self.generation += 1
 
@@ -173,7 +175,7 @@ class WalWriter(OpenFile):
         """Writes arrays into a new file, of which HDF5 keeps no bytes that it did not write."""
         return None if self._first is None else self._first.write_past
 
-    def mapper(self, root: Any) -> Mapper | None:
+    def mapper(self, root: GroupID) -> Mapper | None:
         """Maps what is in the file, and not in the log any more."""
         if self._file is None:
             return None

@@ -16,6 +16,7 @@ from h5py import h5d, h5s
 
 from ....errors import UnsupportedStoredError
 from ..h5.errors import RAISED
+from ..h5.ids import DatasetID, GroupID, PropDCID, SpaceID, TypeID
 from ..h5.links import key_of
 from ..h5.portable_types import portable_type
 from ..h5.types import has_variable, unshared
@@ -27,10 +28,12 @@ from .limits import Guard
 
 __all__ = ["Part", "copy_parts", "make_anew", "stored_parts"]
 
-Change = Callable[[np.ndarray[Any, Any], Any], None]
+Change = Callable[[np.ndarray[Any, Any], TypeID], None]
 
 
-def make_anew(old: Any, parent: Any, name: bytes, named: Any = None, *, portable: bool) -> Any:
+def make_anew(
+    old: DatasetID, parent: GroupID, name: bytes, named: TypeID | None = None, *, portable: bool
+) -> DatasetID:
     """Make a dataset of the type, the shape and the layout of another, without data and attributes.
 
     Args:
@@ -60,7 +63,7 @@ def make_anew(old: Any, parent: Any, name: bytes, named: Any = None, *, portable
         raise _refusal(old, f"it cannot be made anew{where}", error) from error
 
 
-def _refusal(old: Any, what: str, error: Exception) -> UnsupportedStoredError:
+def _refusal(old: DatasetID, what: str, error: Exception) -> UnsupportedStoredError:
     return UnsupportedStoredError(
         f"{what} ({error})",
         key=key_of(old),
@@ -68,7 +71,7 @@ def _refusal(old: Any, what: str, error: Exception) -> UnsupportedStoredError:
     )
 
 
-def _reset_version(plist: Any) -> None:
+def _reset_version(plist: PropDCID) -> None:
     """Let HDF5 choose the version of a layout, which goes with the properties of a dataset."""
     layout = plist.get_layout()
     if layout == h5d.CHUNKED:
@@ -89,7 +92,7 @@ class Part:
     start: tuple[int, ...]
     shape: tuple[int, ...]
 
-    def read(self, did: Any) -> np.ndarray[Any, Any]:
+    def read(self, did: DatasetID) -> np.ndarray[Any, Any]:
         """Its items as they are: of fixed size as bytes, others as h5py reads them."""
         tid = did.get_type()
         if has_variable(tid):
@@ -100,13 +103,13 @@ class Part:
         did.read(*self._spaces(did), data, memory)
         return in_own_order(data)
 
-    def write(self, did: Any, data: np.ndarray[Any, Any]) -> None:
+    def write(self, did: DatasetID, data: np.ndarray[Any, Any]) -> None:
         """Write what `read` gave of a dataset of the same type."""
         tid = did.get_type()
         memory = memory_type(did.dtype) if has_variable(tid) else raw_type(tid)
         did.write(*self._spaces(did), data, memory)
 
-    def _spaces(self, did: Any) -> tuple[Any, Any]:
+    def _spaces(self, did: DatasetID) -> tuple[SpaceID | int, SpaceID | int]:
         if not self.shape:
             return h5s.ALL, h5s.ALL
         space = did.get_space()
@@ -114,7 +117,7 @@ class Part:
         return h5s.create_simple(self.shape), space
 
 
-def stored_parts(did: Any) -> Iterator[Part]:
+def stored_parts(did: DatasetID) -> Iterator[Part]:
     """The parts of a dataset that its file has, one after the other: chunks, or blocks."""
     plist = did.get_create_plist()
     layout, shape = plist.get_layout(), did.shape
@@ -133,13 +136,13 @@ def stored_parts(did: Any) -> Iterator[Part]:
             yield Part(starts, tuple(part.stop - part.start for part in where))
 
 
-def _inside(did: Any, chunk: tuple[int, ...], start: tuple[int, ...]) -> Part:
+def _inside(did: DatasetID, chunk: tuple[int, ...], start: tuple[int, ...]) -> Part:
     """The part of a chunk that is inside its dataset."""
     lengths = zip(start, chunk, did.shape, strict=True)
     return Part(start, tuple(min(length, end - at) for at, length, end in lengths))
 
 
-def copy_parts(old: Any, new: Any, guard: Guard, change: Change | None = None) -> None:
+def copy_parts(old: DatasetID, new: DatasetID, guard: Guard, change: Change | None = None) -> None:
     """Write into a dataset what another one has.
 
     Args:
@@ -167,7 +170,7 @@ def copy_parts(old: Any, new: Any, guard: Guard, change: Change | None = None) -
                 raise _refusal(old, "it cannot be written anew", error) from error
 
 
-def _copy_chunks(old: Any, new: Any) -> None:
+def _copy_chunks(old: DatasetID, new: DatasetID) -> None:
     """Copy the chunks of a dataset packed as they are."""
     plist = old.get_create_plist()
     chunk, filtered = plist.get_chunk(), bool(plist.get_nfilters())
@@ -185,7 +188,7 @@ def _copy_chunks(old: Any, new: Any) -> None:
             )
 
 
-def _same(old: Any, new: Any, part: Part) -> bool:
+def _same(old: DatasetID, new: DatasetID, part: Part) -> bool:
     try:
         return same_items(part.read(old), part.read(new))
     except RAISED:

@@ -11,6 +11,7 @@ from h5py import h5d, h5s
 
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...meter import Meter
+from ..h5.ids import DatasetID, TypeID
 
 __all__ = ["blocks_of", "write_blocks"]
 
@@ -53,7 +54,11 @@ def blocks_of(
 
 
 def write_blocks(
-    did: Any, array: np.ndarray[Any, Any], start: int, tid: Any, meter: Meter | None = None
+    did: DatasetID,
+    array: np.ndarray[Any, Any],
+    start: int,
+    tid: TypeID | None,
+    meter: Meter | None = None,
 ) -> None:
     """Write neighbouring rows of a dataset.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import attrs
 from h5py import h5s
 
 from ....errors import CorruptFileError, UnsafeFileError
 from ..h5.errors import RAISED
+from ..h5.ids import DatasetID, PropDCID, StoreInfo
 from ..h5.links import key_of
 from .filters import greatest_ratio
 
@@ -53,13 +53,17 @@ class ChunkSizes:
     largest: int
 
 
-def chunk_bytes(did: Any, plist: Any) -> int:
+def chunk_bytes(did: DatasetID, plist: PropDCID) -> int:
     """The bytes of memory of a chunk."""
     return math.prod(map(int, plist.get_chunk())) * int(did.get_type().get_size())
 
 
 def look_at(
-    did: Any, plist: Any, file_size: int, box: Box | None = None, nbytes: int | None = None
+    did: DatasetID,
+    plist: PropDCID,
+    file_size: int,
+    box: Box | None = None,
+    nbytes: int | None = None,
 ) -> ChunkSizes:
     """Look at the chunks of a dataset, or of a part of it.
 
@@ -88,7 +92,7 @@ def look_at(
     return _one_by_one(did, plist, file_size, box)
 
 
-def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkSizes:
+def _one_by_one(did: DatasetID, plist: PropDCID, file_size: int, box: Box | None) -> ChunkSizes:
     size, filtered = chunk_bytes(did, plist), bool(plist.get_nfilters())
     ratios: dict[int, int | None] = {}
     stored = made = largest = 0
@@ -118,27 +122,27 @@ def _one_by_one(did: Any, plist: Any, file_size: int, box: Box | None) -> ChunkS
     return ChunkSizes(stored, made, is_bound, largest)
 
 
-def chunks_of(did: Any, plist: Any) -> list[tuple[tuple[int, ...], Any]]:
+def chunks_of(did: DatasetID, plist: PropDCID) -> list[tuple[tuple[int, ...], StoreInfo]]:
     """Where each chunk that is stored begins, and what HDF5 tells of it but for that.
 
     Of an extensible array (the index since 1.10 where one axis is unlimited) HDF5 (2.0 and before)
     tells wrong places when that axis is not the first.
     """
-    found: list[Any] = []
+    found: list[StoreInfo] = []
     did.chunk_iter(found.append)
     told = [info.chunk_offset for info in found]
     places = _put_right(did, plist, found, told) if told and may_be_misplaced(did) else told
     return list(zip(places, found, strict=True))
 
 
-def may_be_misplaced(did: Any) -> bool:
+def may_be_misplaced(did: DatasetID) -> bool:
     """Whether HDF5 may tell wrong places of a dataset's chunks."""
     limits = did.get_space().get_simple_extent_dims(True)
     return bool(limits.count(h5s.UNLIMITED) == 1 and limits[0] != h5s.UNLIMITED)
 
 
 def _put_right(
-    did: Any, plist: Any, found: list[Any], told: list[tuple[int, ...]]
+    did: DatasetID, plist: PropDCID, found: list[StoreInfo], told: list[tuple[int, ...]]
 ) -> list[tuple[int, ...]]:
     limits, chunk = did.get_space().get_simple_extent_dims(True), plist.get_chunk()
     axis = limits.index(h5s.UNLIMITED)
@@ -175,12 +179,12 @@ def _place(
     return tuple(place)
 
 
-def _is_inside(did: Any, place: tuple[int, ...]) -> bool:
+def _is_inside(did: DatasetID, place: tuple[int, ...]) -> bool:
     shape: tuple[int, ...] = did.shape
     return all(at < length for at, length in zip(place, shape, strict=True))
 
 
-def _is_stored(did: Any, place: tuple[int, ...]) -> bool:
+def _is_stored(did: DatasetID, place: tuple[int, ...]) -> bool:
     try:
         did.read_direct_chunk(place)
     except RAISED:
@@ -196,7 +200,7 @@ def is_in(offset: tuple[int, ...], chunk: tuple[int, ...], box: Box) -> bool:
     )
 
 
-def _beyond(did: Any, end: int, file_size: int) -> CorruptFileError:
+def _beyond(did: DatasetID, end: int, file_size: int) -> CorruptFileError:
     return CorruptFileError(
         f"its chunks are said to take {end} bytes, of a file that has {file_size}",
         key=key_of(did),

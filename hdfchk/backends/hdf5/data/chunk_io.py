@@ -21,6 +21,7 @@ from h5py import h5d
 from ....errors import CorruptFileError
 from ....runtime.interrupts import run_pending
 from ...meter import Meter
+from ..h5.ids import DatasetID
 from ..h5.links import key_of
 from ..h5.types import type_for
 from .chunk_index import Box, chunks_of, may_be_misplaced
@@ -74,7 +75,7 @@ def _many(nbytes: int, chunk: Offsets, itemsize: int) -> bool:
 
 
 def write_rows(
-    did: Any,
+    did: DatasetID,
     rows: np.ndarray[Any, Any],
     start: int,
     pipeline: Pipeline,
@@ -118,7 +119,7 @@ def write_rows(
 
 
 def read_packed(
-    did: Any,
+    did: DatasetID,
     out: np.ndarray[Any, Any],
     start: int,
     shape: tuple[int, ...],
@@ -145,7 +146,9 @@ def read_packed(
     return _read_rows(did, out, start, shape, pipeline, meter)
 
 
-def read_first(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, seen: SeenChunks) -> bool:
+def read_first(
+    did: DatasetID, out: np.ndarray[Any, Any], start: int, box: Box, seen: SeenChunks
+) -> bool:
     """Read rows some of whose chunks nobody has looked at yet, and look at these so.
 
     HDF5 would unpack them once more, as what it makes of them must be looked at before.
@@ -191,7 +194,7 @@ def read_first(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, seen: 
 
 
 def _read_rows(
-    did: Any,
+    did: DatasetID,
     out: np.ndarray[Any, Any],
     start: int,
     shape: tuple[int, ...],
@@ -242,7 +245,7 @@ def _read_rows(
     return all(_all(unpacked, jobs(), threads=_many(out.nbytes, pipeline.chunk, out.itemsize)))
 
 
-def fill_of(did: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def fill_of(did: DatasetID, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """What elements of a dataset hold that nobody has written, as a 0-d array."""
     fill, plist = np.zeros((), dtype), did.get_create_plist()
     is_filled = plist.get_fill_time() != h5d.FILL_TIME_NEVER
@@ -251,7 +254,7 @@ def fill_of(did: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return fill
 
 
-def _present(did: Any) -> set[Offsets] | None:
+def _present(did: DatasetID) -> set[Offsets] | None:
     """The offsets of the chunks that are there; None if that is all of them."""
     shape, plist = did.shape, did.get_create_plist()
     chunk = plist.get_chunk()

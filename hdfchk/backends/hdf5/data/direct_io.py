@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import h5py
 import numpy as np
 from h5py import h5fd
 
 from ....runtime.interrupts import BLOCK_BYTES
 from ....runtime.posix import read_into
 from ...meter import Meter
+from ..h5.ids import DatasetID
 from ..h5.types import file_access
 
 __all__ = ["WriteAt", "descriptor_of", "read_piece", "write_piece"]
@@ -21,7 +23,7 @@ WriteAt = Callable[[Any, int], None]
 _IS_PLAIN = hasattr(os, "preadv") and file_access().get_driver() == h5fd.SEC2
 
 
-def descriptor_of(stream: Any) -> int:
+def descriptor_of(stream: h5py.File) -> int:
     """The descriptor of an open file, or -1 where HDF5 does not use it as it is.
 
     Args:
@@ -33,7 +35,7 @@ def descriptor_of(stream: Any) -> int:
 
 def read_piece(
     descriptor: int,
-    did: Any,
+    did: DatasetID,
     data: np.ndarray[Any, Any],
     meter: Meter | None = None,
     *,
@@ -73,7 +75,7 @@ def read_piece(
     return True
 
 
-def write_piece(write: WriteAt, did: Any, array: np.ndarray[Any, Any]) -> None:
+def write_piece(write: WriteAt, did: DatasetID, array: np.ndarray[Any, Any]) -> None:
     """Write a dataset that has its place in the file, in one piece.
 
     Args:

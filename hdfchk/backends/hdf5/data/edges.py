@@ -7,12 +7,12 @@ Since HDF5 1.10 a dataset may be made so that no filter is used for them
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 from h5py import h5d, h5f, h5p, h5s
 
 from ..h5.errors import RAISED
+from ..h5.ids import DatasetID, PropDCID, TypeID
 from ..h5.object_info import place_of
 from .chunk_index import SMALL_CHUNK, chunk_bytes
 
@@ -21,7 +21,7 @@ __all__ = ["is_left", "leaves_edges"]
 _COUNTER = itertools.count()
 
 
-def is_left(did: Any, plist: Any, offset: tuple[int, ...], stored: int) -> bool:
+def is_left(did: DatasetID, plist: PropDCID, offset: tuple[int, ...], stored: int) -> bool:
     """Whether a chunk reaches beyond the end of its dataset, and is left as it is for that.
 
     Args:
@@ -36,7 +36,7 @@ def is_left(did: Any, plist: Any, offset: tuple[int, ...], stored: int) -> bool:
     return stored == chunk_bytes(did, plist) and leaves_edges(did)
 
 
-def leaves_edges(did: Any, known: dict[tuple[int, int], bool] | None = None) -> bool:
+def leaves_edges(did: DatasetID, known: dict[tuple[int, int], bool] | None = None) -> bool:
     """Whether chunks of a dataset that reach beyond its end may be left as they are by its filters.
 
     True where it cannot be told: HDF5 itself knows.
@@ -65,7 +65,7 @@ def leaves_edges(did: Any, known: dict[tuple[int, int], bool] | None = None) -> 
     return known[place]
 
 
-def _is_left_in_memory(plist: Any, tid: Any, chunk: tuple[int, ...], size: int) -> bool:
+def _is_left_in_memory(plist: PropDCID, tid: TypeID, chunk: tuple[int, ...], size: int) -> bool:
     """Whether HDF5 leaves a chunk as it is in a dataset of the same properties in memory."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fapl_core(2**16, False)

@@ -9,7 +9,8 @@ from h5py import h5d, h5p, h5z
 
 from ....errors import InvalidOptionError, MissingExtraError
 from ...layout import AUTO, Compression, Layout
-from ..h5.types import chunked_creation
+from ..h5.ids import DatasetID, PropDCID
+from ..h5.types import new_creation
 from .chunk_shapes import chunk_shape
 from .deflate import Pipeline, pack
 
@@ -70,7 +71,7 @@ def chunked_plist(
     limits: tuple[int | None, ...],
     *,
     whole: bool,
-) -> Any:
+) -> PropDCID:
     """The creation properties of a dataset in chunks.
 
     Args:
@@ -85,7 +86,7 @@ def chunked_plist(
         InvalidOptionError: the chunk does not fit the shape.
         MissingExtraError: the filter is one of a library that is not there.
     """
-    plist = chunked_creation(fill=not whole)
+    plist = new_creation(fill=not whole)
     plist.set_chunk(_chunk(shape, itemsize, layout.chunks, limits))
     if compression is not None:
         _set_compression(plist, compression, itemsize)
@@ -113,7 +114,7 @@ def _chunk(
     )
 
 
-def _set_compression(plist: Any, compression: Compression, itemsize: int) -> None:
+def _set_compression(plist: PropDCID, compression: Compression, itemsize: int) -> None:
     name = "gzip" if compression.name == AUTO else compression.name
     if name in {"gzip", "lzf", "zstd"} and itemsize > 1:
         plist.set_shuffle()
@@ -159,12 +160,12 @@ def require_plugin(code: int) -> bool:
     return bool(h5z.filter_avail(code))
 
 
-def has_filters(plist: Any) -> bool:
+def has_filters(plist: PropDCID) -> bool:
     """Whether a dataset of these creation properties has chunks that go through a filter."""
     return bool(plist.get_layout() == h5d.CHUNKED and plist.get_nfilters())
 
 
-def own_pipeline(plist: Any, itemsize: int) -> Pipeline | None:
+def own_pipeline(plist: PropDCID, itemsize: int) -> Pipeline | None:
     """The filters of a dataset, if they are those of `deflate`, in its order; else None.
 
     Args:
@@ -206,7 +207,7 @@ MOST_RATIO = 2**15
 """Filters after one another are not trusted to have made more of a byte."""
 
 
-def greatest_ratio(plist: Any, mask: int = 0) -> int | None:
+def greatest_ratio(plist: PropDCID, mask: int = 0) -> int | None:
     """How many bytes the filters of a dataset can make of one in the file; None for no bound.
 
     Args:
@@ -223,7 +224,7 @@ def greatest_ratio(plist: Any, mask: int = 0) -> int | None:
     return product if product <= MOST_RATIO else None
 
 
-def creation_copy(did: Any, chunk: tuple[int, ...]) -> Any:
+def creation_copy(did: DatasetID, chunk: tuple[int, ...]) -> PropDCID:
     """The creation properties of a dataset with the filters of another and a chunk of its own."""
     old = did.get_create_plist()
     plist = old.copy() if old.get_layout() == h5d.CHUNKED else h5p.create(h5p.DATASET_CREATE)

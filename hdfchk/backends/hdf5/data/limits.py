@@ -15,6 +15,7 @@ from h5py import h5d, h5pl, h5s, h5z
 from ....errors import HdfchkError, UnsafeFileError, UnsupportedStoredError
 from ...settings import Options
 from ..h5.errors import unreadable
+from ..h5.ids import DatasetID, PropDCID
 from ..h5.links import key_of
 from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of, place_of
 from ..h5.values import memory_type
@@ -49,7 +50,7 @@ class Guard:
         options: which limits are set.
     """
 
-    def __init__(self, stream: Any, options: Options) -> None:
+    def __init__(self, stream: h5py.Group, options: Options) -> None:
         self._stream = stream
         self._options = options
         self._expanded = 0
@@ -75,7 +76,7 @@ class Guard:
         """Whether the file may lead to others. Through a journal HDF5 would not find them."""
         return self._options.trusts and self._stream.file.driver != "fileobj"
 
-    def inside(self, did: Any, present: int | None = None) -> None:
+    def inside(self, did: DatasetID, present: int | None = None) -> None:
         """Refuse a dataset whose elements lie in other files.
 
         Args:
@@ -98,13 +99,13 @@ class Guard:
                 what = f"an array that is put together of other files, {sorted(sources)}"
                 raise self._refusal(did, what)
 
-    def _refusal(self, did: Any, what: str) -> UnsafeFileError:
+    def _refusal(self, did: DatasetID, what: str) -> UnsafeFileError:
         hint = "if you trust the file, read it with trust=True or inside hdfchk.trusting()"
         if self._options.trusts:
             hint = "its last commits are still in its journal: end its writer, or call recover()"
         return UnsafeFileError(f"{what}, which is not read", key=key_of(did), hint=hint)
 
-    def size(self, did: Any, nbytes: int, box: Box | None = None) -> None:
+    def size(self, did: DatasetID, nbytes: int, box: Box | None = None) -> None:
         """Refuse what would need far more memory than it takes in the file.
 
         Args:
@@ -137,7 +138,7 @@ class Guard:
         stored = min(stored, file_size)
         self._expand(did, nbytes, stored, EXPANSION * stored)
 
-    def _look_at_all(self, did: Any, plist: Any, file_size: int) -> None:
+    def _look_at_all(self, did: DatasetID, plist: PropDCID, file_size: int) -> None:
         """Look at all chunks once, so that slices need not look at theirs each time."""
         try:
             largest = look_at(did, plist, file_size).largest
@@ -151,7 +152,7 @@ class Guard:
         size: int = (stream if isinstance(stream, h5py.File) else stream.file).id.get_filesize()
         return size
 
-    def claims(self, did: Any) -> None:
+    def claims(self, did: DatasetID) -> None:
         """Refuse a dataset whose chunks the file cannot have, without reading any.
 
         Raises:
@@ -166,7 +167,7 @@ class Guard:
         limit = self._options.expand_limit
         return DEFAULT_LIMIT if limit is None else limit
 
-    def _expand(self, did: Any, nbytes: int, stored: int, free: int) -> None:
+    def _expand(self, did: DatasetID, nbytes: int, stored: int, free: int) -> None:
         self._expanded += max(0, nbytes - free)
         if self._expanded > self._limit:
             raise UnsafeFileError(
@@ -176,7 +177,7 @@ class Guard:
                 " raise that, or read parts by array()",
             )
 
-    def variable(self, did: Any, data: np.ndarray[Any, Any]) -> None:
+    def variable(self, did: DatasetID, data: np.ndarray[Any, Any]) -> None:
         """Read variable-length items block by block: all may be the same large one.
 
         Args:
@@ -187,7 +188,7 @@ class Guard:
             if block is not data and data.ndim:
                 data[start : start + len(block)] = block
 
-    def blocks(self, did: Any, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
+    def blocks(self, did: DatasetID, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
         """The variable-length items of a dataset, of HDF5's own dtype, block by block.
 
         Raises:
@@ -196,7 +197,7 @@ class Guard:
         return (block for _, block in self._blocks(did, dtype, did.shape, None))
 
     def _blocks(
-        self, did: Any, dtype: np.dtype[Any], shape: tuple[int, ...], data: Any
+        self, did: DatasetID, dtype: np.dtype[Any], shape: tuple[int, ...], data: Any
     ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
         file_size = self._file_size()
         least, most = BLOCK_ITEMS
@@ -223,7 +224,7 @@ class Guard:
             yield start, block
 
     @contextmanager
-    def decoding(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
+    def decoding(self, did: DatasetID, boxes: list[Box] | None = None) -> Iterator[None]:
         """A block that reads a dataset: what HDF5 raises is explained, and no code is loaded.
 
         HDF5 looks for the plug-in of a filter in a folder of its own if the environment names
@@ -243,14 +244,14 @@ class Guard:
             yield
 
     @contextmanager
-    def decoding_part(self, did: Any, boxes: list[Box] | None) -> Iterator[None]:
+    def decoding_part(self, did: DatasetID, boxes: list[Box] | None) -> Iterator[None]:
         """As `decoding`, of a dataset of which other parts, and what says of it, may be damaged."""
         refuse_streams(did, did.get_create_plist(), set(), boxes)
         with self._at_work(did, writes=False):
             yield
 
     @contextmanager
-    def unpacking(self, did: Any, boxes: list[Box] | None = None) -> Iterator[None]:
+    def unpacking(self, did: DatasetID, boxes: list[Box] | None = None) -> Iterator[None]:
         """A block in which HDF5 unpacks chunks of which it writes a part; the dataset has filters.
 
         Args:
@@ -275,7 +276,7 @@ class Guard:
         with self._at_work(did, writes=True):
             yield
 
-    def _sizes(self, did: Any, plist: Any, boxes: list[Box] | None) -> None:
+    def _sizes(self, did: DatasetID, plist: PropDCID, boxes: list[Box] | None) -> None:
         """Refuse chunks that would take far more memory than they have in the file."""
         did.get_num_chunks()  # what HDF5 has not written yet makes the file longer
         file_size = self._file_size()
@@ -293,7 +294,7 @@ class Guard:
             self._expand(did, size, found.stored, free)
 
     @contextmanager
-    def _at_work(self, did: Any, *, writes: bool) -> Iterator[None]:
+    def _at_work(self, did: DatasetID, *, writes: bool) -> Iterator[None]:
         """A block in which no plug-in is loaded from a folder of HDF5's own; its errors are told.
 
         Args:
@@ -315,11 +316,11 @@ class Guard:
             for folder in taken:
                 h5pl.append(folder)
 
-    def _check_streams(self, did: Any, boxes: list[Box] | None) -> None:
+    def _check_streams(self, did: DatasetID, boxes: list[Box] | None) -> None:
         if info_of(did).hdr.mesg.present & FILTERED:
             refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
 
-    def seen_chunks(self, did: Any) -> SeenChunks:
+    def seen_chunks(self, did: DatasetID) -> SeenChunks:
         """The chunks of a dataset that were looked at: whoever looks at another one enters it."""
         place = place_of(did)
         found = self._checked.get(place)
@@ -332,11 +333,11 @@ class Guard:
             self._last = found
         return found
 
-    def leaves_edges(self, did: Any) -> bool:
+    def leaves_edges(self, did: DatasetID) -> bool:
         """`edges.leaves_edges` of a dataset, of which HDF5 is asked once."""
         return leaves_edges(did, self._edges)
 
-    def explain(self, did: Any, error: Exception) -> HdfchkError:
+    def explain(self, did: DatasetID, error: Exception) -> HdfchkError:
         """The error to raise for one of HDF5's when it reads a dataset."""
         for name in self._missing(did):
             return UnsupportedStoredError(
@@ -346,12 +347,12 @@ class Guard:
             )
         return unreadable("the data", error, key_of(did))
 
-    def _foreign_filters(self, did: Any) -> list[tuple[int, str]]:
+    def _foreign_filters(self, did: DatasetID) -> list[tuple[int, str]]:
         plist = did.get_create_plist()
         found = [plist.get_filter(index) for index in range(plist.get_nfilters())]
         return [(item[0], os.fsdecode(item[3])) for item in found if item[0] not in _OWN_FILTERS]
 
-    def _missing(self, did: Any) -> list[str]:
+    def _missing(self, did: DatasetID) -> list[str]:
         return [
             f"{name} ({code})" if name else str(code)
             for code, name in self._foreign_filters(did)

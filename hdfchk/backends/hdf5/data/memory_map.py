@@ -13,6 +13,7 @@ from h5py import h5d, h5o
 
 from ....errors import HdfchkError, LockedError, UnsupportedStoredError
 from ....runtime.posix import open_file, try_lock_range
+from ..h5.ids import DatasetID, PropDCID, RootID, TypeID
 from ..h5.links import key_of
 from ..h5.object_info import info_of
 from ..h5.types import numpy_dtype, type_for, unmarked
@@ -48,7 +49,7 @@ class Mapper:
         path: str,
         descriptor: int,
         holds: Callable[[int, int], bool] = lambda start, end: True,
-        within: Any = None,
+        within: RootID | None = None,
     ) -> None:
         self._path = path
         self._descriptor = descriptor
@@ -57,7 +58,9 @@ class Mapper:
         self._map: mmap.mmap | None = None
         self._owner = -1
 
-    def view(self, did: Any, shape: tuple[int, ...], tid: Any) -> np.ndarray[Any, Any] | None:
+    def view(
+        self, did: DatasetID, shape: tuple[int, ...], tid: TypeID
+    ) -> np.ndarray[Any, Any] | None:
         """A read-only view of a large dataset, or None where it cannot be had."""
         if did.get_storage_size() < MAP_FROM:
             return None
@@ -65,7 +68,7 @@ class Mapper:
         return None if isinstance(found, str) else found
 
     def view_or_problem(
-        self, did: Any, shape: tuple[int, ...], tid: Any
+        self, did: DatasetID, shape: tuple[int, ...], tid: TypeID
     ) -> np.ndarray[Any, Any] | str:
         """A read-only view of a dataset, or what keeps it from being one."""
         if self._number is not None and info_of(did).fileno != self._number:
@@ -121,7 +124,7 @@ class Mapper:
         return made
 
 
-def _problem(plist: Any, shape: tuple[int, ...]) -> str | None:
+def _problem(plist: PropDCID, shape: tuple[int, ...]) -> str | None:
     layout = plist.get_layout()
     if layout == h5d.CHUNKED:
         if plist.get_nfilters():
@@ -136,7 +139,9 @@ def _problem(plist: Any, shape: tuple[int, ...]) -> str | None:
     return None if 0 not in shape else "it has no elements"
 
 
-def require_view(mapper: Mapper | None, did: Any, problem: str | None) -> np.ndarray[Any, Any]:
+def require_view(
+    mapper: Mapper | None, did: DatasetID, problem: str | None
+) -> np.ndarray[Any, Any]:
     """A read-only view of a dataset.
 
     Args:

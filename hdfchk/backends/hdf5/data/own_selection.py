@@ -13,6 +13,8 @@ import attrs
 import numpy as np
 from h5py import h5s
 
+from ..h5.ids import SpaceID
+
 __all__ = ["Selected", "select"]
 
 Part = slice | list[int]
@@ -28,7 +30,7 @@ class Selected:
         array_shape: the same without the axes that integers take away.
     """
 
-    id: Any
+    id: SpaceID
     mshape: tuple[int, ...]
     array_shape: tuple[int, ...]
 
@@ -123,7 +125,7 @@ def _row(at: int, length: int) -> int:
     return at % length
 
 
-def _mark(space: Any, parts: list[Part], sizes: tuple[int, ...]) -> None:
+def _mark(space: SpaceID, parts: list[Part], sizes: tuple[int, ...]) -> None:
     """Select in a dataspace what is where all parts meet."""
     space.select_none()
     if 0 in sizes:

@@ -16,8 +16,9 @@ from ...base import ArrayForm
 from ...layout import Layout, growing
 from ..h5.attributes import copy_attributes
 from ..h5.hidden import Hidden
+from ..h5.ids import DatasetID, GroupID, PropDCID, SpaceID, TypeID
 from ..h5.marks import MARK, write_mark
-from ..h5.types import filled_creation, type_for
+from ..h5.types import SCALAR, filled_creation, type_for
 from ..h5.values import in_own_order, raw_buffer, raw_type
 from . import selection as slices
 from .chunk_shapes import chunk_shape, log_chunk
@@ -39,15 +40,25 @@ class LocalDraft:
         hidden: the hidden group.
         guard: of the open file.
         form: what it is to be.
-        args: the HDF5 type, the dataspace and the creation properties.
+        tid: the HDF5 type.
+        space: the dataspace.
+        plist: the creation properties.
     """
 
-    def __init__(self, hidden: Hidden, guard: Guard, form: ArrayForm, *args: Any) -> None:
+    def __init__(
+        self,
+        hidden: Hidden,
+        guard: Guard,
+        form: ArrayForm,
+        tid: TypeID,
+        space: SpaceID,
+        plist: PropDCID,
+    ) -> None:
         self.form = form
         self._guard = guard
         self._hidden: Hidden | None = hidden
         gid, self._name = hidden.begin_draft()
-        self.did = h5d.create(gid, self._name, *args)
+        self.did = h5d.create(gid, self._name, tid, space, plist)
         if form.mark is not None:
             write_mark(self.did, form.mark)
 
@@ -68,7 +79,7 @@ class LocalDraft:
         space, plist = _space_and_plist(form, tid, layout, whole=whole)
         return cls(hidden, guard, form, tid, space, plist)
 
-    def place(self, parent: Any, name: bytes) -> Any:
+    def place(self, parent: GroupID, name: bytes) -> DatasetID:
         """Move it to where it shall stand. It cannot be written, nor placed, again."""
         self.require()
         assert self._hidden is not None  # noqa: S101  `require` has looked
@@ -98,17 +109,21 @@ class LocalDraft:
         Raises:
             TransactionError: it was given up, with all that was not committed.
         """
+        did: DatasetID | None = self.did
         if self._hidden is not None and not self.did.valid:
             # HDF5 was opened anew: what others have committed meanwhile has it, too.
-            self.did = self._hidden.draft(self._name)
-        if self._hidden is None or self.did is None:
+            did = self._hidden.draft(self._name)
+        if self._hidden is None or did is None:
             raise TransactionError(
                 "an array that was being written was given up, as something else has failed",
                 hint="write it again",
             )
+        self.did = did
 
 
-def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) -> tuple[Any, Any]:
+def _space_and_plist(
+    form: ArrayForm, tid: TypeID, layout: Layout, *, whole: bool
+) -> tuple[SpaceID, PropDCID]:
     shape, size = form.shape, tid.get_size()
     whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
     limits = layout.maxshape or shape
@@ -130,12 +145,12 @@ def _space_and_plist(form: ArrayForm, tid: Any, layout: Layout, *, whole: bool) 
     if layout.fill_value is not None:
         plist.set_fill_value(np.array(layout.fill_value, form.dtype))
     if not shape:
-        return h5s.create(h5s.SCALAR), plist
+        return SCALAR, plist
     unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
     return h5s.create_simple(shape, unlimited), plist
 
 
-def append(did: Any, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
+def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
     """Append rows to a dataset; False if it cannot grow so, and nothing was done.
 
     Raises:
@@ -163,7 +178,7 @@ def append(did: Any, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
     return True
 
 
-def growable_copy(hidden: Hidden, did: Any, guard: Guard) -> LocalDraft:
+def growable_copy(hidden: Hidden, did: DatasetID, guard: Guard) -> LocalDraft:
     """A draft with a dataset's data and filters, whose first axis has no limit.
 
     Raises:

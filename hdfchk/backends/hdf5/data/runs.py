@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5s, h5t
 
 from ..h5.forms import memory_of
+from ..h5.ids import DatasetID, PropDCID
 from ..h5.object_info import FILTERED, info_of
 from ..h5.types import numpy_dtype, plain_dtype, type_for
 from .blocks import write_blocks
@@ -60,7 +61,7 @@ def _is_whole(part: Any, length: int) -> bool:
     return isinstance(part, slice) and part.indices(length) == (0, length, 1)
 
 
-def run_boxes(did: Any, start: int, stop: int) -> list[Box]:
+def run_boxes(did: DatasetID, start: int, stop: int) -> list[Box]:
     """Where neighbouring rows lie.
 
     Args:
@@ -72,7 +73,9 @@ def run_boxes(did: Any, start: int, stop: int) -> list[Box]:
     return [((start, *[0] * len(below)), (stop - 1, *below))]
 
 
-def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[Any, Any] | None:
+def read_run(
+    did: DatasetID, index: Any, guard: Guard, descriptor: int
+) -> np.ndarray[Any, Any] | None:
     """The rows, or the row, at an index, of HDF5's own dtype; None where it selects something else.
 
     Args:
@@ -96,7 +99,7 @@ def read_run(did: Any, index: Any, guard: Guard, descriptor: int) -> np.ndarray[
 
 
 def _rows(
-    did: Any, shape: tuple[int, ...], run: tuple[int, int], guard: Guard, descriptor: int
+    did: DatasetID, shape: tuple[int, ...], run: tuple[int, int], guard: Guard, descriptor: int
 ) -> np.ndarray[Any, Any] | None:
     """The rows of a run; None where they are not of one width."""
     tid = did.get_type()
@@ -128,14 +131,14 @@ def _rows(
     return out
 
 
-def _unpack(did: Any, out: np.ndarray[Any, Any], start: int, box: Box, guard: Guard) -> bool:
+def _unpack(did: DatasetID, out: np.ndarray[Any, Any], start: int, box: Box, guard: Guard) -> bool:
     """Unpack the chunks of some rows here, if their filters are ours, and HDF5 gains nothing."""
     if out.nbytes >= PACKED_FROM:
         return read_packed(did, out, start, did.shape)
     return read_first(did, out, start, box, guard.seen_chunks(did))
 
 
-def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) -> None:
+def write_run(did: DatasetID, rows: np.ndarray[Any, Any], start: int, guard: Guard) -> None:
     """Write neighbouring rows; whole chunks whose filters are ours are packed in threads.
 
     Args:
@@ -172,7 +175,7 @@ def write_run(did: Any, rows: np.ndarray[Any, Any], start: int, guard: Guard) ->
 
 
 def _unpacking(
-    did: Any, plist: Any, guard: Guard, start: int, stop: int
+    did: DatasetID, plist: PropDCID, guard: Guard, start: int, stop: int
 ) -> AbstractContextManager[None]:
     """A block that writes rows by HDF5, which may have to unpack their chunks."""
     if start == stop or not plist.get_nfilters():

@@ -15,6 +15,7 @@ from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...base import ArrayInfo
 from ..h5.errors import RAISED, unless_damaged, unreadable
 from ..h5.forms import axes_of, form_of_type, memory_of
+from ..h5.ids import DatasetID, TypeID
 from ..h5.links import key_of
 from ..h5.marks import read_mark
 from ..h5.object_info import FILTERED, info_of
@@ -47,7 +48,7 @@ _FILTERS = {
 _SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 
 
-def info(did: Any) -> ArrayInfo:
+def info(did: DatasetID) -> ArrayInfo:
     """The outside of a dataset."""
     space = did.get_space()
     plist = did.get_create_plist()
@@ -77,7 +78,7 @@ def info(did: Any) -> ArrayInfo:
     )
 
 
-def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray[Any, Any]:
+def read(did: DatasetID, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray[Any, Any]:
     """The elements at `index`, as h5py selects them.
 
     Args:
@@ -103,7 +104,7 @@ def read(did: Any, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray
         raise unreadable("the data", error, key_of(did)) from error
 
 
-def _elements(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
+def _elements(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     parts = _parted(did, index)
     if parts is None:
         return plain_array(_selected(did, index, guard))
@@ -111,7 +112,7 @@ def _elements(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     return np.asarray(found[(*parts.picked, Ellipsis)])
 
 
-def _parted(did: Any, index: Any) -> Parts | None:
+def _parted(did: DatasetID, index: Any) -> Parts | None:
     """The parts of an index of a dataset whose type has axes; None for another one."""
     if did.get_type().get_class() != h5t.ARRAY:
         return None
@@ -119,7 +120,7 @@ def _parted(did: Any, index: Any) -> Parts | None:
     return parted(index, (*shape, *axes_of(did.dtype)[1]), len(shape))
 
 
-def _selected(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
+def _selected(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
     numpy_dtype(did.get_type())  # refuses what is no value
     guard.inside(did)
@@ -154,7 +155,7 @@ def _selection(dataset: Any, index: Any) -> Any:
     return select(dataset.shape, args, dataset)
 
 
-def _fits(did: Any, index: Any) -> bool:
+def _fits(did: DatasetID, index: Any) -> bool:
     try:
         parts = _parted(did, index)
         _selection(h5py.Dataset(did), index if parts is None else parts.stored)
@@ -163,14 +164,14 @@ def _fits(did: Any, index: Any) -> bool:
     return True
 
 
-def kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
+def kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     """The elements at `index`, to be put back after an error; None where they are too many."""
     guard.inside(did)
     # What is wrong with the index, and a damaged chunk, are for the write to refuse.
     return unless_damaged(lambda: _kept(did, index, guard), (IndexError,))
 
 
-def _kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
+def _kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     parts = _parted(did, index)
     stored = index if parts is None else parts.stored
     dataset = h5py.Dataset(did)
@@ -183,7 +184,7 @@ def _kept(did: Any, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     return found if parts is None else np.asarray(found[(*parts.picked, Ellipsis)])
 
 
-def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
+def write(did: DatasetID, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
     """Write `data` to the elements at `index`, as h5py selects them.
 
     Raises:
@@ -204,7 +205,7 @@ def write(did: Any, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> Non
         _write(did, index, data)
 
 
-def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[None]:
+def _unpacking(did: DatasetID, index: Any, guard: Guard) -> AbstractContextManager[None]:
     """A block in which HDF5 may have to unpack the chunks of some elements."""
     if not info_of(did).hdr.mesg.present & FILTERED or not did.shape:
         return nullcontext()
@@ -215,7 +216,7 @@ def _unpacking(did: Any, index: Any, guard: Guard) -> AbstractContextManager[Non
     return nullcontext() if boxes is None else guard.unpacking(did, boxes)
 
 
-def _write(did: Any, index: Any, data: np.ndarray[Any, Any]) -> None:
+def _write(did: DatasetID, index: Any, data: np.ndarray[Any, Any]) -> None:
     parts = index if isinstance(index, tuple) else (index,)
     memory = memory_of(did, data)
     dataset = h5py.Dataset(did)
@@ -244,7 +245,7 @@ def _write_selected(
     dataset: Any,
     index: Any,
     data: np.ndarray[Any, Any],
-    memory: Any,
+    memory: TypeID | None,
     inner: tuple[int, ...] = (),
 ) -> None:
     """Write what h5py selects.
@@ -271,7 +272,7 @@ def _write_selected(
         dataset.id.write(within, space, np.ascontiguousarray(block), memory)
 
 
-def _laid_out(did: Any, data: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
+def _laid_out(did: DatasetID, data: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
     """Data broadcast to a shape; axes of one element in front of it are passed over."""
     given = data.shape
     while data.ndim > len(shape) and data.shape[0] == 1:
@@ -282,7 +283,7 @@ def _laid_out(did: Any, data: np.ndarray[Any, Any], shape: tuple[int, ...]) -> A
         raise _misfit(did, given, shape) from error
 
 
-def _misfit(did: Any, given: Any, shape: Any) -> UnsupportedTypeError:
+def _misfit(did: DatasetID, given: Any, shape: Any) -> UnsupportedTypeError:
     return UnsupportedTypeError(
         f"elements of shape {tuple(given)} do not fit the {tuple(shape)} that are selected",
         key=key_of(did),
@@ -290,7 +291,7 @@ def _misfit(did: Any, given: Any, shape: Any) -> UnsupportedTypeError:
     )
 
 
-def _write_parts(did: Any, parts: Parts, data: np.ndarray[Any, Any], guard: Guard) -> None:
+def _write_parts(did: DatasetID, parts: Parts, data: np.ndarray[Any, Any], guard: Guard) -> None:
     """Write elements of an array type, some of whose axes are the type's."""
     dataset, memory, inner = h5py.Dataset(did), memory_of(did, data), axes_of(did.dtype)[1]
     if not parts.is_box:  # some of what HDF5 writes is to stay

@@ -16,6 +16,7 @@ import attrs
 from h5py import h5d, h5i, h5s, h5t, h5z
 
 from ....errors import CorruptFileError, HdfchkError, UnsafeFileError
+from ..h5.ids import DatasetID, PropDCID, SpaceID
 from ..h5.links import key_of
 from ..h5.types import has_variable
 from .chunk_index import SWELLS_FROM, Box, chunk_bytes, chunks_of, is_in, may_be_misplaced
@@ -73,7 +74,7 @@ class SeenChunks:
         return self._last is not None and places == {self._last[0]}
 
 
-def boxes_of(space: Any) -> list[Box] | None:
+def boxes_of(space: SpaceID) -> list[Box] | None:
     """The boxes of which a selection is made, or one around it; None for no elements."""
     if not space.get_select_npoints() or not space.shape:
         return None
@@ -90,7 +91,7 @@ def boxes_of(space: Any) -> list[Box] | None:
     return [space.get_select_bounds()]
 
 
-def _regular_boxes(space: Any) -> list[Box]:
+def _regular_boxes(space: SpaceID) -> list[Box]:
     """The boxes of a selection that goes on in equal steps; HDF5 counts each step as one."""
     axes: list[list[tuple[int, int]]] = []
     for start, stride, count, block in zip(*space.get_regular_hyperslab(), strict=True):
@@ -108,8 +109,8 @@ def _regular_boxes(space: Any) -> list[Box]:
 
 
 def refuse_streams(
-    did: Any,
-    plist: Any,
+    did: DatasetID,
+    plist: PropDCID,
     known: set[Offsets],
     boxes: list[Box] | None = None,
 ) -> None:
@@ -148,7 +149,7 @@ def refuse_streams(
         known.add(offset)
 
 
-def _stored_bytes(did: Any, plist: Any) -> int | None:
+def _stored_bytes(did: DatasetID, plist: PropDCID) -> int | None:
     """The bytes of an unpacked chunk in the file; None where they are not simply to be told."""
     tid = did.get_type()
     if tid.detect_class(h5t.REFERENCE):
@@ -164,7 +165,7 @@ def _stored_bytes(did: Any, plist: Any) -> int | None:
 
 
 def _chunks(
-    did: Any, plist: Any, known: set[Offsets], boxes: list[Box] | None
+    did: DatasetID, plist: PropDCID, known: set[Offsets], boxes: list[Box] | None
 ) -> Iterator[tuple[Offsets, int, int]]:
     """Place, mask and bytes of the chunks that hold something of the boxes, and are not known."""
     chunk = plist.get_chunk()
@@ -225,7 +226,7 @@ def _grid(chunk: Offsets, box: Box) -> Iterator[Offsets]:
 
 
 def _refuse_stream(
-    did: Any, offset: Offsets, stored: int, left: list[Any], size: int, *, exact: bool
+    did: DatasetID, offset: Offsets, stored: int, left: list[Any], size: int, *, exact: bool
 ) -> None:
     """Refuse a chunk of another length.
 
@@ -273,7 +274,7 @@ def _refuse_stream(
         )
 
 
-def _declared(did: Any, offset: Offsets, stored: int, used: Any, size: int) -> int:
+def _declared(did: DatasetID, offset: Offsets, stored: int, used: Any, size: int) -> int:
     """How many bytes a filter takes for what it unpacks: as its source in HDF5, or h5py, has it."""
     code, _, values = used
     if code == h5z.FILTER_SZIP:

@@ -14,6 +14,7 @@ from ....errors import HdfchkError, UnsupportedStoredError, UnsupportedTypeError
 from ....keys import to_text
 from ....tree import Leaf, Mark, is_none_number
 from .errors import RAISED, unreadable, unwritable
+from .ids import AttrID, ObjectID, TypeID
 from .links import key_of
 from .texts import are_kept, are_same, stored_texts, type_to_write_texts
 from .types import PYTHON_STRINGS, numpy_dtype, unshared
@@ -50,7 +51,7 @@ _TOO_LARGE = "object header message is too large"
 """What HDF5 says of an attribute that it cannot put elsewhere than into the object's header."""
 
 
-def read_attribute(oid: Any, name: bytes) -> Leaf:
+def read_attribute(oid: ObjectID, name: bytes) -> Leaf:
     """One attribute of an object."""
     aid = h5a.open(oid, name)
     space = aid.get_space()
@@ -78,14 +79,14 @@ def read_attribute(oid: Any, name: bytes) -> Leaf:
     return Leaf(value)
 
 
-def _mark_of(oid: Any, name: bytes) -> Mark | None:
+def _mark_of(oid: ObjectID, name: bytes) -> Mark | None:
     """The mark of the value of an attribute of the user's."""
     beside = _OF_ATTRIBUTES + name
     text = read_attribute(oid, beside).data if h5a.exists(oid, beside) else None
     return mark_from_text(text) if isinstance(text, str) else None
 
 
-def write_attribute(oid: Any, name: bytes, leaf: Leaf) -> None:
+def write_attribute(oid: ObjectID, name: bytes, leaf: Leaf) -> None:
     """Set an attribute, whatever it was before."""
     if h5a.get_num_attrs(oid):
         write_attributes(oid, {name: leaf})
@@ -93,7 +94,7 @@ def write_attribute(oid: Any, name: bytes, leaf: Leaf) -> None:
         _create(oid, name, leaf)
 
 
-def write_attributes(oid: Any, values: Mapping[bytes, Leaf | None]) -> None:
+def write_attributes(oid: ObjectID, values: Mapping[bytes, Leaf | None]) -> None:
     """Set attributes, or delete them (None): all, or, after an error, none.
 
     None is deleted before its successor is written.
@@ -121,7 +122,7 @@ def write_attributes(oid: Any, values: Mapping[bytes, Leaf | None]) -> None:
         raise
 
 
-def _create(oid: Any, name: bytes, leaf: Leaf) -> None:
+def _create(oid: ObjectID, name: bytes, leaf: Leaf) -> None:
     tid, space, array = prepare(leaf.data)
     try:
         aid = h5a.create(oid, name, tid, space)
@@ -138,13 +139,13 @@ def _create(oid: Any, name: bytes, leaf: Leaf) -> None:
     _write(aid, tid, array)
 
 
-def _write(aid: Any, tid: Any, array: Any) -> None:
-    if array is not None and array.size:
+def _write(aid: AttrID, tid: TypeID, array: np.ndarray[Any, Any]) -> None:
+    if array.size:
         memory = PYTHON_STRINGS if array.dtype.kind == "O" else tid
         aid.write(np.ascontiguousarray(array).reshape(array.shape), memory)
 
 
-def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
+def _overwrite(oid: ObjectID, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
     """Write into the attribute that is there, if it has the shape and can take the value."""
     tid, space, array = prepare(leaf.data)
     aid = h5a.open(oid, name)
@@ -169,18 +170,18 @@ def _overwrite(oid: Any, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]
     return True
 
 
-def _rename_back(oid: Any, aside: bytes, name: bytes) -> None:
+def _rename_back(oid: ObjectID, aside: bytes, name: bytes) -> None:
     if h5a.exists(oid, aside):
         h5a.rename(oid, aside, name)
 
 
-def delete_attribute(oid: Any, name: bytes) -> None:
+def delete_attribute(oid: ObjectID, name: bytes) -> None:
     """Delete an attribute if it is there."""
     if h5a.exists(oid, name):
         h5a.delete(oid, name)
 
 
-def attribute_names(oid: Any) -> list[bytes]:
+def attribute_names(oid: ObjectID) -> list[bytes]:
     """The names of all attributes of an object, in the order of their creation if it is kept."""
     names: list[bytes] = []
     if h5a.get_num_attrs(oid):
@@ -190,7 +191,7 @@ def attribute_names(oid: Any) -> list[bytes]:
     return names
 
 
-def has_references(oid: Any) -> bool:
+def has_references(oid: ObjectID) -> bool:
     """Whether an object has attributes that hold HDF5 references."""
     return any(
         h5a.open(oid, name).get_type().detect_class(h5t.REFERENCE) for name in attribute_names(oid)
@@ -205,7 +206,7 @@ def is_own(name: bytes) -> bool:
     return name.startswith(_OWN) and not name.startswith(_OF_ATTRIBUTES)
 
 
-def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> None:
+def copy_attributes(source: ObjectID, target: ObjectID, but: Callable[[bytes], bool]) -> None:
     """Copy all attributes but those that a function names from one object to another.
 
     Raises:
@@ -219,7 +220,9 @@ def copy_attributes(source: Any, target: Any, but: Callable[[bytes], bool]) -> N
             copy_attribute(source, target, name)
 
 
-def copy_attribute(source: Any, target: Any, name: bytes, tid: Any = None) -> None:
+def copy_attribute(
+    source: ObjectID, target: ObjectID, name: bytes, tid: TypeID | None = None
+) -> None:
     """Copy one attribute; `tid` is the type to give it, if not its own one.
 
     Raises:
@@ -244,7 +247,7 @@ def copy_attribute(source: Any, target: Any, name: bytes, tid: Any = None) -> No
         )
 
 
-def raw_attribute(aid: Any) -> np.ndarray[Any, Any] | None:
+def raw_attribute(aid: AttrID) -> np.ndarray[Any, Any] | None:
     """An attribute's data as they are; None if it has none."""
     if aid.get_space().get_simple_extent_type() == h5s.NULL:
         return None
@@ -253,6 +256,6 @@ def raw_attribute(aid: Any) -> np.ndarray[Any, Any] | None:
     return in_own_order(data)
 
 
-def _write_raw(aid: Any, data: np.ndarray[Any, Any] | None) -> None:
+def _write_raw(aid: AttrID, data: np.ndarray[Any, Any] | None) -> None:
     if data is not None:
         aid.write(data, raw_type(aid.get_type()))

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5s, h5t
+from h5py import h5a, h5t
 
 from ....errors import CorruptFileError
 from ....tree import Leaf
+from .ids import DatasetID
 from .links import key_of
+from .types import SCALAR
 
 __all__ = ["SUM", "forget", "forgotten", "has", "read", "restore", "sum_of", "verify", "write"]
 
@@ -40,12 +42,12 @@ def _raw(item: Any) -> bytes:
     return item if isinstance(item, bytes) else str(item).encode("utf-8", "surrogatepass")
 
 
-def write(did: Any, data: Any) -> None:
+def write(did: DatasetID, data: Any) -> None:
     """Keep the checksum of a dataset's data."""
     restore(did, sum_of(data))
 
 
-def read(did: Any) -> int | None:
+def read(did: DatasetID) -> int | None:
     """The checksum that a dataset has, or None."""
     if not has(did):
         return None
@@ -54,32 +56,28 @@ def read(did: Any) -> int | None:
     return int(kept)
 
 
-def restore(did: Any, kept: int | None) -> None:
+def restore(did: DatasetID, kept: int | None) -> None:
     """Give a dataset the checksum that it had, or none."""
     if kept is None:
         forget(did)
         return
-    aid = (
-        h5a.open(did, SUM)
-        if has(did)
-        else h5a.create(did, SUM, h5t.STD_U32LE, h5s.create(h5s.SCALAR))
-    )
+    aid = h5a.open(did, SUM) if has(did) else h5a.create(did, SUM, h5t.STD_U32LE, SCALAR)
     aid.write(np.array(kept, "<u4"))
 
 
-def has(did: Any) -> bool:
+def has(did: DatasetID) -> bool:
     """Whether a dataset has such a checksum."""
     return bool(h5a.get_num_attrs(did)) and bool(h5a.exists(did, SUM))
 
 
-def forget(did: Any) -> None:
+def forget(did: DatasetID) -> None:
     """Drop the checksum of data that are about to change in part."""
     if has(did):
         h5a.delete(did, SUM)
 
 
 @contextmanager
-def forgotten(did: Any) -> Iterator[None]:
+def forgotten(did: DatasetID) -> Iterator[None]:
     """A block that changes data in part; the checksum goes, unless the block fails."""
     kept = read(did)
     try:
@@ -90,7 +88,7 @@ def forgotten(did: Any) -> Iterator[None]:
         raise
 
 
-def verify(did: Any, data: Callable[[], Leaf]) -> None:
+def verify(did: DatasetID, data: Callable[[], Leaf]) -> None:
     """Compare the checksum, if there is one.
 
     Raises:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import h5py
 from h5py import h5f, h5fd, h5i
 from h5py._objects import phil
 
 from ....runtime.interrupts import defer_interrupts
+from .ids import FileID, PropFAID, PropFCID
 from .types import file_access, file_creation
 
 __all__ = ["FileObject", "close_file", "create_in_memory", "create_on", "file_of", "open_on"]
@@ -47,7 +47,7 @@ class FileObject:
         """Nothing waits."""
 
 
-def file_of(fid: Any) -> Any:
+def file_of(fid: FileID) -> h5py.File:
     """The `h5py.File` of a file that is open, without the look for it that its own way takes.
 
     Args:
@@ -58,7 +58,7 @@ def file_of(fid: Any) -> Any:
     return file
 
 
-def close_file(file: Any) -> None:
+def close_file(file: h5py.File) -> None:
     """Close an `h5py.File`, without h5py's look at all identifiers where nothing else is open.
 
     h5py goes through all that the process has, for those that HDF5 closes with the file. Where the
@@ -75,7 +75,7 @@ def close_file(file: Any) -> None:
     file.close()
 
 
-def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any:
+def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> h5py.File:
     """The `h5py.File` that is on a file object.
 
     Args:
@@ -89,8 +89,8 @@ def open_on(file: FileObject, flags: int, *, has_own_cache: bool = False) -> Any
 
 
 def create_on(
-    file: FileObject, creation: Any = None, versions: tuple[int, int] | None = None
-) -> Any:
+    file: FileObject, creation: PropFCID | None = None, versions: tuple[int, int] | None = None
+) -> h5py.File:
     """The `h5py.File` that begins a file object anew.
 
     Args:
@@ -106,7 +106,7 @@ def create_on(
         return file_of(h5f.create(_name(file), h5f.ACC_TRUNC, creation or file_creation(), plist))
 
 
-def create_in_memory() -> Any:
+def create_in_memory() -> h5py.File:
     """The `h5py.File` of a file that HDF5 makes in memory, and writes nowhere."""
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fapl_core(GROWS_BY, False)
@@ -114,7 +114,7 @@ def create_in_memory() -> Any:
     return file_of(h5f.create(b"in memory", h5f.ACC_TRUNC, file_creation(), plist))
 
 
-def _access(file: FileObject, metadata_cache: int | None = None) -> Any:
+def _access(file: FileObject, metadata_cache: int | None = None) -> PropFAID:
     plist = file_access(metadata_cache=metadata_cache)
     plist.set_fileobj_driver(h5fd.fileobj_driver, file)
     return plist

@@ -8,12 +8,13 @@ import numpy as np
 from h5py import h5t
 
 from ....codecs.casting import Fields, Form, Items, Text
+from .ids import DatasetID, TypeID
 from .types import numpy_dtype
 
 __all__ = ["axes_of", "form_of_type", "memory_of"]
 
 
-def form_of_type(tid: Any) -> Form | None:
+def form_of_type(tid: TypeID) -> Form | None:
     """The form of the elements of an HDF5 type; of an array type, of the elements of that."""
     kind = tid.get_class()
     if kind == h5t.STRING:
@@ -34,7 +35,7 @@ def form_of_type(tid: Any) -> Form | None:
     return Fields(members) if any(members.values()) else None
 
 
-def _text(tid: Any) -> Text:
+def _text(tid: TypeID) -> Text:
     is_ascii = tid.get_cset() == h5t.CSET_ASCII
     if tid.is_variable_str():
         return Text(None, is_ascii)
@@ -53,7 +54,7 @@ def axes_of(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return dtype, axes
 
 
-def memory_of(did: Any, data: np.ndarray[Any, Any]) -> Any:
+def memory_of(did: DatasetID, data: np.ndarray[Any, Any]) -> TypeID | None:
     """The memory type by which elements of the stored dtype are written; None: that of `data`.
 
     NumPy's dtype has lost what HDF5 needs to know: sets of characters, what lengths of their own

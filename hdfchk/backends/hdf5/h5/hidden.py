@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from typing import Any
+from collections.abc import Iterator
 from weakref import WeakValueDictionary
 
-from h5py import h5g, h5o
+from h5py import h5d, h5g, h5o
 
 from . import links
+from .ids import DatasetID, GroupID, ObjectID
+from .object_info import place_of
 from .removal import remove
 
 __all__ = ["Hidden"]
@@ -40,18 +42,18 @@ class Hidden:
         `drop` only takes a note, and may be called by a finaliser, in any thread.
     """
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: GroupID) -> None:
         self._root = root
-        self._gid: Any = None
+        self._gid: GroupID | None = None
         self._name = b""
         self._key = (0, 0)
-        self._bin: Any = None
+        self._bin: GroupID | None = None
         self._bin_name: bytes | None = None
         self._count = itertools.count()
         self._drafts: set[bytes] = set()
         self._dropped: deque[bytes] = deque()
 
-    def reopen(self, root: Any) -> None:
+    def reopen(self, root: GroupID) -> None:
         """Go on where HDF5 was opened anew: what was committed is there, what was not is gone."""
         self._root = root
         self._bin = self._bin_name = None
@@ -63,16 +65,15 @@ class Hidden:
             self._drafts.clear()
             return
         gid = h5g.open(root, self._name)
-        info = h5o.get_info(gid)
-        self._key, self._gid = (info.fileno, info.addr), gid
+        self._key, self._gid = place_of(gid), gid
         _IN_USE[self._key] = self
         self._drafts = {name for name in self._drafts if gid.links.exists(name)}
 
-    def draft(self, name: bytes) -> Any:
+    def draft(self, name: bytes) -> DatasetID | None:
         """The array that is being made under a name; None if it is gone."""
         if self._gid is None or name not in self._drafts:
             return None
-        return h5o.open(self._gid, name)
+        return h5d.open(self._gid, name)
 
     def sweep(self) -> None:
         """Remove what a process that was killed has left."""
@@ -82,35 +83,33 @@ class Hidden:
             if links.is_hidden_group(self._root, name) and not self._is_used(name):
                 remove(self._root, name)
 
-    def _names(self) -> Any:
+    def _names(self) -> Iterator[bytes]:
         yield NAME
         for number in itertools.count(1):
             yield b"%s-%d" % (NAME, number)
 
     def _is_used(self, name: bytes) -> bool:
-        info = h5o.get_info(h5o.open(self._root, name))
-        return (info.fileno, info.addr) in _IN_USE
+        return place_of(h5o.open(self._root, name)) in _IN_USE
 
-    def _group(self) -> Any:
+    def _group(self) -> GroupID:
         if self._gid is None:
             name = next(name for name in self._names() if not self._root.links.exists(name))
             gid = h5g.create(self._root, name)
             try:
                 links.mark_hidden_group(gid)
-                info = h5o.get_info(gid)
+                key = place_of(gid)
             except BaseException:
                 self._root.unlink(name)
                 raise
-            self._key = (info.fileno, info.addr)
-            _IN_USE[self._key] = self
-            self._gid, self._name = gid, name
+            _IN_USE[key] = self
+            self._key, self._gid, self._name = key, gid, name
         return self._gid
 
     def new_name(self) -> bytes:
         """A name that nothing here has."""
         return b"%d" % next(self._count)
 
-    def keep(self, oid: Any) -> None:
+    def keep(self, oid: ObjectID) -> None:
         """Leave an object in the file, under a name that nobody sees."""
         root = self._root
         if root.links.exists(DAMAGED) and links.is_hidden_group(root, DAMAGED):
@@ -130,16 +129,16 @@ class Hidden:
 
     # -- drafts --------------------------------------------------------------------------------
 
-    def begin_draft(self) -> tuple[Any, bytes]:
+    def begin_draft(self) -> tuple[GroupID, bytes]:
         """Where an array can be made that is to be moved to its key later: a group and a name."""
         self.tidy()
         gid, name = self._group(), self.new_name()
         self._drafts.add(name)
         return gid, name
 
-    def place_draft(self, name: bytes, parent: Any, raw: bytes) -> None:
+    def place_draft(self, name: bytes, parent: GroupID, raw: bytes) -> None:
         """Move a draft to its key."""
-        self._gid.links.move(name, parent, raw)
+        self._group().links.move(name, parent, raw)
         self._drafts.discard(name)
 
     def drop_draft(self, name: bytes) -> None:
@@ -148,7 +147,7 @@ class Hidden:
 
     # -- what a commit takes out -----------------------------------------------------------------
 
-    def bin(self) -> Any:
+    def bin(self) -> GroupID:
         """The group for what the commit that is under way takes out."""
         if self._bin is None:
             gid = self._group()
@@ -164,7 +163,7 @@ class Hidden:
         """Whether nothing is here, nor was since the last commit."""
         return self._gid is None
 
-    def take_out(self, parent: Any, raw: bytes, name: bytes) -> None:
+    def take_out(self, parent: GroupID, raw: bytes, name: bytes) -> None:
         """Move a link, of any kind, to the name here."""
         parent.links.move(raw, self.bin(), name)
 
@@ -172,9 +171,9 @@ class Hidden:
         """Whether something has been taken out to that name."""
         return self._bin is not None and bool(self._bin.links.exists(name))
 
-    def bring_back(self, name: bytes, parent: Any, raw: bytes) -> None:
+    def bring_back(self, name: bytes, parent: GroupID, raw: bytes) -> None:
         """Move a link back to where it was."""
-        self._bin.links.move(name, parent, raw)
+        self.bin().links.move(name, parent, raw)
 
     def empty_bin(self) -> None:
         """Let go what a commit has taken out, all of it by the last call of HDF5's.
@@ -184,7 +183,7 @@ class Hidden:
         """
         if self._gid is None:
             return
-        self._remove_dropped()
+        self._remove_dropped(self._gid)
         if not self._drafts:
             self._remove()
         elif self._bin_name is not None:
@@ -199,16 +198,16 @@ class Hidden:
     def tidy(self) -> None:
         """Remove drafts that were given up, and the group if nothing is left in it."""
         if self._gid is not None:
-            self._remove_dropped()
+            self._remove_dropped(self._gid)
             if self._bin is None and not self._drafts:
                 self._remove()
 
-    def _remove_dropped(self) -> None:
+    def _remove_dropped(self, gid: GroupID) -> None:
         while self._dropped:
             name = self._dropped[0]
             if name in self._drafts:
-                if self._gid.links.exists(name):
-                    self._gid.unlink(name)
+                if gid.links.exists(name):
+                    gid.unlink(name)
                 self._drafts.discard(name)
             self._dropped.popleft()
 

@@ -12,11 +12,10 @@ is cut: the pairs whose links have the numbers from n * 64 on are in ``hdfchk:or
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from h5py import h5a, h5s
 
+from .ids import GroupID
 from .types import INT
 
 __all__ = ["ORDER", "Places", "is_order", "read_order"]
@@ -34,7 +33,7 @@ def is_order(name: bytes) -> bool:
     return name == ORDER or name.startswith(_PART)
 
 
-def read_order(gid: Any) -> Rows:
+def read_order(gid: GroupID) -> Rows:
     """The places of moved links: number of the link -> number whose place it takes."""
     if h5a.get_num_attrs(gid) == 0:
         return {}
@@ -47,13 +46,13 @@ def read_order(gid: Any) -> Rows:
     return rows
 
 
-def _parts(gid: Any) -> list[bytes]:
+def _parts(gid: GroupID) -> list[bytes]:
     names: list[bytes] = []
     h5a.iterate(gid, names.append)
     return [name for name in names if name.startswith(_PART)]
 
 
-def _read(gid: Any, name: bytes) -> Rows | None:
+def _read(gid: GroupID, name: bytes) -> Rows | None:
     """The pairs in one attribute; None if it is not there."""
     if not h5a.exists(gid, name):
         return None
@@ -65,7 +64,7 @@ def _read(gid: Any, name: bytes) -> Rows | None:
     return dict(pairs.reshape(-1, 2).tolist())  # earlier versions stored pairs of two axes
 
 
-def _write(gid: Any, name: bytes, rows: Rows) -> None:
+def _write(gid: GroupID, name: bytes, rows: Rows) -> None:
     pairs = np.array(list(rows.items()), np.int64).reshape(-1)  # netCDF has no other attributes
     if h5a.exists(gid, name):
         aid = h5a.open(gid, name)
@@ -88,7 +87,7 @@ class Places:
         is_cut: the pairs are in several attributes.
     """
 
-    def __init__(self, gid: Any) -> None:
+    def __init__(self, gid: GroupID) -> None:
         base = _read(gid, ORDER) if h5a.get_num_attrs(gid) else None
         self.is_cut = base is not None and not base
         self._known: dict[bytes, Rows] = {ORDER: base or {}}
@@ -97,7 +96,7 @@ class Places:
         }
         self._anew: Rows = {}
 
-    def _rows(self, gid: Any, number: int) -> Rows:
+    def _rows(self, gid: GroupID, number: int) -> Rows:
         name = _PART + b"%d" % (number // PART_ROWS) if self.is_cut else ORDER
         rows = self._known.get(name)
         if rows is None:
@@ -106,13 +105,13 @@ class Places:
             self._written[name] = None if found is None else dict(found)
         return rows
 
-    def take(self, gid: Any, number: int) -> int:
+    def take(self, gid: GroupID, number: int) -> int:
         """The place of a link that is about to go."""
         if number in self._anew:
             return self._anew.pop(number)
         return self._rows(gid, number).pop(number, number)
 
-    def give(self, gid: Any, number: int, place: int) -> None:
+    def give(self, gid: GroupID, number: int, place: int) -> None:
         """Give a new link, which has the highest number of all, a place.
 
         HDF5 begins to count anew when a group's last link goes. What is given a place then is all
@@ -123,12 +122,12 @@ class Places:
         else:
             self._rows(gid, number)[number] = place
 
-    def keep(self, gid: Any, number: int, place: int) -> None:
+    def keep(self, gid: GroupID, number: int, place: int) -> None:
         """Undo a `take`: the link has stayed."""
         if number != place:
             self._rows(gid, number)[number] = place
 
-    def write(self, gid: Any) -> None:
+    def write(self, gid: GroupID) -> None:
         """Store what has changed. May be repeated."""
         if self._anew:
             self._settle(gid)
@@ -147,7 +146,7 @@ class Places:
                     h5a.delete(gid, name)
                 self._written[name] = None if wanted is None else dict(wanted)
 
-    def _settle(self, gid: Any) -> None:
+    def _settle(self, gid: GroupID) -> None:
         """Rank the links that were counted anew, before all that comes later."""
         self._forget_all(gid)
         ranked = sorted(self._anew, key=self._anew.__getitem__)
@@ -156,13 +155,13 @@ class Places:
             for rank, number in enumerate(ranked):
                 self._rows(gid, number)[number] = rank - len(ranked)
 
-    def _forget_all(self, gid: Any) -> None:
+    def _forget_all(self, gid: GroupID) -> None:
         for name in [ORDER, *(_parts(gid) if self.is_cut else ())]:
             if name not in self._written:
                 self._written[name] = _read(gid, name)
             self._known[name] = {}
 
-    def _cut(self, gid: Any) -> None:
+    def _cut(self, gid: GroupID) -> None:
         rows, self._known[ORDER] = self._known[ORDER], {}
         self.is_cut = True
         for number, place in rows.items():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
-from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p, h5s, h5t
+from h5py import h5, h5a, h5g, h5i, h5l, h5o, h5p
 
 from ....errors import (
     CheckpointerKeyError,
@@ -17,13 +16,16 @@ from ....errors import (
 )
 from ....keys import HIDDEN_PREFIX, MAX_PATH, Path, join, to_bytes, to_text
 from .errors import RAISED, unreadable
+from .ids import GroupID, LinkInfo, ObjectID, RootID
 from .key_order import read_order
+from .types import BYTE, SCALAR
 
 __all__ = [
     "HARD",
     "HIDDEN",
     "below",
     "entries",
+    "hard_entries",
     "has_user_link",
     "is_hidden_group",
     "is_there",
@@ -43,7 +45,6 @@ _HIDDEN_MARK = b"hdfchk:hidden"
 _LINK_MESSAGES = 1 << 6
 SHORT = 64
 """Groups of so few links are listed as a whole."""
-_SCALAR = h5s.create(h5s.SCALAR)
 MAX_SOFT_LINKS = 40
 _STRIDE = 16
 
@@ -51,7 +52,7 @@ Entry = tuple[bytes, int, int]
 
 
 def entries(
-    gid: Any, *, marked: bool = True, dangling: bool = False, damaged: bool = False
+    gid: GroupID, *, marked: bool = True, dangling: bool = False, damaged: bool = False
 ) -> list[Entry]:
     """Name, link type and address of each child, in insertion order where the group keeps it.
 
@@ -71,7 +72,7 @@ def entries(
     found: list[Entry] = []
     orders: list[int] = []
 
-    def add(name: bytes, info: Any) -> None:
+    def add(name: bytes, info: LinkInfo) -> None:
         if name.startswith(HIDDEN) and is_hidden_group(gid, name):
             return
         found.append((name, info.type, info.u))
@@ -100,13 +101,18 @@ def entries(
     return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
 
 
-def below(gid: Any) -> Iterator[tuple[int, Any]]:
+def hard_entries(gid: GroupID) -> Iterator[Entry]:
+    """Those of `entries` that are hard links."""
+    return (entry for entry in entries(gid, dangling=True) if entry[1] == HARD)
+
+
+def below(gid: GroupID) -> Iterator[tuple[int, ObjectID]]:
     """The address of each object to which hard links lead from a group, and the object, once."""
     todo, seen = [gid], set()
     while todo:
         here = todo.pop()
-        for name, kind, address in entries(here, dangling=True):
-            if kind == HARD and address not in seen:
+        for name, _, address in hard_entries(here):
+            if address not in seen:
                 seen.add(address)
                 oid = h5o.open(here, name)
                 if type(oid) is h5g.GroupID:
@@ -114,14 +120,14 @@ def below(gid: Any) -> Iterator[tuple[int, Any]]:
                 yield address, oid
 
 
-def last(gid: Any) -> bytes | None:
+def last(gid: GroupID) -> bytes | None:
     """The name of the last child, without a look at all others where HDF5 has it at hand."""
     count = gid.get_num_objs()
     if count > SHORT and _is_indexed(gid):
         moved = read_order(gid)
-        found: list[tuple[int, bytes, Any]] = []
+        found: list[tuple[int, bytes, LinkInfo]] = []
 
-        def take(name: bytes, info: Any) -> None:
+        def take(name: bytes, info: LinkInfo) -> None:
             found.append((moved.get(info.corder, info.corder), name, info))
 
         # One of the moved links is the last child, or the last one of the others is; and what is
@@ -141,13 +147,13 @@ def last(gid: Any) -> bytes | None:
     return listed[-1][0] if listed else None
 
 
-def has_user_link(parent: Any, raw: bytes) -> bool:
+def has_user_link(parent: GroupID, raw: bytes) -> bool:
     """Whether a link is user-defined, or one in the group that it leads to, at any depth.
 
     HDF5 neither moves nor deletes one, and stops in the middle of the group that it is in.
     """
     known = {HARD, h5l.TYPE_SOFT, h5l.TYPE_EXTERNAL}
-    todo: list[tuple[Any, bytes, int]] = [(parent, raw, parent.links.get_info(raw).type)]
+    todo: list[tuple[GroupID, bytes, int]] = [(parent, raw, parent.links.get_info(raw).type)]
     seen: set[int] = set()
     while todo:
         above, name, kind = todo.pop()
@@ -160,31 +166,33 @@ def has_user_link(parent: Any, raw: bytes) -> bool:
             continue
         seen.add(info.objno)
         gid = h5g.open(above, name)
-        below: list[tuple[Any, bytes, int]] = []
+        below: list[tuple[GroupID, bytes, int]] = []
         gid.links.iterate(partial(_note_link, below, gid), info=True)
         todo += below
     return False
 
 
-def _note_link(below: list[tuple[Any, bytes, int]], gid: Any, name: bytes, info: Any) -> None:
+def _note_link(
+    below: list[tuple[GroupID, bytes, int]], gid: GroupID, name: bytes, info: LinkInfo
+) -> None:
     below.append((gid, name, info.type))
 
 
-def _is_indexed(gid: Any) -> bool:
+def _is_indexed(gid: GroupID) -> bool:
     """Whether a group has an index of the order in which its links were made."""
     if h5o.get_info(gid).hdr.mesg.present & _LINK_MESSAGES:
         return False  # they are all in its header
     return bool(gid.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_INDEXED)
 
 
-def _leads(gid: Any, name: bytes) -> bool:
+def _leads(gid: GroupID, name: bytes) -> bool:
     try:
         return resolve(gid, (to_text(name),)) is not None
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
         return True  # out of the file, or by a link of another kind: for the reader to refuse
 
 
-def is_hidden_group(gid: Any, name: bytes) -> bool:
+def is_hidden_group(gid: RootID, name: bytes) -> bool:
     """Whether a link, which is there, leads to a hidden group of ours."""
     if gid.links.get_info(name).type != HARD:
         return False
@@ -192,12 +200,12 @@ def is_hidden_group(gid: Any, name: bytes) -> bool:
     return type(oid) is h5g.GroupID and bool(h5a.exists(oid, _HIDDEN_MARK))
 
 
-def mark_hidden_group(gid: Any) -> None:
+def mark_hidden_group(gid: GroupID) -> None:
     """Mark a group as one of ours, whose content is nobody's value."""
-    h5a.create(gid, _HIDDEN_MARK, h5t.STD_U8LE, _SCALAR)
+    h5a.create(gid, _HIDDEN_MARK, BYTE, SCALAR)
 
 
-def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
+def locate(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
     """The name under which HDF5 finds `path`, or None if nothing is there.
 
     Raises:
@@ -212,7 +220,7 @@ def locate(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
     return resolve(root, path, trust=trust)
 
 
-def is_there(root: Any, path: Path) -> bool:
+def is_there(root: RootID, path: Path) -> bool:
     """Whether the last level of `path` is a link, wherever it leads."""
     try:
         parent = locate(root, path[:-1]) if len(path) > 1 else b"."
@@ -224,19 +232,19 @@ def is_there(root: Any, path: Path) -> bool:
     return not (name.startswith(HIDDEN) and is_hidden_group(root, parent + b"/" + name))
 
 
-def key_of(oid: Any, root: Any = None) -> str:
+def key_of(oid: ObjectID, root: RootID | None = None) -> str:
     """The key path by which an object was opened, for messages."""
     name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
     inner = name[len(above) :] if above and name.startswith(above) else name
     return to_text(inner).strip("/") or "/"
 
 
-def path_of(oid: Any) -> bytes:
+def path_of(oid: ObjectID) -> bytes:
     """The path by which an object was opened, from the root of its file."""
     return h5i.get_name(oid) or b"/"
 
 
-def open_object(root: Any, name: bytes, path: Path) -> Any:
+def open_object(root: RootID, name: bytes, path: Path) -> ObjectID:
     """Open what a name that was found leads to.
 
     Raises:
@@ -255,7 +263,7 @@ def open_object(root: Any, name: bytes, path: Path) -> Any:
         raise unreadable("it", error, join(path)) from error
 
 
-def resolve(root: Any, path: Path, *, trust: bool = False) -> bytes | None:
+def resolve(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
     """As `locate`, level by level; soft links are followed here, so that none leads outside.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from h5py import h5a, h5g
 
 from ....codecs.packing import mark_from_text, mark_to_text
@@ -11,6 +9,7 @@ from ....errors import CorruptFileError
 from ....keys import to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
 from .attributes import delete_attribute, read_attribute, write_attribute
+from .ids import ObjectID
 from .links import key_of
 
 __all__ = ["MARK", "is_dict", "read_mark", "set_mark", "write_mark"]
@@ -20,7 +19,7 @@ _BARE = b"_data"
 _RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name) != _BARE)
 
 
-def read_mark(oid: Any) -> Mark | None:
+def read_mark(oid: ObjectID) -> Mark | None:
     """The mark of an object, or None."""
     if h5a.get_num_attrs(oid) == 0 or not h5a.exists(oid, MARK):
         return None
@@ -34,7 +33,7 @@ def read_mark(oid: Any) -> Mark | None:
         raise
 
 
-def is_dict(gid: Any, mark: Mark | None) -> bool:
+def is_dict(gid: ObjectID, mark: Mark | None) -> bool:
     """Whether a group stands for a dict, and not for a value of ours or of the older tool."""
     if mark is not None:
         return mark.name == "dict"
@@ -43,12 +42,12 @@ def is_dict(gid: Any, mark: Mark | None) -> bool:
     return not gid.links.exists(_BARE) or gid.get_num_objs() > 1
 
 
-def write_mark(oid: Any, mark: Mark) -> None:
+def write_mark(oid: ObjectID, mark: Mark) -> None:
     """Set the mark of an object."""
     write_attribute(oid, MARK, Leaf(mark_to_text(mark)))
 
 
-def set_mark(oid: Any, mark: Mark | None) -> None:
+def set_mark(oid: ObjectID, mark: Mark | None) -> None:
     """Set the mark of an object, or take it away."""
     if mark is None:
         delete_attribute(oid, MARK)

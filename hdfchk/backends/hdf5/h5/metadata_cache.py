@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from h5py import h5i
+
+from .ids import CacheConfig, ObjectID
 
 __all__ = ["MetadataCache", "steady"]
 
@@ -16,7 +16,7 @@ FLASH_THRESHOLD = 0.1
 """The least share of the cache that HDF5 lets an entry have before it makes the cache larger."""
 
 
-def steady(config: Any, size: int) -> Any:
+def steady(config: CacheConfig, size: int) -> CacheConfig:
     """The configuration of a cache that grows for large entries alone.
 
     The table of a file's free space is one entry, of some ten bytes for each gap. Where it is
@@ -47,7 +47,7 @@ class MetadataCache:
         oid: an object of the file.
     """
 
-    def __init__(self, oid: Any) -> None:
+    def __init__(self, oid: ObjectID) -> None:
         self._oid = oid
         self._before = 0
         self._bytes = 0

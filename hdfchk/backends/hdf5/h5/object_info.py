@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from h5py import h5d, h5f, h5i, h5o, h5s
 
 from .errors import RAISED
+from .ids import DatasetID, ObjectID, ObjInfo
 
 __all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of", "is_open_elsewhere", "place_of"]
 
@@ -16,7 +17,7 @@ FILTERED = 1 << 11
 """The bit of an object header that has a list of filters."""
 
 
-def info_of(oid: Any, rank: int | None = None) -> Any:
+def info_of(oid: ObjectID, rank: int | None = None) -> ObjInfo:
     """`h5o.get_info` of an object, which may be damaged.
 
     HDF5 asks the index of a dataset's chunks for its size then, and ends the process (seen in 2.0)
@@ -39,13 +40,13 @@ def info_of(oid: Any, rank: int | None = None) -> Any:
     return h5o.get_info(oid)
 
 
-def place_of(oid: Any) -> tuple[int, int]:
+def place_of(oid: ObjectID) -> tuple[int, int]:
     """Which file an object is in, by HDF5's count, and its address there."""
     info = info_of(oid)
     return info.fileno, info.addr
 
 
-def is_open_elsewhere(did: Any) -> bool:
+def is_open_elsewhere(did: DatasetID) -> bool:
     """Whether a dataset has another identifier than this one, by which somebody may have read it.
 
     HDF5 (2.0) writes past its buffers when it copies a dataset with filters of which unpacked
@@ -72,10 +73,10 @@ class Target(NamedTuple):
     """
 
     shape: tuple[int, ...] | None
-    info: Any
+    info: ObjInfo
 
     @classmethod
-    def of(cls, did: Any) -> Target:
+    def of(cls, did: DatasetID) -> Target:
         """That of a dataset."""
         shape = did.shape
         return cls(shape, info_of(did, len(shape or ())))
@@ -85,12 +86,12 @@ class Target(NamedTuple):
         """Whether its chunks go through filters."""
         return bool(self.info.hdr.mesg.present & FILTERED)
 
-    def has_own_data(self, did: Any) -> bool:
+    def has_own_data(self, did: DatasetID) -> bool:
         """Whether its elements are its own, and in its file."""
         if self.info.hdr.mesg.present & EXTERNAL_FILES:
             return False
         return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
 
-    def stands_alone(self, did: Any) -> bool:
+    def stands_alone(self, did: DatasetID) -> bool:
         """Whether writing into it changes nothing else: no other key, and no other file."""
         return self.info.rc <= 1 and self.has_own_data(did)

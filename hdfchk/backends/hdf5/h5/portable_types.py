@@ -7,16 +7,16 @@ it. One that is put together anew has the lowest that it can be told in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from h5py import h5t
 
 from ....errors import UnsupportedStoredError
+from .ids import TypeID
 
 __all__ = ["portable_type"]
 
 
-def portable_type(tid: Any) -> Any:
+def portable_type(tid: TypeID) -> TypeID:
     """The same type, put together anew.
 
     Raises:
@@ -29,7 +29,7 @@ def portable_type(tid: Any) -> Any:
     return found
 
 
-def _integer(tid: Any) -> Any:
+def _integer(tid: TypeID) -> TypeID:
     found = h5t.STD_I8LE.copy()
     found.set_size(tid.get_size())
     found.set_sign(tid.get_sign())
@@ -40,7 +40,7 @@ def _integer(tid: Any) -> Any:
     return found
 
 
-def _float(tid: Any) -> Any:
+def _float(tid: TypeID) -> TypeID:
     found = h5t.IEEE_F64LE.copy()
     size = tid.get_size()
     if size > found.get_size():
@@ -59,7 +59,7 @@ def _float(tid: Any) -> Any:
     return found
 
 
-def _string(tid: Any) -> Any:
+def _string(tid: TypeID) -> TypeID:
     found = h5t.C_S1.copy()
     found.set_size(h5t.VARIABLE if tid.is_variable_str() else tid.get_size())
     found.set_cset(tid.get_cset())
@@ -67,13 +67,13 @@ def _string(tid: Any) -> Any:
     return found
 
 
-def _opaque(tid: Any) -> Any:
+def _opaque(tid: TypeID) -> TypeID:
     found = h5t.create(h5t.OPAQUE, tid.get_size())
     found.set_tag(tid.get_tag())
     return found
 
 
-def _compound(tid: Any) -> Any:
+def _compound(tid: TypeID) -> TypeID:
     found = h5t.create(h5t.COMPOUND, tid.get_size())
     for index in range(tid.get_nmembers()):
         inner = portable_type(tid.get_member_type(index))
@@ -81,7 +81,7 @@ def _compound(tid: Any) -> Any:
     return found
 
 
-def _enum(tid: Any) -> Any:
+def _enum(tid: TypeID) -> TypeID:
     found = h5t.enum_create(portable_type(tid.get_super()))
     for index in range(tid.get_nmembers()):
         found.enum_insert(tid.get_member_name(index), tid.get_member_value(index))
@@ -106,11 +106,11 @@ _NAMED = [
 """Types that cannot be put together."""
 
 
-def _named(tid: Any) -> Any:
+def _named(tid: TypeID) -> TypeID | None:
     return next((kind.copy() for kind in _NAMED if kind.equal(tid)), None)
 
 
-_MAKERS: dict[int, Callable[[Any], Any]] = {
+_MAKERS: dict[int, Callable[[TypeID], TypeID | None]] = {
     h5t.INTEGER: _integer,
     h5t.FLOAT: _float,
     h5t.STRING: _string,

@@ -7,7 +7,7 @@ of variable length h5py has to read: it makes a Python object of each reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,11 +16,13 @@ import numpy as np
 from h5py import h5d, h5f, h5p, h5r, h5s, h5t
 
 from ....errors import UnsupportedStoredError
+from .ids import Reference, RegionReference, TypeID
 from .types import has_variable
 
 __all__ = [
     "Addresses",
     "ReferenceSwap",
+    "Region",
     "cells",
     "check_references",
     "has_references",
@@ -28,6 +30,9 @@ __all__ = [
 ]
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
+Region = RegionReference | None
+OfObjects = Callable[[Addresses], Addresses]
+OfRegions = Callable[[list[Region]], list[Region]]
 
 _ADDRESS = np.dtype("<u8")
 _REGION = np.dtype("V12")
@@ -35,12 +40,12 @@ _AT_ONCE = 2**16
 """So many references are converted by one call."""
 
 
-def has_references(tid: Any) -> bool:
+def has_references(tid: TypeID) -> bool:
     """Whether items of a type are, or have, references, at any depth."""
     return bool(tid.detect_class(h5t.REFERENCE))
 
 
-def check_references(tid: Any) -> None:
+def check_references(tid: TypeID) -> None:
     """Refuse a type whose references cannot be read.
 
     Raises:
@@ -65,12 +70,12 @@ def check_references(tid: Any) -> None:
             ) from error
 
 
-def references_in(data: np.ndarray[Any, Any]) -> Iterator[Any]:
+def references_in(data: np.ndarray[Any, Any]) -> Iterator[Reference]:
     """The references in items as h5py reads them, as its objects."""
     return (array[place] for array, place in cells(data, data.dtype))
 
 
-def _references(tid: Any, *, is_in_list: bool = False) -> Iterator[tuple[Any, bool]]:
+def _references(tid: TypeID, *, is_in_list: bool = False) -> Iterator[tuple[TypeID, bool]]:
     """The types of all references in a type, and whether they are in items of variable length."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:
@@ -82,7 +87,7 @@ def _references(tid: Any, *, is_in_list: bool = False) -> Iterator[tuple[Any, bo
         yield from _references(tid.get_super(), is_in_list=is_in_list or kind == h5t.VLEN)
 
 
-def _places(tid: Any) -> Any:
+def _places(tid: TypeID) -> Any:
     """The dtype that has the references of items of fixed size, and nothing else of them."""
     kind = tid.get_class()
     if kind == h5t.ARRAY:
@@ -129,9 +134,9 @@ class ReferenceSwap:
     def exchange(
         self,
         data: np.ndarray[Any, Any],
-        tid: Any,
-        objects: Callable[[Addresses], Addresses],
-        regions: Callable[[list[Any]], list[Any]],
+        tid: TypeID,
+        objects: OfObjects,
+        regions: OfRegions,
     ) -> None:
         """Put others in the place of the references of some items.
 
@@ -150,7 +155,9 @@ class ReferenceSwap:
             )
             self._in_bytes(data.view(whole), objects, regions)
 
-    def _in_bytes(self, places: np.ndarray[Any, Any], objects: Any, regions: Any) -> None:
+    def _in_bytes(
+        self, places: np.ndarray[Any, Any], objects: OfObjects, regions: OfRegions
+    ) -> None:
         if places.dtype.names is not None:
             for name in places.dtype.names:
                 self._in_bytes(places[name], objects, regions)
@@ -160,7 +167,9 @@ class ReferenceSwap:
             found = self._regions(places.reshape(-1))
             places[...] = self._bytes(regions(found)).reshape(places.shape)
 
-    def _in_objects(self, data: np.ndarray[Any, Any], objects: Any, regions: Any) -> None:
+    def _in_objects(
+        self, data: np.ndarray[Any, Any], objects: OfObjects, regions: OfRegions
+    ) -> None:
         every = list(cells(data, data.dtype))
         at = [cell for cell in every if not isinstance(cell[0][cell[1]], h5r.RegionReference)]
         if at:
@@ -175,21 +184,21 @@ class ReferenceSwap:
 
     # -- h5py's objects and the bytes of a file ------------------------------------------------
 
-    def references(self, addresses: Addresses) -> list[Any]:
+    def references(self, addresses: Addresses) -> list[Reference]:
         """References to the objects at some addresses, which HDF5 can follow in their file."""
         kind = h5t.STD_REF_OBJ
         return list(self._convert(kind, addresses, kind, np.zeros(len(addresses), h5py.ref_dtype)))
 
-    def addresses(self, references: list[Any]) -> Addresses:
+    def addresses(self, references: list[Reference]) -> Addresses:
         """The addresses of what some references lead to, 0 for a null one."""
         data = _objects(references, h5py.ref_dtype)
         return self._convert(h5t.STD_REF_OBJ, data, None, np.zeros(len(data), _ADDRESS))
 
-    def _regions(self, places: np.ndarray[Any, Any]) -> list[Any]:
+    def _regions(self, places: np.ndarray[Any, Any]) -> list[Region]:
         kind, into = h5t.STD_REF_DSETREG, np.zeros(len(places), h5py.regionref_dtype)
         return list(self._convert(kind, np.ascontiguousarray(places), kind, into))
 
-    def _bytes(self, regions: list[Any]) -> np.ndarray[Any, Any]:
+    def _bytes(self, regions: list[Region]) -> np.ndarray[Any, Any]:
         empty = h5r.RegionReference()
         data = _objects(
             [empty if region is None else region for region in regions], h5py.regionref_dtype
@@ -197,7 +206,7 @@ class ReferenceSwap:
         return self._convert(h5t.STD_REF_DSETREG, data, None, np.zeros(len(data), _REGION))
 
     def _convert(
-        self, kind: Any, data: Any, memory: Any, into: np.ndarray[Any, Any]
+        self, kind: TypeID, data: Any, memory: TypeID | None, into: np.ndarray[Any, Any]
     ) -> np.ndarray[Any, Any]:
         """Write by one type in memory what is read by the other. None: that of the array."""
         back = None if memory is not None else kind
@@ -209,7 +218,7 @@ class ReferenceSwap:
         return into
 
 
-def _objects(items: list[Any], dtype: Any) -> np.ndarray[Any, Any]:
+def _objects(items: Sequence[Reference], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     data = np.zeros(len(items), dtype)
     data[:] = items
     return data

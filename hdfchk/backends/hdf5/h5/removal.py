@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import h5py
 from h5py import h5g, h5i
 
 from ....errors import NestingError
 from ....keys import to_text
+from .ids import GroupID
 
 __all__ = ["remove"]
 
@@ -25,7 +25,7 @@ LOOKED_AT = 24
 _STARTING = threading.Lock()
 
 
-def remove(parent: Any, raw: bytes) -> None:
+def remove(parent: GroupID, raw: bytes) -> None:
     """Remove a link, and what nothing else leads to, at any depth.
 
     HDF5 deletes nested groups by recursion, and ends the process where some 10,000 of them are
@@ -54,14 +54,14 @@ def remove(parent: Any, raw: bytes) -> None:
         parent.unlink(raw)
 
 
-def _most_levels(parent: Any, raw: bytes) -> int:
+def _most_levels(parent: GroupID, raw: bytes) -> int:
     """More levels are not below a link: the file has no room for them."""
     if h5g.get_objinfo(parent, raw, follow_link=False).type != h5g.GROUP:
         return 0
     return int(h5i.get_file_id(parent).get_filesize()) // LEVEL_BYTES
 
 
-def _unlink_in_thread(parent: Any, raw: bytes, levels: int) -> bool:
+def _unlink_in_thread(parent: GroupID, raw: bytes, levels: int) -> bool:
     raised: list[BaseException] = []
 
     def unlink() -> None:
@@ -85,7 +85,7 @@ def _unlink_in_thread(parent: Any, raw: bytes, levels: int) -> bool:
     return True
 
 
-def _is_shallow(parent: Any, raw: bytes, look: int | None) -> bool:
+def _is_shallow(parent: GroupID, raw: bytes, look: int | None) -> bool:
     """Whether few nested groups are below a link; not if it takes more than `look` looks."""
     todo = [(parent, raw, 0)]
     seen: set[int] = set()

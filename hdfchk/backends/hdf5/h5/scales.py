@@ -14,6 +14,7 @@ import numpy as np
 from h5py import h5a, h5d, h5i, h5r, h5s, h5t
 
 from .errors import RAISED
+from .ids import AttrID, GroupID, ObjectID, Reference, TypeID
 from .object_info import info_of
 
 __all__ = [
@@ -35,32 +36,32 @@ USERS = b"REFERENCE_LIST"
 class Saved(NamedTuple):
     """An attribute as it was. It holds no object open: a reference is an address."""
 
-    place: Any
+    place: Reference
     name: bytes
-    tid: Any
-    data: Any
+    tid: TypeID
+    data: np.ndarray[Any, Any]
 
 
 Note = Callable[[Saved], None] | None
 """Is given what `restore` needs before an attribute is changed; None where nobody wants it."""
 
 
-def address_bytes(oid: Any) -> int:
+def address_bytes(oid: ObjectID) -> int:
     """How many bytes of a reference are the address of an object; the others are of no meaning."""
     return int(h5i.get_file_id(oid).get_create_plist().get_sizes()[0])
 
 
-def scales_of(array: Any) -> set[int]:
+def scales_of(array: ObjectID) -> set[int]:
     """The addresses of the scales that an array says to have."""
     return {info_of(scale).addr for scale in _scales(array)}
 
 
-def arrays_of(scale: Any) -> list[tuple[int, int]]:
+def arrays_of(scale: ObjectID) -> list[tuple[int, int]]:
     """The addresses of the arrays that a scale says to be attached to, and the axis of each."""
     return [(info_of(array).addr, axis) for array, axis in _attached(scale)]
 
 
-def move(old: Any, new: Any, note: Note) -> None:
+def move(old: ObjectID, new: ObjectID, note: Note) -> None:
     """Let all that hangs together with an array, or a scale, hang together with another one.
 
     Args:
@@ -71,7 +72,7 @@ def move(old: Any, new: Any, note: Note) -> None:
     _edit(old, new, note)
 
 
-def detach(oid: Any, note: Note) -> None:
+def detach(oid: ObjectID, note: Note) -> None:
     """Let nothing hang together with an array or a scale any more, which is about to go.
 
     Args:
@@ -85,7 +86,7 @@ def detach(oid: Any, note: Note) -> None:
             h5a.delete(oid, name)
 
 
-def _edit(old: Any, new: Any, note: Note) -> None:
+def _edit(old: ObjectID, new: ObjectID | None, note: Note) -> None:
     address = info_of(old).addr
     for scale in _distinct(_scales(old)):
         _edit_users(scale, address, new, note)
@@ -93,26 +94,26 @@ def _edit(old: Any, new: Any, note: Note) -> None:
         _edit_dimensions(array, address, new, note)
 
 
-def _distinct(found: Iterator[Any]) -> list[Any]:
+def _distinct(found: Iterator[ObjectID]) -> list[ObjectID]:
     return list({info_of(oid).addr: oid for oid in found}.values())
 
 
 # -- the attribute of a scale ---------------------------------------------------------------------
 
 
-def _attached(scale: Any) -> list[tuple[Any, int]]:
+def _attached(scale: ObjectID) -> list[tuple[ObjectID, int]]:
     opened = _open_users(scale)
     if opened is None:
         return []
     aid, _ = opened
     data = np.empty(aid.shape, aid.dtype)
     aid.read(data)
-    to, axis = aid.dtype.names
+    to, axis = aid.dtype.names or ()
     found = [(_lead(scale, row[to]), int(row[axis])) for row in data]
     return [(oid, number) for oid, number in found if oid is not None]
 
 
-def _open_users(scale: Any) -> tuple[Any, Any] | None:
+def _open_users(scale: ObjectID) -> tuple[AttrID, np.dtype[Any]] | None:
     """The attribute, and the dtype of its bytes."""
     if type(scale) is not h5d.DatasetID or not h5a.exists(scale, USERS):
         return None
@@ -135,13 +136,13 @@ def _open_users(scale: Any) -> tuple[Any, Any] | None:
     return aid, np.dtype(fields)  # type: ignore[call-overload]
 
 
-def _read_users(aid: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _read_users(aid: AttrID, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     raw = np.zeros(aid.shape, f"V{dtype.itemsize}")
     aid.read(raw, aid.get_type())
     return raw.view(dtype)
 
 
-def _edit_users(scale: Any, address: int, new: Any, note: Note) -> None:
+def _edit_users(scale: ObjectID, address: int, new: ObjectID | None, note: Note) -> None:
     opened = _open_users(scale)
     if opened is None:
         return
@@ -161,7 +162,7 @@ def _edit_users(scale: Any, address: int, new: Any, note: Note) -> None:
 # -- the attribute of an array --------------------------------------------------------------------
 
 
-def _scales(array: Any) -> Iterator[Any]:
+def _scales(array: ObjectID) -> Iterator[ObjectID]:
     """All scales that an array says to have."""
     for references in _dimensions(array):
         for reference in references:
@@ -170,7 +171,7 @@ def _scales(array: Any) -> Iterator[Any]:
                 yield found
 
 
-def _dimensions(array: Any) -> list[Any]:
+def _dimensions(array: ObjectID) -> list[list[Reference]]:
     """For each axis of an array the references to its scales."""
     if type(array) is not h5d.DatasetID or not h5a.exists(array, DIMENSIONS):
         return []
@@ -183,7 +184,7 @@ def _dimensions(array: Any) -> list[Any]:
     return [[] if item is None else list(item) for item in data.reshape(-1)]
 
 
-def _edit_dimensions(array: Any, address: int, new: Any, note: Note) -> None:
+def _edit_dimensions(array: ObjectID, address: int, new: ObjectID | None, note: Note) -> None:
     axes, has_it, left = _dimensions(array), False, False
     instead = None if new is None else h5r.create(new, b".", h5r.OBJECT)
     for references in axes:
@@ -215,7 +216,7 @@ def _edit_dimensions(array: Any, address: int, new: Any, note: Note) -> None:
 # -- both -----------------------------------------------------------------------------------------
 
 
-def _lead(oid: Any, reference: Any) -> Any:
+def _lead(oid: ObjectID, reference: Reference) -> ObjectID | None:
     """What a reference leads to; None if that is gone."""
     if not reference:
         return None
@@ -225,7 +226,7 @@ def _lead(oid: Any, reference: Any) -> Any:
         return None
 
 
-def _save(oid: Any, name: bytes, note: Note) -> None:
+def _save(oid: ObjectID, name: bytes, note: Note) -> None:
     """Tell how an attribute comes back as it is now."""
     if note is None:
         return
@@ -239,7 +240,7 @@ def _save(oid: Any, name: bytes, note: Note) -> None:
     note(Saved(h5r.create(oid, b".", h5r.OBJECT), name, tid.copy(), data))
 
 
-def restore(root: Any, saved: Saved) -> None:
+def restore(root: GroupID, saved: Saved) -> None:
     """Let an attribute be what it was.
 
     Args:
@@ -249,7 +250,7 @@ def restore(root: Any, saved: Saved) -> None:
     _put(h5r.dereference(saved.place, root), saved.name, saved.tid, saved.data)
 
 
-def _put(oid: Any, name: bytes, tid: Any, data: np.ndarray[Any, Any]) -> None:
+def _put(oid: ObjectID, name: bytes, tid: TypeID, data: np.ndarray[Any, Any]) -> None:
     """Set an attribute of one axis to data that are as they lie in the file, or as h5py reads."""
     if h5a.exists(oid, name):
         aid = h5a.open(oid, name)

@@ -12,6 +12,7 @@ from ....codecs.packing import unfold
 from ....codecs.scalars import BYTES, STR
 from ....errors import UnsupportedTypeError
 from ....tree import Leaf, Mark, Sequence, utf8_dtype
+from .ids import DatasetID, TypeID
 from .links import key_of
 from .types import PYTHON_STRINGS, string_type
 
@@ -42,11 +43,11 @@ class StoredTexts(NamedTuple):
     """
 
     array: np.ndarray[Any, Any]
-    tid: Any
+    tid: TypeID
     mark: Mark | None
 
 
-def stored_texts(stored: Any, leaf: Leaf) -> StoredTexts | None:
+def stored_texts(stored: TypeID, leaf: Leaf) -> StoredTexts | None:
     """What the strings of a leaf are in a string type of whoever has made it.
 
     Args:
@@ -103,7 +104,7 @@ def _read_from_string(raw: bytes, mark: Mark | None) -> str | bytes | None:
     return text if mark == STR else None
 
 
-def type_to_write_texts(stored: Any, texts: StoredTexts) -> Any:
+def type_to_write_texts(stored: TypeID, texts: StoredTexts) -> TypeID:
     """The memory type by which strings are written into a type, and come back as they are.
 
     A conversion leaves room for the NUL that ends a string of C's; without one, it is not needed.
@@ -115,7 +116,7 @@ def type_to_write_texts(stored: Any, texts: StoredTexts) -> Any:
     return memory
 
 
-def _made(texts: Any, stored: Any, mark: Mark | None) -> StoredTexts:
+def _made(texts: Any, stored: TypeID, mark: Mark | None) -> StoredTexts:
     if stored.is_variable_str():
         return StoredTexts(texts, PYTHON_STRINGS, mark)
     width = stored.get_size()
@@ -157,7 +158,7 @@ def filled(leaf: Leaf) -> Leaf:
     return Leaf(array, Mark("ndarray", 1, rest) if rest else None)
 
 
-def _fits(stored: Any, array: np.ndarray[Any, Any], *, converted: bool) -> bool:
+def _fits(stored: TypeID, array: np.ndarray[Any, Any], *, converted: bool) -> bool:
     """Whether strings of a type's width are not cut by its padding, nor what it cannot say.
 
     Args:
@@ -182,7 +183,7 @@ def _fits(stored: Any, array: np.ndarray[Any, Any], *, converted: bool) -> bool:
     return not np.strings.endswith(array, b" ").any()
 
 
-def in_type_of(did: Any, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def in_type_of(did: DatasetID, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Strings of one width as h5py writes them into a string dataset; all else as it is.
 
     Raises:
@@ -210,7 +211,7 @@ def in_type_of(did: Any, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return data.view(f"S{width}" if is_ascii else utf8_dtype(width))
 
 
-def are_kept(stored: Any, texts: StoredTexts) -> bool:
+def are_kept(stored: TypeID, texts: StoredTexts) -> bool:
     """Whether strings that `type_to_write_texts` writes into a type are read back as they are."""
     array, is_ascii = texts.array, stored.get_cset() == h5t.CSET_ASCII
     if is_ascii and texts.mark is not None and not array.ndim:

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 from h5py import h5d, h5f, h5p, h5s, h5t
 
 from ....errors import UnsupportedStoredError
+from .ids import GroupID, PropDCID, PropFAID, PropFCID, PropGCID, SpaceID, TypeID
 from .metadata_cache import steady
 
 __all__ = [
     "BOOL",
     "BYTE",
     "COMPACT_BYTES",
+    "COMPACT_CREATION",
     "COMPLEX",
     "FLOAT",
     "GROUP_CREATION",
     "INT",
+    "PLACED_CREATION",
     "PYTHON_STRINGS",
     "SCALAR",
-    "chunked_creation",
-    "compact_creation",
     "dataset_creation",
     "dataspace",
     "file_access",
     "file_creation",
     "filled_creation",
+    "group_copy_creation",
     "has_variable",
+    "keep_attribute_form",
+    "new_creation",
     "numpy_dtype",
-    "placed_creation",
     "plain_dtype",
     "string_type",
     "type_for",
@@ -61,16 +64,42 @@ log each object is allotted where the last one ends, and an array lies behind it
 It is no multiple of a page: an array that begins where a page does is read some 10 % slower into
 the memory NumPy allocates, which lies 16 bytes behind the beginning of one."""
 
+_T = TypeVar("_T", SpaceID, TypeID)
 CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 
-def _group_creation() -> Any:
+def _group_creation() -> PropGCID:
     plist = h5p.create(h5p.GROUP_CREATE)
     plist.set_link_creation_order(CREATION_ORDER)
     return plist
 
 
-def _dataset_creation(*, compact: bool = False, fill: bool = False) -> Any:
+def group_copy_creation(gid: GroupID) -> PropGCID:
+    """The creation properties for the copy of a group.
+
+    Not the group's own: these have the places of its links in its file, and HDF5 would look for
+    those of the copy there.
+    """
+    old, plist = gid.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
+    plist.set_link_creation_order(old.get_link_creation_order())
+    plist.set_obj_track_times(old.get_obj_track_times())
+    keep_attribute_form(old, plist)
+    return plist
+
+
+def keep_attribute_form(old: PropGCID, plist: PropFCID | PropGCID) -> None:
+    """Let attributes lie as before: in the object header up to some number, in order if it was."""
+    plist.set_attr_creation_order(old.get_attr_creation_order())
+    plist.set_attr_phase_change(*old.get_attr_phase_change())
+
+
+def new_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
+    """The creation properties of a dataset, to be completed: a list of its own.
+
+    Args:
+        compact: it lies inside its object header.
+        fill: not every element is written at once.
+    """
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_obj_track_times(False)
     if not fill:
@@ -81,49 +110,36 @@ def _dataset_creation(*, compact: bool = False, fill: bool = False) -> Any:
 
 
 GROUP_CREATION = _group_creation()
-_COMPACT = _dataset_creation(compact=True)
-_CONTIGUOUS = _dataset_creation()
-_PLACED = _dataset_creation()
-_PLACED.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-_VARIABLE = _dataset_creation(fill=True)  # HDF5 wants a fill value for variable-length items
+COMPACT_CREATION = new_creation(compact=True)
+"""Of a dataset that lies inside its object header."""
+_CONTIGUOUS = new_creation()
+PLACED_CREATION = new_creation()
+"""Of a dataset in one piece that has its place from the beginning."""
+PLACED_CREATION.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+_VARIABLE = new_creation(fill=True)  # HDF5 wants a fill value for variable-length items
 
 
-def dataset_creation(nbytes: int, *, variable: bool = False) -> Any:
+def dataset_creation(nbytes: int, *, variable: bool = False) -> PropDCID:
     """The creation properties of a dataset of `nbytes` bytes that does not grow."""
     if variable:
         return _VARIABLE
-    return _COMPACT if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
+    return COMPACT_CREATION if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
 
 
-def compact_creation() -> Any:
-    """The creation properties of a dataset that lies inside its object header."""
-    return _COMPACT
-
-
-def placed_creation() -> Any:
-    """The creation properties of a dataset in one piece that has its place from the beginning."""
-    return _PLACED
-
-
-def filled_creation(*, fill: bool) -> Any:
+def filled_creation(*, fill: bool) -> PropDCID:
     """The creation properties of a dataset in one piece, written part by part.
 
     Args:
         fill: not every element is written, and the others must read as the fill value: HDF5 writes
             it when it takes the space, which may be such as held other data before.
     """
-    plist = _dataset_creation()
+    plist = new_creation()
     if fill:
         plist.set_fill_time(h5d.FILL_TIME_ALLOC)
     return plist
 
 
-def chunked_creation(*, fill: bool) -> Any:
-    """The creation properties of a dataset in chunks, to be completed: a list of its own."""
-    return _dataset_creation(fill=fill)
-
-
-def file_creation(*, keeps_free_space: bool = True) -> Any:
+def file_creation(*, keeps_free_space: bool = True) -> PropFCID:
     """The creation properties of a file: order kept at the root, free space kept across opens.
 
     Args:
@@ -137,7 +153,7 @@ def file_creation(*, keeps_free_space: bool = True) -> Any:
     return plist
 
 
-def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> Any:
+def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> PropFAID:
     """The access properties of a file.
 
     Args:
@@ -148,7 +164,7 @@ def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> A
 
 
 @cache
-def _file_access(metadata_cache: int | None, shared: bool) -> Any:
+def _file_access(metadata_cache: int | None, shared: bool) -> PropFAID:
     plist = h5p.create(h5p.FILE_ACCESS)
     if not shared:
         plist.set_fclose_degree(h5f.CLOSE_STRONG)
@@ -162,15 +178,15 @@ def _file_access(metadata_cache: int | None, shared: bool) -> Any:
     return plist
 
 
-_STRING_TYPES: dict[int, Any] = {}
-_TYPES: dict[np.dtype[Any], Any] = {}
+_STRING_TYPES: dict[int, TypeID] = {}
+_TYPES: dict[np.dtype[Any], TypeID] = {}
 _CACHED = 512
 PYTHON_STRINGS = h5t.py_create(h5py.string_dtype("utf-8"))
 """The type in memory of an object array of `str`."""
 _VARIABLE_STRING = h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
 
 
-def string_type(width: int) -> Any:
+def string_type(width: int) -> TypeID:
     """The fixed-width UTF-8 string type of `width` bytes, padded with NULs."""
     found = _STRING_TYPES.get(width)
     if found is None:
@@ -183,7 +199,7 @@ def string_type(width: int) -> Any:
     return found
 
 
-def type_for(dtype: np.dtype[Any]) -> Any:
+def type_for(dtype: np.dtype[Any]) -> TypeID:
     """The HDF5 type of an array's dtype; of kind O: variable-length UTF-8 strings."""
     if dtype.kind == "O":
         return _VARIABLE_STRING
@@ -205,7 +221,7 @@ _PLAIN_TYPES = [
 ]
 
 
-def plain_dtype(tid: Any) -> np.dtype[Any] | None:
+def plain_dtype(tid: TypeID) -> np.dtype[Any] | None:
     """The dtype of the most common HDF5 types, or None for all others."""
     order = _PLAIN_TYPES[0]
     for index, (known, dtype) in enumerate(order):
@@ -216,10 +232,10 @@ def plain_dtype(tid: Any) -> np.dtype[Any] | None:
     return None
 
 
-_SPACES: dict[tuple[int, ...], Any] = {}
+_SPACES: dict[tuple[int, ...], SpaceID] = {}
 
 
-def dataspace(shape: tuple[int, ...]) -> Any:
+def dataspace(shape: tuple[int, ...]) -> SpaceID:
     """The dataspace of an array of `shape`. Not to be changed: it may be shared."""
     if not shape:
         return SCALAR
@@ -231,7 +247,7 @@ def dataspace(shape: tuple[int, ...]) -> Any:
     return found
 
 
-def numpy_dtype(tid: Any) -> np.dtype[Any]:
+def numpy_dtype(tid: TypeID) -> np.dtype[Any]:
     """The dtype by which h5py reads an HDF5 type.
 
     Raises:
@@ -255,17 +271,18 @@ def unmarked(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
 
 
-def unshared(found: Any) -> Any:
+def unshared(found: _T) -> _T:
     """A type or dataspace by itself, to be used in another file.
 
     A named type is an object of its file. One of a file with a table of shared messages says where
     in that table it is, which HDF5 (2.0 and before) writes into the other file as it is.
     """
-    decode = h5s.decode if isinstance(found, h5s.SpaceID) else h5t.decode
-    return decode(found.encode())
+    if isinstance(found, h5s.SpaceID):
+        return h5s.decode(found.encode())
+    return h5t.decode(found.encode())
 
 
-def has_variable(tid: Any) -> bool:
+def has_variable(tid: TypeID) -> bool:
     """Whether items of a type have parts of variable length, which lie elsewhere in the file."""
     kind = tid.get_class()
     if kind == h5t.STRING:
@@ -275,7 +292,7 @@ def has_variable(tid: Any) -> bool:
     return bool(kind == h5t.VLEN or (kind == h5t.ARRAY and has_variable(tid.get_super())))
 
 
-def type_to_write(stored: Any, tid: Any, array: np.ndarray[Any, Any]) -> Any:
+def type_to_write(stored: TypeID, tid: TypeID, array: np.ndarray[Any, Any]) -> TypeID | None:
     """The memory type by which an array is written into a dataset, and comes back as it is.
 
     Types of others that NumPy has no name for hold the same numbers: an order of bytes in types of

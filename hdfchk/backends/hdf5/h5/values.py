@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5f, h5p, h5r, h5s, h5t
 
 from ....tree import NONE_BITS, Mark, is_none_number
+from .ids import AttrID, DatasetID, SpaceID, TypeID
 from .types import (
     BOOL,
     COMPLEX,
@@ -131,7 +132,7 @@ def decoded(item: Any) -> Any:
         return item  # not ours, and no text: the bytes are what there is
 
 
-def to_scalar(data: np.ndarray[Any, Any], tid: Any) -> Any:
+def to_scalar(data: np.ndarray[Any, Any], tid: TypeID) -> Any:
     """A 0-d array as the Python scalar that a tree has for it, or as it is."""
     dtype = data.dtype
     if dtype.kind == "S" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None):
@@ -142,7 +143,7 @@ def to_scalar(data: np.ndarray[Any, Any], tid: Any) -> Any:
     return plain_array(data)
 
 
-def memory_type(dtype: np.dtype[Any]) -> Any:
+def memory_type(dtype: np.dtype[Any]) -> TypeID | None:
     """The memory type to read by, where that of the array that is read into is another.
 
     NumPy takes an array type's axes into the array's own.
@@ -150,7 +151,7 @@ def memory_type(dtype: np.dtype[Any]) -> Any:
     return None if dtype.subdtype is None else h5t.py_create(dtype)
 
 
-def prepare(data: Any) -> tuple[Any, Any, Any]:
+def prepare(data: Any) -> tuple[TypeID, SpaceID, np.ndarray[Any, Any]]:
     """The HDF5 type, the dataspace and the array of a leaf's data."""
     if data is None:
         return FLOAT, SCALAR, NONE
@@ -164,18 +165,18 @@ def prepare(data: Any) -> tuple[Any, Any, Any]:
     return tid, SCALAR, np.array(data, _BUFFERS[type(data)])
 
 
-def raw_type(tid: Any) -> Any:
+def raw_type(tid: TypeID) -> TypeID | None:
     """The memory type by which data are copied as they are; None: as h5py sees them."""
     return None if has_variable(tid) else tid  # whatever NumPy makes of it, the bytes are
 
 
-def raw_buffer(oid: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def raw_buffer(oid: AttrID | DatasetID, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """An array to read a dataset or attribute into, to be written elsewhere as it is."""
     tid = oid.get_type()
     return np.zeros(shape, oid.dtype if raw_type(tid) is None else f"V{tid.get_size()}")
 
 
-def raw_data(did: Any) -> np.ndarray[Any, Any]:
+def raw_data(did: DatasetID) -> np.ndarray[Any, Any]:
     """All data of a dataset as they are."""
     data = raw_buffer(did, did.shape)
     if data.size:
@@ -200,7 +201,7 @@ def same_items(first: Any, second: Any) -> bool:
     return all(map(same_items, first.ravel().tolist(), second.ravel().tolist()))
 
 
-def write_raw(did: Any, data: np.ndarray[Any, Any]) -> None:
+def write_raw(did: DatasetID, data: np.ndarray[Any, Any]) -> None:
     """Write all data of a dataset, as `raw_data` gave them."""
     if data.size:
         did.write(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))

@@ -19,6 +19,8 @@ from ....codecs.packing import PACKED, unfold
 from ....errors import HdfchkError
 from ....tree import Branch, Leaf, Sequence
 from ..h5.errors import RAISED
+from ..h5.forms import axes_of
+from ..h5.ids import DatasetID, ObjectID, TypeID
 from ..h5.marks import read_mark
 from ..h5.types import BOOL, COMPLEX, FLOAT, INT, has_variable, numpy_dtype, unmarked
 from ..h5.values import prepare
@@ -29,7 +31,7 @@ _LIKE_PYTHON = (INT, FLOAT, COMPLEX, BOOL)
 """The types whose scalars are read as Python's; those of others as NumPy's."""
 
 
-def alike(did: Any, stored: Any, leaf: Leaf) -> tuple[Any, Any] | None:
+def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | None:
     """The elements of a leaf as those of a dataset of another type that reads as the leaf's.
 
     Args:
@@ -54,7 +56,7 @@ def alike(did: Any, stored: Any, leaf: Leaf) -> tuple[Any, Any] | None:
     array = leaf.data if isinstance(leaf.data, np.ndarray) else prepare(leaf.data)[2]
     if stored.get_class() == h5t.VLEN:
         return _lists(did, stored, dtype, array)
-    base, axes = _parts(dtype)
+    base, axes = axes_of(dtype)
     if array.shape != (*did.shape, *axes):
         return None
     if has_variable(stored):
@@ -67,16 +69,7 @@ def alike(did: Any, stored: Any, leaf: Leaf) -> tuple[Any, Any] | None:
     return None if raw is None else (raw.reshape(did.shape), stored)
 
 
-def _parts(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """The dtype of single elements, and the axes that an array type of any depth has."""
-    axes: tuple[int, ...] = ()
-    while dtype.subdtype is not None:
-        dtype, inner = dtype.subdtype
-        axes += inner
-    return dtype, axes
-
-
-def _is_number(leaf: Leaf, stored: Any) -> bool:
+def _is_number(leaf: Leaf, stored: TypeID) -> bool:
     """Whether a mark says what a scalar of another type than Python's has without one."""
     mark = leaf.mark
     if mark is None or mark.name != "numpy" or any(stored.equal(tid) for tid in _LIKE_PYTHON):
@@ -86,12 +79,12 @@ def _is_number(leaf: Leaf, stored: Any) -> bool:
     return bool(mark.params["dtype"] == dtypes.describe(np.asarray(leaf.data).dtype))
 
 
-def _converted(stored: Any, dtype: np.dtype[Any], array: Any) -> Any:
+def _converted(stored: TypeID, dtype: np.dtype[Any], array: Any) -> Any:
     """Elements in the stored type, as bytes; None if they would not come back bit by bit."""
     size, inner = stored.get_size(), stored
     while inner.get_class() == h5t.ARRAY:
         inner = inner.get_super()
-    base = _parts(dtype)[0]
+    base = axes_of(dtype)[0]
     # Of a bit field NumPy's dtype has the same bits in the same order.
     if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
         return np.frombuffer(array.tobytes(), f"V{size}")
@@ -105,19 +98,19 @@ def _converted(stored: Any, dtype: np.dtype[Any], array: Any) -> Any:
     return None
 
 
-def _kept(stored: Any, memory: Any, array: Any) -> bytes | None:
+def _kept(stored: TypeID, memory: TypeID, array: Any) -> bytes | None:
     """Elements as HDF5 converts them to the stored type, if they come back bit by bit."""
     raw = _convert(memory, stored, array.tobytes(), array.nbytes // memory.get_size())
     return raw if raw is not None and _comes_back(stored, memory, raw, array) else None
 
 
-def _comes_back(stored: Any, memory: Any, raw: bytes, array: Any) -> bool:
+def _comes_back(stored: TypeID, memory: TypeID, raw: bytes, array: Any) -> bool:
     """Whether elements of a file are read as those of an array."""
     found = _convert(stored, memory, raw, len(raw) // stored.get_size())
     return found is not None and _are_equal(array.ravel(), np.frombuffer(found, array.dtype))
 
 
-def _convert(source: Any, target: Any, data: bytes, count: int) -> bytes | None:
+def _convert(source: TypeID, target: TypeID, data: bytes, count: int) -> bytes | None:
     """Elements of one type as those of another, by HDF5; None if it has no way."""
     sizes = source.get_size(), target.get_size()
     buffer = np.zeros(count * max(sizes), np.uint8)
@@ -137,7 +130,9 @@ def _are_equal(first: Any, second: Any) -> bool:
     return all(_are_equal(first[name], second[name]) for name in names)
 
 
-def _lists(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
+def _lists(
+    did: DatasetID, stored: TypeID, dtype: np.dtype[Any], array: Any
+) -> tuple[Any, TypeID] | None:
     """Arrays as elements of variable length."""
     inner = h5py.check_vlen_dtype(dtype)
     items = [array] if not did.shape and array.dtype.kind != "O" else array.ravel().tolist()
@@ -153,7 +148,7 @@ def _lists(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any
     return made.reshape(did.shape), h5t.py_create(memory)
 
 
-def _are_lists(items: list[Any], inner: Any, stored: Any) -> bool:
+def _are_lists(items: list[Any], inner: Any, stored: TypeID) -> bool:
     """Whether all items are arrays of one axis, of elements that HDF5 keeps by a conversion."""
     if not isinstance(inner, np.dtype) or inner.hasobject or inner.subdtype:
         return False
@@ -164,7 +159,9 @@ def _are_lists(items: list[Any], inner: Any, stored: Any) -> bool:
     return all(_kept(stored, memory, np.ascontiguousarray(item)) is not None for item in items)
 
 
-def _rows(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any, Any] | None:
+def _rows(
+    did: DatasetID, stored: TypeID, dtype: np.dtype[Any], array: Any
+) -> tuple[Any, TypeID] | None:
     """Rows of which some fields are strings of any length, or lists."""
     if dtype.names is None or array.shape != did.shape:
         return None
@@ -176,7 +173,7 @@ def _rows(did: Any, stored: Any, dtype: np.dtype[Any], array: Any) -> tuple[Any,
     return made.reshape(did.shape), h5t.py_create(dtype)
 
 
-def _is_field(stored: Any, dtype: np.dtype[Any], column: Any) -> bool:
+def _is_field(stored: TypeID, dtype: np.dtype[Any], column: Any) -> bool:
     """Whether a column is read back as it is from a field."""
     if dtype.names is not None and dtype.hasobject:
         return all(
@@ -199,7 +196,7 @@ def _is_field(stored: Any, dtype: np.dtype[Any], column: Any) -> bool:
     return _are_lists(items, inner, stored.get_super())
 
 
-def whole_leaf(did: Any, node: object) -> Leaf | None:
+def whole_leaf(did: ObjectID, node: object) -> Leaf | None:
     """An array of objects, which is stored in parts, as one leaf that `alike` may take.
 
     Args:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from traceback import clear_frames
 from typing import Any
 
+import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o, h5p
 
 from ....errors import CorruptFileError, HdfchkError, NotAGroupError, UnsupportedTypeError
@@ -23,6 +24,7 @@ from ..h5.attributes import (
     is_own,
 )
 from ..h5.errors import NO_CLASS, RAISED, errno_of, unless_damaged, unwritable, user_link
+from ..h5.ids import DatasetID, FileID, GroupID, LinkInfo, ObjectID
 from ..h5.key_order import Places
 from ..h5.marks import MARK, read_mark, set_mark, write_mark
 from ..h5.object_info import Target, is_open_elsewhere
@@ -74,7 +76,7 @@ class Commit:
 
     def __init__(
         self,
-        root: Any,
+        root: GroupID,
         writer: Writer,
         *,
         rolls_back: bool = False,
@@ -96,12 +98,12 @@ class Commit:
         self.free: list[Path] = []
         self._kept: dict[Path, Kept] = {}
         """By path: how what points at an object is kept."""
-        self._groups: dict[Path, Any] = {}
+        self._groups: dict[Path, GroupID] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
         """Groups that had nothing in them, and have one path: each step puts another key there."""
         self._places: dict[int, tuple[Path, Places]] = {}
         self._undo: list[tuple[Callable[..., None], Any]] = []
-        self._aside: Any = None
+        self._aside: FileID | Any = None  # until something is copied there
         self._aside_bytes = 0
         self._left = 0
         self._is_through = False
@@ -213,7 +215,7 @@ class Commit:
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def _group(self, path: Path) -> Any:
+    def _group(self, path: Path) -> GroupID:
         """The group at `path`, made with all above it if it is not there."""
         if not path:
             return self._root
@@ -221,9 +223,10 @@ class Commit:
         if gid is None:
             name = links.locate(self._root, path)
             if name is not None:
-                gid = h5o.open(self._root, name)
-                if type(gid) is not h5g.GroupID:
+                found = h5o.open(self._root, name)
+                if type(found) is not h5g.GroupID:
                     raise NotAGroupError("it holds a value, not a dict", key=join(path))
+                gid = found
             else:
                 parent = self._group(path[:-1])
                 if path[:-1] not in self._empty or len(path) == 1:
@@ -242,7 +245,7 @@ class Commit:
         for known in [key for key in self._groups if key[:depth] == path]:
             del self._groups[known]
 
-    def _guard_name(self, path: Path, parent: Any, name: str) -> None:
+    def _guard_name(self, path: Path, parent: GroupID, name: str) -> None:
         """Mark a group as a dict that gets one of the older tool's names."""
         if name in RESERVED_CHILDREN and read_mark(parent) is None:
             self._undo.append((self._unmark, (path,)))
@@ -278,13 +281,13 @@ class Commit:
             ) from error
         self._guard_name(above, parent, path[-1])
 
-    def _replace(self, path: Path, parent: Any, raw: bytes, node: Stored) -> None:
+    def _replace(self, path: Path, parent: GroupID, raw: bytes, node: Stored) -> None:
         # What another link than a hard one leads to has a key of its own: the link is replaced.
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
         if not hard and self._leads_to(path, node):
             return
-        old: Any = self._open_old(parent, raw) if hard else None
+        old = self._open_old(parent, raw) if hard else None
         self._require_removable(parent, raw)
         aside, is_kept_small, kept = None, False, self._kept.get(path)
         is_kept = old is not None and self._keep_if_damaged(old)
@@ -293,15 +296,12 @@ class Commit:
             with removing():
                 if self._stays(path, old, node, kept):
                     return
-                leaf = whole_leaf(old, node) if type(old) is h5d.DatasetID else None
-                if leaf is not None and (target := Target.of(old)).stands_alone(old):
-                    # A layout that is asked for needs a dataset of its own.
-                    if self._writer.layout is None and self._overwrite(path, old, target, leaf):
-                        return
-                    if kept is None:
-                        is_kept_small, is_dropped = self._room_of(old, target)
-                    if is_kept_small and not is_dropped:
-                        aside = self._copy_aside(old, parent, raw)
+                room = self._written_or_room(path, old, node, kept)
+                if room is None:
+                    return
+                is_kept_small, is_dropped = room
+                if is_kept_small and not is_dropped:
+                    aside = self._copy_aside(old, parent, raw)
         places, place = self._take_place(path[:-1], parent, info)
         if is_dropped:
             old = old if is_kept else None
@@ -319,14 +319,12 @@ class Commit:
             old = h5o.open(self._aside, aside)
         self._forget_below(path)
         new = self._writer.create(parent, raw, node, path)
-        if is_kept:
-            copy_readable_attributes(old, new)
-        elif hard and not is_dropped:
-            self._hand_on(old, new, kept)
-        if places is not None:
+        if old is not None:
+            self._hand_on(old, new, kept, is_damaged=is_kept)
+        if places is not None and place is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
 
-    def _hide(self, path: Path, parent: Any, raw: bytes, place: Any) -> None:
+    def _hide(self, path: Path, parent: GroupID, raw: bytes, place: int | None) -> None:
         """Keep what is replaced under a hidden name until the commit is through."""
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
@@ -339,26 +337,32 @@ class Commit:
                 self._root, self._writer, path, node
             )
 
-    def _hand_on(self, old: Any, new: Any, kept: Kept | None) -> None:
+    def _hand_on(
+        self, old: ObjectID, new: ObjectID, kept: Kept | None, *, is_damaged: bool
+    ) -> None:
         """Give what takes the place of an object its attributes and, where it can, its scales."""
+        if is_damaged:
+            copy_readable_attributes(old, new)
+            return
         with removing():
             copy_attributes(old, new, is_own)
             if kept is not None and kept.moves:
                 scales.move(old, new, self._note)
 
-    def _stays(self, path: Path, old: Any, node: Stored, kept: Kept | None) -> bool:
+    def _stays(self, path: Path, old: ObjectID, node: Stored, kept: Kept | None) -> bool:
         """Whether an object at which something may point stays; if not, scales are detached."""
         if kept is not None:
-            leaf = None if kept.fit is None else whole_leaf(old, node)
-            if kept.fit is not None and leaf is not None:
-                self._write_over(path, old, leaf, kept.fit)
-                return True
+            if kept.fit is not None and type(old) is h5d.DatasetID:
+                leaf = whole_leaf(old, node)
+                if leaf is not None:
+                    self._write_over(path, old, leaf, kept.fit)
+                    return True
             self._detach(kept)
         if self._references is None or self._references.known.no_names:
             return False
         return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
 
-    def _open_old(self, parent: Any, raw: bytes) -> Any:
+    def _open_old(self, parent: GroupID, raw: bytes) -> ObjectID | None:
         """What is to be replaced or deleted; None if only its link can be."""
         try:
             return h5o.open(parent, raw)
@@ -375,7 +379,7 @@ class Commit:
             return None
         raise first
 
-    def _keep_if_damaged(self, old: Any) -> bool:
+    def _keep_if_damaged(self, old: ObjectID) -> bool:
         """Keep an object that HDF5 cannot remove, where nobody sees it."""
         if not self._keeps_damaged or not is_damaged(old):
             return False
@@ -383,7 +387,7 @@ class Commit:
         self._hidden.keep(old)
         return True
 
-    def _remove(self, parent: Any, raw: bytes) -> None:
+    def _remove(self, parent: GroupID, raw: bytes) -> None:
         """Remove what need not be kept."""
         try:
             if self._is_few:
@@ -429,12 +433,12 @@ class Commit:
         else:
             self._hidden.take_out(parent, raw, name)
 
-    def _require_removable(self, parent: Any, raw: bytes) -> None:
+    def _require_removable(self, parent: GroupID, raw: bytes) -> None:
         """Refuse what HDF5 would remove in part, where that could not be given up."""
         if not self._rolls_back and links.has_user_link(parent, raw):
             raise user_link(None)
 
-    def _overwrite(self, path: Path, old: Any, target: Target, leaf: Leaf) -> bool:
+    def _overwrite(self, path: Path, old: DatasetID, target: Target, leaf: Leaf) -> bool:
         """Write into the dataset that is there, if it can take the value."""
         fit = self._writer.fit(old, target, leaf)
         if fit is None:
@@ -459,7 +463,7 @@ class Commit:
         self._is_through = one_call
         return True
 
-    def _write_over(self, path: Path, old: Any, leaf: Leaf, fit: Fit) -> None:
+    def _write_over(self, path: Path, old: DatasetID, leaf: Leaf, fit: Fit) -> None:
         """Write into the dataset that is there, at which something points, whatever it takes."""
         if not (self._rolls_back or fit.is_there):
             self._undo.append(
@@ -478,13 +482,13 @@ class Commit:
         if not self._rolls_back:
             self._undo.append((scales.restore, (self._root, saved)))
 
-    def _is_one_call(self, did: Any) -> bool:
+    def _is_one_call(self, did: DatasetID) -> bool:
         """Whether an array is written by the last call of a commit: if it fails, it did nothing."""
         if not self._is_last or self._places or sums.has(did):
             return False
         return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
 
-    def _has_aside(self, old: Any, target: Target, size: int) -> bool:
+    def _has_aside(self, old: DatasetID, target: Target, size: int) -> bool:
         if size < REUSE_FROM or self._aside_bytes + size > ASIDE_BYTES:
             return False
         if not _is_copied_as_it_is(old, target):
@@ -492,7 +496,21 @@ class Commit:
         self._aside_bytes += size
         return True
 
-    def _room_of(self, old: Any, target: Target) -> tuple[bool, bool]:
+    def _written_or_room(
+        self, path: Path, old: ObjectID, node: Stored, kept: Kept | None
+    ) -> tuple[bool, bool] | None:
+        """Write into the dataset that is there; as `_room_of` where that cannot be, else None."""
+        if type(old) is not h5d.DatasetID or (leaf := whole_leaf(old, node)) is None:
+            return False, False
+        target = Target.of(old)
+        if not target.stands_alone(old):
+            return False, False
+        # A layout that is asked for needs a dataset of its own.
+        if self._writer.layout is None and self._overwrite(path, old, target, leaf):
+            return None
+        return (False, False) if kept is not None else self._room_of(old, target)
+
+    def _room_of(self, old: DatasetID, target: Target) -> tuple[bool, bool]:
         """Whether an array's space is taken by what replaces it, and whether nothing of it stays.
 
         Both only where nothing points at it.
@@ -502,7 +520,7 @@ class Commit:
         is_dropped = self._rolls_back and (is_kept_small or size < REUSE_FROM)
         return is_kept_small, is_dropped and all(map(is_own, attribute_names(old)))
 
-    def _copy_aside(self, old: Any, parent: Any, raw: bytes) -> bytes:
+    def _copy_aside(self, old: ObjectID, parent: GroupID, raw: bytes) -> bytes:
         """Copy an array that is to be replaced into memory, so that its space is free; close it.
 
         Without this an array that grows a little each time wanders through the file, and the
@@ -541,13 +559,15 @@ class Commit:
         h5o.copy(self._aside, name, parent, raw)
         self._give_back_place(parent, raw, place, moved=True)
 
-    def _make_way(self, path: Path, parent: Any, raw: bytes) -> None:
+    def _make_way(self, path: Path, parent: GroupID, raw: bytes) -> None:
         if parent.links.exists(raw):
             self._take_place(path[:-1], parent, parent.links.get_info(raw))
             parent.unlink(raw)
         self._forget_below(path)
 
-    def _give_back_place(self, parent: Any, raw: bytes, place: int | None, *, moved: bool) -> None:
+    def _give_back_place(
+        self, parent: GroupID, raw: bytes, place: int | None, *, moved: bool
+    ) -> None:
         if place is not None:
             _, places = self._places[h5o.get_info(parent).addr]
             number = parent.links.get_info(raw).corder
@@ -556,8 +576,10 @@ class Commit:
             else:
                 places.keep(parent, number, place)
 
-    def _write_back(self, path: Path, data: Any, checksum: Any, fit: Fit) -> None:
-        did = h5o.open(self._group(path[:-1]), to_bytes(path[-1]))
+    def _write_back(
+        self, path: Path, data: np.ndarray[Any, Any], checksum: int | None, fit: Fit
+    ) -> None:
+        did = h5d.open(self._group(path[:-1]), to_bytes(path[-1]))
         if did.shape != data.shape and len(did.shape) == data.ndim:
             did.set_extent(data.shape)
         write_raw(did, data)
@@ -567,7 +589,9 @@ class Commit:
 
     # -- the order of keys -----------------------------------------------------------------------
 
-    def _take_place(self, path: Path, parent: Any, info: Any) -> tuple[Places | None, Any]:
+    def _take_place(
+        self, path: Path, parent: GroupID, info: LinkInfo
+    ) -> tuple[Places | None, int | None]:
         """The place of a key whose link is about to go, and what knows places in its group.
 
         Both are None where the group keeps no order.
@@ -585,14 +609,14 @@ class Commit:
             places.write(self._group(path))
 
 
-def _is_copied_as_it_is(did: Any, target: Target) -> bool:
+def _is_copied_as_it_is(did: DatasetID, target: Target) -> bool:
     """Whether HDF5 copies a dataset's chunks packed as they are, and all its attributes say."""
     if target.is_filtered and (has_variable(did.get_type()) or is_open_elsewhere(did)):
         return False
     return not has_references(did)  # which would be zeros
 
 
-def _objects_in(parent: Any, raw: bytes) -> int:
+def _objects_in(parent: GroupID, raw: bytes) -> int:
     """How many children a group has; 0 for what is no group."""
     if parent.links.get_info(raw).type != links.HARD:
         return 0

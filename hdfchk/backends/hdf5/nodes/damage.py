@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from h5py import h5a, h5d, h5g, h5o
 
@@ -14,6 +13,7 @@ from ....keys import Path, join, parse
 from ..h5 import links
 from ..h5.attributes import attribute_names, copy_attributes, is_own, raw_attribute
 from ..h5.errors import NO_CLASS, RAISED, errno_of, is_of_hdf5, unwritable
+from ..h5.ids import GroupID, ObjectID
 
 __all__ = [
     "NotRemovedError",
@@ -26,7 +26,7 @@ __all__ = [
 class NotRemovedError(CorruptFileError):
     """HDF5 cannot remove, or write into, what a commit replaces or deletes."""
 
-    def for_callers(self, root: Any, steps: Iterable[Path]) -> HdfchkError:
+    def for_callers(self, root: GroupID, steps: Iterable[Path]) -> HdfchkError:
         """The error that is told: of damage, unless what is there shows none.
 
         Args:
@@ -59,7 +59,7 @@ def removing() -> Iterator[None]:
         ) from error
 
 
-def _may_be_damaged(root: Any, path: Path, *, new: bool = True) -> bool:
+def _may_be_damaged(root: GroupID, path: Path, *, new: bool = True) -> bool:
     """Whether what is at a path shows damage; `new` where nothing is there."""
     try:
         name = links.locate(root, path)
@@ -68,7 +68,7 @@ def _may_be_damaged(root: Any, path: Path, *, new: bool = True) -> bool:
         return True
 
 
-def is_damaged(oid: Any) -> bool:
+def is_damaged(oid: ObjectID) -> bool:
     """Whether an object, or one that goes with it, cannot be removed."""
     todo = [oid]
     seen: set[int] = set()
@@ -89,7 +89,7 @@ def is_damaged(oid: Any) -> bool:
     return False
 
 
-def copy_readable_attributes(source: Any, target: Any) -> None:
+def copy_readable_attributes(source: ObjectID, target: ObjectID) -> None:
     """Copy all attributes that can be read, but for the library's own."""
     try:
         names = attribute_names(source)

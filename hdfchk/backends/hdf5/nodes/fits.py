@@ -10,6 +10,7 @@ from h5py import h5d, h5s, h5t
 from ....tree import Leaf, Mark
 from ..data.limits import Guard
 from ..h5.errors import unless_damaged
+from ..h5.ids import DatasetID, TypeID
 from ..h5.marks import read_mark
 from ..h5.object_info import Target
 from ..h5.texts import (
@@ -41,8 +42,8 @@ class Fit(NamedTuple):
     """
 
     target: Target
-    array: Any
-    tid: Any
+    array: np.ndarray[Any, Any]
+    tid: TypeID
     mark: Mark | None
     new_mark: Mark | None
     is_there: bool = False
@@ -54,7 +55,7 @@ class Fit(NamedTuple):
         return bool(self.mark == self.new_mark and self.target.shape == self.array.shape)
 
 
-def fit_of(did: Any, target: Target, leaf: Leaf, guard: Guard) -> Fit | None:
+def fit_of(did: DatasetID, target: Target, leaf: Leaf, guard: Guard) -> Fit | None:
     """How `leaf` can be written into a dataset, to be read back as it is, if it can.
 
     Args:
@@ -87,7 +88,9 @@ def fit_of(did: Any, target: Target, leaf: Leaf, guard: Guard) -> Fit | None:
     return Fit(target, array, memory, mark, mark)
 
 
-def _like_fit(did: Any, target: Target, stored: Any, mark: Mark | None, leaf: Leaf) -> Fit | None:
+def _like_fit(
+    did: DatasetID, target: Target, stored: TypeID, mark: Mark | None, leaf: Leaf
+) -> Fit | None:
     """How a value is written into a dataset of a type that only reads as the value's."""
     found = alike(did, stored, leaf)
     if found is None:
@@ -97,7 +100,7 @@ def _like_fit(did: Any, target: Target, stored: Any, mark: Mark | None, leaf: Le
 
 
 def _text_fit(
-    did: Any, target: Target, stored: Any, mark: Mark | None, leaf: Leaf, guard: Guard
+    did: DatasetID, target: Target, stored: TypeID, mark: Mark | None, leaf: Leaf, guard: Guard
 ) -> Fit | None:
     """How strings are written into a string dataset."""
     leaf = filled(leaf)
@@ -117,7 +120,7 @@ def _text_fit(
     return Fit(target, texts.array, type_to_write_texts(stored, texts), mark, texts.mark)
 
 
-def can_have(did: Any, shape: tuple[int, ...]) -> bool:
+def can_have(did: DatasetID, shape: tuple[int, ...]) -> bool:
     """Whether a dataset has a shape, or can be given it."""
     old = did.shape
     if old == shape:
@@ -133,7 +136,7 @@ def can_have(did: Any, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _are_there(did: Any, texts: StoredTexts, guard: Guard) -> bool:
+def _are_there(did: DatasetID, texts: StoredTexts, guard: Guard) -> bool:
     """Whether a dataset has these very strings.
 
     Raises:
@@ -165,5 +168,5 @@ def _are_there(did: Any, texts: StoredTexts, guard: Guard) -> bool:
     return are_same(plain_array(found), texts)
 
 
-def _memory(texts: StoredTexts) -> Any:
+def _memory(texts: StoredTexts) -> TypeID | None:
     return None if texts.array.dtype.kind == "O" else texts.tid

@@ -21,6 +21,7 @@ from ....tree import Leaf, is_dict
 from ...base import Stored
 from ..h5 import links, scales
 from ..h5.errors import unless_damaged
+from ..h5.ids import DatasetID, GroupID, ObjectID
 from ..h5.marks import is_dict as is_dict_group
 from ..h5.marks import read_mark
 from ..h5.object_info import Target, info_of
@@ -81,7 +82,7 @@ class Plan:
 
 
 def keep(
-    root: Any,
+    root: GroupID,
     writer: Writer,
     references: References,
     steps: Steps,
@@ -130,7 +131,7 @@ class _Keeper:
 
     def __init__(
         self,
-        root: Any,
+        root: GroupID,
         writer: Writer,
         references: References,
         rolls_back: bool,
@@ -180,7 +181,7 @@ class _Keeper:
                 is_written_over = self._is_written_over(path, node)
             if old is None or is_written_over:
                 self._steps[path] = node
-            elif is_dict(node) and not self._replace and self._is_pinned_dict(old, node):
+            elif type(old) is h5g.GroupID and self._is_pinned_dict(old, node):
                 todo += self._key_by_key(path, old, node)[::-1]
             else:
                 self._steps[path] = node
@@ -203,7 +204,7 @@ class _Keeper:
         address = info_of(old).addr
         return not (self._references.unreadable or address in self._references.holders)
 
-    def _open(self, path: Path) -> Any:
+    def _open(self, path: Path) -> ObjectID | None:
         """What a hard link at a path leads to.
 
         None if there is none, it cannot be opened, or is damaged and kept.
@@ -217,7 +218,7 @@ class _Keeper:
             self._is_whole[path] = not is_damaged(oid)
         return oid if self._is_whole[path] else None
 
-    def _open_hard(self, path: Path) -> Any:
+    def _open_hard(self, path: Path) -> ObjectID | None:
         name = links.locate(self._root, path[:-1]) if len(path) > 1 else b"."
         raw = to_bytes(path[-1])
         if name is None:
@@ -240,7 +241,9 @@ class _Keeper:
             return False
         if is_unchanged(self._root, self._writer, old, node):
             return True
-        fit = self._fit(old, whole_leaf(old, node)) if type(old) is h5d.DatasetID else None
+        if type(old) is not h5d.DatasetID:
+            return False
+        fit = self._fit(old, whole_leaf(old, node))
         if fit is None or not self._may_unpack(old, fit):
             return False
         self._aside += fit.array.nbytes
@@ -250,18 +253,18 @@ class _Keeper:
             self._kept[path] = Kept(fit)
         return True
 
-    def _fit(self, old: Any, leaf: Leaf | None) -> Fit | None:
+    def _fit(self, old: DatasetID, leaf: Leaf | None) -> Fit | None:
         target = Target.of(old)
         if leaf is None or not target.has_own_data(old):
             return None
         return self._writer.fit(old, target, leaf)
 
-    def _may_unpack(self, old: Any, fit: Fit) -> bool:
+    def _may_unpack(self, old: DatasetID, fit: Fit) -> bool:
         return self._writer.may_unpack(old, fit, kept=not self._rolls_back)
 
-    def _is_pinned_dict(self, old: Any, node: Any) -> bool:
+    def _is_pinned_dict(self, old: GroupID, node: Any) -> bool:
         """Whether a dict is put key by key over one: something points at it, or into it."""
-        if type(old) is not h5g.GroupID or not is_dict_group(old, read_mark(old)):
+        if not is_dict(node) or self._replace or not is_dict_group(old, read_mark(old)):
             return False
         if info_of(old).rc > 1 or (not self._references.known.no_names and _shares(old, node)):
             return True
@@ -276,7 +279,7 @@ class _Keeper:
             for holder in self._references.holders[address]
         )
 
-    def _key_by_key(self, path: Path, old: Any, node: Any) -> list[tuple[Path, Stored | None]]:
+    def _key_by_key(self, path: Path, old: GroupID, node: Any) -> list[tuple[Path, Stored | None]]:
         names = [to_text(name) for name, _, _ in links.entries(old, dangling=True)]
         found: list[tuple[Path, Stored | None]] = [
             ((*path, name), None) for name in names if name not in node.children
@@ -371,6 +374,8 @@ class _Keeper:
         if shape is None or old.shape is None or len(shape) != len(old.shape):
             return False
         oid = self._open(path)
+        if oid is None:
+            return False
         if holder.attribute == scales.USERS:
             return holder.address in scales.scales_of(oid)
         axes = [axis for address, axis in scales.arrays_of(oid) if address == holder.address]
@@ -438,7 +443,7 @@ class _Keeper:
         )
 
 
-def _old(oid: Any) -> _Old:
+def _old(oid: ObjectID) -> _Old:
     info = info_of(oid)
     shape = oid.shape if type(oid) is h5d.DatasetID else None
     return _Old(info.addr, shape, info.rc > 1 and not isinstance(oid, h5t.TypeID))
@@ -453,7 +458,7 @@ def _shape_of(node: Any) -> tuple[int, ...] | None:
     return node.data.shape if isinstance(node.data, np.ndarray) else ()
 
 
-def _resized(did: Any, target: Target, leaf: Leaf) -> Fit | None:
+def _resized(did: DatasetID, target: Target, leaf: Leaf) -> Fit | None:
     """How a dataset takes an array of another shape, to which it can be made; None if it cannot."""
     tid, _, array = prepare(leaf.data)
     if not array.ndim or not can_have(did, array.shape):
@@ -463,7 +468,7 @@ def _resized(did: Any, target: Target, leaf: Leaf) -> Fit | None:
     return None if memory is None else Fit(target, array, memory, mark, mark)
 
 
-def _shares(old: Any, node: Any) -> bool:
+def _shares(old: GroupID, node: Any) -> bool:
     """Whether a child that a dict replaces, at any depth, has other hard links."""
     todo = [(old, node)]
     while todo:

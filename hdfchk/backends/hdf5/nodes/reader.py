@@ -24,6 +24,7 @@ from ..data.direct_io import read_piece
 from ..data.limits import CHECK_FROM, Guard, is_variable
 from ..data.memory_map import Mapper
 from ..h5 import links
+from ..h5.ids import DatasetID, GroupID, ObjectID, RootID, TypeID
 from ..h5.links import key_of
 from ..h5.marks import is_dict, read_mark
 from ..h5.metadata_cache import MetadataCache
@@ -82,7 +83,7 @@ class Reader:
         cache: HDF5's cache of the file's metadata.
     """
 
-    def __init__(self, root: Any, guard: Guard, cache: MetadataCache) -> None:
+    def __init__(self, root: RootID, guard: Guard, cache: MetadataCache) -> None:
         self.root = root
         self._cache = cache
         self._objects = 0
@@ -98,7 +99,7 @@ class Reader:
         self.meter: Meter | None = None
         """Is told how many bytes of the file are read, while somebody wants to know."""
 
-    def dataset(self, did: Any) -> Leaf:
+    def dataset(self, did: DatasetID) -> Leaf:
         """One dataset, whole.
 
         Raises:
@@ -113,7 +114,7 @@ class Reader:
             error.key = key_of(did, self.root)
             raise
 
-    def _measured(self, did: Any) -> Leaf:
+    def _measured(self, did: DatasetID) -> Leaf:
         if self.meter is None:
             return self._dataset(did)
         before = self.meter.done
@@ -121,7 +122,7 @@ class Reader:
         self.meter.add(max(0, did.get_storage_size() - (self.meter.done - before)))
         return leaf
 
-    def _dataset(self, did: Any) -> Leaf:
+    def _dataset(self, did: DatasetID) -> Leaf:
         in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
         shape = did.shape
         if in_one_piece:  # of this file, without filters: there is less to ask for
@@ -157,7 +158,7 @@ class Reader:
 
     def _room(
         self,
-        did: Any,
+        did: DatasetID,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         present: int = 0,
@@ -179,7 +180,7 @@ class Reader:
         return np.empty(shape, dtype) if in_one_piece else np.zeros(shape, dtype)
 
     def _read_into(
-        self, did: Any, present: int, data: np.ndarray[Any, Any], tid: Any = None
+        self, did: DatasetID, present: int, data: np.ndarray[Any, Any], tid: TypeID | None = None
     ) -> None:
         try:
             if is_variable(data.dtype):
@@ -199,7 +200,7 @@ class Reader:
                 raise
             raise self._guard.explain(did, error) from error
 
-    def _scalar(self, did: Any, present: int, tid: Any, mark: Mark | None) -> Leaf:
+    def _scalar(self, did: DatasetID, present: int, tid: TypeID, mark: Mark | None) -> Leaf:
         if tid.equal(FLOAT):
             self._float[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
@@ -228,7 +229,7 @@ class Reader:
         # Marked data of an array's dtype stay arrays: a variable string stays a string.
         return Leaf(to_scalar(data, tid), mark)
 
-    def look_at_bytes(self, did: Any) -> None:
+    def look_at_bytes(self, did: DatasetID) -> None:
         """Have HDF5 read all data of a dataset, as they are, for errors and checksums of chunks.
 
         Those of variable length, and in other files, are left out.
@@ -259,7 +260,7 @@ class Reader:
 
     def group(
         self,
-        gid: Any,
+        gid: GroupID | TypeID,
         mark: Mark | None,
         path: Path,
         select: Select | None,
@@ -291,6 +292,7 @@ class Reader:
             name = to_text(raw)
             inner = (*path, name)
             inner_place = None
+            oid: ObjectID | None
             if link == links.HARD:
                 oid = links.open_object(gid, raw, inner)
                 inner_place = (place[0], address)
@@ -337,7 +339,7 @@ class Reader:
 
     def _child(
         self,
-        oid: Any,
+        oid: GroupID | TypeID,
         path: Path,
         select: Select | None,
         above: frozenset[Place],
@@ -351,13 +353,13 @@ class Reader:
             select = select if as_dict else None  # a value is read whole
         return self.group(oid, mark, path, select, above, place)
 
-    def _open_soft(self, path: Path) -> Any:
+    def _open_soft(self, path: Path) -> ObjectID | None:
         """Open what a link that is not hard leads to; None if it leads nowhere."""
         found = links.resolve(self.root, path, trust=self._guard.trusts)
         return None if found is None else links.open_object(self.root, found, path)
 
 
-def _named_type(tid: Any, path: Path) -> Leaf:
+def _named_type(tid: TypeID, path: Path) -> Leaf:
     """A named datatype: the dtype that it is."""
     try:
         dtype = numpy_dtype(tid)

@@ -16,6 +16,7 @@ from ..data.limits import Guard
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED, unless_damaged
+from ..h5.ids import AttrID, DatasetID, FileID, GroupID, ObjectID, Reference, TypeID
 from ..h5.object_info import info_of
 from ..h5.references import has_references, references_in
 from ..h5.scales import address_bytes
@@ -131,7 +132,7 @@ class References:
         if not self.known.no_names:
             self.free.update(paths)
 
-    def note_growing(self, path: Path, did: Any) -> None:
+    def note_growing(self, path: Path, did: DatasetID) -> None:
         """Take a note of an array that has taken rows, if it can always do so where it is."""
         if self.known.no_names or did.get_create_plist().get_layout() != h5d.CHUNKED:
             return
@@ -142,7 +143,7 @@ class References:
         """Whether nothing is parted from the array at a path when it takes rows."""
         return self.known.no_names or path in self._growing or path in self.free
 
-    def look(self, root: Any, guard: Guard) -> None:
+    def look(self, root: ObjectID, guard: Guard) -> None:
         """Find out, if it is not known, what points at what.
 
         Args:
@@ -158,7 +159,7 @@ class References:
             else:
                 self.walk(root, guard)
 
-    def walk(self, root: Any, guard: Guard) -> None:
+    def walk(self, root: ObjectID, guard: Guard) -> None:
         """Go through all objects of a file.
 
         Args:
@@ -176,7 +177,7 @@ class References:
             self.known = Knowledge(no_references=True, no_names=not self.names)
 
 
-def _holds_no_references(fid: Any) -> bool:
+def _holds_no_references(fid: FileID) -> bool:
     """Whether the bytes of a file have no HDF5 type of references anywhere, if they are not many.
 
     In each version of the format such a type begins with a byte whose lower half is 7 and whose
@@ -211,7 +212,7 @@ def _has_reference_type(data: np.ndarray[Any, Any]) -> bool:
 class _Walk:
     """One look at all objects of a file."""
 
-    def __init__(self, found: References, root: Any, guard: Guard) -> None:
+    def __init__(self, found: References, root: ObjectID, guard: Guard) -> None:
         self._found = found
         self._guard = guard
         self._root = h5g.open(h5i.get_file_id(root), b"/")
@@ -230,16 +231,15 @@ class _Walk:
                 if self._look_at(oid, inner) and type(oid) is h5g.GroupID:
                     todo.append(inner)
 
-    def _children(self, group: Any) -> Iterator[tuple[bytes, Any]]:
+    def _children(self, group: GroupID) -> Iterator[tuple[bytes, ObjectID]]:
         """Names of hard links, and their objects: nobody gets at references in damaged ones."""
-        found = unless_damaged(lambda: list(links.entries(group, dangling=True)))
-        for name, kind, _ in found or ():
-            if kind == links.HARD:
-                oid = unless_damaged(partial(h5o.open, group, name))
-                if oid is not None:
-                    yield name, oid
+        found = unless_damaged(lambda: list(links.hard_entries(group)))
+        for name, _, _ in found or ():
+            oid = unless_damaged(partial(h5o.open, group, name))
+            if oid is not None:
+                yield name, oid
 
-    def _look_at(self, oid: Any, path: bytes) -> bool:
+    def _look_at(self, oid: ObjectID, path: bytes) -> bool:
         """Look at one object; whether that is the first time."""
         info = unless_damaged(lambda: info_of(oid))
         if info is None:
@@ -257,13 +257,13 @@ class _Walk:
             self._take_attributes(oid, info.addr, path)
         return True
 
-    def _take_attributes(self, oid: Any, address: int, path: bytes) -> None:
+    def _take_attributes(self, oid: ObjectID, address: int, path: bytes) -> None:
         for name in unless_damaged(lambda: attribute_names(oid)) or ():
             aid = unless_damaged(partial(h5a.open, oid, name))
             if aid is not None:
                 self._take(aid, Holder(address, path, name))
 
-    def _take(self, oid: Any, holder: Holder) -> None:
+    def _take(self, oid: AttrID | DatasetID, holder: Holder) -> None:
         """Take the references in a dataset or attribute."""
         tid = oid.get_type()
         if tid.get_class() in _PLAIN or not has_references(tid):
@@ -283,7 +283,7 @@ class _Walk:
         for address in addresses:
             self._found.holders.setdefault(address, []).append(holder)
 
-    def _addresses(self, oid: Any, tid: Any, count: int) -> set[int]:
+    def _addresses(self, oid: AttrID | DatasetID, tid: TypeID, count: int) -> set[int]:
         if not count:
             return set()
         places = _places(tid)
@@ -298,7 +298,9 @@ class _Walk:
         self._read(oid, data, None)
         return {address for item in references_in(data) if (address := self._led_to(item))}
 
-    def _read(self, oid: Any, data: np.ndarray[Any, Any], tid: Any) -> None:
+    def _read(
+        self, oid: AttrID | DatasetID, data: np.ndarray[Any, Any], tid: TypeID | None
+    ) -> None:
         if type(oid) is not h5d.DatasetID:
             oid.read(data, memory_type(oid.dtype) if tid is None else tid)
             return
@@ -311,7 +313,7 @@ class _Walk:
         with self._guard.decoding(oid):
             oid.read(h5s.ALL, h5s.ALL, data, tid)
 
-    def _led_to(self, reference: Any) -> int:
+    def _led_to(self, reference: Reference) -> int:
         found = unless_damaged(lambda: info_of(h5r.dereference(reference, self._root)))
         return 0 if found is None else int(found.addr)  # it leads to nothing
 
@@ -323,7 +325,7 @@ def _numbers(column: np.ndarray[Any, Any]) -> list[int]:
     return [number for number in found if number]
 
 
-def _places(tid: Any) -> list[int] | None:
+def _places(tid: TypeID) -> list[int] | None:
     """Where in an item's bytes addresses of objects are; None where these do not tell."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:

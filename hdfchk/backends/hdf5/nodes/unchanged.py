@@ -14,6 +14,7 @@ from ....keys import Path
 from ....tree import Branch, Leaf
 from ..h5 import links
 from ..h5.errors import unless_damaged
+from ..h5.ids import DatasetID, GroupID, ObjectID
 from ..h5.marks import read_mark
 from ..h5.types import has_variable
 from ..h5.values import same_items
@@ -23,7 +24,7 @@ from .writer import Writer
 __all__ = ["is_unchanged", "leads_to_value"]
 
 
-def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
+def is_unchanged(root: GroupID, writer: Writer, oid: ObjectID, node: Any) -> bool:
     """Whether an object of others reads as the value that is to replace it.
 
     That is asked only of objects into which no value is written: datasets with items of variable
@@ -48,7 +49,7 @@ def is_unchanged(root: Any, writer: Writer, oid: Any, node: Any) -> bool:
         return False
 
 
-def leads_to_value(root: Any, writer: Writer, path: Path, node: Any) -> bool:
+def leads_to_value(root: GroupID, writer: Writer, path: Path, node: Any) -> bool:
     """Whether a link leads to what reads as the value that is to replace the link.
 
     Args:
@@ -79,7 +80,7 @@ def _reads_as(found: Any, node: Any) -> bool:
     return _same(default_registry.encode(default_registry.decode(found)), node)
 
 
-def _is_variable(did: Any, node: Any) -> bool:
+def _is_variable(did: DatasetID, node: Any) -> bool:
     tid = did.get_type()
     kind = tid.get_class()
     if kind == h5t.STRING:  # texts beside bytes that are none

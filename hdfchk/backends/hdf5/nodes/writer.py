@@ -6,7 +6,7 @@ Every object is made under a name: HDF5 loses objects that have none (see `h5.hi
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -26,23 +26,25 @@ from ..data.chunk_io import write_rows
 from ..data.direct_io import WriteAt, write_piece
 from ..data.filters import chunked_plist, own_pipeline, resolved
 from ..data.limits import Guard, is_variable
+from ..data.resize import LocalDraft
 from ..h5 import checksums as sums
 from ..h5.hidden import Hidden
+from ..h5.ids import DatasetID, GroupID, PropDCID, SpaceID, TypeID
 from ..h5.marks import set_mark, write_mark
 from ..h5.metadata_cache import MetadataCache
 from ..h5.object_info import Target
 from ..h5.types import (
     BYTE,
     COMPACT_BYTES,
+    COMPACT_CREATION,
     FLOAT,
     GROUP_CREATION,
     INT,
+    PLACED_CREATION,
     PYTHON_STRINGS,
     SCALAR,
-    compact_creation,
     dataset_creation,
     dataspace,
-    placed_creation,
 )
 from ..h5.values import NONE, in_own_order, prepare, raw_buffer, raw_data
 from .fits import Fit, fit_of
@@ -78,7 +80,7 @@ class Writer:
 
     def __init__(
         self,
-        root: Any,
+        root: GroupID,
         options: Options = DEFAULTS,
         write_past: WriteAt | None = None,
         hidden: Hidden | None = None,
@@ -95,7 +97,7 @@ class Writer:
         self._int = np.empty((), np.int64)
         self.cache = cache or MetadataCache(root)
         self.guard = guard or Guard(h5py.Group(root), options)
-        self._keeper: Any = None
+        self._keeper: DatasetID | None = None
         self._made = 0
         self._paused = time.monotonic()
         self._is_plain = options.compression is None and not options.checksum
@@ -132,7 +134,7 @@ class Writer:
         """A commit is done: let metadata have the space that was kept."""
         self._keeper = None
 
-    def create(self, parent: Any, name: bytes, node: Stored, path: Path) -> Any:
+    def create(self, parent: GroupID, name: bytes, node: Stored, path: Path) -> DatasetID | GroupID:
         """Make the objects of `node` under `name` in `parent`.
 
         Args:
@@ -151,7 +153,7 @@ class Writer:
                 write_mark(oid, node.mark)
             return oid
         if not isinstance(node, Branch):
-            return node.place(parent, name)  # type: ignore[attr-defined]
+            return cast(LocalDraft, node).place(parent, name)
         require_frames_below(path)
         gid = h5g.create(parent, name, gcpl=GROUP_CREATION)
         if node.mark is not None:
@@ -160,7 +162,7 @@ class Writer:
             self.create(gid, to_bytes(child_name), child, (*path, child_name))  # type: ignore[arg-type]
         return gid
 
-    def _dataset(self, parent: Any, name: bytes, leaf: Leaf, path: Path) -> Any:
+    def _dataset(self, parent: GroupID, name: bytes, leaf: Leaf, path: Path) -> DatasetID:
         data = leaf.data
         kind = type(data)
         if kind is float or data is None:
@@ -182,7 +184,7 @@ class Writer:
         if not self._is_plain or self.layout is not None:
             return self._laid_out(parent, name, array, tid, path)
         if self._write_past is not None and self._is_one_piece(array):
-            did = h5d.create(parent, name, tid, space, placed_creation())
+            did = h5d.create(parent, name, tid, space, PLACED_CREATION)
             write_piece(self._write_past, did, array)
             return did
         plist = dataset_creation(array.nbytes, variable=array.dtype.kind == "O")
@@ -200,8 +202,8 @@ class Writer:
         )
 
     def _laid_out(
-        self, parent: Any, name: bytes, array: np.ndarray[Any, Any], tid: Any, path: Path
-    ) -> Any:
+        self, parent: GroupID, name: bytes, array: np.ndarray[Any, Any], tid: TypeID, path: Path
+    ) -> DatasetID:
         """A dataset that lies in the file as the store, or the caller, says."""
         layout = self.layout or self._options.layout(path)
         variable = array.dtype.kind == "O"
@@ -219,11 +221,11 @@ class Writer:
             sums.write(did, array if array.ndim else array[()])
         return did
 
-    def fit(self, did: Any, target: Target, leaf: Leaf) -> Fit | None:
+    def fit(self, did: DatasetID, target: Target, leaf: Leaf) -> Fit | None:
         """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
         return fit_of(did, target, leaf, self.guard)
 
-    def may_unpack(self, did: Any, fit: Fit, *, kept: bool) -> bool:
+    def may_unpack(self, did: DatasetID, fit: Fit, *, kept: bool) -> bool:
         """Whether the chunks are good that HDF5 unpacks to write over a dataset.
 
         Args:
@@ -246,7 +248,7 @@ class Writer:
         except HdfchkError:
             return False
 
-    def data_of(self, did: Any) -> np.ndarray[Any, Any]:
+    def data_of(self, did: DatasetID) -> np.ndarray[Any, Any]:
         """All data of a dataset as they are, to be put back.
 
         Raises:
@@ -259,7 +261,7 @@ class Writer:
             self.guard.variable(did, data)
         return in_own_order(data)
 
-    def overwrite(self, did: Any, leaf: Leaf, fit: Fit) -> None:
+    def overwrite(self, did: DatasetID, leaf: Leaf, fit: Fit) -> None:
         """Write `leaf` into a dataset into which it fits."""
         if fit.is_there:
             return
@@ -278,12 +280,12 @@ class Writer:
             set_mark(did, fit.new_mark)
 
 
-_KEEPER = (BYTE, dataspace((ROOM_BYTES,)), compact_creation())
+_KEEPER = (BYTE, dataspace((ROOM_BYTES,)), COMPACT_CREATION)
 
 
 def _in_chunks(
-    array: np.ndarray[Any, Any], tid: Any, layout: Layout, compression: Compression | None
-) -> tuple[Any, Any]:
+    array: np.ndarray[Any, Any], tid: TypeID, layout: Layout, compression: Compression | None
+) -> tuple[PropDCID, SpaceID]:
     """Creation properties and dataspace of an array in chunks, whose first axis can grow."""
     limits = layout.maxshape or (None, *array.shape[1:])
     plist = chunked_plist(array.shape, tid.get_size(), layout, compression, limits, whole=True)
@@ -292,10 +294,10 @@ def _in_chunks(
 
 
 def write_elements(
-    did: Any,
+    did: DatasetID,
     array: np.ndarray[Any, Any],
-    tid: Any,
-    plist: Any,
+    tid: TypeID,
+    plist: PropDCID | None,
     meter: Meter | None = None,
 ) -> None:
     """Write a whole array into a dataset; one that is not contiguous, block by block.

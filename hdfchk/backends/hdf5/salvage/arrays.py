@@ -19,6 +19,7 @@ from ..data.chunk_index import chunks_of
 from ..data.filters import greatest_ratio
 from ..data.limits import DEFAULT_LIMIT, EXPANSION, Guard
 from ..h5.errors import RAISED
+from ..h5.ids import DatasetID, SpaceID, StoreInfo, TypeID
 from ..h5.types import has_variable
 from ..h5.values import memory_type
 from .steps import CAUGHT, Steps, explained
@@ -105,7 +106,7 @@ def _differ(first: slice, second: slice) -> bool:
     return (first.start, first.stop) != (second.start, second.stop)
 
 
-def is_read_by_item(tid: Any) -> bool:
+def is_read_by_item(tid: TypeID) -> bool:
     """Whether HDF5 has to make something of the elements of a type: they lie elsewhere."""
     return has_variable(tid) or bool(tid.detect_class(h5t.REFERENCE))
 
@@ -113,7 +114,7 @@ def is_read_by_item(tid: Any) -> bool:
 class StoredArray:
     """A dataset, and how its parts are read."""
 
-    def __init__(self, did: Any, guard: Guard, steps: Steps) -> None:
+    def __init__(self, did: DatasetID, guard: Guard, steps: Steps) -> None:
         self.did = did
         self.guard = guard
         self.steps = steps
@@ -137,7 +138,7 @@ class StoredArray:
         else:
             self.dtype, self.memory = np.dtype(f"V{self.tid.get_size()}"), self.tid
 
-    def spaces(self, box: Box) -> tuple[Any, Any]:
+    def spaces(self, box: Box) -> tuple[SpaceID | int, SpaceID | int]:
         """The dataspaces of a part, in memory and in the file."""
         if not box:
             return h5s.ALL, h5s.ALL
@@ -158,7 +159,7 @@ class StoredArray:
         return data
 
 
-def look_at(did: Any, guard: Guard, steps: Steps) -> Damage:
+def look_at(did: DatasetID, guard: Guard, steps: Steps) -> Damage:
     """Read all that is stored of a dataset, part by part.
 
     Args:
@@ -222,7 +223,7 @@ def _parts(array: StoredArray, damage: Damage) -> Iterable[Box]:
 def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
     """The chunks that are stored, and that the file can have."""
     did, chunk = array.did, tuple(map(int, array.plist.get_chunk()))
-    infos: list[tuple[tuple[int, ...], Any]] = []
+    infos: list[tuple[tuple[int, ...], StoreInfo]] = []
     seen: set[tuple[int, ...]] = set()
     try:
         infos = chunks_of(did, array.plist)
@@ -250,7 +251,7 @@ def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
 
 def _looked_up(
     array: StoredArray, places: Iterable[tuple[int, ...]], chunk: tuple[int, ...], damage: Damage
-) -> Iterator[tuple[tuple[int, ...], Any]]:
+) -> Iterator[tuple[tuple[int, ...], StoreInfo]]:
     """Look for chunks one by one, where their index is damaged."""
     for place in places:
         array.steps.go_on()
@@ -273,7 +274,7 @@ def _box(offset: tuple[int, ...], chunk: tuple[int, ...], shape: tuple[int, ...]
     )
 
 
-def _problem_of(array: StoredArray, info: Any, size: int) -> str | None:
+def _problem_of(array: StoredArray, info: StoreInfo, size: int) -> str | None:
     """Why a chunk cannot be what it says to be; None if it can."""
     if info.byte_offset + info.size > array.file_size:
         return "a chunk lies behind the end of the file"
@@ -293,7 +294,7 @@ def _problem_of(array: StoredArray, info: Any, size: int) -> str | None:
     return None
 
 
-def copy_parts(did: Any, new: Any, damage: Damage, guard: Guard, steps: Steps) -> None:
+def copy_parts(did: DatasetID, new: DatasetID, damage: Damage, guard: Guard, steps: Steps) -> None:
     """Copy the parts of a dataset that are whole into one that is empty.
 
     Chunks are copied as they are, packed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from h5py import h5a, h5d, h5g, h5o
 
@@ -11,6 +11,7 @@ from ....errors import CorruptFileError, HdfchkError, UnsupportedStoredError
 from ....keys import Path, join
 from ..data.limits import Guard
 from ..h5.attributes import attribute_names, raw_attribute
+from ..h5.ids import FileID, ObjectID
 from .arrays import look_at
 from .references import name_of
 from .steps import CAUGHT, Steps, explained
@@ -18,7 +19,9 @@ from .steps import CAUGHT, Steps, explained
 __all__ = ["check_copy"]
 
 
-def check_copy(copy: Any, checksums: Mapping[Path, int | None], guard: Guard, steps: Steps) -> None:
+def check_copy(
+    copy: FileID, checksums: Mapping[Path, int | None], guard: Guard, steps: Steps
+) -> None:
     """Read all that was copied, and compare what was read before.
 
     Args:
@@ -52,7 +55,7 @@ def check_copy(copy: Any, checksums: Mapping[Path, int | None], guard: Guard, st
             _refuse(path, "its data differ")
 
 
-def _read_attribute(oid: Any, name: bytes) -> None:
+def _read_attribute(oid: ObjectID, name: bytes) -> None:
     try:
         raw_attribute(h5a.open(oid, name))
     except CAUGHT as error:

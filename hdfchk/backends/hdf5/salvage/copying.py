@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import cast
 
 import attrs
 from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5t
@@ -21,10 +21,11 @@ from ...findings import Box, Findings, Loss
 from ..data.limits import Guard
 from ..h5 import checksums, links
 from ..h5.attributes import raw_attribute
+from ..h5.ids import DatasetID, FileID, GroupID, ObjectID, PropGCID
 from ..h5.key_order import is_order
 from ..h5.marks import MARK, read_mark, write_mark
 from ..h5.object_info import EXTERNAL_FILES
-from ..h5.types import GROUP_CREATION, unshared
+from ..h5.types import GROUP_CREATION, group_copy_creation, unshared
 from ..h5.values import raw_type
 from ..nodes.reader import Reader
 from ..wal.fit import STAMP
@@ -68,8 +69,8 @@ class _Level:
         is_cut: something in it is not in the copy.
     """
 
-    old: Any
-    new: Any
+    old: GroupID
+    new: GroupID
     path: Path
     rest: Iterator[Entry]
     value: _Value | None
@@ -119,8 +120,8 @@ class Copy:
 
     def __init__(
         self,
-        source: Any,
-        target: Any,
+        source: FileID,
+        target: FileID,
         guard: Guard,
         reader: Reader,
         steps: Steps,
@@ -196,7 +197,9 @@ class Copy:
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def _begin(self, old: Any, new: Any, path: Path, value: _Value | None, address: int) -> _Level:
+    def _begin(
+        self, old: GroupID, new: GroupID, path: Path, value: _Value | None, address: int
+    ) -> _Level:
         """Copy the attributes of a group, and list its links."""
         level = _Level(old, new, path, iter(()), value, is_value=False)
         before, self._level = self._level, level
@@ -264,7 +267,7 @@ class Copy:
             self._not_copied(path, error, "the link")
         return None
 
-    def _open(self, level: _Level, name: bytes, address: int) -> Any:
+    def _open(self, level: _Level, name: bytes, address: int) -> ObjectID:
         try:
             return h5o.open(level.old, name)
         except CAUGHT:  # its name may be in a part of an index that is damaged
@@ -310,7 +313,7 @@ class Copy:
         elif type(h5o.open(level.new, name)) is not h5g.GroupID:
             self._whole(path)
 
-    def _group(self, level: _Level, oid: Any, name: bytes, path: Path, address: int) -> _Level:
+    def _group(self, level: _Level, oid: GroupID, name: bytes, path: Path, address: int) -> _Level:
         if len(path) > MAX_LEVELS:
             raise NestingError(
                 f"groups nested more than {MAX_LEVELS} levels deep, which are not copied",
@@ -323,7 +326,7 @@ class Copy:
 
     # -- attributes ------------------------------------------------------------------------------
 
-    def _attributes(self, oid: Any, path: Path, address: int) -> _Attributes:
+    def _attributes(self, oid: ObjectID, path: Path, address: int) -> _Attributes:
         """Read all attributes of an object."""
         self._steps.begin("attributes", path)
         names, unlisted, error = attributes_of(oid)
@@ -347,7 +350,12 @@ class Copy:
         return found
 
     def _copy_attributes(
-        self, old: Any, new: Any, path: Path, kept: _Attributes, but: Callable[[bytes], bool]
+        self,
+        old: ObjectID,
+        new: ObjectID,
+        path: Path,
+        kept: _Attributes,
+        but: Callable[[bytes], bool],
     ) -> None:
         """Copy those that are whole; what is lost of them is noted."""
         for name in kept.names:
@@ -362,7 +370,7 @@ class Copy:
             self._lose(path, Loss(kept.problem, attributes=names, unlisted=kept.unlisted))
 
     def _copy_attribute(
-        self, old: Any, new: Any, path: Path, name: bytes, kept: _Attributes
+        self, old: ObjectID, new: ObjectID, path: Path, name: bytes, kept: _Attributes
     ) -> None:
         if name in kept.foreign:
             raise kept.foreign[name]
@@ -378,13 +386,12 @@ class Copy:
 
     # -- datasets --------------------------------------------------------------------------------
 
-    def _dataset(self, level: _Level, oid: Any, name: bytes, path: Path, address: int) -> None:
+    def _dataset(self, level: _Level, oid: ObjectID, name: bytes, path: Path, address: int) -> None:
         """Copy what is no group."""
         kept = self._attributes(oid, path, address)
         damage, unread = Damage(), None
         self._steps.begin("data", path)
-        is_dataset = type(oid) is h5d.DatasetID
-        if is_dataset:
+        if type(oid) is h5d.DatasetID:
             try:
                 damage = self._look_at(oid, path)
             except (UnsupportedStoredError, UnsafeFileError) as error:
@@ -407,7 +414,11 @@ class Copy:
             )
         else:
             self._to_point.extend((path, address, one) for one in kept.references)
-        if is_dataset and oid.get_type().detect_class(h5t.REFERENCE) and oid.get_storage_size():
+        if (
+            type(oid) is h5d.DatasetID
+            and oid.get_type().detect_class(h5t.REFERENCE)
+            and oid.get_storage_size()
+        ):
             self._to_point.append((path, address, damage.whole))
         if is_cut:
             self._lose(path, _loss_of(damage))
@@ -418,7 +429,7 @@ class Copy:
         if unread is None:
             self.checksums[path] = None if is_cut else damage.checksum
 
-    def _look_at(self, did: Any, path: Path) -> Damage:
+    def _look_at(self, did: DatasetID, path: Path) -> Damage:
         """Read all of a dataset.
 
         Raises:
@@ -440,7 +451,7 @@ class Copy:
         return damage
 
     def _copy_data(
-        self, level: _Level, oid: Any, name: bytes, damage: Damage, kept: _Attributes
+        self, level: _Level, oid: ObjectID, name: bytes, damage: Damage, kept: _Attributes
     ) -> bool:
         """Copy an object; whether its attributes have still to be copied."""
         if damage.problem is None:
@@ -450,11 +461,11 @@ class Copy:
             except HdfchkError:
                 if not damage.whole:
                     raise  # what can be read can be copied in parts
-        self._copy_in_part(level, oid, name, damage)
+        self._copy_in_part(level, cast(DatasetID, oid), name, damage)
         return True
 
     @staticmethod
-    def _copy_whole(oid: Any, new: Any, name: bytes, kept: _Attributes) -> None:
+    def _copy_whole(oid: ObjectID, new: GroupID, name: bytes, kept: _Attributes) -> None:
         bare = None if kept.problem is None else _BARE
         try:
             h5o.copy(oid, b".", new, name, bare)
@@ -463,7 +474,7 @@ class Copy:
                 new.unlink(name)
             raise explained("it", error) from error
 
-    def _copy_in_part(self, level: _Level, oid: Any, name: bytes, damage: Damage) -> None:
+    def _copy_in_part(self, level: _Level, oid: DatasetID, name: bytes, damage: Damage) -> None:
         plist = oid.get_create_plist()
         if plist.get_layout() == h5d.CONTIGUOUS and plist.fill_value_defined():
             plist.set_fill_time(h5d.FILL_TIME_ALLOC)  # or what is lost would be whatever was there
@@ -490,10 +501,10 @@ class Copy:
                 if isinstance(where, bytes):
                     references.attribute(old, new, where)
                 else:
-                    array = StoredArray(old, self._guard, self._steps)
+                    array = StoredArray(cast(DatasetID, old), self._guard, self._steps)
                     for box in where:
                         data = references.converted(array.read(box))
-                        new.write(*array.spaces(box), data, array.memory)
+                        cast(DatasetID, new).write(*array.spaces(box), data, array.memory)
             except CAUGHT as error:
                 if not isinstance(where, bytes):
                     h5g.open(self._target, b"/").unlink(name_of(path))
@@ -522,7 +533,7 @@ class Copy:
             self.findings.copied.remove(path)
 
 
-def _refuses(did: Any) -> bool:
+def _refuses(did: DatasetID) -> bool:
     """Whether a dataset that was not looked at cannot be copied, either."""
     if did.get_create_plist().get_external_count():
         return True
@@ -534,7 +545,7 @@ def _loss_of(damage: Damage) -> Loss:
     return Loss(damage.problem, damage.elements, damage.rows, damage.chunks, tuple(damage.lost))
 
 
-def _address_of(gid: Any) -> int:
+def _address_of(gid: GroupID) -> int:
     try:
         return int(h5o.get_info(gid).addr)
     except CAUGHT:  # HDF5 looks for how large the list of its keys is, too
@@ -546,17 +557,8 @@ def _is_of_file(name: bytes) -> bool:
     return name == STAMP or is_order(name)
 
 
-def _group_plist(gid: Any) -> Any:
-    """The creation properties for the copy of a group.
-
-    Not the group's own: these have the places of its links in its file.
-    """
+def _group_plist(gid: GroupID) -> PropGCID:
     try:
-        old, plist = gid.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
-        plist.set_link_creation_order(old.get_link_creation_order())
-        plist.set_obj_track_times(old.get_obj_track_times())
-        plist.set_attr_creation_order(old.get_attr_creation_order())
-        plist.set_attr_phase_change(*old.get_attr_phase_change())
+        return group_copy_creation(gid)
     except CAUGHT:
         return GROUP_CREATION
-    return plist

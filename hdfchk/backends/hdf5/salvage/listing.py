@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from h5py import h5, h5a
 
@@ -18,6 +17,7 @@ from ....errors import CorruptFileError
 from ..h5 import links
 from ..h5.attributes import attribute_names
 from ..h5.errors import RAISED
+from ..h5.ids import GroupID, LinkInfo, ObjectID
 from ..h5.links import Entry
 
 __all__ = ["Entry", "Listed", "attributes_of", "links_of"]
@@ -27,6 +27,9 @@ MOST_TRIES = 1000
 MOST_HEAP_BYTES = 2**26
 _STAB, _CONTINUATION = 0x11, 0x10
 _MOST_CONTINUATIONS = 64
+
+Found = dict[bytes, tuple[int, int] | None]
+"""By name, the kind of a link and where it leads; None where that has still to be asked."""
 
 
 class Listed:
@@ -46,7 +49,7 @@ class Listed:
         self.problem: Exception | None = None
 
 
-def links_of(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed:
+def links_of(gid: GroupID, address: int, read: Callable[[int, int], bytes]) -> Listed:
     """The links of a group, but for hidden groups of ours.
 
     Args:
@@ -68,7 +71,7 @@ def _is_name(name: bytes) -> bool:
     return b"/" not in name and name not in {b"", b".", b".."}
 
 
-def _listed(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed:
+def _listed(gid: GroupID, address: int, read: Callable[[int, int], bytes]) -> Listed:
     listed = Listed()
     try:
         listed.links = links.entries(gid, dangling=True, damaged=True)
@@ -76,7 +79,7 @@ def _listed(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed
     except RAISED as error:
         listed.problem = error
     count = _count(gid)
-    found: dict[bytes, Any] = {}
+    found: Found = {}
     for index, order in (
         (h5.INDEX_CRT_ORDER, h5.ITER_NATIVE),
         (h5.INDEX_NAME, h5.ITER_NATIVE),
@@ -96,25 +99,31 @@ def _listed(gid: Any, address: int, read: Callable[[int, int], bytes]) -> Listed
     return listed
 
 
-def _look_up(gid: Any, name: bytes) -> tuple[int, int]:
+def _look_up(gid: GroupID, name: bytes) -> tuple[int, int]:
     info = gid.links.get_info(name)
     return info.type, info.u
 
 
-def _count(gid: Any) -> int | None:
+def _count(gid: GroupID) -> int | None:
     try:
         return int(gid.get_num_objs())
     except RAISED:
         return None  # HDF5 counts them by going through them all
 
 
-def _iterate(gid: Any, found: dict[bytes, Any], index: int, order: int, count: int | None) -> None:
+def _iterate(
+    gid: GroupID,
+    found: dict[bytes, tuple[int, int] | None],
+    index: int,
+    order: int,
+    count: int | None,
+) -> None:
     """List by one index, behind each link that cannot be read anew."""
     start = 0
     for _ in range(MOST_TRIES):
         seen = 0
 
-        def add(name: bytes, info: Any) -> None:
+        def add(name: bytes, info: LinkInfo) -> None:
             nonlocal seen
             seen += 1
             found.setdefault(name, (info.type, info.u))  # h5py uses one object for all
@@ -128,7 +137,7 @@ def _iterate(gid: Any, found: dict[bytes, Any], index: int, order: int, count: i
         return
 
 
-def attributes_of(oid: Any) -> tuple[list[bytes], int, Exception | None]:
+def attributes_of(oid: ObjectID) -> tuple[list[bytes], int, Exception | None]:
     """The names of the attributes of an object; how many more there are, and why."""
     try:
         return attribute_names(oid), 0, None

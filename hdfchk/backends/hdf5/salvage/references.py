@@ -9,6 +9,7 @@ from h5py import h5a, h5g, h5r, h5s
 
 from ....keys import Path, to_bytes
 from ..h5.errors import RAISED
+from ..h5.ids import FileID, ObjectID, Reference
 from ..h5.object_info import info_of
 from ..h5.references import ReferenceSwap, cells
 from ..h5.values import memory_type
@@ -28,11 +29,11 @@ class Addresses:
         source: HDF5's identifier of the file.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: FileID) -> None:
         self._source = h5g.open(source, b"/")
         self._swap: ReferenceSwap | None = None
 
-    def open(self, address: int) -> Any:
+    def open(self, address: int) -> ObjectID:
         """The object at an address: h5py has no call for it, but that a reference is an address."""
         if self._swap is None:
             self._swap = ReferenceSwap()
@@ -52,13 +53,13 @@ class References:
         lost: how many led to what is not in the copy, since this was set to 0.
     """
 
-    def __init__(self, source: Any, target: Any, places: dict[int, Path]) -> None:
+    def __init__(self, source: FileID, target: FileID, places: dict[int, Path]) -> None:
         self._source = h5g.open(source, b"/")
         self._target = h5g.open(target, b"/")
         self._places = places
         self.lost = 0
 
-    def attribute(self, old: Any, new: Any, name: bytes) -> None:
+    def attribute(self, old: ObjectID, new: ObjectID, name: bytes) -> None:
         """Fill an attribute of the copy, which has the type and shape of the old one."""
         aid = h5a.open(old, name)
         if aid.get_space().get_simple_extent_type() != h5s.NULL:
@@ -76,7 +77,7 @@ class References:
             array[place] = self._of(array[place])
         return data
 
-    def _of(self, reference: Any) -> Any:
+    def _of(self, reference: Reference) -> Reference:
         empty = type(reference)()
         if not reference:
             return empty

@@ -72,7 +72,7 @@ class DamagedFile:
             warnings.simplefilter("always")
             try:
                 self._held = SnapshotFile(path, lock_timeout=lock_timeout)
-                self.h5: Any = self._held.h5
+                self.h5 = self._held.h5
                 if self._held.state is not None and self._held.state[1]:
                     self.journal = "the commits in the journal beside it are in the copy, too"
             except RAISED as error:

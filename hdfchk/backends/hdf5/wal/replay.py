@@ -40,6 +40,7 @@ from ..data import resize
 from ..h5 import checksums, links
 from ..h5.file_object import open_on
 from ..h5.forms import axes_of
+from ..h5.ids import DatasetID, FileID, GroupID
 from ..h5.object_info import info_of
 from ..h5.stand_in import put_stand_in
 from ..h5.types import INT, SCALAR, numpy_dtype, unmarked
@@ -69,7 +70,7 @@ __all__ = [
 
 
 def materialize(
-    root: Any,
+    root: GroupID,
     writer: Writer,
     pending: Pending,
     done: Pending,
@@ -113,7 +114,7 @@ def materialize(
 
 
 def append_rows(
-    root: Any,
+    root: GroupID,
     path: Path,
     rows: np.ndarray[Any, Any] | list[Rows],
     writer: Writer,
@@ -156,7 +157,7 @@ def append_rows(
     commit.run({path: draft})
 
 
-def _joined(did: Any, rows: list[Rows]) -> np.ndarray[Any, Any]:
+def _joined(did: DatasetID, rows: list[Rows]) -> np.ndarray[Any, Any]:
     dtype, inner = axes_of(numpy_dtype(did.get_type()))
     if isinstance(rows[0], list):
         texts = [text for block in rows for text in block]
@@ -206,7 +207,7 @@ def replay_logical(file: OverlayFile) -> None:
     file.records = ()
 
 
-def write_stamp(fid: Any) -> None:
+def write_stamp(fid: FileID) -> None:
     """Give a file a new stamp, which tells the state it comes to from all that it was in."""
     root, number = h5g.open(fid, b"/"), np.array(secrets.randbits(62) | 1, np.int64)
     if not h5a.exists(root, STAMP):

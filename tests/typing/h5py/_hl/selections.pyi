@@ -1,0 +1,3 @@
+from typing import Any
+
+def select(shape: tuple[int, ...], args: Any, dataset: Any = None, /) -> Any: ...

@@ -1,0 +1,4 @@
+INDEX_NAME: int
+INDEX_CRT_ORDER: int
+ITER_INC: int
+ITER_NATIVE: int

@@ -1,0 +1,10 @@
+class CacheConfig:
+    set_initial_size: bool
+    initial_size: int
+    min_size: int
+    max_size: int
+    incr_mode: int
+    decr_mode: int
+    flash_incr_mode: int
+    flash_multiple: float
+    flash_threshold: float

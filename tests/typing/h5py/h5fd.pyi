@@ -1,0 +1,2 @@
+SEC2: int
+fileobj_driver: int

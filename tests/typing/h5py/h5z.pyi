@@ -1,0 +1,11 @@
+FILTER_DEFLATE: int
+FILTER_FLETCHER32: int
+FILTER_LZF: int
+FILTER_NBIT: int
+FILTER_SCALEOFFSET: int
+FILTER_SHUFFLE: int
+FILTER_SZIP: int
+FLAG_MANDATORY: int
+FLAG_OPTIONAL: int
+
+def filter_avail(filter_code: int) -> bool: ...
