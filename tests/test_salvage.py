@@ -26,8 +26,8 @@ from hdfchk import (
     salvage,
 )
 from hdfchk.backends.hdf5.salvage import child
+from tests.support import every_type
 
-from . import every_type
 from .foreign import fingerprint
 from .hostile.test_limits import with_new_sum
 from .regressions.children import killed_writer

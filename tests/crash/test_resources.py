@@ -19,7 +19,7 @@ import pytest
 
 from hdfchk import CheckpointWarning, HDF5Checkpointer, NotDurableError, ReadOnlyError, register
 from hdfchk.backends.hdf5.wal import first_commit
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .disk import REAL, SECTOR, Tap
 from .test_processes import start

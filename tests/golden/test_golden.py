@@ -18,7 +18,7 @@ import pytest
 
 import hdfchk
 from hdfchk import HDF5Checkpointer, JournalMismatchWarning
-from tests.exact import differs
+from tests.support.exact import differs
 from tests.test_format_doc import described
 
 from .digest import digest

@@ -19,7 +19,7 @@ from hdfchk import (
 )
 from hdfchk.backends.hdf5 import wal_writer
 from hdfchk.runtime import posix
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import eventually, in_child
 from .failing import Calls, Disk, put_image

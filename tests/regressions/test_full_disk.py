@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import in_child
 from .failing import Calls

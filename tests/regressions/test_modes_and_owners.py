@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, HdfchkWarning, save
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import in_child, killed_writer, outcome
 from .failing import Calls

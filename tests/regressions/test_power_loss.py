@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, save
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import in_child, killed_writer
 from .failing import Calls, Disk, put_image
