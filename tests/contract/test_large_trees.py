@@ -362,7 +362,7 @@ def test_readers_beside_a_writer(path: str) -> None:
     assert os.listdir(os.path.dirname(path)) == ["store.hdf5"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_100_000_keys(path: str) -> None:
     """100,000 keys are set, replaced and deleted."""
     place = Place("journal", path)
