@@ -27,6 +27,7 @@ from hdfchk import (
     UnsupportedTypeError,
 )
 from hdfchk.connection.append_buffers import WAITING_BYTES
+from tests.support.inside import connection
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +40,7 @@ def seen(path: str, key: str = "loss") -> list[float]:
 
 def waiting(chk: HDF5Checkpointer) -> bool:
     """Whether rows wait in memory."""
-    return bool(chk._context.handle.connection.appends)
+    return bool(connection(chk).appends)
 
 
 def test_a_log(path: str) -> None:
@@ -345,13 +346,13 @@ def test_fork(path: str, journal: bool) -> None:
     with HDF5Checkpointer(path, sync_interval=1000, journal=journal) as chk:
         chk.append("loss", 1.0)
         chk.append("loss", 2.0)
-        connection = chk._context.handle.connection
+        ours = connection(chk)
         assert waiting(chk) is not journal
         child = os.fork()
         if child == 0:
             try:
-                connection.write_rows()
-                connection.close_storage()
+                ours.write_rows()
+                ours.close_storage()
                 chk.close()
                 os._exit(0)
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -134,6 +135,13 @@ def test_folders_of_tests_say_what_they_are_for() -> None:
         place = folder / "__init__.py"
         assert place.exists(), f"{folder} has no __init__.py"
         assert ast.get_docstring(ast.parse(place.read_text(encoding="utf-8"))), place
+
+
+def test_tests_reach_into_no_store() -> None:
+    """What a test wants to know of a store, it learns from `tests/support/inside.py`."""
+    private = re.compile(r"(?<!\bself)\._(context|handle|storage|session|file|filters|path)\b")
+    for path in TESTS.rglob("*.py"):
+        assert not private.search(path.read_text(encoding="utf-8")), path
 
 
 def test_backends_fit_the_protocol() -> None:

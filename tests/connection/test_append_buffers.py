@@ -15,6 +15,7 @@ from hdfchk import CheckpointerKeyError, HDF5Checkpointer
 from hdfchk.backends.hdf5.session import Hdf5Session
 from hdfchk.backends.memory import MemorySession
 from hdfchk.connection.append_buffers import WAITING_BYTES
+from tests.support.inside import connection
 from tests.test_group_append import full, seen, waiting
 
 
@@ -41,7 +42,7 @@ def test_order_where_rows_wait(path: str) -> None:
         assert not waiting(chk) and chk["loss"].tolist() == [7.0, 8.0, 9.0]
         for n in range(WAITING_BYTES // 8 + 2):
             chk.append("loss", float(n))
-        waits = chk._context.handle.log_of(("loss",))
+        waits = connection(chk).appends.get(("loss",))
         assert waits is not None and waits.nbytes < WAITING_BYTES  # there is a limit
     assert seen(path) == [7.0, 8.0, 9.0, *map(float, range(WAITING_BYTES // 8 + 2))]
 

@@ -28,6 +28,7 @@ from hdfchk import (
     UnclosedWarning,
     UnknownTargetError,
 )
+from tests.support.inside import connection
 
 
 def descriptors(path: str) -> list[str]:
@@ -67,14 +68,14 @@ def test_lazy_and_upgrade(path: str) -> None:
     with HDF5Checkpointer(path) as chk:
         assert descriptors(path) == []
         assert chk["a"] == 1
-        assert descriptors(path) and chk._context.handle.connection.storage.writable is False
+        assert descriptors(path) and connection(chk).storage.writable is False
         group = chk.group("g", create=True)
-        assert chk._context.handle.connection.storage.writable is True
-        storage = chk._context.handle.connection.storage
+        assert connection(chk).storage.writable is True
+        storage = connection(chk).storage
         group["x"] = chk["a"]
         with chk:
             chk["b"] = 2
-        assert chk._context.handle.connection.storage is storage and chk.is_open
+        assert connection(chk).storage is storage and chk.is_open
     assert descriptors(path) == [] and not chk.is_open
     assert chk == {"a": 1, "g": {"x": 1}, "b": 2}
 

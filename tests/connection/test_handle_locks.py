@@ -14,6 +14,7 @@ import h5py
 import pytest
 
 from hdfchk import HDF5Checkpointer, LockedError, PendingJournalWarning
+from tests.support.inside import logs_from_now_on
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -97,9 +98,10 @@ def test_plain_h5py_writes(path: str) -> None:
     assert chk.load() == {"a": 1, "b": 2}
 
 
-def test_a_call_beside_a_block(path: str) -> None:
+def test_a_call_beside_a_block(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call outside a block is on the disk at its end, also while another store has one."""
     other = HDF5Checkpointer(path)
+    logs = logs_from_now_on(monkeypatch)
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         chk["a"] = 1
         chk.append("rows", 1.0)
@@ -110,7 +112,7 @@ def test_a_call_beside_a_block(path: str) -> None:
             lambda: other.__delitem__("b"),
         ):
             chk["a"] = 2
-            log = chk._context.handle.connection.storage._file.log
+            log = logs[-1]
             assert not log.is_synced
             use()
             assert log.is_synced

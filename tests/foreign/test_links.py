@@ -22,6 +22,7 @@ from hdfchk import (
 )
 from hdfchk.backends.base import Put
 from hdfchk.tree import Leaf
+from tests.support.inside import writing
 
 
 @pytest.fixture
@@ -285,7 +286,7 @@ def test_a_failed_commit_restores_links(external):
     chk = HDF5Checkpointer(external)
     paths = [("soft",), ("hard",), ("in", "link")]
     bad = Put(("z",), Leaf(np.array([1, object()], object)))
-    with pytest.raises(TypeError), chk._context.handle.writing() as session:
+    with pytest.raises(TypeError), writing(chk) as session:
         session.apply([*(Put(where, Leaf(2)) for where in paths), bad])
     with h5py.File(external) as file:
         assert file.get("soft", getlink=True).path == "/x" and file["hard"] == file["x"]

@@ -32,6 +32,7 @@ from hdfchk.backends.hdf5.wal import overlay, replay
 from hdfchk.backends.hdf5.wal.wal_file import LOGICAL_BYTES, WalFile
 from hdfchk.runtime import posix
 from hdfchk.runtime import scheduler as alarm
+from tests.support.inside import logs_from_now_on, writing
 
 ROOT = Path(__file__).parents[2]
 
@@ -213,10 +214,11 @@ def test_a_put_that_cannot_be_done(path: str) -> None:
     code = (
         "import os, sys, numpy as np\n"
         "from hdfchk import HDF5Checkpointer\n"
+        "from hdfchk.backends.hdf5.wal.known_dicts import KnownDicts\n"
         "with HDF5Checkpointer(sys.argv[1]) as chk:\n"
         "    chk['n'] = [0]\n"
         "    chk['b'] = 2\n"
-        "    chk._context.handle.connection.storage._dicts._dicts.add(('b',))\n"
+        "    KnownDicts.has_above = lambda known, path: True\n"
         "    chk['b/below'] = 3\n"
         "    chk['c'] = 4\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -248,12 +250,13 @@ def test_puts_through_links_and_of_many_axes(path: str) -> None:
     assert chk["a"] == 5 and chk["d"] == 3
 
 
-def test_the_journal_of_puts_is_bounded(path: str) -> None:
+def test_the_journal_of_puts_is_bounded(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Assignments to one key again and again do not make a journal that readers wait for."""
     HDF5Checkpointer(path)["step"] = -1
+    logs = logs_from_now_on(monkeypatch)
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         chk["step"] = [0]
-        log, most = chk._context.handle.connection.storage._file.log, 0
+        log, most = logs[-1], 0
         for n in range(3000):
             chk["step"] = f"{n:01000}"
             if n % 3 == 0:
@@ -360,7 +363,7 @@ def test_assignments_of_an_iterator_stay(path: str) -> None:
 
     def failing() -> Iterator[np.ndarray]:
         yield np.zeros(2)
-        with pytest.raises(RuntimeError, match="no room"), chk._context.handle.writing():
+        with pytest.raises(RuntimeError, match="no room"), writing(chk):
             raise RuntimeError("no room")
         yield np.zeros(2)
 

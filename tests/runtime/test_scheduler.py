@@ -14,8 +14,10 @@ import pytest
 
 from hdfchk import HDF5Checkpointer, LateSyncError
 from hdfchk.backends.hdf5.wal.log import Log
+from hdfchk.connection.handle import Handle
 from hdfchk.runtime import scheduler as alarm
 from hdfchk.runtime.scheduler import Alarm, weakly
+from tests.support.inside import late_work_is_done
 
 
 def until(done: Callable[[], object]) -> None:
@@ -85,19 +87,26 @@ def test_what_is_gone_is_not_kept() -> None:
     assert call() and calls == [1, 1]
 
 
-def test_a_store_goes_with_its_last_reference(path: str) -> None:
+def test_a_store_goes_with_its_last_reference(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store is in no circle of references: what it is made of goes at once, and not some time."""
+    handles: list[weakref.ref[Handle]] = []
+    real = Handle.hold
+    monkeypatch.setattr(
+        Handle,
+        "hold",
+        lambda self, **how: (handles.append(weakref.ref(self)), real(self, **how))[1],
+    )
     chk = HDF5Checkpointer(path)
     chk["x"] = np.arange(10)
     with chk:
         chk.append("log", 1.0)
         chk.append("log", 2.0)
     assert chk.array("x")[2] == 2 and chk["log"].tolist() == [1.0, 2.0]
-    there = weakref.ref(chk._context.handle)
+    assert handles[0]() is not None
     gc.disable()
     try:
         del chk
-        assert there() is None
+        assert {there() for there in handles} == {None}
     finally:
         gc.enable()
 
@@ -149,7 +158,7 @@ def test_a_sync_that_fails_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(Log, "sync", broken)
         chk["a"] = 1
         assert failed.wait(20)
-        until(lambda: chk._context.handle.connection.storage._deferred is not None)
+        assert late_work_is_done()
         monkeypatch.setattr(Log, "sync", real)
         with pytest.raises(LateSyncError, match="Input/output"):
             chk["b"] = 2

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from tests.support.inside import writing
 
 COUNT = 3000
 
@@ -81,7 +82,7 @@ def test_last_name(path: str, count: int) -> None:
     """The last key is found in groups of any size, replaced keys, hidden and soft links or not."""
     with HDF5Checkpointer(path, journal=False) as chk:
         chk["g"] = {f"k{i}": i for i in range(count)}
-        with chk._context.handle.writing() as session:
+        with writing(chk) as session:
             names = [f"k{i}" for i in range(count)]
             assert session.last_name(("g",)) == (names[-1] if names else None)
             group = session.stream()["g"]
@@ -90,5 +91,5 @@ def test_last_name(path: str, count: int) -> None:
             assert session.last_name(("g",)) == (names[-1] if names else None)
         if count:
             chk["g", "k0"] = "text"
-            with chk._context.handle.writing() as session:
+            with writing(chk) as session:
                 assert session.last_name(("g",)) == names[-1]

@@ -15,6 +15,7 @@ import pytest
 
 from hdfchk import HDF5Checkpointer
 from tests.support.exact import differs
+from tests.support.inside import writing
 
 CALLS = re.compile(
     r"h5[adgos]\.\w+\(|links\.(exists|move|get_info)\(|\.(unlink|write|read)\(|set_ext"
@@ -79,7 +80,7 @@ def make_words(chk: Any) -> None:
 
 
 def commit(chk: Any) -> None:
-    with chk._context.handle.writing() as session:
+    with writing(chk) as session:
         from hdfchk.backends.base import Delete, Put
         from hdfchk.tree import Branch, Leaf
 

@@ -19,10 +19,12 @@ from hdfchk import HDF5Checkpointer, JournalMismatchWarning, NotAGroupError
 from hdfchk.backends.hdf5.nodes.apply import Commit
 from hdfchk.backends.hdf5.wal import log
 from hdfchk.backends.hdf5.wal.logical_records import MOST_BYTES, pack_put, unpack_put
-from hdfchk.backends.hdf5.wal_writer import MOST_PUTS
+from hdfchk.backends.hdf5.wal_writer import MOST_PUTS, WalWriter
+from hdfchk.connection.handle import Handle
 from hdfchk.errors import CorruptFileError, UnsupportedTypeError
 from hdfchk.tree import Leaf, Mark
 from tests.support.exact import differs
+from tests.support.inside import writing
 
 ROOT = Path(__file__).parents[4]
 
@@ -88,9 +90,9 @@ def test_as_a_dict(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chk = begun(path)
     model: dict[str, Any] = {"there": 0, "d": {"x": 1}}
     used: list[bool] = []
-    real = type(chk._context.handle).put
+    real = Handle.put
     monkeypatch.setattr(
-        type(chk._context.handle),
+        Handle,
         "put",
         lambda self, *args: (used.append(real(self, *args)), used[-1])[1],
     )
@@ -130,13 +132,26 @@ def test_an_array_that_changes(path: str) -> None:
     assert HDF5Checkpointer(path)["a"].tolist() == [0, 0, 0]
 
 
-def test_no_more_than_so_many(path: str) -> None:
+def test_no_more_than_so_many(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of those that wait for HDF5 is limited."""
+    waiting: list[Any] = []
+    put, settle = WalWriter.put, WalWriter.settle
+
+    def putting(self: WalWriter, where: Any, leaf: Any) -> bool:
+        done = put(self, where, leaf)
+        waiting.extend([where] * done)
+        return done
+
+    def settling(self: WalWriter) -> None:
+        settle(self)
+        waiting.clear()
+
+    monkeypatch.setattr(WalWriter, "put", putting)
+    monkeypatch.setattr(WalWriter, "settle", settling)
     with begun(path) as chk:
         chk["n"] = most = 0
         for n in range(3 * MOST_PUTS):
             chk[f"k{n}"] = n
-            waiting = chk._context.handle.connection.storage._pending.puts
             most = max(most, len(waiting))
     assert most == MOST_PUTS
     assert len(HDF5Checkpointer(path)) == 3 * MOST_PUTS + 3
@@ -156,7 +171,7 @@ def test_errors_and_transactions(path: str) -> None:
             1 / 0  # noqa: B018
         assert chk["a"] == 1 and "c" not in chk and seen(path)["a"] == 1
         chk["d"] = 3
-        with pytest.raises(RuntimeError, match="no room"), chk._context.handle.writing():
+        with pytest.raises(RuntimeError, match="no room"), writing(chk):
             raise RuntimeError("no room")
         assert chk["d"] == 3 and chk["a"] == 1
         with chk.transaction():

@@ -14,6 +14,7 @@ import pytest
 from hdfchk import HDF5Checkpointer, ReferencedError, save
 from hdfchk.backends.hdf5.nodes import references
 from hdfchk.backends.hdf5.wal.seal import read_seal
+from tests.support.inside import connection
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_what_a_killed_writer_has_left(tmp_path: Path, looks: list[str]) -> None
         with HDF5Checkpointer(path) as chk:
             chk["b"] = "text"
             chk.stream["to_a"] = chk.stream["a"].ref
-            chk._context.handle.connection.storage.commit()
+            connection(chk).storage.commit()
             os._exit(0)
     os.waitpid(pid, 0)
     assert os.path.exists(f"{path}-journal")
