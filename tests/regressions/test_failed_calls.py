@@ -60,7 +60,7 @@ def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: i
                 lambda: calls.fail(first=first, times=times, number=number),
             )
 
-        said = outcome(work, seconds=20)
+        said = outcome(work)
         if said:
             wrong[first] = said
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
@@ -77,7 +77,7 @@ def test_each_kind_of_call_may_fail(tmp_path: Path, kind: str) -> None:
             calls = Calls(folder)
             play(folder / "x.hdf5", calls, lambda: calls.fail(kind, first=first))
 
-        said = outcome(work, seconds=20)
+        said = outcome(work)
         if said:
             wrong[first] = said
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
@@ -133,7 +133,7 @@ def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> Non
             is_clean(file, {key: model[key] for key in view(file)})
             assert set(model) == set(view(file))
 
-        said = outcome(work, seconds=20)
+        said = outcome(work)
         if said:
             wrong[first] = said
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
