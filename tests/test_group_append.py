@@ -43,6 +43,7 @@ def waiting(chk: HDF5Checkpointer) -> bool:
     return bool(connection(chk).appends)
 
 
+@pytest.mark.slow
 def test_a_log(path: str) -> None:
     """The first row makes the array; inside a block and outside, all rows are there in order."""
     chk = HDF5Checkpointer(path)
@@ -153,6 +154,7 @@ def test_a_row_may_be_used_again(path: str) -> None:
     assert chk["frames"][:, 0].tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_order(path: str) -> None:
     """A row is committed when the call returns, before anything that is done after it."""
     with HDF5Checkpointer(path, sync_interval=1000) as chk:

@@ -86,6 +86,7 @@ EACH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", EACH)
 def test_each_its_own_keys(
     actors: Actors, how: str, start: dict[str, Any], path: str, call: str

@@ -69,6 +69,7 @@ def test_rules(path: str) -> None:
     assert all(np.array_equal(chk[key], SMOOTH) for key in ("plain", "traj_1", "wfn/a/b", "other"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in COMPRESSIONS if name != "auto"])
 def test_put(path: str, name: str) -> None:
     """One assignment with a filter, chunks and a checksum of its own; another process reads it."""

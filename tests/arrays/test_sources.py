@@ -196,6 +196,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the peak")
 def test_memory(path: str) -> None:
     """Streams of 256 MB need far less memory than that, packed, copied or gone through."""

@@ -304,6 +304,7 @@ def test_threads(path: str, inside: bool) -> None:
     assert descriptors(path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave", ["sys.exit(0)", "os._exit(0)", "pass"])
 def test_fork(path: str, leave: str) -> None:
     """After fork the child opens the file for itself; the parent's open file is not harmed."""

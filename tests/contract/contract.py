@@ -87,6 +87,7 @@ class MappingContract:
         assert all(equal(a, b) for a, b in zip(mapping.values(), VALUES, strict=True))
         assert list(mapping.keys())[0] == mapping.keys()[0] == "k0"
 
+    @pytest.mark.slow
     def test_replace_by_any_other(self, mapping: Any) -> None:
         """Whatever stood there before, afterwards the new value does; its place stays."""
         mapping["before"] = 0

@@ -115,6 +115,7 @@ TREES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TREES)
 def test_new_replaced_and_deleted(place: Place, name: str) -> None:
     """A large value can be set, set anew, replaced by a small one, and deleted."""

@@ -62,6 +62,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path
 
 
+@pytest.mark.slow
 class TestGroupInALargeTree(MappingContract):
     """A group in a tree of 2,000 leaves and 300 attributes, with the least cache of HDF5's."""
 

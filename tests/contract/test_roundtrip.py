@@ -104,6 +104,7 @@ print(count)
 """
 
 
+@pytest.mark.slow
 def test_two_interpreters(tmp_path: Path) -> None:
     """What one interpreter saves, a fresh one reads as it was."""
     path = str(tmp_path / "x.hdf5")

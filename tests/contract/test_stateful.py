@@ -231,3 +231,5 @@ TestLargeTreeMachine.settings = settings(
     max_examples=100 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 2,
     stateful_step_count=12,
 )
+for kind in (TestStoreMachine, TestLargeTreeMachine):
+    kind.pytestmark = [pytest.mark.slow]

@@ -35,6 +35,7 @@ def corpus(tmp_path_factory):
     return get
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("name", names())
 def test_edits(corpus, tmp_path, name, edit):

@@ -44,6 +44,7 @@ def _chosen(count: int, seed: int) -> list[int]:
     return list(range(seed % step, count, step))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2, 4] if FULL else [1, 3])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
 def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: int) -> None:
@@ -66,6 +67,7 @@ def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: i
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["write", "sync", "truncate", "reserve", "open", "unlink"])
 def test_each_kind_of_call_may_fail(tmp_path: Path, kind: str) -> None:
     """The first calls of each kind fail in turn, and leave one state."""
@@ -94,6 +96,7 @@ def _raise(number: int, frame: object) -> None:
 SIGNALS = ("SIGALRM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGXCPU", "SIGTERM", "SIGINT")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> None:
     """A handler that raises, run at any call of the system, costs nothing and mixes nothing."""

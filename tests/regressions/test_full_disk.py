@@ -83,6 +83,7 @@ def _packed(chk: Any, number: int) -> None:
     chk.put(f"z{number % 3}", noise, compression="gzip", chunks=(2000,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 @pytest.mark.parametrize("change", [_appends, _values, _groups, _packed])
 @in_child

@@ -47,6 +47,7 @@ for threshold in eval(sys.argv[2]):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "threshold",
     ["[(700, 10, 10)]", "[(50, 2, 2)]", "[(5, 1, 1)]"],
@@ -94,6 +95,7 @@ for file in others:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", ["(700, 10, 10)", "(7, 1, 1)"])
 def test_a_collected_iterator_sends_no_journal_elsewhere(tmp_path: Path, threshold: str) -> None:
     """What is assigned while garbage is collected is in its file, and in no other."""
@@ -101,6 +103,7 @@ def test_a_collected_iterator_sends_no_journal_elsewhere(tmp_path: Path, thresho
     assert [place.name for place in tmp_path.iterdir()] == ["x.hdf5"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["write", "sync", "open", "read", "truncate", "unlink"])
 @in_child
 def test_a_collection_inside_any_call_sends_no_journal_elsewhere(tmp_path: Path, kind: str) -> None:
@@ -196,6 +199,7 @@ assert chk["log"].tolist() == [float(n) for n in range(1, 25)] * 2, chk["log"]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["own", "reads", "other", "closes", "new"])
 def test_a_finaliser_that_uses_a_store_hangs_nobody(tmp_path: Path, how: str) -> None:
     """`__del__` of a user's object, run inside any call of a store, may use stores: no deadlock."""
@@ -234,11 +238,13 @@ for chk in stores:
 """
 
 
+@pytest.mark.slow
 def test_collections_in_many_threads(tmp_path: Path) -> None:
     """Iterators that are collected in whatever thread disturb no store, and hang nobody."""
     run(THREADS, tmp_path / "x.hdf5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["a", "r"])
 @pytest.mark.parametrize("options", [{}, {"journal": False}], ids=["journal", "no journal"])
 @in_child  # with one thread, in which nothing else is done

@@ -98,6 +98,7 @@ assert not chk.is_open
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["inside", "outside"])
 def test_exceptions_from_signal_handlers_destroy_nothing(tmp_path: Path, inside: str) -> None:
     """Exceptions raised by handlers of whatever signals, at any moment, leave each commit whole."""
@@ -164,6 +165,7 @@ print(came, refused)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["commits", "assigns", "reads", "enters"])
 def test_a_handler_that_saves_crashes_nothing(tmp_path: Path, how: str) -> None:
     """A handler that uses the store which its signal interrupted works, or gets an ordinary error."""
@@ -202,6 +204,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["inside", "outside"])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGXCPU"])
 def test_the_last_state_is_saved_on_a_signal(tmp_path: Path, name: str, inside: str) -> None:
@@ -312,6 +315,7 @@ BULK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 @pytest.mark.parametrize("work", BULK)
 @in_child
@@ -428,6 +432,7 @@ assert came > 100, came
 """
 
 
+@pytest.mark.slow
 def test_a_handler_that_raises_in_empty_blocks(tmp_path: Path) -> None:
     """Handlers that raise where nothing is at work keep no thread's turn, nor the collector off."""
     run(BLOCKS, tmp_path / "x.hdf5", SECONDS, seconds=SECONDS + GUARD)

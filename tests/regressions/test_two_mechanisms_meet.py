@@ -148,6 +148,7 @@ time.sleep(0.3)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [GENERATOR, THREAD])
 def test_the_end_of_a_process(path: str, program: str) -> None:
     """A process ends although a transaction is open, and nothing of it is there."""
@@ -372,6 +373,7 @@ def test_assignments_of_an_iterator_stay(path: str) -> None:
     assert chk.load() == {"p": 3}
 
 
+@pytest.mark.slow
 def test_other_threads_work_while_blocks_are_made(path: str) -> None:
     """A producer in another thread may read the store whose blocks it makes; dask's do."""
     chk = HDF5Checkpointer(path)

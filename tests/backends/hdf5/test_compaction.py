@@ -174,6 +174,7 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", KINDS)
 def test_every_kind(path: str, make: Callable[[str], None]) -> None:
     """A file of each kind holds the same after it was compacted, twice, and goes on being written."""
@@ -203,6 +204,7 @@ def test_order_of_nested_keys(path: str) -> None:
         assert tracked == h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_random_dicts(path: str, seed: int) -> None:
     """Random nested dicts, some of them overwritten and deleted, are the same afterwards."""
@@ -294,6 +296,7 @@ def test_a_damaged_key(path: str) -> None:
     assert chk.compact() > 0 and chk.load() == {"fine": 1}
 
 
+@pytest.mark.slow
 def test_too_deep(path: str) -> None:
     """Groups nested too deeply are refused, soon, and the file stays."""
     with h5py.File(path, "w") as file:
@@ -306,6 +309,7 @@ def test_too_deep(path: str) -> None:
     assert time.monotonic() - start < 20 and Path(path).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_it_is_linear(path: str) -> None:
     """Ten times as many groups, each with a value, take some ten times as long."""
     took = []
@@ -351,6 +355,7 @@ def test_vast_files_of_little(path: str) -> None:
     assert h5f.is_hdf5(path.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [60, 200, 3000])
 def test_many_keys_that_were_replaced(path: str, count: int) -> None:
     """Keys that keep their places after a replacement are compacted, however many they are."""

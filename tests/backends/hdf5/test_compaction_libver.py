@@ -76,6 +76,7 @@ def is_portable(path: str) -> bool:
     return too_new(path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_all_stored_forms(path: str, form: sets.File) -> None:
     """HDF5 1.8 reads each of our forms, also after later edits and calls of `compact`."""

@@ -225,6 +225,7 @@ def test_references_lead_where_they_led(
     assert everything(path) == before and chk.verify().ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [*MANNERS, forms_of_today])
 @pytest.mark.parametrize("options", [{"libver": "latest"}, {"userblock_size": 1024}])
 def test_references_in_files_of_other_forms(

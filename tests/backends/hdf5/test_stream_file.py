@@ -107,6 +107,7 @@ class Failing(io.BytesIO):
         return super().write(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repaired", ["in the block", "at its end"])
 def test_a_commit_that_fails_in_the_middle_is_given_up_whole(repaired: str) -> None:
     """Whichever write of a commit fails, the file has the last commit when it works again."""

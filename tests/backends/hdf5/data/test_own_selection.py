@@ -95,6 +95,7 @@ def test_rows_beyond_the_end() -> None:
             own_selection.select((4, 5), (0, rows))
 
 
+@pytest.mark.slow
 def test_without_h5pys_private_module() -> None:
     """Where h5py has no `_hl.selections`, parts of arrays are read and written all the same."""
     tests = ["tests/foreign/test_slices.py", "tests/arrays/test_array.py", "-k", CHILD]

@@ -245,6 +245,7 @@ def test_in_use_is_no_damage(path: str) -> None:
             HDF5Checkpointer(path, lock_timeout=0.1)["a"]
 
 
+@pytest.mark.slow
 def test_isolated(tmp_path: Path, path: str) -> None:
     """A child process hands on an error of the system as what it is."""
     with pytest.raises(IsADirectoryError):

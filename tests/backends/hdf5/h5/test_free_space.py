@@ -29,6 +29,7 @@ def grow(path: str, rounds: int, *, inside: bool) -> int:
     return os.path.getsize(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False])
 def test_growing_overwrites(path: str, inside: bool) -> None:
     """An array of 1 MB that grows a little each time: at most three of them, however often."""
@@ -47,6 +48,7 @@ def test_it_is_the_kept_free_space(path: str, monkeypatch: pytest.MonkeyPatch) -
     assert grow(path, 60, inside=False) > 20_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [1.5, "text " * 20, [1, "a"], {"a": {"b": np.arange(9)}}])
 def test_small_values(path: str, value: Any) -> None:
     """Small values that come and go leave the file as small as it was."""

@@ -15,6 +15,7 @@ from tests.support.inside import writing
 COUNT = 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("sessions", [1, 5])
 def test_many_replaced(path: str, sessions: int, journal: bool) -> None:
@@ -40,6 +41,7 @@ def test_many_replaced(path: str, sessions: int, journal: bool) -> None:
         assert list(file["g"].attrs) == ["hdfchk:order"] and set(file["g"]) == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_cost_of_a_replacement(path: str) -> None:
     """One replacement costs as much in a dict with many replaced keys as in one with few."""
     took = {}

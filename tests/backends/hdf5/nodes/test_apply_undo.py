@@ -157,6 +157,7 @@ WORK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["BytesIO", "no journal", "h5py", "journal"])
 @pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
 def test_an_error_at_any_call(kind: str, work: Callable[[Any], None], path: str) -> None:

@@ -76,6 +76,7 @@ def remark(chk: Any) -> None:
 WORK = (move, move_scale, detach, replace, resize, remark)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["journal", "direct", "h5py"])
 @pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
 def test_an_error_at_any_call(tmp_path: Path, kind: str, work: Callable[[Any], None]) -> None:

@@ -38,6 +38,7 @@ SCALARS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(SCALARS, st.sampled_from([None, Mark("x", 2, {"a": [1, "ä"]})]))
 def test_bytes_of_scalars(value: Any, mark: Mark | None) -> None:
     """Path, mark and value come back from the journal's bytes."""
@@ -229,6 +230,7 @@ with HDF5Checkpointer(sys.argv[1], sync_interval=1000) as chk:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", ["read", "read and leave", "write", "recover", "compact", "plain", "anew", "gone"]
 )

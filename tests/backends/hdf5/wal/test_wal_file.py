@@ -107,6 +107,7 @@ class Model:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_as_an_array_of_bytes(seed: int, tmp_path: Path, small: None) -> None:
     """Any writes, ends, commits, rollbacks and checkpoints: all who read find the same."""
