@@ -13,6 +13,8 @@ import pytest
 from hdfchk import HDF5Checkpointer, PendingJournalWarning
 from tests.actors.actors import FULL, Actor, listing
 
+pytestmark = pytest.mark.slow
+
 COUNT = 8
 ROUNDS = 60 if FULL else 20
 FEWER = 20 if FULL else 4
@@ -86,7 +88,6 @@ EACH = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("call", EACH)
 def test_each_its_own_keys(
     actors: Actors, how: str, start: dict[str, Any], path: str, call: str

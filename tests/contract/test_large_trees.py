@@ -22,6 +22,8 @@ from tests.regressions.children import started
 from tests.support.exact import differs
 from tests.support.large_trees import use_least_cache
 
+pytestmark = pytest.mark.slow
+
 STORES = ["journal", "no journal", "BytesIO", "h5py"]
 
 
@@ -115,7 +117,6 @@ TREES: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TREES)
 def test_new_replaced_and_deleted(place: Place, name: str) -> None:
     """A large value can be set, set anew, replaced by a small one, and deleted."""
