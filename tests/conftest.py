@@ -1,10 +1,11 @@
-"""What all tests share: profiles of hypothesis, programs, and a check that nothing is left behind."""
+"""What all tests share: profiles of hypothesis, marks, programs, and a check that nothing is left behind."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,23 @@ settings.register_profile("full", max_examples=2000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 
 
+HERE = Path(__file__).parent
+SLOW_SUITES = ("crash", "hostile")
+"""Their tests have the mark of this name, and are slow."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before those are left out that `-m` does not name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is slow, unless everything is to be tried."""
-    if os.environ.get("HDFCHK_FUZZ") != "full":
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip("slow: HDFCHK_FUZZ=full does it"))
+    """Mark the tests of suites, and leave out what is exhaustive, unless everything is to be tried."""
+    for item in items:
+        for suite in SLOW_SUITES:
+            if HERE / suite in item.path.parents:
+                item.add_marker(suite)
+                item.add_marker("slow")
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker("slow")
+            if os.environ.get("HDFCHK_FUZZ") != "full":
+                item.add_marker(pytest.mark.skip("exhaustive: HDFCHK_FUZZ=full does it"))
 
 
 def _open_files(folder: Path) -> list[str]:
@@ -50,6 +62,10 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     folder = request.getfixturevalue("tmp_path")
     yield
+    _check_nothing_left(folder)
+
+
+def _check_nothing_left(folder: Path) -> None:
     assert _open_files(folder) == []
     assert list(folder.rglob("*.partial")) == []
 
@@ -79,6 +95,18 @@ def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def path(tmp_path: Path) -> str:
     """Where a store may be made."""
     return str(tmp_path / "store.hdf5")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder that each user may enter and read. Above `tmp_path` are some of its user alone."""
+    folder = Path(tempfile.mkdtemp(prefix="hdfchk-")).resolve()
+    try:
+        folder.chmod(0o755)
+        yield folder
+        _check_nothing_left(folder)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _need_tools(*names: str) -> None:

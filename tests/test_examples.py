@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import hdfchk
-from tests.exact import differs
+from tests.support.exact import differs
 
 ROOT = Path(__file__).parents[1]
 STEPS = "12"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "hdfchk"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal"]
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
@@ -83,7 +85,7 @@ def lines_of_code(text: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name
+    "path", [*MODULES, *sorted(TESTS.rglob("*.py"))], ids=lambda path: path.name
 )
 def test_sizes(path: Path) -> None:
     """A module has at most 520 lines of code (tests a few more), a function of the package 45."""
@@ -96,6 +98,43 @@ def test_sizes(path: Path) -> None:
             body = node.body[1:] if ast.get_docstring(node) else node.body
             length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
             assert length <= 45, f"{path.name}: {node.name} has {length} lines"
+
+
+SUITES = {
+    "actors", "contract", "crash", "foreign", "golden", "hostile", "readers", "regressions",
+    "support", "tools", "typing",
+}  # fmt: skip
+"""Folders of tests that are about a promise, and about no single module."""
+OF_THE_REPOSITORY = {"test_docs", "test_examples", "test_format_doc", "test_layout"}
+"""Tests of what is beside the package."""
+
+
+def test_tests_mirror_the_package() -> None:
+    """`tests/a/test_b.py`, or `test_b_WHAT.py`, tests `hdfchk/a/b.py`, if it is in no suite."""
+    names = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in MODULES}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        *folder, name = path.relative_to(TESTS).with_suffix("").parts
+        if folder[:1] and folder[0] in SUITES or not folder and name in OF_THE_REPOSITORY:
+            continue
+        words = name.removeprefix("test_").split("_")
+        modules = {"/".join((*folder, "_".join(words[: n + 1]))) for n in range(len(words))}
+        assert modules & names, f"{path}: no module has this place in the package"
+
+
+def test_folders_of_tests_say_what_they_are_for() -> None:
+    """Each folder of tests says in its `__init__.py` what is to be there."""
+    assert all((TESTS / suite).is_dir() for suite in SUITES)
+    for folder in {path.parent for path in TESTS.rglob("*.py")}:
+        place = folder / "__init__.py"
+        assert place.exists(), f"{folder} has no __init__.py"
+        assert ast.get_docstring(ast.parse(place.read_text(encoding="utf-8"))), place
+
+
+def test_tests_reach_into_no_store() -> None:
+    """What a test wants to know of a store, it learns from `tests/support/inside.py`."""
+    private = re.compile(r"(?<!\bself)\._(location|context|handle|storage|session|file|filters|path)\b")
+    for path in TESTS.rglob("*.py"):
+        assert not private.search(path.read_text(encoding="utf-8")), path
 
 
 def test_backends_fit_the_protocol() -> None:

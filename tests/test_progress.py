@@ -20,8 +20,7 @@ from hdfchk import progress as progress_module
 from hdfchk.backends.hdf5.data import blocks
 from hdfchk.backends.hdf5.data import direct_io as pieces
 from hdfchk.backends.hdf5.nodes import writer as writing
-
-from .test_streaming import numbers
+from tests.arrays.test_sources import numbers
 
 TREE: dict[str, Any] = {
     "n": 3,

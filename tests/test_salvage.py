@@ -26,8 +26,8 @@ from hdfchk import (
     salvage,
 )
 from hdfchk.backends.hdf5.salvage import child
+from tests.support import every_type
 
-from . import every_type
 from .foreign import fingerprint
 from .hostile.test_limits import with_new_sum
 from .regressions.children import killed_writer
@@ -153,6 +153,7 @@ def test_a_whole_file(path: Path, to: Path, libver: str) -> None:
         assert new[scale[0]] == new["y"] and scale[1] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_every_type(path: Path, to: Path, libver: str) -> None:
     """Values and attributes of any type are copied as they are; what h5py cannot read, by HDF5."""
@@ -202,6 +203,7 @@ def test_values_of_ours(path: Path, to: Path) -> None:
         new["list"] = 1
 
 
+@pytest.mark.slow
 def test_the_journal(path: Path, to: Path) -> None:
     """Commits in a journal are in the copy; one that does not fit is left out, and told of."""
     with HDF5Checkpointer(path) as chk:
@@ -261,6 +263,7 @@ def test_some_chunks(path: Path, to: Path, kind: str) -> None:
         assert file["x"].id.get_num_chunks() == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 @pytest.mark.parametrize("key", ["x", "g", "g/y"])
 def test_headers(path: Path, to: Path, libver: str, key: str) -> None:
@@ -318,6 +321,7 @@ def test_keys_that_cannot_all_be_listed(
         assert {*report.damaged} == {f"g/{name}" for name in names} - found != set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("libver", ["earliest", "v110"])
 @pytest.mark.parametrize("name", [b"dict/x", b"/dict/x", b"dict/./x"])
 def test_names_that_no_link_can_have(path: Path, to: Path, libver: str, name: bytes) -> None:
@@ -468,6 +472,7 @@ def test_filters_that_are_not_here(path: Path, to: Path) -> None:
         assert file["x"].id.read_direct_chunk((10,))[1] == b"packed somehow"
 
 
+@pytest.mark.slow
 def test_deep_groups(path: Path, to: Path) -> None:
     """Groups are copied as deeply as a key can lead."""
     with h5py.File(path, "w") as file:
@@ -545,6 +550,7 @@ child.main()
 """
 
 
+@pytest.mark.slow
 def test_hdf5_ends_the_process(path: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What HDF5 does not come back from is left out, and told of."""
     monkeypatch.setattr(child, "_MAIN", CRASHING)
@@ -556,6 +562,7 @@ def test_hdf5_ends_the_process(path: Path, to: Path, monkeypatch: pytest.MonkeyP
     assert "signal" in report.damaged["crash"].problem
 
 
+@pytest.mark.slow
 def test_progress(path: Path, to: Path) -> None:
     """It is told in bytes of the file; what it raises gives the work up."""
     with h5py.File(path, "w") as file:

@@ -13,6 +13,8 @@ import pytest
 from hdfchk import HDF5Checkpointer, PendingJournalWarning
 from tests.actors.actors import FULL, Actor, listing
 
+pytestmark = pytest.mark.slow
+
 COUNT = 8
 ROUNDS = 60 if FULL else 20
 FEWER = 20 if FULL else 4

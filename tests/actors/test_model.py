@@ -51,6 +51,7 @@ class Life:
         return self.actor.do("os.waitpid(child, 0)[1]", timeout=100)
 
 
+@pytest.mark.slow
 def test_model(
     actors: Callable[[int], list[Actor]], path: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

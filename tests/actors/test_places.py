@@ -244,6 +244,7 @@ assert len(about) == 1, [str(w.message) for w in caught]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524],

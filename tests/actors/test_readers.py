@@ -115,6 +115,7 @@ def test_the_reader_itself_brings_it_in(actor: Actor, path: str) -> None:
     assert tree_of(path) == {"n": 5, "result": 1}
 
 
+@pytest.mark.slow
 def test_reading_writes_nothing(resting: Actor, path: str) -> None:
     """`load` and mode "r" leave the file and its journal as they are, bytes and times."""
     with pytest.warns(PendingJournalWarning):
@@ -132,6 +133,7 @@ def test_reading_writes_nothing(resting: Actor, path: str) -> None:
     assert {name: os.stat(folder / name).st_mtime_ns for name in before} == times
 
 
+@pytest.mark.slow
 def test_recover_brings_it_in(resting: Actor, path: str) -> None:
     """When the reader is gone, `recover()` brings the commits in, for plain h5py."""
     with pytest.warns(PendingJournalWarning):
@@ -207,6 +209,7 @@ def sizes(path: str) -> int:
     return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["h5py", "hdfchk r"], indirect=True)
 @pytest.mark.parametrize("value", ["arrays", "numbers", "one array"])
 def test_the_log_stays_bounded(resting: Actor, path: str, value: str) -> None:

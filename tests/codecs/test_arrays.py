@@ -15,7 +15,7 @@ from hdfchk import HDF5Checkpointer
 from hdfchk.codecs import dtypes, packing
 from hdfchk.codecs.registry import default_registry
 from hdfchk.tree import Mark
-from tests.exact import differs
+from tests.support.exact import differs
 
 DTYPES = st.one_of(
     npst.boolean_dtypes(),

@@ -17,7 +17,7 @@ from hdfchk import (
     UnknownTypeError,
     UnsupportedTypeError,
 )
-from tests.records import Point
+from tests.support.records import Point
 
 
 def test_name() -> None:
@@ -25,7 +25,7 @@ def test_name() -> None:
     registry = CodecRegistry()
     registry.register(Point)
     node = registry.encode(Point(1.0))
-    assert node.mark.params == {"class": "tests.records:Point", "version": 1}
+    assert node.mark.params == {"class": "tests.support.records:Point", "version": 1}
 
 
 def test_decorator_and_call() -> None:

@@ -15,8 +15,8 @@ from hdfchk import (
     UnsupportedTypeError,
 )
 from hdfchk.tree import Leaf, Mark
-from tests import roundtrip_optional
-from tests.exact import differs
+from tests.support import roundtrip_optional
+from tests.support.exact import differs
 
 if importlib.util.find_spec("torch"):
 

@@ -19,7 +19,7 @@ import pytest
 
 from hdfchk import CheckpointWarning, HDF5Checkpointer, NotDurableError, ReadOnlyError, register
 from hdfchk.backends.hdf5.wal import first_commit
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .disk import REAL, SECTOR, Tap
 from .test_processes import start
@@ -246,22 +246,17 @@ assert HDF5Checkpointer(folder + "/x.hdf5", mode="r").verify().ok
 
 
 @pytest.mark.parametrize("file_mode", [0o666, 0o444])
-def test_read_only_folder(tmp_path: Path, file_mode: int) -> None:
+def test_read_only_folder(open_folder: Path, file_mode: int) -> None:
     """Where nothing can be made, reading works, and writing is an error that names the file."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    HDF5Checkpointer(folder / "x.hdf5")["a"] = 1
-    (folder / "x.hdf5").chmod(file_mode)
-    for above in (tmp_path, *tmp_path.parents[:1]):  # those of pytest are its user's alone
-        above.chmod(0o755)
-    tmp_path.parent.parent.chmod(0o755)
-    folder.chmod(0o555)
+    HDF5Checkpointer(open_folder / "x.hdf5")["a"] = 1
+    (open_folder / "x.hdf5").chmod(file_mode)
+    open_folder.chmod(0o555)
     try:
-        child = start(READ_ONLY, folder)
+        child = start(READ_ONLY, open_folder)
         assert child.communicate(timeout=60)[1] == ""
         assert child.returncode == 0
     finally:
-        folder.chmod(0o755)
+        open_folder.chmod(0o755)
 
 
 LITTLE_MEMORY = """

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from hdfchk import HDF5Checkpointer, HdfchkWarning, NotDurableError
-from tests.exact import differs
+from tests.support.exact import differs
 
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
 LEAVES, LARGE = 120, 2500

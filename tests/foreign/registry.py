@@ -52,7 +52,7 @@ def _add(name: str, build: Callable[[str], None], made_by: Any) -> Any:
 def names() -> list[str]:
     """The names of all files of the corpus."""
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in HELPERS:
+        if path.stem not in HELPERS and not path.stem.startswith("test_"):
             importlib.import_module(f"{__package__}.{path.stem}")
     return list(BUILDERS)
 

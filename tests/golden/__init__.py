@@ -1,0 +1,1 @@
+"""Files of earlier versions, and of this one: each is read as what was stored."""

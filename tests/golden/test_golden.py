@@ -18,7 +18,7 @@ import pytest
 
 import hdfchk
 from hdfchk import HDF5Checkpointer, JournalMismatchWarning
-from tests.exact import differs
+from tests.support.exact import differs
 from tests.test_format_doc import described
 
 from .digest import digest
@@ -226,6 +226,7 @@ def names_in(path: Path) -> Iterator[str]:
             yield found_name[1]
 
 
+@pytest.mark.slow
 def test_every_encoding_is_in_a_file() -> None:
     """Each encoding of docs/format.md is in a golden file: a new one asks for a new set."""
     paths = [path for number in NUMBERS for path in folder_of(number).glob("*.hdf5")]

@@ -173,7 +173,7 @@ def test_what_was_stored_is_read(
             HDF5Checkpointer(path, expand_limit=2**20)["zeros"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_1_3_gb_of_zeros(path: str) -> None:
     """1.3 GB of zeros that were put with gzip are read."""
     chk = HDF5Checkpointer(path)

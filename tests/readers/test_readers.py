@@ -32,6 +32,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
     return make_jobs(FORMS, str(tmp_path_factory.mktemp("forms")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS, ids=[reader.name for reader in READERS])
 def test_the_table_is_true(
     reader: Reader, jobs: list[Job], need_tools: Callable[..., None]
@@ -66,6 +67,7 @@ def test_the_table_is_whole() -> None:
         assert list(rows) == [form.row for form in FORMS]
 
 
+@pytest.mark.slow
 def test_readers_that_tests_need() -> None:
     """The Python libraries are always there."""
     wanted = ["h5py", "h5py, hdf5plugin", "netCDF4", "xarray", "h5netcdf", "PyTables", "pyfive"]

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 
 from hdfchk import HDF5Checkpointer, HdfchkError, HdfchkWarning
-from tests.exact import differs
+from tests.support.exact import differs
 
 ALLOWED = (OSError, HdfchkError)
 """What a call may raise when the system fails."""

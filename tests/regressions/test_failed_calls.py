@@ -44,6 +44,7 @@ def _chosen(count: int, seed: int) -> list[int]:
     return list(range(seed % step, count, step))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2, 4] if FULL else [1, 3])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
 def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: int) -> None:
@@ -60,12 +61,13 @@ def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: i
                 lambda: calls.fail(first=first, times=times, number=number),
             )
 
-        said = outcome(work, seconds=20)
+        said = outcome(work)
         if said:
             wrong[first] = said
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["write", "sync", "truncate", "reserve", "open", "unlink"])
 def test_each_kind_of_call_may_fail(tmp_path: Path, kind: str) -> None:
     """The first calls of each kind fail in turn, and leave one state."""
@@ -77,7 +79,7 @@ def test_each_kind_of_call_may_fail(tmp_path: Path, kind: str) -> None:
             calls = Calls(folder)
             play(folder / "x.hdf5", calls, lambda: calls.fail(kind, first=first))
 
-        said = outcome(work, seconds=20)
+        said = outcome(work)
         if said:
             wrong[first] = said
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"
@@ -94,6 +96,7 @@ def _raise(number: int, frame: object) -> None:
 SIGNALS = ("SIGALRM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGXCPU", "SIGTERM", "SIGINT")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> None:
     """A handler that raises, run at any call of the system, costs nothing and mixes nothing."""
@@ -133,7 +136,7 @@ def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> Non
             is_clean(file, {key: model[key] for key in view(file)})
             assert set(model) == set(view(file))
 
-        said = outcome(work, seconds=20)
+        said = outcome(work)
         if said:
             wrong[first] = said
     assert not wrong, f"{len(wrong)} runs: {next(iter(wrong.items()))}"

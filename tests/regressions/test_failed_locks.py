@@ -71,6 +71,7 @@ def read_and_bring_in(file: Path) -> None:
     HDF5Checkpointer(file).recover()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOLCK], ids=["EIO", "ENOLCK"])
 @pytest.mark.parametrize("call", ["flock", "fcntl"])
 @pytest.mark.parametrize("work", [write, read, read_and_bring_in])

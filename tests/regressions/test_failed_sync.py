@@ -19,7 +19,8 @@ from hdfchk import (
 )
 from hdfchk.backends.hdf5 import wal_writer
 from hdfchk.runtime import posix
-from tests.exact import differs
+from tests.support.exact import differs
+from tests.support.inside import late_work_is_done
 
 from .children import eventually, in_child
 from .failing import Calls, Disk, put_image
@@ -151,7 +152,7 @@ def test_what_failed_in_the_background_is_told_once(file: Path) -> None:
     """An error of the sync that waits is raised by the next call, before that does anything."""
     with Calls(file.parent) as calls, HDF5Checkpointer(file, sync_interval=0.05) as chk:
         _let_a_late_sync_fail(chk, calls)
-        assert eventually(lambda: chk._location.handle is not None)
+        assert late_work_is_done()
         raised = 0
         for number in range(2, 30):
             try:

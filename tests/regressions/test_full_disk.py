@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import in_child
 from .failing import Calls
@@ -83,6 +83,7 @@ def _packed(chk: Any, number: int) -> None:
     chk.put(f"z{number % 3}", noise, compression="gzip", chunks=(2000,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 @pytest.mark.parametrize("change", [_appends, _values, _groups, _packed])
 @in_child

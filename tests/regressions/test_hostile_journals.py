@@ -106,6 +106,7 @@ def test_a_place_far_away_takes_no_disk(name: Path, place: int, work: Callable) 
     assert not (said := _limited(work, name)), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", WORK)
 def test_a_sparse_journal_takes_no_memory(name: Path, work: Callable) -> None:
     """A long journal that is a hole on the disk is not taken into memory as a whole."""

@@ -15,7 +15,7 @@ import faulthandler, random, sys
 import numpy as np
 from hdfchk import HDF5Checkpointer
 from hdfchk.backends.hdf5.h5 import file_object
-from tests.exact import differs
+from tests.support.exact import differs
 
 faulthandler.enable()
 path, cache, count, seed = sys.argv[1], *map(int, sys.argv[2:])

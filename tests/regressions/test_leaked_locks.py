@@ -173,6 +173,7 @@ HDF5Checkpointer(path, lock_timeout=0.1)["n"] = -1
 """
 
 
+@pytest.mark.slow
 def test_interrupts_outside_a_block_leak_no_descriptor(tmp_path: Path) -> None:
     """Ctrl-C at any moment of calls outside a block leaves no file open, and no lock."""
     full = os.environ.get("HDFCHK_FUZZ") == "full"
@@ -198,6 +199,7 @@ while chk["n"] < 5:
 """
 
 
+@pytest.mark.slow
 def test_a_daemon_thread_that_writes_at_exit(tmp_path: Path) -> None:
     """The interpreter ends beside a daemon thread that writes: no crash, no hang, a whole file."""
     for number in range(4):

@@ -105,6 +105,7 @@ def _verify(chk: Any) -> None:
     assert chk.verify().ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [1, {"x": 1}], ids=["numbers", "groups"])
 @pytest.mark.parametrize(
     "work", [_writing_while_iterating, _small_writes_while_iterating, _replacing_while_iterating]
@@ -115,6 +116,7 @@ def test_writing_while_iterating_is_linear(tmp_path: Path, work: Callable, value
     _is_linear(lambda count: (lambda chk: lambda: work(chk))(_filled(tmp_path, count, value)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [1, {"x": 1}], ids=["numbers", "groups"])
 @pytest.mark.parametrize("work", [_popitem, _update, _clear, _deletions, _one_by_one, _verify])
 @in_child
@@ -123,6 +125,7 @@ def test_work_on_many_keys_is_linear(tmp_path: Path, work: Callable, value: Any)
     _is_linear(lambda count: (lambda chk: lambda: work(chk))(_filled(tmp_path, count, value)))
 
 
+@pytest.mark.slow
 @in_child
 def test_replacing_values_of_another_type_is_linear(tmp_path: Path) -> None:
     """update() that puts strings in place of numbers takes the same time for each of eight times as
@@ -143,6 +146,7 @@ def test_replacing_values_of_another_type_is_linear(tmp_path: Path) -> None:
     raise AssertionError(tries)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::hdfchk.HdfchkWarning")
 @pytest.mark.parametrize("overlapping", [False, True], ids=["resting", "overlapping"])
 @in_child
@@ -225,6 +229,7 @@ def test_whole_pages_of_a_file_object_are_not_read_first() -> None:
     assert file.getvalue() == bytes(PAGE // 2) + b"w" * 8 * PAGE + bytes(PAGE // 2)
 
 
+@pytest.mark.slow
 @in_child
 def test_popitem_of_a_large_dict(tmp_path: Path) -> None:
     """The last of 10,000 keys is found without a look at all: HDF5 reads hardly more."""

@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[Any, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("compression", [None, "gzip"])
 @pytest.mark.parametrize("libver", ["earliest", "v110", "latest"])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, HdfchkWarning, save
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import in_child, killed_writer, outcome
 from .failing import Calls
@@ -26,14 +26,10 @@ ROOT_ONLY = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="nee
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(open_folder: Path) -> Path:
     """A folder that each user may enter and write."""
-    made = tmp_path / "shared"
-    made.mkdir()
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        above.chmod(above.stat().st_mode | 0o055)
-    made.chmod(0o777)
-    return made
+    open_folder.chmod(0o777)
+    return open_folder
 
 
 def _as_user(user: int, group: int, work: Callable[[], Any]) -> str:

@@ -131,6 +131,7 @@ with HDF5Checkpointer(sys.argv[1]) as chk:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("how", ["assign", "block", "transaction", "update"])
 def test_mode_x_beside_a_writer_that_stays(tmp_path: Path, how: str, journal: bool) -> None:

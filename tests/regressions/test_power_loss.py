@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, save
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .children import in_child, killed_writer
 from .failing import Calls, Disk, put_image
@@ -44,6 +44,7 @@ def _write_without_a_journal(file: Path) -> None:
 WORK = [_recover, _compact, _save, _write, _write_without_a_journal]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("young", [True, False], ids=["unsynced", "synced"])
 @pytest.mark.parametrize("work", WORK)
 @in_child
@@ -80,6 +81,7 @@ def test_loss_of_power_in_a_recovery_mixes_nothing(
     assert differs(allowed[-1], view(file)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new", [True, False])
 @in_child
 def test_loss_of_power_in_a_write_mixes_nothing(tmp_path: Path, new: bool) -> None:

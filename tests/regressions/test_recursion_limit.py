@@ -70,6 +70,7 @@ assert chk.verify().ok
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "work",
     ["read", "load", "small", "array", "levels", "keys", "append", "block", "transaction"],

@@ -153,6 +153,7 @@ def _callbacks(chk: Any, path: str, registry: Any) -> list[Callable[[], Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 @pytest.mark.parametrize("how", ALL)
 @in_child

@@ -18,7 +18,7 @@ from hdfchk import HDF5Checkpointer
 from hdfchk.backends.hdf5.nodes import writer as writer_module
 from hdfchk.backends.hdf5.nodes.writer import Writer
 
-from .children import ROOT, in_child, run, started
+from .children import GUARD, ROOT, in_child, run, started
 from .failing import Calls
 from .states import view
 
@@ -98,11 +98,12 @@ assert not chk.is_open
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["inside", "outside"])
 def test_exceptions_from_signal_handlers_destroy_nothing(tmp_path: Path, inside: str) -> None:
     """Exceptions raised by handlers of whatever signals, at any moment, leave each commit whole."""
     name = tmp_path / "x.hdf5"
-    run(RAISING, name, SECONDS, inside, seconds=SECONDS + 30)
+    run(RAISING, name, SECONDS, inside, seconds=SECONDS + GUARD)
     found = view(name)
     assert found["x"] + found["y"] == 0 and found["long"][19_999] == 19_999
     assert HDF5Checkpointer(name).verify().ok
@@ -164,11 +165,12 @@ print(came, refused)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["commits", "assigns", "reads", "enters"])
 def test_a_handler_that_saves_crashes_nothing(tmp_path: Path, how: str) -> None:
     """A handler that uses the store which its signal interrupted works, or gets an ordinary error."""
     name = tmp_path / "x.hdf5"
-    out = run(SAVING, name, SECONDS, how, seconds=SECONDS + 30)
+    out = run(SAVING, name, SECONDS, how, seconds=SECONDS + GUARD)
     came, refused = map(int, out.split())
     assert refused <= came
     found = view(name)
@@ -202,6 +204,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["inside", "outside"])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGXCPU"])
 def test_the_last_state_is_saved_on_a_signal(tmp_path: Path, name: str, inside: str) -> None:
@@ -312,6 +315,7 @@ BULK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 @pytest.mark.parametrize("work", BULK)
 @in_child
@@ -428,6 +432,7 @@ assert came > 100, came
 """
 
 
+@pytest.mark.slow
 def test_a_handler_that_raises_in_empty_blocks(tmp_path: Path) -> None:
     """Handlers that raise where nothing is at work keep no thread's turn, nor the collector off."""
-    run(BLOCKS, tmp_path / "x.hdf5", SECONDS, seconds=SECONDS + 30)
+    run(BLOCKS, tmp_path / "x.hdf5", SECONDS, seconds=SECONDS + GUARD)

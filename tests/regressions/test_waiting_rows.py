@@ -147,6 +147,7 @@ class Orders:
             raise ZeroDivisionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_rows_and_assignments_in_any_order(file: Path, seed: int) -> None:
     """Whatever came before what: readers, and who comes after a kill, see what was done last."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hdfchk import HDF5Checkpointer
-from tests.exact import differs
+from tests.support.exact import differs
 
 from .failing import Calls
 from .states import ALLOWED, again, agreed, is_clean

@@ -1,0 +1,1 @@
+"""Tests of `hdfchk.backends.hdf5.wal`."""

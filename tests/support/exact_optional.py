@@ -1,0 +1,100 @@
+"""Exact comparison of the objects of optional libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def differs(a: Any, b: Any, where: str) -> str | None:
+    """As `tests.support.exact.differs`; the types are equal already."""
+    package = type(a).__module__.split(".")[0]
+    return {"pandas": _pandas, "scipy": _sparse, "xarray": _xarray, "torch": _torch}[package](
+        a, b, where
+    )
+
+
+def _pandas(a: Any, b: Any, where: str) -> str | None:
+    import pandas as pd
+
+    from .exact import differs as exact
+
+    try:
+        if isinstance(a, pd.DataFrame):
+            pd.testing.assert_frame_equal(a, b, check_exact=True, check_freq=True, check_flags=True)
+            return (
+                exact(a.attrs, b.attrs, where)
+                or _pandas(a.index, b.index, where)
+                or _pandas(a.columns, b.columns, where)
+            )
+        if isinstance(a, pd.Series):
+            pd.testing.assert_series_equal(
+                a, b, check_exact=True, check_freq=True, check_flags=True
+            )
+            return (
+                exact(a.attrs, b.attrs, where)
+                or _pandas(a.index, b.index, where)
+                or exact(a.name, b.name, where)
+            )
+        if isinstance(a, pd.Index):
+            pd.testing.assert_index_equal(a, b, exact=True, check_exact=True)
+            if getattr(a, "freq", None) != getattr(b, "freq", None) or a.dtype != b.dtype:
+                return f"{where}: freq or dtype changed"
+            return exact(list(a.names), list(b.names), where)
+        if isinstance(a, pd.api.extensions.ExtensionArray):
+            pd.testing.assert_extension_array_equal(a, b, check_exact=True)
+            return (
+                None if a.dtype == b.dtype and repr(a.dtype) == repr(b.dtype) else f"{where}: dtype"
+            )
+    except AssertionError as error:
+        return f"{where}: {error}"
+    if a is pd.NaT or a is pd.NA:
+        return None if a is b else f"{where}: {a} became {b}"
+    same = a == b and repr(a) == repr(b) and getattr(a, "unit", 0) == getattr(b, "unit", 0)
+    return None if same else f"{where}: {a!r} became {b!r}"
+
+
+def _sparse(a: Any, b: Any, where: str) -> str | None:
+    from .exact import differs as exact
+
+    if a.format == "dok":
+        # Whether an index is an int or one of NumPy's depends on how it was set, and says nothing.
+        left, right = ({tuple(map(int, k)): v for k, v in x.items()} for x in (a, b))
+        return exact(left, right, where) or exact((a.shape, a.dtype), (b.shape, b.dtype), where)
+    names = {"coo": ("coords", "data"), "dia": ("data", "offsets"), "lil": ("rows", "data")}
+    for name in (*names.get(a.format, ("data", "indices", "indptr")), "shape", "dtype"):
+        left, right = getattr(a, name), getattr(b, name)
+        why = exact(left, right, f"{where}.{name}")
+        if why:
+            return why
+    return None
+
+
+def _xarray(a: Any, b: Any, where: str) -> str | None:
+    same = a.identical(b) and getattr(a, "encoding", 0) == getattr(b, "encoding", 0)
+    if not same:
+        return f"{where}: {a!r} became {b!r}"
+    if hasattr(a, "xindexes") and list(a.xindexes) != list(b.xindexes):
+        return f"{where}: indexes changed"
+    if hasattr(a, "variables"):
+        if list(a.data_vars) != list(b.data_vars) or list(a.coords) != list(b.coords):
+            return f"{where}: order of variables changed"
+        dtypes = [(v.dtype, b.variables[name].dtype) for name, v in a.variables.items()]
+    else:
+        dtypes = [(a.dtype, b.dtype)]
+    return None if all(left == right for left, right in dtypes) else f"{where}: dtypes changed"
+
+
+def _torch(a: Any, b: Any, where: str) -> str | None:
+    import torch
+
+    if a.dtype != b.dtype or a.shape != b.shape or a.requires_grad != b.requires_grad:
+        return f"{where}: dtype, shape or requires_grad changed"
+    left, right = (
+        x.detach().contiguous().reshape(-1).view(torch.uint8) if x.numel() else x for x in (a, b)
+    )
+    return None if torch.equal(left, right) else f"{where}: bits changed"
+
+
+assert np

@@ -1,0 +1,51 @@
+"""What a process has open of a store's file, for tests of what no caller sees."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+
+import pytest
+
+from hdfchk import HDF5Checkpointer
+from hdfchk.backends.base import Backend, Session
+from hdfchk.backends.hdf5.wal.log import Log
+from hdfchk.backends.resolve import backend_for
+from hdfchk.backends.settings import Options
+from hdfchk.connection.connection import Connection, connection_of
+from hdfchk.connection.handle import Handle
+from hdfchk.runtime.scheduler import Alarm
+
+
+def _backend(chk: HDF5Checkpointer) -> Backend:
+    return backend_for(chk.checkpoint_file, Options())
+
+
+def connection(chk: HDF5Checkpointer) -> Connection:
+    """The connection that all stores of this process on the store's file share."""
+    return connection_of(_backend(chk))
+
+
+def writing(chk: HDF5Checkpointer) -> AbstractContextManager[Session]:
+    """A session to write to, by another handle on the store's file, with the same options."""
+    return Handle(connection(chk).backend or _backend(chk), "a").writing()
+
+
+def logs_from_now_on(monkeypatch: pytest.MonkeyPatch) -> list[Log]:
+    """The logs that writers have opened since; the last one last."""
+    found: list[Log] = []
+    real = Log.__init__
+
+    def made(self: Log, *args: object) -> None:
+        real(self, *args)
+        found.append(self)
+
+    monkeypatch.setattr(Log, "__init__", made)
+    return found
+
+
+def late_work_is_done(seconds: float = 20.0) -> bool:
+    """Whether the thread of alarms has come to the end of what it was at."""
+    done = threading.Event()
+    Alarm(lambda: done.set() is None).set(0.0)
+    return done.wait(seconds)

@@ -1,0 +1,1 @@
+"""Types of h5py for mypy: what the package uses of it."""
