@@ -19,10 +19,10 @@ from hdfchk import (
     HDF5Checkpointer,
     HdfchkError,
     HdfchkWarning,
-    edits,
     errors,
     save,
 )
+from hdfchk.views import access
 
 ROOT = Path(__file__).parents[1]
 OURS = {
@@ -107,7 +107,7 @@ def test_the_nearest_key_is_suggested(
         with pytest.raises(CheckpointerKeyError, match="no such key") as caught:
             use(chk, key)
         error = caught.value
-        assert error.key == key and error.file == chk._address
+        assert error.key == key and error.file == str(chk.checkpoint_file or "memory")
         assert ("did you mean" in str(error)) == (near is not None)
         assert near is None or f"did you mean {near!r}? If not, " in str(error)
     with pytest.raises(CheckpointerKeyError, match="did you mean 'params/steps'"):
@@ -148,13 +148,13 @@ def test_a_filter_that_fails_hides_no_missing_key(chk: HDF5Checkpointer) -> None
 
 def test_a_miss_is_fast(chk: HDF5Checkpointer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is listed for `in`, `get` and the like, nor in a dict of many keys."""
-    monkeypatch.setattr(edits, "MOST_NAMES", len(TREE) - 1)
+    monkeypatch.setattr(access, "MOST_NAMES", len(TREE) - 1)
     with pytest.raises(CheckpointerKeyError) as caught:
         chk["enrgies"]
     assert "did you mean" not in str(caught.value)
     with pytest.raises(CheckpointerKeyError, match="did you mean"):
         chk["params/stepz"]
-    monkeypatch.setattr(edits, "suggesting", None)
+    monkeypatch.setattr(access, "suggesting", None)
     assert "enrgies" not in chk and chk.get("enrgies") is None and chk.get("params/stepz", 1) == 1
     assert chk.get("", 2) == 2 and chk.get("x") == 1 and chk.get("x/y", 3) == 3
     assert chk.view(omitted_keys="x").get("x", 4) == 4

@@ -132,7 +132,9 @@ def test_folders_of_tests_say_what_they_are_for() -> None:
 
 def test_tests_reach_into_no_store() -> None:
     """What a test wants to know of a store, it learns from `tests/support/inside.py`."""
-    private = re.compile(r"(?<!\bself)\._(location|context|handle|storage|session|file|filters|path)\b")
+    private = re.compile(
+        r"(?<!\bself)\._(location|context|handle|storage|session|file|filters|path)\b"
+    )
     for path in TESTS.rglob("*.py"):
         assert not private.search(path.read_text(encoding="utf-8")), path
 
