@@ -226,6 +226,7 @@ def test_the_journal(path: Path, to: Path) -> None:
 # -- what is damaged -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fletcher32", "gzip", "index", "grows"])
 def test_some_chunks(path: Path, to: Path, kind: str) -> None:
     """The others are copied as they are; the report has what is lost, which reads as fill values."""
@@ -283,6 +284,7 @@ def test_headers(path: Path, to: Path, libver: str, key: str) -> None:
         assert not file["fine"].attrs["ref"] and file["fine"][()] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("libver", "what", "number"),
     [
@@ -382,6 +384,7 @@ def test_checksums_of_ours(path: Path, to: Path) -> None:
     assert {*report.damaged} == {"text"} and load(to) == {"fine": "other"}
 
 
+@pytest.mark.slow
 def test_variable_items(path: Path, to: Path) -> None:
     """Of strings whose heap is damaged those in other heaps are there."""
     texts = [f"text {n}" * 40 for n in range(400)]
@@ -397,6 +400,7 @@ def test_variable_items(path: Path, to: Path) -> None:
             assert text == ("" if number in lost else texts[number])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_cut_short(path: Path, to: Path, libver: str) -> None:
     """A file that lacks its end is read as far as it goes."""

@@ -439,6 +439,7 @@ seen
     assert actor.do(code, path=path, warns=(PendingJournalWarning,)) == [True, True]
 
 
+@pytest.mark.slow
 def test_maps_of_a_child_that_ends(path: str) -> None:
     """A process that reads maps of arrays that are gone ends well, and by no signal."""
     _prepare(path)

@@ -234,6 +234,7 @@ def test_the_log_stays_bounded(resting: Actor, path: str, value: str) -> None:
     assert listing(Path(path).parent) == ["store.hdf5"] and os.path.getsize(path) < 2**21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["h5py", "hdfchk r"], indirect=True)
 def test_large_arrays_stay_bounded(resting: Actor, path: str) -> None:
     """Beside a reader that rests, 20 MB written ten times take no more than three times that."""

@@ -114,6 +114,7 @@ def test_from_the_same_store(path: str) -> None:
     assert np.array_equal(chk["z"], chk["x"])
 
 
+@pytest.mark.slow
 def test_array_to_array(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another stored array, of this store or another, is copied block by block, type and all."""
     monkeypatch.setattr(array_module, "BLOCK_BYTES", 4096)
@@ -147,6 +148,7 @@ def test_array_to_array(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (chk.array("floats") == [1, 2]) is False
 
 
+@pytest.mark.slow
 def test_dask(path: str) -> None:
     """A dask array is computed and stored block by block; one without a shape is refused."""
     dask_array = pytest.importorskip("dask.array")

@@ -231,5 +231,4 @@ TestLargeTreeMachine.settings = settings(
     max_examples=100 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 2,
     stateful_step_count=12,
 )
-for kind in (TestStoreMachine, TestLargeTreeMachine):
-    kind.pytestmark = [pytest.mark.slow]
+TestStoreMachine.pytestmark = TestLargeTreeMachine.pytestmark = [pytest.mark.slow]

@@ -54,6 +54,7 @@ def test_the_table_has_no_others():
     assert {name for found in known.FAILS.values() for name in found} <= set(names())
 
 
+@pytest.mark.slow
 def test_all_of_it_is_tried(corpus, tmp_path):
     """Reading looks at each object, and edits find keys to edit."""
     path, done = corpus("loom/matrix"), {}
@@ -141,6 +142,7 @@ def test_dangling_references_are_seen(corpus, tmp_path):
     assert any("/objects" in what for what in found) and any("/regions" in what for what in found)
 
 
+@pytest.mark.slow
 def test_a_folder_of_files(corpus, tmp_path):
     """The command takes a folder, leaves its files alone, and says what it did."""
     folder = tmp_path / "folder" / "inner"

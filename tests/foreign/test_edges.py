@@ -124,6 +124,7 @@ def test_edits(path: Path, edit: str, journal: bool) -> None:
     assert np.array_equal(by_h5py(path), -wanted)
 
 
+@pytest.mark.slow
 def test_salvage(path: Path) -> None:
     """Nothing of it is lost."""
     made = path.with_name("made.hdf5")

@@ -88,6 +88,7 @@ def test_pandas_files_are_read_whole(frames):
     assert HDF5Checkpointer(frames)["table"].attrs["pandas_type"] == "frame_table"
 
 
+@pytest.mark.slow
 def test_appending_to_pandas_files(frames):
     """Keys of ours in a pandas file leave it readable by pandas."""
     append(frames)

@@ -180,6 +180,7 @@ def _make(path: Path, tid: Any, how: str) -> None:
         file["x"].attrs["units"] = "m"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_type(tmp_path: Path, kind: str, journal: bool) -> None:

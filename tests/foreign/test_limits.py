@@ -186,6 +186,7 @@ def test_everything_is_tried(file, path):
     assert values["text"] == "é" and values["empty"] is None and "dangling" not in values
 
 
+@pytest.mark.slow
 def test_read_only_files_and_folders(file, path):
     """A file that cannot be written, in a folder that cannot, is read."""
     many(file)

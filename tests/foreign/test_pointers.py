@@ -125,6 +125,7 @@ WAYS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_what_references_point_at_is_refused(
     edit: Callable[[Callable[[Any], Any]], None], path: Path, way: str

@@ -395,6 +395,7 @@ os._exit(0)
     assert caught.value.file == str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_whole_files_of_every_type(path: Path, libver: str) -> None:
     """Nothing is damaged; what is no value, or not supported, is unread."""

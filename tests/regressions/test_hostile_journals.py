@@ -124,6 +124,7 @@ def test_many_small_writes_take_little_memory(name: Path, work: Callable) -> Non
     assert not (said := _limited(work, name)), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(4))
 def test_mutated_journals(name: Path, first: int) -> None:
     """Damaged and hostile journals: an ordinary error or a state, bounded; checksums tell damage."""

@@ -254,6 +254,7 @@ with HDF5Checkpointer(sys.argv[1]) as chk:
 """
 
 
+@pytest.mark.slow
 @in_child
 def test_signals_do_not_prolong_the_wait_for_a_lock(path: str) -> None:
     """A handler that runs again and again while a call waits for a lock leaves lock_timeout."""

@@ -105,6 +105,7 @@ SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=40)
 DTYPES = st.sampled_from(["f8", ">f4", "i2", "u1", "?", "c16", "S5", "V3", "f2"])
 
 
+@pytest.mark.slow
 @given(
     st.data(),
     DTYPES,

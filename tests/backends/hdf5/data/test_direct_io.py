@@ -221,6 +221,7 @@ with writer, HDF5Checkpointer(sys.argv[1], mode="r") as reader:
 """
 
 
+@pytest.mark.slow
 def test_beside_a_writer_without_locks(path: str) -> None:
     """What a writer of the same process has, and HDF5 has not written yet, is read."""
     out = subprocess.run(
@@ -245,6 +246,7 @@ print(chk["a"].sum())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_fork_in_a_new_file(path: str) -> None:
     """A child lets go of its parent's new file, whose arrays HDF5 knows nothing of, in silence."""

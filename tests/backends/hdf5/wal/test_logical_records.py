@@ -298,6 +298,7 @@ def as_older(raw: bytes, magic: bytes) -> bytes:
     return b"".join(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("magic", [b"hdfchkJ1", b"hdfchkJ2"])
 @pytest.mark.parametrize("mode", ["r", "a"])
 def test_journals_of_before(path: str, magic: bytes, mode: str) -> None:
