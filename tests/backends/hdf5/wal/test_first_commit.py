@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, load, save
+from hdfchk import HDF5Checkpointer, NotAGroupError, load, save
 from hdfchk.backends.hdf5.wal import first_commit
 from hdfchk.backends.hdf5.wal.new_file import ScratchFile
 from tests.support.exact import differs
@@ -113,7 +113,7 @@ def test_a_full_disk(path: str, monkeypatch: pytest.MonkeyPatch, room: int) -> N
 def test_a_refused_change(path: str) -> None:
     """What is refused half way leaves nothing of itself in memory."""
     with HDF5Checkpointer(path) as chk:
-        with pytest.raises(Exception, match="below"):
+        with pytest.raises(NotAGroupError):
             chk.update({"a": 1, "a/b": 2})
         assert chk.load() == {} and not Path(path).exists()
         chk["a"] = 2
