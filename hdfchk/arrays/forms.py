@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,13 +12,10 @@ from ..codecs.casting import set_fields
 from ..codecs.elements import Elements, any_masked, elements_of
 from ..connection.append_buffers import RowBuffer
 from ..errors import UnsupportedStoredError
-from ..keys import join
+from ..keys import Path, join
 from ..location import Location
 from ..tree import Branch, Leaf
 from .rows import rows_of
-
-if TYPE_CHECKING:
-    from ..keys import Path
 
 __all__ = ["DenseForm", "MaskedForm"]
 

@@ -113,7 +113,7 @@ def _count(gid: GroupID) -> int | None:
 
 def _iterate(
     gid: GroupID,
-    found: dict[bytes, tuple[int, int] | None],
+    found: Found,
     index: int,
     order: int,
     count: int | None,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from h5py import h5a, h5g
 
-from ....runtime.interrupts import defer_interrupts
 from ....runtime.posix import redirect_to_scratch, write_all
 from ....tree import nbytes_of
 from ...base import Change, Put
@@ -105,9 +104,8 @@ class FirstCommit:
             OSError: it could not be written; nothing is in its place.
         """
         if self._scratch is None:
-            with defer_interrupts():
-                self.h5.flush()
-                image = self.h5.id.get_file_image()
+            self.h5.flush()
+            image = self.h5.id.get_file_image()
             close_file(self.h5)
             write_all(self._new.file.fd, image, 0, pausing=True)
         else:
