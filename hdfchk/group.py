@@ -195,11 +195,7 @@ class Group(MutableMapping[str, Any], Placed):
             path = self._location.path + keys.parse(key, reading=True)
         except HdfchkError:
             return False
-        if self._location.filters.verdict(path) is Verdict.NONE:
-            return False
-        with self._location.handle.reading() as session:
-            stat = session.stat(path)
-            return stat is not None and self._location.filters.wants(path, stat.is_dict)
+        return self._location.has(path)
 
     def __iter__(self) -> Iterator[str]:
         """The keys of this level, in the order in which they were first set.

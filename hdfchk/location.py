@@ -123,6 +123,14 @@ class Location:
         if access.check_visible(self.filters, self.path) is not Verdict.FULL:
             raise access.refused(self.path, "the key filter lets only a dict stand at this key")
 
+    def has(self, path: Path) -> bool:
+        """Whether something is stored at a path that the filters let through."""
+        if self.filters.verdict(path) is Verdict.NONE:
+            return False
+        with self.handle.reading() as session:
+            stat = session.stat(path)
+            return stat is not None and self.filters.wants(path, stat.is_dict)
+
     def suggesting(
         self, error: CheckpointerKeyError, session: Session, path: Path
     ) -> CheckpointerKeyError:

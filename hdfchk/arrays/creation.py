@@ -98,20 +98,15 @@ def append(location: Location, rows: Any) -> None:
         Array(location, DenseForm(location)).append(rows)
         return
     with handle.looking():
-        there = array_at(location, path) if _is_stored(location) else None
+        there = array_at(location, path) if location.has(path) else None
     if there is not None:
         there.append(rows)
         return
     with handle.writing_alone():
-        if _is_stored(location):  # another one was faster
+        if location.has(path):  # another one was faster
             array_at(location, path).append(rows)
         else:
             _begin_log(location, rows)
-
-
-def _is_stored(location: Location) -> bool:
-    with location.handle.reading() as session:
-        return access.has(session, location.filters, location.path)
 
 
 def _begin_log(location: Location, row: Any) -> None:

@@ -18,7 +18,6 @@ __all__ = [
     "check_visible",
     "check_written",
     "emptying",
-    "has",
     "hidden_below",
     "refused",
     "removal",
@@ -279,11 +278,3 @@ def replacements(
     if not filters.stack:
         return [Put(path, node) for path, node in puts]
     return [change for path, node in puts for change in replacement(session, filters, path, node)]
-
-
-def has(session: Session, filters: Filters, path: Path) -> bool:
-    """Whether something is stored at a path that the filters let through."""
-    if filters.verdict(path) is Verdict.NONE:
-        return False
-    stat = session.stat(path)
-    return stat is not None and filters.wants(path, stat.is_dict)
