@@ -14,7 +14,7 @@ from .arrays.columns import column
 from .arrays.layout_options import INHERIT, layout_for
 from .assignment import Assignment, apply, encode
 from .attributes import Attributes
-from .backends.base import Change, Put, Session
+from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
 from .equality import same
@@ -352,7 +352,8 @@ class Group(MutableMapping[str, Any], Placed):
         path = location.path + keys.parse(key)
         if type(value) in _SMALL and not location.filters.stack and location.handle.is_held:
             node = location.encode(value, path)
-            if not (isinstance(node, Leaf) and location.handle.put(path, node)):
+            is_small = isinstance(node, Leaf) and getattr(value, "nbytes", 0) <= SMALL_BYTES
+            if not (is_small and location.handle.put(path, node)):
                 Assignment.of_node(location, path, node).commit()
             return
         Assignment(location, [(path, value)]).commit()

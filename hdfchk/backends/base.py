@@ -16,6 +16,7 @@ from .layout import Layout
 from .meter import Meter, Progress
 
 __all__ = [
+    "SMALL_BYTES",
     "ArrayForm",
     "ArrayInfo",
     "Backend",
@@ -31,6 +32,9 @@ __all__ = [
     "SupportsCompaction",
     "SupportsRecovery",
 ]
+
+SMALL_BYTES = 1024
+"""More bytes of path, mark or data are not a small assignment, which `Storage.put` may commit."""
 
 
 @attrs.frozen

@@ -23,9 +23,9 @@ from ..runtime.interrupts import Interrupted, defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..tree import Leaf
 from .append_buffers import RowBuffer
+from .call import ReadCall, WriteCall
 from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
-from .reading import Reading
 from .turn import STANDS, Turn, explained
 
 __all__ = ["MODES", "Handle"]
@@ -207,9 +207,19 @@ class Handle:
 
     # -- reading and writing ---------------------------------------------------------------------
 
-    def reading(self) -> Reading:
+    def reading(self) -> ReadCall:
         """Return a context with a session to read from, empty if the file does not exist yet."""
-        return Reading(self)
+        return ReadCall(self)
+
+    def writing(self, *, commit: bool = True, keeps_logs: bool = False) -> WriteCall:
+        """Return a context with a session to write to; the storage is created if necessary.
+
+        Args:
+            commit: commit what is written, unless it is part of a transaction; if False, it
+                becomes part of the next commit.
+            keeps_logs: the row buffers remain valid.
+        """
+        return WriteCall(self, commit=commit, keeps_logs=keeps_logs)
 
     @property
     def is_looking(self) -> bool:
@@ -228,41 +238,7 @@ class Handle:
         finally:
             self._looks -= 1
 
-    @contextmanager
-    def writing(self, *, commit: bool = True, keeps_logs: bool = False) -> Iterator[Session]:
-        """Context with a session to write to; the storage is created if the mode allows it.
-
-        Args:
-            commit: commit what is written, unless it is part of a transaction; if False, it
-                becomes part of the next commit.
-            keeps_logs: the row buffers remain valid.
-        """
-        with defer_interrupts(), self.turn() as connection:
-            connection.guard.check(self.backend.address, writing=True)
-            storage = self._storage_to_write(connection)
-            try:
-                storage.raise_deferred()
-                connection.write_rows()
-                if not keeps_logs:
-                    connection.appends.forget()
-                if connection.transaction is not None:
-                    connection.transaction.has_written = True
-                with connection.working(writing=True), explained(storage, self.backend.address):
-                    try:
-                        storage.settle()
-                        yield self.session_on(storage)
-                        if commit and connection.transaction is None:
-                            connection.commit(storage)
-                            self._make_durable(connection, storage)
-                    except STANDS:
-                        raise
-                    except BaseException:
-                        connection.roll_back(storage)
-                        raise
-            finally:
-                self.end_call(connection, storage)
-
-    def _make_durable(self, connection: Connection, storage: Storage) -> None:
+    def make_durable(self, connection: Connection, storage: Storage) -> None:
         """Sync the commit of a call outside a block, even if other stores hold the storage."""
         if self._depth == 0 and connection.holders:
             storage.sync_log()
@@ -297,7 +273,8 @@ class Handle:
             return self.backend.nothing()
         return self._opened(connection, "r")
 
-    def _storage_to_write(self, connection: Connection) -> Storage:
+    def storage_to_write(self, connection: Connection) -> Storage:
+        """Return storage that is open for writing, opening it if necessary."""
         if self._snapshots and connection is self._snapshots.get(Owner.now()):
             raise self._reads_only("a transaction(write=False) is read-only")
         if self.mode == "r":
@@ -363,7 +340,7 @@ class Handle:
 
     def _open_to_write(self, connection: Connection) -> Storage:
         connection.guard.check(self.backend.address, writing=True)
-        storage = self._storage_to_write(connection)
+        storage = self.storage_to_write(connection)
         try:
             storage.raise_deferred()
         except BaseException:
@@ -521,7 +498,7 @@ class Handle:
             known = connection.appends.get(buffer.path) or buffer
             if stored == buffer.path and self._append(connection, known, rows):
                 if connection.transaction is None and connection.storage is not None:
-                    self._make_durable(connection, connection.storage)
+                    self.make_durable(connection, connection.storage)
                 return
             with self.writing(keeps_logs=True) as session:
                 session.append(stored, rows)

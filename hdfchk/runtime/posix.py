@@ -153,6 +153,11 @@ def read_all(descriptor: int, length: int, offset: int) -> bytes:
     return bytes(memoryview(data)[: read_into(descriptor, memoryview(data), offset)])
 
 
+def read_each(descriptor: int, length: int, offsets: Iterable[int]) -> list[bytes]:
+    """Read `length` bytes, or up to the end of the file, at each offset."""
+    return [read_all(descriptor, length, offset) for offset in offsets]
+
+
 def redirect_to_scratch(descriptor: int) -> None:
     """Point a descriptor at an anonymous file, so that late writes to it are harmless."""
     try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from ....runtime.posix import read_all
+from ....runtime.posix import read_all, read_each
 from .log import PAGE, Base, Recovered, Sums
 
-__all__ = ["STAMP", "base_of", "problem_of", "samples", "stamp_of", "sums_of", "thinned"]
+__all__ = ["STAMP", "base_of", "problem_of", "samples", "stamp_of", "sums_at", "sums_of", "thinned"]
 
 STAMP = b"hdfchk:stamp"
 """The attribute of the root group whose value, a random int64, each checkpoint renews."""
@@ -20,6 +20,8 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WHOLE_UP_TO = 2**25
 _PARTS, _PART_BYTES = 256, 2**16
 """Of a longer file without a stamp, so many parts are summed up, of so many bytes each."""
+READ_PAGES = 256
+"""So many pages are read at once."""
 SAMPLE_PAGES = 64
 """Of what is written straight into the file, one page in so many is summed up."""
 
@@ -41,12 +43,28 @@ def sums_of(page: bytes | bytearray | memoryview, end: int = PAGE) -> Sums:
     )
 
 
-def samples(start: int, end: int) -> Iterator[int]:
+def sums_at(descriptor: int, ends: Mapping[int, int]) -> list[tuple[int, Sums]]:
+    """The checksums of pages of a file.
+
+    Args:
+        descriptor: of the file.
+        ends: the number of each page, and how many of its bytes count.
+    """
+    numbers, found = list(ends), []
+    for first in range(0, len(numbers), READ_PAGES):
+        part = numbers[first : first + READ_PAGES]
+        pages = read_each(descriptor, PAGE, [number * PAGE for number in part])
+        found += [(n, sums_of(page, ends[n])) for n, page in zip(part, pages, strict=True)]
+    return found
+
+
+def samples(start: int, end: int) -> list[int]:
     """The numbers of the pages that stand for all between two places: the first, the last, some."""
     first, last = -(-start // PAGE), end // PAGE
-    yield from range(first, last, SAMPLE_PAGES)
+    found = list(range(first, last, SAMPLE_PAGES))
     if last - 1 > first and (last - 1 - first) % SAMPLE_PAGES:
-        yield last - 1
+        found.append(last - 1)
+    return found
 
 
 def thinned(numbers: list[int]) -> Iterator[int]:
@@ -78,7 +96,7 @@ def base_of(descriptor: int, size: int) -> Base:
     stamp_at = _stamp_place(descriptor, first)
     stamp = 0
     if stamp_at:
-        stamp = int.from_bytes(read_all(descriptor, 8, stamp_at), "little")
+        stamp = int.from_bytes(_bytes_of(descriptor, first, stamp_at, 8), "little")
     total = 0 if stamp else _total(descriptor, size)
     return Base(size, stamp, stamp_at, total, sums_of(first))
 
@@ -97,8 +115,17 @@ def _total(descriptor: int, size: int) -> int:
 def _stamp_place(descriptor: int, first: bytes) -> int:
     """Where the stamp is in a file, or 0: it is looked for in the header of the root group."""
     root = _root_place(first)
-    inside = _stamp_inside(read_all(descriptor, PAGE, root)) if root else 0
+    if not root:
+        return 0
+    inside = _stamp_inside(first[root:]) or _stamp_inside(read_all(descriptor, PAGE, root))
     return root + inside if inside else 0
+
+
+def _bytes_of(descriptor: int, first: bytes, start: int, length: int) -> bytes:
+    """Bytes of a file whose first page is known."""
+    if start + length <= len(first):
+        return first[start : start + length]
+    return read_all(descriptor, length, start)
 
 
 def _root_place(first: bytes) -> int:

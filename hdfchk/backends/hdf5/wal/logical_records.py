@@ -19,16 +19,13 @@ from ....errors import CorruptFileError
 from ....keys import Path, to_bytes, to_text
 from ....lengths import MOST_AXES
 from ....tree import Leaf
+from ...base import SMALL_BYTES
 
-__all__ = ["MOST_BYTES", "Pending", "pack_put", "pack_rows", "unpack_put", "unpack_rows"]
+__all__ = ["Pending", "pack_put", "pack_rows", "unpack_put", "unpack_rows"]
 
-MOST_BYTES = 1024
-"""More bytes of path, mark or data are no small assignment; nor is a larger row."""
 _KINDS = "biufc"
 _HEAD = struct.Struct("<HHHs")
 _FLOAT, _INT, _COMPLEX = struct.Struct("<d"), struct.Struct("<q"), struct.Struct("<dd")
-
-
 _ROWS = struct.Struct("<HIs")
 Rows = bytes | list[str]
 """Rows in the bytes of the stored dtype, or texts."""
@@ -106,7 +103,7 @@ def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
     one byte; then the path, and the data: the bytes of the elements as they are stored, or, for
     texts, the length, uint32, and UTF-8 bytes of each.
     """
-    if rows.nbytes > MOST_BYTES or not rows.size:
+    if rows.nbytes > SMALL_BYTES or not rows.size:
         return None
     if rows.dtype.hasobject:
         if rows.dtype.kind != "O" or not all(type(text) is str for text in rows.flat):
@@ -116,7 +113,7 @@ def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
     else:
         kind, data = b"r", rows.tobytes()
     where = b"/".join(map(to_bytes, path))
-    if len(where) > MOST_BYTES or len(data) > 4 * MOST_BYTES:
+    if len(where) > SMALL_BYTES or len(data) > 4 * SMALL_BYTES:
         return None
     return b"".join((_ROWS.pack(len(where), len(rows), kind), where, data))
 
@@ -160,7 +157,7 @@ def pack_put(path: Path, leaf: Leaf) -> bytes | None:
     kind, data = found
     where = to_bytes(path[0]) if len(path) == 1 else b"/".join(map(to_bytes, path))
     mark = mark_to_text(leaf.mark).encode() if leaf.mark is not None else b""
-    if len(where) > MOST_BYTES or len(mark) > MOST_BYTES or len(data) > MOST_BYTES:
+    if len(where) > SMALL_BYTES or len(mark) > SMALL_BYTES or len(data) > SMALL_BYTES:
         return None
     return b"".join((_HEAD.pack(len(where), len(mark), len(data), kind), where, mark, data))
 
@@ -172,14 +169,14 @@ def _packed(data: Any) -> tuple[bytes, bytes] | None:
     if kind is int:
         return b"i", _INT.pack(data)
     if kind is str:
-        return (b"s", data.encode()) if len(data) <= MOST_BYTES else None
+        return (b"s", data.encode()) if len(data) <= SMALL_BYTES else None
     if kind is bool:
         return b"b", b"\1" if data else b"\0"
     if data is None:
         return b"n", b""
     if kind is complex:
         return b"c", _COMPLEX.pack(data.real, data.imag)
-    if kind is np.ndarray and data.nbytes <= MOST_BYTES:
+    if kind is np.ndarray and data.nbytes <= SMALL_BYTES:
         return _packed_array(data)
     return None
 

@@ -34,7 +34,7 @@ from ....runtime.posix import (
 )
 from ...meter import Progress
 from ..data.memory_map import is_mapped
-from .fit import base_of, problem_of, samples, sums_of, thinned
+from .fit import base_of, problem_of, samples, sums_at, sums_of, thinned
 from .log import NO_BASE, PAGE, Log, Recovered, Sums, Write, scan
 from .overlay import OverlayFile
 
@@ -335,17 +335,11 @@ class WalFile(OverlayFile):
         if len(touched) > MANY_PAGES:
             touched = set(thinned(sorted(touched)))
         bulk = {n for start, stop in self._bulk for n in samples(start, stop)}
-        fd = self.file.fd
-        return [
-            (
-                number,
-                sums_of(
-                    read_all(fd, PAGE, number * PAGE),
-                    PAGE if number in bulk else self._start - number * PAGE,
-                ),
-            )
+        ends = {
+            number: PAGE if number in bulk else self._start - number * PAGE
             for number in (touched | bulk) - known.keys()
-        ]
+        }
+        return sums_at(self.file.fd, ends)
 
     def _trim_pending(self) -> None:
         """Forget what is behind the end of the file: HDF5 has taken the space, and given it back.

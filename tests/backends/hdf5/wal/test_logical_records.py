@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfchk import HDF5Checkpointer, JournalMismatchWarning, NotAGroupError
+from hdfchk.backends.base import SMALL_BYTES
 from hdfchk.backends.hdf5.nodes.apply import Commit
 from hdfchk.backends.hdf5.wal import log
-from hdfchk.backends.hdf5.wal.logical_records import MOST_BYTES, pack_put, unpack_put
+from hdfchk.backends.hdf5.wal.logical_records import pack_put, unpack_put
 from hdfchk.backends.hdf5.wal_writer import MOST_PUTS, WalWriter
 from hdfchk.connection.handle import Handle
 from hdfchk.errors import CorruptFileError, UnsupportedTypeError
@@ -62,9 +63,9 @@ def test_bytes_of_arrays(dtype: str, shape: tuple[int, ...]) -> None:
 def test_what_is_not_small() -> None:
     """Long names, texts and arrays, and dtypes that a text does not tell, are left to HDF5."""
     for path, value in (
-        (("a" * (MOST_BYTES + 1),), 1),
-        (("a",), "x" * (MOST_BYTES + 1)),
-        (("a",), np.zeros(MOST_BYTES)),
+        (("a" * (SMALL_BYTES + 1),), 1),
+        (("a",), "x" * (SMALL_BYTES + 1)),
+        (("a",), np.zeros(SMALL_BYTES)),
         (("a",), np.zeros(2, "i4,f8")),
         (("a",), np.array(["x"], object)),
         (("a",), np.zeros(2, "S3")),
