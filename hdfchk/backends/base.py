@@ -19,18 +19,24 @@ __all__ = [
     "SMALL_BYTES",
     "ArrayForm",
     "ArrayInfo",
+    "ArraySession",
+    "AttributeSession",
     "Backend",
     "Change",
     "Delete",
     "Draft",
     "Put",
+    "ReadSession",
     "Select",
     "Session",
     "Stat",
     "Storage",
     "Stored",
     "SupportsCompaction",
+    "SupportsLog",
     "SupportsRecovery",
+    "SupportsTransactions",
+    "WriteSession",
 ]
 
 SMALL_BYTES = 1024
@@ -128,8 +134,8 @@ Select = Callable[[Path, bool], bool]
 """``select(path, is_dict)``: whether to read the node at this absolute path."""
 
 
-class Session(Protocol):
-    """The operations of one store on open storage.
+class ReadSession(Protocol):
+    """Reading of trees, by path.
 
     Paths are absolute; the empty path is the root, which always exists. One thread at a time uses a
     session: its owner holds a lock.
@@ -193,6 +199,10 @@ class Session(Protocol):
             CorruptFileError: the data differ from those that were written.
         """
 
+
+class WriteSession(Protocol):
+    """Changes of trees: each call is one commit."""
+
     def apply(
         self,
         changes: Sequence[Change],
@@ -213,27 +223,13 @@ class Session(Protocol):
             NotAGroupError: a path goes through a value.
             ReferencedError: something points to an object that cannot be kept.
 
-        After an error nothing has changed, or, if the storage `has_transactions`, the caller must
-        undo the changes with its `rollback`.
+        After an error nothing has changed, or, if the storage has `transactions`, the caller must
+        undo the changes with their `rollback`.
         """
 
-    def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> Draft:
-        """Create a draft of an array.
 
-        Args:
-            form: its form. Rows can be appended if its layout has chunks.
-            layout: its layout.
-            whole: every element will be written, so none needs an initial value.
-        """
-
-    def layout(self, path: Path) -> Layout:
-        """Return the layout that the store's options give to an array at `path`."""
-
-    def refresh(self) -> None:
-        """Use the current state of the storage, which may have been reopened."""
-
-    def let_go(self) -> None:
-        """Drop all objects of the library: the storage is closed."""
+class AttributeSession(Protocol):
+    """HDF5's attributes of what is stored."""
 
     def attribute_names(self, path: Path) -> list[str]:
         """Return the names of all attributes except hdfchk's own marks."""
@@ -243,6 +239,10 @@ class Session(Protocol):
 
     def write_attributes(self, path: Path, values: Mapping[str, Leaf | None]) -> None:
         """Set attributes, or delete them (None), as one commit."""
+
+
+class ArraySession(Protocol):
+    """Parts of arrays."""
 
     def array_info(self, path: Path) -> ArrayInfo:
         """Return the properties of the array at `path`.
@@ -277,23 +277,93 @@ class Session(Protocol):
             UnsupportedStoredError: they cannot be mapped; the message says why.
         """
 
+    def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> Draft:
+        """Create a draft of an array.
+
+        Args:
+            form: its form. Rows can be appended if its layout has chunks.
+            layout: its layout.
+            whole: every element will be written, so none needs an initial value.
+        """
+
+    def layout(self, path: Path) -> Layout:
+        """Return the layout that the store's options give to an array at `path`."""
+
+
+class Session(ReadSession, WriteSession, AttributeSession, ArraySession, Protocol):
+    """All operations of one store on open storage."""
+
+    def refresh(self) -> None:
+        """Use the current state of the storage, which may have been reopened."""
+
+    def let_go(self) -> None:
+        """Drop all objects of the library: the storage is closed."""
+
+
+class SupportsTransactions(Protocol):
+    """Storage whose changes take effect together, by a commit, or not at all."""
+
+    def begin(self) -> None:
+        """Begin a transaction; everything written before is committed."""
+
+    def end(self) -> None:
+        """End the transaction, whether it was committed, rolled back or empty."""
+
+    def commit(self) -> None:
+        """Make everything written since the last commit one commit.
+
+        Raises:
+            NotDurableError, FileReplacedError: the commit stands.
+            OSError: it does not.
+        """
+
+    def rollback(self) -> None:
+        """Discard everything written since the last commit."""
+
+
+class SupportsLog(Protocol):
+    """Storage with a write-ahead log, which takes small changes without the library."""
+
+    def put(self, path: Path, leaf: Leaf) -> bool:
+        """Commit a small assignment.
+
+        Returns:
+            Whether this was possible. If not, `WriteSession.apply` must do it.
+        """
+
+    def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
+        """Commit rows to append. Returns as `put`."""
+
+    def settle(self) -> None:
+        """Apply the records of `put` and `put_rows`, so that all other operations see them."""
+
+    def raise_deferred(self) -> None:
+        """Raise an error that occurred after a commit had returned, once."""
+
+    def sync_log(self) -> None:
+        """Sync all commits, so that they survive a power failure."""
+
 
 class Storage:
     """Open storage, shared by the sessions of all stores that use it.
 
-    The methods of this base class suit a backend whose changes take effect at once.
-
     Attributes:
         writable: it was opened for writing.
-        has_log: small assignments and rows can be committed without the library.
-        has_transactions: `rollback` discards everything written since the last commit.
         generation: counts how often the library's objects became invalid.
     """
 
     writable: bool = True
-    has_log: bool = False
-    has_transactions: bool = False
     generation: int = 0
+
+    @property
+    def transactions(self) -> SupportsTransactions | None:
+        """Commits and rollbacks; None if each change takes effect at once."""
+        return None
+
+    @property
+    def log(self) -> SupportsLog | None:
+        """The write-ahead log, if there is one."""
+        return None
 
     @property
     def state(self) -> Hashable | None:
@@ -305,52 +375,12 @@ class Storage:
         """Whether commits are pending in a log that reading does not change."""
         return False
 
-    def put(self, path: Path, leaf: Leaf) -> bool:
-        """Commit a small assignment without the library, if there is a log.
-
-        Returns:
-            Whether this was possible. If not, `Session.apply` must do it.
-        """
-        return False
-
-    def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
-        """Commit rows to append without the library, if there is a log. Returns as `put`."""
-        return False
-
-    def settle(self) -> None:
-        """Apply the records of `put` and `put_rows`, so that all other operations see them."""
-
     def take_error(self) -> Exception | None:
         """Return, and clear, the error of a callback of the library since the last call."""
         return None
 
-    def raise_deferred(self) -> None:
-        """Raise an error that occurred after a commit had returned, once."""
-
-    def check_transactions(self) -> None:
-        """Reject a transaction that could not be rolled back.
-
-        Raises:
-            TransactionError: it could not.
-        """
-
-    def begin(self) -> None:
-        """Begin a transaction; everything written before is committed."""
-
-    def end(self) -> None:
-        """End the transaction, whether it was committed, rolled back or empty."""
-
-    def commit(self) -> None:
-        """Make everything written since the last commit one commit."""
-
-    def rollback(self) -> None:
-        """Discard everything written since the last commit."""
-
-    def sync_log(self) -> None:
-        """Sync all commits, so that they survive a power failure."""
-
     def sync(self) -> None:
-        """As `sync_log`, and checkpoint the file unless it has readers."""
+        """Sync all commits, and checkpoint the log unless the file has readers."""
 
     def lend(self) -> Any:
         """Return the library's own object, for the caller to work on."""

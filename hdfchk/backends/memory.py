@@ -92,12 +92,20 @@ class MemoryStorage(Storage):
     notes: dict[Path, Notes]
     raw: bool = False
     writable: bool = True
-    has_transactions: bool = attrs.field(default=True, init=False)
     _before: tuple[Any, dict[Path, Notes]] | None = attrs.field(default=None, init=False)
+
+    @property
+    def transactions(self) -> MemoryStorage:
+        """The storage itself."""
+        return self
 
     def begin(self) -> None:
         """Begin a transaction: save the current contents."""
         self._before = _copy_of(self.root), _copy_of_notes(self.notes)
+
+    def end(self) -> None:
+        """Drop the saved contents."""
+        self._before = None
 
     def commit(self) -> None:
         """Drop the saved contents."""

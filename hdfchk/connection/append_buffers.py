@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..backends.base import Session
+from ..backends.base import ArraySession
 from ..codecs.elements import Elements
 from ..keys import Path
 
@@ -70,7 +70,7 @@ class RowBuffer:
         self._blocks.append(np.array(rows))
         self.nbytes += rows.nbytes
 
-    def write(self, session: Session) -> None:
+    def write(self, session: ArraySession) -> None:
         """Append the waiting rows to the array; they remain in the buffer until `clear`."""
         if self._blocks:
             rows = self._blocks[0]
@@ -120,7 +120,7 @@ class AppendBuffers:
         """Drop all buffers: the storage was closed or changed."""
         self._known.clear()
 
-    def write(self, session: Session, commit: Callable[[], None]) -> None:
+    def write(self, session: ArraySession, commit: Callable[[], None]) -> None:
         """Append all waiting rows, array by array; after an error the others still wait.
 
         Args:

@@ -153,7 +153,8 @@ class WriteCall(Call):
 
     def _begin(self, handle: Handle, connection: Connection) -> Storage:
         storage = self._storage = handle.storage_to_write(connection)
-        storage.raise_deferred()
+        if storage.log is not None:
+            storage.log.raise_deferred()
         connection.write_rows()
         if not self._keeps_logs:
             connection.appends.forget()
@@ -162,7 +163,8 @@ class WriteCall(Call):
         return storage
 
     def _settle(self, connection: Connection, storage: Storage) -> None:
-        storage.settle()  # `_give_up` rolls back
+        if storage.log is not None:
+            storage.log.settle()  # `_give_up` rolls back
 
     def _complete(self) -> None:
         connection, storage = self._connection, self._storage

@@ -187,8 +187,8 @@ class Connection:
     def end_transaction(self) -> None:
         """End the transaction, and the blocks that others left during it."""
         self.transaction = None
-        if self.storage is not None:
-            self.storage.end()
+        if self.storage is not None and self.storage.transactions is not None:
+            self.storage.transactions.end()
         with contextlib.ExitStack() as stack:  # all of them, even if some raise errors
             while self.leaving:
                 stack.callback(self.leaving.pop())
@@ -297,8 +297,10 @@ class Connection:
             # A transaction that lost one of its changes can only be rolled back as a whole.
             self.transaction.failed = True
             self.appends.clear()
+        if storage.transactions is None:
+            return
         try:
-            storage.rollback()
+            storage.transactions.rollback()
         except Exception:
             if storage is self.storage:
                 self.drop_storage()
@@ -312,8 +314,10 @@ class Connection:
 
     def settle(self, storage: Storage) -> None:
         """Apply all logical records; after an error, roll back."""
+        if storage.log is None:
+            return
         try:
-            storage.settle()
+            storage.log.settle()
         except BaseException:
             self.roll_back(storage)
             raise
@@ -325,8 +329,10 @@ class Connection:
             NotDurableError, FileReplacedError: the commit stands.
             OSError: it does not; all of it was rolled back.
         """
+        if storage.transactions is None:
+            return
         try:
-            storage.commit()
+            storage.transactions.commit()
         except FileReplacedError:
             self.drop_storage()
             raise
@@ -367,8 +373,9 @@ class Connection:
                 raise
 
     def _commit_rows(self) -> None:
-        if self.transaction is None and self.storage is not None:
-            self.storage.commit()
+        storage = self.storage
+        if self.transaction is None and storage is not None and storage.transactions is not None:
+            storage.transactions.commit()
 
     def _write_rows_late(self) -> bool:
         """Commit the waiting rows, in the scheduler's thread."""

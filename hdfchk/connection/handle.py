@@ -184,7 +184,7 @@ class Handle:
         if connection.holders == 0:
             self._close(connection)
         elif connection.transaction is None and connection.storage is not None:
-            connection.storage.sync_log()  # another store still uses it
+            _sync_log(connection.storage)  # another store still uses it
 
     def _close(self, connection: Connection) -> None:
         storage = connection.storage
@@ -241,7 +241,7 @@ class Handle:
     def make_durable(self, connection: Connection, storage: Storage) -> None:
         """Sync the commit of a call outside a block, even if other stores hold the storage."""
         if self._depth == 0 and connection.holders:
-            storage.sync_log()
+            _sync_log(storage)
 
     def end_call(self, connection: Connection, storage: Storage) -> None:
         """Close the storage at the end of a call, if no store holds it."""
@@ -342,7 +342,7 @@ class Handle:
         connection.guard.check(self.backend.address, writing=True)
         storage = self.storage_to_write(connection)
         try:
-            storage.raise_deferred()
+            _raise_deferred(storage)
         except BaseException:
             self.end_call(connection, storage)
             raise
@@ -385,11 +385,16 @@ class Handle:
                     connection.end_transaction()
 
     def _begin(self, connection: Connection, storage: Storage) -> None:
-        storage.check_transactions()
+        if storage.transactions is None:
+            raise TransactionError(
+                "only a store with journal=True, of a file object, or in memory has transactions",
+                file=self.backend.address,
+                hint="use update() for one commit of several keys",
+            )
         connection.write_rows()
         with connection.working(writing=True):
             connection.settle(storage)
-            storage.begin()
+            storage.transactions.begin()
         connection.transaction = Transaction(Owner.now())
 
     def _commit(self, connection: Connection, storage: Storage) -> None:
@@ -437,7 +442,7 @@ class Handle:
             storage = connection.storage
             if (
                 storage is None
-                or not storage.writable
+                or (log := storage.log) is None
                 or self._session is None
                 or storage is not self._session[0]  # this store has no session on it yet
                 or connection.transaction is not None
@@ -448,7 +453,7 @@ class Handle:
             ):
                 return False
             connection.guard.check(self.backend.address, writing=True)
-            if not self._logged(connection, storage.put, path, leaf):
+            if not self._logged(connection, log.put, path, leaf):
                 return False
             connection.appends.invalidate(path)
             connection.touch(path)
@@ -513,10 +518,9 @@ class Handle:
             return False
         connection.guard.check(self.backend.address, writing=True)
         if connection.transaction is None:
-            if self._logged(connection, storage.put_rows, buffer.path, rows):
-                return True
-            if storage.has_log:
-                return False
+            log = storage.log
+            if log is not None:
+                return self._logged(connection, log.put_rows, buffer.path, rows)
         else:
             connection.transaction.has_written = True
         if rows.nbytes >= WAITING_MOST:
@@ -595,7 +599,7 @@ class Handle:
             storage = connection.storage
             if connection.transaction is not None or storage is None or not storage.writable:
                 return
-            storage.raise_deferred()
+            _raise_deferred(storage)
             connection.write_rows()
             with connection.working(writing=True), explained(storage, self.backend.address):
                 try:
@@ -663,6 +667,16 @@ class Handle:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a handle with the same address, not yet opened."""
         Handle.__init__(self, **state)
+
+
+def _raise_deferred(storage: Storage) -> None:
+    if storage.log is not None:
+        storage.log.raise_deferred()
+
+
+def _sync_log(storage: Storage) -> None:
+    if storage.log is not None:
+        storage.log.sync_log()
 
 
 WAITING_MOST = 2**24

@@ -66,13 +66,17 @@ class _Clock:
         self._changed = threading.Condition()
         self._due: dict[Alarm, tuple[float, object]] = {}
         self._thread: threading.Thread | None = None
+        self._wakes = -math.inf
+        """When the thread stops waiting by itself; in the past while it does not wait."""
 
     def set(self, alarm: Alarm, seconds: float, keep: object) -> None:
         with self._changed:
             if self._has_thread():
                 alarm.is_set = True
-                self._due[alarm] = time.monotonic() + seconds, keep
-                self._changed.notify()
+                due = time.monotonic() + seconds
+                self._due[alarm] = due, keep
+                if due < self._wakes:  # most alarms are canceled: a switch of threads costs more
+                    self._changed.notify()
                 return
         alarm.work()  # no thread can be started: do it now
 
@@ -110,7 +114,7 @@ class _Clock:
         with self._changed:
             while True:
                 if not self._due:
-                    if not self._changed.wait(IDLE_SECONDS) and not self._due:
+                    if not self._wait(IDLE_SECONDS) and not self._due:
                         self._thread = None
                         return None
                     continue
@@ -121,7 +125,15 @@ class _Clock:
                     alarm.is_set = False
                     return alarm, keep
                 del alarm
-                self._changed.wait(min(left, LONGEST_WAIT))
+                self._wait(min(left, LONGEST_WAIT))
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait for a new alarm; return whether there may be one."""
+        self._wakes = time.monotonic() + seconds
+        try:
+            return self._changed.wait(seconds)
+        finally:
+            self._wakes = -math.inf
 
     def after_fork(self) -> None:
         """In a child process, without the thread: leave the work to the parent."""

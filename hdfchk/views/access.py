@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..backends.base import Change, Delete, Put, Session, Stat, Stored
+from ..backends.base import Change, Delete, Put, ReadSession, Stat, Stored
 from ..errors import CheckpointerKeyError, CorruptFileError, NestingError
 from ..keys import Path, join, missing
 from ..tree import MAX_DEPTH, Branch, Leaf, is_dict
@@ -56,7 +56,7 @@ def check_visible(filters: Filters, path: Path) -> Verdict:
     return found
 
 
-def visible_names(session: Session, filters: Filters, path: Path) -> list[str]:
+def visible_names(session: ReadSession, filters: Filters, path: Path) -> list[str]:
     """The names of the children of a group that the filters let through."""
     names = session.names(path)
     if not filters.stack:
@@ -64,7 +64,7 @@ def visible_names(session: Session, filters: Filters, path: Path) -> list[str]:
     return [name for name in names if is_visible(session, filters, (*path, name))]
 
 
-def is_visible(session: Session, filters: Filters, path: Path) -> bool:
+def is_visible(session: ReadSession, filters: Filters, path: Path) -> bool:
     """Whether the filters let through what stands at `path`, if anything does."""
     found = filters.verdict(path)
     if found is not Verdict.PART:
@@ -121,7 +121,7 @@ def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
             check_written(filters, (*path, name), child)  # type: ignore[arg-type]
 
 
-def hidden_below(session: Session, filters: Filters, path: Path) -> bool:
+def hidden_below(session: ReadSession, filters: Filters, path: Path) -> bool:
     """Whether something that the filters hide is stored at or below `path`.
 
     Raises:
@@ -156,7 +156,7 @@ def _shows(filters: Filters, path: Path, stat: Stat) -> bool:
     return filters.wants(path, stat.is_dict)
 
 
-def replacement(session: Session, filters: Filters, path: Path, node: Stored) -> list[Change]:
+def replacement(session: ReadSession, filters: Filters, path: Path, node: Stored) -> list[Change]:
     """The changes that put `node` at `path` and keep what the filters hide.
 
     Raises:
@@ -177,7 +177,7 @@ def replacement(session: Session, filters: Filters, path: Path, node: Stored) ->
 
 
 def suggesting(
-    error: CheckpointerKeyError, session: Session, filters: Filters, base: Path, path: Path
+    error: CheckpointerKeyError, session: ReadSession, filters: Filters, base: Path, path: Path
 ) -> CheckpointerKeyError:
     """The error for a key that is not there, which names the nearest key that is.
 
@@ -198,7 +198,7 @@ def suggesting(
     return error
 
 
-def _nearest(session: Session, filters: Filters, base: Path, path: Path) -> Path | None:
+def _nearest(session: ReadSession, filters: Filters, base: Path, path: Path) -> Path | None:
     """The visible key that is most like the first level of `path` that is not there."""
     for depth in range(len(base), len(path)):
         parent, wanted = path[:depth], path[depth]
@@ -222,7 +222,7 @@ def _nearest(session: Session, filters: Filters, base: Path, path: Path) -> Path
     return (*parent, found[0]) if found else None
 
 
-def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
+def removal(session: ReadSession, filters: Filters, path: Path) -> list[Change]:
     """The change that deletes what stands at `path`.
 
     Raises:
@@ -242,7 +242,7 @@ def removal(session: Session, filters: Filters, path: Path) -> list[Change]:
     return [Delete(path)]
 
 
-def _is_damaged(session: Session, path: Path) -> bool:
+def _is_damaged(session: ReadSession, path: Path) -> bool:
     """Whether something is at a path that cannot be opened, now as before."""
     try:
         session.stat(path)
@@ -251,7 +251,7 @@ def _is_damaged(session: Session, path: Path) -> bool:
     return False
 
 
-def emptying(session: Session, filters: Filters, path: Path) -> list[Change]:
+def emptying(session: ReadSession, filters: Filters, path: Path) -> list[Change]:
     """The changes that delete all that the filters show at and below `path`."""
     changes: list[Change] = []
     todo = [path]
@@ -268,7 +268,7 @@ def emptying(session: Session, filters: Filters, path: Path) -> list[Change]:
 
 
 def replacements(
-    session: Session, filters: Filters, puts: Iterable[tuple[Path, Stored]]
+    session: ReadSession, filters: Filters, puts: Iterable[tuple[Path, Stored]]
 ) -> list[Change]:
     """The changes that put trees at paths and keep what the filters hide.
 

@@ -84,12 +84,14 @@ def test_failing_commit(session: Session) -> None:
     ):
         if not isinstance(session, Hdf5Session):
             break
-        session.file.commit()
+        transactions = session.file.transactions
+        if transactions is not None:
+            transactions.commit()
         session.refresh()
         with pytest.raises((TypeError, ValueError)):
             session.apply(changes)
-        if session.file.has_transactions:
-            session.file.rollback()
+        if transactions is not None:
+            transactions.rollback()
             session.refresh()
         assert session.names(()) == ["a", "b", "c"]
         assert session.read(("a",)).data.shape == (20000,) and session.read(("b", "x")).data == 1
@@ -101,13 +103,13 @@ def test_failing_commit(session: Session) -> None:
 
 def test_draft_that_is_gone(session: Session) -> None:
     """An array that was given up with what was not committed is refused, as often as it is used."""
-    if not isinstance(session, Hdf5Session) or not session.file.has_transactions:
+    if not isinstance(session, Hdf5Session) or session.file.transactions is None:
         return
     session.apply([Put(("a",), Leaf(1))])
-    session.file.commit()
+    session.file.transactions.commit()
     session.refresh()
     draft = session.draft(ArrayForm((0, 3), np.dtype("f8")), Layout())
-    session.file.rollback()
+    session.file.transactions.rollback()
     session.refresh()
     for _ in range(2):
         with pytest.raises(TransactionError, match="was given up"):

@@ -237,10 +237,10 @@ class FileBackend(_Hdf5Backend):
     def waits_for(self, storage: Storage, mode: str) -> bool:
         """A writer waits for others; without a log, readers and writers wait for each other."""
         if mode == "r":
-            return storage.writable and not storage.has_log and self._is_locked(alone=False)
+            return storage.writable and storage.log is None and self._is_locked(alone=False)
         if mode == "x":
             return False
-        if storage.has_log:
+        if storage.log is not None:
             return storage.writable
         return (storage.writable or not self.journal) and self._is_locked(alone=True)
 

@@ -13,11 +13,9 @@ from typing import Any
 import h5py
 from h5py import h5f
 
-from ...errors import ReadOnlyError, TransactionError
 from ...keys import Path
 from ...runtime.descriptors import Descriptor
 from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch, try_lock_shared
-from ...tree import Leaf
 from ..base import Change, Storage
 from .data.direct_io import WriteAt, descriptor_of
 from .data.memory_map import Mapper
@@ -171,19 +169,6 @@ class OpenFile(Storage):
         """
         return False
 
-    def check_transactions(self) -> None:
-        """Refuse a transaction that could not be given up.
-
-        Raises:
-            TransactionError: this file has none.
-        """
-        if not self.has_transactions:
-            raise TransactionError(
-                "only a store with journal=True, of a file object, or in memory has transactions",
-                file=self.address,
-                hint="use update() for one commit of several keys",
-            )
-
     def lend(self) -> Any:
         """The `h5py.File` or `h5py.Group`, for the caller to work on."""
         if self.writable:
@@ -312,10 +297,6 @@ class SnapshotFile(OpenFile):
         self._held.snapshot.seek(start)
         self._held.snapshot.readinto(buffer)
         return bytes(buffer)
-
-    def put(self, path: Path, leaf: Leaf) -> bool:
-        """It is open for reading only."""
-        raise ReadOnlyError("it is open for reading only", file=self.address)
 
     def close(self) -> None:
         """Close HDF5 and the files."""

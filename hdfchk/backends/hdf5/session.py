@@ -77,7 +77,7 @@ class Hdf5Session:
     @property
     def _rolls_back(self) -> bool:
         """Whether, after an error, all that was not committed is given up anyway."""
-        return self.file.has_transactions
+        return self.file.transactions is not None
 
     def _use(self) -> None:
         stream = self._stream = self.file.h5
@@ -353,7 +353,7 @@ class Hdf5Session:
                 rolls_back=self._rolls_back,
                 references=self.file.references,
             )
-        if self.file.has_log:
+        if self.file.log is not None:
             self.file.references.note_growing(path, self._dataset(path))
 
     @telling

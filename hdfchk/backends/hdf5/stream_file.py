@@ -185,8 +185,6 @@ class StreamFile(OpenFile):
         truncate: begin anew.
     """
 
-    has_transactions = True
-
     def __init__(self, file: Any, *, address: str, writable: bool, truncate: bool) -> None:
         self._buffer = _Buffer(file, address)
         empty = not file.seek(0, io.SEEK_END)
@@ -205,6 +203,17 @@ class StreamFile(OpenFile):
         """What a callback of HDF5's has met since the last call."""
         error, self._buffer.error = self._buffer.error, None
         return error
+
+    @property
+    def transactions(self) -> StreamFile:
+        """The file itself."""
+        return self
+
+    def begin(self) -> None:
+        """A transaction begins: nothing is to be prepared."""
+
+    def end(self) -> None:
+        """A transaction is over: nothing of it is left."""
 
     def commit(self) -> None:
         """Bring what was written into the file object."""

@@ -82,9 +82,6 @@ class WalWriter(OpenFile):
         lock_timeout: seconds to wait for another writer.
     """
 
-    has_log = True
-    has_transactions = True
-
     def __init__(
         self, path: str, *, mode: str, durable: bool, sync_interval: float, lock_timeout: float
     ) -> None:
@@ -164,6 +161,16 @@ class WalWriter(OpenFile):
             file.commit()
         with contextlib.suppress(OSError):  # the end of the block tries again, and tells
             self._checkpoint(file)  # if somebody reads it, its commits stay in the log
+
+    @property
+    def transactions(self) -> WalWriter:
+        """The file itself."""
+        return self
+
+    @property
+    def log(self) -> WalWriter:
+        """The file itself."""
+        return self
 
     @property
     def state(self) -> State | None:
@@ -557,10 +564,11 @@ class WalWriter(OpenFile):
             self.settle()
             if self.h5:
                 self.clear_hidden()
-                self.h5.flush()
-                if not file.has_begun and not file.has_changes:
-                    self.discard_h5(file)  # the file has just appeared, or nothing was done to it
-                    file.rollback()
+                if not file.has_begun:
+                    self.h5.flush()
+                    if not file.has_changes:  # it has just appeared, or nothing was done to it
+                        self.discard_h5(file)
+                        file.rollback()
             # Closing writes the table of free space: it is a commit of its own.
             if self.h5:
                 keep_free_space(self.h5.id)
