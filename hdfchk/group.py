@@ -27,6 +27,7 @@ from .errors import (
 from .keys import Key, Path, join
 from .location import Location, Placed
 from .progress import ProgressOption, is_wanted, teller
+from .tables.frames import append_frame, is_frame
 from .tree import Branch, Leaf, is_dict
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
@@ -581,7 +582,7 @@ class Group(MutableMapping[str, Any], Placed):
         )
 
     def append(self, key: Key, rows: Any) -> None:
-        """Append a row, or a block of rows, to the array at a key; one commit.
+        """Append a row, or a block of rows, to the array or DataFrame at a key; one commit.
 
         The first one makes the array: what is given then is one row of it, a number for a log. An
         array that is there is made growable. Rows of a file that has a log are committed when it
@@ -589,13 +590,20 @@ class Group(MutableMapping[str, Any], Placed):
         ``with`` block: for ``sync_interval`` seconds, until anything else is done with the store,
         until `commit` and the end of the block. Readers see whole rows only.
 
+        The rows of a pandas DataFrame go on the DataFrame at the key, or make one, in all columns
+        and the index at once, as by `pandas.concat`; a default index goes on. They are committed
+        when it returns.
+
         Args:
             key: where the array is, or will be.
-            rows: an array whose shape is that of a row, or has one more axis in front.
+            rows: an array whose shape is that of a row, or has one more axis in front; or a
+                DataFrame.
 
         Raises:
-            InvalidOptionError: the shape does not fit (a `ValueError`).
-            UnsupportedTypeError: an element does not fit the stored dtype.
+            InvalidOptionError: the shape, the columns or the index do not fit (a `ValueError`).
+            UnsupportedTypeError: an element does not fit the stored dtype, or a column has another
+                dtype than the stored one.
+            UnsupportedStoredError: a DataFrame is appended to something else.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -609,6 +617,9 @@ class Group(MutableMapping[str, Any], Placed):
         location = self._location
         path = location.path + keys.parse(key)
         if not location.filters.stack and location.handle.append_row(path, rows):
+            return
+        if is_frame(rows):
+            append_frame(location.at(path), rows)
             return
         creation.append(location.at(path), rows)
 

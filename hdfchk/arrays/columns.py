@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..codecs.frames import series
+from ..codecs.frames import closed, series
 from ..errors import CheckpointerKeyError, UnsupportedStoredError
 from ..keys import Path, join
 from ..location import Location
+from ..tree import Branch
 
 __all__ = ["column"]
 
@@ -45,7 +46,11 @@ def column(location: Location, path: Path, name: Any) -> Any:
                 hint=f"give all {names.nlevels} levels, as {names[0]!r}",
             )
         number = place if isinstance(place, int) else _first(place)
-        values, index = part(f"column{number}"), part("index")
+        values = part(f"column{number}")
+        node = session.read((*path, "index"))
+        if isinstance(node, Branch):
+            node = closed(node, len(values))
+        index = location.decode(node, (*path, "index"))
     return series(values, index, names[number])
 
 

@@ -210,6 +210,7 @@ class WriteSession(Protocol):
         meter: Meter | None = None,
         *,
         replace: bool = False,
+        parts: bool = False,
     ) -> None:
         """Apply all changes, in order, as one commit: all of them or none.
 
@@ -218,6 +219,7 @@ class WriteSession(Protocol):
             layout: the layout of arrays, instead of the store's.
             meter: receives the number of bytes of arrays written.
             replace: also replace objects to which something in the storage points.
+            parts: the paths may be those of parts of values: values change.
 
         Raises:
             NotAGroupError: a path goes through a value.
@@ -268,6 +270,18 @@ class ArraySession(Protocol):
         Args:
             path: the path of the array.
             rows: an array of rows, of the stored dtype.
+        """
+
+    def extend(
+        self, rows: Mapping[Path, np.ndarray[Any, Any]], changes: Sequence[Change] = ()
+    ) -> None:
+        """Append rows to several arrays, then apply changes, as one commit: all of it or nothing.
+
+        Args:
+            rows: for the path of each array, rows as for `append`.
+            changes: the changes.
+
+        After an error as after one of `apply`.
         """
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
@@ -334,8 +348,11 @@ class SupportsLog(Protocol):
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
         """Commit rows to append. Returns as `put`."""
 
+    def put_table(self, path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bool:
+        """Commit rows to append to several arrays below a path. Returns as `put`."""
+
     def settle(self) -> None:
-        """Apply the records of `put` and `put_rows`, so that all other operations see them."""
+        """Apply the records of `put` and the like, so that all other operations see them."""
 
     def raise_deferred(self) -> None:
         """Raise an error that occurred after a commit had returned, once."""

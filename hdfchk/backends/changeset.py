@@ -14,17 +14,27 @@ __all__ = ["plan"]
 
 
 def plan(
-    changes: Sequence[Change], stat: Callable[[Path], Stat | None], file: str
+    changes: Sequence[Change],
+    stat: Callable[[Path], Stat | None],
+    file: str,
+    *,
+    parts: bool = False,
 ) -> dict[Path, Stored | None]:
     """Return the step at each path: put a tree, or delete (None). The trees do not overlap.
 
     A later change of a commit sees the earlier ones, as in a dict.
 
+    Args:
+        changes: in order.
+        stat: what is stored at a path.
+        file: as messages call the storage.
+        parts: the paths may be those of parts of values.
+
     Raises:
         NotAGroupError: a path goes through a value; nothing has been done.
         NestingError: a path has too many levels.
     """
-    made = _Plan(stat, file)
+    made = _Plan(stat, file, parts=parts)
     for change in changes:
         if isinstance(change, Put) and len(change.path) > MAX_DEPTH:
             raise NestingError(
@@ -40,8 +50,9 @@ def plan(
 class _Plan:
     """The steps so far. The cost of adding one does not grow with their number."""
 
-    def __init__(self, stat: Callable[[Path], Stat | None], file: str) -> None:
+    def __init__(self, stat: Callable[[Path], Stat | None], file: str, *, parts: bool) -> None:
         self._stat = stat
+        self._parts = parts
         self._file = file
         self._nodes: dict[Path, Stored | None] = {}
         self._numbers: dict[Path, int] = {}
@@ -96,7 +107,7 @@ class _Plan:
             there = self._stat(parent)
             if there is None:
                 is_stored = False  # nor is anything below it: only steps can contain the path
-            elif there.is_dict:
+            elif there.is_dict or (self._parts and there.is_group):
                 self._dicts.add(parent)
             else:
                 _refuse(path, parent, self._file)

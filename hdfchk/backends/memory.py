@@ -273,9 +273,10 @@ class MemorySession:
         meter: Meter | None = None,
         *,
         replace: bool = False,
+        parts: bool = False,
     ) -> None:
         """Apply all changes as one commit: everything that can fail is done before the first."""
-        steps = plan(changes, self.stat, "memory")
+        steps = plan(changes, self.stat, "memory", parts=parts)
         ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
         if meter is not None:
             meter.finish()
@@ -338,6 +339,22 @@ class MemorySession:
         data = np.concatenate([leaf.data, rows])
         parent = self._parent(path, create=False) or {}
         parent[path[-1]] = data if self.raw else Leaf(data, leaf.mark)
+
+    def extend(
+        self, rows: Mapping[Path, np.ndarray[Any, Any]], changes: Sequence[Change] = ()
+    ) -> None:
+        """Append rows to several arrays, then apply changes, or none of it."""
+        before = {path: self._array(path) for path in rows}
+        try:
+            for path, block in rows.items():
+                self.append(path, block)
+            if changes:
+                self.apply(changes, parts=True)
+        except BaseException:
+            for path, leaf in before.items():
+                parent = self._parent(path, create=False) or {}
+                parent[path[-1]] = leaf.data if self.raw else leaf
+            raise
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
         """Raise an error: there is no file to map."""

@@ -67,6 +67,7 @@ class _NullSession(MemorySession):
         meter: Meter | None = None,
         *,
         replace: bool = False,
+        parts: bool = False,
     ) -> None:
         """Discard the changes."""
         if meter is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..errors import UnsupportedStoredError
 from ..tree import Branch, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .frame_arrays import pandas
 
-__all__ = ["CODECS", "series"]
+__all__ = ["CODECS", "closed", "is_open_range", "open_range", "series"]
 
 
 def _values(column: Any) -> Any:
@@ -43,9 +45,34 @@ def _encode_index(value: Any, encoder: Encoder) -> Node:
     return encoder.branch(value, parts, Mark("pandas.Index", 1, params))
 
 
+def open_range(start: int, step: int, name: Node) -> Branch:
+    """Return the stored form of the RangeIndex of a frame that grows: it has no end."""
+    return Branch({"name": name}, Mark("pandas.Index", 2, {"range": [start, None, step]}))
+
+
+def is_open_range(params: Mapping[str, Any]) -> bool:
+    """Whether the parameters of an index are those of one that ends with the rows of its frame."""
+    return "range" in params and params["range"][1] is None
+
+
+def closed(node: Branch, length: int) -> Branch:
+    """Return the stored form of an index of a frame of so many rows, with its end."""
+    mark = node.mark
+    if mark is None or not is_open_range(mark.params):
+        return node
+    start, _, step = mark.params["range"]
+    params = {"range": [start, start + step * length, step]}
+    return Branch(node.children, Mark(mark.name, 1, params))
+
+
 def _decode_index(node: Branch, decoder: Decoder) -> Any:
     pd, parts = pandas(), decoder.fields(node)
     params = params_of(node)
+    if is_open_range(params):
+        raise UnsupportedStoredError(
+            "the index of a frame that grows has no length of its own",
+            hint="read the frame, or chk.column(key, name).index",
+        )
     if "range" in params:
         return pd.RangeIndex(*params["range"], name=parts["name"])
     if "levels" in params:
@@ -93,8 +120,14 @@ def _encode_frame(value: Any, encoder: Encoder) -> Node:
 
 
 def _decode_frame(node: Branch, decoder: Decoder) -> Any:
-    pd, parts = pandas(), decoder.fields(node)
-    index, columns = parts["index"], parts["columns"]
+    pd = pandas()
+    parts = decoder.fields(Branch({k: v for k, v in node.children.items() if k != "index"}))
+    columns = parts["columns"]
+    length = len(parts["column0"]) if len(columns) else 0
+    index_node = node.children["index"]
+    if isinstance(index_node, Branch):
+        index_node = closed(index_node, length)
+    index = decoder.fields(Branch({"index": index_node}))["index"]
     data = {n: series(parts[f"column{n}"], index, None) for n in range(len(columns))}
     frame = pd.DataFrame(data, index=index)
     frame.columns = columns
@@ -115,7 +148,11 @@ _INDEXES = (
 
 CODECS = (
     Codec(
-        "pandas.Index", tuple(f"pandas.{name}" for name in _INDEXES), _encode_index, _decode_index
+        "pandas.Index",
+        tuple(f"pandas.{name}" for name in _INDEXES),
+        _encode_index,
+        _decode_index,
+        version=2,
     ),
     Codec("pandas.Series", ("pandas.Series",), _encode_series, _decode_series),
     Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame),

@@ -90,6 +90,7 @@ class AppendBuffers:
 
     def __init__(self) -> None:
         self._known: dict[Path, RowBuffer] = {}
+        self._tables: dict[Path, Any] = {}
         self._waiting: dict[Path, RowBuffer] = {}
         """The buffers with uncommitted rows, for storage without a log."""
 
@@ -105,6 +106,19 @@ class AppendBuffers:
         """Keep the buffer of an array, until the array is changed in another way."""
         self._known[buffer.path] = buffer
 
+    def table(self, path: Path) -> Any:
+        """Return what is known of the table at a path, to which rows were appended; or None."""
+        return self._tables.get(path)
+
+    def keep_table(self, path: Path, form: Any) -> None:
+        """Keep what is known of a table, until anything else is done with its arrays."""
+        self._tables[path] = form
+
+    def drop_tables(self, path: Path) -> None:
+        """Drop what is known of the tables of which an array is a part: it has grown alone."""
+        for known in [known for known in self._tables if path[: len(known)] == known]:
+            del self._tables[known]
+
     def wait(self, buffer: RowBuffer, rows: np.ndarray[Any, Any]) -> None:
         """Add rows to a buffer."""
         buffer.add(rows)
@@ -115,10 +129,15 @@ class AppendBuffers:
         if self._known:
             for known in [p for p in self._known if p[: len(path)] == path]:
                 del self._known[known]
+        if self._tables:
+            self.drop_tables(path)
+            for known in [p for p in self._tables if p[: len(path)] == path]:
+                del self._tables[known]
 
     def forget(self) -> None:
         """Drop all buffers: the storage was closed or changed."""
         self._known.clear()
+        self._tables.clear()
 
     def write(self, session: ArraySession, commit: Callable[[], None]) -> None:
         """Append all waiting rows, array by array; after an error the others still wait.

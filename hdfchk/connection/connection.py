@@ -312,6 +312,27 @@ class Connection:
         """Return a context that uses storage: it stays open, and re-entrant calls are rejected."""
         return _Working(self.guard, writing)
 
+    def logged(self, put: Callable[[Path, Any], bool], path: Path, data: Any) -> bool:
+        """Write to the log, and keep finalizers that run meanwhile from closing it."""
+        guard, before = self.guard, self.guard.puts
+        try:
+            guard.puts = before + 1
+            return put(path, data)
+        finally:
+            guard.puts = before
+            if self.holders == 0:
+                self.end_call()
+
+    def put_table(self, path: Path, rows: Any) -> bool:
+        """Commit rows of the arrays of a table by the log; return whether it was done."""
+        storage = self.storage
+        if storage is None or storage.log is None or self.holders == 0:
+            return False
+        if self.transaction is not None or self.appends:
+            return False
+        self.guard.check(self.address, writing=True)
+        return self.logged(storage.log.put_table, path, rows)
+
     def settle(self, storage: Storage) -> None:
         """Apply all logical records; after an error, roll back."""
         if storage.log is None:

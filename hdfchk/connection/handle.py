@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..keys import Path
 from ..runtime.interrupts import Interrupted, defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..tree import Leaf
-from .append_buffers import RowBuffer
+from .append_buffers import AppendBuffers, RowBuffer
 from .call import ReadCall, WriteCall
 from .connection import Connection, Transaction, Watch, connection_of, share
 from .owner import Owner
@@ -453,24 +453,11 @@ class Handle:
             ):
                 return False
             connection.guard.check(self.backend.address, writing=True)
-            if not self._logged(connection, log.put, path, leaf):
+            if not connection.logged(log.put, path, leaf):
                 return False
             connection.appends.invalidate(path)
             connection.touch(path)
             return True
-
-    def _logged(
-        self, connection: Connection, put: Callable[[Path, Any], bool], path: Path, data: Any
-    ) -> bool:
-        """Write to the log, and keep finalizers that run meanwhile from closing it."""
-        guard, before = connection.guard, connection.guard.puts
-        try:
-            guard.puts = before + 1
-            return put(path, data)
-        finally:
-            guard.puts = before
-            if connection.holders == 0:
-                connection.end_call()
 
     def append_row(self, path: Path, value: Any) -> bool:
         """Append one row to an array with a row buffer; return whether it was done.
@@ -505,6 +492,7 @@ class Handle:
                 if connection.transaction is None and connection.storage is not None:
                     self.make_durable(connection, connection.storage)
                 return
+            connection.appends.drop_tables(stored)
             with self.writing(keeps_logs=True) as session:
                 session.append(stored, rows)
             self.keep_log(buffer)
@@ -517,10 +505,11 @@ class Handle:
         if connection.appends.get(buffer.path) is not buffer:
             return False
         connection.guard.check(self.backend.address, writing=True)
+        connection.appends.drop_tables(buffer.path)
         if connection.transaction is None:
             log = storage.log
             if log is not None:
-                return self._logged(connection, log.put_rows, buffer.path, rows)
+                return connection.logged(log.put_rows, buffer.path, rows)
         else:
             connection.transaction.has_written = True
         if rows.nbytes >= WAITING_MOST:
@@ -534,13 +523,45 @@ class Handle:
             connection.wait_to_write(interval, keep=self)
         return True
 
+    def table_form(self, path: Path) -> Any:
+        """Return what was kept of the table at a path, if nothing has changed it since."""
+        return None if self._held is None else self._held.appends.table(path)
+
+    def extend(self, path: Path, rows: Mapping[Path, Any], form: Any) -> None:
+        """Append rows to the arrays of a table, as one commit.
+
+        Args:
+            path: of the table.
+            rows: for the path of each array, rows in their stored form.
+            form: what `table_form` gives; it is kept for the next call.
+        """
+        with self.turn() as connection, defer_interrupts():
+            is_known = connection.appends.table(path) is form and not self._snapshots
+            if is_known and connection.put_table(path, rows):
+                if connection.storage is not None:
+                    self.make_durable(connection, connection.storage)
+                return
+            with self.writing(keeps_logs=True) as session:
+                session.extend(rows)
+            self.keep_table(path, form)
+
+    def keep_table(self, path: Path, form: Any) -> None:
+        """Keep the form of a table while the storage is open for writing."""
+        if (appends := self._kept) is not None:
+            appends.keep_table(path, form)
+
     def keep_log(self, buffer: RowBuffer) -> None:
         """Keep a row buffer while the storage is open for writing."""
-        connection = self._held
-        storage = None if connection is None else connection.storage
-        if connection is None or storage is None or not storage.writable or connection.is_lent:
-            return
-        connection.appends.keep(buffer)
+        if (appends := self._kept) is not None:
+            appends.keep(buffer)
+
+    @property
+    def _kept(self) -> AppendBuffers | None:
+        """What is kept of arrays that take rows, while the storage is open for writing."""
+        held = self._held
+        if held is None or held.is_lent or held.storage is None or not held.storage.writable:
+            return None
+        return held.appends
 
     # -- changes ---------------------------------------------------------------------------------
 

@@ -245,14 +245,17 @@ class Hdf5Session:
         meter: Meter | None = None,
         *,
         replace: bool = False,
+        parts: bool = False,
     ) -> None:
         """Apply all changes as one commit."""
         self._check_writable()
         if self.file.leave_memory(changes):
             self.refresh()
-        steps = plan(changes, self.stat, self._address)
+        steps = plan(changes, self.stat, self._address, parts=parts)
         self.file.begin_changes(
-            {
+            None
+            if parts
+            else {
                 change.path[:depth]
                 for change in changes
                 if isinstance(change, Put)
@@ -355,6 +358,26 @@ class Hdf5Session:
             )
         if self.file.log is not None:
             self.file.references.note_growing(path, self._dataset(path))
+
+    def extend(
+        self, rows: Mapping[Path, np.ndarray[Any, Any]], changes: Sequence[Change] = ()
+    ) -> None:
+        """Append rows to several arrays, then apply changes, as one commit."""
+        lengths: dict[Path, int] = {}
+        try:
+            for path, block in rows.items():
+                length = self._dataset(path).shape[:1]
+                self.append(path, block)
+                lengths[path] = length[0]
+            if changes:
+                self.apply(changes, parts=True)
+        except BaseException:
+            if not self._rolls_back:
+                for path, length in lengths.items():
+                    did = self._dataset(path)
+                    with sums.forgotten(did):
+                        did.set_extent((length, *did.shape[1:]))
+            raise
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

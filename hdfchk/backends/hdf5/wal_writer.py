@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -44,7 +44,7 @@ from .open_files import OpenFile
 from .wal.first_commit import FirstCommit
 from .wal.known_dicts import KnownDicts
 from .wal.log import Log, Recovered
-from .wal.logical_records import Pending, pack_put, pack_rows
+from .wal.logical_records import Pending, pack_put, pack_rows, pack_table
 from .wal.new_log import NewLog
 from .wal.reader_file import State, state_of
 from .wal.replay import (
@@ -55,12 +55,14 @@ from .wal.replay import (
     write_stamp,
 )
 from .wal.seal import read_seal, seal
-from .wal.wal_file import WalFile
+from .wal.wal_file import LOGICAL_BYTES, WalFile
 
 __all__ = ["WalWriter"]
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
+TABLES_BYTES = 2**23
+"""So many bytes of rows of tables may wait for HDF5."""
 LOOK_BYTES = 2**21
 """A log that is longer is looked at: readers that stay may keep it from being emptied."""
 PENDING_SECONDS = 0.2
@@ -252,25 +254,33 @@ class WalWriter(OpenFile):
 
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
         """Commit rows by writing them into the log; HDF5 appends them later."""
+        return self._put_rows({path: rows}, lambda: pack_rows(path, rows), LOGICAL_BYTES)
+
+    def put_table(self, path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bool:
+        """Commit rows of several arrays by writing one record; HDF5 appends them later."""
+        return self._put_rows(rows, lambda: pack_table(path, rows), TABLES_BYTES)
+
+    def _put_rows(
+        self,
+        rows: Mapping[Path, np.ndarray[Any, Any]],
+        pack: Callable[[], bytes | None],
+        most: int,
+    ) -> bool:
         file, pending = self._file, self._pending
-        if file is None or self._lent or (pending.puts and not pending.takes_rows(path)):
+        if file is None or self._lent or (pending.puts and not all(map(pending.takes_rows, rows))):
             return False
-        if not self._references.takes_rows(path):
+        if not all(map(self._references.takes_rows, rows)):
             return False
-        payload = pack_rows(path, rows)
+        payload = pack()
         if payload is None:
             return False
         self.raise_deferred()
-        blocks = pending.rows.setdefault(path, [])
-        blocks.append(list(rows.flat) if rows.dtype.hasobject else rows.tobytes())
-        count, done = len(blocks), False
+        counts, done = pending.wait(rows), False
         try:
-            done = file.put(payload, rows=True)
+            done = file.put(payload, rows=True, most=most)
         finally:
             if not done:
-                del blocks[count - 1 : count]
-                if not blocks:
-                    pending.rows.pop(path, None)
+                pending.give_up(counts)
         if done:
             self._see_to_sync()
         return done

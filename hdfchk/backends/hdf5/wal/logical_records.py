@@ -8,7 +8,7 @@ would see the difference.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -21,12 +21,23 @@ from ....lengths import MOST_AXES
 from ....tree import Leaf
 from ...base import SMALL_BYTES
 
-__all__ = ["Pending", "pack_put", "pack_rows", "unpack_put", "unpack_rows"]
+__all__ = [
+    "TABLE_BYTES",
+    "Pending",
+    "pack_put",
+    "pack_rows",
+    "pack_table",
+    "unpack_put",
+    "unpack_rows",
+]
 
 _KINDS = "biufc"
 _HEAD = struct.Struct("<HHHs")
 _FLOAT, _INT, _COMPLEX = struct.Struct("<d"), struct.Struct("<q"), struct.Struct("<dd")
 _ROWS = struct.Struct("<HIs")
+_LENGTH = struct.Struct("<I")
+TABLE_BYTES = 2**20
+"""No more rows of several arrays are one record."""
 Rows = bytes | list[str]
 """Rows in the bytes of the stored dtype, or texts."""
 
@@ -58,8 +69,8 @@ class Pending:
         pending = cls()
         for kind, payload in records:
             if kind == b"ROWS":
-                path, rows = unpack_rows(payload)
-                pending.rows.setdefault(path, []).append(rows)
+                for path, rows in unpack_rows(payload):
+                    pending.rows.setdefault(path, []).append(rows)
             else:
                 pending.put(*unpack_put(payload))
         return pending
@@ -69,6 +80,27 @@ class Pending:
         for array in [array for array in self.rows if array[: len(path)] == path]:
             del self.rows[array]
         self.puts[path] = leaf
+
+    def wait(self, rows: Mapping[Path, np.ndarray[Any, Any]]) -> dict[Path, int]:
+        """Take rows that are about to be written into the log.
+
+        Returns:
+            How many blocks of rows each array had, for `give_up`.
+        """
+        counts = {}
+        for path, block in rows.items():
+            blocks = self.rows.setdefault(path, [])
+            counts[path] = len(blocks)
+            blocks.append(list(block.flat) if block.dtype.hasobject else block.tobytes())
+        return counts
+
+    def give_up(self, counts: Mapping[Path, int]) -> None:
+        """Remove rows that are not in the log."""
+        for path, count in counts.items():
+            blocks = self.rows.get(path, [])
+            del blocks[count : count + 1]
+            if not blocks:
+                self.rows.pop(path, None)
 
     def add(self, later: Pending) -> None:
         """Take what came after all of this."""
@@ -105,6 +137,31 @@ def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
     """
     if rows.nbytes > SMALL_BYTES or not rows.size:
         return None
+    return _packed_rows(path, rows, 4 * SMALL_BYTES)
+
+
+def pack_table(path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bytes | None:
+    """The bytes of rows for several arrays below a path; None where they are too many.
+
+    Layout: as of `pack_rows`, with the number of arrays, and ``m`` for the kind; the data are, for
+    each array, the length, uint32, and the bytes of `pack_rows`.
+    """
+    if sum(block.nbytes for block in rows.values()) > TABLE_BYTES:
+        return None
+    where = b"/".join(map(to_bytes, path))
+    if len(where) > SMALL_BYTES:
+        return None
+    parts, total = [_ROWS.pack(len(where), len(rows), b"m"), where], 0
+    for array, block in rows.items():
+        packed = _packed_rows(array, block, TABLE_BYTES) if block.size else None
+        if packed is None:
+            return None
+        total += len(packed)
+        parts += (_LENGTH.pack(len(packed)), packed)
+    return b"".join(parts) if total <= 2 * TABLE_BYTES else None
+
+
+def _packed_rows(path: Path, rows: np.ndarray[Any, Any], most: int) -> bytes | None:
     if rows.dtype.hasobject:
         if rows.dtype.kind != "O" or not all(type(text) is str for text in rows.flat):
             return None
@@ -113,23 +170,30 @@ def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
     else:
         kind, data = b"r", rows.tobytes()
     where = b"/".join(map(to_bytes, path))
-    if len(where) > SMALL_BYTES or len(data) > 4 * SMALL_BYTES:
+    if len(where) > SMALL_BYTES or len(data) > most:
         return None
     return b"".join((_ROWS.pack(len(where), len(rows), kind), where, data))
 
 
-def unpack_rows(raw: bytes) -> tuple[Path, Rows]:
-    """The inverse of `pack_rows`, but for the dtype and shape of the rows, which the array has.
+def unpack_rows(raw: bytes) -> list[tuple[Path, Rows]]:
+    """The inverse of `pack_rows` and `pack_table`: for each array its path and rows.
+
+    Their dtype and shape are those of the array.
 
     Raises:
         CorruptFileError: they are no such bytes, although their checksum is right.
     """
     try:
-        length, _, kind = _ROWS.unpack_from(raw)
+        length, count, kind = _ROWS.unpack_from(raw)
         at = _ROWS.size + length
         path = _unpacked_path(raw[_ROWS.size : at])
+        if kind == b"m":
+            found = _unpacked_table(raw[at:])
+            if len(found) != count or any(below[: len(path)] != path for below, _ in found):
+                raise ValueError("rows of other arrays")
+            return found
         if kind == b"r":
-            return path, raw[at:]
+            return [(path, raw[at:])]
         if kind != b"s":
             raise ValueError(f"a kind {kind!r} of rows")
         texts: list[str] = []
@@ -137,12 +201,26 @@ def unpack_rows(raw: bytes) -> tuple[Path, Rows]:
             (size,) = struct.unpack_from("<I", raw, at)
             texts.append(raw[at + 4 : at + 4 + size].decode())
             at += 4 + size
-        return path, texts
+        return [(path, texts)]
     except (struct.error, ValueError, TypeError, IndexError) as error:
         raise CorruptFileError(
             f"the journal has rows that cannot be read ({error})",
             hint="it was written by another version of hdfchk: use that one",
         ) from error
+
+
+def _unpacked_table(raw: bytes) -> list[tuple[Path, Rows]]:
+    found: list[tuple[Path, Rows]] = []
+    at = 0
+    while at < len(raw):
+        (size,) = _LENGTH.unpack_from(raw, at)
+        at += _LENGTH.size
+        part = raw[at : at + size]
+        if len(part) < size or _ROWS.unpack_from(part)[2] == b"m":
+            raise ValueError("rows of a table that are cut off")
+        found += unpack_rows(part)
+        at += size
+    return found
 
 
 def pack_put(path: Path, leaf: Leaf) -> bytes | None:

@@ -363,8 +363,13 @@ class WalFile(OverlayFile):
             del self._pages[number]
         self._reach = end
 
-    def put(self, payload: bytes, *, rows: bool = False) -> bool:
+    def put(self, payload: bytes, *, rows: bool = False, most: int = LOGICAL_BYTES) -> bool:
         """Commit a small assignment, or rows, which HDF5 is still to do; False if it cannot be now.
+
+        Args:
+            payload: of the record.
+            rows: it has rows.
+            most: where more bytes wait for HDF5, it is to do them first.
 
         Raises:
             OSError: it is not in the log.
@@ -373,7 +378,7 @@ class WalFile(OverlayFile):
         if (
             not log.is_whole
             or self._bulk
-            or log.logical_bytes > LOGICAL_BYTES
+            or log.logical_bytes > most
             or os.getpid() != self._process
         ):
             return False

@@ -1,0 +1,368 @@
+"""DataFrames that grow: rows go behind the stored ones, in all columns and the index at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backends.base import Put, Session, Stored
+from ..codecs.frames import closed, is_open_range, open_range
+from ..codecs.optional import need
+from ..errors import (
+    CorruptFileError,
+    InvalidOptionError,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
+from ..keys import Path, join
+from ..location import Location
+from ..tree import Branch, Leaf, Mark, Node
+from .frame_form import FrameForm
+from .trees import DiffersError, Growth, RowPlaces, grow, growable
+
+__all__ = ["append_frame", "is_frame", "length_of"]
+
+
+def is_frame(value: object) -> bool:
+    """Whether a value is a pandas DataFrame; pandas is not imported to tell."""
+    cls = type(value)
+    return cls.__name__ == "DataFrame" and cls.__module__.partition(".")[0] == "pandas"
+
+
+def append_frame(location: Location, frame: Any) -> None:
+    """Append the rows of a DataFrame to the one at a location, or store it as one that grows.
+
+    Raises:
+        InvalidOptionError: its columns or its index are others (a `ValueError`).
+        UnsupportedTypeError: a column has another dtype.
+        UnsupportedStoredError: what is stored there is not a DataFrame.
+    """
+    location.check_whole()
+    handle, path = location.handle, location.path
+    with handle.turn():
+        form = handle.table_form(path)
+        rows = form.rows_of(location, frame) if isinstance(form, FrameForm) else None
+        if rows is not None:
+            handle.extend(path, rows, form)
+            form.length += len(frame)
+            return
+        with handle.writing_alone():
+            if not isinstance(location.encode(frame.iloc[:0], path), Branch):
+                _append_object(location, frame)
+            elif location.has(path):
+                _Append(location, frame).commit()
+            else:
+                _begin(location, frame)
+
+
+def _append_object(location: Location, frame: Any) -> None:
+    """Append to a frame that a store holds as an object."""
+    path = location.path
+    with location.handle.writing() as session:
+        if session.stat(path) is not None:
+            stored = location.decode(session.read(path), path)
+            if not is_frame(stored):
+                raise _no_frame(location)
+            frame = need("pandas", "a DataFrame").concat([stored, frame], ignore_index=True)
+        location.handle.touch([path])
+        session.apply([Put(path, Leaf(frame))])
+
+
+def _trees(location: Location, frame: Any) -> tuple[Branch, Branch]:
+    """The tree of a frame, and that of each of its rows twice."""
+    twice = frame.take(np.arange(len(frame)).repeat(2))
+    made: tuple[Branch, Branch] = (
+        location.encode(frame, location.path),
+        location.encode(twice, location.path),
+    )
+    return made
+
+
+def _begin(location: Location, frame: Any) -> None:
+    """Store a frame as one that grows."""
+    path, handle = location.path, location.handle
+    node, twice = _trees(location, frame)
+    index, rows = frame.index, RowPlaces.of(node, twice)
+    with handle.writing() as session:
+        if type(index).__name__ == "RangeIndex" and len(frame.columns):
+            name = node.children["index"].children["name"]  # type: ignore[union-attr]
+            node.children["index"] = open_range(index.start, index.step, name)
+        handle.touch([path])
+        session.apply([Put(path, growable(session, path, node, rows))])
+    form = FrameForm.of(frame, node, rows)
+    if form is not None:
+        handle.keep_table(path, form)
+
+
+def length_of(location: Location, session: Session, path: Path) -> int:
+    """How many rows the frame at a path has."""
+    params = _params(session, (*path, "index"))
+    if "range" in params and not is_open_range(params):
+        return len(range(*params["range"]))
+    parts = ("column0",) if is_open_range(params) else ("index",)
+    found = _rows_below(session, (*path, *parts))
+    if found is None:
+        found = len(location.decode(session.read((*path, *parts)), path))
+    return found
+
+
+def _rows_below(session: Session, path: Path) -> int | None:
+    """How many rows an array of a column has; None where it is not one by rows."""
+    stat = session.stat(path)
+    if stat is None:
+        return None
+    if stat.is_group:
+        names = ("values", "codes", "codes0", "utc", "data", "ordinals", "texts", "left")
+        below = [name for name in names if session.has(path, name)]
+        return _rows_below(session, (*path, below[0])) if below else None
+    if stat.mark is not None and stat.mark.name != "ndarray":
+        return None
+    if stat.mark is not None and "shape" in stat.mark.params:
+        return None
+    shape = session.array_info(path).shape
+    return shape[0] if shape else None
+
+
+def _params(session: Session, path: Path) -> Any:
+    stat = session.stat(path)
+    return {} if stat is None or stat.mark is None else stat.mark.params
+
+
+def _no_frame(location: Location) -> UnsupportedStoredError:
+    return UnsupportedStoredError(
+        "what is stored there is not a DataFrame",
+        file=location.file,
+        key=join(location.path),
+        hint="append a DataFrame to a DataFrame, or to a new key",
+    )
+
+
+class _Append:
+    """Rows that are appended to a stored frame.
+
+    Args:
+        location: of the frame.
+        frame: the new rows.
+    """
+
+    def __init__(self, location: Location, frame: Any) -> None:
+        self.location = location
+        self.frame = frame
+        self.path = location.path
+        self.session: Session
+        self.columns: Any = None
+        self.stored = 0
+        self.growth = Growth()
+
+    def commit(self) -> None:
+        """Append them, as one commit."""
+        location, handle = self.location, self.location.handle
+        with handle.writing() as session:
+            self.session = session
+            stat = session.stat(self.path)
+            if stat is None or stat.mark is None or stat.mark.name != "pandas.DataFrame":
+                raise _no_frame(location)
+            self.columns = self._read("columns")
+            self.frame = self._aligned()
+            self.stored = length_of(location, session, self.path)
+            form = self._plan()
+            changes = [Put(path, node) for path, node in self.growth.puts.items()]
+            handle.touch(change.path for change in changes)
+            session.extend(self.growth.rows, changes)
+        if form is not None:
+            form.length = self.stored + len(self.frame)
+            handle.keep_table(self.path, form)
+
+    def _read(self, name: str) -> Any:
+        path = (*self.path, name)
+        node = self.session.read(path)
+        if name == "index" and isinstance(node, Branch):
+            node = closed(node, self.stored)
+        return self.location.decode(node, path)
+
+    def _aligned(self) -> Any:
+        """The new rows with the stored columns in their order."""
+        frame, columns = self.frame, self.columns
+        if frame.columns.equals(columns):
+            return frame
+        if (
+            len(frame.columns) == len(columns)
+            and frame.columns.is_unique
+            and not len(columns.difference(frame.columns, sort=False))
+        ):
+            return frame[columns]
+        missing = list(columns.difference(frame.columns, sort=False))[:10]
+        more = list(frame.columns.difference(columns, sort=False))[:10]
+        raise InvalidOptionError(
+            f"the frame has other columns than the stored one (missing: {missing}; more: {more})",
+            file=self.location.file,
+            key=join(self.path),
+            hint="give it the same columns",
+        )
+
+    def _plan(self) -> FrameForm | None:
+        """Find out what is to be done; nothing is written before all of it is known."""
+        if not len(self.frame):
+            return None
+        self._widen_categories()
+        self._index()
+        frame = self.frame.set_axis(_plain_range(len(self.frame)), axis=0)
+        frame.attrs = {}
+        node, twice = _trees(self.location, frame)
+        rows = RowPlaces.of(node, twice)
+        for number in range(len(self.columns)):
+            name = f"column{number}"
+            try:
+                self.growth.add(self._grown(name, node.children[name], rows.below(name)))
+            except DiffersError:
+                self._write_anew(number, name)
+        params = _params(self.session, (*self.path, "index"))
+        if self.growth.puts or not is_open_range(params):
+            return None
+        return FrameForm.of(self.frame, node, rows)
+
+    def _grown(self, name: str, node: Node, rows: RowPlaces) -> Growth:
+        path = (*self.path, name)
+        return grow(self.session, path, node, rows, self.stored, self.growth.puts)
+
+    def _write_anew(self, number: int, name: str) -> None:
+        """A column whose stored form does not grow: all of it is written."""
+        pd = need("pandas", "a DataFrame")
+        label = self.columns[number]
+        values, new = self._read(name), self.frame.iloc[:, number]
+        old = pd.Series(values, dtype=values.dtype)
+        if len(old) != self.stored:
+            raise CorruptFileError(
+                f"the column {label!r} has {len(old)} rows, and another one {self.stored}",
+                file=self.location.file,
+                key=join(self.path),
+                hint="read the columns by chk.group(key), and store the frame anew",
+            )
+        if old.dtype != new.dtype:
+            raise UnsupportedTypeError(
+                f"the column {label!r} has the dtype {new.dtype}, not {old.dtype}",
+                file=self.location.file,
+                key=join(self.path),
+                hint="convert it by astype()",
+            )
+        joined = pd.concat([old, new.reset_index(drop=True)], ignore_index=True)
+        self._put(name, "column0", pd.DataFrame({"": joined}))
+
+    def _put(self, name: str, part: str, frame: Any) -> None:
+        """Put a part of the tree of a frame at a name."""
+        node, twice = _trees(self.location, frame)
+        rows = RowPlaces.of(node, twice).below(part)
+        path = (*self.path, name)
+        self.growth.puts[path] = growable(self.session, path, node.children[part], rows)
+
+    def _widen_categories(self) -> None:
+        """Give both the union of stored and new categories, the stored ones first."""
+        for number in range(len(self.columns)):
+            new = self.frame.iloc[:, number]
+            path = (*self.path, f"column{number}")
+            params = _params(self.session, path)
+            if params.get("kind") != "categorical" or type(new.dtype).__name__ != _CATEGORIES:
+                continue
+            place = (*path, "categories")
+            old = self.location.decode(self.session.read(place), place)
+            union, more = old, new.cat.categories.difference(old, sort=False)
+            is_ordered = bool(params["ordered"])
+            if bool(new.cat.ordered) != is_ordered or (
+                is_ordered and not new.cat.categories.equals(old)
+            ):
+                raise self._other_categories(number, new)
+            if len(more):
+                if old.dtype != new.cat.categories.dtype and len(old):
+                    raise self._other_categories(number, new)
+                wanted = new.cat.categories
+                union = old.append(wanted[~wanted.isin(old)])
+                self._put_categories(number, union)
+            if not union.equals(new.cat.categories):
+                self.frame = self.frame.copy(deep=False)
+                self.frame.isetitem(number, new.cat.set_categories(union))
+
+    def _put_categories(self, number: int, union: Any) -> None:
+        pd = need("pandas", "a DataFrame")
+        empty = pd.DataFrame({"": pd.Categorical([], categories=union)})
+        node: Any = self.location.encode(empty, self.path).children["column0"]
+        path = (*self.path, f"column{number}", "categories")
+        self.growth.puts[path] = node.children["categories"]
+
+    def _other_categories(self, number: int, new: Any) -> UnsupportedTypeError:
+        return UnsupportedTypeError(
+            f"the column {self.columns[number]!r} has categories of another kind or order: "
+            f"{list(new.cat.categories)[:10]}",
+            file=self.location.file,
+            key=join(self.path),
+            hint="give it the categories of the stored column",
+        )
+
+    # -- the index -------------------------------------------------------------------------------
+
+    def _index(self) -> None:
+        """Find out how the index goes on."""
+        pd = need("pandas", "a DataFrame")
+        params, new = _params(self.session, (*self.path, "index")), self.frame.index
+        if "range" in params and isinstance(new, pd.RangeIndex) and self._goes_on(params["range"]):
+            return
+        if isinstance(new, pd.RangeIndex):
+            new = pd.Index(new.to_numpy(), name=new.name)
+        has_freq = isinstance(new, (pd.DatetimeIndex, pd.TimedeltaIndex)) and new.freq is not None
+        if has_freq and not any(name.startswith("freq") for name in params):
+            new, has_freq = new.copy(), False
+            new.freq = None
+        node, twice = _trees(self.location, pd.DataFrame(index=new))
+        rows = RowPlaces.of(node, twice).below("index")
+        try:
+            growth = self._grown("index", node.children["index"], rows)
+            if not has_freq or self._joined(new).freq == new.freq:
+                self.growth.add(growth)
+                return
+        except DiffersError:
+            pass  # it is written anew
+        self._put("index", "index", pd.DataFrame(index=self._joined(new)))
+
+    def _goes_on(self, stored: list[Any]) -> bool:
+        """Whether a range goes on the stored one: as a default one, or where that ends."""
+        start, stop, step = stored
+        new = self.frame.index
+        path = (*self.path, "index")
+        if new.name != self._read("index").name:
+            return False
+        is_default = (start, step, new.start, new.step) == (0, 1, 0, 1)
+        if not is_default and (new.start != start + step * self.stored or new.step != step):
+            return False
+        if stop is not None:
+            name = self.session.read((*path, "name"))
+            made: Stored = open_range(start, step, name)
+            if not len(self.columns):
+                end = start + step * (self.stored + len(new))
+                params = {"range": [start, end, step]}
+                made = Branch({"name": name}, Mark("pandas.Index", 1, params))
+            self.growth.puts[path] = made
+        return True
+
+    def _joined(self, new: Any) -> Any:
+        """The whole index with the new one behind it."""
+        old = self._read("index")
+        if list(old.names) != list(new.names):
+            raise self._other_index(f"is named {list(new.names)}, not {list(old.names)}")
+        if old.dtype != new.dtype and len(old):
+            raise self._other_index(f"has the dtype {new.dtype}, not {old.dtype}")
+        return old.append(new)
+
+    def _other_index(self, problem: str) -> InvalidOptionError:
+        return InvalidOptionError(
+            f"the index of the frame {problem}",
+            file=self.location.file,
+            key=join(self.path),
+            hint="give it an index as the stored one has",
+        )
+
+
+_CATEGORIES = "CategoricalDtype"
+
+
+def _plain_range(length: int) -> Any:
+    return need("pandas", "a DataFrame").RangeIndex(length)

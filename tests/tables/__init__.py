@@ -1,0 +1,1 @@
+"""Tables: frames and groups of columns that are read by parts, and that grow."""
