@@ -10,7 +10,6 @@ import numpy as np
 from . import keys, memoize
 from .arrays import creation
 from .arrays.array import Array
-from .arrays.columns import column
 from .arrays.layout_options import INHERIT, layout_for
 from .assignment import Assignment, apply, encode
 from .attributes import Attributes
@@ -27,7 +26,9 @@ from .errors import (
 from .keys import Key, Path, join
 from .location import Location, Placed
 from .progress import ProgressOption, is_wanted, teller
+from .tables.columns import column
 from .tables.frames import append_frame, is_frame
+from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
@@ -737,6 +738,18 @@ class Group(MutableMapping[str, Any], Placed):
         path = self._location.path + keys.parse_for_read(key)
         self._location.at(path).check_whole()
         return column(self._location, path, name)
+
+    def table(self, key: Key) -> Table:
+        """A handle on the table at a key, which reads nothing yet.
+
+        A table is a DataFrame, a dict of arrays of equal length, a structured array, or a table of
+        PyTables or of pandas' HDFStore.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            UnsupportedStoredError: what stands there is not a table.
+        """
+        return table_at(self._location, self._location.path + keys.parse_for_read(key))
 
     # -- functions -----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import UnsupportedStoredError
 from ..tree import Branch, Mark, Node, params_of
+from . import frame_blocks
 from .codec import Codec, Decoder, Encoder
 from .frame_arrays import pandas
 
@@ -113,28 +114,41 @@ def series(values: Any, index: Any, name: Any) -> Any:
 def _encode_frame(value: Any, encoder: Encoder) -> Node:
     _check(value, encoder)
     parts: dict[str, Any] = {"index": value.index, "columns": value.columns}
-    parts |= {f"column{n}": _values(value.iloc[:, n]) for n in range(value.shape[1])}
+    blocks = frame_blocks.blocks_of(value, encoder)
+    shared = {number for numbers, _ in blocks.values() for number in numbers}
+    lone = [number for number in range(value.shape[1]) if number not in shared]
+    parts |= {f"column{n}": _values(value.iloc[:, n]) for n in lone}
     if value.attrs:
         parts["attrs"] = dict(value.attrs)
-    return encoder.branch(value, parts, Mark("pandas.DataFrame"))
+    mark = Mark("pandas.DataFrame", 2, {"blocks": len(blocks)}) if blocks else _FRAME
+    node = encoder.branch(value, parts, mark)
+    node.children.update((name, block) for name, (_, block) in blocks.items())
+    return node
 
 
 def _decode_frame(node: Branch, decoder: Decoder) -> Any:
-    pd = pandas()
     parts = decoder.fields(Branch({k: v for k, v in node.children.items() if k != "index"}))
     columns = parts["columns"]
-    length = len(parts["column0"]) if len(columns) else 0
+    blocks = [parts[f"block{n}"] for n in range(params_of(node).get("blocks", 0))]
+    lone = {n: parts[f"column{n}"] for n in range(len(columns)) if f"column{n}" in parts}
+    if sum(len(places) for places, _ in blocks) + len(lone) != len(columns):
+        raise ValueError("columns are missing")
+    lengths = [values.shape[1] for _, values in blocks] + [len(values) for values in lone.values()]
     index_node = node.children["index"]
     if isinstance(index_node, Branch):
-        index_node = closed(index_node, length)
+        index_node = closed(index_node, lengths[0] if lengths else 0)
     index = decoder.fields(Branch({"index": index_node}))["index"]
-    data = {n: series(parts[f"column{n}"], index, None) for n in range(len(columns))}
-    frame = pd.DataFrame(data, index=index)
+    data = {n: series(values, index, None) for n, values in lone.items()}
+    if blocks:
+        frame = frame_blocks.joined(blocks, data, index, len(columns))
+    else:
+        frame = pandas().DataFrame(data, index=index)
     frame.columns = columns
     frame.attrs = parts.get("attrs", {})
     return frame
 
 
+_FRAME = Mark("pandas.DataFrame")
 _INDEXES = (
     "Index",
     "RangeIndex",
@@ -155,5 +169,5 @@ CODECS = (
         version=2,
     ),
     Codec("pandas.Series", ("pandas.Series",), _encode_series, _decode_series),
-    Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame),
+    Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame, version=2),
 )

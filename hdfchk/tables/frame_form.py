@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from ..codecs.dtypes import is_native
+from ..codecs.frame_blocks import by_rows
 from ..keys import Path
 from ..location import Location
 from ..tree import Branch, Leaf, Mark, Node
@@ -80,7 +81,7 @@ class FrameForm:
                 return None
             values = frame.to_numpy()
             return {(*path, f"column{n}"): values[:, n] for n in range(values.shape[1])}
-        node = location.encode(frame, path)
+        node = by_rows(location.encode(frame, path))
         if not isinstance(node, Branch):
             return None
         leaves, found = _columns(node), {}

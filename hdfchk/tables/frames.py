@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Put, Session, Stored
+from ..codecs.frame_blocks import by_rows
 from ..codecs.frames import closed, is_open_range, open_range
 from ..codecs.optional import need
 from ..errors import (
@@ -15,13 +16,14 @@ from ..errors import (
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
-from ..keys import Path, join
+from ..keys import join
 from ..location import Location
 from ..tree import Branch, Leaf, Mark, Node
+from .columns import FrameColumns
 from .frame_form import FrameForm
-from .trees import DiffersError, Growth, RowPlaces, grow, growable
+from .trees import DiffersError, Growth, RowPlaces, grow, growable, params_at
 
-__all__ = ["append_frame", "is_frame", "length_of"]
+__all__ = ["append_frame", "is_frame"]
 
 
 def is_frame(value: object) -> bool:
@@ -72,11 +74,11 @@ def _append_object(location: Location, frame: Any) -> None:
 def _trees(location: Location, frame: Any) -> tuple[Branch, Branch]:
     """The tree of a frame, and that of each of its rows twice."""
     twice = frame.take(np.arange(len(frame)).repeat(2))
-    made: tuple[Branch, Branch] = (
-        location.encode(frame, location.path),
-        location.encode(twice, location.path),
+    made: Any = (
+        by_rows(location.encode(frame, location.path)),
+        by_rows(location.encode(twice, location.path)),
     )
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 def _begin(location: Location, frame: Any) -> None:
@@ -93,40 +95,6 @@ def _begin(location: Location, frame: Any) -> None:
     form = FrameForm.of(frame, node, rows)
     if form is not None:
         handle.keep_table(path, form)
-
-
-def length_of(location: Location, session: Session, path: Path) -> int:
-    """How many rows the frame at a path has."""
-    params = _params(session, (*path, "index"))
-    if "range" in params and not is_open_range(params):
-        return len(range(*params["range"]))
-    parts = ("column0",) if is_open_range(params) else ("index",)
-    found = _rows_below(session, (*path, *parts))
-    if found is None:
-        found = len(location.decode(session.read((*path, *parts)), path))
-    return found
-
-
-def _rows_below(session: Session, path: Path) -> int | None:
-    """How many rows an array of a column has; None where it is not one by rows."""
-    stat = session.stat(path)
-    if stat is None:
-        return None
-    if stat.is_group:
-        names = ("values", "codes", "codes0", "utc", "data", "ordinals", "texts", "left")
-        below = [name for name in names if session.has(path, name)]
-        return _rows_below(session, (*path, below[0])) if below else None
-    if stat.mark is not None and stat.mark.name != "ndarray":
-        return None
-    if stat.mark is not None and "shape" in stat.mark.params:
-        return None
-    shape = session.array_info(path).shape
-    return shape[0] if shape else None
-
-
-def _params(session: Session, path: Path) -> Any:
-    stat = session.stat(path)
-    return {} if stat is None or stat.mark is None else stat.mark.params
 
 
 def _no_frame(location: Location) -> UnsupportedStoredError:
@@ -151,6 +119,7 @@ class _Append:
         self.frame = frame
         self.path = location.path
         self.session: Session
+        self.there: FrameColumns
         self.columns: Any = None
         self.stored = 0
         self.growth = Growth()
@@ -163,9 +132,9 @@ class _Append:
             stat = session.stat(self.path)
             if stat is None or stat.mark is None or stat.mark.name != "pandas.DataFrame":
                 raise _no_frame(location)
-            self.columns = self._read("columns")
+            self.there = FrameColumns(location, session)
+            self.columns, self.stored = self.there.names, self.there.length()
             self.frame = self._aligned()
-            self.stored = length_of(location, session, self.path)
             form = self._plan()
             changes = [Put(path, node) for path, node in self.growth.puts.items()]
             handle.touch(change.path for change in changes)
@@ -211,13 +180,15 @@ class _Append:
         frame.attrs = {}
         node, twice = _trees(self.location, frame)
         rows = RowPlaces.of(node, twice)
-        for number in range(len(self.columns)):
-            name = f"column{number}"
+        names = [name for name in node.children if name.startswith(("column", "block"))]
+        for name in names:
+            if name == "columns":
+                continue
             try:
                 self.growth.add(self._grown(name, node.children[name], rows.below(name)))
             except DiffersError:
-                self._write_anew(number, name)
-        params = _params(self.session, (*self.path, "index"))
+                self._write_anew(name, node.children[name], rows.below(name))
+        params = params_at(self.session, (*self.path, "index"))
         if self.growth.puts or not is_open_range(params):
             return None
         return FrameForm.of(self.frame, node, rows)
@@ -226,28 +197,66 @@ class _Append:
         path = (*self.path, name)
         return grow(self.session, path, node, rows, self.stored, self.growth.puts)
 
-    def _write_anew(self, number: int, name: str) -> None:
-        """A column whose stored form does not grow: all of it is written."""
+    def _write_anew(self, name: str, node: Node, rows: RowPlaces) -> None:
+        """A column, or a block of some, whose stored form does not grow: all of it is written."""
+        if isinstance(node, Branch) and name.startswith("block"):
+            self._write_block(name, node, rows)
+            return
         pd = need("pandas", "a DataFrame")
-        label = self.columns[number]
-        values, new = self._read(name), self.frame.iloc[:, number]
+        number = int(name.removeprefix("column"))
+        values, new = self.there.values(number), self.frame.iloc[:, number]
         old = pd.Series(values, dtype=values.dtype)
-        if len(old) != self.stored:
-            raise CorruptFileError(
-                f"the column {label!r} has {len(old)} rows, and another one {self.stored}",
-                file=self.location.file,
-                key=join(self.path),
-                hint="read the columns by chk.group(key), and store the frame anew",
-            )
-        if old.dtype != new.dtype:
+        self._check_column(number, old.dtype, len(old))
+        joined = pd.concat([old, new.reset_index(drop=True)], ignore_index=True)
+        self._put(name, "column0", pd.DataFrame({"": joined}))
+
+    def _write_block(self, name: str, node: Branch, rows: RowPlaces) -> None:
+        path = (*self.path, name)
+        stored: Any = self.session.read(path) if self.session.stat(path) else Branch({})
+        made, values = by_rows(stored), node.children["values"]
+        old = made.children.get("values") if isinstance(made, Branch) else None
+        places = [
+            self.location.decode(tree.children["places"], path).tolist()
+            for tree in (made, node)
+            if isinstance(tree, Branch) and "places" in tree.children
+        ]
+        for number in sorted({number for numbers in places for number in numbers}):
+            found = self.there.values(number, slice(0, 0))
+            self._check_column(number, found.dtype, self.stored)
+        if not (isinstance(old, Leaf) and isinstance(values, Leaf)) or old.mark != values.mark:
+            raise self._differs("its columns are stored in another way")
+        if places[0] != places[-1]:
+            raise self._differs("its columns are in other blocks")
+        blocks: list[Any] = [old.data, values.data]
+        if len(blocks[0]) != self.stored:
+            raise self._differs(f"its columns have {len(blocks[0])} rows, and others {self.stored}")
+        whole = Leaf(np.concatenate(blocks), values.mark)
+        parts: dict[str, Node] = {"places": node.children["places"], "values": whole}
+        tree = Branch(parts, node.mark)
+        self.growth.puts[path] = growable(self.session, path, tree, rows)
+
+    def _check_column(self, number: int, dtype: Any, length: int) -> None:
+        new = self.frame.iloc[:, number].dtype
+        if dtype != new:
             raise UnsupportedTypeError(
-                f"the column {label!r} has the dtype {new.dtype}, not {old.dtype}",
+                f"the column {self.columns[number]!r} has the dtype {new}, not {dtype}",
                 file=self.location.file,
                 key=join(self.path),
                 hint="convert it by astype()",
             )
-        joined = pd.concat([old, new.reset_index(drop=True)], ignore_index=True)
-        self._put(name, "column0", pd.DataFrame({"": joined}))
+        if length != self.stored:
+            raise self._differs(
+                f"the column {self.columns[number]!r} has {length} rows, and another one "
+                f"{self.stored}"
+            )
+
+    def _differs(self, problem: str) -> CorruptFileError:
+        return CorruptFileError(
+            problem,
+            file=self.location.file,
+            key=join(self.path),
+            hint="read the columns by chk.group(key), and store the frame anew",
+        )
 
     def _put(self, name: str, part: str, frame: Any) -> None:
         """Put a part of the tree of a frame at a name."""
@@ -261,7 +270,7 @@ class _Append:
         for number in range(len(self.columns)):
             new = self.frame.iloc[:, number]
             path = (*self.path, f"column{number}")
-            params = _params(self.session, path)
+            params = params_at(self.session, path)
             if params.get("kind") != "categorical" or type(new.dtype).__name__ != _CATEGORIES:
                 continue
             place = (*path, "categories")
@@ -303,7 +312,7 @@ class _Append:
     def _index(self) -> None:
         """Find out how the index goes on."""
         pd = need("pandas", "a DataFrame")
-        params, new = _params(self.session, (*self.path, "index")), self.frame.index
+        params, new = params_at(self.session, (*self.path, "index")), self.frame.index
         if "range" in params and isinstance(new, pd.RangeIndex) and self._goes_on(params["range"]):
             return
         if isinstance(new, pd.RangeIndex):

@@ -8,7 +8,7 @@ trees are equal but for the rows: then the arrays of rows are appended to.
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import attrs
@@ -20,7 +20,16 @@ from ..equality import same
 from ..keys import Path
 from ..tree import Branch, Leaf, Node, utf8_dtype
 
-__all__ = ["DiffersError", "Growth", "RowPlaces", "grow", "growable", "is_equal", "leaves_of"]
+__all__ = [
+    "DiffersError",
+    "Growth",
+    "RowPlaces",
+    "grow",
+    "growable",
+    "is_equal",
+    "leaves_of",
+    "params_at",
+]
 
 Place = tuple[str, ...]
 """Where a node is in a tree."""
@@ -122,6 +131,12 @@ def is_equal(first: Node, second: Node | None) -> bool:
     if isinstance(first, Branch) and isinstance(second, Branch):
         return set(first.children) == set(second.children)
     return isinstance(first, Leaf) and isinstance(second, Leaf) and _is_same(first, second)
+
+
+def params_at(session: Session, path: Path) -> Mapping[str, Any]:
+    """The parameters of the mark of what is stored at a path; empty if there is none."""
+    stat = session.stat(path)
+    return {} if stat is None or stat.mark is None else stat.mark.params
 
 
 def _count(node: object) -> int:

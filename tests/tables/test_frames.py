@@ -428,3 +428,73 @@ def test_layouts(path: str) -> None:
     with h5py.File(path) as file:
         assert file["t/column0"].compression == "gzip"
         assert file["t/column0"].id.get_storage_size() < 10_000
+
+
+def wide(count: int, shift: int = 0) -> Any:
+    """A frame of more columns than each get a dataset of their own, of several dtypes."""
+    made = pd.DataFrame(np.arange(count * 300.0).reshape(count, 300) + shift)
+    made = made.astype(dict.fromkeys(range(0, 300, 3), "i4")).copy()
+    made["time"] = made["moment"] = pd.to_datetime(np.arange(count) + shift, unit="D")
+    made["text"], made["lone"] = [f"{n + shift}" for n in range(count)], np.int8(shift)
+    return made[[*made.columns[150:], *made.columns[:150]]]
+
+
+def test_wide_frames(path: str) -> None:
+    """Past 256 columns those of one dtype share a dataset; one of them is read without the others."""
+    chk, stored = HDF5Checkpointer(path), wide(5)
+    chk["t"] = stored
+    chk["narrow"] = narrow = stored[stored.columns[:256]]
+    pd.testing.assert_frame_equal(chk["t"], stored)
+    pd.testing.assert_frame_equal(chk["narrow"], narrow)
+    pd.testing.assert_frame_equal(chk.load(mmap=True)["t"], stored)
+    with h5py.File(path) as file:
+        assert sorted(name for name in file["t"] if name[0] == "b") == [
+            "block0",
+            "block1",
+            "block2",
+        ]
+        assert file["t/block0/values"].shape == (100, 5) and len(file["t"]) == 7
+        assert not [name for name in file["narrow"] if name[0] == "b"]
+    for name in (0, 1, "moment", "text", "lone", 299):
+        pd.testing.assert_series_equal(chk.column("t", name), stored[name])
+    chk["t"] = stored[::-1]
+    pd.testing.assert_frame_equal(chk["t"], stored[::-1])
+
+
+def test_one_column_of_a_wide_frame(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the dataset that columns share, the elements of one are read."""
+    chk = HDF5Checkpointer(path)
+    chk["t"] = wide(50)
+    real, sizes = Hdf5Session.read_slice, []
+
+    def read_slice(self: Any, place: Any, index: Any) -> Any:
+        found = real(self, place, index)
+        sizes.append((place[-1], found[0].size))
+        return found
+
+    monkeypatch.setattr(Hdf5Session, "read_slice", read_slice)
+    assert len(chk.column("t", 7)) == 50 and sizes == [("values", 50)]
+
+
+def test_wide_frames_that_grow(path: str, begin: Any) -> None:
+    """Rows go on shared datasets, too, which lie the other way round then."""
+    chk = HDF5Checkpointer(path)
+    frames = [wide(5), wide(1, 10), wide(7, 20), wide(2, 30)]
+    begin(chk, frames[0])
+    with chk:
+        for more in frames[1:]:
+            chk.append("t", more)
+    expected = pd.concat(frames, ignore_index=True)
+    pd.testing.assert_frame_equal(chk["t"], expected)
+    for name in (0, 1, "moment", "text"):
+        pd.testing.assert_series_equal(chk.column("t", name), expected[name])
+    found = chk.table("t").read([1, "time"], slice(3, 9))
+    assert found[1].tolist() == expected[1][3:9].tolist() and list(found["time"]) == [
+        *expected["time"][3:9]
+    ]
+    for other in (wide(2).astype({7: "f4"}), wide(2).astype({7: "f4", 8: "f4"})):
+        with pytest.raises(
+            UnsupportedTypeError, match=r"column 7 has the dtype float32, not float64"
+        ):
+            chk.append("t", other)
+    pd.testing.assert_frame_equal(chk["t"], expected)

@@ -1,0 +1,211 @@
+"""The columns of a stored DataFrame: each is read without the others, and by rows if it can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends.base import Session
+from ..codecs.elements import has_elements
+from ..codecs.frames import closed, is_open_range, series
+from ..errors import CheckpointerKeyError, CorruptFileError, UnsupportedStoredError
+from ..keys import Path, join
+from ..location import Location
+from ..tree import Branch, Leaf, Node
+from .trees import params_at
+
+__all__ = ["FrameColumns", "column"]
+
+ALL = slice(None)
+_ROWS = {
+    "numpy": ("values",),
+    "datetime": ("utc",),
+    "timedelta": ("values",),
+    "period": ("ordinals",),
+    "interval": ("left", "right"),
+    "categorical": ("codes",),
+    "masked": ("data", "missing"),
+    "texts": ("texts", "missing"),
+    "string": ("items",),
+}
+"""The children of a `pandas.array` that are rows, by its kind; others are read as a whole."""
+
+
+class FrameColumns:
+    """The columns of the DataFrame at a location.
+
+    Args:
+        location: of the frame.
+        session: reads it.
+
+    Raises:
+        UnsupportedStoredError: it is not a DataFrame.
+
+    Attributes:
+        names: the names of the columns, a pandas Index.
+    """
+
+    def __init__(self, location: Location, session: Session) -> None:
+        self._location = location
+        self._session = session
+        self._path = location.path
+        stat = session.stat(self._path)
+        if stat is None or stat.mark is None or stat.mark.name != "pandas.DataFrame":
+            raise UnsupportedStoredError(
+                "the value is not a DataFrame", key=join(self._path), hint="read it by chk[key]"
+            )
+        self.names = self._part("columns")
+        self._blocks: dict[int, tuple[str, int]] = {}
+        """By the number of a column: the block that has it, and its place there."""
+        for number in range(stat.mark.params.get("blocks", 0)):
+            places = self._part(f"block{number}", "places")
+            self._blocks |= {int(n): (f"block{number}", at) for at, n in enumerate(places)}
+
+    def _part(self, *names: str) -> Any:
+        path = (*self._path, *names)
+        return self._location.decode(self._session.read(path), path)
+
+    def values(self, number: int, rows: Any = ALL) -> Any:
+        """The array of a column: of NumPy, or of pandas, as pandas has it.
+
+        Args:
+            number: of the column.
+            rows: a slice, or numbers of rows.
+        """
+        if number in self._blocks:
+            name, at = self._blocks[number]
+            path = (*self._path, name)
+            index = (rows, at) if params_at(self._session, path).get("by_rows") else (at, rows)
+            node: Any = Leaf(*self._session.read_slice((*path, "values"), index))
+            return self._location.decode(node, path)
+        path = (*self._path, f"column{number}")
+        node = self._session.read(path) if _is_all(rows) else _cut(self._session, path, rows)
+        if node is None:
+            return self.values(number)[rows]
+        return self._location.decode(node, path)
+
+    def length(self) -> int:
+        """How many rows there are; nothing is read for it where the file says it."""
+        session, path = self._session, self._path
+        params = params_at(session, (*path, "index"))
+        if "range" in params and not is_open_range(params):
+            return len(range(*params["range"]))
+        if self._blocks:
+            block = (*path, "block0")
+            axis = 0 if params_at(session, block).get("by_rows") else 1
+            return session.array_info((*block, "values")).shape[axis]
+        name = "column0" if is_open_range(params) else "index"
+        found = _rows_at(session, (*path, name))
+        return len(self._part(name)) if found is None else found
+
+    def index(self, rows: Any = ALL) -> Any:
+        """The index of some rows."""
+        path = (*self._path, "index")
+        node: Any = None
+        if not _is_all(rows):
+            node = _cut(self._session, path, rows)
+        if node is not None:
+            return self._location.decode(node, path)
+        node = self._session.read(path)
+        if isinstance(node, Branch) and is_open_range(params_at(self._session, path)):
+            node = closed(node, self.length())
+        return self._location.decode(node, path)[rows]
+
+    def number_of(self, name: Any) -> int:
+        """The number of the column of a name; of several, the first.
+
+        Raises:
+            CheckpointerKeyError: there is none.
+        """
+        names, key = self.names, join(self._path)
+        try:
+            place = names.get_loc(name)
+        except KeyError as error:
+            raise CheckpointerKeyError(
+                f"there is no column {name!r}", key=key, hint=f"it has {list(names)[:20]}"
+            ) from error
+        if names.nlevels > 1 and (not isinstance(name, tuple) or len(name) < names.nlevels):
+            raise CheckpointerKeyError(
+                f"{name!r} is a part of the name of a column",
+                key=key,
+                hint=f"give all {names.nlevels} levels, as {names[0]!r}",
+            )
+        return place if isinstance(place, int) else _first(place)
+
+
+def column(location: Location, path: Path, name: Any) -> Any:
+    """The column `name` of the DataFrame at `path`, below the group at `location`, as a Series.
+
+    Raises:
+        CheckpointerKeyError: there is none.
+        UnsupportedStoredError: what stands there is not a DataFrame.
+    """
+    with location.handle.reading() as session:
+        if session.stat(path) is None:
+            raise location.missing(session, path)
+        columns = FrameColumns(location.at(path), session)
+        number = columns.number_of(name)
+        values, index = columns.values(number), columns.index()
+    if len(values) != len(index):
+        raise CorruptFileError(
+            f"the column {name!r} has {len(values)} rows, and the index {len(index)}",
+            file=location.file,
+            key=join(path),
+            hint="read the parts by chk.group(key)",
+        )
+    return series(values, index, columns.names[number])
+
+
+def _is_all(rows: Any) -> bool:
+    return isinstance(rows, slice) and rows == ALL
+
+
+def _first(place: Any) -> int:
+    """The first of several columns of one name: pandas gives a slice, or a mask."""
+    if isinstance(place, slice):
+        return int(place.start)
+    return int(place.argmax())
+
+
+def _is_array(session: Session, path: Path) -> bool:
+    """Whether a dataset has an element for each item of its value."""
+    stat = session.stat(path)
+    if stat is None or stat.is_group or not has_elements(stat.mark):
+        return False
+    return not (stat.mark is not None and "shape" in stat.mark.params)
+
+
+def _rows_at(session: Session, path: Path) -> int | None:
+    """How many rows a column, or an index, has; None where only its value says that."""
+    stat = session.stat(path)
+    if stat is not None and stat.is_group:
+        for name in ("values", "codes", "codes0", "utc", "data", "ordinals", "texts", "left"):
+            if session.has(path, name):
+                return _rows_at(session, (*path, name))
+        return None
+    shape = session.array_info(path).shape if _is_array(session, path) else ()
+    return shape[0] if len(shape) == 1 else None
+
+
+def _cut(session: Session, path: Path, rows: Any) -> Node | None:
+    """The tree of some rows of a column; None where they cannot be read alone."""
+    stat = session.stat(path)
+    if stat is None or not stat.is_group:
+        if not _is_array(session, path):
+            return None
+        data, mark = session.read_slice(path, rows)
+        return Leaf(data, mark)
+    name = "" if stat.mark is None else stat.mark.name
+    kind = "" if stat.mark is None else stat.mark.params.get("kind", "")
+    wanted = {"pandas.Index": ("values",), "pandas.array": _ROWS.get(kind, ())}.get(name, ())
+    children: dict[str, Node] = {}
+    for child in session.names(path):
+        below = (*path, child)
+        node = _cut(session, below, rows) if child in wanted else session.read(below)
+        if node is None:
+            return None
+        children[child] = node
+    if not wanted or not set(wanted) & set(children):
+        return None
+    if name == "pandas.Index" and stat.mark is not None and stat.mark.params:
+        return None  # a frequency is that of all rows
+    return Branch(children, stat.mark)

@@ -1,0 +1,71 @@
+"""Tables that are stored DataFrames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..backends.base import Session
+from ..codecs.optional import need
+from ..errors import InvalidOptionError
+from ..keys import join
+from ..location import Location
+from .columns import FrameColumns
+from .frames import append_frame
+
+__all__ = ["FrameTableForm"]
+
+
+class FrameTableForm:
+    """A DataFrame: its columns are arrays of NumPy or pandas, as in the frame.
+
+    Args:
+        location: of the frame.
+    """
+
+    index: tuple[Any, ...] = ()
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def columns(self, session: Session) -> list[Any]:
+        """The names of the columns."""
+        return list(FrameColumns(self._location, session).names)
+
+    def length(self, session: Session) -> int:
+        """How many rows the frame has."""
+        return FrameColumns(self._location, session).length()
+
+    def row_bytes(self, session: Session) -> int:
+        """About eight bytes a column."""
+        return 8 * len(self.columns(session))
+
+    def read(self, session: Session, names: list[Any], rows: Any) -> dict[Any, Any]:
+        """Some rows of some columns."""
+        columns = FrameColumns(self._location, session)
+        return {name: columns.values(columns.number_of(name), rows) for name in names}
+
+    def frame(self, session: Session, data: Mapping[Any, Any], rows: Any) -> Any:
+        """A DataFrame of what was read, with its index."""
+        columns = FrameColumns(self._location, session)
+        made = need("pandas", "a DataFrame").DataFrame(dict(data), index=columns.index(rows))
+        return made.rename_axis(columns=columns.names.name)
+
+    def append(self, data: Mapping[Any, Any]) -> None:
+        """Append rows with a default index, converted to the dtypes of the columns."""
+        pd, location = need("pandas", "a DataFrame"), self._location
+        with location.handle.reading() as session:
+            columns = FrameColumns(location, session)
+            dtypes = {n: columns.values(i, slice(0, 0)).dtype for i, n in enumerate(columns.names)}
+        if set(data) != set(dtypes):
+            raise InvalidOptionError(
+                f"the rows have the columns {list(data)}, not {list(dtypes)}",
+                file=location.file,
+                key=join(location.path),
+                hint="give all columns",
+            )
+        made = pd.DataFrame(dict(data))
+        for name, dtype in dtypes.items():
+            if made[name].dtype != dtype and made[name].dtype.kind == "i" and dtype.kind in "if":
+                made[name] = made[name].astype(dtype)  # numbers of a list
+        append_frame(location, made)

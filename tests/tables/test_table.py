@@ -1,0 +1,338 @@
+"""Tables: what is read of them, and what is not; rows that are appended; other libraries."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from hdfchk import (
+    CheckpointerKeyError,
+    HDF5Checkpointer,
+    InvalidOptionError,
+    MissingExtraError,
+    ReadOnlyError,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
+
+COLUMNS = {
+    "x": np.arange(20),
+    "y": np.arange(20) / 2,
+    "v": np.arange(60.0).reshape(20, 3),
+    "t": np.arange(20).astype("M8[D]"),
+    "s": np.array([f"s{n}" for n in range(20)], np.dtypes.StringDType()),
+}
+
+
+def records() -> np.ndarray:
+    """The same as a structured array, but for the texts."""
+    made = np.zeros(20, [("x", "i8"), ("y", "f8"), ("v", "f8", 3), ("t", "M8[D]")])
+    for name in made.dtype.names:
+        made[name] = COLUMNS[name]
+    return made
+
+
+def frame() -> Any:
+    pd = pytest.importorskip("pandas")
+    flat = {name: values for name, values in COLUMNS.items() if name not in "vs"}
+    return pd.DataFrame(
+        flat | {"c": pd.Categorical([*"ab"] * 10), "o": [f"s{n}" for n in range(20)]}
+    )
+
+
+@pytest.fixture(params=["path", "file object", "memory", "read-only"])
+def tables(request: pytest.FixtureRequest, path: str) -> HDF5Checkpointer:
+    """A store of some tables."""
+    targets = {"memory": None, "file object": io.BytesIO()}
+    chk = HDF5Checkpointer(targets.get(request.param, path))
+    chk.update({"group": COLUMNS, "records": records(), "frame": frame()})
+    chk.append("grown", frame()[:7])
+    chk.append("grown", frame()[7:])
+    return HDF5Checkpointer(path, mode="r") if request.param == "read-only" else chk
+
+
+def agree(found: dict[Any, Any], rows: Any, names: Any) -> None:
+    assert list(found) == list(names)
+    whole = COLUMNS
+    if "c" in names or getattr(found.get("t"), "unit", ""):
+        arrays = {name: frame()[name].array for name in frame()}
+        whole = {name: getattr(arrays[name], "_ndarray", arrays[name]) for name in "xy"} | {
+            name: arrays[name] for name in "tco"
+        }
+    for name in names:
+        expected = whole[name][rows]
+        assert len(found[name]) == len(expected), name
+        assert list(map(str, found[name])) == list(map(str, expected)), name
+        assert found[name].dtype == expected.dtype, name
+
+
+@pytest.mark.parametrize("key", ["group", "records", "frame", "grown"])
+def test_reading(tables: HDF5Checkpointer, key: str) -> None:
+    """Rows by slices, lists and masks, columns by name, and both."""
+    table = tables.table(key)
+    names = table.columns
+    assert (
+        len(table) == 20 and names[:2] == ["x", "y"] and f"20 rows of {len(names)}" in repr(table)
+    )
+    mask = np.arange(20) % 7 == 3
+    for rows in (slice(2, 5), slice(None), slice(15, None, 2), slice(5, 2), slice(-3, None)):
+        agree(table[rows], rows, names)
+        agree(table.read(["y", "x"], rows), rows, ["y", "x"])
+    agree(table[::-4], slice(None, None, -4), names)
+    agree(table[[1, 5, 6]], [1, 5, 6], names)
+    agree(table.read(rows=[-1]), [-1], names)
+    agree(table[mask], mask, names)
+    assert table["x"].tolist() == [*range(20)] and list(table[["x"]]) == ["x"]
+    assert table[3]["y"] == table[-17]["y"] == 1.5
+    with pytest.raises(CheckpointerKeyError, match="no column 'z'"):
+        table["z"]
+    for wrong in (20, -21, [20], np.ones(3, bool)):
+        with pytest.raises(IndexError):
+            table[wrong]
+    with pytest.raises(TypeError):
+        table[[0.5]]
+
+
+@pytest.mark.parametrize("key", ["group", "records", "frame", "grown"])
+def test_blocks_and_where(tables: HDF5Checkpointer, key: str, monkeypatch: Any) -> None:
+    """Blocks of rows, and the rows that a function wants of each."""
+    table = tables.table(key)
+    monkeypatch.setattr("hdfchk.tables.table.BLOCK_BYTES", 200)
+    blocks = list(table.blocks(8))
+    assert [len(block["x"]) for block in blocks] == [8, 8, 4]
+    assert np.concatenate([block["x"] for block in table.blocks(columns="x")]).tolist() == [
+        *range(20)
+    ]
+    seen = []
+
+    def where(block: Any) -> Any:
+        seen.append(len(block["x"]))
+        return block["x"] % 3 == 1
+
+    agree(table.read(where=where), slice(1, None, 3), table.columns)
+    assert len(seen) > 1 and sum(seen) == 20
+    agree(table.read("y", slice(4, 12), where), [4, 7, 10], ["y"])
+    agree(table.read("y", [4, 7, 9], where), [4, 7], ["y"])
+    agree(table.read("y", slice(None, None, -1), where), [19, 16, 13, 10, 7, 4, 1], ["y"])
+    agree(table.read("x", where=lambda block: block["y"] > 100), slice(0, 0), ["x"])
+    for wrong in (lambda block: block["x"], lambda block: True):
+        with pytest.raises(InvalidOptionError, match="mask"):
+            table.read(where=wrong)
+    with pytest.raises(InvalidOptionError):
+        next(table.blocks(0))
+
+
+def test_only_what_is_asked_for_is_read(chk: HDF5Checkpointer, read: list[tuple[str, int]]) -> None:
+    """Columns and rows that nobody wants stay in the file."""
+    chk["group"], chk["frame"] = COLUMNS, frame()
+    read.clear()
+    chk.table("group").read(["y"], slice(3, 5))
+    assert read == [("y", 2)]
+    read.clear()
+    chk.table("group").read(["y"], where=lambda block: block["x"] == 3)
+    assert read == [("x", 20), ("y", 20)]
+    read.clear()
+    chk.table("frame").read(["y", "c"], slice(3, 5))
+    assert ("column1", 2) in read and ("codes", 2) in read and ("column0", -1) not in read
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_append_to_a_group(path: str, inside: bool) -> None:
+    """Rows go on all arrays as one commit, cast as `Array.append` casts them."""
+    chk = HDF5Checkpointer(path)
+    chk["group"] = COLUMNS
+    table, rows = chk.table("group"), {name: values[:4] for name, values in COLUMNS.items()}
+
+    def append() -> None:
+        for _ in range(3):
+            table.append(rows)
+        table.append(
+            {"x": [1, 2], "y": [3, 4], "v": np.ones((2, 3)), "t": rows["t"][:2], "s": ["a", "b"]}
+        )
+
+    if inside:
+        with chk:
+            append()
+            assert len(HDF5Checkpointer(path, mode="r").table("group")) == 34
+    else:
+        append()
+    assert len(table) == 34 and table["s"][-2:].tolist() == ["a", "b"]
+    assert chk["group/y"][20:24].tolist() == [0, 0.5, 1, 1.5] and chk["group/y"][-1] == 4
+    with chk:
+        table.append(rows)
+        for wrong, error, text in (
+            ({"x": [1]}, InvalidOptionError, "have the columns"),
+            (rows | {"x": [1]}, InvalidOptionError, "different lengths"),
+            (rows | {"x": [0.5] * 4}, UnsupportedTypeError, "float64"),
+            (rows | {"v": np.ones((4, 2))}, InvalidOptionError, "shape"),
+            ([1, 2], InvalidOptionError, "not list"),
+        ):
+            with pytest.raises(error, match=text):
+                table.append(wrong)
+        assert len(table) == 38
+        chk["plain"] = {"x": np.arange(2)}
+        chk.append("group/x", 1)
+        with pytest.raises(UnsupportedStoredError, match="different lengths"):
+            table.append(rows)
+    with pytest.raises(ReadOnlyError):
+        HDF5Checkpointer(path, mode="r").table("plain").append({"x": [1]})
+
+
+def test_append_to_records_and_frames(path: str) -> None:
+    """Rows of a structured array and of a DataFrame, as dicts or as DataFrames."""
+    pd = pytest.importorskip("pandas")
+    chk = HDF5Checkpointer(path)
+    chk["records"], chk["frame"], chk["group"] = records(), frame(), {"x": [1, 2], "y": [0.5, 1.0]}
+    table = chk.table("records")
+    table.append({"x": [7], "y": [1], "v": np.ones((1, 3)), "t": np.array(["2000-01-01"], "M8[D]")})
+    assert chk["records"][-1]["y"] == 1 and len(table) == 21
+    for wrong in ({"x": [1]}, {"x": [1, 2], "y": [1], "v": np.ones((1, 3)), "t": COLUMNS["t"][:1]}):
+        with pytest.raises(InvalidOptionError):
+            table.append(wrong)
+    table = chk.table("frame")
+    table.append(frame())
+    table.append(
+        {
+            "x": [5],
+            "y": [1],
+            "t": COLUMNS["t"][:1].astype("M8[s]"),
+            "c": pd.Categorical(["b"]),
+            "o": ["z"],
+        }
+    )
+    assert (
+        len(table) == 41 and chk["frame"]["y"].iloc[-1] == 1 and chk["frame"]["o"].iloc[-1] == "z"
+    )
+    with pytest.raises(InvalidOptionError):
+        table.append({"x": [5]})
+    chk.table("group").append(pd.DataFrame({"y": [2.5], "x": [3]}))
+    assert chk["group/y"] == [0.5, 1, 2.5]
+
+
+def test_what_is_no_table(path: str) -> None:
+    """Values that are no tables are refused by name; filters hide columns."""
+    chk = HDF5Checkpointer(path)
+    chk.update(
+        {"n": 1, "a": np.arange(3), "g": {"x": np.arange(3), "n": 1}, "h": {"x": [1, 2], "y": [1]}}
+    )
+    chk["group"] = COLUMNS
+    for key, text in (
+        ("n", "not a"),
+        ("a", "not a table"),
+        ("g", "'n' is not an array"),
+        ("h", "different lengths"),
+    ):
+        with pytest.raises(UnsupportedStoredError, match=text):
+            chk.table(key)
+    with pytest.raises(CheckpointerKeyError):
+        chk.table("nothing")
+    view = chk.view(omitted_keys=["group/x", "a"])
+    assert view.table("group").columns == ["y", "v", "t", "s"]
+    with pytest.raises(CheckpointerKeyError):
+        view.table("a")
+
+
+def test_pandas(path: str) -> None:
+    """DataFrames of all kinds of tables; a stored one comes back with its index."""
+    pd = pytest.importorskip("pandas")
+    chk = HDF5Checkpointer(path)
+    stored = frame().set_index(pd.Index(np.arange(20) * 10, name="n"))
+    chk["frame"], chk["group"] = stored, COLUMNS
+    table = chk.table("frame")
+    pd.testing.assert_frame_equal(table.to_pandas(), stored)
+    pd.testing.assert_frame_equal(table.to_pandas(["y", "c"], slice(3, 6)), stored[["y", "c"]][3:6])
+    pd.testing.assert_frame_equal(
+        table.to_pandas("y", where=lambda block: block["x"] > 15), stored[["y"]][stored["x"] > 15]
+    )
+    found = chk.table("group").to_pandas(rows=slice(2, 4))
+    assert found["y"].tolist() == [1.0, 1.5] and found["s"].tolist() == ["s2", "s3"]
+    assert found["v"].iloc[0].tolist() == [6, 7, 8]
+
+
+def test_tables_of_pandas(path: str) -> None:
+    """A table of HDFStore has the columns of the frame; nothing is unpickled."""
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("tables")
+    made = pd.DataFrame(
+        {
+            "a": np.arange(5.0),
+            "k": np.arange(5),
+            "b": -np.arange(5.0),
+            "t": pd.date_range("2020", periods=5),
+            "s": [*"vwx", None, "z"],
+        },
+        index=pd.Index(np.arange(5) * 2),
+    )
+    with pd.HDFStore(path) as store:
+        store.append("t", made, index=False, data_columns=["k"])
+        store.append("indexed", made)
+    chk = HDF5Checkpointer(path)
+    table = chk.table("t")
+    assert sorted(table.columns) == ["a", "b", "index", "k", "s", "t"] and len(table) == 5
+    found = table.to_pandas()[list(made)]
+    pd.testing.assert_frame_equal(
+        found.astype({"s": object}), made.astype({"s": object}), check_index_type=False
+    )
+    assert table.read("b", where=lambda block: block["k"] > 2)["b"].tolist() == [-3, -4]
+    with pytest.raises(UnsupportedStoredError, match="by pandas alone"):
+        table.append({"a": [1]})
+    with pytest.raises(UnsupportedStoredError, match="an index of this table"):
+        chk.table("indexed/table").append({})
+
+
+def test_tables_of_pytables(path: str) -> None:
+    """A table of PyTables is extended, and PyTables sees the rows."""
+    tables = pytest.importorskip("tables")
+    with tables.open_file(path, "w") as file:
+        made = file.create_table("/", "t", np.dtype([("x", "i8"), ("name", "S5")]))
+        made.append([(1, b"a"), (2, b"b")])
+    chk = HDF5Checkpointer(path)
+    table = chk.table("t")
+    assert table.columns == ["x", "name"] and table[1]["x"] == 2
+    table.append({"x": [3, 4], "name": [b"c", b"long"]})
+    with pytest.raises(UnsupportedTypeError):
+        table.append({"x": [3], "name": [b"too long"]})
+    with h5py.File(path) as file:
+        assert file["t"].attrs["NROWS"] == 4
+    with tables.open_file(path) as file:
+        assert file.root.t.nrows == 4 and file.root.t.read_where("x > 3")["name"].tolist() == [
+            b"long"
+        ]
+
+
+def test_missing_libraries(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a library is missing, the error names the extra."""
+    chk = HDF5Checkpointer(path)
+    chk["group"] = {"x": np.arange(3)}
+    for name in ("polars", "pyarrow"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=r"hdfchk\[polars\]"):
+        chk.table("group").to_polars()
+    with pytest.raises(MissingExtraError, match=r"hdfchk\[arrow\]"):
+        chk.table("group").to_arrow()
+
+
+def test_polars_and_arrow(path: str) -> None:
+    """Columns of numbers, dates, texts, vectors and categories."""
+    chk = HDF5Checkpointer(path)
+    chk["group"], chk["frame"] = COLUMNS, frame()
+    arrow, polars = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    found = chk.table("group").to_arrow()
+    assert (
+        isinstance(found, arrow.Table)
+        and found["s"].to_pylist()[3] == "s3"
+        and found["v"].to_pylist()[1] == [3, 4, 5]
+    )
+    assert chk.table("frame").to_arrow(["c", "t"], slice(1, 3)).to_pydict()["c"] == ["b", "a"]
+    found = chk.table("group").to_polars(["x", "s", "v"])
+    assert (
+        isinstance(found, polars.DataFrame)
+        and found["s"][3] == "s3"
+        and found["v"][1].to_list() == [3, 4, 5]
+    )
+    assert chk.table("frame").to_polars()["c"].to_list()[:2] == ["a", "b"]
