@@ -348,6 +348,10 @@ class SupportsLog(Protocol):
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
         """Commit rows to append. Returns as `put`."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so many rows wait that the library has to append them before others."""
+
     def put_table(self, path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bool:
         """Commit rows to append to several arrays below a path. Returns as `put`."""
 

@@ -537,6 +537,10 @@ class Handle:
         """
         with self.turn() as connection, defer_interrupts():
             is_known = connection.appends.table(path) is form and not self._snapshots
+            log = None if connection.storage is None else connection.storage.log
+            if is_known and log is not None and log.is_full:
+                with self.writing(keeps_logs=True):
+                    pass  # HDF5 appends what waits, and that is committed
             if is_known and connection.put_table(path, rows):
                 if connection.storage is not None:
                     self.make_durable(connection, connection.storage)

@@ -77,9 +77,11 @@ class FrameForm:
             return None
         path = location.path
         if self.plain is not None:
-            if set(frame.dtypes) != {self.plain}:
-                return None
             values = frame.to_numpy()
+            # The same memory twice is that of the frame, and so of one dtype: its dtypes take long.
+            is_one = values.dtype == self.plain and np.may_share_memory(values, frame.to_numpy())
+            if not is_one and set(frame.dtypes) != {self.plain}:
+                return None
             return {(*path, f"column{n}"): values[:, n] for n in range(values.shape[1])}
         node = by_rows(location.encode(frame, path))
         if not isinstance(node, Branch):

@@ -50,7 +50,16 @@ def to_polars(data: Mapping[Any, Any]) -> Any:
         MissingExtraError: polars is not installed.
     """
     pl = need("polars", "a polars DataFrame", "polars")
-    return pl.DataFrame({str(name): _plain(values) for name, values in data.items()})
+    return pl.DataFrame({str(name): _in_its_units(_plain(v)) for name, v in data.items()})
+
+
+def _in_its_units(values: Any) -> Any:
+    """Dates and durations in a unit that polars has."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "mM":
+        unit, _ = np.datetime_data(values.dtype)
+        if unit not in {"ms", "us", "ns"} and (values.dtype.kind, unit) != ("M", "D"):
+            return values.astype(f"{values.dtype.kind}8[ms]")
+    return values
 
 
 def to_arrow(data: Mapping[Any, Any]) -> Any:

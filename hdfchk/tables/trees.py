@@ -34,7 +34,7 @@ __all__ = [
 Place = tuple[str, ...]
 """Where a node is in a tree."""
 LEAST_CHUNK, MOST_CHUNK = 2**16, 2**20
-BLOCKS = 16
+BLOCKS = 32
 """So many blocks as the first one are in a chunk of a column, within these limits."""
 MISSING = "missing"
 """The name of the array that says which items are missing; where it is not there, none is."""

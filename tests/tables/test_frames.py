@@ -498,3 +498,17 @@ def test_wide_frames_that_grow(path: str, begin: Any) -> None:
         ):
             chk.append("t", other)
     pd.testing.assert_frame_equal(chk["t"], expected)
+
+
+def test_dtypes_that_pandas_would_join(path: str) -> None:
+    """Rows of narrower numbers are refused, also where all columns were of one dtype before."""
+    stored = pd.DataFrame({"a": [0.5, 1.5], "b": [1.0, 2.0]})
+    with HDF5Checkpointer(path) as chk:
+        for _ in range(3):
+            chk.append("t", stored)
+        with pytest.raises(UnsupportedTypeError, match="'b' has the dtype float32, not float64"):
+            chk.append("t", stored.astype({"b": "f4"}))
+        parts = pd.DataFrame({"a": stored["a"]})
+        parts["b"] = stored["b"]  # columns of one dtype, each by itself in memory
+        chk.append("t", parts)
+    pd.testing.assert_frame_equal(chk["t"], pd.concat([stored] * 4, ignore_index=True))

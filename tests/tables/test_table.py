@@ -319,20 +319,21 @@ def test_missing_libraries(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_polars_and_arrow(path: str) -> None:
     """Columns of numbers, dates, texts, vectors and categories."""
-    chk = HDF5Checkpointer(path)
-    chk["group"], chk["frame"] = COLUMNS, frame()
     arrow, polars = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
-    found = chk.table("group").to_arrow()
-    assert (
-        isinstance(found, arrow.Table)
-        and found["s"].to_pylist()[3] == "s3"
-        and found["v"].to_pylist()[1] == [3, 4, 5]
-    )
-    assert chk.table("frame").to_arrow(["c", "t"], slice(1, 3)).to_pydict()["c"] == ["b", "a"]
-    found = chk.table("group").to_polars(["x", "s", "v"])
-    assert (
-        isinstance(found, polars.DataFrame)
-        and found["s"][3] == "s3"
-        and found["v"][1].to_list() == [3, 4, 5]
-    )
-    assert chk.table("frame").to_polars()["c"].to_list()[:2] == ["a", "b"]
+    pd = pytest.importorskip("pandas")
+    chk = HDF5Checkpointer(path)
+    with pd.option_context("mode.string_storage", "python"):
+        chk["group"], chk["frame"] = COLUMNS, frame()
+        tables = chk.table("group"), chk.table("frame")
+        found, of_frame = [table.to_arrow() for table in tables]
+        assert isinstance(found, arrow.Table) and found["s"].to_pylist()[3] == "s3"
+        assert found["v"].to_pylist()[1] == [3, 4, 5]
+        assert str(of_frame["t"][1]) == "1970-01-02 00:00:00" and of_frame["c"].to_pylist()[:2] == [
+            "a",
+            "b",
+        ]
+        assert tables[1].to_arrow(["c"], slice(1, 3)).to_pydict() == {"c": ["b", "a"]}
+        found, of_frame = [table.to_polars() for table in tables]
+        assert isinstance(found, polars.DataFrame) and found["s"][3] == "s3"
+        assert found["v"][1].to_list() == [3, 4, 5] and found["t"][1].year == 1970
+        assert of_frame["c"].to_list()[:2] == ["a", "b"] and of_frame["o"][3] == "s3"

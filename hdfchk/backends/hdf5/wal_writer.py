@@ -61,7 +61,7 @@ __all__ = ["WalWriter"]
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
-TABLES_BYTES = 2**23
+TABLES_BYTES = 2**24
 """So many bytes of rows of tables may wait for HDF5."""
 LOOK_BYTES = 2**21
 """A log that is longer is looked at: readers that stay may keep it from being emptied."""
@@ -255,6 +255,11 @@ class WalWriter(OpenFile):
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
         """Commit rows by writing them into the log; HDF5 appends them later."""
         return self._put_rows({path: rows}, lambda: pack_rows(path, rows), LOGICAL_BYTES)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many rows wait that HDF5 has to append them before others."""
+        return self._file is not None and self._file.log.logical_bytes > TABLES_BYTES
 
     def put_table(self, path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bool:
         """Commit rows of several arrays by writing one record; HDF5 appends them later."""

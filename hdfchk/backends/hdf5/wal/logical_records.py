@@ -7,6 +7,7 @@ would see the difference.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -137,7 +138,8 @@ def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
     """
     if rows.nbytes > SMALL_BYTES or not rows.size:
         return None
-    return _packed_rows(path, rows, 4 * SMALL_BYTES)
+    parts = _parts(path, rows, 4 * SMALL_BYTES)
+    return None if parts is None else b"".join(parts)
 
 
 def pack_table(path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bytes | None:
@@ -148,20 +150,22 @@ def pack_table(path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bytes |
     """
     if sum(block.nbytes for block in rows.values()) > TABLE_BYTES:
         return None
-    where = b"/".join(map(to_bytes, path))
+    where = _packed_path(path)
     if len(where) > SMALL_BYTES:
         return None
     parts, total = [_ROWS.pack(len(where), len(rows), b"m"), where], 0
     for array, block in rows.items():
-        packed = _packed_rows(array, block, TABLE_BYTES) if block.size else None
-        if packed is None:
+        found = _parts(array, block, TABLE_BYTES) if block.size else None
+        if found is None:
             return None
-        total += len(packed)
-        parts += (_LENGTH.pack(len(packed)), packed)
+        length = sum(map(len, found))
+        total += length
+        parts += (_LENGTH.pack(length), *found)
     return b"".join(parts) if total <= 2 * TABLE_BYTES else None
 
 
-def _packed_rows(path: Path, rows: np.ndarray[Any, Any], most: int) -> bytes | None:
+def _parts(path: Path, rows: np.ndarray[Any, Any], most: int) -> tuple[bytes, ...] | None:
+    """The bytes of rows for an array, in three parts."""
     if rows.dtype.hasobject:
         if rows.dtype.kind != "O" or not all(type(text) is str for text in rows.flat):
             return None
@@ -169,10 +173,15 @@ def _packed_rows(path: Path, rows: np.ndarray[Any, Any], most: int) -> bytes | N
         kind, data = b"s", b"".join([struct.pack("<I", len(text)) + text for text in texts])
     else:
         kind, data = b"r", rows.tobytes()
-    where = b"/".join(map(to_bytes, path))
+    where = _packed_path(path)
     if len(where) > SMALL_BYTES or len(data) > most:
         return None
-    return b"".join((_ROWS.pack(len(where), len(rows), kind), where, data))
+    return _ROWS.pack(len(where), len(rows), kind), where, data
+
+
+@functools.lru_cache(1024)
+def _packed_path(path: Path) -> bytes:
+    return b"/".join(map(to_bytes, path))
 
 
 def unpack_rows(raw: bytes) -> list[tuple[Path, Rows]]:
