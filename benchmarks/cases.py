@@ -221,6 +221,36 @@ CASES = [
         rounds=3,
     ),
     Case(
+        "a DataFrame of 100 rows and 10,000 columns",
+        "Random floats, saved to a new file and loaded.",
+        data.frame(100, 10_000),
+        measures.frame,
+        ("save", "frame"),
+        tuple(Limit(f, 2, library=UNSYNCED, to="HDFStore, fixed") for f in ("save", "load")),
+        (UNSYNCED, "hdfchk", "HDFStore, fixed"),
+        often=3,
+    ),
+    Case(
+        "3 of 50 columns of a DataFrame of 1,000,000 rows",
+        "Random floats, saved beforehand. The file is opened, and three columns are read.",
+        data.frame(1_000_000, 50, 20_000),
+        measures.read_columns,
+        ("save", "columns"),
+        (Limit("read", 0.08, to="HDFStore, table"),),
+        ("hdfchk", "HDFStore, table"),
+        prepared=True,
+    ),
+    Case(
+        "1,000 appends of 1,000 rows of 10 columns",
+        "A DataFrame of random floats, appended to one in a new file, which stays open. With "
+        "hdfchk each is a commit that a kill does not undo.",
+        data.frame(1000, 10, 10),
+        measures.append_frames,
+        ("append_frames", "columns"),
+        (Limit("all", 0.4, library=UNSYNCED, to="HDFStore, table"),),
+        (UNSYNCED, "hdfchk", "HDFStore, table"),
+    ),
+    Case(
         "memory for saving 1 GiB",
         "Peak memory of a process while it saves an array, beyond what it had before, with the "
         "array in it.",

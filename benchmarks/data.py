@@ -13,6 +13,7 @@ __all__ = [
     "arrays",
     "compressible",
     "curve",
+    "frame",
     "keys",
     "lists",
     "noise",
@@ -107,3 +108,16 @@ def overwrites(_: bool) -> list[Tree]:
     return [
         {"x": numbers[n : n + size], "y": numbers[: 100 + n % 13]} for n, size in enumerate(sizes)
     ]
+
+
+def frame(rows: int, columns: int, quick_rows: int | None = None) -> Callable[[bool], Tree]:
+    """A DataFrame of random floats, of fewer rows for a quick look."""
+
+    def make(quick: bool) -> Tree:
+        import pandas as pd
+
+        count = quick_rows if quick and quick_rows else rows
+        values = np.random.default_rng(4).random((count, columns))
+        return {"t": pd.DataFrame(values, columns=[f"c{n}" for n in range(columns)])}
+
+    return make

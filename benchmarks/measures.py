@@ -19,6 +19,7 @@ from .adapters import Adapter, CannotError
 __all__ = [
     "MEGABYTES",
     "append",
+    "append_frames",
     "array",
     "assign_all",
     "assign_one",
@@ -26,6 +27,8 @@ __all__ = [
     "compressed_memory",
     "copy_memory",
     "file_size",
+    "frame",
+    "read_columns",
     "read_one",
     "read_rows",
     "save_and_load",
@@ -39,6 +42,7 @@ MEGABYTES = frozenset({"file", "memory"})
 
 REPEATS = 20
 ROWS = (30_000, 30_010)
+APPENDS = 1000
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -170,6 +174,36 @@ def assign_one(adapter: Adapter, path: str, count: Any) -> dict[str, float]:
 def append(adapter: Adapter, path: str, count: Any) -> dict[str, float]:
     """Seconds to append numbers one by one, with the file opened and closed."""
     return {"all": timed(lambda: adapter.append(path, "loss", count))[0]}
+
+
+def frame(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
+    """Seconds to write a DataFrame to a new file, and to read it."""
+    save, _ = timed(lambda: adapter.save(path, tree))
+    load, loaded = timed(lambda: adapter.frame(path, "t"))
+    _check_frame(tree["t"], loaded)
+    return {"save": save, "load": load}
+
+
+def read_columns(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
+    """Seconds to open a file and read three columns of a DataFrame."""
+    names = list(tree["t"].columns[[3, 20, -1]])
+    seconds, found = timed(lambda: adapter.columns(path, "t", names))
+    _check_frame(tree["t"][names], found)
+    return {"read": seconds}
+
+
+def append_frames(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
+    """Seconds to append a DataFrame 1,000 times, with the file opened and closed."""
+    seconds, _ = timed(lambda: adapter.append_frames(path, "t", tree["t"], APPENDS))
+    names = list(tree["t"].columns[:1])
+    if len(adapter.columns(path, "t", names)) != APPENDS * len(tree["t"]):
+        raise CannotError("gives back other rows")
+    return {"all": seconds}
+
+
+def _check_frame(stored: Any, loaded: Any) -> None:
+    if not stored.equals(loaded):
+        raise CannotError("gives back other values")
 
 
 def _memory(work: str, adapter: Adapter, path: str, size: int) -> dict[str, float]:

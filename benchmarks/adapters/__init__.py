@@ -14,6 +14,7 @@ from . import (
     hickle_adapter,
     jaxon_adapter,
     joblib_adapter,
+    pandas_adapter,
     pickle_adapter,
     safetensors_adapter,
     savez_adapter,
@@ -39,6 +40,9 @@ library does of this:
 * ``update(path, tree)``: set all keys of a dict in a file that is there;
 * ``setter(path)``: a context that gives ``set(key, value)`` on an open file;
 * ``append(path, key, count)``: in one open file, append the numbers up to a count one by one;
+* ``frame(path, key)``: open a file and read a DataFrame;
+* ``columns(path, key, names)``: open a file and read some columns of one;
+* ``append_frames(path, key, frame, count)``: in one open file, append its rows so many times;
 * ``copy(path, source, target)``: copy an array from one key to another.
 
 A `variant` is there for the cases whose methods it has, and is not missed in others.
@@ -51,6 +55,9 @@ LACKS = {
     "update": "writes only all at once",
     "setter": "writes only all at once",
     "append": "cannot append",
+    "frame": "stores no DataFrames",
+    "columns": "reads only whole DataFrames",
+    "append_frames": "cannot append to DataFrames",
     "copy": "copies only by way of memory",
 }
 """What the table says of a library without a method."""
@@ -79,6 +86,8 @@ ADAPTERS: dict[str, Adapter] = {
         shelve_adapter.Adapter(),
         diskcache_adapter.Adapter(),
         sqlitedict_adapter.Adapter(),
+        pandas_adapter.Fixed(),
+        pandas_adapter.Table(),
     )
     if find_spec(adapter.module) is not None
 }

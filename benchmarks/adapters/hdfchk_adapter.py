@@ -51,6 +51,20 @@ class Adapter:
         with self._store(path, mode="r") as chk:  # the file is opened once
             return chk.array(key)[start:stop]
 
+    def frame(self, path: str, key: str) -> Any:
+        """Open a file and read a DataFrame."""
+        return self._store(path)[key]
+
+    def columns(self, path: str, key: str, names: list[str]) -> Any:
+        """Open a file and read some columns of a DataFrame."""
+        return self._store(path, mode="r").table(key).to_pandas(names)
+
+    def append_frames(self, path: str, key: str, frame: Any, count: int) -> None:
+        """Append the rows of a DataFrame again and again in one open file."""
+        with self._store(path) as chk:
+            for _ in range(count):
+                chk.append(key, frame)
+
     def map(self, path: str, key: str) -> Any:
         """Open a file and map an array into memory."""
         return self._store(path).array(key).map()

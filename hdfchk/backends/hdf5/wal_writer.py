@@ -55,14 +55,12 @@ from .wal.replay import (
     write_stamp,
 )
 from .wal.seal import read_seal, seal
-from .wal.wal_file import LOGICAL_BYTES, WalFile
+from .wal.wal_file import LOGICAL_BYTES, TABLES_BYTES, WalFile
 
 __all__ = ["WalWriter"]
 
 MOST_PUTS = 256
 """So many small assignments may wait for HDF5: readers have to let it do them, too."""
-TABLES_BYTES = 2**24
-"""So many bytes of rows of tables may wait for HDF5."""
 LOOK_BYTES = 2**21
 """A log that is longer is looked at: readers that stay may keep it from being emptied."""
 PENDING_SECONDS = 0.2
@@ -274,9 +272,7 @@ class WalWriter(OpenFile):
         file, pending = self._file, self._pending
         if file is None or self._lent or (pending.puts and not all(map(pending.takes_rows, rows))):
             return False
-        if not all(map(self._references.takes_rows, rows)):
-            return False
-        payload = pack()
+        payload = pack() if all(map(self._references.takes_rows, rows)) else None
         if payload is None:
             return False
         self.raise_deferred()

@@ -56,6 +56,8 @@ RUN_PAGES = 256
 """So many pages that are neighbours are written as one."""
 LOGICAL_BYTES = 2**20
 """So many bytes of small assignments and rows may wait for HDF5: readers let it do them, too."""
+TABLES_BYTES = 2**24
+"""So many bytes may wait with rows of tables, which it appends many at a time."""
 
 
 class WalFile(OverlayFile):
