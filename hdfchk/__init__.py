@@ -53,6 +53,7 @@ from .errors import (
 from .group import Group
 from .salvage import Loss, SalvageReport, salvage
 from .store import HDF5Checkpointer
+from .tables.table import Table
 from .verification import Report
 from .views.key_filter import KeyFilter
 
@@ -97,6 +98,7 @@ __all__ = [
     "SalvageReport",
     "SnapshotChangedWarning",
     "SystemRefusalError",
+    "Table",
     "TransactionError",
     "UnclosedWarning",
     "UnknownTargetError",

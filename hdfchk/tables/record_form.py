@@ -63,11 +63,14 @@ class RecordForm:
             if len(set(lengths.values())) > 1:
                 raise self._refused(f"the columns have different lengths: {lengths}", dtype)
             rows = np.zeros(next(iter(lengths.values())), dtype)
+            with self._location.handle.reading() as session:
+                elements = self._form.elements(session)
             with self._location.naming():
                 for name, values in data.items():
-                    set_fields(rows, [name], values, None)
+                    set_fields(rows, [name], values, elements.form)
+                encoded = elements.encode(rows)
             with self._location.handle.writing() as session:
-                session.append(path, self._form.elements(session).encode(rows))
+                session.append(path, encoded)
                 if session.read_attribute(path, "NROWS") is not None:
                     session.write_attributes(
                         path, {"NROWS": Leaf(session.array_info(path).shape[0])}

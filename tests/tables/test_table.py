@@ -233,6 +233,11 @@ def test_what_is_no_table(path: str) -> None:
         chk.table("nothing")
     view = chk.view(omitted_keys=["group/x", "a"])
     assert view.table("group").columns == ["y", "v", "t", "s"]
+    chk["copy"] = view.table("group")
+    assert (
+        list(chk["copy"]) == ["y", "v", "t", "s"]
+        and chk["copy/y"].tolist() == COLUMNS["y"].tolist()
+    )
     with pytest.raises(CheckpointerKeyError):
         view.table("a")
 
@@ -337,3 +342,14 @@ def test_polars_and_arrow(path: str) -> None:
         assert isinstance(found, polars.DataFrame) and found["s"][3] == "s3"
         assert found["v"][1].to_list() == [3, 4, 5] and found["t"][1].year == 1970
         assert of_frame["c"].to_list()[:2] == ["a", "b"] and of_frame["o"][3] == "s3"
+
+
+def test_structured_arrays_of_other_programs(path: str) -> None:
+    """Fields of strings of variable length take what `Array.append` takes."""
+    dtype = np.dtype([("n", "i4"), ("s", h5py.string_dtype())])
+    with h5py.File(path, "w") as file:
+        file.create_dataset("t", data=np.array([(1, "a"), (2, "b")], dtype), maxshape=(None,))
+    table = HDF5Checkpointer(path).table("t")
+    table.append({"n": [3, 4], "s": ["a longer text", ""]})
+    assert len(table) == 4 and list(table["s"]) == ["a", "b", "a longer text", ""]
+    assert table.read("n", where=lambda block: block["s"] == "a")["n"].tolist() == [1]
