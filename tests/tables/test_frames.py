@@ -20,6 +20,7 @@ from hdfchk import (
     CorruptFileError,
     HDF5Checkpointer,
     InvalidOptionError,
+    NotAGroupError,
     TransactionError,
     UnsupportedStoredError,
     UnsupportedTypeError,
@@ -512,3 +513,16 @@ def test_dtypes_that_pandas_would_join(path: str) -> None:
         parts["b"] = stored["b"]  # columns of one dtype, each by itself in memory
         chk.append("t", parts)
     pd.testing.assert_frame_equal(chk["t"], pd.concat([stored] * 4, ignore_index=True))
+
+
+def test_a_frame_stays_a_value(path: str) -> None:
+    """After an append that replaces parts of a frame, no key can be put into it."""
+    part = pd.DataFrame({"a": [1.0, 2.0]})
+    with HDF5Checkpointer(path) as chk:
+        chk["t"] = part
+        chk["n"] = 1
+        chk.append("t", part)  # replaces the index
+        for key in ("t/z", "t/index/z"):
+            with pytest.raises(NotAGroupError):
+                chk[key] = 1.0
+        assert len(chk["t"]) == 4 and chk["n"] == 1
