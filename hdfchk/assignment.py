@@ -13,7 +13,7 @@ from .backends.layout import Layout
 from .backends.meter import Meter
 from .keys import Path, join
 from .location import Location, Placed
-from .progress import ProgressOption, is_wanted, teller
+from .progress import ProgressOption, is_wanted, reporting
 from .tree import Branch, Leaf, nbytes_of
 from .views import access
 
@@ -80,7 +80,7 @@ class Assignment:
             self._commit(None)
             return
         what = join(self._nodes[0][0]) if len(self._nodes) == 1 else self._location.file
-        with teller(progress, what, "B", self._location.handle) as tell:
+        with reporting(progress, what, "B", self._location.handle) as tell:
             sizes = [
                 node.nbytes if isinstance(node, Source) else nbytes_of(node)
                 for _, node in self._nodes

@@ -26,7 +26,7 @@ from .errors import (
 )
 from .keys import Key, Path, join
 from .location import Location, Placed
-from .progress import ProgressOption, is_wanted, teller
+from .progress import ProgressOption, is_wanted, reporting
 from .tree import Branch, Leaf, is_dict
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
@@ -271,7 +271,7 @@ class Group(MutableMapping[str, Any], Placed):
         mapped = self._location.mmap if mmap is None else mmap
         if not is_wanted(progress):
             return self._location.decode(self._read(path, mapped, None), path)
-        with teller(progress, join(path), "B", self._location.handle) as tell:
+        with reporting(progress, join(path), "B", self._location.handle) as tell:
             meter = Meter(tell)
             value = self._location.decode(self._read(path, mapped, meter), path)
             meter.finish()

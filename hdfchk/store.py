@@ -20,7 +20,7 @@ from .group import Group
 from .keys import Key, parse_for_read
 from .location import Codecs, Location
 from .older_api import check_extension, is_specification, options_of
-from .progress import ProgressOption, is_wanted, teller
+from .progress import ProgressOption, is_wanted, reporting
 from .verification import Report, verify
 from .views.key_filter import Filters, KeyFilter
 
@@ -283,7 +283,7 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        with teller(progress, "verify", "values", self._location.handle) as tell:
+        with reporting(progress, "verify", "values", self._location.handle) as tell:
             return verify(self._location, tell if is_wanted(progress) else None)
 
     def recover(
@@ -309,7 +309,7 @@ class HDF5Checkpointer(Group):
         with self._location.handle.exclusive() as backend:
             if not isinstance(backend, SupportsRecovery):
                 return False
-            with teller(progress, "recover", "B", self._location.handle) as tell:
+            with reporting(progress, "recover", "B", self._location.handle) as tell:
                 return backend.recover(
                     tell if is_wanted(progress) else None,
                     discard=discard,
@@ -368,7 +368,7 @@ class HDF5Checkpointer(Group):
                     file=self._location.file,
                     hint="use h5repack",
                 )
-            with teller(progress, "compact", "objects", self._location.handle) as tell:
+            with reporting(progress, "compact", "objects", self._location.handle) as tell:
                 told = tell if is_wanted(progress) else None
                 return backend.compact(told, portable=libver == "earliest")
 

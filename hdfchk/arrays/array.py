@@ -16,7 +16,7 @@ from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedType
 from ..keys import join
 from ..lengths import count_of
 from ..location import Location, Placed
-from ..progress import ProgressOption, teller
+from ..progress import ProgressOption, reporting
 from ..runtime.interrupts import BLOCK_BYTES
 from ..views import access
 from ..views.key_filter import Verdict
@@ -187,7 +187,7 @@ class Array(Placed):
         total = len(self)
         with (
             self._location.handle.held(),
-            teller(progress, join(self._location.path), "rows") as tell,
+            reporting(progress, join(self._location.path), "rows") as tell,
         ):
             step = rows or self._block_rows()
             for start in range(0, total, step):

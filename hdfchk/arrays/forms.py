@@ -63,7 +63,7 @@ class DenseForm:
         """
         info = self.info(session)
         elements = elements_of(info.mark, info.dtype, info.form)
-        if elements.in_one_axis_more:
+        if elements.has_extra_axis:
             raise UnsupportedStoredError(
                 "strings with lone surrogates are stored as code points, and read as a whole",
                 key=join(self.location.path),

@@ -296,7 +296,7 @@ class Session(ReadSession, WriteSession, AttributeSession, ArraySession, Protoco
     def refresh(self) -> None:
         """Use the current state of the storage, which may have been reopened."""
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of the library: the storage is closed."""
 
 
@@ -392,7 +392,7 @@ class Storage:
     def close(self) -> None:
         """Commit and close. Closing twice is allowed."""
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of the library, after closing.
 
         Their deallocation calls Python code, in which an exception from a signal handler
@@ -478,7 +478,7 @@ class Backend(Protocol):
     def join(self, storage: Storage) -> None:
         """Use storage that another store has opened, with the stricter durability of both."""
 
-    def bring_in(self) -> None:
+    def checkpoint_pending(self) -> None:
         """Checkpoint pending commits in a log, if the file has no other users."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -174,7 +174,7 @@ class MemorySession:
     def refresh(self) -> None:
         """The storage is always the same."""
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """There are none."""
 
     def stat(self, path: Path) -> Stat | None:
@@ -441,7 +441,7 @@ class BackendDefaults:
     def join(self, storage: Storage) -> None:
         """Do nothing: there is no durability to adjust."""
 
-    def bring_in(self) -> None:
+    def checkpoint_pending(self) -> None:
         """Do nothing: there is no log."""
 
 

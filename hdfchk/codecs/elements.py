@@ -74,7 +74,7 @@ class Elements:
         return self.kind in SEQUENCES and self.stored.kind == "S"
 
     @property
-    def in_one_axis_more(self) -> bool:
+    def has_extra_axis(self) -> bool:
         """Whether a string is stored as code points, along an additional axis."""
         return self.kind == "ndarray" and self._dtype.kind == "U" and self.stored.kind == "u"
 

@@ -195,12 +195,12 @@ class Connection:
 
     # -- storage ---------------------------------------------------------------------------------
 
-    def hold(self) -> None:
+    def add_holder(self) -> None:
         """Add a store that holds it."""
         self.threads.append(threading.get_ident())
         _CONNECTIONS.held[id(self)] = weakref.ref(self)
 
-    def let_go(self) -> None:
+    def remove_holder(self) -> None:
         """Remove a store that holds it."""
         here = threading.get_ident()
         if self.threads:
@@ -278,7 +278,7 @@ class Connection:
             try:
                 storage.close()
             finally:
-                storage.let_go()
+                storage.drop_objects()
 
     def drop_storage(self) -> None:
         """Drop storage that can no longer be used; the next use reopens it."""

@@ -274,7 +274,7 @@ class FileBackend(_Hdf5Backend):
                 hint="leave the with block of that store first",
             )
 
-    def bring_in(self) -> None:
+    def checkpoint_pending(self) -> None:
         """Bring commits that wait in the log into the file, if nobody else is there."""
         if not self.journal:
             return

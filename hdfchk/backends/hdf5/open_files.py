@@ -184,7 +184,7 @@ class OpenFile(Storage):
         if self.writable and self.h5:
             self.h5.file.flush()
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of HDF5's, once the file is closed."""
         self.h5 = self._hidden = self._cache = None
 

@@ -102,7 +102,7 @@ class Hdf5Session:
         if self._generation != self.file.generation:
             self._use()
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of HDF5's: the file is closed."""
         self._last = (None, None)
         self._stream = None

@@ -183,7 +183,7 @@ class Commit:
         if self._references is not None:
             self._references.forget_walk()
         self._groups.clear()
-        _let_go_of_objects(error)
+        _close_objects_of(error)
         if self._rolls_back:
             return
         last = [(self._write_places, ()), (self._hidden.empty_bin, ())]
@@ -624,7 +624,7 @@ def _objects_in(parent: GroupID, raw: bytes) -> int:
     return int(oid.get_num_objs()) if type(oid) is h5g.GroupID else 0
 
 
-def _let_go_of_objects(error: BaseException | None) -> None:
+def _close_objects_of(error: BaseException | None) -> None:
     """Close what the frames of an error hold open: HDF5 deletes it only when it is closed."""
     while error is not None:
         clear_frames(error.__traceback__)
