@@ -27,6 +27,25 @@ from .views.key_filter import Filters, KeyFilter
 __all__ = ["HDF5Checkpointer"]
 
 
+class _Left:
+    """A block that was left: it has no finalizer, in which a signal handler could run."""
+
+    def __init__(self, handle: Handle, name: str) -> None:
+        self._handle = handle
+        self._name = name
+
+    def leave(self) -> None:
+        self.__class__ = _Left
+
+
+class _Entered(_Left):
+    """A ``with`` block of a store. If it was never left, it warns when the store is gone."""
+
+    def __del__(self) -> None:
+        """Warn; nothing is written or closed here."""
+        self._handle.warn_if_held(self._name)
+
+
 class HDF5Checkpointer(Group):
     """A dict that lives in an HDF5 file.
 
@@ -95,6 +114,7 @@ class HDF5Checkpointer(Group):
     """
 
     default_extension: ClassVar[str] = ".hdf5"
+    _entered: _Entered | None = None
 
     def __init__(
         self,
@@ -143,8 +163,25 @@ class HDF5Checkpointer(Group):
 
     def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
-        self._location.handle.hold(block=True)
+        self._hold()
         return self
+
+    def _hold(self) -> None:
+        handle = self._location.handle
+        handle.hold(block=True)
+        if self._entered is None:
+            self._entered = _Entered(handle, f"store {self._location.file}")
+
+    def _release(self, *, failed: bool = False) -> None:
+        try:
+            self._location.handle.release(failed=failed, block=True)
+        finally:
+            self._forget_block()
+
+    def _forget_block(self) -> None:
+        if self._entered is not None and not self._location.handle.is_held:
+            self._entered.leave()
+            self._entered = None
 
     def __exit__(
         self,
@@ -153,11 +190,14 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._location.handle.release(failed=kind is not None, block=True)
+        self._release(failed=kind is not None)
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
-        self._location.handle.close()
+        try:
+            self._location.handle.close()
+        finally:
+            self._forget_block()
 
     @property
     def is_open(self) -> bool:
@@ -187,22 +227,16 @@ class HDF5Checkpointer(Group):
                 f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
                 hint="make a store of that file",
             )
-        self._location.handle.hold(block=True)
+        self._hold()
         try:
             return self.stream
         except BaseException:
-            self._location.handle.release(failed=True, block=True)
+            self._release(failed=True)
             raise
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
         """Close what `open_checkpoint_file` opened."""
-        self._location.handle.release(block=True)
-
-    def __del__(self) -> None:
-        """Warn about a block that was never left; nothing is written or closed here."""
-        location = getattr(self, "_location", None)
-        if location is not None:
-            location.handle.warn_if_held(f"store {location.file}")
+        self._release()
 
     def __reduce__(self) -> Any:
         """Pickle as address and options: the file stays where it is."""

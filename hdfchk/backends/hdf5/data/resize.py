@@ -33,8 +33,10 @@ FILLED_UP_TO = 16 * 2**20
 are written. In one piece all would have to be filled first: its space may have held other data."""
 
 
-class LocalDraft:
-    """An array that is being made in a file, in its hidden group.
+class _Draft:
+    """A draft without a finalizer: that of an array that has its place needs none.
+
+    A signal handler may run in a finalizer, and Python ignores its exception there.
 
     Args:
         hidden: the hidden group.
@@ -84,14 +86,10 @@ class LocalDraft:
         self.require()
         assert self._hidden is not None  # noqa: S101  `require` has looked
         self._hidden.place_draft(self._name, parent, name)
-        self._hidden = None
-        return self.did
-
-    def __del__(self) -> None:
-        """What was not placed is given up; it goes with the session's next commit, or its end."""
-        hidden = getattr(self, "_hidden", None)
-        if hidden is not None and hasattr(self, "_name"):
-            hidden.drop_draft(self._name)
+        did, self._hidden = self.did, None
+        del self.did, self._guard  # whoever holds the draft need not hold HDF5's objects
+        self.__class__ = _Draft
+        return did
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
         """Write rows behind the last ones."""
@@ -109,16 +107,26 @@ class LocalDraft:
         Raises:
             TransactionError: it was given up, with all that was not committed.
         """
-        did: DatasetID | None = self.did
+        did = None if self._hidden is None else self.did
         if self._hidden is not None and not self.did.valid:
             # HDF5 was opened anew: what others have committed meanwhile has it, too.
             did = self._hidden.draft(self._name)
-        if self._hidden is None or did is None:
+        if did is None:
             raise TransactionError(
                 "an array that was being written was given up, as something else has failed",
                 hint="write it again",
             )
         self.did = did
+
+
+class LocalDraft(_Draft):
+    """An array that is being made in a file, in its hidden group."""
+
+    def __del__(self) -> None:
+        """What was not placed is given up; it goes with the session's next commit, or its end."""
+        hidden = getattr(self, "_hidden", None)
+        if hidden is not None and hasattr(self, "_name"):
+            hidden.drop_draft(self._name)
 
 
 def _space_and_plist(
