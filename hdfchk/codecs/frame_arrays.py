@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnsupportedStoredError
 from ..tree import Branch, Leaf, Mark, Node, params_of
 from . import arrow_arrays, arrow_types, frequencies
 from .codec import Codec, Decoder, Encoder
@@ -214,9 +215,7 @@ def _decode_array(node: Branch, decoder: Decoder) -> Any:
             dtype = pd.PeriodDtype(params["freq"])
             return pd.arrays.PeriodArray(parts["ordinals"], dtype=dtype)
     if kind == "interval":
-        return pd.arrays.IntervalArray.from_arrays(
-            parts["left"], parts["right"], closed=params["closed"]
-        )
+        return _decode_intervals(pd, parts, params)
     if kind == "categorical":
         return pd.Categorical.from_codes(
             parts["codes"], categories=parts["categories"], ordered=params["ordered"]
@@ -228,6 +227,18 @@ def _decode_array(node: Branch, decoder: Decoder) -> Any:
         dtype = pd.StringDtype("python", na_value=missing)
         return pd.array([missing if item is None else item for item in parts["items"]], dtype=dtype)
     return _decode_masked(pd, parts, params["dtype"])
+
+
+def _decode_intervals(pd: Any, parts: dict[str, Any], params: Any) -> Any:
+    made = pd.arrays.IntervalArray.from_arrays(
+        parts["left"], parts["right"], closed=params["closed"]
+    )
+    if made.left.dtype != parts["left"].dtype:  # pandas 2 makes all integers int64
+        raise UnsupportedStoredError(
+            f"intervals of {parts['left'].dtype}, which pandas {pd.__version__} does not have",
+            hint="read them with pandas 3, or their ends with chk.group(key)",
+        )
+    return made
 
 
 def _decode_masked(pd: Any, parts: dict[str, Any], dtype: str) -> Any:

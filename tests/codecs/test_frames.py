@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hdfchk import CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import (
+    CorruptFileError,
+    HDF5Checkpointer,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
+from hdfchk.codecs.registry import default_registry
 from tests.support.exact import differs
 
 WITHOUT_PYARROW = importlib.util.find_spec("pyarrow") is None
@@ -93,6 +99,20 @@ def test_sparse(path: str) -> None:
         file["f/column0/positions"][...] = [3, 9]
     with pytest.raises(CorruptFileError):
         HDF5Checkpointer(path)["f"]
+
+
+def test_intervals_of_other_integers() -> None:
+    """pandas 2 has intervals of int64 alone: others, which pandas 3 has written, are not changed."""
+    ends = [pd.Index(np.array(n, "i4")) for n in ([0, 1], [1, 2])]
+    value = pd.arrays.IntervalArray.from_arrays(*ends)
+    node = default_registry.encode(value)
+    for side, end in zip(("left", "right"), ends, strict=True):
+        node.children[side] = default_registry.encode(end)
+    if value.dtype.subtype == "int64":
+        with pytest.raises(UnsupportedStoredError, match="int32"):
+            default_registry.decode(node)
+    else:
+        assert differs(value, default_registry.decode(node)) is None
 
 
 class Zone(dt.tzinfo):
