@@ -35,7 +35,8 @@ class Codec:
     Args:
         name: the name of the encoding in the file (`Mark.name`).
         types: the exact types it encodes: classes, or ``"package.Class"`` for optional
-            libraries, which are not imported for the lookup.
+            libraries, which are not imported for the lookup; ``"package.*"`` for all other
+            classes of a library that makes a class for each value.
         encode: ``encode(value, encoder) -> node``; it must not have side effects.
         decode: ``decode(node, decoder) -> value``; `node.mark` has the version and parameters.
         version: the version it writes; it must read all versions from 1 to this one.

@@ -7,6 +7,7 @@ names it.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import enum
 import inspect
 from collections.abc import Callable, Container
@@ -173,6 +174,8 @@ def remedy_for(cls: type, known: Container[type]) -> str:
                 f"convert it to {base.__name__}, or give the class to_state() and from_state(), "
                 "and pass it to hdfchk.register()"
             )
+    if issubclass(cls, dt.tzinfo):
+        return "use datetime.timezone or zoneinfo.ZoneInfo"
     if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
         return "pass its class to hdfchk.register()"
     if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):

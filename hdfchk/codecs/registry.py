@@ -176,7 +176,9 @@ class CodecRegistry:
         """Return the encode function for the exact type of `value`, if it is not cached yet."""
         cls = type(value)
         # By package and name: the module of a class within its package may change.
-        codec = self._by_type_name.get(f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}")
+        package = cls.__module__.partition(".")[0]
+        codec = self._by_type_name.get(f"{package}.{cls.__qualname__}")
+        codec = codec or self._by_type_name.get(f"{package}.*")
         if codec is not None:
             self.encoders[cls] = codec.encode
             return codec.encode

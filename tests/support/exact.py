@@ -18,6 +18,9 @@ def differs(a: Any, b: Any, where: str = "value") -> str | None:
         from . import exact_optional
 
         return exact_optional.differs(a, b, where)
+    if type(a).__module__.split(".")[0] == "pytz":
+        same = a is b or (a.zone is None and a.utcoffset(None) == b.utcoffset(None))
+        return None if same else f"{where}: {a!r} became {b!r}"
     for kinds, compare in _COMPARE:
         if isinstance(a, kinds):
             return compare(a, b, where)
