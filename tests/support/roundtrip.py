@@ -329,6 +329,16 @@ those tests (`python -m tests.support.roundtrip > docs/types.md`).
 """
 
 OUTRO = """
+## ml_dtypes
+
+| type | how it is stored |
+| --- | --- |
+| arrays, scalars and fields of bfloat16, float8, float6, float4, int4, int2, int1, complex32 | as their bits: unsigned integers of the same size, complex numbers a compound of r and i; with a mark |
+| their dtypes | a mark |
+
+Reading them needs ml_dtypes (`pip install 'hdfchk[types]'`). Every dtype of NumPy and of ml_dtypes is tried at every place
+in `tests/contract/test_dtypes.py`.
+
 ## Unsupported values
 
 A value that cannot be stored exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
@@ -336,6 +346,7 @@ is changed; the message names the key path and suggests a remedy. This applies t
 
 * instances of classes that are not registered, and of subclasses of the types above (an instance of a subclass of
   `dict` is not a `dict`): register the class, or convert the value;
+* arrays whose dtype is of another library than NumPy and ml_dtypes, or has a class of rows of its own;
 * functions, modules, generators, open files, locks;
 * containers that contain themselves, and nesting deeper than 150 levels;
 * time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
