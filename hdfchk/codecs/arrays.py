@@ -23,6 +23,8 @@ __all__ = ["CODECS", "decode_elements", "object_array"]
 Array = np.ndarray[Any, Any]
 
 _CLASSES: dict[str, type[Any]] = {"matrix": np.matrix, "recarray": np.recarray}
+_ATTRIBUTES = ("_getitem", "_mmap", "filename", "offset", "mode")
+"""Those that `numpy.matrix` and `numpy.memmap` have by themselves."""
 _CHARARRAY = "numpy.chararray"
 """By name: NumPy 2.5 gives a warning on access to the class, and a later version removes it."""
 
@@ -51,6 +53,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     params: dict[str, Any] = {}
     cls = type(value)
     if cls is not np.ndarray:
+        encoder.refuse_attributes(value, _ATTRIBUTES)
         if cls is not np.memmap:  # a memmap is stored as its elements, without its class
             params["class"] = cls.__name__
         value = value.view(np.ndarray)

@@ -5,7 +5,7 @@ A codec converts a value to a tree (`hdfchk.tree`) and back; it never sees a fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
@@ -25,7 +25,7 @@ from .packing import fold
 if TYPE_CHECKING:
     from .registry import CodecRegistry
 
-__all__ = ["Codec", "Decoder", "Encoder", "no_value"]
+__all__ = ["Codec", "Decoder", "Encoder", "no_value", "without_attributes"]
 
 
 @attrs.frozen
@@ -123,6 +123,21 @@ class Encoder:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise UnsupportedTypeError(f"a {kind} {why}", hint=hint)
 
+    def refuse_attributes(self, value: object, own: Collection[str] = ()) -> None:
+        """Reject `value` if it has attributes that its stored form does not have.
+
+        Args:
+            value: an instance whose class gives it a ``__dict__``, or not.
+            own: the names in it that belong to its library.
+        """
+        more = [name for name in getattr(value, "__dict__", ()) if name not in own]
+        if more:
+            self.refuse(
+                value,
+                f"with attributes of its own ({', '.join(map(str, more))})",
+                "delete them (del value.name), or store them in a dict beside the value",
+            )
+
     def _enter(self, owner: object) -> None:
         if id(owner) in self._open:
             raise CycleError(
@@ -140,6 +155,29 @@ class Encoder:
 def no_value(value: Any, encoder: Encoder) -> Node:
     """The `encode` of a codec without types, whose form is written by other code."""
     encoder.refuse(value, "cannot be a value", "store the value that it represents")
+
+
+def without_attributes(
+    encode: Callable[[Any, Encoder], Node], *own: str
+) -> Callable[[Any, Encoder], Node]:
+    """Return `encode` that rejects instances with attributes that are not of their library.
+
+    Args:
+        encode: of a codec.
+        own: names that the library uses. Others, which depend on its version, are those that the
+            class, or a copy of the value, has too.
+    """
+    known = frozenset(own)
+
+    def checked(value: Any, encoder: Encoder) -> Node:
+        names = getattr(value, "__dict__", None)
+        if names and not known.issuperset(names):
+            copied = vars(value.copy()) if hasattr(value, "copy") else ()
+            of_class = [name for name in names if hasattr(type(value), name)]
+            encoder.refuse_attributes(value, {*known, *copied, *of_class})
+        return encode(value, encoder)
+
+    return checked
 
 
 @attrs.define(eq=False)

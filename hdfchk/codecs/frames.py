@@ -8,7 +8,7 @@ import numpy as np
 
 from ..tree import Branch, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
-from .frame_arrays import pandas
+from .frame_arrays import checked, pandas
 
 __all__ = ["CODECS", "series"]
 
@@ -35,6 +35,8 @@ def _encode_index(value: Any, encoder: Encoder) -> Node:
         parts |= {f"codes{n}": np.asarray(codes) for n, codes in enumerate(value.codes)}
         parts["names"] = list(value.names)
         params = {"levels": value.nlevels}
+        if value.sortorder is not None:
+            params["sortorder"] = int(value.sortorder)
     else:
         parts = {"values": _values(value), "name": value.name}
         params = {}
@@ -53,6 +55,7 @@ def _decode_index(node: Branch, decoder: Decoder) -> Any:
         return pd.MultiIndex(
             levels=[parts[f"level{n}"] for n in count],
             codes=[parts[f"codes{n}"] for n in count],
+            sortorder=params.get("sortorder"),
             names=parts["names"],
             verify_integrity=False,
         )
@@ -115,8 +118,11 @@ _INDEXES = (
 
 CODECS = (
     Codec(
-        "pandas.Index", tuple(f"pandas.{name}" for name in _INDEXES), _encode_index, _decode_index
+        "pandas.Index",
+        tuple(f"pandas.{name}" for name in _INDEXES),
+        checked(_encode_index),
+        _decode_index,
     ),
-    Codec("pandas.Series", ("pandas.Series",), _encode_series, _decode_series),
-    Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame),
+    Codec("pandas.Series", ("pandas.Series",), checked(_encode_series), _decode_series),
+    Codec("pandas.DataFrame", ("pandas.DataFrame",), checked(_encode_frame), _decode_frame),
 )

@@ -1,7 +1,8 @@
 """Codecs of dict, OrderedDict, defaultdict and Counter.
 
 If all keys are `str` and valid link names, they are stored as groups; otherwise as packed pairs,
-so that each key keeps its type.
+so that each key keeps its type. An `OrderedDict` or `Counter` with attributes (the ``_metadata`` of
+the state of a torch module) has them, as a dict, beside its items.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict
 from itertools import chain
 from typing import Any
+
+import attrs
 
 from .. import keys
 from ..errors import UnknownTypeError
@@ -21,6 +24,8 @@ _FACTORIES: dict[str, Any] = {
     cls.__name__: cls for cls in (list, dict, set, tuple, int, float, str, bool, complex, bytes)
 }
 DICT = Mark("dict")
+ATTRIBUTES = "attributes"
+"""The name of the child with the attributes; with underscores where that is a key."""
 
 
 def _is_group(value: dict[Any, Any]) -> bool:
@@ -43,8 +48,46 @@ def _encode(mark: Mark | None, value: dict[Any, Any], encoder: Encoder) -> Node:
 def _fields(node: Branch | Sequence, decoder: Decoder) -> dict[Any, Any]:
     if isinstance(node, Branch):
         return decoder.fields(node)
-    items = iter(decoder.items(node))
-    return dict(zip(items, items, strict=True))
+    return _paired(decoder.items(node))
+
+
+def _paired(items: list[Any]) -> dict[Any, Any]:
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _encode_with_attributes(value: dict[Any, Any], encoder: Encoder) -> Node:
+    mark = Mark(type(value).__name__)
+    attributes = dict(vars(value))
+    if not attributes:
+        return _encode(mark, value, encoder)
+    if not _is_group(value):
+        mark = attrs.evolve(mark, version=2)
+        return encoder.sequence(value, [*chain.from_iterable(value.items()), attributes], mark)
+    name = ATTRIBUTES
+    while name in value:
+        name += "_"
+    mark = Mark(mark.name, 2, {"attributes": name})
+    return encoder.branch(value, {**value, name: attributes}, mark)
+
+
+def _decode_with_attributes(cls: Any) -> Any:
+    def decode(node: Branch | Sequence, decoder: Decoder) -> Any:
+        attributes: dict[str, Any] = {}
+        if node.mark is None or node.mark.version == 1:
+            fields = _fields(node, decoder)
+        elif isinstance(node, Branch):
+            fields = decoder.fields(node)
+            attributes = fields.pop(params_of(node)["attributes"])
+        else:
+            *items, attributes = decoder.items(node)
+            fields = _paired(items)
+        value = cls()
+        # Counter.update would add, and lose the order; dict.update would pass by an OrderedDict.
+        (dict.update if cls is Counter else cls.update)(value, fields)
+        vars(value).update(attributes)
+        return value
+
+    return decode
 
 
 def _encode_default(value: defaultdict[Any, Any], encoder: Encoder) -> Node:
@@ -73,25 +116,11 @@ def _decode_default(node: Branch | Sequence, decoder: Decoder) -> defaultdict[An
     return defaultdict(factory, _fields(node, decoder))
 
 
-def _decode_counter(node: Branch | Sequence, decoder: Decoder) -> Counter[Any]:
-    counter: Counter[Any] = Counter()
-    dict.update(counter, _fields(node, decoder))  # Counter.update would add, and lose the order
-    return counter
-
-
 CODECS = (
     Codec("dict", (dict,), lambda value, encoder: _encode(None, value, encoder), _fields),
-    Codec(
-        "OrderedDict",
-        (OrderedDict,),
-        lambda value, encoder: _encode(Mark("OrderedDict"), value, encoder),
-        lambda node, decoder: OrderedDict(_fields(node, decoder)),
-    ),
     Codec("defaultdict", (defaultdict,), _encode_default, _decode_default),
-    Codec(
-        "Counter",
-        (Counter,),
-        lambda value, encoder: _encode(Mark("Counter"), value, encoder),
-        _decode_counter,
+    *(
+        Codec(cls.__name__, (cls,), _encode_with_attributes, _decode_with_attributes(cls), 2)
+        for cls in (OrderedDict, Counter)
     ),
 )

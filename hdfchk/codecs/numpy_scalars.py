@@ -66,6 +66,7 @@ def _encode_bytes(value: np.bytes_, _: Encoder) -> Node:
 
 def _encode_void(value: np.void, encoder: Encoder) -> Node:
     dtype = value.dtype
+    encoder.refuse_attributes(value)
     if dtype.hasobject:
         row = np.empty(1, dtype)
         row[0] = value

@@ -35,6 +35,7 @@ class Record:
         version: the version of its state.
         migrate: converts the state of an older version, or None.
         fields: the names of its fields, or None for classes with `to_state` and `from_state`.
+        slots: the names of its other slots, which may be empty.
     """
 
     cls: type
@@ -42,6 +43,7 @@ class Record:
     version: int
     migrate: Callable[[Any, int], Any] | None
     fields: tuple[str, ...] | None
+    slots: tuple[str, ...] = ()
 
     def encode(self, value: Any, encoder: Encoder) -> Node:
         """Return the tree of an instance: a branch of its fields, or a leaf with an enum's name."""
@@ -88,7 +90,8 @@ class Record:
         except AttributeError as error:
             encoder.refuse(value, f"lacks a field ({error})", "set all fields first")
         # Other attributes (for example, a cached property) are part of the state.
-        return state | getattr(value, "__dict__", {})
+        slots = {name: getattr(value, name) for name in self.slots if hasattr(value, name)}
+        return state | slots | getattr(value, "__dict__", {})
 
     def _member(self, state: Any) -> Any:
         try:
@@ -107,9 +110,13 @@ class Record:
                 hint="increase register(version=...) when fields change, and pass migrate=",
             )
         if issubclass(self.cls, tuple):
-            return self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+            value = self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+            state = {name: item for name, item in state.items() if name not in (self.fields or ())}
+            return self._with_attributes(value, state)
         # Bypass __init__, which may have side effects: the state is complete.
-        value = object.__new__(self.cls)
+        return self._with_attributes(object.__new__(self.cls), state)
+
+    def _with_attributes(self, value: Any, state: dict[str, Any]) -> Any:
         for name, item in state.items():
             try:
                 object.__setattr__(value, name, item)
@@ -157,7 +164,18 @@ def describe(
             f"{text!r} inherits from {cls.__base__!r}, whose contents are not fields",
             hint="add to_state() and a class method from_state(state)",
         )
-    return Record(cls, text, version, migrate, fields)
+    return Record(cls, text, version, migrate, fields, _other_slots(cls, fields or ()))
+
+
+def _other_slots(cls: type, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the slots of a class, and of its bases, that are not fields."""
+    found: dict[str, None] = {}
+    for base in cls.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            is_private = name.startswith("__") and not name.endswith("__")
+            found[f"_{base.__name__.lstrip('_')}{name}" if is_private else name] = None
+    return tuple(name for name in found if name not in {*fields, "__dict__", "__weakref__"})
 
 
 def is_redefinition(old: type, new: type) -> bool:

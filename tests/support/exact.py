@@ -132,8 +132,10 @@ def _set(a: Any, b: Any, where: str) -> str | None:
 def _dict(a: dict, b: dict, where: str) -> str | None:
     if getattr(a, "default_factory", None) is not getattr(b, "default_factory", None):
         return f"{where}: default factory changed"
-    return _sequence(list(a), list(b), f"{where} keys") or _sequence(
-        list(a.values()), list(b.values()), f"{where} values"
+    return (
+        _sequence(list(a), list(b), f"{where} keys")
+        or _sequence(list(a.values()), list(b.values()), f"{where} values")
+        or differs(getattr(a, "__dict__", None), getattr(b, "__dict__", None), f"{where}.__dict__")
     )
 
 

@@ -346,6 +346,8 @@ is changed; the message names the key path and suggests a remedy. This applies t
 
 * instances of classes that are not registered, and of subclasses of the types above (an instance of a subclass of
   `dict` is not a `dict`): register the class, or convert the value;
+* NumPy arrays, sparse arrays and pandas objects with attributes that were set on the instance (`frame.note = 1`): what is
+  kept is what the library itself keeps, such as the `attrs` of a frame;
 * arrays whose dtype is of another library than NumPy and ml_dtypes, or has a class of rows of its own;
 * functions, modules, generators, open files, locks;
 * containers that contain themselves, and nesting deeper than 150 levels;
@@ -356,7 +358,8 @@ is changed; the message names the key path and suggests a remedy. This applies t
 A `numpy.memmap`, an `hdfchk.Array` and a dask array are stored as their elements, and read as a `numpy.ndarray`.
 Two references to one object become two objects. The `flags.writeable` of an array, its strides (except for
 Fortran order) and the metadata of its dtype are not part of its value. Padding bytes inside a
-structured or a long double item are not preserved.
+structured or a long double item are not preserved. Nor are attributes that were set on a member of an enum, and what
+`to_state()` leaves out.
 """
 
 if __name__ == "__main__":

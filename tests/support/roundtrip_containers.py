@@ -121,6 +121,26 @@ def _dicts() -> list[Any]:
     ]
 
 
+def _with_attributes(value: Any, **attributes: Any) -> Any:
+    """As PyTorch does it: the state of a module is an `OrderedDict` with ``_metadata``."""
+    vars(value).update(attributes)
+    return value
+
+
+def _ordered() -> list[Any]:
+    versions = collections.OrderedDict({"": {"version": 1}, "conv": {"version": 2}})
+    weights = {"conv.weight": np.ones((2, 3)), "conv.bias": np.zeros(2)}
+    return [
+        collections.OrderedDict(),
+        collections.OrderedDict(b=1, a=np.zeros(2)),
+        collections.OrderedDict([(1, 2), ("x", 3)]),
+        _with_attributes(collections.OrderedDict(weights), _metadata=versions),
+        _with_attributes(collections.OrderedDict(), note="é", attributes=None),
+        _with_attributes(collections.OrderedDict(attributes=1, attributes_=2), note=[1, "a"]),
+        _with_attributes(collections.OrderedDict([(1, 2), (None, np.zeros(2))]), note=np.ones(2)),
+    ]
+
+
 CONTAINERS = [
     Row("Containers", "list", "one dataset of numbers or strings, else packed text", _lists),
     Row(
@@ -168,12 +188,8 @@ CONTAINERS = [
     Row(
         "Containers",
         "OrderedDict",
-        "a group with a mark",
-        lambda: [
-            collections.OrderedDict(),
-            collections.OrderedDict(b=1, a=np.zeros(2)),
-            collections.OrderedDict([(1, 2), ("x", 3)]),
-        ],
+        "a group with a mark; its attributes, if any, as a group in it",
+        _ordered,
     ),
     Row(
         "Containers",
@@ -191,12 +207,14 @@ CONTAINERS = [
     Row(
         "Containers",
         "Counter",
-        "a group with a mark",
+        "a group with a mark; its attributes as those of an OrderedDict",
         lambda: [
             collections.Counter(),
             collections.Counter("hello"),
             collections.Counter({"a": -3, "b": 0}),
             collections.Counter([1, 1, (2,)]),
+            _with_attributes(collections.Counter("hello"), source="text"),
+            _with_attributes(collections.Counter([1, 1, 2]), source="numbers"),
         ],
     ),
 ]
