@@ -5,6 +5,7 @@ A codec converts a value to a tree (`hdfchk.tree`) and back; it never sees a fil
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,8 +20,8 @@ from ..errors import (
     UnknownTypeError,
     UnsupportedTypeError,
 )
-from ..tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence
-from .packing import fold
+from ..tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence, params_of
+from .packing import KEY, fold, from_json
 
 if TYPE_CHECKING:
     from .registry import CodecRegistry
@@ -223,7 +224,8 @@ class Decoder:
                 values[name] = child.data
                 continue
             try:
-                values[name] = self.decode(child)
+                key = params_of(child).get(KEY)
+                values[name if key is None else self._key(key, name)] = self.decode(child)
             except HdfchkError as error:
                 raise error.under(name) from error.__cause__
         return values
@@ -231,6 +233,20 @@ class Decoder:
     def items(self, node: Sequence) -> list[Any]:
         """Return the decoded items of a sequence."""
         return [self.decode(item) for item in node.items]
+
+    def _key(self, form: Any, name: str) -> str:
+        """Return the key of an item of a dict, of which its mark tells the packed form."""
+        try:
+            key = self.decode(from_json(form))
+        except (ValueError, KeyError, TypeError, RecursionError, struct.error) as error:
+            raise CorruptFileError(
+                f"its key is not readable ({error})", hint="restore it from a copy"
+            ) from error
+        if not isinstance(key, str) or str.__str__(key) != name:
+            raise CorruptFileError(
+                f"the key {key!r} does not have the name of its link", hint="restore it from a copy"
+            )
+        return key
 
     def _unmarked(self, node: Node) -> Any:
         if isinstance(node, Leaf):

@@ -1,8 +1,9 @@
 """Codecs of dict, OrderedDict, defaultdict and Counter.
 
 If all keys are `str` and valid link names, they are stored as groups; otherwise as packed pairs,
-so that each key keeps its type. An `OrderedDict` or `Counter` with attributes (the ``_metadata`` of
-the state of a torch module) has them, as a dict, beside its items.
+so that each key keeps its type. Of a key of a subclass of `str` (`numpy.str_`, a member of a
+`StrEnum`) the mark of the item tells what it is. An `OrderedDict` or `Counter` with attributes (the
+``_metadata`` of the state of a torch module) has them, as a dict, beside its items.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from itertools import chain
 from typing import Any
 
 import attrs
+import numpy as np
 
 from .. import keys
-from ..errors import UnknownTypeError
-from ..tree import RESERVED_CHILDREN, Branch, Mark, Node, Sequence, params_of
+from ..errors import HdfchkError, UnknownTypeError
+from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence, params_of
 from .codec import Codec, Decoder, Encoder
+from .packing import KEY, to_json
+from .portable import own_mark
 
 __all__ = ["CODECS"]
 
@@ -36,13 +40,58 @@ def _is_group(value: dict[Any, Any]) -> bool:
     )
 
 
-def _encode(mark: Mark | None, value: dict[Any, Any], encoder: Encoder) -> Node:
+def _encode(
+    mark: Mark | None,
+    value: dict[Any, Any],
+    encoder: Encoder,
+    attributes: dict[str, Any] | None = None,
+) -> Node:
+    keys_of: dict[str, Any] = {}
+    fields: dict[str, Any] | None = value
     if not _is_group(value):
-        pairs = chain.from_iterable(value.items())
-        return encoder.sequence(value, pairs, mark or DICT)
-    if mark is None and not RESERVED_CHILDREN.isdisjoint(value):
+        keys_of = _other_keys(value, encoder)
+        fields = {str.__str__(key): item for key, item in value.items()} if keys_of else None
+    if fields is None:
+        items = [*chain.from_iterable(value.items()), *([attributes] if attributes else ())]
+        return encoder.sequence(value, items, mark or DICT)
+    if attributes:
+        name = ATTRIBUTES
+        while name in fields:
+            name += "_"
+        fields = {**fields, name: attributes}
+        mark = attrs.evolve(mark or DICT, params={"attributes": name})
+    if mark is None and not RESERVED_CHILDREN.isdisjoint(fields):
         mark = DICT  # otherwise it would be read as a McUtils form
-    return encoder.branch(value, value, mark)
+    node = encoder.branch(value, fields, mark)
+    for name, key in keys_of.items():
+        child = node.children[name]
+        own = own_mark(child)
+        marked = attrs.evolve(own, params={**own.params, KEY: key})
+        node.children[name] = attrs.evolve(child, mark=marked)
+    return node
+
+
+def _other_keys(value: dict[Any, Any], encoder: Encoder) -> dict[str, Any]:
+    """Return the packed form of each key of a subclass of `str`, by its text.
+
+    It is empty if a key is no link name, or cannot be told by a scalar.
+    """
+    found: dict[str, Any] = {}
+    for key in value:
+        if not isinstance(key, str) or keys.problem_of_name(str.__str__(key)) is not None:
+            return {}
+        if type(key) is str:
+            continue
+        name = str.__str__(key)
+        try:
+            node = encoder.encode(key)
+        except HdfchkError as error:
+            raise error.under(name) from error.__cause__
+        if not isinstance(node, Leaf) or isinstance(node.data, np.ndarray):
+            return {}
+        found[name] = to_json(node)
+    # Classes may have an idea of their own of which of their instances are equal.
+    return found if len({str.__str__(key) for key in value}) == len(value) else {}
 
 
 def _fields(node: Branch | Sequence, decoder: Decoder) -> dict[Any, Any]:
@@ -56,18 +105,9 @@ def _paired(items: list[Any]) -> dict[Any, Any]:
 
 
 def _encode_with_attributes(value: dict[Any, Any], encoder: Encoder) -> Node:
-    mark = Mark(type(value).__name__)
     attributes = dict(vars(value))
-    if not attributes:
-        return _encode(mark, value, encoder)
-    if not _is_group(value):
-        mark = attrs.evolve(mark, version=2)
-        return encoder.sequence(value, [*chain.from_iterable(value.items()), attributes], mark)
-    name = ATTRIBUTES
-    while name in value:
-        name += "_"
-    mark = Mark(mark.name, 2, {"attributes": name})
-    return encoder.branch(value, {**value, name: attributes}, mark)
+    mark = Mark(type(value).__name__, 2 if attributes else 1)
+    return _encode(mark, value, encoder, attributes)
 
 
 def _decode_with_attributes(cls: Any) -> Any:

@@ -185,13 +185,16 @@ def is_redefinition(old: type, new: type) -> bool:
 
 def remedy_for(cls: type, known: Container[type]) -> str:
     """Return what to do with a value whose class has no codec."""
+    is_named = issubclass(cls, tuple) and hasattr(cls, "_fields")
+    if issubclass(cls, enum.Enum) or is_named:
+        return "pass its class to hdfchk.register()"
     for base in cls.__mro__[1:]:
         if base in known and base is not object:
             return (
                 f"convert it to {base.__name__}, or give the class to_state() and from_state(), "
                 "and pass it to hdfchk.register()"
             )
-    if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
+    if dataclasses.is_dataclass(cls) or attrs.has(cls):
         return "pass its class to hdfchk.register()"
     if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
         return "store numpy.asarray(value)"

@@ -358,7 +358,9 @@ is changed; the message names the key path and suggests a remedy. This applies t
 A `numpy.memmap`, an `hdfchk.Array` and a dask array are stored as their elements, and read as a `numpy.ndarray`.
 Two references to one object become two objects. The `flags.writeable` of an array, its strides (except for
 Fortran order) and the metadata of its dtype are not part of its value. Padding bytes inside a
-structured or a long double item are not preserved. Nor are attributes that were set on a member of an enum, and what
+structured or a long double item are not preserved. The keys of a store and of its groups are paths: a key that is
+assigned by itself (`chk[np.str_("a")] = 1`) is a plain `str` when the group is loaded; the keys of a dict inside a value are
+what they were. Not preserved either are attributes that were set on a member of an enum, and what
 `to_state()` leaves out.
 """
 
