@@ -185,6 +185,13 @@ def is_redefinition(old: type, new: type) -> bool:
 
 def remedy_for(cls: type, known: Container[type]) -> str:
     """Return what to do with a value whose class has no codec."""
+    if any(base.__name__ == "LinearOperator" for base in cls.__mro__):
+        return (
+            "store the matrix in its place: operator @ numpy.eye(operator.shape[1]), for example "
+            "as result.hess_inv of an OptimizeResult"
+        )
+    if cls.__module__.partition(".")[0] == "scipy":
+        return "store the numbers that you need of it in a dict, and leave it out of its result"
     is_named = issubclass(cls, tuple) and hasattr(cls, "_fields")
     if issubclass(cls, enum.Enum) or is_named:
         return "pass its class to hdfchk.register()"

@@ -10,7 +10,7 @@ import numpy as np
 def differs(a: Any, b: Any, where: str) -> str | None:
     """As `tests.support.exact.differs`; the types are equal already."""
     package = type(a).__module__.split(".")[0]
-    return {"pandas": _pandas, "scipy": _sparse, "xarray": _xarray, "torch": _torch}[package](
+    return {"pandas": _pandas, "scipy": _scipy, "xarray": _xarray, "torch": _torch}[package](
         a, b, where
     )
 
@@ -53,6 +53,19 @@ def _pandas(a: Any, b: Any, where: str) -> str | None:
         return None if a is b else f"{where}: {a} became {b}"
     same = a == b and repr(a) == repr(b) and getattr(a, "unit", 0) == getattr(b, "unit", 0)
     return None if same else f"{where}: {a!r} became {b!r}"
+
+
+def _scipy(a: Any, b: Any, where: str) -> str | None:
+    if hasattr(a, "format"):
+        return _sparse(a, b, where)
+    from .exact import differs as exact
+
+    # A result of a function: a tuple, a dict or fields, and sometimes fields beside a tuple.
+    left, right = ([vars(x)] if hasattr(x, "__dict__") else [] for x in (a, b))
+    for kind in (tuple, dict):
+        if isinstance(a, kind):
+            left, right = [kind(a), *left], [kind(b), *right]
+    return exact(left, right, where)
 
 
 def _sparse(a: Any, b: Any, where: str) -> str | None:

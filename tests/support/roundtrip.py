@@ -22,6 +22,7 @@ from . import records
 from .roundtrip_containers import CONTAINERS
 from .roundtrip_numpy import NAN_PAYLOAD, NUMPY
 from .roundtrip_row import Row
+from .roundtrip_values import of_family
 
 NONE_NUMBER = np.array(NONE_BITS, np.uint64).view(np.float64).item()
 
@@ -287,7 +288,16 @@ def table() -> list[Row]:
     """All rows, those of optional libraries too."""
     from . import roundtrip_optional
 
-    return [*SCALARS, *NUMPY, *CONTAINERS, *OBJECTS, *RECORDS, *roundtrip_optional.rows()]
+    return [
+        *SCALARS,
+        *NUMPY,
+        *of_family("NumPy"),
+        *CONTAINERS,
+        *OBJECTS,
+        *of_family("Plain objects"),
+        *RECORDS,
+        *roundtrip_optional.rows(),
+    ]
 
 
 def cases() -> list[tuple[str, Any]]:
@@ -349,7 +359,11 @@ is changed; the message names the key path and suggests a remedy. This applies t
 * NumPy arrays, sparse arrays and pandas objects with attributes that were set on the instance (`frame.note = 1`): what is
   kept is what the library itself keeps, such as the `attrs` of a frame;
 * arrays whose dtype is of another library than NumPy and ml_dtypes, or has a class of rows of its own;
-* functions, modules, generators, open files, locks;
+* results of SciPy with private state (`ttest_ind`, `pearsonr`, `tukey_hsd`): store their fields; and operators in them
+  (`hess_inv` of L-BFGS-B): store the matrix;
+* views of memory that are not contiguous, or whose items Python cannot view by itself: store `numpy.asarray(view)`;
+* functions (other than ufuncs of NumPy), classes that are neither built in, nor NumPy's, nor registered, modules,
+  generators, open files, locks;
 * containers that contain themselves, and nesting deeper than 150 levels;
 * time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
 

@@ -236,6 +236,7 @@ def tensors() -> list[Any]:
 def rows() -> list[Any]:
     """The rows. Tensors are tried by `tests/codecs/test_tensors.py`, where PyTorch is."""
     from .roundtrip_row import Row
+    from .roundtrip_values import results_of_scipy
 
     return [
         Row(
@@ -243,6 +244,12 @@ def rows() -> list[Any]:
             "sparse arrays and matrices, all formats",
             "a group of their arrays, with a mark",
             _sparse,
+        ),
+        Row(
+            "SciPy",
+            "results of optimize, integrate and stats",
+            "a group of the fields, with a mark",
+            results_of_scipy,
         ),
         Row("pandas", "extension arrays, Categorical", "a group, with a mark", _arrays),
         Row("pandas", "Index, all kinds", "a group, with a mark", _indexes),
