@@ -21,7 +21,9 @@ LEFT_TO_THE_CLASS = {"enums", "to_state, from_state"}
 
 
 def noted(value: Any, note: Any) -> bool:
-    """Set an attribute, if the value takes one; constants are the same object everywhere."""
+    """Set an attribute, if the value takes one; constants and classes are the same everywhere."""
+    if isinstance(value, type):
+        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
