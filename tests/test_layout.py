@@ -14,7 +14,7 @@ import pytest
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal"]
+HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal", "ml_dtypes"]
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 LAYERS = [
     layer.replace("|", " ") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]

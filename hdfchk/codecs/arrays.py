@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import CorruptFileError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
-from . import dtypes, strings
+from . import dtypes, ml_types, strings
 from .codec import Codec, Decoder, Encoder
 
 __all__ = ["CODECS", "decode_elements", "object_array"]
@@ -23,6 +23,8 @@ __all__ = ["CODECS", "decode_elements", "object_array"]
 Array = np.ndarray[Any, Any]
 
 _CLASSES: dict[str, type[Any]] = {"matrix": np.matrix, "recarray": np.recarray}
+_ATTRIBUTES = ("_getitem", "_mmap", "filename", "offset", "mode")
+"""Those that `numpy.matrix` and `numpy.memmap` have by themselves."""
 _CHARARRAY = "numpy.chararray"
 """By name: NumPy 2.5 gives a warning on access to the class, and a later version removes it."""
 
@@ -51,6 +53,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     params: dict[str, Any] = {}
     cls = type(value)
     if cls is not np.ndarray:
+        encoder.refuse_attributes(value, _ATTRIBUTES)
         if cls is not np.memmap:  # a memmap is stored as its elements, without its class
             params["class"] = cls.__name__
         value = value.view(np.ndarray)
@@ -77,7 +80,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
 
 def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> Node:
     items = value.ravel().tolist() if value.dtype.names is None else []
-    if strings.are_texts(items):
+    if value.dtype == object and strings.are_texts(items):
         if value.ndim == 0:
             params["dtype"] = dtypes.describe(value.dtype)
         return Leaf(value, Mark("ndarray", 1, params) if params else None)
@@ -165,8 +168,10 @@ def _decode_dtype(node: Leaf, _: Decoder) -> np.dtype[Any]:
 
 
 # Each dtype has its own class: np.dtype('f8') is a numpy.dtypes.Float64DType.
-_DTYPE_CLASSES = tuple(
-    {type(np.dtype(char)) for char in np.typecodes["All"]} | {type(np.dtypes.StringDType())}
+_DTYPE_CLASSES: tuple[type | str, ...] = (
+    *dtypes.BUILT_IN,
+    type(np.dtypes.StringDType()),
+    *(f"numpy.dtype[{name}]" for name in ml_types.NAMES),
 )
 
 CODECS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from ..errors import UnsupportedStoredError
 from ..tree import Branch, Leaf, Mark, Node, params_of
 from . import arrow_arrays, arrow_types, frequencies
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Decoder, Encoder, without_attributes
 from .optional import need
 
-__all__ = ["CODECS", "pandas"]
+__all__ = ["CODECS", "checked", "pandas"]
 
 
 def pandas() -> Any:
@@ -22,6 +23,18 @@ def pandas() -> Any:
         MissingExtraError: it is not installed.
     """
     return need("pandas", "a pandas object")
+
+
+def checked(encode: Callable[[Any, Encoder], Node]) -> Callable[[Any, Encoder], Node]:
+    """Return `encode`, which rejects pandas objects with attributes of the caller's."""
+    return without_attributes(encode, *_ATTRIBUTES)
+
+
+_ATTRIBUTES = (
+    *("_mgr", "_item_cache", "_attrs", "_flags", "_name", "_cache", "_id", "_references"),
+    *("_data", "_mask", "_ndarray", "_dtype", "_freq", "_readonly", "_left", "_right", "_range"),
+    *("_levels", "_codes", "_names", "sortorder", "_categories", "_ordered"),
+)
 
 
 def _encode_timestamp(value: Any, encoder: Encoder) -> Node:
@@ -282,24 +295,24 @@ _ARRAYS = (
 )
 
 CODECS = (
-    Codec("pandas.Timestamp", ("pandas.Timestamp",), _encode_timestamp, _decode_timestamp),
-    Codec("pandas.Timedelta", ("pandas.Timedelta",), _encode_timedelta, _decode_timedelta),
+    Codec("pandas.Timestamp", ("pandas.Timestamp",), checked(_encode_timestamp), _decode_timestamp),
+    Codec("pandas.Timedelta", ("pandas.Timedelta",), checked(_encode_timedelta), _decode_timedelta),
     Codec(
         "pandas.constant", ("pandas.NaTType", "pandas.NAType"), _encode_constant, _decode_constant
     ),
-    Codec("pandas.Period", ("pandas.Period",), _encode_period, _decode_period),
+    Codec("pandas.Period", ("pandas.Period",), checked(_encode_period), _decode_period),
     Codec("pandas.Interval", ("pandas.Interval",), _encode_interval, _decode_interval),
     Codec(
         "pandas.array",
         tuple(f"pandas.{name}" for name in _ARRAYS),
-        _encode_array,
+        checked(_encode_array),
         _decode_array,
         version=2,
     ),
     Codec(
         "pandas.CategoricalDtype",
         ("pandas.CategoricalDtype",),
-        _encode_categories,
+        checked(_encode_categories),
         _decode_categories,
     ),
 )

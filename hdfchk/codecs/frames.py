@@ -9,7 +9,7 @@ import numpy as np
 from ..tree import Branch, Mark, Node, params_of
 from . import frequencies
 from .codec import Codec, Decoder, Encoder
-from .frame_arrays import pandas
+from .frame_arrays import checked, pandas
 
 __all__ = ["CODECS", "series"]
 
@@ -54,7 +54,7 @@ def _encode_index(value: Any, encoder: Encoder) -> Node:
         parts["names"] = list(value.names)
         params = {"levels": value.nlevels}
         if value.sortorder is not None:
-            params["sortorder"] = value.sortorder
+            params["sortorder"] = int(value.sortorder)
     else:
         parts = {"values": _values(value), "name": value.name}
         params = {}
@@ -134,10 +134,12 @@ CODECS = (
     Codec(
         "pandas.Index",
         tuple(f"pandas.{name}" for name in _INDEXES),
-        _encode_index,
+        checked(_encode_index),
         _decode_index,
         version=2,
     ),
-    Codec("pandas.Series", ("pandas.Series",), _encode_series, _decode_series, version=2),
-    Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame, version=2),
+    Codec("pandas.Series", ("pandas.Series",), checked(_encode_series), _decode_series, version=2),
+    Codec(
+        "pandas.DataFrame", ("pandas.DataFrame",), checked(_encode_frame), _decode_frame, version=2
+    ),
 )

@@ -36,6 +36,7 @@ class Record:
         version: the version of its state.
         migrate: converts the state of an older version, or None.
         fields: the names of its fields, or None for classes with `to_state` and `from_state`.
+        slots: the names of its other slots, which may be empty.
     """
 
     cls: type
@@ -43,6 +44,7 @@ class Record:
     version: int
     migrate: Callable[[Any, int], Any] | None
     fields: tuple[str, ...] | None
+    slots: tuple[str, ...] = ()
 
     def encode(self, value: Any, encoder: Encoder) -> Node:
         """Return the tree of an instance: a branch of its fields, or a leaf with an enum's name."""
@@ -89,7 +91,8 @@ class Record:
         except AttributeError as error:
             encoder.refuse(value, f"lacks a field ({error})", "set all fields first")
         # Other attributes (for example, a cached property) are part of the state.
-        return state | getattr(value, "__dict__", {})
+        slots = {name: getattr(value, name) for name in self.slots if hasattr(value, name)}
+        return state | slots | getattr(value, "__dict__", {})
 
     def _member(self, state: Any) -> Any:
         try:
@@ -108,9 +111,13 @@ class Record:
                 hint="increase register(version=...) when fields change, and pass migrate=",
             )
         if issubclass(self.cls, tuple):
-            return self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+            value = self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+            state = {name: item for name, item in state.items() if name not in (self.fields or ())}
+            return self._with_attributes(value, state)
         # Bypass __init__, which may have side effects: the state is complete.
-        value = object.__new__(self.cls)
+        return self._with_attributes(object.__new__(self.cls), state)
+
+    def _with_attributes(self, value: Any, state: dict[str, Any]) -> Any:
         for name, item in state.items():
             try:
                 object.__setattr__(value, name, item)
@@ -158,7 +165,18 @@ def describe(
             f"{text!r} inherits from {cls.__base__!r}, whose contents are not fields",
             hint="add to_state() and a class method from_state(state)",
         )
-    return Record(cls, text, version, migrate, fields)
+    return Record(cls, text, version, migrate, fields, _other_slots(cls, fields or ()))
+
+
+def _other_slots(cls: type, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the slots of a class, and of its bases, that are not fields."""
+    found: dict[str, None] = {}
+    for base in cls.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            is_private = name.startswith("__") and not name.endswith("__")
+            found[f"_{base.__name__.lstrip('_')}{name}" if is_private else name] = None
+    return tuple(name for name in found if name not in {*fields, "__dict__", "__weakref__"})
 
 
 def is_redefinition(old: type, new: type) -> bool:
@@ -168,6 +186,16 @@ def is_redefinition(old: type, new: type) -> bool:
 
 def remedy_for(cls: type, known: Container[type]) -> str:
     """Return what to do with a value whose class has no codec."""
+    if any(base.__name__ == "LinearOperator" for base in cls.__mro__):
+        return (
+            "store the matrix in its place: operator @ numpy.eye(operator.shape[1]), for example "
+            "as result.hess_inv of an OptimizeResult"
+        )
+    if cls.__module__.partition(".")[0] == "scipy":
+        return "store the numbers that you need of it in a dict, and leave it out of its result"
+    is_named = issubclass(cls, tuple) and hasattr(cls, "_fields")
+    if issubclass(cls, enum.Enum) or is_named:
+        return "pass its class to hdfchk.register()"
     for base in cls.__mro__[1:]:
         if base in known and base is not object:
             return (
@@ -176,7 +204,7 @@ def remedy_for(cls: type, known: Container[type]) -> str:
             )
     if issubclass(cls, dt.tzinfo):
         return "use datetime.timezone or zoneinfo.ZoneInfo"
-    if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
+    if dataclasses.is_dataclass(cls) or attrs.has(cls):
         return "pass its class to hdfchk.register()"
     if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
         return "store numpy.asarray(value)"

@@ -182,6 +182,8 @@ class CodecRegistry:
         if codec is not None:
             self.encoders[cls] = codec.encode
             return codec.encode
+        if isinstance(value, type):  # a class with a metaclass, such as an enum
+            return self.encoders[type]
         raise UnsupportedTypeError(
             f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly",
             hint=records.remedy_for(cls, self.encoders),
@@ -238,7 +240,8 @@ class CodecRegistry:
 
     def name_of(self, cls: object) -> str | None:
         """Return the name of a registered class or default factory, or None."""
-        if isinstance(cls, type) and cls in self._records:
+        has_hash = type(cls).__hash__ is not None  # a metaclass may have none
+        if isinstance(cls, type) and has_hash and cls in self._records:
             return self._records[cls].name
         return next((name for name, known in self._factories.items() if known is cls), None)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..tree import Branch, Mark, Node, params_of
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Decoder, Encoder, without_attributes
 from .optional import need
 
 __all__ = ["CODECS", "from_parts"]
@@ -19,6 +19,10 @@ _PARTS = {
     "dia": ("data", "offsets"),
     "lil": ("rows", "data"),
 }
+_ATTRIBUTES = (
+    *("_shape", "maxprint", "data", "indices", "indptr", "offsets", "rows", "coords", "dtype"),
+    *("_dict", "has_canonical_format", "_has_canonical_format", "_has_sorted_indices"),
+)
 
 
 def _encode(value: Any, encoder: Encoder) -> Node:
@@ -95,7 +99,7 @@ CODECS = (
             for layout in ("csr", "csc", "bsr", "dia", "lil", "coo", "dok")
             for kind in ("array", "matrix")
         ),
-        _encode,
+        without_attributes(_encode, *_ATTRIBUTES),
         _decode,
     ),
 )

@@ -14,7 +14,20 @@ def differs(a: Any, b: Any, where: str) -> str | None:
     package = type(a).__module__.split(".")[0]
     if package == "pandas":
         return exact_pandas.differs(a, b, where)
-    return {"scipy": _sparse, "xarray": _xarray, "torch": _torch}[package](a, b, where)
+    return {"scipy": _scipy, "xarray": _xarray, "torch": _torch}[package](a, b, where)
+
+
+def _scipy(a: Any, b: Any, where: str) -> str | None:
+    if hasattr(a, "format"):
+        return _sparse(a, b, where)
+    from .exact import differs as exact
+
+    # A result of a function: a tuple, a dict or fields, and sometimes fields beside a tuple.
+    left, right = ([vars(x)] if hasattr(x, "__dict__") else [] for x in (a, b))
+    for kind in (tuple, dict):
+        if isinstance(a, kind):
+            left, right = [kind(a), *left], [kind(b), *right]
+    return exact(left, right, where)
 
 
 def _sparse(a: Any, b: Any, where: str) -> str | None:

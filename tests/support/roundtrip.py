@@ -22,6 +22,7 @@ from . import records
 from .roundtrip_containers import CONTAINERS
 from .roundtrip_numpy import NAN_PAYLOAD, NUMPY
 from .roundtrip_row import Row
+from .roundtrip_values import of_family
 
 NONE_NUMBER = np.array(NONE_BITS, np.uint64).view(np.float64).item()
 
@@ -287,7 +288,16 @@ def every_row() -> list[Row]:
     """All rows, those of libraries that are not installed too."""
     from . import roundtrip_optional
 
-    return [*SCALARS, *NUMPY, *CONTAINERS, *OBJECTS, *RECORDS, *roundtrip_optional.rows()]
+    return [
+        *SCALARS,
+        *NUMPY,
+        *of_family("NumPy"),
+        *CONTAINERS,
+        *OBJECTS,
+        *of_family("Plain objects"),
+        *RECORDS,
+        *roundtrip_optional.rows(),
+    ]
 
 
 def table() -> list[Row]:
@@ -334,6 +344,16 @@ those tests (`python -m tests.support.roundtrip > docs/types.md`).
 """
 
 OUTRO = """
+## ml_dtypes
+
+| type | how it is stored |
+| --- | --- |
+| arrays, scalars and fields of bfloat16, float8, float6, float4, int4, int2, int1, complex32 | as their bits: unsigned integers of the same size, complex numbers a compound of r and i; with a mark |
+| their dtypes | a mark |
+
+Reading them needs ml_dtypes (`pip install 'hdfchk[types]'`). Every dtype of NumPy and of ml_dtypes is tried at every place
+in `tests/contract/test_dtypes.py`.
+
 ## Unsupported values
 
 A value that cannot be stored exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
@@ -341,7 +361,14 @@ is changed; the message names the key path and suggests a remedy. This applies t
 
 * instances of classes that are not registered, and of subclasses of the types above (an instance of a subclass of
   `dict` is not a `dict`): register the class, or convert the value;
-* functions, modules, generators, open files, locks;
+* NumPy arrays, sparse arrays and pandas objects with attributes that were set on the instance (`frame.note = 1`): what is
+  kept is what the library itself keeps, such as the `attrs` of a frame;
+* arrays whose dtype is of another library than NumPy and ml_dtypes, or has a class of rows of its own;
+* results of SciPy with private state (`ttest_ind`, `pearsonr`, `tukey_hsd`): store their fields; and operators in them
+  (`hess_inv` of L-BFGS-B): store the matrix;
+* views of memory that are not contiguous, or whose items Python cannot view by itself: store `numpy.asarray(view)`;
+* functions (other than ufuncs of NumPy), classes that are neither built in, nor NumPy's, nor registered, modules,
+  generators, open files, locks;
 * containers that contain themselves, and nesting deeper than 150 levels;
 * time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
 
@@ -350,7 +377,10 @@ is changed; the message names the key path and suggests a remedy. This applies t
 A `numpy.memmap`, an `hdfchk.Array` and a dask array are stored as their elements, and read as a `numpy.ndarray`.
 Two references to one object become two objects. The `flags.writeable` of an array, its strides (except for
 Fortran order) and the metadata of its dtype are not part of its value. Padding bytes inside a
-structured or a long double item are not preserved.
+structured or a long double item are not preserved. The keys of a store and of its groups are paths: a key that is
+assigned by itself (`chk[np.str_("a")] = 1`) is a plain `str` when the group is loaded; the keys of a dict inside a value are
+what they were. Not preserved either are attributes that were set on a member of an enum, and what
+`to_state()` leaves out.
 """
 
 if __name__ == "__main__":

@@ -113,11 +113,43 @@ def _dicts() -> list[Any]:
         {(1, 2): np.zeros(3)},
         {np.str_("s"): 1},
     ]
+    key, name = np.str_, records.Name.A
+    cases += [
+        {key("a"): np.zeros(3), name: None, "plain": 1.5, key("_data"): []},
+        {name: {key("in"): {name: [1, "x"]}}, key("é"): {}},
+        {key("n"): {1: 2}, key("r"): records.Point(1.0), key("t"): (np.zeros(2), "x")},
+        {key("i"): 2**70, key("b"): True, key("c"): 1j, key("s"): "x", key("f"): np.float32(1)},
+        {key("zero"): np.array(1.5), key("texts"): np.array(["a", "é"], object), key("v"): b"x"},
+        {key("a/b"): 1, "c": 2},
+        {key("a"): 1, 2: name},
+        {"list": [{key("a"): [1, {name: []}], key("x"): np.zeros(2)}]},
+    ]
     return [
         *cases,
         {"hdfchk": 1, "hdfchk:order": 2},
         {f"k{i}": i for i in range(300)},
         {frozenset({1}): {b"x": None}},
+    ]
+
+
+def _with_attributes(value: Any, **attributes: Any) -> Any:
+    """As PyTorch does it: the state of a module is an `OrderedDict` with ``_metadata``."""
+    vars(value).update(attributes)
+    return value
+
+
+def _ordered() -> list[Any]:
+    versions = collections.OrderedDict({"": {"version": 1}, "conv": {"version": 2}})
+    weights = {"conv.weight": np.ones((2, 3)), "conv.bias": np.zeros(2)}
+    return [
+        collections.OrderedDict(),
+        collections.OrderedDict(b=1, a=np.zeros(2)),
+        collections.OrderedDict([(1, 2), ("x", 3)]),
+        _with_attributes(collections.OrderedDict(weights), _metadata=versions),
+        _with_attributes(collections.OrderedDict(), note="é", attributes=None),
+        collections.OrderedDict({np.str_("a"): np.zeros(2), records.Name.A: 1}),
+        _with_attributes(collections.OrderedDict(attributes=1, attributes_=2), note=[1, "a"]),
+        _with_attributes(collections.OrderedDict([(1, 2), (None, np.zeros(2))]), note=np.ones(2)),
     ]
 
 
@@ -164,16 +196,18 @@ CONTAINERS = [
             collections.deque([], 0),
         ],
     ),
-    Row("Containers", "dict", "a group; with keys that are no names, packed text", _dicts),
+    Row(
+        "Containers",
+        "dict",
+        "a group; keys of a subclass of str (numpy.str_, StrEnum) have a mark; with other keys, "
+        "packed text",
+        _dicts,
+    ),
     Row(
         "Containers",
         "OrderedDict",
-        "a group with a mark",
-        lambda: [
-            collections.OrderedDict(),
-            collections.OrderedDict(b=1, a=np.zeros(2)),
-            collections.OrderedDict([(1, 2), ("x", 3)]),
-        ],
+        "a group with a mark; its attributes, if any, as a group in it",
+        _ordered,
     ),
     Row(
         "Containers",
@@ -191,12 +225,14 @@ CONTAINERS = [
     Row(
         "Containers",
         "Counter",
-        "a group with a mark",
+        "a group with a mark; its attributes as those of an OrderedDict",
         lambda: [
             collections.Counter(),
             collections.Counter("hello"),
             collections.Counter({"a": -3, "b": 0}),
             collections.Counter([1, 1, (2,)]),
+            _with_attributes(collections.Counter("hello"), source="text"),
+            _with_attributes(collections.Counter([1, 1, 2]), source="numbers"),
         ],
     ),
 ]

@@ -84,6 +84,8 @@ def tensors() -> list[Any]:
 
 def rows() -> list[Any]:
     """The rows. Tensors are tried by `tests/codecs/test_tensors.py`, where PyTorch is."""
+    from .roundtrip_values import results_of_scipy
+
     return [
         Row(
             "SciPy",
@@ -92,5 +94,11 @@ def rows() -> list[Any]:
             _sparse,
         ),
         *roundtrip_pandas.PANDAS,
+        Row(
+            "SciPy",
+            "results of optimize, integrate and stats",
+            "a group of the fields, with a mark",
+            results_of_scipy,
+        ),
         Row("xarray", "Variable, DataArray, Dataset", "a group, with a mark", _labelled),
     ]

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from h5py import h5t
 
-from ....codecs.packing import unfold
+from ....codecs.packing import KEY, unfold
 from ....codecs.scalars import BYTES, STR
 from ....errors import UnsupportedTypeError
 from ....tree import Leaf, Mark, Sequence, utf8_dtype
@@ -148,12 +148,13 @@ def filled(leaf: Leaf) -> Leaf:
     node = unfold(leaf) if len(data) < _SHORT else leaf
     if not isinstance(node, Sequence) or node.items:
         return leaf
+    key = {KEY: leaf.mark.params[KEY]} if KEY in leaf.mark.params else {}
     mark = node.mark
     if mark.name in _SEQUENCES:
-        return Leaf(np.empty(0, object), Mark(mark.name, 1, {"item": "str", **mark.params}))
+        return Leaf(np.empty(0, object), Mark(mark.name, 1, {"item": "str", **mark.params, **key}))
     if mark.name != "ndarray" or mark.params.get("dtype") != "|O":
         return leaf
-    rest = {name: mark.params[name] for name in ("order", "class") if name in mark.params}
+    rest = {name: mark.params[name] for name in ("order", "class") if name in mark.params} | key
     array = np.empty(tuple(mark.params["shape"]), object)
     return Leaf(array, Mark("ndarray", 1, rest) if rest else None)
 

@@ -15,7 +15,7 @@ from h5py import h5d, h5t
 
 from ....codecs import dtypes
 from ....codecs.arrays import object_array
-from ....codecs.packing import PACKED, unfold
+from ....codecs.packing import KEY, PACKED, unfold
 from ....errors import HdfchkError
 from ....tree import Branch, Leaf, Sequence
 from ..h5.errors import RAISED
@@ -74,7 +74,7 @@ def _is_number(leaf: Leaf, stored: TypeID) -> bool:
     mark = leaf.mark
     if mark is None or mark.name != "numpy" or any(stored.equal(tid) for tid in _LIKE_PYTHON):
         return False
-    if type(leaf.data) not in {bool, int, float, complex}:
+    if type(leaf.data) not in {bool, int, float, complex} or KEY in mark.params:
         return False
     return bool(mark.params["dtype"] == dtypes.describe(np.asarray(leaf.data).dtype))
 
