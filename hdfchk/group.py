@@ -22,6 +22,7 @@ from .errors import (
     CheckpointerKeyError,
     CorruptFileError,
     HdfchkError,
+    InvalidKeyError,
     NotAGroupError,
 )
 from .keys import Key, Path, join
@@ -383,7 +384,7 @@ class Group(MutableMapping[str, Any], Placed):
         del self[key]
 
     def update(self, vals: Any = (), /, **more: Any) -> None:
-        """Set several keys as one commit.
+        """Set several keys, which may be paths, as one commit.
 
         Args:
             vals: a mapping, or an iterable of pairs.
@@ -392,26 +393,49 @@ class Group(MutableMapping[str, Any], Placed):
         Raises:
             Everything that an assignment raises; nothing was written then.
         """
-        self._update(vals, more, None)
+        self._put_all([*_pairs(vals), *more.items()], None)
 
-    def _update(self, vals: Any, more: Mapping[str, Any], progress: ProgressOption) -> None:
-        pairs = [
-            (self._location.path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]
-        ]
-        Assignment(self._location, pairs).commit(progress)
+    def _save(self, vals: Any, progress: ProgressOption) -> None:
+        """Set all keys of a mapping, which are names."""
+        pairs = list(_pairs(vals))
+        keys.require_names(pairs, self._location.file, self._location.path)
+        self._put_all(pairs, progress)
+
+    def _put_all(self, pairs: Iterable[tuple[Any, Any]], progress: ProgressOption) -> None:
+        placed = [(self._location.path + keys.parse(key), value) for key, value in pairs]
+        Assignment(self._location, placed).commit(progress)
 
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.
 
-        Where both have a dict, the dicts are merged; everything else is replaced.
+        Where both have a dict, the dicts are merged; everything else is replaced. The keys of the
+        mapping are names, not paths.
+
+        Raises:
+            InvalidKeyError: a key is a path; or a dict in the mapping has a key that is no valid
+                name, and would replace a dict that is stored.
         """
-        base = self._location.path + keys.parse(key)
-        node = encode(self._location, base, dict(mapping))
+        base, file = self._location.path + keys.parse(key), self._location.file
+        given = dict(mapping)
+        keys.require_names(given.items(), file, base)
+        node = encode(self._location, base, given)
         puts = list(_leaves(base, node))
+        packed = [
+            path for path, part in puts if not is_dict(part) and _is_dict_at(given, base, path)
+        ]
 
         def changes(session: Session) -> list[Change]:
             if session.stat(base) is None:
                 return [Put(base, node)]
+            for path in packed:
+                stat = session.stat(path)
+                if stat is not None and stat.is_dict:
+                    raise InvalidKeyError(
+                        "a dict with keys that are no valid names cannot be merged into this one",
+                        key=join(path),
+                        file=file,
+                        hint="store it under a key of its own, or assign it to replace this dict",
+                    )
             return access.replacements(session, self._location.filters, puts)
 
         apply(self._location, changes)
@@ -837,3 +861,10 @@ def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Bran
         return
     for name, child in node.children.items():
         yield from _leaves((*path, name), child)  # type: ignore[arg-type]
+
+
+def _is_dict_at(given: Any, base: Path, path: Path) -> bool:
+    """Whether a mapping that is merged into the dict at `base` has a dict at `path`."""
+    for name in path[len(base) :]:
+        given = given[name]
+    return type(given) is dict
