@@ -760,8 +760,11 @@ class Group(MutableMapping[str, Any], Placed):
         condition: Callable[[Key], object] | None = None,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
+        strict: bool = False,
     ) -> T:
         """The value at a key, computed and stored if it is not there.
+
+        What was computed is always returned. Whatever `generator` raises is raised.
 
         Args:
             key: where it is kept.
@@ -770,9 +773,14 @@ class Group(MutableMapping[str, Any], Placed):
                 false, the value is computed, and neither read nor stored.
             args: positional arguments of `generator`.
             kwargs: keyword arguments of `generator`.
+            strict: raise the error if a new value cannot be stored; it is lost then.
 
         Returns:
             The value, dicts as plain dicts; a new one is stored before it is returned.
+
+        Warns:
+            ResultNotStoredWarning: a new value could not be stored; it is returned as it was
+                computed. The warning says why: its type, a full disk, a lock, a filter, ….
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -780,13 +788,14 @@ class Group(MutableMapping[str, Any], Placed):
             >>> chk.cached_eval("sum", sum, args=([1, 2, 3],)), chk["sum"]
             (6, 6)
         """
-        alone = self._location.handle.writing_alone
-        return memoize.cached_eval(
-            self, self._lacks, alone, key, generator, condition, args, kwargs or {}
-        )
+        return self._evaluated(key, generator, condition, args, kwargs or {}, strict=strict)
 
     def cached(
-        self, key: Key | Callable[..., Key], *, condition: Callable[[Key], object] | None = None
+        self,
+        key: Key | Callable[..., Key],
+        *,
+        condition: Callable[[Key], object] | None = None,
+        strict: bool = False,
     ) -> Callable[[Callable[..., T]], Callable[..., T]]:
         """A decorator that keeps a function's result at a key: `cached_eval` at every call.
 
@@ -794,6 +803,7 @@ class Group(MutableMapping[str, Any], Placed):
             key: the key; or a function that makes it of the arguments. A fixed key holds one
                 result, whatever the arguments are.
             condition: as for `cached_eval`.
+            strict: as for `cached_eval`.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -806,7 +816,13 @@ class Group(MutableMapping[str, Any], Placed):
             computing
             (9, 9, 9)
         """
-        return memoize.cached(self.cached_eval, key, condition)
+        return memoize.cached(self._evaluated, key, condition, strict=strict)
+
+    def _evaluated(self, key: Key, generator: Callable[..., T], *given: Any, strict: bool) -> T:
+        location = self._location
+        return memoize.cached_eval(
+            self, self._lacks, location, key, generator, *given, strict=strict
+        )
 
     def kwargs_for(self, func: Callable[..., Any]) -> Group:
         """A view that holds only the keys that `func` takes as keyword arguments.
