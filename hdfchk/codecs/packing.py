@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import CorruptFileError
 from ..tree import Branch, Leaf, Mark, Node, Sequence
 
-__all__ = ["INLINE_BYTES", "PACKED", "fold", "mark_from_text", "mark_to_text", "unfold"]
+__all__ = ["INLINE_BYTES", "PACKED", "fold", "mark_from_text", "mark_to_text", "sort_key", "unfold"]
 
 PACKED = Mark("packed")
 LIST = "list"
@@ -57,6 +57,20 @@ def unfold(node: Leaf | Branch) -> Node:
         raise CorruptFileError(
             f"the text of a packed value is damaged ({error})", hint="restore it from a copy"
         ) from error
+
+
+def sort_key(node: Node) -> tuple[str, list[bytes]]:
+    """Return the whole encoded form of a node: its text, and the bytes of the arrays in it."""
+    arrays: list[Leaf] = []
+    text = json.dumps(_to_json(node, arrays), allow_nan=False, separators=(",", ":"))
+    return text, [_bytes_of(leaf) for leaf in arrays]
+
+
+def _bytes_of(leaf: Leaf) -> bytes:
+    data = np.asarray(leaf.data)
+    mark = mark_to_text(leaf.mark) if leaf.mark else ""
+    raw = repr(data.tolist()).encode() if data.dtype.hasobject else data.tobytes()
+    return f"{mark} {data.dtype.str} {data.shape} ".encode() + raw
 
 
 def mark_to_text(mark: Mark) -> str:

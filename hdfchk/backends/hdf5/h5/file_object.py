@@ -10,6 +10,7 @@ from h5py._objects import phil
 
 from ....runtime.interrupts import defer_interrupts
 from .ids import FileID, PropFAID, PropFCID
+from .timeless import blank
 from .types import file_access, file_creation
 
 __all__ = ["FileObject", "close_file", "create_in_memory", "create_on", "file_of", "open_on"]
@@ -99,6 +100,12 @@ def create_on(
         versions: the oldest and the newest version of HDF5 whose forms may be in it, if not those
             of all our files.
     """
+    if creation is None and versions is None:
+        with defer_interrupts():
+            file.truncate(0)
+            file.seek(0)
+            file.write(blank())
+        return open_on(file, h5f.ACC_RDWR)
     plist = _access(file)
     if versions is not None:
         plist.set_libver_bounds(*versions)
@@ -111,7 +118,8 @@ def create_in_memory() -> h5py.File:
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fapl_core(GROWS_BY, False)
     plist.set_meta_block_size(0)  # as on a file object; what is left of a block would be lost
-    return file_of(h5f.create(b"in memory", h5f.ACC_TRUNC, file_creation(), plist))
+    plist.set_file_image(blank())
+    return file_of(h5f.open(b"in memory", h5f.ACC_RDWR, plist))
 
 
 def _access(file: FileObject, metadata_cache: int | None = None) -> PropFAID:
