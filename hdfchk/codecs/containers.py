@@ -16,6 +16,7 @@ from ..tree import Leaf, Mark, Node, Sequence, params_of, utf8_dtype
 from . import numpy_scalars
 from .codec import Codec, Decoder, Encoder, no_value
 from .packing import unfold
+from .ragged import encode_ragged
 from .scalars import is_plain_text
 
 __all__ = ["CODECS"]
@@ -79,6 +80,8 @@ def _encode(name: str, params: dict[str, Any], value: Any, encoder: Encoder) -> 
             array, item = uniform
             mark = Mark(name, 1, {"item": item} | params)
             return Leaf(array.reshape(flat[1]) if in_order else _sorted(array), mark)
+        if (ragged := encode_ragged(name, items, encoder)) is not None:
+            return ragged
     return encoder.sequence(value, items, Mark(name, 1, params), in_order=in_order)
 
 

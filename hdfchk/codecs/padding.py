@@ -43,8 +43,9 @@ def _used(dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[np.bool]]:
     if dtype.names is None:
         return _used_by_number(dtype)
     used = np.zeros(dtype.itemsize, np.bool)
+    fields: Any = dtype.fields or {}
     for name in dtype.names:
-        field, offset = (dtype.fields or {})[name][:2]
+        field, offset = fields[name][:2]
         used[offset : offset + field.itemsize] |= _used(field)
     return used
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from typing import Any
 
 import h5py
 from h5py import h5f, h5fd, h5i
@@ -43,6 +45,14 @@ class FileObject:
     def tell(self) -> int:
         """The position."""
         return self._position
+
+    def write(self, data: Any) -> int:
+        """Write at the position; a file that is only read has no such call."""
+        raise io.UnsupportedOperation
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, likewise."""
+        raise io.UnsupportedOperation
 
     def flush(self) -> None:
         """Nothing waits."""
