@@ -22,13 +22,15 @@ def save(
 
     Args:
         path: a path, an open binary file or `BytesIO`.
-        mapping: what to store; its keys may be paths.
+        mapping: what to store; its keys are names, not paths.
         progress: True for a progress bar, or ``progress(done, total)``, in bytes of
             arrays and strings.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
         UnsupportedTypeError: a value cannot be kept exactly; nothing was written.
+        InvalidKeyError: a key is a path, ``"m/s"``, which would make two levels: write
+            ``{"m": {"s": …}}``; or no valid key. Nothing was written.
 
     Example:
         >>> import io
@@ -38,7 +40,7 @@ def save(
         {'steps': 3, 'who': 'me'}
     """
     with HDF5Checkpointer(path, mode="w", **options) as store:
-        store._update(mapping, {}, progress)  # noqa: SLF001  keywords of update() are keys
+        store._save(mapping, progress)  # noqa: SLF001  the whole of a file
 
 
 def load(

@@ -35,6 +35,7 @@ __all__ = [
     "ReadOnlyError",
     "ReferencedError",
     "RegistrationError",
+    "ResultNotStoredWarning",
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
@@ -229,6 +230,13 @@ class JournalMismatchWarning(HdfchkWarning):
 
 class SnapshotChangedWarning(HdfchkWarning):
     """A block that has read continues at a newer commit, of another process, when it writes."""
+
+
+class ResultNotStoredWarning(HdfchkWarning):
+    """A computed result could not be stored: `cached_eval` returned it, and the next call computes.
+
+    The message names file, key and cause. ``strict=True`` raises the cause instead.
+    """
 
 
 class NoLocksWarning(HdfchkWarning, RuntimeWarning):

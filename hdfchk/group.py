@@ -22,6 +22,7 @@ from .errors import (
     CheckpointerKeyError,
     CorruptFileError,
     HdfchkError,
+    InvalidKeyError,
     NotAGroupError,
 )
 from .keys import Key, Path, join
@@ -384,7 +385,7 @@ class Group(MutableMapping[str, Any], Placed):
         del self[key]
 
     def update(self, vals: Any = (), /, **more: Any) -> None:
-        """Set several keys as one commit.
+        """Set several keys, which may be paths, as one commit.
 
         Args:
             vals: a mapping, or an iterable of pairs.
@@ -393,26 +394,49 @@ class Group(MutableMapping[str, Any], Placed):
         Raises:
             Everything that an assignment raises; nothing was written then.
         """
-        self._update(vals, more, None)
+        self._put_all([*_pairs(vals), *more.items()], None)
 
-    def _update(self, vals: Any, more: Mapping[str, Any], progress: ProgressOption) -> None:
-        pairs = [
-            (self._location.path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]
-        ]
-        Assignment(self._location, pairs).commit(progress)
+    def _save(self, vals: Any, progress: ProgressOption) -> None:
+        """Set all keys of a mapping, which are names."""
+        pairs = list(_pairs(vals))
+        keys.require_names(pairs, self._location.file, self._location.path)
+        self._put_all(pairs, progress)
+
+    def _put_all(self, pairs: Iterable[tuple[Any, Any]], progress: ProgressOption) -> None:
+        placed = [(self._location.path + keys.parse(key), value) for key, value in pairs]
+        Assignment(self._location, placed).commit(progress)
 
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.
 
-        Where both have a dict, the dicts are merged; everything else is replaced.
+        Where both have a dict, the dicts are merged; everything else is replaced. The keys of the
+        mapping are names, not paths.
+
+        Raises:
+            InvalidKeyError: a key is a path; or a dict in the mapping has a key that is no valid
+                name, and would replace a dict that is stored.
         """
-        base = self._location.path + keys.parse(key)
-        node = encode(self._location, base, dict(mapping))
+        base, file = self._location.path + keys.parse(key), self._location.file
+        given = dict(mapping)
+        keys.require_names(given.items(), file, base)
+        node = encode(self._location, base, given)
         puts = list(_leaves(base, node))
+        packed = [
+            path for path, part in puts if not is_dict(part) and _is_dict_at(given, base, path)
+        ]
 
         def changes(session: Session) -> list[Change]:
             if session.stat(base) is None:
                 return [Put(base, node)]
+            for path in packed:
+                stat = session.stat(path)
+                if stat is not None and stat.is_dict:
+                    raise InvalidKeyError(
+                        "a dict with keys that are no valid names cannot be merged into this one",
+                        key=join(path),
+                        file=file,
+                        hint="store it under a key of its own, or assign it to replace this dict",
+                    )
             return access.replacements(session, self._location.filters, puts)
 
         apply(self._location, changes)
@@ -737,8 +761,11 @@ class Group(MutableMapping[str, Any], Placed):
         condition: Callable[[Key], object] | None = None,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
+        strict: bool = False,
     ) -> T:
         """The value at a key, computed and stored if it is not there.
+
+        What was computed is always returned. Whatever `generator` raises is raised.
 
         Args:
             key: where it is kept.
@@ -747,9 +774,14 @@ class Group(MutableMapping[str, Any], Placed):
                 false, the value is computed, and neither read nor stored.
             args: positional arguments of `generator`.
             kwargs: keyword arguments of `generator`.
+            strict: raise the error if a new value cannot be stored; it is lost then.
 
         Returns:
             The value, dicts as plain dicts; a new one is stored before it is returned.
+
+        Warns:
+            ResultNotStoredWarning: a new value could not be stored; it is returned as it was
+                computed. The warning says why: its type, a full disk, a lock, a filter, ….
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -757,13 +789,14 @@ class Group(MutableMapping[str, Any], Placed):
             >>> chk.cached_eval("sum", sum, args=([1, 2, 3],)), chk["sum"]
             (6, 6)
         """
-        alone = self._location.handle.writing_alone
-        return memoize.cached_eval(
-            self, self._lacks, alone, key, generator, condition, args, kwargs or {}
-        )
+        return self._evaluated(key, generator, condition, args, kwargs or {}, strict=strict)
 
     def cached(
-        self, key: Key | Callable[..., Key], *, condition: Callable[[Key], object] | None = None
+        self,
+        key: Key | Callable[..., Key],
+        *,
+        condition: Callable[[Key], object] | None = None,
+        strict: bool = False,
     ) -> Callable[[Callable[..., T]], Callable[..., T]]:
         """A decorator that keeps a function's result at a key: `cached_eval` at every call.
 
@@ -771,6 +804,7 @@ class Group(MutableMapping[str, Any], Placed):
             key: the key; or a function that makes it of the arguments. A fixed key holds one
                 result, whatever the arguments are.
             condition: as for `cached_eval`.
+            strict: as for `cached_eval`.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -783,7 +817,13 @@ class Group(MutableMapping[str, Any], Placed):
             computing
             (9, 9, 9)
         """
-        return memoize.cached(self.cached_eval, key, condition)
+        return memoize.cached(self._evaluated, key, condition, strict=strict)
+
+    def _evaluated(self, key: Key, generator: Callable[..., T], *given: Any, strict: bool) -> T:
+        location = self._location
+        return memoize.cached_eval(
+            self, self._lacks, location, key, generator, *given, strict=strict
+        )
 
     def kwargs_for(self, func: Callable[..., Any]) -> Group:
         """A view that holds only the keys that `func` takes as keyword arguments.
@@ -838,3 +878,10 @@ def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Bran
         return
     for name, child in node.children.items():
         yield from _leaves((*path, name), child)  # type: ignore[arg-type]
+
+
+def _is_dict_at(given: Any, base: Path, path: Path) -> bool:
+    """Whether a mapping that is merged into the dict at `base` has a dict at `path`."""
+    for name in path[len(base) :]:
+        given = given[name]
+    return type(given) is dict

@@ -17,7 +17,7 @@ from .codecs.registry import default_registry
 from .connection.handle import Handle
 from .errors import InvalidOptionError, UnsupportedStoredError
 from .group import Group
-from .keys import Key, parse_for_read
+from .keys import Key, parse_for_read, require_names
 from .location import Codecs, Location
 from .older_api import check_extension, is_specification, options_of
 from .progress import ProgressOption, is_wanted, reporting
@@ -443,6 +443,7 @@ class HDF5Checkpointer(Group):
 
         Raises:
             InvalidOptionError: the specification has other parts than these.
+            InvalidKeyError: a key of the dict is a path.
         """
         if checkpoint is None:
             return cls(NullBackend())
@@ -451,7 +452,9 @@ class HDF5Checkpointer(Group):
         if isinstance(checkpoint, Mapping) and not isinstance(checkpoint, Group):
             if is_specification(checkpoint):
                 return cls.from_file(checkpoint["file"], **options_of(checkpoint))
-            return cls(DictBackend(root=checkpoint))  # type: ignore[arg-type]
+            backend = DictBackend(root=checkpoint)  # type: ignore[arg-type]
+            require_names(checkpoint.items(), backend.address)
+            return cls(backend)
         return cls.from_file(checkpoint)
 
 

@@ -17,6 +17,7 @@ from ..errors import CorruptFileError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
 from . import dtypes, ml_types, strings
 from .codec import Codec, Decoder, Encoder
+from .padding import without_padding
 
 __all__ = ["CODECS", "decode_elements", "object_array"]
 
@@ -70,6 +71,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     if dtype.kind == "U":
         params["dtype"] = dtypes.describe(dtype)
         return Leaf(strings.to_bytes(value), Mark("ndarray", 1, params))
+    value = without_padding(value)
     if not dtypes.is_native(dtype):
         params["dtype"] = dtypes.describe(dtype)
         value = value.view(dtypes.storage(dtype))

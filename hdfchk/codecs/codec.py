@@ -21,7 +21,7 @@ from ..errors import (
     UnsupportedTypeError,
 )
 from ..tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence, params_of
-from .packing import KEY, fold, from_json
+from .packing import KEY, fold, from_json, sort_key
 
 if TYPE_CHECKING:
     from .registry import CodecRegistry
@@ -102,8 +102,17 @@ class Encoder:
         finally:
             self._open.discard(id(owner))
 
-    def sequence(self, owner: object, items: Iterable[Any], mark: Mark) -> Node:
-        """Encode the `items` of `owner`, and pack them into one dataset and one for each array."""
+    def sequence(
+        self, owner: object, items: Iterable[Any], mark: Mark, *, in_order: bool = True
+    ) -> Node:
+        """Encode the `items` of `owner`, and pack them into one dataset and one for each array.
+
+        Args:
+            owner: the value.
+            items: its parts.
+            mark: its mark.
+            in_order: the parts have an order; if not, they are sorted by their encoded form.
+        """
         self._enter(owner)
         self._sequences += 1
         try:
@@ -116,7 +125,7 @@ class Encoder:
         finally:
             self._sequences -= 1
             self._open.discard(id(owner))
-        node = Sequence(nodes, mark)
+        node = Sequence(nodes if in_order else sorted(nodes, key=sort_key), mark)
         # Only the outermost sequence is packed: inner sequences become part of its text.
         return node if self._sequences else fold(node)
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..tree import Leaf, Mark, Node, Sequence, params_of
 from . import dtypes, ml_types
 from .codec import Codec, Decoder, Encoder
+from .padding import without_padding
 from .scalars import is_plain_text
 
 __all__ = ["CODECS", "PLAIN_TYPES"]
@@ -41,7 +42,7 @@ def _encode_numeric(value: Any, _: Encoder) -> Node:
     cls = type(value)
     if cls in _LIKE_PYTHON:
         return Leaf(_LIKE_PYTHON[cls](value), _mark(dtypes.describe(value.dtype)))
-    data = np.asarray(value)
+    data = without_padding(np.asarray(value))
     if cls in PLAIN_TYPES:
         return Leaf(data, None, inline=True)
     mark = _mark(dtypes.describe(value.dtype))
@@ -76,6 +77,7 @@ def _encode_void(value: np.void, encoder: Encoder) -> Node:
         return Leaf(None, _mark(dtypes.describe(dtype)))
     data = np.empty((), dtype)
     data[()] = value
+    data = without_padding(data)
     if dtypes.is_native(dtype):
         return Leaf(data, None, inline=True)
     return Leaf(data.view(dtypes.storage(dtype)), _mark(dtypes.describe(dtype)), inline=True)

@@ -26,6 +26,7 @@ __all__ = [
     "from_json",
     "mark_from_text",
     "mark_to_text",
+    "sort_key",
     "to_json",
     "unfold",
 ]
@@ -79,6 +80,20 @@ def to_json(node: Leaf) -> Any:
 def from_json(item: Any) -> Node:
     """Invert `to_json`."""
     return _from_json(item, {})
+
+
+def sort_key(node: Node) -> tuple[str, list[bytes]]:
+    """Return the whole encoded form of a node: its text, and the bytes of the arrays in it."""
+    arrays: list[Leaf] = []
+    text = json.dumps(_to_json(node, arrays), allow_nan=False, separators=(",", ":"))
+    return text, [_bytes_of(leaf) for leaf in arrays]
+
+
+def _bytes_of(leaf: Leaf) -> bytes:
+    data = np.asarray(leaf.data)
+    mark = mark_to_text(leaf.mark) if leaf.mark else ""
+    raw = repr(data.tolist()).encode() if data.dtype.hasobject else data.tobytes()
+    return f"{mark} {data.dtype.str} {data.shape} ".encode() + raw
 
 
 def mark_to_text(mark: Mark) -> str:

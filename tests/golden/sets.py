@@ -45,7 +45,7 @@ class File:
         if self.make is not None:
             self.make(path)
         else:
-            hdfchk.save(path, {(key,): value for key, value in self.expected().items()})
+            hdfchk.save(path, self.expected())
 
     def missing(self) -> str:
         """What is needed to read it and is not there, or nothing."""

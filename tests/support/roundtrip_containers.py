@@ -82,6 +82,19 @@ def _lists() -> list[Any]:
     ]
 
 
+def _ragged() -> list[Any]:
+    lengths = [3, 0, 1, 7, 2, 2, 0, 5]
+    return [
+        [np.arange(float(n)) for n in lengths],
+        tuple(np.arange(n, dtype=">i2") for n in lengths),
+        [np.ones((n, 2, 3), "f4") for n in lengths],
+        [np.arange(2 * n).reshape(n, 2).astype("u1", order="F") for n in lengths],
+        [np.arange(n * (n % 3)).reshape(n, n % 3) for n in lengths],
+        [np.arange(n).astype("M8[D]") for n in lengths],
+        [np.zeros(n, bool) for n in lengths],
+    ]
+
+
 def _dicts() -> list[Any]:
     cases: list[Any] = [
         {},
@@ -155,6 +168,12 @@ def _ordered() -> list[Any]:
 
 CONTAINERS = [
     Row("Containers", "list", "one dataset of numbers or strings, else packed text", _lists),
+    Row(
+        "Containers",
+        "list, tuple of many small arrays",
+        "one dataset of all elements and one of offsets, in a group",
+        _ragged,
+    ),
     Row(
         "Containers",
         "tuple",

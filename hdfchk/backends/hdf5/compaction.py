@@ -157,6 +157,7 @@ def _file_plist(source: FileID, *, portable: bool) -> PropFCID:
     plist = file_creation(keeps_free_space=has_table and not portable)
     plist.set_userblock(old.get_userblock())
     plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
+    plist.set_obj_track_times(root.get_obj_track_times())
     plist.set_link_creation_order(root.get_link_creation_order())
     keep_attribute_form(root, plist)
     return plist

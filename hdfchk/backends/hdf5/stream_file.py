@@ -13,6 +13,7 @@ from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
 from .h5.file_object import FileObject, create_on, open_on
+from .h5.timeless import clear_time
 from .open_files import OpenFile
 
 __all__ = ["StreamFile"]
@@ -187,6 +188,7 @@ class StreamFile(OpenFile):
 
     def __init__(self, file: Any, *, address: str, writable: bool, truncate: bool) -> None:
         self._buffer = _Buffer(file, address)
+        self._is_new = False
         empty = not file.seek(0, io.SEEK_END)
         super().__init__(None, address=address, writable=writable)
         with defer_interrupts():
@@ -194,6 +196,7 @@ class StreamFile(OpenFile):
 
     def _open(self, *, create: bool) -> h5py.File:
         if create:
+            self._is_new = True
             self._buffer.truncate(0)
             return create_on(self._buffer)
         flags = h5f.ACC_RDWR if self.writable else h5f.ACC_RDONLY
@@ -234,6 +237,8 @@ class StreamFile(OpenFile):
         try:
             if is_open:
                 self.close_h5()
+                if self._is_new:
+                    clear_time(self._buffer)
             if self.writable and (is_open or self._buffer.is_torn):
                 self._buffer.commit()
         except BaseException:

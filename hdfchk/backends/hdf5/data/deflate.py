@@ -28,6 +28,7 @@ __all__ = [
     "shuffled",
     "unpack",
     "unshuffle",
+    "zlib_library",
 ]
 
 _FAST_LEVELS = 3
@@ -75,7 +76,7 @@ class Pipeline:
 
 
 @functools.cache
-def _library() -> Any:
+def zlib_library() -> Any:
     """ISA-L, if it is there, or zlib."""
     try:
         from isal import isal_zlib
@@ -113,7 +114,7 @@ def _deflated(raw: np.ndarray[Any, Any], length: int, level: int) -> bytes:
         length: of a segment.
         level: of deflate.
     """
-    library = _library() if level <= _FAST_LEVELS else zlib
+    library = zlib_library() if level <= _FAST_LEVELS else zlib
     parts: list[Any] = [_ZLIB_HEADER]
     for start in range(0, raw.size, length):
         segment = raw[start : start + length]
@@ -195,7 +196,7 @@ def rows_of_chunk(
 
 
 def _inflated(view: memoryview, size: int) -> bytes | None:
-    library = _library()
+    library = zlib_library()
     stream = library.decompressobj()
     try:
         data: bytes = stream.decompress(view, size + 1)  # never more than there is room for

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from typing import Any
 
 import h5py
 from h5py import h5f, h5fd, h5i
@@ -10,6 +12,7 @@ from h5py._objects import phil
 
 from ....runtime.interrupts import defer_interrupts
 from .ids import FileID, PropFAID, PropFCID
+from .timeless import blank
 from .types import file_access, file_creation
 
 __all__ = ["FileObject", "close_file", "create_in_memory", "create_on", "file_of", "open_on"]
@@ -42,6 +45,14 @@ class FileObject:
     def tell(self) -> int:
         """The position."""
         return self._position
+
+    def write(self, data: Any) -> int:
+        """Write at the position; a file that is only read has no such call."""
+        raise io.UnsupportedOperation
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, likewise."""
+        raise io.UnsupportedOperation
 
     def flush(self) -> None:
         """Nothing waits."""
@@ -99,6 +110,12 @@ def create_on(
         versions: the oldest and the newest version of HDF5 whose forms may be in it, if not those
             of all our files.
     """
+    if creation is None and versions is None:
+        with defer_interrupts():
+            file.truncate(0)
+            file.seek(0)
+            file.write(blank())
+        return open_on(file, h5f.ACC_RDWR)
     plist = _access(file)
     if versions is not None:
         plist.set_libver_bounds(*versions)
@@ -111,7 +128,8 @@ def create_in_memory() -> h5py.File:
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fapl_core(GROWS_BY, False)
     plist.set_meta_block_size(0)  # as on a file object; what is left of a block would be lost
-    return file_of(h5f.create(b"in memory", h5f.ACC_TRUNC, file_creation(), plist))
+    plist.set_file_image(blank())
+    return file_of(h5f.open(b"in memory", h5f.ACC_RDWR, plist))
 
 
 def _access(file: FileObject, metadata_cache: int | None = None) -> PropFAID:

@@ -70,6 +70,7 @@ CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 def _group_creation() -> PropGCID:
     plist = h5p.create(h5p.GROUP_CREATE)
+    plist.set_obj_track_times(False)  # or the same data would give other bytes each time
     plist.set_link_creation_order(CREATION_ORDER)
     return plist
 
@@ -140,13 +141,14 @@ def filled_creation(*, fill: bool) -> PropDCID:
 
 
 def file_creation(*, keeps_free_space: bool = True) -> PropFCID:
-    """The creation properties of a file: order kept at the root, free space kept across opens.
+    """The creation properties of a file: free space kept across opens; at the root order, no times.
 
     Args:
         keeps_free_space: the file has the table of its free space, which HDF5 reads since 1.10: up
             to 1.8 it takes such a file for a damaged one.
     """
     plist = h5p.create(h5p.FILE_CREATE)
+    plist.set_obj_track_times(False)
     plist.set_link_creation_order(CREATION_ORDER)
     if keeps_free_space:
         plist.set_file_space_strategy(h5f.FSPACE_STRATEGY_FSM_AGGR, True, 1)

@@ -21,6 +21,7 @@ from ....runtime.posix import (
     write_all,
 )
 from ..h5.file_object import FileObject
+from .content_stamp import Content
 from .writer_lock import WriterLock
 
 __all__ = ["NewFile", "ScratchFile"]
@@ -39,13 +40,15 @@ class ScratchFile(FileObject):
 
     Args:
         file: the open file.
+        content: takes in all that is written, and where.
 
     Attributes:
         error: what a callback has met.
     """
 
-    def __init__(self, file: Descriptor) -> None:
+    def __init__(self, file: Descriptor, content: Content | None = None) -> None:
         self.file = file
+        self.content = content
         self.error: Exception | None = None
         self._position = 0
         self._size = os.fstat(file.fd).st_size
@@ -94,6 +97,8 @@ class ScratchFile(FileObject):
         try:
             if self._kept:
                 raise self.error or OSError(errno.EIO, "an earlier write has failed")
+            if self.content is not None:
+                self.content.add(data, start)
             write_all(self.file.fd, data, start)
         except Exception as error:
             self.error = self.error or error
@@ -109,7 +114,8 @@ class ScratchFile(FileObject):
         end = start + len(data)
         if start < self._buffer_end and self._buffer_end - len(self._buffer) < end:
             self.flush()  # what waits is of an object that was there before
-        write_all(self.file.fd, data, start, pausing=True)
+        with self.content.adding(data, start) if self.content else contextlib.nullcontext():
+            write_all(self.file.fd, data, start, pausing=True)
         self._size = max(self._size, end)
 
     def truncate(self, size: int | None = None) -> int:

@@ -207,15 +207,21 @@ def replay_logical(file: OverlayFile) -> None:
     file.records = ()
 
 
-def write_stamp(fid: FileID) -> None:
-    """Give a file a new stamp, which tells the state it comes to from all that it was in."""
-    root, number = h5g.open(fid, b"/"), np.array(secrets.randbits(62) | 1, np.int64)
+def write_stamp(fid: FileID, stamp: int | None = None) -> None:
+    """Give a file a stamp, which tells the state it comes to from all that it was in.
+
+    Args:
+        fid: the file.
+        stamp: the stamp; by default a random one.
+    """
+    bits = secrets.randbits(62) | 1 if stamp is None else stamp
+    root, number = h5g.open(fid, b"/"), np.array(bits, np.int64)
     if not h5a.exists(root, STAMP):
         h5a.create(root, STAMP, INT, SCALAR).write(number)
         return
-    stamp = h5a.open(root, STAMP)
-    if stamp.shape == () and stamp.get_type().equal(INT):  # else it is not ours
-        stamp.write(number)
+    there = h5a.open(root, STAMP)
+    if there.shape == () and there.get_type().equal(INT):  # else it is not ours
+        there.write(number)
 
 
 # -- whole logs ----------------------------------------------------------------------------------
