@@ -228,8 +228,12 @@ class Group(MutableMapping[str, Any], Placed):
             )
 
     def __len__(self) -> int:
-        """The number of keys of this level."""
-        return len(self._names())
+        """The number of keys of this level. Without a filter, they are not listed."""
+        location = self._location
+        if location.filters.stack:
+            return len(self._names())
+        with location.handle.reading() as session:
+            return session.length(location.path)
 
     def __bool__(self) -> bool:
         """Whether there are keys."""

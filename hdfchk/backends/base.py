@@ -137,6 +137,12 @@ class Session(Protocol):
     def names(self, path: Path) -> list[str]:
         """Return the names of a group's children, in insertion order."""
 
+    def length(self, path: Path) -> int:
+        """Return the number of `names`; of a large group, without a look at each.
+
+        Links that lead nowhere may then be counted, too.
+        """
+
     def count(self, path: Path) -> int:
         """Return a lower bound of the number of children; it changes if a key comes or goes."""
 
@@ -252,11 +258,15 @@ class Session(Protocol):
 
         Args:
             path: the path of the array.
-            index: integers, slices, one list or mask of rows, Ellipsis.
+            index: what NumPy takes: integers, slices, an ellipsis, new axes, lists and masks.
         """
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
-        """Write `data`, which broadcasts to the selected shape. One commit."""
+        """Write `data`, which broadcasts to the selected shape. One commit.
+
+        Raises:
+            UnsupportedTypeError: there are several values for one element.
+        """
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows, and make the array resizable if necessary. One commit.

@@ -15,6 +15,7 @@ from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
 from .base import ArrayForm, ArrayInfo, Change, Select, Session, Stat, Storage
 from .changeset import plan
+from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
 
@@ -186,6 +187,10 @@ class MemorySession:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
 
+    def length(self, path: Path) -> int:
+        """Return the number of keys of a group."""
+        return len(self.names(path))
+
     def count(self, path: Path) -> int:
         """Return the number of children of a group."""
         item = self._find(path)
@@ -317,12 +322,20 @@ class MemorySession:
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
         """Return the elements at `index`, and the array's mark."""
         leaf = self._array(path)
-        return np.array(leaf.data[index]), leaf.mark
+        found = leaf.data[index]
+        if isinstance(found, np.ndarray):
+            return np.array(found), leaf.mark
+        item = np.empty((), leaf.data.dtype)  # an object would become an array of another dtype
+        item[()] = found
+        return item, leaf.mark
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
+        there = self._array(path).data
+        if not is_plain(index):
+            picked(index, there.shape).require_single(data.shape, join(path))
         # An object array would store a 0-d array itself, not its item.
-        self._array(path).data[index] = data if data.ndim else data[()]
+        there[index] = data if data.ndim else data[()]
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""

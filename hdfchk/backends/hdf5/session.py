@@ -33,6 +33,7 @@ from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
+from .h5.hidden import hidden_links
 from .h5.ids import DatasetID, GroupID, ObjectID
 from .h5.marks import is_dict, read_mark
 from .h5.object_info import place_of
@@ -136,6 +137,15 @@ class Hdf5Session:
         gid = self._group(path)
         self.file.metadata_cache.hold(gid.get_num_objs())
         return [to_text(name) for name, _, _ in links.entries(gid)]
+
+    @telling
+    def length(self, path: Path) -> int:
+        """How many keys a group has."""
+        gid = self._group(path)
+        total: int = gid.get_num_objs()
+        if not links.is_large(gid, total):
+            return len(links.entries(gid))
+        return total - hidden_links(gid)
 
     def count(self, path: Path) -> int:
         """How many links a group has; 0 where there is none."""
