@@ -328,6 +328,8 @@ class Array(Placed):
     def append(self, block: Any) -> None:
         """Append rows; one commit. The array is made growable at the first append.
 
+        An array of strings of one width is made anew, in blocks, if longer ones are appended.
+
         Rows of a file that has a log are committed when it returns: a kill leaves them there. Of
         other stores small rows wait in memory inside a ``with`` block: for ``sync_interval``
         seconds, until anything else is done with the store, until `commit` and the end of the
@@ -339,6 +341,15 @@ class Array(Placed):
         Raises:
             InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["names"] = np.array(["H", "He"])
+            >>> chk.array("names").append("Uuo")
+            >>> chk["names"].tolist()
+            ['H', 'He', 'Uuo']
         """
         self._check()
         self._form.append(block)

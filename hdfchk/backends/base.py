@@ -20,9 +20,12 @@ __all__ = [
     "ArrayInfo",
     "Backend",
     "Change",
+    "Copy",
     "Delete",
     "Draft",
+    "Moved",
     "Put",
+    "Seen",
     "Select",
     "Session",
     "Stat",
@@ -100,7 +103,20 @@ class Draft(Protocol):
         """Write `data`, which broadcasts to the selected shape."""
 
 
-Stored = Leaf | Branch | Draft
+@attrs.frozen
+class Moved:
+    """What stands at another path, which it leaves."""
+
+    path: Path
+
+
+Copy = Any
+"""What `Session.copy_of` has made; it waits for its key."""
+Seen = Callable[[Path, bool, bool], bool]
+"""``seen(path, is_dict, is_part)``: whether to copy what stands at this path below what is copied.
+
+A part of a value that is no dict is copied, or an error is raised."""
+Stored = Leaf | Branch | Draft | Moved
 
 
 @attrs.frozen
@@ -228,6 +244,20 @@ class Session(Protocol):
             whole: every element will be written, so none needs an initial value.
         """
 
+    def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copy:
+        """Create a copy of what stands at a path of a session of a backend of the same kind.
+
+        As a draft, it has no key until a `Put` places it, together with its attributes.
+
+        Args:
+            path: the path there.
+            source: that session.
+            seen: what of it is copied; None for all.
+
+        Raises:
+            CheckpointerKeyError: nothing stands there.
+        """
+
     def layout(self, path: Path) -> Layout:
         """Return the layout that the store's options give to an array at `path`."""
 
@@ -274,6 +304,15 @@ class Session(Protocol):
         Args:
             path: the path of the array.
             rows: an array of rows, of the stored dtype.
+        """
+
+    def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
+        """Append strings of one width that is larger than that of the array. One commit.
+
+        Args:
+            path: the path of the array, which is made anew.
+            rows: an array of rows, of the new width.
+            mark: its mark.
         """
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
@@ -396,6 +435,10 @@ class SupportsCompaction(Protocol):
 
 class Backend(Protocol):
     """A location in which trees can be stored."""
+
+    @property
+    def kind(self) -> str:
+        """Sessions of backends of one kind copy from each other without the codecs."""
 
     @property
     def capabilities(self) -> Capabilities:
