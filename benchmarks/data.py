@@ -15,6 +15,7 @@ __all__ = [
     "curve",
     "keys",
     "lists",
+    "many_keys",
     "noise",
     "number",
     "overwrites",
@@ -39,6 +40,11 @@ def scalars(quick: bool) -> Tree:
 def keys(quick: bool) -> Tree:
     """Numbers at the root."""
     return {f"k{i}": float(i) for i in range(1000 if quick else 10_000)}
+
+
+def many_keys(count: int) -> Callable[[bool], Tree]:
+    """Very many numbers at the root."""
+    return lambda quick: {f"k{i}": float(i) for i in range(count // 100 if quick else count)}
 
 
 def arrays(quick: bool) -> Tree:

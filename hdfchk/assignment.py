@@ -11,7 +11,9 @@ from .arrays.sources import Source
 from .backends.base import Change, Session, Stored
 from .backends.layout import Layout
 from .backends.meter import Meter
-from .keys import Path, join
+from .copying import Copies, attributes_of, can_copy
+from .errors import ReferencedError
+from .keys import Path, join, problem_of_name
 from .location import Location, Placed
 from .progress import ProgressOption, is_wanted, reporting
 from .tree import Branch, Leaf, nbytes_of
@@ -31,6 +33,7 @@ class Assignment:
         pairs: paths from the root of the store, each with its value.
         layout: how arrays are to be stored, if not as the store says.
         replace: replace what is there even if something in the file points at it.
+        anew: nothing may be there.
 
     Raises:
         UnsupportedTypeError: a value cannot be kept exactly.
@@ -44,15 +47,18 @@ class Assignment:
         *,
         layout: LayoutOf | None = None,
         replace: bool = False,
+        anew: bool = False,
     ) -> None:
         self._location = location
         self._layout = layout
         self._replace = replace
-        self._nodes = [
-            (path, self._encoded(path, value))
-            for path, value in pairs
-            if not _is_itself(location, path, value)
-        ]
+        self._anew = anew
+        self._copies = Copies(location, {})
+        self._attributes: dict[Path, dict[str, Leaf]] = {}
+        self._nodes: list[tuple[Path, Leaf | Branch | Source | None]] = []
+        for path, value in pairs:
+            if not _is_itself(location, path, value):
+                self._add(path, value)
 
     @classmethod
     def of_node(cls, location: Location, path: Path, node: Leaf | Branch) -> Assignment:
@@ -60,6 +66,22 @@ class Assignment:
         made = cls(location, ())
         made._nodes = [(path, node)]
         return made
+
+    def _add(self, path: Path, value: Any) -> None:
+        """Take a value; live groups and arrays in it are copied as they are stored."""
+        live: dict[Path, Placed] = {}
+        if self._layout is None:
+            value = _without_live(path, value, live)
+        if path not in live:
+            self._nodes.append((path, self._encoded(path, value)))
+        for inner, placed in live.items():
+            access.check_visible(self._location.filters, inner)
+            if can_copy(self._location, placed):
+                self._nodes.append((inner, None))
+                self._copies.values[inner] = placed
+            else:
+                self._nodes.append((inner, self._encoded(inner, placed)))
+                self._attributes.update(attributes_of(placed, inner))
 
     def _encoded(self, path: Path, value: Any) -> Leaf | Branch | Source:
         source = sources.source_of(value)
@@ -84,19 +106,48 @@ class Assignment:
             sizes = [
                 node.nbytes if isinstance(node, Source) else nbytes_of(node)
                 for _, node in self._nodes
+                if node is not None
             ]
             self._commit(Meter(tell, sum(sizes)))
 
     def _commit(self, meter: Meter | None) -> None:
         handle = self._location.handle
         has_sources = any(isinstance(node, Source) for _, node in self._nodes)
-        with handle.held() if has_sources else nullcontext():
-            puts = [(path, self._draft(path, node, meter)) for path, node in self._nodes]
-            with handle.writing() as session:
-                changes = access.replacements(session, self._location.filters, puts)
-                handle.touch(change.path for change in changes)
-                wanted = self._layout(session) if self._layout else None
-                session.apply(changes, wanted, meter, replace=self._replace)
+        with handle.held() if has_sources or self._copies.values else nullcontext():
+            puts = [
+                (path, None if node is None else self._draft(path, node, meter))
+                for path, node in self._nodes
+            ]
+            if not self._copies.values:
+                with handle.writing() as session:
+                    self._put(session, puts, {}, meter)
+                return
+            with self._copies.reading(), handle.writing() as session:
+                try:
+                    self._put(session, puts, self._copies.nodes(session), meter)
+                except ReferencedError:  # nothing was done; the object there may take the values
+                    if self._replace:
+                        raise
+                    self._put(session, puts, self._copies.by_value(session), meter)
+
+    def _put(
+        self,
+        session: Session,
+        puts: list[tuple[Path, Stored | None]],
+        copies: dict[Path, Stored],
+        meter: Meter | None,
+    ) -> None:
+        for path, _ in puts:
+            access.require_free(session, path, replace=not self._anew)
+        whole = [(path, copies[path] if node is None else node) for path, node in puts]
+        changes = access.replacements(session, self._location.filters, whole)
+        self._location.handle.touch(change.path for change in changes)
+        wanted = self._layout(session) if self._layout else None
+        session.apply(changes, wanted, meter, replace=self._replace)
+        for path, attributes in self._attributes.items():
+            gone = dict.fromkeys(session.attribute_names(path))
+            if gone or attributes:
+                session.write_attributes(path, {**gone, **attributes})
 
     def _draft(self, path: Path, node: Leaf | Branch | Source, meter: Meter | None) -> Stored:
         if not isinstance(node, Source):
@@ -127,6 +178,27 @@ def apply(location: Location, changes: Callable[[Session], list[Change]]) -> Non
         found = changes(session)
         location.handle.touch(change.path for change in found)
         session.apply(found)
+
+
+def _without_live(path: Path, value: Any, live: dict[Path, Placed]) -> Any:
+    """A value with None in place of the live groups and arrays in its dicts, which are noted."""
+    if isinstance(value, Placed):
+        live[path] = value
+        return None
+    if type(value) is not dict or not any(map(_may_be_live, value.values())):
+        return value
+    found: dict[Path, Placed] = {}
+    made = {}
+    for key, item in value.items():
+        if type(key) is not str or problem_of_name(key) is not None:
+            return value  # it is stored as one value
+        made[key] = _without_live((*path, key), item, found)
+    live.update(found)
+    return made if found else value
+
+
+def _may_be_live(value: Any) -> bool:
+    return isinstance(value, Placed) or type(value) is dict
 
 
 def _is_itself(location: Location, path: Path, value: Any) -> bool:

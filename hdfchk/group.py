@@ -17,6 +17,7 @@ from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
+from .copying import refuse_itself, refuse_overlap
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -229,8 +230,12 @@ class Group(MutableMapping[str, Any], Placed):
             )
 
     def __len__(self) -> int:
-        """The number of keys of this level."""
-        return len(self._names())
+        """The number of keys of this level. Without a filter, they are not listed."""
+        location = self._location
+        if location.filters.stack:
+            return len(self._names())
+        with location.handle.reading() as session:
+            return session.length(location.path)
 
     def __bool__(self) -> bool:
         """Whether there are keys."""
@@ -296,10 +301,97 @@ class Group(MutableMapping[str, Any], Placed):
         """The value at a key, dicts as plain dicts: `load` under its older name."""
         return self.load(key)
 
-    def copy(self) -> dict[str, Any]:
-        """A plain dict of all that is stored here, as `load` without arguments gives it."""
-        loaded: dict[str, Any] = self.load()
-        return loaded
+    @overload
+    def copy(self, /) -> dict[str, Any]: ...
+
+    @overload
+    def copy(self, key: Key, to: Key, /, *, replace: bool = False) -> None: ...
+
+    @overload
+    def copy(
+        self, key: Key, store: Group, to: Key | None = None, /, *, replace: bool = False
+    ) -> None: ...
+
+    def copy(
+        self, key: Any = None, store: Any = None, to: Any = None, /, *, replace: bool = False
+    ) -> Any:
+        """Copy what is at a key to another key, here or in another store or group; one commit.
+
+        Nothing is unpacked, nor in memory as a whole: layout, compression, attributes and
+        dimension scales stay as they are. What a filter hides is not copied. Without arguments,
+        a plain dict of all that is stored here, as `load` gives it.
+
+        Args:
+            key: what is copied.
+            store: a store or group for the copy; or the key for it in this one.
+            to: the key for it there; None for the same key.
+            replace: replace what is there, with its attributes.
+
+        Raises:
+            InvalidKeyError: something is there, and is not to be replaced (a `ValueError`).
+            CheckpointerKeyError: there is no such key, or a filter refuses a part of the copy.
+            UnsupportedStoredError: a part of it can be in its own file alone (HDF5 references).
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk, other = HDF5Checkpointer(None), HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500}
+            >>> chk.copy("run", "backup")
+            >>> chk.copy("run", other)
+            >>> chk["backup"].load(), other.load()
+            ({'steps': 500}, {'run': {'steps': 500}})
+        """
+        if key is None:
+            loaded: dict[str, Any] = self.load()
+            return loaded
+        target = store if isinstance(store, Group) else self
+        wanted = (key if to is None else to) if isinstance(store, Group) else store
+        source = Group(self._location.at(self._location.path + keys.parse_for_read(key)))
+        location = target._location  # noqa: SLF001
+        path = location.path + keys.parse(wanted)
+        refuse_itself(location.at(path), source._location)
+        Assignment(location, [(path, source)], anew=not replace).commit()
+        return None
+
+    def move(self, key: Key, to: Key, *, replace: bool = False) -> None:
+        """Move what is at a key to another key; one commit, in which nothing is copied.
+
+        References, dimension scales and other hard links to the object lead to it as before; soft
+        links and virtual datasets, which name keys, do not.
+
+        Args:
+            key: what is moved.
+            to: the key that it gets; groups are made on the way.
+            replace: replace what is there, with its attributes.
+
+        Raises:
+            InvalidKeyError: something is there, and is not to be replaced; or one of the keys is
+                the other one, or below it (a `ValueError`).
+            CheckpointerKeyError: there is no such key, or a filter refuses a part of it.
+            ReferencedError: something in the file points to what is to be replaced.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500}
+            >>> chk.move("run", "runs/first")
+            >>> chk.load()
+            {'runs': {'first': {'steps': 500}}}
+        """
+        path = self._location.path + keys.parse_for_read(key)
+        target = self._location.path + keys.parse(to)
+        refuse_overlap(path, target)
+        if self._lacks(key):  # a key that is not there must not open the file for writing
+            access.check_visible(self._location.filters, path)
+            with self._location.handle.reading() as session:
+                raise self._location.missing(session, path)
+        self._location.handle.touch([path])
+        apply(
+            self._location,
+            lambda session: access.moving(
+                session, self._location.filters, path, target, replace=replace
+            ),
+        )
 
     def get_keys(self, keys: Iterable[Key]) -> list[Any]:
         """The values at several keys, in their order, the file being opened once."""
@@ -399,7 +491,8 @@ class Group(MutableMapping[str, Any], Placed):
     def _save(self, vals: Any, progress: ProgressOption) -> None:
         """Set all keys of a mapping, which are names."""
         pairs = list(_pairs(vals))
-        keys.require_names(pairs, self._location.file, self._location.path)
+        if not isinstance(vals, Group):  # whose keys are names
+            keys.require_names(pairs, self._location.file, self._location.path)
         self._put_all(pairs, progress)
 
     def _put_all(self, pairs: Iterable[tuple[Any, Any]], progress: ProgressOption) -> None:
@@ -410,14 +503,24 @@ class Group(MutableMapping[str, Any], Placed):
         """Merge a mapping into the dict at a key, level by level, as one commit.
 
         Where both have a dict, the dicts are merged; everything else is replaced. The keys of the
-        mapping are names, not paths.
+        mapping are names, not paths. Live groups and arrays, of any store, are merged by their
+        values.
 
         Raises:
             InvalidKeyError: a key is a path; or a dict in the mapping has a key that is no valid
                 name, and would replace a dict that is stored.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk, other = HDF5Checkpointer(None), HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500, "out": {"a": 1}}
+            >>> other["out"] = {"b": 2}
+            >>> chk.merge("run", other)
+            >>> chk.load("run")
+            {'steps': 500, 'out': {'a': 1, 'b': 2}}
         """
         base, file = self._location.path + keys.parse(key), self._location.file
-        given = dict(mapping)
+        given = dict(_by_value(mapping))
         keys.require_names(given.items(), file, base)
         node = encode(self._location, base, given)
         puts = list(_leaves(base, node))
@@ -860,10 +963,23 @@ def _plain(other: Mapping[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+def _by_value(value: Any) -> Any:
+    """A mapping with the values of the live groups and arrays in it, at any depth."""
+    if isinstance(value, Placed):
+        return value._loaded()  # noqa: SLF001
+    if isinstance(value, Mapping):
+        return {key: _by_value(item) if _is_level(item) else item for key, item in value.items()}
+    return value
+
+
+def _is_level(value: Any) -> bool:
+    return isinstance(value, Placed) or type(value) is dict
+
+
 def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(vals, Group):
-        pairs: Iterable[tuple[Any, Any]] = vals.load().items()
-        return pairs
+        location = vals._location  # noqa: SLF001
+        return [((name,), Group(location.at((*location.path, name)))) for name in vals]
     if isinstance(vals, Mapping):
         return vals.items()
     if hasattr(vals, "keys"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -13,8 +13,9 @@ from ..codecs.portable import NATIVE, Capabilities
 from ..errors import NotAGroupError, UnsupportedStoredError
 from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
-from .base import ArrayForm, ArrayInfo, Change, Select, Session, Stat, Storage
+from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
 from .changeset import plan
+from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
 
@@ -77,6 +78,14 @@ class MemoryDraft:
         return np.concatenate([first, *self.blocks])
 
 
+@attrs.frozen(eq=False)
+class MemoryCopy:
+    """A copy of a tree, and of the attributes in it, by their paths below it."""
+
+    node: Leaf | Branch
+    attributes: dict[Path, dict[str, Leaf]]
+
+
 @attrs.define(eq=False)
 class MemoryStorage(Storage):
     """Nested dicts of leaves; the backend owns them, so closing keeps them.
@@ -131,6 +140,15 @@ def _copy_of(item: Any) -> Any:
     if isinstance(item, Leaf):
         return _copied(item)
     return item.copy() if isinstance(item, np.ndarray) else item
+
+
+def _find_attributes(path: Path, node: Any, found: dict[Path, dict[str, Leaf]]) -> None:
+    """Find the attributes that copies in a tree have, by their paths."""
+    if isinstance(node, MemoryCopy):
+        found.update({path + below: values for below, values in node.attributes.items()})
+    elif isinstance(node, Branch):
+        for name, child in node.children.items():
+            _find_attributes((*path, name), child, found)
 
 
 def _restore(target: dict[str, Any], before: dict[str, Any]) -> None:
@@ -193,6 +211,10 @@ class MemorySession:
         if not isinstance(item, dict):
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
+
+    def length(self, path: Path) -> int:
+        """Return the number of keys of a group."""
+        return len(self.names(path))
 
     def count(self, path: Path) -> int:
         """Return the number of children of a group."""
@@ -277,6 +299,9 @@ class MemorySession:
         """Apply all changes as one commit: everything that can fail is done before the first."""
         steps = plan(changes, self.stat, "memory")
         ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
+        copied: dict[Path, dict[str, Leaf]] = {}
+        for path, stored in steps.items():
+            _find_attributes(path, stored, copied)
         if meter is not None:
             meter.finish()
         for path, node in ready.items():
@@ -284,6 +309,11 @@ class MemorySession:
             if parent is None:
                 continue
             kept = self.notes.get(path, Notes()).attributes if node is not None else {}
+            if isinstance(steps[path], MemoryCopy):
+                kept = {}
+            if isinstance(node, Moved):
+                self._move(node.path, path, parent)
+                continue
             self._drop_notes(path)
             if node is None:
                 parent.pop(path[-1], None)
@@ -292,6 +322,51 @@ class MemorySession:
                 if kept:
                     self.notes.setdefault(path, Notes()).attributes = kept
                 self._guard_name(path)
+        for path, attributes in copied.items():
+            self.notes.setdefault(path, Notes()).attributes = dict(attributes)
+
+    def _move(self, path: Path, to: Path, parent: dict[str, Any]) -> None:
+        """Move a node, with its notes, to a place in a dict."""
+        depth = len(path)
+        notes = {to + known[depth:]: n for known, n in self.notes.items() if known[:depth] == path}
+        self._drop_notes(path)
+        item = (self._parent(path, create=False) or {}).pop(path[-1])
+        self._drop_notes(to)
+        parent[to[-1]] = item
+        self.notes.update(notes)
+        self._guard_name(to)
+
+    def copy_of(self, path: Path, source: Session, seen: Seen | None) -> MemoryCopy:
+        """Create a copy of what stands at a path of a session of the same kind."""
+        assert isinstance(source, MemorySession)  # noqa: S101  a backend of this kind has no other
+        attributes: dict[Path, dict[str, Leaf]] = {}
+        return MemoryCopy(source.copied(path, (), seen, attributes, is_part=False), attributes)
+
+    def copied(
+        self,
+        path: Path,
+        below: Path,
+        seen: Seen | None,
+        attributes: dict[Path, dict[str, Leaf]],
+        *,
+        is_part: bool,
+    ) -> Leaf | Branch:
+        """A tree of what stands at a path; its attributes are added to a dict."""
+        item = self._need(path)
+        if (found := self.notes.get(path, Notes()).attributes) or not below:
+            attributes[below] = dict(found)
+        if not isinstance(item, dict):
+            return Leaf(item[0]) if self.raw else _copied(item[0])
+        children: dict[str, Any] = {}
+        is_part = is_part or not self._is_dict(path, item)
+        for name in item:
+            inner = (*below, name)
+            stat = self.stat((*path, name))
+            if seen is None or seen(inner, bool(stat and stat.is_dict), is_part):
+                children[name] = self.copied(
+                    (*path, name), inner, seen, attributes, is_part=is_part
+                )
+        return Branch(children, self._mark(path))
 
     def attribute_names(self, path: Path) -> list[str]:
         """Return the names of all attributes."""
@@ -325,12 +400,20 @@ class MemorySession:
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
         """Return the elements at `index`, and the array's mark."""
         leaf = self._array(path)
-        return np.array(leaf.data[index]), leaf.mark
+        found = leaf.data[index]
+        if isinstance(found, np.ndarray):
+            return np.array(found), leaf.mark
+        item = np.empty((), leaf.data.dtype)  # an object would become an array of another dtype
+        item[()] = found
+        return item, leaf.mark
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
+        there = self._array(path).data
+        if not is_plain(index):
+            picked(index, there.shape).require_single(data.shape, join(path))
         # An object array would store a 0-d array itself, not its item.
-        self._array(path).data[index] = data if data.ndim else data[()]
+        there[index] = data if data.ndim else data[()]
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
@@ -338,6 +421,14 @@ class MemorySession:
         data = np.concatenate([leaf.data, rows])
         parent = self._parent(path, create=False) or {}
         parent[path[-1]] = data if self.raw else Leaf(data, leaf.mark)
+
+    def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
+        """Append strings of a larger width."""
+        data = self._array(path).data
+        there = data.astype(rows.dtype.newbyteorder(data.dtype.byteorder))
+        parent = self._parent(path, create=False) or {}
+        whole = np.concatenate([there, rows]).view(rows.dtype)
+        parent[path[-1]] = whole if self.raw else Leaf(whole, mark)
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
         """Raise an error: there is no file to map."""
@@ -386,6 +477,10 @@ class MemorySession:
             if self.raw:
                 return Leaf(elements_of(mark, node.form.dtype).decode(whole))
             return Leaf(whole, mark)
+        if isinstance(node, MemoryCopy):
+            return self._own(node.node)
+        if isinstance(node, Moved):
+            return node
         return node if self.raw else _copied(node)
 
     def _place(self, parent: dict[str, Any], path: Path, node: Leaf | Branch) -> None:
@@ -425,6 +520,7 @@ class BackendDefaults:
 
     __slots__ = ()
     codecs: Any = None
+    kind: ClassVar[str] = "memory"
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
         """Return True: an object has one name."""

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UnsupportedTypeError
 from ..tree import Mark, utf8_dtype
 from . import arrays, dtypes, strings, tensors
-from .casting import Form, any_masked, cast, takes_any, unfit
+from .casting import Form, Text, any_masked, cast, takes_any, unfit
 from .scalars import is_plain_text
 
 __all__ = ["Elements", "any_masked", "elements_of", "form_of"]
@@ -120,6 +120,33 @@ class Elements:
         if dtype == self.stored:
             return found
         return np.ascontiguousarray(found).view(self.stored).reshape(found.shape)
+
+    def widened(self, value: Any) -> Elements | None:
+        """The conversion for an array of strings of one width that has room for longer ones.
+
+        Args:
+            value: strings of any length.
+
+        Returns:
+            None if it is no such array, or `value` no strings that have a width.
+        """
+        given = np.asarray(value)
+        if self.stored.kind != "S" or given.dtype.kind not in "UTS":
+            return None
+        texts = given if given.dtype.kind == "S" else strings.to_bytes(np.asarray(given, np.str_))
+        if texts.dtype.kind != "S":
+            return None
+        form, params, dtype = self.form, self.params, self._dtype
+        width = max(self.stored.itemsize, int(np.strings.str_len(texts).max(initial=0)))
+        if isinstance(form, Text):
+            width += int(form.is_ended and width > self.stored.itemsize - 1)
+            form = attrs.evolve(form, most=width - form.is_ended)
+        if dtype.kind == "U" and given.dtype.kind != "S":
+            longest = int(np.strings.str_len(given).max(initial=0))
+            wide = np.dtype(f"U{max(dtype.itemsize // 4, longest)}")
+            params = {**params, "dtype": dtypes.describe(wide.newbyteorder(dtype.byteorder))}
+        stored = np.dtype(f"S{width}", metadata=dict(self.stored.metadata or {}))
+        return Elements(stored, params, self.kind, form)
 
     def _fixed_strings(self, value: AnyArray) -> AnyArray:
         if value.dtype.kind not in "UT":

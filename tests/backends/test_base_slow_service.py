@@ -19,6 +19,8 @@ from hdfchk.backends.base import (
     ArrayForm,
     ArrayInfo,
     Change,
+    Moved,
+    Seen,
     Select,
     Session,
     Stat,
@@ -77,6 +79,13 @@ class Object:
         return Stat(is_dict=is_mapping, is_group=True, mark=self.mark)
 
 
+@attrs.frozen
+class Copied:
+    """A copy that has no key yet."""
+
+    name: str
+
+
 class ServiceStorage(Storage):
     """There is nothing to open; nor are there transactions, or a log."""
 
@@ -125,6 +134,9 @@ class ServiceSession(Session):
         if here.children is None:
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return [name for name, _ in here.children]
+
+    def length(self, path: Path) -> int:
+        return len(self.names(path))
 
     def count(self, path: Path) -> int:
         found = self._find(path)
@@ -199,7 +211,11 @@ class ServiceSession(Session):
             name, here = parent
             children = dict(here.children or ())
             before = children.pop(path[-1], None) if node is None else children.get(path[-1])
-            if node is not None:
+            if isinstance(node, Moved):
+                children[path[-1]] = self._need(node.path)[0]
+            elif isinstance(node, Copied):
+                children[path[-1]] = node.name
+            elif node is not None:
                 old = () if before is None else self.service.fetch([before])[before].attributes
                 children[path[-1]] = self._make(node, new, old)
             mark = here.mark
@@ -213,6 +229,30 @@ class ServiceSession(Session):
             self.service.store({name: here})
         if meter is not None:
             meter.finish()
+
+    def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Any:
+        """Objects never change in place but for attributes and elements: a copy has its own."""
+        assert isinstance(source, ServiceSession)
+        new: dict[str, Object] = {}
+        name = self._copied((), source._need(path)[1], source, seen, new)
+        self.service.store(new)
+        return Copied(name)
+
+    def _copied(
+        self, below: Path, here: Object, source: ServiceSession, seen: Seen | None, new: Any
+    ) -> str:
+        children = here.children
+        if children is not None:
+            found = source.service.fetch([inner for _, inner in children])
+            children = tuple(
+                (key, self._copied((*below, key), found[inner], source, seen, new))
+                for key, inner in children
+                if seen is None
+                or seen((*below, key), found[inner].stat.is_dict, not here.stat.is_dict)
+            )
+        name = self.service.new_name()
+        new[name] = attrs.evolve(here, children=children)
+        return name
 
     def _dict(
         self, path: Path, dicts: dict[Path, tuple[str, Object]], *, create: bool
@@ -301,6 +341,7 @@ class ServiceBackend(BackendDefaults):
 
     service: Service
     capabilities: Capabilities = NATIVE
+    kind: str = "service"
     lock_timeout: float = 10.0
     sync_interval: float = 1.0
     address: str = "http://service"

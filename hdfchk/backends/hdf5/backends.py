@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 import h5py
@@ -77,6 +77,7 @@ class _Hdf5Backend(BackendDefaults):
     """What the backends of HDF5 have in common."""
 
     __slots__ = ()
+    kind: ClassVar[str] = "hdf5"
     options: Options
 
     def session(self, storage: Storage) -> Session:

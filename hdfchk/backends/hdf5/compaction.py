@@ -17,7 +17,7 @@ from ...runtime.posix import wait_lock_shared, write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .comparison import compare_files
-from .data.anew import copy_parts, make_anew, stored_parts
+from .data.anew import copy_parts, is_copied_by_hdf5, make_anew, stored_parts
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
@@ -35,7 +35,7 @@ from .h5.ids import (
     TypeID,
 )
 from .h5.key_order import is_order
-from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
+from .h5.object_info import EXTERNAL_FILES, info_of
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
 from .h5.types import (
@@ -300,7 +300,7 @@ class _Copy:
         if refers:
             self._check_references(oid, info)
         self._check(oid)
-        if refers or is_named or not _is_copied_by_hdf5(oid, tid, info):
+        if refers or is_named or not is_copied_by_hdf5(oid, tid, info):
             made = self._copy_of_type(tid) if is_named else None
             if made is not None and not refers and not _has_filters(oid):
                 self._copy(oid, new, name, made)
@@ -466,20 +466,6 @@ def _require_same_items(old: DatasetID, new: DatasetID) -> None:
     for part in stored_parts(old):
         if not same_items(part.read(old), part.read(new)):
             raise _refusal(old, "strings beside items of variable length that h5py cuts")
-
-
-def _is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
-    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
-
-    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
-    lies in its file, and nothing else.
-    """
-    filtered = bool(info.hdr.mesg.present & FILTERED)
-    if not has_variable(tid):
-        return not (filtered and is_open_elsewhere(did))
-    if filtered:
-        return False
-    return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
 
 
 def _is_filled(plist: PropDCID, did: DatasetID) -> bool:

@@ -16,8 +16,9 @@ from h5py import h5d, h5s
 
 from ....errors import UnsupportedStoredError
 from ..h5.errors import RAISED
-from ..h5.ids import DatasetID, GroupID, PropDCID, SpaceID, TypeID
+from ..h5.ids import DatasetID, GroupID, ObjInfo, PropDCID, SpaceID, TypeID
 from ..h5.links import key_of
+from ..h5.object_info import FILTERED, is_open_elsewhere
 from ..h5.portable_types import portable_type
 from ..h5.types import has_variable, unshared
 from ..h5.values import in_own_order, memory_type, raw_type, same_items
@@ -26,9 +27,23 @@ from .chunk_index import chunks_of
 from .filters import require_plugin
 from .limits import Guard
 
-__all__ = ["Part", "copy_parts", "make_anew", "stored_parts"]
+__all__ = ["Part", "copy_parts", "is_copied_by_hdf5", "make_anew", "stored_parts"]
 
 Change = Callable[[np.ndarray[Any, Any], TypeID], None]
+
+
+def is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
+    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
+
+    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
+    lies in its file, and nothing else.
+    """
+    filtered = bool(info.hdr.mesg.present & FILTERED)
+    if not has_variable(tid):
+        return not (filtered and is_open_elsewhere(did))
+    if filtered:
+        return False
+    return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
 
 
 def make_anew(

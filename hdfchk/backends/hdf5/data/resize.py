@@ -12,6 +12,7 @@ from h5py import h5d, h5s, h5t
 
 from ....errors import TransactionError
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
+from ....tree import Mark
 from ...base import ArrayForm
 from ...layout import Layout, growing
 from ..h5.attributes import copy_attributes
@@ -26,7 +27,7 @@ from .filters import chunked_plist, creation_copy
 from .limits import Guard
 from .runs import run_boxes, write_run
 
-__all__ = ["LocalDraft", "append", "growable_copy"]
+__all__ = ["LocalDraft", "append", "growable_copy", "wider_copy"]
 
 FILLED_UP_TO = 16 * 2**20
 """An array of more bytes that is written part by part lies in chunks, which take space when they
@@ -192,28 +193,73 @@ def growable_copy(hidden: Hidden, did: DatasetID, guard: Guard) -> LocalDraft:
     Raises:
         UnsafeFileError, CorruptFileError: its chunks are no good.
     """
-    guard.inside(did)
-    space, tid = did.get_space(), did.get_type()
-    shape = space.shape
-    plist = creation_copy(did, log_chunk(shape, tid.get_size()))
-    limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
-    form = ArrayForm(shape, did.dtype)
-    draft = LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
+    tid, shape = did.get_type(), did.get_space().shape
+    draft = _draft_like(hidden, did, guard, tid, log_chunk(shape, tid.get_size()), None)
     # As they are: HDF5 would cut strings that have no room for the NUL at their end.
-    memory, space = raw_type(tid) or h5t.py_create(did.dtype), did.get_space()
+    _copy_rows(did, draft, guard, raw_type(tid) or h5t.py_create(did.dtype))
+    copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
+    return draft
+
+
+def wider_copy(
+    hidden: Hidden, did: DatasetID, guard: Guard, width: int, mark: Mark | None
+) -> LocalDraft:
+    """A draft with a dataset's strings, in a type of a larger width; chunks and filters are kept.
+
+    Args:
+        hidden: the hidden group.
+        did: the dataset.
+        guard: of the open file.
+        width: of a string in bytes.
+        mark: of the new dataset.
+
+    Raises:
+        UnsafeFileError, CorruptFileError: its chunks are no good.
+    """
+    tid, plist = did.get_type().copy(), did.get_create_plist()
+    tid.set_size(width)
+    is_chunked = plist.get_layout() == h5d.CHUNKED
+    chunk = plist.get_chunk() if is_chunked else log_chunk(did.get_space().shape, width)
+    draft = _draft_like(hidden, did, guard, tid, chunk, mark)
+    _copy_rows(did, draft, guard, tid)
+    return draft
+
+
+def _draft_like(
+    hidden: Hidden,
+    did: DatasetID,
+    guard: Guard,
+    tid: TypeID,
+    chunk: tuple[int, ...],
+    mark: Mark | None,
+) -> LocalDraft:
+    """A draft of a dataset's shape and filters, whose first axis has no limit."""
+    guard.inside(did)
+    shape = did.get_space().shape
+    plist = creation_copy(did, chunk)
+    limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
+    form = ArrayForm(shape, did.dtype, mark)
+    return LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
+
+
+def _copy_rows(did: DatasetID, draft: LocalDraft, guard: Guard, memory: TypeID) -> None:
+    """Copy the rows of a dataset to a draft, block by block, by way of a type in memory."""
+    space = did.get_space()
+    shape = space.shape
     filtered = bool(did.get_create_plist().get_nfilters())
-    row = max(1, int(np.prod(shape[1:])) * tid.get_size())
+    size = memory.get_size()
+    row = max(1, int(np.prod(shape[1:])) * size)
     step = max(1, BLOCK_BYTES // row)
+    is_wider = size > did.get_type().get_size()
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
         part = guard.unpacking(did, run_boxes(did, start, stop)) if filtered else nullcontext()
-        rows = raw_buffer(did, (stop - start, *shape[1:]))
-        space.select_hyperslab((start, *[0] * (len(shape) - 1)), (stop - start, *shape[1:]))
-        within = h5s.create_simple((stop - start, *shape[1:]))
+        lengths = (stop - start, *shape[1:])
+        rows = np.zeros(lengths, f"V{size}") if is_wider else raw_buffer(did, lengths)
+        space.select_hyperslab((start, *[0] * (len(shape) - 1)), lengths)
+        within = h5s.create_simple(lengths)
         if rows.size:
             with part:
                 did.read(within, space, rows, memory)
             draft.did.write(within, space, in_own_order(rows), memory)
         run_pending()
-    copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
-    return draft

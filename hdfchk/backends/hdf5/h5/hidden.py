@@ -21,7 +21,7 @@ from .ids import DatasetID, GroupID, ObjectID
 from .object_info import place_of
 from .removal import remove
 
-__all__ = ["Hidden"]
+__all__ = ["Hidden", "hidden_links"]
 
 NAME = links.HIDDEN + b"tmp"
 DAMAGED = links.HIDDEN + b"damaged"
@@ -30,6 +30,35 @@ stays in the file until that is written anew."""
 _IN_USE: WeakValueDictionary[tuple[int, int], Hidden] = WeakValueDictionary()
 """File and address of each hidden group that a session of this process works with: several may
 have one file open, and none may take the others' for what a killed process has left."""
+
+
+MOST_GAPS = 3
+"""Of several sessions with a hidden group the first may end first."""
+
+
+def hidden_links(gid: GroupID) -> int:
+    """How many links of a group lead to hidden groups of ours, and are nobody's keys."""
+    found = int(_is_hidden(gid, DAMAGED))
+    gaps = 0
+    for name in _names():
+        if _is_hidden(gid, name):
+            found += 1
+        else:
+            gaps += 1
+            if gaps == MOST_GAPS:
+                break
+    return found
+
+
+def _is_hidden(gid: GroupID, name: bytes) -> bool:
+    return bool(gid.links.exists(name)) and links.is_hidden_group(gid, name)
+
+
+def _names() -> Iterator[bytes]:
+    """The names that hidden groups get, one after the other."""
+    yield NAME
+    for number in itertools.count(1):
+        yield b"%s-%d" % (NAME, number)
 
 
 class Hidden:
@@ -77,23 +106,18 @@ class Hidden:
 
     def sweep(self) -> None:
         """Remove what a process that was killed has left."""
-        for name in self._names():
+        for name in _names():
             if not self._root.links.exists(name):
                 return
             if links.is_hidden_group(self._root, name) and not self._is_used(name):
                 remove(self._root, name)
-
-    def _names(self) -> Iterator[bytes]:
-        yield NAME
-        for number in itertools.count(1):
-            yield b"%s-%d" % (NAME, number)
 
     def _is_used(self, name: bytes) -> bool:
         return place_of(h5o.open(self._root, name)) in _IN_USE
 
     def _group(self) -> GroupID:
         if self._gid is None:
-            name = next(name for name in self._names() if not self._root.links.exists(name))
+            name = next(name for name in _names() if not self._root.links.exists(name))
             gid = h5g.create(self._root, name)
             try:
                 links.mark_hidden_group(gid)
@@ -112,7 +136,7 @@ class Hidden:
     def keep(self, oid: ObjectID) -> None:
         """Leave an object in the file, under a name that nobody sees."""
         root = self._root
-        if root.links.exists(DAMAGED) and links.is_hidden_group(root, DAMAGED):
+        if _is_hidden(root, DAMAGED):
             gid = h5g.open(root, DAMAGED)
         else:
             gid = h5g.create(root, DAMAGED)

@@ -28,6 +28,7 @@ __all__ = [
     "hard_entries",
     "has_user_link",
     "is_hidden_group",
+    "is_large",
     "is_there",
     "key_of",
     "last",
@@ -123,7 +124,7 @@ def below(gid: GroupID) -> Iterator[tuple[int, ObjectID]]:
 def last(gid: GroupID) -> bytes | None:
     """The name of the last child, without a look at all others where HDF5 has it at hand."""
     count = gid.get_num_objs()
-    if count > SHORT and _is_indexed(gid):
+    if is_large(gid, count):
         moved = read_order(gid)
         found: list[tuple[int, bytes, LinkInfo]] = []
 
@@ -178,8 +179,15 @@ def _note_link(
     below.append((gid, name, info.type))
 
 
-def _is_indexed(gid: GroupID) -> bool:
-    """Whether a group has an index of the order in which its links were made."""
+def is_large(gid: GroupID, count: int) -> bool:
+    """Whether a group has many links, with an index of the order in which they were made.
+
+    Args:
+        gid: the group.
+        count: how many links it has.
+    """
+    if count <= SHORT:
+        return False
     if h5o.get_info(gid).hdr.mesg.present & _LINK_MESSAGES:
         return False  # they are all in its header
     return bool(gid.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_INDEXED)

@@ -24,6 +24,7 @@ __all__ = [
     "address_bytes",
     "arrays_of",
     "detach",
+    "dimensions",
     "move",
     "restore",
     "scales_of",
@@ -164,14 +165,14 @@ def _edit_users(scale: ObjectID, address: int, new: ObjectID | None, note: Note)
 
 def _scales(array: ObjectID) -> Iterator[ObjectID]:
     """All scales that an array says to have."""
-    for references in _dimensions(array):
+    for references in dimensions(array):
         for reference in references:
             found = _lead(array, reference)
             if found is not None:
                 yield found
 
 
-def _dimensions(array: ObjectID) -> list[list[Reference]]:
+def dimensions(array: ObjectID) -> list[list[Reference]]:
     """For each axis of an array the references to its scales."""
     if type(array) is not h5d.DatasetID or not h5a.exists(array, DIMENSIONS):
         return []
@@ -185,7 +186,7 @@ def _dimensions(array: ObjectID) -> list[list[Reference]]:
 
 
 def _edit_dimensions(array: ObjectID, address: int, new: ObjectID | None, note: Note) -> None:
-    axes, has_it, left = _dimensions(array), False, False
+    axes, has_it, left = dimensions(array), False, False
     instead = None if new is None else h5r.create(new, b".", h5r.OBJECT)
     for references in axes:
         for index in reversed(range(len(references))):
