@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from typing import Any, Self, TypeVar, overload
 
+import attrs
 import numpy as np
 
 from . import keys, memoize
@@ -23,8 +24,10 @@ from .errors import (
     CorruptFileError,
     HdfchkError,
     NotAGroupError,
+    UnsupportedTypeError,
 )
 from .keys import Key, Path, join
+from .left_out import LeftOut, leaving_out
 from .location import Location, Placed
 from .progress import ProgressOption, is_wanted, teller
 from .tree import Branch, Leaf, is_dict
@@ -351,10 +354,15 @@ class Group(MutableMapping[str, Any], Placed):
         location = self._location
         path = location.path + keys.parse(key)
         if type(value) in _SMALL and not location.filters.stack and location.handle.is_held:
-            node = location.encode(value, path)
-            if not (isinstance(node, Leaf) and location.handle.put(path, node)):
-                Assignment.of_node(location, path, node).commit()
-            return
+            try:
+                node = location.encode(value, path)
+            except UnsupportedTypeError:
+                if not location.leaves_out:
+                    raise
+            else:
+                if not (isinstance(node, Leaf) and location.handle.put(path, node)):
+                    Assignment.of_node(location, path, node).commit()
+                return
         Assignment(location, [(path, value)]).commit()
 
     def save_parameter(self, key: Key, value: Any) -> None:
@@ -406,13 +414,26 @@ class Group(MutableMapping[str, Any], Placed):
         Where both have a dict, the dicts are merged; everything else is replaced.
         """
         base = self._location.path + keys.parse(key)
-        node = encode(self._location, base, dict(mapping))
+        left = LeftOut(self._location) if self._location.leaves_out else None
+        node = encode(self._location, base, dict(mapping), left)
+        if left is not None:
+            left.warn()
+        if node is None:
+            return
+        emptied = (
+            {path[:depth] for path in left.paths for depth in range(len(path))} if left else ()
+        )
         puts = list(_leaves(base, node))
 
         def changes(session: Session) -> list[Change]:
             if session.stat(base) is None:
                 return [Put(base, node)]
-            return access.replacements(session, self._location.filters, puts)
+            wanted = [
+                (path, part)
+                for path, part in puts
+                if path not in emptied or not _is_stored_dict(session, path)
+            ]
+            return access.replacements(session, self._location.filters, wanted)
 
         apply(self._location, changes)
 
@@ -426,7 +447,9 @@ class Group(MutableMapping[str, Any], Placed):
                     raise
         with self._location.handle.writing_alone():
             if not self._has(key):
-                self[key] = default
+                self._put_whole(key, default)
+                if self._location.leaves_out and not self._has(key):
+                    return default
             return self[key]
 
     @overload
@@ -607,9 +630,9 @@ class Group(MutableMapping[str, Any], Placed):
         """
         location = self._location
         path = location.path + keys.parse(key)
-        if not location.filters.stack and location.handle.append_row(path, rows):
-            return
-        creation.append(location.at(path), rows)
+        with leaving_out(location, join(path)):
+            if location.filters.stack or not location.handle.append_row(path, rows):
+                creation.append(location.at(path), rows)
 
     def put(
         self,
@@ -758,7 +781,7 @@ class Group(MutableMapping[str, Any], Placed):
         """
         alone = self._location.handle.writing_alone
         return memoize.cached_eval(
-            self, self._lacks, alone, key, generator, condition, args, kwargs or {}
+            self, self._lacks, alone, self._put_whole, key, generator, condition, args, kwargs or {}
         )
 
     def cached(
@@ -807,6 +830,16 @@ class Group(MutableMapping[str, Any], Placed):
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _put_whole(self, key: Key, value: Any) -> None:
+        """Put a value at a key, or leave it out; never a part of it."""
+        location = self._location
+        if not location.leaves_out:
+            self[key] = value
+            return
+        path = location.path + keys.parse(key)
+        with leaving_out(location, join(path)):
+            Assignment(attrs.evolve(location, leaves_out=False), [(path, value)]).commit()
+
     def _at(self, path: Path) -> Group:
         return Group(self._location.at(path))
 
@@ -828,6 +861,11 @@ def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
     if hasattr(vals, "keys"):
         return [(key, vals[key]) for key in vals.keys()]  # noqa: SIM118  as dict.update does
     return [(key, value) for key, value in vals]
+
+
+def _is_stored_dict(session: Session, path: Path) -> bool:
+    stat = session.stat(path)
+    return stat is not None and stat.is_dict
 
 
 def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
