@@ -134,8 +134,8 @@ class Assignment:
 
     def _leave_out(self, error: UnsupportedTypeError) -> bool:
         """Leave out what HDF5 has refused, and warn; whether the rest can be tried again."""
-        handle = self._location.handle
-        if not self._location.leaves_out or self._has_sources or handle.in_transaction:
+        in_transaction = self._location.handle.connection.transaction is not None
+        if not self._location.leaves_out or self._has_sources or in_transaction:
             return False
         refused = tuple((error.key or "").split("/"))
         for put in self._puts:

@@ -74,11 +74,6 @@ class Handle:
         return self._depth > 0
 
     @property
-    def in_transaction(self) -> bool:
-        """Whether what is written now is a part of a transaction."""
-        return self.connection.transaction is not None
-
-    @property
     def connection(self) -> Connection:
         """The connection that a call uses at present."""
         if self._snapshots and (own := self._snapshots.get(Owner.now())) is not None:
