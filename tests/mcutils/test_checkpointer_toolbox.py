@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -320,3 +322,32 @@ def test_their_sparse_arrays(end, tmp_path):
         mcutils.Checkpointer.from_file(path)["a"]
     found = mcutils.Checkpointer.from_file(path, allow_pickle=True)["a"]
     assert type(found) is sparse.ScipySparseArray and found.asarray().tolist() == np.eye(3).tolist()
+
+
+def test_registered_sparse_arrays(tmp_path):
+    """With the lines of the page they are stored, of any layout, and read, also from old files."""
+    scipy = pytest.importorskip("scipy.sparse", reason="scipy is not installed")
+    page = Path(__file__).parents[2].joinpath("docs", "migrating.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n((?:(?!```).)*to_state=(?:(?!```).)*)```", page, re.DOTALL)
+    registry = hdfchk.CodecRegistry()
+    exec(block.replace("hdfchk.register(", "registry.register("), {"registry": registry})
+    values = (np.array([1.0, 2.0]), (np.array([0, 1]), np.array([2, 0]), np.array([3, 1])))
+    arrays = {
+        "plain": sparse.ScipySparseArray(values, shape=(2, 3, 4)),
+        "csr": sparse.ScipySparseArray(values, shape=(2, 3, 4), layout=scipy.csr_matrix),
+        "csc": sparse.ScipySparseArray(values, shape=(2, 3, 4), layout=scipy.csc_matrix),
+        "flat": sparse.ScipySparseArray(scipy.csr_matrix(np.eye(3, dtype=int)), shape=(3, 3)),
+        "empty": sparse.ScipySparseArray.initialize_empty((3, 4)),
+    }
+    chk = hdfchk.HDF5Checkpointer(str(tmp_path / "new.hdf5"), registry)
+    chk["all"] = [arrays["csr"], {"in": arrays["flat"]}]
+    old = str(tmp_path / "old.hdf5")
+    for name, array in arrays.items():
+        chk[name] = array
+        toolbox.HDF5Checkpointer(old)[name] = array
+        trust = name in {"csr", "csc"}  # their states have the class of the layout, as a pickle
+        theirs = hdfchk.HDF5Checkpointer(old, registry, allow_pickle=trust)[name]
+        for found in (chk[name], theirs):
+            assert type(found) is sparse.ScipySparseArray and found.shape == array.shape
+            assert found.dtype == array.dtype and np.array_equal(found.asarray(), array.asarray())
+    assert chk["all"][1]["in"].asarray().tolist() == np.eye(3).tolist()
