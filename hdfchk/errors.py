@@ -6,6 +6,7 @@ are also attributes (``file``, ``key``, ``hint``), and they survive pickling.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "JournalMismatchError",
     "JournalMismatchWarning",
     "LateSyncError",
+    "LeftOutWarning",
     "LockedError",
     "MissingExtraError",
     "NestingError",
@@ -230,6 +232,29 @@ class JournalMismatchWarning(HdfchkWarning):
 
 class SnapshotChangedWarning(HdfchkWarning):
     """A block that has read continues at a newer commit, of another process, when it writes."""
+
+
+class LeftOutWarning(HdfchkWarning):
+    """Values that cannot be stored were left out; what stood in their places stays.
+
+    It is given by stores with ``on_unsupported="warn"``.
+
+    Args:
+        file: the file (or other address).
+        reasons: for each key path what cannot be stored there, and why.
+    """
+
+    def __init__(self, file: str, reasons: Mapping[str, str]) -> None:
+        super().__init__(file, reasons)
+        self.file = file
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        """The file, the key paths and why; the first twenty of them."""
+        told = [f"{key!r}: {why}" for key, why in self.reasons.items()]
+        if len(told) > 20:
+            told[20:] = [f"and {len(told) - 20} more"]
+        return f"left out of {self.file}, as it cannot be stored: {'; '.join(told)}"
 
 
 class ResultNotStoredWarning(HdfchkWarning):

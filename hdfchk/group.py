@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from typing import Any, Self, TypeVar, overload
 
+import attrs
 import numpy as np
 
 from . import keys, memoize
@@ -12,7 +13,7 @@ from .arrays import creation
 from .arrays.array import Array
 from .arrays.columns import column
 from .arrays.layout_options import INHERIT, layout_for
-from .assignment import Assignment, apply, encode
+from .assignment import Assignment, apply
 from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
@@ -23,11 +24,13 @@ from .errors import (
     CheckpointerKeyError,
     CorruptFileError,
     HdfchkError,
-    InvalidKeyError,
     NotAGroupError,
+    UnsupportedTypeError,
 )
 from .keys import Key, Path, join
+from .left_out import leaving_out
 from .location import Location, Placed
+from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
 from .tree import Branch, Leaf, is_dict
 from .views import access
@@ -444,11 +447,16 @@ class Group(MutableMapping[str, Any], Placed):
         location = self._location
         path = location.path + keys.parse(key)
         if type(value) in _SMALL and not location.filters.stack and location.handle.is_held:
-            node = location.encode(value, path)
-            is_small = isinstance(node, Leaf) and getattr(value, "nbytes", 0) <= SMALL_BYTES
-            if not (is_small and location.handle.put(path, node)):
-                Assignment.of_node(location, path, node).commit()
-            return
+            try:
+                node = location.encode(value, path)
+            except UnsupportedTypeError:
+                if not location.leaves_out:
+                    raise
+            else:
+                is_small = isinstance(node, Leaf) and getattr(value, "nbytes", 0) <= SMALL_BYTES
+                if not (is_small and location.handle.put(path, node)):
+                    Assignment.of_node(location, path, node).commit()
+                return
         Assignment(location, [(path, value)]).commit()
 
     def save_parameter(self, key: Key, value: Any) -> None:
@@ -519,30 +527,7 @@ class Group(MutableMapping[str, Any], Placed):
             >>> chk.load("run")
             {'steps': 500, 'out': {'a': 1, 'b': 2}}
         """
-        base, file = self._location.path + keys.parse(key), self._location.file
-        given = dict(_by_value(mapping))
-        keys.require_names(given.items(), file, base)
-        node = encode(self._location, base, given)
-        puts = list(_leaves(base, node))
-        packed = [
-            path for path, part in puts if not is_dict(part) and _is_dict_at(given, base, path)
-        ]
-
-        def changes(session: Session) -> list[Change]:
-            if session.stat(base) is None:
-                return [Put(base, node)]
-            for path in packed:
-                stat = session.stat(path)
-                if stat is not None and stat.is_dict:
-                    raise InvalidKeyError(
-                        "a dict with keys that are no valid names cannot be merged into this one",
-                        key=join(path),
-                        file=file,
-                        hint="store it under a key of its own, or assign it to replace this dict",
-                    )
-            return access.replacements(session, self._location.filters, puts)
-
-        apply(self._location, changes)
+        merge(self._location, self._location.path + keys.parse(key), mapping)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
         """The value at a key, which is first set to `default` if nothing is there."""
@@ -554,7 +539,9 @@ class Group(MutableMapping[str, Any], Placed):
                     raise
         with self._location.handle.writing_alone():
             if not self._has(key):
-                self[key] = default
+                self._put_whole(key, default)
+                if self._location.leaves_out and not self._has(key):
+                    return default
             return self[key]
 
     @overload
@@ -735,9 +722,9 @@ class Group(MutableMapping[str, Any], Placed):
         """
         location = self._location
         path = location.path + keys.parse(key)
-        if not location.filters.stack and location.handle.append_row(path, rows):
-            return
-        creation.append(location.at(path), rows)
+        with leaving_out(location, join(path)):
+            if location.filters.stack or not location.handle.append_row(path, rows):
+                creation.append(location.at(path), rows)
 
     def put(
         self,
@@ -924,8 +911,10 @@ class Group(MutableMapping[str, Any], Placed):
 
     def _evaluated(self, key: Key, generator: Callable[..., T], *given: Any, strict: bool) -> T:
         location = self._location
+        # A result is stored whole or not at all.
+        keeper = Group(attrs.evolve(location, leaves_out=False)) if location.leaves_out else self
         return memoize.cached_eval(
-            self, self._lacks, location, key, generator, *given, strict=strict
+            self, self._lacks, location, keeper.__setitem__, key, generator, *given, strict=strict
         )
 
     def kwargs_for(self, func: Callable[..., Any]) -> Group:
@@ -951,6 +940,16 @@ class Group(MutableMapping[str, Any], Placed):
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _put_whole(self, key: Key, value: Any) -> None:
+        """Put a value at a key, or leave it out; never a part of it."""
+        location = self._location
+        if not location.leaves_out:
+            self[key] = value
+            return
+        path = location.path + keys.parse(key)
+        with leaving_out(location, join(path)):
+            Assignment(attrs.evolve(location, leaves_out=False), [(path, value)]).commit()
+
     def _at(self, path: Path) -> Group:
         return Group(self._location.at(path))
 
@@ -963,19 +962,6 @@ def _plain(other: Mapping[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-def _by_value(value: Any) -> Any:
-    """A mapping with the values of the live groups and arrays in it, at any depth."""
-    if isinstance(value, Placed):
-        return value._loaded()  # noqa: SLF001
-    if isinstance(value, Mapping):
-        return {key: _by_value(item) if _is_level(item) else item for key, item in value.items()}
-    return value
-
-
-def _is_level(value: Any) -> bool:
-    return isinstance(value, Placed) or type(value) is dict
-
-
 def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(vals, Group):
         location = vals._location  # noqa: SLF001
@@ -985,19 +971,3 @@ def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
     if hasattr(vals, "keys"):
         return [(key, vals[key]) for key in vals.keys()]  # noqa: SIM118  as dict.update does
     return [(key, value) for key, value in vals]
-
-
-def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
-    """What a merge puts: everything that is no dict, and dicts that are empty."""
-    if not is_dict(node) or not node.children:
-        yield path, node
-        return
-    for name, child in node.children.items():
-        yield from _leaves((*path, name), child)  # type: ignore[arg-type]
-
-
-def _is_dict_at(given: Any, base: Path, path: Path) -> bool:
-    """Whether a mapping that is merged into the dict at `base` has a dict at `path`."""
-    for name in path[len(base) :]:
-        given = given[name]
-    return type(given) is dict

@@ -29,9 +29,6 @@ class Results(Protocol):
     def __contains__(self, key: object, /) -> bool:
         """Whether there is a result."""
 
-    def __setitem__(self, key: Key, value: Any, /) -> None:
-        """Keep a result."""
-
     def load(self, key: Key) -> Any:
         """A result."""
 
@@ -40,6 +37,7 @@ def cached_eval(
     group: Results,
     lacks: Callable[[Key], bool],
     location: Location,
+    keep: Callable[[Key, Any], None],
     key: Key,
     generator: Callable[..., T],
     condition: Callable[[Key], object] | None,
@@ -54,6 +52,7 @@ def cached_eval(
         group: keeps it.
         lacks: whether a key is missing now; it is asked again before anything is written.
         location: where the group is.
+        keep: stores a result, whole.
         key: where it is kept.
         generator: computes it.
         condition: whether to use the group at all.
@@ -76,7 +75,7 @@ def cached_eval(
             if key in group:  # another one was faster: all get the value that is stored
                 stored: T = group.load(key)
                 return stored
-            group[key] = value
+            keep(key, value)
     except Exception as error:
         if strict:
             raise

@@ -85,6 +85,10 @@ class HDF5Checkpointer(Group):
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
             space it takes in the file; more is an `UnsafeFileError`. By default 1 GiB, for what no
             filter bounds; what a filter can have made of the bytes in the file is read.
+        on_unsupported: what becomes of a value that cannot be kept exactly. ``"raise"``: an
+            `UnsupportedTypeError`, and nothing is written. ``"warn"``, for runs that must not end
+            there: such values alone are left out, with a `LeftOutWarning`, and what stood at their
+            keys stays. Of nested dicts the rest is stored; a list or a record is left out whole.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -134,7 +138,12 @@ class HDF5Checkpointer(Group):
         mmap: bool = False,
         trust: bool = False,
         expand_limit: int | None = None,
+        on_unsupported: Literal["raise", "warn"] = "raise",
     ) -> None:
+        if on_unsupported not in {"raise", "warn"}:
+            raise InvalidOptionError(
+                f"on_unsupported={on_unsupported!r}", hint='it is "raise" or "warn"'
+            )
         backend = backend_for(
             checkpoint_file,
             Options(
@@ -150,7 +159,9 @@ class HDF5Checkpointer(Group):
         )
         codecs = serializer or backend.codecs or default_registry
         seen = Filters().add((), KeyFilter.make(allowed_keys, omitted_keys))
-        super().__init__(Location(Handle(backend, mode), codecs, allow_pickle, mmap, (), seen))
+        leaves_out = on_unsupported == "warn"
+        handle = Handle(backend, mode)
+        super().__init__(Location(handle, codecs, allow_pickle, mmap, (), seen, leaves_out))
         self.checkpoint_file = checkpoint_file
         self.allowed_keys = allowed_keys
         self.omitted_keys = omitted_keys
@@ -245,6 +256,7 @@ class HDF5Checkpointer(Group):
             "mode": location.handle.mode,
             "allow_pickle": location.allow_pickle,
             "mmap": location.mmap,
+            "on_unsupported": "warn" if location.leaves_out else "raise",
         }
         backend = location.handle.backend
         own = None if location.codecs is default_registry else location.codecs

@@ -27,6 +27,7 @@ __all__ = [
     "replacement",
     "replacements",
     "require_free",
+    "standing",
     "suggesting",
     "visible_names",
 ]
@@ -357,6 +358,19 @@ def emptying(session: ReadSession, filters: Filters, path: Path) -> list[Change]
             names = visible_names(session, filters, here)
             todo += [(*here, name) for name in reversed(names)]
     return changes
+
+
+def standing(session: ReadSession, path: Path, below: Iterable[Path]) -> frozenset[str]:
+    """Those of some paths below `path` at which something is stored, as keys of nested dicts."""
+    return frozenset(
+        join(inner)
+        for inner in below
+        if session.stat(inner) is not None
+        and all(
+            (there := session.stat(inner[:depth])) is not None and there.is_dict
+            for depth in range(len(path), len(inner))
+        )
+    )
 
 
 def replacements(

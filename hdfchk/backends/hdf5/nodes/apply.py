@@ -264,6 +264,7 @@ class Commit:
         above = path[:-1]
         parent = self._group(above)
         raw = to_bytes(path[-1])
+        self._writer.at = path
         try:
             if above not in self._empty:
                 if parent.links.exists(raw):
@@ -279,7 +280,9 @@ class Commit:
             if isinstance(error, (HdfchkError, RecursionError)) or NO_CLASS in str(error):
                 raise
             raise UnsupportedTypeError(
-                f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"
+                f"HDF5 cannot keep it ({error})",
+                key=join(self._writer.at),
+                hint="store it in parts",
             ) from error
         self._guard_name(above, parent, path[-1])
 
