@@ -219,7 +219,7 @@ def test_the_journal(path: Path, to: Path) -> None:
     with h5py.File(path, "a") as file:
         file["d"] = 4
     report = salvaged(path, to)
-    assert "does not fit" in report.journal and report.journal in str(report)
+    assert "does not match" in report.journal and report.journal in str(report)
     assert load(to) == {"a": 1, "d": 4}
 
 
