@@ -307,7 +307,7 @@ REFUSED = {
     "no path leads to": without_path,
     "newer kind": newer_kind,
     "in the attribute 'a'": newer_attribute,
-    "of variable length": lists_of_regions,
+    "variable-length": lists_of_regions,
     "in another file": in_another_file,
     "a region that cannot be read": no_region,
 }

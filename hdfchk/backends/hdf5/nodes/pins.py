@@ -436,8 +436,8 @@ class _Keeper:
         others = [repr(to_text(name.strip(b"/"))) for name in names if not name.endswith(own)]
         raise ReferencedError(
             "the object has other names in the file "
-            f"({', '.join(others[:NAMED]) or 'hard links'}), and cannot store this value: the other "
-            "names would keep the old object",
+            f"({', '.join(others[:NAMED]) or 'hard links'}), and cannot store this value: the "
+            "other names would keep the old object",
             key=join(path),
             hint=_HINT + ", under this name only",
         )
