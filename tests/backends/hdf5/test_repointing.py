@@ -304,7 +304,7 @@ REPLACED = (b"\x10\0\0\0\x08\0\0\0\0\0\x40\0", b"\x17\0\0\0\x08" + bytes(7))
 
 REFUSED = {
     "a fill value": fill_value,
-    "no path leads to": without_path,
+    "without a path": without_path,
     "newer kind": newer_kind,
     "in the attribute 'a'": newer_attribute,
     "variable-length": lists_of_regions,
