@@ -203,7 +203,7 @@ RATIOS = {
     32008: 2**15,  # bitshuffle, with LZ4 (255) or Zstandard inside
 }
 """The number of a filter -> the maximum factor by which it expands data. Others have no maximum:
-scaleoffset and blosc2 encode a chunk of equal elements as a header, whatever its size."""
+scaleoffset and blosc2 encode a chunk of equal elements, of any size, as a header."""
 MOST_RATIO = 2**15
 """A higher product of several filters is not considered plausible."""
 

@@ -321,7 +321,7 @@ class Guard:
             refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
 
     def seen_chunks(self, did: DatasetID) -> SeenChunks:
-        """Return the checked chunks of a dataset; whoever checks another one must add it."""
+        """Return the checked chunks of a dataset; the caller adds those it checks."""
         place = place_of(did)
         found = self._checked.get(place)
         if found is None:

@@ -294,9 +294,9 @@ def telling_writes(what: str, key: str) -> Iterator[None]:
     try:
         yield
     except RAISED as error:
-        told = unwritable(what, error, key)
-        if told is not None:
-            raise told from error
+        converted = unwritable(what, error, key)
+        if converted is not None:
+            raise converted from error
         if isinstance(error, HdfchkError):
             error.key = error.key or key
         raise
@@ -308,7 +308,7 @@ def telling(
     """Decorate a method of a session that reads, so that errors of HDF5 are converted."""
 
     @functools.wraps(read)
-    def told(session: Any, path: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def converted(session: Any, path: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return read(session, path, *args, **kwargs)
         except (HdfchkError, RecursionError):
@@ -316,7 +316,7 @@ def telling(
         except RAISED as error:
             raise unreadable("it", error, join(path) or "/") from error
 
-    return told
+    return converted
 
 
 def unless_damaged(read: Callable[[], R], also: tuple[type[Exception], ...] = ()) -> R | None:

@@ -37,9 +37,9 @@ class NotRemovedError(CorruptFileError):
             path = next((path for path in steps if _may_be_damaged(root, path, new=False)), ())
             self.key = join(path) if path else self.key
         elif self.__cause__ is not None and not _may_be_damaged(root, parse(self.key)):
-            told = unwritable("it", self.__cause__, self.key)
-            if told is not None:
-                return told
+            explained = unwritable("it", self.__cause__, self.key)
+            if explained is not None:
+                return explained
         return CorruptFileError(self.problem, file=self.file, key=self.key, hint=self.hint)
 
 

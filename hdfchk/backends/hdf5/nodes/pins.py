@@ -37,9 +37,9 @@ from .writer import Writer
 __all__ = ["ASIDE_BYTES", "Kept", "Plan", "keep"]
 
 ASIDE_BYTES = 2**26
-"""At most so many bytes of overwritten data are kept in memory by one commit, unless pinned."""
+"""At most this many bytes of overwritten data are kept in memory by one commit, unless pinned."""
 LOOK_AFTER = 8
-"""The file is searched only after so many arrays were overwritten in place."""
+"""The file is searched only after this many arrays were overwritten in place."""
 NAMED = 3
 """The number of holders that a message names."""
 _HINT_OF_SCALES = "assign it and the arrays that use it as their scale in one update(); or "
@@ -413,8 +413,10 @@ class _Keeper:
     # -- what is rejected --------------------------------------------------------------------------
 
     def _refuse(self, path: Path, holders: list[Holder], *, is_deleted: bool) -> NoReturn:
-        told = list(dict.fromkeys(map(str, holders)))
-        named = ", ".join(told[:NAMED]) + (f" and {len(told) - NAMED} more" if told[NAMED:] else "")
+        names = list(dict.fromkeys(map(str, holders)))
+        named = ", ".join(names[:NAMED]) + (
+            f" and {len(names) - NAMED} more" if names[NAMED:] else ""
+        )
         if holders[0] in self._references.unreadable:
             named += " (which may point to anything: h5py cannot read these references)"
         if is_deleted:

@@ -27,9 +27,9 @@ from .steps import CAUGHT, Steps, explained
 __all__ = ["Damage", "StoredArray", "copy_parts", "look_at"]
 
 MOST_PLACES = 2**20
-"""If the chunk index is damaged, at most so many chunks are looked up one by one."""
+"""If the chunk index is damaged, at most this many chunks are looked up one by one."""
 MOST_FAILURES = 1000
-"""After so many unreadable parts of one array, the rest is considered lost."""
+"""After this many unreadable parts of one array, the rest is considered lost."""
 ITEM_BYTES = 256
 """The assumed size of a variable-length element in bytes, for the size of blocks."""
 

@@ -78,11 +78,11 @@ class Pending:
             self.rows.setdefault(path, []).extend(blocks)
 
     def takes_put(self, path: Path) -> bool:
-        """Whether an assignment at `path` affects no array for which rows wait."""
+        """Return whether an assignment at `path` affects no array for which rows wait."""
         return not any(array[: len(path)] == path for array in self.rows)
 
     def takes_rows(self, path: Path) -> bool:
-        """Whether rows for the array at `path` depend on no assignment that waits."""
+        """Return whether rows for the array at `path` depend on no assignment that waits."""
         puts = self.puts
         return not any(path[:depth] in puts for depth in range(1, len(path) + 1))
 

@@ -194,7 +194,7 @@ class NewFile:
             sync_folder(self._lock.path)
         if self.names_left:
             warnings.warn(
-                f"{self._lock.path!r} is a new file now: {self.names_left} other hard link(s) "
+                f"{self._lock.path!r} is a new file now: {self.names_left} hard link(s) to it "
                 "still refer to the old file",
                 HardLinksLeftWarning,
                 stacklevel=2,
