@@ -260,7 +260,7 @@ def open_object(root: RootID, name: bytes, path: Path) -> ObjectID:
             raise CheckpointerKeyError(
                 f"the target of the link cannot be opened ({error})",
                 key=join(path),
-                hint="does the file exist that it points to?",
+                hint="does the file that it points to exist?",
             ) from error
         raise unreadable("it", error, join(path)) from error
 

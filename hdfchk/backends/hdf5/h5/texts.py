@@ -107,7 +107,8 @@ def _read_from_string(raw: bytes, mark: Mark | None) -> str | bytes | None:
 def type_to_write_texts(stored: TypeID, texts: StoredTexts) -> TypeID:
     """Return the memory type for writing strings into a type so that they are read back unchanged.
 
-    For a null-terminated memory type HDF5 reserves a byte for the NUL; otherwise it does not.
+    A conversion to a null-terminated type reserves a byte for the NUL. So if the stored type is
+    null-terminated, the memory type is, too, and nothing is converted.
     """
     if texts.array.dtype.kind == "O" or stored.get_strpad() != h5t.STR_NULLTERM:
         return texts.tid
