@@ -1,4 +1,4 @@
-"""Arrays that are made, and grow, row by row."""
+"""Arrays that are created, and grow, row by row."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from .runs import run_boxes, write_run
 __all__ = ["LocalDraft", "append", "growable_copy", "wider_copy"]
 
 FILLED_UP_TO = 16 * 2**20
-"""An array of more bytes that is written part by part lies in chunks, which take space when they
-are written. In one piece all would have to be filled first: its space may have held other data."""
+"""A larger array, in bytes, that is written part by part is chunked: space is allocated as chunks
+are written. A contiguous one would have to be filled first: its space may contain old data."""
 
 
 class _Draft:
@@ -41,8 +41,8 @@ class _Draft:
 
     Args:
         hidden: the hidden group.
-        guard: of the open file.
-        form: what it is to be.
+        guard: the limits for reading the file.
+        form: shape, dtype and mark of the array.
         tid: the HDF5 type.
         space: the dataspace.
         plist: the creation properties.
@@ -69,13 +69,13 @@ class _Draft:
     def of(
         cls, hidden: Hidden, form: ArrayForm, layout: Layout, guard: Guard, *, whole: bool
     ) -> Self:
-        """Begin an array.
+        """Create a draft.
 
         Args:
             hidden: the hidden group.
-            form: what it is to be.
-            layout: how it is to lie in the file.
-            guard: of the open file.
+            form: shape, dtype and mark of the array.
+            layout: the storage layout.
+            guard: the limits for reading the file.
             whole: every element will be written.
         """
         tid = type_for(form.dtype)
@@ -83,7 +83,7 @@ class _Draft:
         return cls(hidden, guard, form, tid, space, plist)
 
     def place(self, parent: GroupID, name: bytes) -> DatasetID:
-        """Move it to where it shall stand. It cannot be written, nor placed, again."""
+        """Move the draft to its key. It cannot be written, nor placed, again."""
         self.require()
         assert self._hidden is not None  # noqa: S101  `require` has looked
         self._hidden.place_draft(self._name, parent, name)
@@ -93,7 +93,7 @@ class _Draft:
         return did
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
-        """Write rows behind the last ones."""
+        """Append rows."""
         self.require()
         append(self.did, rows, self._guard)
 
@@ -103,18 +103,18 @@ class _Draft:
         slices.write(self.did, index, data, self._guard)
 
     def require(self) -> None:
-        """Make sure that what was written is still there.
+        """Check that the draft still exists.
 
         Raises:
-            TransactionError: it was given up, with all that was not committed.
+            TransactionError: a rollback has discarded it.
         """
         did = None if self._hidden is None else self.did
         if self._hidden is not None and not self.did.valid:
-            # HDF5 was opened anew: what others have committed meanwhile has it, too.
+            # HDF5 was reopened; a commit of other changes has kept the draft.
             did = self._hidden.draft(self._name)
         if did is None:
             raise TransactionError(
-                "an array that was being written was given up, as something else has failed",
+                "an array that was being written was discarded, because another operation failed",
                 hint="write it again",
             )
         self.did = did
@@ -134,7 +134,7 @@ def _space_and_plist(
     form: ArrayForm, tid: TypeID, layout: Layout, *, whole: bool
 ) -> tuple[SpaceID, PropDCID]:
     shape, size = form.shape, tid.get_size()
-    whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
+    whole = whole and form.dtype.kind != "O"  # HDF5 needs a fill value for variable-length elements
     limits = layout.maxshape or shape
     chunked = limits != shape or layout.chunks or layout.compression or layout.checksum
     if not whole and math.prod(shape) * size > FILLED_UP_TO:
@@ -160,10 +160,10 @@ def _space_and_plist(
 
 
 def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
-    """Append rows to a dataset; False if it cannot grow so, and nothing was done.
+    """Append rows to a dataset; return False, without changes, if it is not resizable that far.
 
     Raises:
-        UnsafeFileError, CorruptFileError: the chunk of its last rows is no good.
+        UnsafeFileError, CorruptFileError: the chunk of its last row is damaged.
     """
     space = did.get_space()
     shape = space.shape
@@ -174,8 +174,8 @@ def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
         return False
     old = shape[0]
     if plist.get_nfilters() and old % plist.get_chunk()[0] and 0 not in shape:
-        # The chunk of the last row is to be packed anew: that it can be read is seen before, as
-        # HDF5 would fail to give the new length up, too.
+        # The chunk of the last row will be encoded again. Check first that it can be read, as HDF5
+        # could not undo the new length, either.
         with guard.unpacking(did, run_boxes(did, old - 1, old)):
             slices.read(did, slice(old - 1, old), guard)
     did.set_extent((end, *shape[1:]))
@@ -188,10 +188,10 @@ def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
 
 
 def growable_copy(hidden: Hidden, did: DatasetID, guard: Guard) -> LocalDraft:
-    """A draft with a dataset's data and filters, whose first axis has no limit.
+    """Return a draft with the data and filters of a dataset, and an unlimited first axis.
 
     Raises:
-        UnsafeFileError, CorruptFileError: its chunks are no good.
+        UnsafeFileError, CorruptFileError: its chunks are damaged.
     """
     tid, shape = did.get_type(), did.get_space().shape
     draft = _draft_like(hidden, did, guard, tid, log_chunk(shape, tid.get_size()), None)

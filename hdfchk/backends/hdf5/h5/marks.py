@@ -1,4 +1,4 @@
-"""Marks: the attribute that tells what HDF5 alone cannot."""
+"""Marks: the attribute that records what HDF5 alone cannot express."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name)
 
 
 def read_mark(oid: ObjectID) -> Mark | None:
-    """The mark of an object, or None."""
+    """Return the mark of an object, or None."""
     if h5a.get_num_attrs(oid) == 0 or not h5a.exists(oid, MARK):
         return None
     text = read_attribute(oid, MARK).data
     try:
         if not isinstance(text, str):
-            raise CorruptFileError("a mark that is not a string", hint="restore it from a copy")
+            raise CorruptFileError("the mark is not a string", hint="restore it from a copy")
         return mark_from_text(text)
     except CorruptFileError as error:
         error.key = key_of(oid)
@@ -34,7 +34,7 @@ def read_mark(oid: ObjectID) -> Mark | None:
 
 
 def is_dict(gid: ObjectID, mark: Mark | None) -> bool:
-    """Whether a group stands for a dict, and not for a value of ours or of the older tool."""
+    """Return whether a group represents a dict, not a value of hdfchk or of the older tool."""
     if mark is not None:
         return mark.name == "dict"
     if type(gid) is not h5g.GroupID or any(gid.links.exists(name) for name in _RESERVED):
@@ -48,7 +48,7 @@ def write_mark(oid: ObjectID, mark: Mark) -> None:
 
 
 def set_mark(oid: ObjectID, mark: Mark | None) -> None:
-    """Set the mark of an object, or take it away."""
+    """Set the mark of an object, or delete it if `mark` is None."""
     if mark is None:
         delete_attribute(oid, MARK)
     else:
