@@ -5,14 +5,15 @@ It is the type of a store's ``serializer=``. Registries are instances, which are
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from ..errors import RegistrationError, UnknownTypeError, UnsupportedTypeError
 from ..tree import Branch, Mark, Node
-from . import legacy, portable, records
+from . import entry_points, legacy, portable, records
 from .codec import Codec, Decoder, Encoder
-from .families import CODECS
+from .families import CODECS, codecs_of
 from .portable import NATIVE, Capabilities
 from .records import Record
 
@@ -21,6 +22,8 @@ __all__ = ["CodecRegistry", "default_registry"]
 T = TypeVar("T")
 C = TypeVar("C")
 Encode = Callable[[Any, Encoder], Node]
+_loading = threading.RLock()
+"""Held while codecs are loaded: registries of all threads wait for each other."""
 
 
 class CodecRegistry:
@@ -29,7 +32,9 @@ class CodecRegistry:
     A new registry has the codecs of all types in `docs/types.md`, and no registered classes.
 
     Args:
-        codecs: the codecs to start from; by default all codecs of hdfchk.
+        codecs: all codecs that it has. By default those of hdfchk, and those that installed
+            packages name in the entry-point group ``hdfchk.codecs``, which are loaded when a type
+            or an encoding is met that no other codec knows.
 
     Guarantees:
         `encode` and `decode` have no side effects and may run in many threads; adding to a registry
@@ -41,14 +46,19 @@ class CodecRegistry:
         {'steps': 3, 'who': ('a', None)}
     """
 
-    def __init__(self, codecs: Iterable[Codec] = CODECS) -> None:
+    def __init__(self, codecs: Iterable[Codec] | None = None) -> None:
         self.encoders: dict[type, Encode] = {}
         self._by_type_name: dict[str, Codec] = {}
         self._by_name: dict[str, Codec] = {}
         self._records: dict[type, Record] = {}
         self._records_by_name: dict[str, Record] = {}
         self._factories: dict[str, Callable[..., Any]] = {}
-        for codec in codecs:
+        self._takes_more = codecs is None
+        self._packages: set[str] = set()
+        """Those whose codecs in `families.LIBRARIES` were added, or that have none there."""
+        self._failures: list[Exception] | None = None
+        """Of entry points; None until they are loaded."""
+        for codec in CODECS if codecs is None else codecs:
             self.add(codec)
 
     def __repr__(self) -> str:
@@ -84,6 +94,9 @@ class CodecRegistry:
         other._records = dict(self._records)
         other._records_by_name = dict(self._records_by_name)
         other._factories = dict(self._factories)
+        other._takes_more = self._takes_more
+        other._packages = set(self._packages)
+        other._failures = None if self._failures is None else list(self._failures)
         return other
 
     __copy__ = copy
@@ -247,22 +260,53 @@ class CodecRegistry:
         """Return the encode function for the exact type of `value`, if it is not cached yet."""
         cls = type(value)
         encode = self._codec_of(cls)
+        if encode is None:
+            self._load_entry_points()
+            encode = self._codec_of(cls)
         if encode is not None:
             self.encoders[cls] = encode
             return encode
+        failed, cause = self._failed()
         raise UnsupportedTypeError(
-            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly",
+            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly{failed}",
             hint=records.remedy_for(cls, self.encoders),
-        )
+        ) from cause
 
     def _codec_of(self, cls: type) -> Encode | None:
         """Return the encode function for an exact type, or None."""
         encode = self.encoders.get(cls)
         if encode is None:
             # By package and name: the module of a class within its package may change.
-            codec = self._by_type_name.get(f"{_package_of(cls)}.{cls.__qualname__}")
+            package = cls.__module__.partition(".")[0]
+            self._load_package(package)
+            codec = self._by_type_name.get(f"{package}.{cls.__qualname__}")
             encode = None if codec is None else codec.encode
         return encode
+
+    def _load_package(self, package: str) -> None:
+        """Add the codecs for a package that are loaded when they are needed."""
+        if self._takes_more and package not in self._packages:
+            with _loading:
+                for codec in codecs_of(package):
+                    if codec.name not in self._by_name:
+                        self.add(codec)
+                self._packages.add(package)
+
+    def _load_entry_points(self) -> None:
+        """Add the codecs of entry points, the first time."""
+        if not self._takes_more:
+            return
+        with _loading:
+            if self._failures is None:
+                self._failures = []  # what is loaded may use this registry
+                self._failures = entry_points.load(self.add, self._by_name.get)
+
+    def _failed(self) -> tuple[str, Exception | None]:
+        """Return a clause that names the entry points that failed, and the first error."""
+        if not self._failures:
+            return "", None
+        notes = [error.__notes__[-1] for error in self._failures]
+        return "; " + "; ".join(notes), self._failures[0]
 
     def serialize(self, value: Any) -> Any:
         """Return `value` itself, for the ``to_state(serializer)`` of McUtils scripts.
@@ -283,16 +327,28 @@ class CodecRegistry:
         """
         codec = self._by_name.get(mark.name)
         if codec is None:
-            raise UnknownTypeError(
-                f"no codec is registered for the encoding {mark.name!r}",
-                hint="add its codec to the registry, or read the parts with chk.group(key)",
-            )
+            codec = self._late_codec(mark.name)
         if not 1 <= mark.version <= codec.version:
             raise UnknownTypeError(
                 f"version {mark.version} of the encoding {mark.name!r} is newer than this "
                 f"library's ({codec.version})",
-                hint="update hdfchk",
+                hint="update hdfchk, or the package that has this codec",
             )
+        return codec
+
+    def _late_codec(self, name: str) -> Codec:
+        """Return a codec that is loaded now, as a file has its encoding."""
+        self._load_package(name.partition(".")[0])
+        if name not in self._by_name:
+            self._load_entry_points()
+        codec = self._by_name.get(name)
+        if codec is None:
+            failed, cause = self._failed()
+            raise UnknownTypeError(
+                f"no codec is registered for the encoding {name!r}{failed}",
+                hint="install the package that has it, add its codec to the registry, or read the "
+                "parts with chk.group(key) or h5py",
+            ) from cause
         return codec
 
     def record_named(self, name: str) -> Record:
@@ -351,10 +407,6 @@ class CodecRegistry:
                 f"the name {name!r} already belongs to {owner!r}",
                 hint="pass register() another name",
             )
-
-
-def _package_of(cls: type) -> str:
-    return cls.__module__.partition(".")[0]
 
 
 default_registry = CodecRegistry()
