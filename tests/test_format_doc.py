@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, UnknownTypeError
-from hdfchk.codecs.families import CODECS
+from hdfchk.codecs.families import CODECS, LIBRARIES, codecs_of
 from hdfchk.tree import RESERVED_CHILDREN
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 ENCODINGS = PAGE.partition("\n## Encodings\n")[2].partition("\n## ")[0]
-NAMES = [codec.name for codec in CODECS]
+OF_LIBRARIES = [codec for package in sorted({*LIBRARIES.values()}) for codec in codecs_of(package)]
+NAMES = [codec.name for codec in (*CODECS, *OF_LIBRARIES)]
 
 
 def described():
@@ -38,7 +39,7 @@ def test_no_encoding_is_invented():
 
 def test_versions():
     """All encodings are of the version that the page tells of."""
-    assert {codec.version for codec in CODECS} == {1}
+    assert {codec.version for codec in (*CODECS, *OF_LIBRARIES)} == {1}
 
 
 def test_reserved_names():

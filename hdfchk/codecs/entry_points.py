@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from .codec import Codec
 
@@ -45,7 +46,7 @@ def _codecs_of(loaded: object) -> list[Codec]:
         TypeError: it has something else.
     """
     codecs = [loaded] if isinstance(loaded, Codec) else loaded
-    found = list(codecs) if isinstance(codecs, Iterable) else [codecs]
+    found: list[Any] = list(codecs) if isinstance(codecs, Iterable) else [codecs]
     for codec in found:
         if not isinstance(codec, Codec):
             raise TypeError(f"{codec!r} is not a Codec")

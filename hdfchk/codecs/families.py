@@ -41,7 +41,9 @@ CODECS = (
     *portable.CODECS,
 )
 
-LIBRARIES: dict[str, str] = {}
+LIBRARIES = {
+    "astropy": "astropy",
+}
 """By the package in which a type, or the name of an encoding, is: the module with its codecs.
 
 It is imported where a value of such a package, or such an encoding, is met.
