@@ -74,7 +74,15 @@ def utf8_dtype(width: int) -> np.dtype[np.bytes_]:
 
 
 ARRAYS = frozenset(
-    {"ndarray", "astropy.Column", "astropy.Quantity", "jax.Array", "pint.Quantity", "unyt.array"}
+    {
+        "ndarray",
+        "astropy.Column",
+        "astropy.Quantity",
+        "jax.Array",
+        "pint.Quantity",
+        "polars.Series",
+        "unyt.array",
+    }
 )
 """The encodings of arrays, with the form and the parameters of ``ndarray``, and others besides."""
 

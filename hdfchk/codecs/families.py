@@ -43,6 +43,8 @@ CODECS = (
 
 LIBRARIES = {
     "astropy": "astropy",
+    "polars": "polars",
+    "pyarrow": "pyarrow",
 }
 """By the package in which a type, or the name of an encoding, is: the module with its codecs.
 

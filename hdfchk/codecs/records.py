@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -19,7 +19,7 @@ from ..errors import RegistrationError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
 from .codec import Codec, Decoder, Encoder, no_value
 
-__all__ = ["CODECS", "Record", "describe", "is_redefinition", "remedy_for"]
+__all__ = ["CODECS", "Record", "describe", "is_redefinition"]
 
 STATE = "state"
 """The only child of a record whose state is not a dict of fields."""
@@ -194,23 +194,6 @@ def _place_of(target: Any) -> tuple[str, str] | None:
         return target.__module__, target.__qualname__
     except AttributeError:
         return None
-
-
-def remedy_for(cls: type, known: Container[type]) -> str:
-    """Return what to do with a value whose class has no codec."""
-    for base in cls.__mro__[1:]:
-        if base in known and base is not object:
-            return (
-                f"convert it to {base.__name__}, or give the class to_state() and from_state(), "
-                "and pass it to hdfchk.register()"
-            )
-    if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
-        return "pass its class to hdfchk.register()"
-    if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
-        return "store numpy.asarray(value)"
-    return (
-        "store its parts in a dict, or give its class to_state() and from_state() and register it"
-    )
 
 
 def _holds_more(cls: type) -> bool:

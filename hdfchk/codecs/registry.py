@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from ..errors import RegistrationError, UnknownTypeError, UnsupportedTypeError
 from ..tree import Branch, Mark, Node
-from . import entry_points, legacy, portable, records
+from . import entry_points, legacy, portable, records, remedies
 from .codec import Codec, Decoder, Encoder
 from .families import CODECS, codecs_of
 from .portable import NATIVE, Capabilities
@@ -269,7 +269,7 @@ class CodecRegistry:
         failed, cause = self._failed()
         raise UnsupportedTypeError(
             f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly{failed}",
-            hint=records.remedy_for(cls, self.encoders),
+            hint=remedies.remedy_for(cls, self.encoders),
         ) from cause
 
     def _codec_of(self, cls: type) -> Encode | None:
