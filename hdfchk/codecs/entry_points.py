@@ -5,7 +5,6 @@ They are loaded where a type, or an encoding in a file, is met that no codec kno
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +22,8 @@ def load(add: Callable[[Codec], object], known: Callable[[str], Codec | None]) -
         add: adds a codec.
         known: returns the codec of a name, or None.
     """
+    import importlib.metadata  # which takes as long as all of hdfchk's codecs
+
     failures: list[Exception] = []
     for entry in importlib.metadata.entry_points(group=GROUP):
         try:

@@ -42,9 +42,16 @@ CODECS = (
 )
 
 LIBRARIES = {
+    "ase": "ase",
     "astropy": "astropy",
+    "awkward": "awkward",
+    "jax": "jax",
+    "jaxlib": "jax",
+    "networkx": "networkx",
+    "pint": "pint",
     "polars": "polars",
     "pyarrow": "pyarrow",
+    "unyt": "unyt",
 }
 """By the package in which a type, or the name of an encoding, is: the module with its codecs.
 

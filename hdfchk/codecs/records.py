@@ -17,6 +17,7 @@ import attrs
 from .. import keys
 from ..errors import RegistrationError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
+from . import pydantic
 from .codec import Codec, Decoder, Encoder, no_value
 
 __all__ = ["CODECS", "Record", "describe", "is_redefinition"]
@@ -155,6 +156,8 @@ def describe(
         )
     if to_state is None and hasattr(cls, "to_state") and hasattr(cls, "from_state"):
         to_state, from_state = cls.to_state, cls.from_state
+    if to_state is None and pydantic.is_model(cls):
+        to_state, from_state = pydantic.to_state, pydantic.from_state_of(cls)
     if to_state is not None:
         return Record(cls, text, version, migrate, None, to_state, from_state)
     fields = _fields_of(cls, text)

@@ -8,6 +8,8 @@ from collections.abc import Container
 
 import attrs
 
+from . import pydantic
+
 __all__ = ["remedy_for"]
 
 _LIST = "store list(value)"
@@ -58,6 +60,7 @@ _OF_TYPES = {
     "ase.Calculator": "store its results (value.results) and its parameters, both dicts",
     "astropy.Quantity": _QUANTITY,
     "astropy.UnitBase": _UNIT,
+    "awkward.Record": "store awkward.Array([value]), whose only item it is",
     "dask.DataFrame": "store value.compute()",
     "dask.FrameBase": "store value.compute()",
     "matplotlib.Figure": "store the data that it shows, or the bytes of a picture of it",
@@ -66,6 +69,7 @@ _OF_TYPES = {
     "pandas.ExtensionArray": "store value.tolist() and str(value.dtype), in a dict",
     "pandas.NDFrame": _FRAME,
     "pandas.Styler": "store value.data, the frame that it shows",
+    "pint.PlainQuantity": _QUANTITY,
     "pint.PlainUnit": _UNIT,
     "PIL.Image": "store numpy.asarray(value), value.mode and, if it has one, value.getpalette()",
     "polars.GroupBy": "store the frame, and group it again after reading",
@@ -74,6 +78,7 @@ _OF_TYPES = {
     "pyarrow.RecordBatchReader": "store value.read_all()",
     "pyarrow.Scalar": "store value.as_py()",
     "torch.DataLoader": "store its data set, and make a new one after reading",
+    "torch.Generator": "store value.get_state(), and set it after reading",
     "torch.LRScheduler": _STATE,
     "torch.Module": _STATE,
     "torch.Optimizer": _STATE,
@@ -94,7 +99,8 @@ def remedy_for(cls: type, known: Container[type]) -> str:
         cls: its class.
         known: the types that have a codec.
     """
-    if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
+    kinds = (pydantic.is_model, dataclasses.is_dataclass, attrs.has)
+    if any(is_kind(cls) for is_kind in kinds) or issubclass(cls, enum.Enum):
         return "pass its class to hdfchk.register()"
     for base in cls.__mro__:
         remedy = _OF_TYPES.get(f"{base.__module__.partition('.')[0]}.{base.__qualname__}")
