@@ -12,6 +12,7 @@ from .optional import need
 
 __all__ = ["CODECS"]
 
+_CLASSES = {name: name for name in ("Graph", "DiGraph", "MultiGraph", "MultiDiGraph")}
 _OWN = frozenset({"graph", "_node", "_adj", "_succ", "_pred", "__networkx_cache__"})
 
 
@@ -95,7 +96,7 @@ def _linked(graph: Any, nodes: list[Any], parts: dict[str, Any]) -> Any:
 
 def _decode(node: Branch, decoder: Decoder) -> Any:
     parts = decoder.fields(node)
-    graph = getattr(_networkx(), params_of(node)["class"])()
+    graph = getattr(_networkx(), _CLASSES[params_of(node)["class"]])()
     graph.graph.update(parts["graph"])
     nodes = parts["nodes"]
     _linked(graph, nodes, parts)
@@ -113,7 +114,7 @@ def _decode(node: Branch, decoder: Decoder) -> Any:
 CODECS = (
     Codec(
         "networkx.Graph",
-        tuple(f"networkx.{name}" for name in ("Graph", "DiGraph", "MultiGraph", "MultiDiGraph")),
+        tuple(f"networkx.{name}" for name in _CLASSES),
         _encode,
         _decode,
     ),

@@ -21,6 +21,24 @@ _PLAIN = frozenset({"Boolean", "Float32", "Float64"}) | {
     f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)
 }
 _AS_TEXT = frozenset({"Int128", "UInt128", "Decimal"})
+_NAMES = (
+    _PLAIN
+    | _AS_TEXT
+    | {
+        *(
+            "String",
+            "Binary",
+            "Date",
+            "Time",
+            "Null",
+            "Datetime",
+            "Duration",
+            "Enum",
+            "Categorical",
+        ),
+        *("List", "Array", "Struct"),
+    }
+)
 _TEMPORAL = {"Date": "M8[D]", "Datetime": "M8", "Duration": "m8", "Time": "m8[ns]"}
 
 
@@ -57,9 +75,9 @@ def _spec(dtype: Any, series: Any, encoder: Encoder) -> Any:
 
 def _dtype(spec: Any) -> Any:
     pl = _polars()
-    if isinstance(spec, str):
-        return getattr(pl, spec)()
-    name, *args = spec
+    name, *args = [spec] if isinstance(spec, str) else spec
+    if name not in _NAMES:  # a file could name any function of polars
+        raise ValueError(f"{name!r} is not a type of polars")
     if name in {"List", "Array"}:
         return getattr(pl, name)(_dtype(args[0]), *args[1:])
     if name == "Struct":

@@ -248,7 +248,7 @@ def _decode_table(node: Branch, decoder: Decoder) -> Any:
     for field in schema:
         column = parts["columns"][field.name]
         arrays.append(_made(column if type(column) is dict else {"values": column}, field.type))
-    cls = getattr(pa, params_of(node)["class"])
+    cls = {"Table": pa.Table, "RecordBatch": pa.RecordBatch}[params_of(node)["class"]]
     if not arrays and parts["rows"]:
         rows = pa.array([{}] * parts["rows"], pa.struct([]))
         made = pa.RecordBatch.from_struct_array(rows)

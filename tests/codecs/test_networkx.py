@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
 from tests.support import exact
 from tests.support.libraries import check_missing, check_round_trip, is_untouched, library
 
@@ -117,3 +117,12 @@ def test_refused(name: str, path: str) -> None:
     with pytest.raises(UnsupportedTypeError, match=told) as caught:
         HDF5Checkpointer(path)["a"] = {"x": make()}
     assert caught.value.key.startswith("a/x") and is_untouched(path)
+
+
+def test_a_file_names_graphs_alone() -> None:
+    """A file cannot make its reader call anything else of networkx."""
+    registry = CodecRegistry()
+    node = registry.encode(nx.Graph())
+    node.mark.params["class"] = "karate_club_graph"
+    with pytest.raises(CorruptFileError, match="karate_club_graph"):
+        registry.decode(node)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
 from tests.support.libraries import check_missing, check_round_trip, is_untouched, library
 
 pl: Any = library("polars")
@@ -119,3 +119,13 @@ def test_refused(name: str, path: str) -> None:
     with pytest.raises(UnsupportedTypeError, match=told) as caught:
         HDF5Checkpointer(path)["a"] = {"x": make()}
     assert caught.value.key == "a/x" and is_untouched(path)
+
+
+@pytest.mark.parametrize("spec", ["read_csv", ["read_csv", "/etc/hostname"], ["List", "read_csv"]])
+def test_a_file_names_types_alone(spec: Any) -> None:
+    """A file cannot make its reader call anything else of polars."""
+    registry = CodecRegistry()
+    node = registry.encode(pl.Series([1]))
+    node.mark.params["type"] = spec
+    with pytest.raises(CorruptFileError, match="'read_csv' is not a type"):
+        registry.decode(node)

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import pytest
 
-from hdfchk import HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
 from tests.support.libraries import check_missing, check_round_trip, is_untouched, library
 
 pa: Any = library("pyarrow")
@@ -128,3 +128,12 @@ def test_refused(name: str, path: str) -> None:
     with pytest.raises(UnsupportedTypeError, match=told) as caught:
         HDF5Checkpointer(path)["a"] = {"x": make()}
     assert caught.value.key == "a/x" and is_untouched(path)
+
+
+def test_a_file_names_tables_alone() -> None:
+    """A file cannot make its reader call anything else of Arrow."""
+    registry = CodecRegistry()
+    node = registry.encode(TABLES["batch"])
+    node.mark.params["class"] = "memory_map"
+    with pytest.raises(CorruptFileError, match="memory_map"):
+        registry.decode(node)
