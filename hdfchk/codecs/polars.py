@@ -75,7 +75,8 @@ def _spec(dtype: Any, series: Any, encoder: Encoder) -> Any:
 
 def _dtype(spec: Any) -> Any:
     pl = _polars()
-    name, *args = [spec] if isinstance(spec, str) else spec
+    words: list[Any] = [spec] if isinstance(spec, str) else list(spec)
+    name, args = words[0], words[1:]
     if name not in _NAMES:  # a file could name any function of polars
         raise ValueError(f"{name!r} is not a type of polars")
     if name in {"List", "Array"}:
