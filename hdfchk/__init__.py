@@ -113,6 +113,8 @@ __all__ = [
     "salvage",
     "save",
     "trusting",
+    "unregister",
 ]
 
 register = default_registry.register
+unregister = default_registry.unregister

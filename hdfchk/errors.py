@@ -284,9 +284,13 @@ class MissingExtraError(HdfchkError, ImportError):
     """A required optional library is not installed; the message names the extra."""
 
     @classmethod
-    def naming(cls, library: str, extra: str, what: str) -> MissingExtraError:
-        """Return the error for `library` of extra `extra`, needed for `what`."""
+    def naming(
+        cls, library: str, extra: str | None, what: str, instead: str | None = None
+    ) -> MissingExtraError:
+        """Return the error for `library` of extra `extra`, if it has one, needed for `what`."""
+        package = f"'hdfchk[{extra}]'" if extra else library
+        remedy = f", or read {instead}" if instead else ""
         return cls(
             f"{what} needs {library}, which is not installed",
-            hint=f"install it with: pip install 'hdfchk[{extra}]'",
+            hint=f"install it with: pip install {package}{remedy}",
         )

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, UnknownTypeError
-from hdfchk.codecs.families import CODECS
+from hdfchk.codecs.families import CODECS, LIBRARIES, codecs_of
 from hdfchk.tree import RESERVED_CHILDREN
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 ENCODINGS = PAGE.partition("\n## Encodings\n")[2].partition("\n## ")[0]
-NAMES = [codec.name for codec in CODECS]
+OF_LIBRARIES = [codec for package in sorted({*LIBRARIES.values()}) for codec in codecs_of(package)]
+NAMES = [codec.name for codec in (*CODECS, *OF_LIBRARIES)]
 
 
 HEAD = re.compile(r"^\* ((?:`[^`]*`(?:, )?)+):", re.MULTILINE)
@@ -50,7 +51,7 @@ def test_versions():
     for head, text in zip(items[::2], items[1::2], strict=True):
         newest = max(map(int, re.findall(r"\bVersion (\d)", text)), default=1)
         told |= dict.fromkeys(names_of(head), newest)
-    for codec in CODECS:
+    for codec in (*CODECS, *OF_LIBRARIES):
         assert codec.version == told[codec.name], codec.name
 
 

@@ -12,7 +12,7 @@ from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import NotAGroupError, UnsupportedStoredError
 from ..keys import Path, join, missing
-from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
+from ..tree import RESERVED_CHILDREN, UNITS, Branch, Leaf, Mark, nbytes_of, units_of
 from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
 from .changeset import plan
 from .indexing import is_plain, picked
@@ -308,7 +308,7 @@ class MemorySession:
             parent = self._parent(path, create=node is not None)
             if parent is None:
                 continue
-            kept = self.notes.get(path, Notes()).attributes if node is not None else {}
+            kept = self._kept_attributes(path) if node is not None else {}
             if isinstance(steps[path], MemoryCopy):
                 kept = {}
             if isinstance(node, Moved):
@@ -320,7 +320,8 @@ class MemorySession:
             else:
                 self._place(parent, path, node)
                 if kept:
-                    self.notes.setdefault(path, Notes()).attributes = kept
+                    notes = self.notes.setdefault(path, Notes())
+                    notes.attributes = {**kept, **notes.attributes}
                 self._guard_name(path)
         for path, attributes in copied.items():
             self.notes.setdefault(path, Notes()).attributes = dict(attributes)
@@ -368,6 +369,17 @@ class MemorySession:
                 )
         return Branch(children, self._mark(path))
 
+    def _kept_attributes(self, path: Path) -> dict[str, Leaf]:
+        """Return the attributes that stay with a path whose value is replaced."""
+        kept = dict(self.notes.get(path, Notes()).attributes)
+        if units_of(self._leaf_mark(path)) is not None:
+            kept.pop(UNITS, None)
+        return kept
+
+    def _leaf_mark(self, path: Path) -> Mark | None:
+        item = self._find(path)
+        return item[0].mark if type(item) is tuple and isinstance(item[0], Leaf) else None
+
     def attribute_names(self, path: Path) -> list[str]:
         """Return the names of all attributes."""
         self._need(path)
@@ -383,6 +395,9 @@ class MemorySession:
         self._need(path)
         attributes = self.notes.setdefault(path, Notes()).attributes
         copies = {name: leaf and _copied(leaf) for name, leaf in values.items()}
+        units, mark = copies.get(UNITS), self._leaf_mark(path)
+        if mark is not None and units_of(mark) is not None and units and type(units.data) is str:
+            self._find(path)[0].mark = attrs.evolve(mark, params={**mark.params, UNITS: units.data})
         for name, leaf in copies.items():
             if leaf is None:
                 attributes.pop(name, None)
@@ -486,6 +501,9 @@ class MemorySession:
     def _place(self, parent: dict[str, Any], path: Path, node: Leaf | Branch) -> None:
         if isinstance(node, Leaf):
             parent[path[-1]] = node.data if self.raw else node
+            units = None if self.raw else units_of(node.mark)
+            if units is not None:
+                self.notes[path] = Notes(attributes={UNITS: Leaf(units)})
             return
         group: dict[str, Any] = {}
         parent[path[-1]] = group

@@ -19,7 +19,7 @@ from . import dtypes, ml_types, strings
 from .codec import Codec, Decoder, Encoder
 from .padding import without_padding
 
-__all__ = ["CODECS", "decode_elements", "object_array"]
+__all__ = ["CODECS", "decode_array", "decode_elements", "encode_as", "object_array"]
 
 Array = np.ndarray[Any, Any]
 
@@ -94,7 +94,26 @@ def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> N
     return encoder.sequence(value, columns, mark)
 
 
-def _decode(node: Leaf | Sequence, decoder: Decoder) -> Array:
+def encode_as(name: str, array: Array, encoder: Encoder, /, **params: Any) -> Leaf | None:
+    """Return an array under the name of another encoding, of those in `tree.ARRAYS`.
+
+    Args:
+        name: the name of the encoding.
+        array: a plain array.
+        encoder: the encoder.
+        params: the encoding's own parameters.
+
+    Returns:
+        None if the array is not stored as one dataset.
+    """
+    node = _encode(array, encoder)
+    if not isinstance(node, Leaf) or (node.mark is not None and node.mark.name != "ndarray"):
+        return None
+    return Leaf(node.data, Mark(name, 1, {**params_of(node), **params}))
+
+
+def decode_array(node: Leaf | Sequence, decoder: Decoder) -> Array:
+    """Return an array, under whatever name its encoding has."""
     params = params_of(node)
     if isinstance(node, Sequence):
         value = _decode_sequence(decoder.items(node), params)
@@ -177,6 +196,11 @@ _DTYPE_CLASSES: tuple[type | str, ...] = (
 )
 
 CODECS = (
-    Codec("ndarray", (np.ndarray, np.memmap, *_CLASSES.values(), _CHARARRAY), _encode, _decode),
+    Codec(
+        "ndarray",
+        (np.ndarray, np.memmap, *_CLASSES.values(), _CHARARRAY),
+        _encode,
+        decode_array,
+    ),
     Codec("dtype", _DTYPE_CLASSES, _encode_dtype, _decode_dtype),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from . import (
     arrays,
     buffers,
@@ -24,8 +26,9 @@ from . import (
     sparse,
     tensors,
 )
+from .codec import Codec
 
-__all__ = ["CODECS"]
+__all__ = ["CODECS", "LIBRARIES", "codecs_of"]
 
 CODECS = (
     *scalars.CODECS,
@@ -49,3 +52,29 @@ CODECS = (
     *tensors.CODECS,
     *portable.CODECS,
 )
+
+LIBRARIES = {
+    "ase": "ase",
+    "astropy": "astropy",
+    "awkward": "awkward",
+    "jax": "jax",
+    "jaxlib": "jax",
+    "networkx": "networkx",
+    "pint": "pint",
+    "polars": "polars",
+    "pyarrow": "pyarrow",
+    "unyt": "unyt",
+}
+"""By the package in which a type, or the name of an encoding, is: the module with its codecs.
+
+It is imported where a value of such a package, or such an encoding, is met.
+"""
+
+
+def codecs_of(package: str) -> tuple[Codec, ...]:
+    """Return the codecs of a package in `LIBRARIES`; of others, none."""
+    module = LIBRARIES.get(package)
+    if module is None:
+        return ()
+    found: tuple[Codec, ...] = importlib.import_module(f".{module}", __package__).CODECS
+    return found

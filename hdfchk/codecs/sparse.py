@@ -45,7 +45,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
 
 def _decode(node: Branch, decoder: Decoder) -> Any:
     params = params_of(node)
-    sparse = need("scipy.sparse", "a sparse array", "scipy")
+    sparse = need("scipy.sparse", "a sparse array")
     cls, shape = getattr(sparse, _class_name(params["class"])), tuple(params["shape"])
     parts = decoder.fields(node)
     layout = params["class"][:3]
@@ -75,7 +75,7 @@ def from_parts(name: str, parts: dict[str, Any], shape: tuple[int, ...]) -> Any:
         parts: its arrays, by name.
         shape: its shape.
     """
-    sparse = need("scipy.sparse", "a sparse array", "scipy")
+    sparse = need("scipy.sparse", "a sparse array")
     names = _PARTS[name[:3]]
     value = getattr(sparse, _class_name(name))(tuple(parts[part] for part in names), shape=shape)
     for part in names[1:]:  # the constructor may choose another index dtype

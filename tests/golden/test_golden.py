@@ -19,7 +19,7 @@ import pytest
 import hdfchk
 from hdfchk import HDF5Checkpointer, JournalMismatchWarning
 from tests.support.exact import differs
-from tests.test_format_doc import described
+from tests.test_format_doc import OF_LIBRARIES, described
 
 from .digest import digest
 from .journals import CASES, Case
@@ -40,6 +40,7 @@ JOURNALS = [
 ]
 NOT_IN_FILES = {
     "lowered": "HDF5 files have none",
+    **{codec.name: "its library is not in the test extra" for codec in OF_LIBRARIES},
     "torch.Tensor": "the library is too large for the test extra: see tests/codecs/test_tensors.py",
 }
 pytestmark = pytest.mark.skipif(

@@ -354,6 +354,29 @@ OUTRO = """
 Reading them needs ml_dtypes (`pip install 'hdfchk[types]'`). Every dtype of NumPy and of ml_dtypes is tried at every place
 in `tests/contract/test_dtypes.py`.
 
+## Other libraries
+
+The following types are tested in the same way by tests of their own, in `tests/codecs`, as their libraries are many:
+`pip install 'hdfchk[types]'` brings all of them. hdfchk imports a library only when such a value is stored or read. If the
+library is missing, reading raises `MissingExtraError`, which says what can be read instead; h5py always reads the data.
+
+| library | types | how they are stored |
+| --- | --- | --- |
+| ASE | `Atoms`, with constraints; without a calculator | a group of arrays, cell, info |
+| Astropy | `Quantity` (also masked), units, `Time`, `TimeDelta`, `Column`, `Table`, `QTable` | a dataset with the attribute `units`; a table is a group of named columns |
+| Awkward | `Array` | its form and its buffers |
+| JAX | arrays of all types on the default device, random keys | a dataset; 64-bit values raise an error where `jax_enable_x64` is off |
+| NetworkX | `Graph`, `DiGraph`, `MultiGraph`, `MultiDiGraph` | two arrays of the ends of edges, and a list for each attribute |
+| Pint | `Quantity` of the application's registry | a dataset with the attribute `units` |
+| Polars | `Series`, `DataFrame` | a dataset for each column, and one more if items are missing |
+| Arrow | arrays, `ChunkedArray`, `RecordBatch`, `Table` | likewise |
+| Pydantic | models, after `hdfchk.register(Model)` | a group of the fields |
+| PyTorch | tensors and parameters on the CPU, `state_dict()`s, `Size`, dtypes, devices | a dataset; bfloat16 and float8 as their bits |
+| unyt | `unyt_array`, `unyt_quantity` | a dataset with the attribute `units` |
+
+An element of a stored array has no units of its own: writing a quantity into an array raises an error, which says how to
+convert it.
+
 ## Unsupported values
 
 A value that cannot be stored exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
@@ -368,7 +391,8 @@ is changed; the message names the key path and suggests a remedy. This applies t
   (`hess_inv` of L-BFGS-B): store the matrix;
 * views of memory that are not contiguous, or whose items Python cannot view by itself: store `numpy.asarray(view)`;
 * functions (other than ufuncs of NumPy), classes that are neither built in, nor NumPy's, nor registered, modules,
-  generators, open files, locks;
+  generators, open files, locks, calculators, models and optimizers: the error says what to store instead;
+* quantities whose units cannot be read back from their text, and those of other registries than the default one;
 * containers that contain themselves, and nesting deeper than 150 levels;
 * time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
 
@@ -376,11 +400,11 @@ is changed; the message names the key path and suggests a remedy. This applies t
 
 A `numpy.memmap`, an `hdfchk.Array` and a dask array are stored as their elements, and read as a `numpy.ndarray`.
 Two references to one object become two objects. The `flags.writeable` of an array, its strides (except for
-Fortran order) and the metadata of its dtype are not part of its value. Padding bytes inside a
-structured or a long double item are not preserved. The keys of a store and of its groups are paths: a key that is
-assigned by itself (`chk[np.str_("a")] = 1`) is a plain `str` when the group is loaded; the keys of a dict inside a value are
-what they were. Not preserved either are attributes that were set on a member of an enum, and what
-`to_state()` leaves out.
+Fortran order) and the metadata of its dtype are not part of its value; nor are the chunks of Arrow and Polars, and the
+buffers of an awkward array that it does not show. Padding bytes inside a structured or a long double item are not
+preserved. The keys of a store and of its groups are paths: a key that is assigned by itself
+(`chk[np.str_("a")] = 1`) is a plain `str` when the group is loaded; the keys of a dict inside a value are what they
+were. Not preserved either are attributes that were set on a member of an enum, and what `to_state()` leaves out.
 """
 
 if __name__ == "__main__":

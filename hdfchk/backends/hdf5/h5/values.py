@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from h5py import h5f, h5p, h5r, h5s, h5t
 
-from ....tree import NONE_BITS, Mark, is_none_number
+from ....tree import ARRAYS, NONE_BITS, Mark, is_none_number
 from .ids import AttrID, DatasetID, SpaceID, TypeID
 from .types import (
     BOOL,
@@ -42,7 +42,7 @@ __all__ = [
 
 NONE = np.array(NONE_BITS, np.uint64).view(np.float64)
 """The bits that represent None in a file."""
-_OF_NUMBERS = frozenset({"float", "ndarray", "numpy", "torch.Tensor"})
+_OF_NUMBERS = frozenset({"float", "numpy", "torch.Tensor"}) | ARRAYS
 _BUFFERS: dict[type, Any] = {
     bool: np.bool,
     int: np.int64,

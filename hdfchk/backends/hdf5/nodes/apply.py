@@ -26,7 +26,7 @@ from ..h5.attributes import (
 from ..h5.errors import NO_CLASS, RAISED, errno_of, unless_damaged, unwritable, user_link
 from ..h5.ids import DatasetID, FileID, GroupID, LinkInfo, ObjectID
 from ..h5.key_order import Places
-from ..h5.marks import MARK, read_mark, set_mark, write_mark
+from ..h5.marks import MARK, is_of_mark, read_mark, set_mark, write_mark
 from ..h5.object_info import Target, is_open_elsewhere
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
@@ -373,7 +373,7 @@ class Commit:
             copy_readable_attributes(old, new)
             return
         with removing():
-            copy_attributes(old, new, is_own)
+            copy_attributes(old, new, lambda name: is_own(name) or is_of_mark(old, new, name))
             if kept is not None and kept.moves:
                 scales.move(old, new, self._note)
 

@@ -100,7 +100,8 @@ def copy_readable_attributes(source: ObjectID, target: ObjectID) -> None:
             raw_attribute(h5a.open(source, name))
         except RAISED:
             continue
-        copy_attributes(source, target, partial(_is_another, name))
+        if not h5a.exists(target, name):  # units, say, that the new value has
+            copy_attributes(source, target, partial(_is_another, name))
 
 
 def _is_another(wanted: bytes, name: bytes) -> bool:
