@@ -129,7 +129,7 @@ def test_nested_dicts(chk):
         [1, [2, BAD]], (BAD,), {1: BAD}, {"a/b": BAD}, OrderedDict(x=BAD), [{"x": 1, "y": BAD}],
         np.array([1, BAD], object), {1, BAD},
     ],
-    ids=repr,
+    ids=["list", "tuple", "int key", "path key", "OrderedDict", "dict in a list", "array", "set"],
 )  # fmt: skip
 def test_what_is_no_group_is_left_out_whole(chk, leaf):
     """A list, or another value with parts, would be another one without some of them."""

@@ -57,7 +57,6 @@ def _encoded(name: str, items: Any) -> Any:
         [1, "1", 1.5, None, (1, 2), (1,), frozenset({2, "z", 1}), b"b", 2**80],
         [b"x" * 5000, b"y" * 5000, b"a" * 5000, "c"],
     ],
-    ids=repr,
 )
 def test_one_order(name: str, items: list[Any]) -> None:
     """Every order of the same items has one encoded form."""

@@ -130,11 +130,11 @@ class Series(pd.Series):
 REFUSED = {
     "zone": (lambda: pd.Series(pd.DatetimeIndex(["2024"], tz=Zone())), "zoneinfo"),
     "zone of a moment": (lambda: pd.Timestamp("2024", tz=Zone()), "zoneinfo"),
-    "name": (lambda: pd.Series([1], name=len), "dict"),
+    "name": (lambda: pd.Series([1], name=len), "its name"),
     "item": (lambda: pd.Series([1, object()], dtype=object), "dict"),
-    "attribute": (lambda: with_attribute(len), "dict"),
+    "attribute": (lambda: with_attribute(len), "its name"),
     "subclass": (lambda: Series([1]), "convert"),
-    "category": (lambda: pd.Categorical([len]), "dict"),
+    "category": (lambda: pd.Categorical([len]), "its name"),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import collections
 import functools
 import io
@@ -30,10 +29,8 @@ WITH_CODE: dict[str, tuple[Any, Any]] = {
     "dict keys": (lambda: {"a": 1}.keys(), ["a"]),
     "dict items": (lambda: {"a": 1}.items(), [("a", 1)]),
     "mapping proxy": (lambda: types.MappingProxyType({"a": 1}), {"a": 1}),
-    "memoryview": (lambda: memoryview(b"ab"), np.frombuffer(b"ab", np.uint8)),
     "UserDict": (lambda: collections.UserDict(a=1), {"a": 1}),
     "ChainMap": (lambda: collections.ChainMap({"a": 1}, {"b": 2}), [{"a": 1}, {"b": 2}]),
-    "array": (lambda: array.array("h", [1, 2]), np.array([1, 2], "i2")),
     "groups": (lambda: FRAME.groupby(0), FRAME),
     "windows": (lambda: FRAME.rolling(2), FRAME),
 }
@@ -78,7 +75,7 @@ ADVICE: dict[str, tuple[Any, str, str]] = {
     "function": (lambda: len, "its name", "asarray"),
     "lambda": (lambda: lambda: 1, "its name", "to_state"),
     "module": (lambda: np, "its name", "to_state"),
-    "class": (lambda: MyDict, "its name", "to_state"),
+    "class": (lambda: MyDict, "register", "to_state"),
     "lock": (threading.Lock, "leave it out", "to_state"),
     "file": (io.BytesIO, "its name", "to_state"),
     "pattern": (lambda: re.compile("a"), r"value\.pattern", "to_state"),
