@@ -41,7 +41,10 @@ JOURNALS = [
 NOT_IN_FILES = {
     "lowered": "HDF5 files have none",
     **{codec.name: "its library is not in the test extra" for codec in OF_LIBRARIES},
-    "torch.Tensor": "the library is too large for the test extra: see tests/codecs/test_tensors.py",
+    **dict.fromkeys(
+        ("torch.Size", "torch.Tensor", "torch.name"),
+        "the library is too large for the test extra: see tests/codecs/test_tensors.py",
+    ),
 }
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or sys.byteorder != "little" or np.dtype("l").itemsize != 8,
