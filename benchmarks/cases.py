@@ -159,6 +159,29 @@ CASES = [
         often=3,
     ),
     Case(
+        "one key of 100,000",
+        "100,000 floats in one dict, saved beforehand. The file is opened, and one in the middle "
+        "is read; or it is asked how many there are.",
+        data.many_keys(100_000),
+        measures.read_and_count,
+        ("save", "read", "count"),
+        (Limit("read", 1.2), Limit("count", 1.2)),
+        ("h5py", "hdfchk"),
+        prepared=True,
+        often=3,
+    ),
+    Case(
+        "1,000,000 scalars in one dict",
+        "A dict of 1,000,000 floats, saved to a new file and loaded whole: what a key costs is to "
+        "be what it costs in a small dict.",
+        data.many_keys(1_000_000),
+        measures.save_and_load,
+        ("save", "load"),
+        (Limit("save + load", 0.6),),
+        ("h5py", "hdfchk"),
+        rounds=1,
+    ),
+    Case(
         "lists of 5,000 short strings and 5,000 ints",
         "Two lists in a dict, saved to a new file and loaded.",
         data.lists,

@@ -16,6 +16,7 @@ __all__ = [
     "frame",
     "keys",
     "lists",
+    "many_keys",
     "noise",
     "number",
     "overwrites",
@@ -40,6 +41,11 @@ def scalars(quick: bool) -> Tree:
 def keys(quick: bool) -> Tree:
     """Numbers at the root."""
     return {f"k{i}": float(i) for i in range(1000 if quick else 10_000)}
+
+
+def many_keys(count: int) -> Callable[[bool], Tree]:
+    """Very many numbers at the root."""
+    return lambda quick: {f"k{i}": float(i) for i in range(count // 100 if quick else count)}
 
 
 def arrays(quick: bool) -> Tree:

@@ -28,6 +28,7 @@ __all__ = [
     "copy_memory",
     "file_size",
     "frame",
+    "read_and_count",
     "read_columns",
     "read_one",
     "read_rows",
@@ -124,6 +125,13 @@ def read_one(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
     check(tree[key], adapter.read(path, key))
     seconds, _ = timed(lambda: [adapter.read(path, key) for _ in range(REPEATS)])
     return {"read": seconds / REPEATS}
+
+
+def read_and_count(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
+    """As `read_one`; and seconds to open the file and get the number of its keys."""
+    check(len(tree), adapter.count(path))
+    seconds, _ = timed(lambda: [adapter.count(path) for _ in range(REPEATS)])
+    return {**read_one(adapter, path, tree), "count": seconds / REPEATS}
 
 
 def read_rows(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:

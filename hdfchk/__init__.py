@@ -30,6 +30,7 @@ from .errors import (
     JournalMismatchError,
     JournalMismatchWarning,
     LateSyncError,
+    LeftOutWarning,
     LockedError,
     MissingExtraError,
     NestingError,
@@ -41,6 +42,7 @@ from .errors import (
     ReadOnlyError,
     ReferencedError,
     RegistrationError,
+    ResultNotStoredWarning,
     SnapshotChangedWarning,
     SystemRefusalError,
     TransactionError,
@@ -82,6 +84,7 @@ __all__ = [
     "JournalMismatchWarning",
     "KeyFilter",
     "LateSyncError",
+    "LeftOutWarning",
     "LockedError",
     "Loss",
     "MissingExtraError",
@@ -95,6 +98,7 @@ __all__ = [
     "ReferencedError",
     "RegistrationError",
     "Report",
+    "ResultNotStoredWarning",
     "SalvageReport",
     "SnapshotChangedWarning",
     "SystemRefusalError",
@@ -111,6 +115,8 @@ __all__ = [
     "salvage",
     "save",
     "trusting",
+    "unregister",
 ]
 
 register = default_registry.register
+unregister = default_registry.unregister

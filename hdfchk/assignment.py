@@ -4,23 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, overload
+
+import attrs
 
 from .arrays import sources
 from .arrays.sources import Source
 from .backends.base import Change, Session, Stored
 from .backends.layout import Layout
 from .backends.meter import Meter
-from .keys import Path, join
+from .copying import Copies, attributes_of, can_copy
+from .errors import ReferencedError, UnsupportedTypeError
+from .keys import Path, join, problem_of_name
+from .left_out import LeftOut, warn_of
 from .location import Location, Placed
-from .progress import ProgressOption, is_wanted, teller
-from .tree import Branch, Leaf, nbytes_of
+from .progress import ProgressOption, is_wanted, reporting
+from .tree import MAX_DEPTH, Branch, Leaf, is_dict, nbytes_of
 from .views import access
+from .views.key_filter import KeyFilter
 
 __all__ = ["Assignment", "apply", "encode"]
 
 LayoutOf = Callable[[Session], Layout]
 """How arrays are to be stored, which may rest on what the store says."""
+
+
+@attrs.define(eq=False)
+class _Put:
+    """One value at its path.
+
+    Args:
+        path: from the root of the store.
+        node: its tree, or what gives it part by part; None for a copy of what is stored.
+        left_out: the paths below it at which something was left out.
+    """
+
+    path: Path
+    node: Leaf | Branch | Source | None
+    left_out: list[Path] = attrs.field(factory=list)
+
+    def cut(self, path: Path) -> Path:
+        """Leave out the value of a nested dict that holds `path`; return its path."""
+        base: Any = self.node
+        for depth in range(len(self.path), len(path)):
+            if not is_dict(base):
+                break
+            child = base.children[path[depth]]
+            if depth == len(path) - 1 or not is_dict(child):
+                del base.children[path[depth]]
+                self.left_out.append(path[: depth + 1])
+                return path[: depth + 1]
+            base = child
+        return self.path
 
 
 class Assignment:
@@ -31,6 +66,7 @@ class Assignment:
         pairs: paths from the root of the store, each with its value.
         layout: how arrays are to be stored, if not as the store says.
         replace: replace what is there even if something in the file points at it.
+        anew: nothing may be there.
 
     Raises:
         UnsupportedTypeError: a value cannot be kept exactly.
@@ -44,27 +80,62 @@ class Assignment:
         *,
         layout: LayoutOf | None = None,
         replace: bool = False,
+        anew: bool = False,
     ) -> None:
         self._location = location
         self._layout = layout
         self._replace = replace
-        self._nodes = [
-            (path, self._encoded(path, value))
-            for path, value in pairs
-            if not _is_itself(location, path, value)
-        ]
+        self._anew = anew
+        self._copies = Copies(location, {})
+        self._attributes: dict[Path, dict[str, Leaf]] = {}
+        self._puts: list[_Put] = []
+        left = LeftOut(location) if location.leaves_out else None
+        for path, value in pairs:
+            if not _is_itself(location, path, value):
+                self._add(path, value, left)
+        if left is not None:
+            left.warn()
 
     @classmethod
     def of_node(cls, location: Location, path: Path, node: Leaf | Branch) -> Assignment:
         """That of one value that is encoded, and that the filters let be stored."""
         made = cls(location, ())
-        made._nodes = [(path, node)]
+        made._puts = [_Put(path, node)]
         return made
 
-    def _encoded(self, path: Path, value: Any) -> Leaf | Branch | Source:
-        source = sources.source_of(value)
+    def _add(self, path: Path, value: Any, left: LeftOut | None) -> None:
+        """Take a value; live groups and arrays in it are copied as they are stored."""
+        live: dict[Path, Placed] = {}
+        if self._layout is None:
+            value = _without_live(path, value, live)
+        if path not in live:
+            self._add_value(path, value, left)
+        for inner, placed in live.items():
+            access.check_visible(self._location.filters, inner)
+            if can_copy(self._location, placed):
+                self._puts.append(_Put(inner, None))
+                self._copies.values[inner] = placed
+            else:
+                self._add_value(inner, placed, left)
+                self._attributes.update(attributes_of(placed, inner))
+
+    def _add_value(self, path: Path, value: Any, left: LeftOut | None) -> None:
+        known = len(left.paths) if left is not None else 0
+        node = self._encoded(path, value, left)
+        if node is not None:
+            self._puts.append(_Put(path, node, left.paths[known:] if left is not None else []))
+
+    def _encoded(
+        self, path: Path, value: Any, left: LeftOut | None
+    ) -> Leaf | Branch | Source | None:
+        try:
+            source = sources.source_of(value)
+        except UnsupportedTypeError:
+            if left is None:
+                raise
+            source = None
         if source is None:
-            return encode(self._location, path, value)
+            return encode(self._location, path, value, left)
         self._location.at(path).check_whole()
         return source
 
@@ -74,31 +145,97 @@ class Assignment:
         Args:
             progress: True for a progress bar, or ``progress(done, total)``, in bytes.
         """
-        if not self._nodes:
-            return
+        while self._puts:
+            try:
+                self._try_to_commit(progress)
+            except UnsupportedTypeError as error:  # HDF5 has refused it, and nothing was written
+                if not self._leave_out(error):
+                    raise
+            else:
+                return
+
+    def _leave_out(self, error: UnsupportedTypeError) -> bool:
+        """Leave out what HDF5 has refused, and warn; whether the rest can be tried again."""
+        in_transaction = self._location.handle.connection.transaction is not None
+        has_more = self._has_sources or bool(self._copies.values)
+        if not self._location.leaves_out or has_more or in_transaction:
+            return False
+        refused = tuple((error.key or "").split("/"))
+        for put in self._puts:
+            if refused[: len(put.path)] == put.path:
+                gone = put.cut(refused)
+                if gone == put.path:
+                    self._puts.remove(put)
+                warn_of(self._location, gone, error)
+                return True
+        return False
+
+    def _try_to_commit(self, progress: ProgressOption) -> None:
         if not is_wanted(progress):
             self._commit(None)
             return
-        what = join(self._nodes[0][0]) if len(self._nodes) == 1 else self._location.file
-        with teller(progress, what, "B", self._location.handle) as tell:
+        what = join(self._puts[0].path) if len(self._puts) == 1 else self._location.file
+        with reporting(progress, what, "B", self._location.handle) as tell:
             sizes = [
-                node.nbytes if isinstance(node, Source) else nbytes_of(node)
-                for _, node in self._nodes
+                put.node.nbytes if isinstance(put.node, Source) else nbytes_of(put.node)
+                for put in self._puts
+                if put.node is not None
             ]
             self._commit(Meter(tell, sum(sizes)))
 
+    @property
+    def _has_sources(self) -> bool:
+        return any(isinstance(put.node, Source) for put in self._puts)
+
     def _commit(self, meter: Meter | None) -> None:
         handle = self._location.handle
-        has_sources = any(isinstance(node, Source) for _, node in self._nodes)
-        with handle.held() if has_sources else nullcontext():
-            puts = [(path, self._draft(path, node, meter)) for path, node in self._nodes]
-            with handle.writing() as session:
-                changes = access.replacements(session, self._location.filters, puts)
-                handle.touch(change.path for change in changes)
-                wanted = self._layout(session) if self._layout else None
-                session.apply(changes, wanted, meter, replace=self._replace)
+        with handle.held() if self._has_sources or self._copies.values else nullcontext():
+            puts = [(put.path, self._draft(put.path, put.node, meter)) for put in self._puts]
+            if not self._copies.values:
+                with handle.writing() as session:
+                    self._put(session, puts, {}, meter)
+                return
+            with self._copies.reading(), handle.writing() as session:
+                try:
+                    self._put(session, puts, self._copies.nodes(session), meter)
+                except ReferencedError:  # nothing was done; the object there may take the values
+                    if self._replace:
+                        raise
+                    self._put(session, puts, self._copies.by_value(session), meter)
 
-    def _draft(self, path: Path, node: Leaf | Branch | Source, meter: Meter | None) -> Stored:
+    def _put(
+        self,
+        session: Session,
+        puts: list[tuple[Path, Stored | None]],
+        copies: dict[Path, Stored],
+        meter: Meter | None,
+    ) -> None:
+        for path, _ in puts:
+            access.require_free(session, path, replace=not self._anew)
+        whole = [(path, copies[path] if node is None else node) for path, node in puts]
+        changes = self._changes(session, whole)
+        self._location.handle.touch(change.path for change in changes)
+        wanted = self._layout(session) if self._layout else None
+        session.apply(changes, wanted, meter, replace=self._replace)
+        for path, attributes in self._attributes.items():
+            gone = dict.fromkeys(session.attribute_names(path))
+            if gone or attributes:
+                session.write_attributes(path, {**gone, **attributes})
+
+    def _changes(self, session: Session, puts: list[tuple[Path, Stored]]) -> list[Change]:
+        filters = self._location.filters
+        if not any(put.left_out for put in self._puts):
+            return access.replacements(session, filters, puts)
+        changes: list[Change] = []
+        for put, (path, node) in zip(self._puts, puts, strict=True):
+            stays = access.standing(session, path, put.left_out)
+            seen = filters.add((), KeyFilter(None, (stays.__contains__,))) if stays else filters
+            changes += access.replacements(session, seen, [(path, node)])
+        return changes
+
+    def _draft(
+        self, path: Path, node: Leaf | Branch | Source | None, meter: Meter | None
+    ) -> Stored | None:
         if not isinstance(node, Source):
             return node
         with self._location.handle.writing(commit=False) as session:
@@ -106,8 +243,26 @@ class Assignment:
         return sources.draft_of(self._location, node, wanted, meter)
 
 
-def encode(location: Location, path: Path, value: Any) -> Leaf | Branch:
+@overload
+def encode(location: Location, path: Path, value: Any) -> Leaf | Branch: ...
+
+
+@overload
+def encode(
+    location: Location, path: Path, value: Any, left: LeftOut | None
+) -> Leaf | Branch | None: ...
+
+
+def encode(
+    location: Location, path: Path, value: Any, left: LeftOut | None = None
+) -> Leaf | Branch | None:
     """The tree of a value that may be stored at a path; no file is touched.
+
+    Args:
+        location: of the group whose key it is.
+        path: the key.
+        value: the value.
+        left: takes what cannot be kept; if nothing is left of the value, the tree is None.
 
     Raises:
         UnsupportedTypeError: it cannot be kept exactly.
@@ -116,9 +271,12 @@ def encode(location: Location, path: Path, value: Any) -> Leaf | Branch:
     access.check_visible(location.filters, path)
     if isinstance(value, Placed):
         value = value._loaded()  # noqa: SLF001  a handle of ours
-    node: Leaf | Branch = location.encode(value, path)
+    node: Any = location.encode(value, path) if left is None else left.encode(value, path)
+    if node is None:
+        return None
     access.check_written(location.filters, path, node)
-    return node
+    made: Leaf | Branch = node
+    return made
 
 
 def apply(location: Location, changes: Callable[[Session], list[Change]]) -> None:
@@ -127,6 +285,32 @@ def apply(location: Location, changes: Callable[[Session], list[Change]]) -> Non
         found = changes(session)
         location.handle.touch(change.path for change in found)
         session.apply(found)
+
+
+def _without_live(
+    path: Path, value: Any, live: dict[Path, Placed], outer: frozenset[int] = frozenset()
+) -> Any:
+    """A value with None in place of the live groups and arrays in its dicts, which are noted."""
+    if isinstance(value, Placed):
+        live[path] = value
+        return None
+    if type(value) is not dict or not any(map(_may_be_live, value.values())):
+        return value
+    if id(value) in outer or len(path) > MAX_DEPTH:
+        return value  # it is in itself, or too deep: the codecs refuse it
+    outer |= {id(value)}
+    found: dict[Path, Placed] = {}
+    made = {}
+    for key, item in value.items():
+        if type(key) is not str or problem_of_name(key) is not None:
+            return value  # it is stored as one value
+        made[key] = _without_live((*path, key), item, found, outer)
+    live.update(found)
+    return made if found else value
+
+
+def _may_be_live(value: Any) -> bool:
+    return isinstance(value, Placed) or type(value) is dict
 
 
 def _is_itself(location: Location, path: Path, value: Any) -> bool:

@@ -13,6 +13,7 @@ from .errors import (
     UnsupportedTypeError,
 )
 from .keys import join
+from .left_out import leaving_out
 from .location import Location
 from .tree import Leaf
 
@@ -83,6 +84,10 @@ class Attributes(MutableMapping[str, Any]):
                 key=join(self._location.path),
                 hint="names that begin with 'hdfchk' belong to the library",
             )
+        with leaving_out(self._location, f"{join(self._location.path)} (attribute {name!r})"):
+            self._set(name, value)
+
+    def _set(self, name: str, value: Any) -> None:
         node = self._location.encode(value, self._location.path)
         if not isinstance(node, Leaf):
             raise UnsupportedTypeError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 from .errors import UnsupportedStoredError
+from .keys import Key
 from .progress import ProgressOption
 from .store import HDF5Checkpointer
 
@@ -22,13 +23,15 @@ def save(
 
     Args:
         path: a path, an open binary file or `BytesIO`.
-        mapping: what to store; its keys may be paths.
+        mapping: what to store; its keys are names, not paths.
         progress: True for a progress bar, or ``progress(done, total)``, in bytes of
             arrays and strings.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
         UnsupportedTypeError: a value cannot be kept exactly; nothing was written.
+        InvalidKeyError: a key is a path, ``"m/s"``, which would make two levels: write
+            ``{"m": {"s": …}}``; or no valid key. Nothing was written.
 
     Example:
         >>> import io
@@ -38,21 +41,47 @@ def save(
         {'steps': 3, 'who': 'me'}
     """
     with HDF5Checkpointer(path, mode="w", **options) as store:
-        store._update(mapping, {}, progress)  # noqa: SLF001  keywords of update() are keys
+        store._save(mapping, progress)  # noqa: SLF001  the whole of a file
 
 
+@overload
 def load(
     path: Any,
+    key: None = None,
     *,
     isolated: bool = False,
     timeout: float | None = None,
     progress: ProgressOption = None,
     **options: Any,
-) -> dict[str, Any]:
-    """Read a whole file as a plain dict.
+) -> dict[str, Any]: ...
+
+
+@overload
+def load(
+    path: Any,
+    key: Key,
+    *,
+    isolated: bool = False,
+    timeout: float | None = None,
+    progress: ProgressOption = None,
+    **options: Any,
+) -> Any: ...
+
+
+def load(
+    path: Any,
+    key: Key | None = None,
+    *,
+    isolated: bool = False,
+    timeout: float | None = None,
+    progress: ProgressOption = None,
+    **options: Any,
+) -> Any:
+    """Read a whole file, or what is at one of its keys, as plain dicts and values.
 
     Args:
         path: a path, an open binary file, `BytesIO`, `h5py.File` or `h5py.Group`.
+        key: a key; None for the whole file.
         isolated: let a child process read the file, and take over what it found by a file that it
             makes. Where a damaged file ends a process that reads it, for a mistake in HDF5, that
             is then an error. It costs the start of an interpreter, and a copy of the data.
@@ -64,6 +93,14 @@ def load(
         FileNotFoundError: there is no such file.
         CorruptFileError: it is not an HDF5 file; or the child that read it did not come to its end.
         UnsupportedStoredError: `isolated` with something else than a path.
+        CheckpointerKeyError: there is no such key (a `KeyError`).
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> save(file, {"params": {"steps": 3}, "who": "me"})
+        >>> load(file, "params/steps")
+        3
     """
     if isolated:
         if not isinstance(path, (str, bytes, os.PathLike)):
@@ -75,6 +112,5 @@ def load(
         from .backends.resolve import require_path
 
         with copy_in_child(require_path(os.fspath(path)), options, timeout) as clean:
-            return load(clean, progress=progress, **options)
-    loaded: dict[str, Any] = HDF5Checkpointer(path, mode="r", **options).load(progress=progress)
-    return loaded
+            return load(clean, key, progress=progress, **options)
+    return HDF5Checkpointer(path, mode="r", **options).load(key, progress=progress)

@@ -6,6 +6,7 @@ are also attributes (``file``, ``key``, ``hint``), and they survive pickling.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "JournalMismatchError",
     "JournalMismatchWarning",
     "LateSyncError",
+    "LeftOutWarning",
     "LockedError",
     "MissingExtraError",
     "NestingError",
@@ -35,6 +37,7 @@ __all__ = [
     "ReadOnlyError",
     "ReferencedError",
     "RegistrationError",
+    "ResultNotStoredWarning",
     "SnapshotChangedWarning",
     "SystemRefusalError",
     "TransactionError",
@@ -231,6 +234,36 @@ class SnapshotChangedWarning(HdfchkWarning):
     """A block that has read continues at a newer commit, of another process, when it writes."""
 
 
+class LeftOutWarning(HdfchkWarning):
+    """Values that cannot be stored were left out; what stood in their places stays.
+
+    It is given by stores with ``on_unsupported="warn"``.
+
+    Args:
+        file: the file (or other address).
+        reasons: for each key path what cannot be stored there, and why.
+    """
+
+    def __init__(self, file: str, reasons: Mapping[str, str]) -> None:
+        super().__init__(file, reasons)
+        self.file = file
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        """The file, the key paths and why; the first twenty of them."""
+        told = [f"{key!r}: {why}" for key, why in self.reasons.items()]
+        if len(told) > 20:
+            told[20:] = [f"and {len(told) - 20} more"]
+        return f"left out of {self.file}, as it cannot be stored: {'; '.join(told)}"
+
+
+class ResultNotStoredWarning(HdfchkWarning):
+    """A computed result could not be stored: `cached_eval` returned it, and the next call computes.
+
+    The message names file, key and cause. ``strict=True`` raises the cause instead.
+    """
+
+
 class NoLocksWarning(HdfchkWarning, RuntimeWarning):
     """The file system does not support locks: a single writer is not enforced."""
 
@@ -251,9 +284,13 @@ class MissingExtraError(HdfchkError, ImportError):
     """A required optional library is not installed; the message names the extra."""
 
     @classmethod
-    def naming(cls, library: str, extra: str, what: str) -> MissingExtraError:
-        """Return the error for `library` of extra `extra`, needed for `what`."""
+    def naming(
+        cls, library: str, extra: str | None, what: str, instead: str | None = None
+    ) -> MissingExtraError:
+        """Return the error for `library` of extra `extra`, if it has one, needed for `what`."""
+        package = f"'hdfchk[{extra}]'" if extra else library
+        remedy = f", or read {instead}" if instead else ""
         return cls(
             f"{what} needs {library}, which is not installed",
-            hint=f"install it with: pip install 'hdfchk[{extra}]'",
+            hint=f"install it with: pip install {package}{remedy}",
         )

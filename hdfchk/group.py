@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from typing import Any, Self, TypeVar, overload
 
+import attrs
 import numpy as np
 
 from . import keys, memoize
 from .arrays import creation
 from .arrays.array import Array
 from .arrays.layout_options import INHERIT, layout_for
-from .assignment import Assignment, apply, encode
+from .assignment import Assignment, apply
 from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
+from .copying import refuse_itself, refuse_overlap
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
     CorruptFileError,
     HdfchkError,
     NotAGroupError,
+    UnsupportedTypeError,
 )
 from .keys import Key, Path, join
+from .left_out import leaving_out
 from .location import Location, Placed
-from .progress import ProgressOption, is_wanted, teller
+from .merging import merge
+from .progress import ProgressOption, is_wanted, reporting
 from .tables.columns import column
 from .tables.frames import append_frame, is_frame
 from .tables.table import Table, table_at
@@ -230,8 +235,12 @@ class Group(MutableMapping[str, Any], Placed):
             )
 
     def __len__(self) -> int:
-        """The number of keys of this level."""
-        return len(self._names())
+        """The number of keys of this level. Without a filter, they are not listed."""
+        location = self._location
+        if location.filters.stack:
+            return len(self._names())
+        with location.handle.reading() as session:
+            return session.length(location.path)
 
     def __bool__(self) -> bool:
         """Whether there are keys."""
@@ -273,7 +282,7 @@ class Group(MutableMapping[str, Any], Placed):
         mapped = self._location.mmap if mmap is None else mmap
         if not is_wanted(progress):
             return self._location.decode(self._read(path, mapped, None), path)
-        with teller(progress, join(path), "B", self._location.handle) as tell:
+        with reporting(progress, join(path), "B", self._location.handle) as tell:
             meter = Meter(tell)
             value = self._location.decode(self._read(path, mapped, meter), path)
             meter.finish()
@@ -297,10 +306,97 @@ class Group(MutableMapping[str, Any], Placed):
         """The value at a key, dicts as plain dicts: `load` under its older name."""
         return self.load(key)
 
-    def copy(self) -> dict[str, Any]:
-        """A plain dict of all that is stored here, as `load` without arguments gives it."""
-        loaded: dict[str, Any] = self.load()
-        return loaded
+    @overload
+    def copy(self, /) -> dict[str, Any]: ...
+
+    @overload
+    def copy(self, key: Key, to: Key, /, *, replace: bool = False) -> None: ...
+
+    @overload
+    def copy(
+        self, key: Key, store: Group, to: Key | None = None, /, *, replace: bool = False
+    ) -> None: ...
+
+    def copy(
+        self, key: Any = None, store: Any = None, to: Any = None, /, *, replace: bool = False
+    ) -> Any:
+        """Copy what is at a key to another key, here or in another store or group; one commit.
+
+        Nothing is unpacked, nor in memory as a whole: layout, compression, attributes and
+        dimension scales stay as they are. What a filter hides is not copied. Without arguments,
+        a plain dict of all that is stored here, as `load` gives it.
+
+        Args:
+            key: what is copied.
+            store: a store or group for the copy; or the key for it in this one.
+            to: the key for it there; None for the same key.
+            replace: replace what is there, with its attributes.
+
+        Raises:
+            InvalidKeyError: something is there, and is not to be replaced (a `ValueError`).
+            CheckpointerKeyError: there is no such key, or a filter refuses a part of the copy.
+            UnsupportedStoredError: a part of it can be in its own file alone (HDF5 references).
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk, other = HDF5Checkpointer(None), HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500}
+            >>> chk.copy("run", "backup")
+            >>> chk.copy("run", other)
+            >>> chk["backup"].load(), other.load()
+            ({'steps': 500}, {'run': {'steps': 500}})
+        """
+        if key is None:
+            loaded: dict[str, Any] = self.load()
+            return loaded
+        target = store if isinstance(store, Group) else self
+        wanted = (key if to is None else to) if isinstance(store, Group) else store
+        source = Group(self._location.at(self._location.path + keys.parse_for_read(key)))
+        location = target._location  # noqa: SLF001
+        path = location.path + keys.parse(wanted)
+        refuse_itself(location.at(path), source._location)
+        Assignment(location, [(path, source)], anew=not replace).commit()
+        return None
+
+    def move(self, key: Key, to: Key, *, replace: bool = False) -> None:
+        """Move what is at a key to another key; one commit, in which nothing is copied.
+
+        References, dimension scales and other hard links to the object lead to it as before; soft
+        links and virtual datasets, which name keys, do not.
+
+        Args:
+            key: what is moved.
+            to: the key that it gets; groups are made on the way.
+            replace: replace what is there, with its attributes.
+
+        Raises:
+            InvalidKeyError: something is there, and is not to be replaced; or one of the keys is
+                the other one, or below it (a `ValueError`).
+            CheckpointerKeyError: there is no such key, or a filter refuses a part of it.
+            ReferencedError: something in the file points to what is to be replaced.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500}
+            >>> chk.move("run", "runs/first")
+            >>> chk.load()
+            {'runs': {'first': {'steps': 500}}}
+        """
+        path = self._location.path + keys.parse_for_read(key)
+        target = self._location.path + keys.parse(to)
+        refuse_overlap(path, target)
+        if self._lacks(key):  # a key that is not there must not open the file for writing
+            access.check_visible(self._location.filters, path)
+            with self._location.handle.reading() as session:
+                raise self._location.missing(session, path)
+        self._location.handle.touch([path])
+        apply(
+            self._location,
+            lambda session: access.moving(
+                session, self._location.filters, path, target, replace=replace
+            ),
+        )
 
     def get_keys(self, keys: Iterable[Key]) -> list[Any]:
         """The values at several keys, in their order, the file being opened once."""
@@ -353,11 +449,16 @@ class Group(MutableMapping[str, Any], Placed):
         location = self._location
         path = location.path + keys.parse(key)
         if type(value) in _SMALL and not location.filters.stack and location.handle.is_held:
-            node = location.encode(value, path)
-            is_small = isinstance(node, Leaf) and getattr(value, "nbytes", 0) <= SMALL_BYTES
-            if not (is_small and location.handle.put(path, node)):
-                Assignment.of_node(location, path, node).commit()
-            return
+            try:
+                node = location.encode(value, path)
+            except UnsupportedTypeError:
+                if not location.leaves_out:
+                    raise
+            else:
+                is_small = isinstance(node, Leaf) and getattr(value, "nbytes", 0) <= SMALL_BYTES
+                if not (is_small and location.handle.put(path, node)):
+                    Assignment.of_node(location, path, node).commit()
+                return
         Assignment(location, [(path, value)]).commit()
 
     def save_parameter(self, key: Key, value: Any) -> None:
@@ -386,7 +487,7 @@ class Group(MutableMapping[str, Any], Placed):
         del self[key]
 
     def update(self, vals: Any = (), /, **more: Any) -> None:
-        """Set several keys as one commit.
+        """Set several keys, which may be paths, as one commit.
 
         Args:
             vals: a mapping, or an iterable of pairs.
@@ -395,29 +496,40 @@ class Group(MutableMapping[str, Any], Placed):
         Raises:
             Everything that an assignment raises; nothing was written then.
         """
-        self._update(vals, more, None)
+        self._put_all([*_pairs(vals), *more.items()], None)
 
-    def _update(self, vals: Any, more: Mapping[str, Any], progress: ProgressOption) -> None:
-        pairs = [
-            (self._location.path + keys.parse(k), v) for k, v in [*_pairs(vals), *more.items()]
-        ]
-        Assignment(self._location, pairs).commit(progress)
+    def _save(self, vals: Any, progress: ProgressOption) -> None:
+        """Set all keys of a mapping, which are names."""
+        pairs = list(_pairs(vals))
+        if not isinstance(vals, Group):  # whose keys are names
+            keys.require_names(pairs, self._location.file, self._location.path)
+        self._put_all(pairs, progress)
+
+    def _put_all(self, pairs: Iterable[tuple[Any, Any]], progress: ProgressOption) -> None:
+        placed = [(self._location.path + keys.parse(key), value) for key, value in pairs]
+        Assignment(self._location, placed).commit(progress)
 
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.
 
-        Where both have a dict, the dicts are merged; everything else is replaced.
+        Where both have a dict, the dicts are merged; everything else is replaced. The keys of the
+        mapping are names, not paths. Live groups and arrays, of any store, are merged by their
+        values.
+
+        Raises:
+            InvalidKeyError: a key is a path; or a dict in the mapping has a key that is no valid
+                name, and would replace a dict that is stored.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk, other = HDF5Checkpointer(None), HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500, "out": {"a": 1}}
+            >>> other["out"] = {"b": 2}
+            >>> chk.merge("run", other)
+            >>> chk.load("run")
+            {'steps': 500, 'out': {'a': 1, 'b': 2}}
         """
-        base = self._location.path + keys.parse(key)
-        node = encode(self._location, base, dict(mapping))
-        puts = list(_leaves(base, node))
-
-        def changes(session: Session) -> list[Change]:
-            if session.stat(base) is None:
-                return [Put(base, node)]
-            return access.replacements(session, self._location.filters, puts)
-
-        apply(self._location, changes)
+        merge(self._location, self._location.path + keys.parse(key), mapping)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
         """The value at a key, which is first set to `default` if nothing is there."""
@@ -429,7 +541,9 @@ class Group(MutableMapping[str, Any], Placed):
                     raise
         with self._location.handle.writing_alone():
             if not self._has(key):
-                self[key] = default
+                self._put_whole(key, default)
+                if self._location.leaves_out and not self._has(key):
+                    return default
             return self[key]
 
     @overload
@@ -617,12 +731,13 @@ class Group(MutableMapping[str, Any], Placed):
         """
         location = self._location
         path = location.path + keys.parse(key)
-        if not location.filters.stack and location.handle.append_row(path, rows):
-            return
-        if is_frame(rows):
-            append_frame(location.at(path), rows)
-            return
-        creation.append(location.at(path), rows)
+        with leaving_out(location, join(path)):
+            if not location.filters.stack and location.handle.append_row(path, rows):
+                return
+            if is_frame(rows):
+                append_frame(location.at(path), rows)
+                return
+            creation.append(location.at(path), rows)
 
     def put(
         self,
@@ -761,8 +876,11 @@ class Group(MutableMapping[str, Any], Placed):
         condition: Callable[[Key], object] | None = None,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
+        strict: bool = False,
     ) -> T:
         """The value at a key, computed and stored if it is not there.
+
+        What was computed is always returned. Whatever `generator` raises is raised.
 
         Args:
             key: where it is kept.
@@ -771,9 +889,14 @@ class Group(MutableMapping[str, Any], Placed):
                 false, the value is computed, and neither read nor stored.
             args: positional arguments of `generator`.
             kwargs: keyword arguments of `generator`.
+            strict: raise the error if a new value cannot be stored; it is lost then.
 
         Returns:
             The value, dicts as plain dicts; a new one is stored before it is returned.
+
+        Warns:
+            ResultNotStoredWarning: a new value could not be stored; it is returned as it was
+                computed. The warning says why: its type, a full disk, a lock, a filter, ….
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -781,13 +904,14 @@ class Group(MutableMapping[str, Any], Placed):
             >>> chk.cached_eval("sum", sum, args=([1, 2, 3],)), chk["sum"]
             (6, 6)
         """
-        alone = self._location.handle.writing_alone
-        return memoize.cached_eval(
-            self, self._lacks, alone, key, generator, condition, args, kwargs or {}
-        )
+        return self._evaluated(key, generator, condition, args, kwargs or {}, strict=strict)
 
     def cached(
-        self, key: Key | Callable[..., Key], *, condition: Callable[[Key], object] | None = None
+        self,
+        key: Key | Callable[..., Key],
+        *,
+        condition: Callable[[Key], object] | None = None,
+        strict: bool = False,
     ) -> Callable[[Callable[..., T]], Callable[..., T]]:
         """A decorator that keeps a function's result at a key: `cached_eval` at every call.
 
@@ -795,6 +919,7 @@ class Group(MutableMapping[str, Any], Placed):
             key: the key; or a function that makes it of the arguments. A fixed key holds one
                 result, whatever the arguments are.
             condition: as for `cached_eval`.
+            strict: as for `cached_eval`.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -807,7 +932,15 @@ class Group(MutableMapping[str, Any], Placed):
             computing
             (9, 9, 9)
         """
-        return memoize.cached(self.cached_eval, key, condition)
+        return memoize.cached(self._evaluated, key, condition, strict=strict)
+
+    def _evaluated(self, key: Key, generator: Callable[..., T], *given: Any, strict: bool) -> T:
+        location = self._location
+        # A result is stored whole or not at all.
+        keeper = Group(attrs.evolve(location, leaves_out=False)) if location.leaves_out else self
+        return memoize.cached_eval(
+            self, self._lacks, location, keeper.__setitem__, key, generator, *given, strict=strict
+        )
 
     def kwargs_for(self, func: Callable[..., Any]) -> Group:
         """A view that holds only the keys that `func` takes as keyword arguments.
@@ -832,6 +965,16 @@ class Group(MutableMapping[str, Any], Placed):
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _put_whole(self, key: Key, value: Any) -> None:
+        """Put a value at a key, or leave it out; never a part of it."""
+        location = self._location
+        if not location.leaves_out:
+            self[key] = value
+            return
+        path = location.path + keys.parse(key)
+        with leaving_out(location, join(path)):
+            Assignment(attrs.evolve(location, leaves_out=False), [(path, value)]).commit()
+
     def _at(self, path: Path) -> Group:
         return Group(self._location.at(path))
 
@@ -846,19 +989,10 @@ def _plain(other: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pairs(vals: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(vals, Group):
-        pairs: Iterable[tuple[Any, Any]] = vals.load().items()
-        return pairs
+        location = vals._location  # noqa: SLF001
+        return [((name,), Group(location.at((*location.path, name)))) for name in vals]
     if isinstance(vals, Mapping):
         return vals.items()
     if hasattr(vals, "keys"):
         return [(key, vals[key]) for key in vals.keys()]  # noqa: SIM118  as dict.update does
     return [(key, value) for key, value in vals]
-
-
-def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
-    """What a merge puts: everything that is no dict, and dicts that are empty."""
-    if not is_dict(node) or not node.children:
-        yield path, node
-        return
-    for name, child in node.children.items():
-        yield from _leaves((*path, name), child)  # type: ignore[arg-type]

@@ -6,6 +6,9 @@ to a tuple of names, the only form that the rest of the library uses.
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Iterable
+
 from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "parse",
     "parse_for_read",
     "problem_of_name",
+    "require_names",
     "to_bytes",
     "to_text",
 ]
@@ -115,6 +119,44 @@ def parse(key: object, *, reading: bool = False) -> Path:
         if problem is not None:
             raise InvalidKeyError(problem, key=str(key), hint="use another key")
     return tuple(str(name) for name in path)
+
+
+def require_names(pairs: Iterable[tuple[object, object]], file: str, where: Path = ()) -> None:
+    """Refuse paths among the keys of a mapping that is stored as a whole: they are names.
+
+    Args:
+        pairs: the keys, each with its value.
+        file: what messages call the store.
+        where: the path at which the mapping is stored.
+
+    Raises:
+        InvalidKeyError: a key is a path; the message has the nested form.
+
+    Example:
+        >>> require_names([("m", {"s": 3})], "run.hdf5")
+        >>> require_names([("m/s", 3)], "run.hdf5")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+          ...
+        hdfchk.errors.InvalidKeyError: 'm/s' is a path, ...; write {'m': {'s': 3}}
+    """
+    for key, value in pairs:
+        is_path = isinstance(key, tuple) or (isinstance(key, str) and "/" in key)
+        if is_path and (path := parse(key)):
+            raise InvalidKeyError(
+                f"{key!r} is a path, and the keys of a mapping that is stored as a whole are names",
+                key=join(where + path),
+                file=file,
+                hint=f"write {_nested(path, value)}",
+            )
+
+
+def _nested(path: Path, value: object) -> str:
+    """Return the nested dicts that have a value at a path, as text."""
+    is_short = value is None or isinstance(value, (bool, int, float, str))
+    text = reprlib.repr(value) if is_short else "..."
+    for name in reversed(path):
+        text = f"{{{name!r}: {text}}}"
+    return text
 
 
 def parse_for_read(key: object) -> Path:

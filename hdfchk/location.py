@@ -42,6 +42,7 @@ class Location:
         mmap: large arrays are mapped, where they can be, and not read.
         path: the place, from the root of the store.
         filters: what of the store may be seen.
+        leaves_out: values that cannot be kept are left out, with a warning.
     """
 
     handle: Handle
@@ -50,6 +51,7 @@ class Location:
     mmap: bool = False
     path: Path = ()
     filters: Filters = attrs.field(factory=Filters)
+    leaves_out: bool = False
 
     def at(self, path: Path, filters: Filters | None = None) -> Location:
         """Another place in the store.
@@ -65,6 +67,7 @@ class Location:
             self.mmap,
             path,
             self.filters if filters is None else filters,
+            self.leaves_out,
         )
 
     @property

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from .errors import CheckpointerKeyError
-from .keys import Key
+from .errors import (
+    CheckpointerKeyError,
+    HdfchkError,
+    NotDurableError,
+    ResultNotStoredWarning,
+)
+from .keys import Key, join, parse
+from .location import Location
 
 __all__ = ["cached", "cached_eval", "keyword_names"]
 
@@ -23,9 +29,6 @@ class Results(Protocol):
     def __contains__(self, key: object, /) -> bool:
         """Whether there is a result."""
 
-    def __setitem__(self, key: Key, value: Any, /) -> None:
-        """Keep a result."""
-
     def load(self, key: Key) -> Any:
         """A result."""
 
@@ -33,24 +36,29 @@ class Results(Protocol):
 def cached_eval(
     group: Results,
     lacks: Callable[[Key], bool],
-    alone: Callable[[], AbstractContextManager[None]],
+    location: Location,
+    keep: Callable[[Key, Any], None],
     key: Key,
     generator: Callable[..., T],
     condition: Callable[[Key], object] | None,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    *,
+    strict: bool,
 ) -> T:
     """The value at a key of `group`, computed and stored if it is not there.
 
     Args:
         group: keeps it.
         lacks: whether a key is missing now; it is asked again before anything is written.
-        alone: a block in which nobody else writes.
+        location: where the group is.
+        keep: stores a result, whole.
         key: where it is kept.
         generator: computes it.
         condition: whether to use the group at all.
         args: of `generator`.
         kwargs: likewise.
+        strict: raise what keeps it from being stored.
     """
     if condition is not None and not condition(key):
         return generator(*args, **kwargs)
@@ -62,32 +70,53 @@ def cached_eval(
             if key in group:
                 raise
     value = generator(*args, **kwargs)
-    with alone():  # the one step that must be atomic
-        if key in group:  # another one was faster: all get the value that is stored
-            stored: T = group.load(key)
-            return stored
-        group[key] = value
+    try:
+        with location.handle.writing_alone():  # the one step that must be atomic
+            if key in group:  # another one was faster: all get the value that is stored
+                stored: T = group.load(key)
+                return stored
+            keep(key, value)
+    except Exception as error:
+        if strict:
+            raise
+        text = _not_stored(location, key, error)
+        # The caller of the group's method, or of the decorated function.
+        warnings.warn(text, ResultNotStoredWarning, stacklevel=4)
     return value
+
+
+def _not_stored(location: Location, key: Key, error: Exception) -> str:
+    try:
+        name = join(location.path + parse(key))
+    except HdfchkError:
+        name = str(key)
+    is_there = isinstance(error, NotDurableError)
+    what = "is stored, but not yet on the disk" if is_there else "is returned, but was not stored"
+    cause = f"{type(error).__name__}: {error}"
+    return f"the result for key {name!r} in {location.file} {what} ({cause})"
 
 
 def cached(
     evaluate: Callable[..., T],
     key: Key | Callable[..., Key],
     condition: Callable[[Key], object] | None,
+    *,
+    strict: bool,
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """A decorator: `cached_eval` of a group at every call.
 
     Args:
-        evaluate: that method of the group.
+        evaluate: that of the group.
         key: the key, or what makes it of the arguments.
         condition: as for `cached_eval`.
+        strict: likewise.
     """
 
     def decorate(func: Callable[..., T]) -> Callable[..., T]:
         @functools.wraps(func)
         def call(*args: Any, **kwargs: Any) -> T:
             where = key(*args, **kwargs) if callable(key) else key
-            return evaluate(where, func, condition=condition, args=args, kwargs=kwargs)
+            return evaluate(where, func, condition, args, kwargs, strict=strict)
 
         return call
 

@@ -31,7 +31,8 @@ def check_extension(file: Any, usual: str) -> None:
         raise InvalidOptionError(
             f"a file with the extension {extension!r} is not an HDF5 file",
             file=str(name),
-            hint=f"use the extension {usual!r}, or call HDF5Checkpointer(file)",
+            hint=f"use the extension {usual!r}, call HDF5Checkpointer(file), or "
+            "hdfchk.mcutils.Checkpointer.from_file(file)",
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["ProgressOption", "Tell", "is_wanted", "teller"]
+__all__ = ["ProgressOption", "Tell", "is_wanted", "reporting"]
 
 Tell = Callable[[int, int], object]
 ProgressOption = bool | Tell | None
@@ -51,7 +51,7 @@ def is_wanted(progress: ProgressOption) -> bool:
 
 
 @contextmanager
-def teller(
+def reporting(
     progress: ProgressOption, what: str, unit: str, guard: Guard | None = None
 ) -> Iterator[Tell]:
     """Context of a long operation; its value is the function to report progress to.

@@ -10,7 +10,7 @@ import attrs
 from .backends.findings import Findings, Loss
 from .errors import HdfchkError
 from .keys import Path, join
-from .progress import ProgressOption, teller
+from .progress import ProgressOption, reporting
 
 __all__ = ["Loss", "SalvageReport", "salvage"]
 
@@ -121,7 +121,7 @@ def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageRe
     from .backends.hdf5.salvage.child import salvage_file
 
     source, target = _real_path(path), _real_path(to)
-    with teller(progress, source, "B") as tell:
+    with reporting(progress, source, "B") as tell:
         found = salvage_file(source, target, tell)
     return _report(found, source)
 

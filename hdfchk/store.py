@@ -17,14 +17,33 @@ from .codecs.registry import default_registry
 from .connection.handle import Handle
 from .errors import InvalidOptionError, UnsupportedStoredError
 from .group import Group
-from .keys import Key, parse_for_read
+from .keys import Key, parse_for_read, require_names
 from .location import Codecs, Location
 from .older_api import check_extension, is_specification, options_of
-from .progress import ProgressOption, is_wanted, teller
+from .progress import ProgressOption, is_wanted, reporting
 from .verification import Report, verify
 from .views.key_filter import Filters, KeyFilter
 
 __all__ = ["HDF5Checkpointer"]
+
+
+class _Left:
+    """A block that was left: it has no finalizer, in which a signal handler could run."""
+
+    def __init__(self, handle: Handle, name: str) -> None:
+        self._handle = handle
+        self._name = name
+
+    def leave(self) -> None:
+        self.__class__ = _Left
+
+
+class _Entered(_Left):
+    """A ``with`` block of a store. If it was never left, it warns when the store is gone."""
+
+    def __del__(self) -> None:
+        """Warn; nothing is written or closed here."""
+        self._handle.warn_if_held(self._name)
 
 
 class HDF5Checkpointer(Group):
@@ -66,6 +85,10 @@ class HDF5Checkpointer(Group):
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
             space it takes in the file; more is an `UnsafeFileError`. By default 1 GiB, for what no
             filter bounds; what a filter can have made of the bytes in the file is read.
+        on_unsupported: what becomes of a value that cannot be kept exactly. ``"raise"``: an
+            `UnsupportedTypeError`, and nothing is written. ``"warn"``, for runs that must not end
+            there: such values alone are left out, with a `LeftOutWarning`, and what stood at their
+            keys stays. Of nested dicts the rest is stored; a list or a record is left out whole.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -95,6 +118,7 @@ class HDF5Checkpointer(Group):
     """
 
     default_extension: ClassVar[str] = ".hdf5"
+    _entered: _Entered | None = None
 
     def __init__(
         self,
@@ -114,7 +138,12 @@ class HDF5Checkpointer(Group):
         mmap: bool = False,
         trust: bool = False,
         expand_limit: int | None = None,
+        on_unsupported: Literal["raise", "warn"] = "raise",
     ) -> None:
+        if on_unsupported not in {"raise", "warn"}:
+            raise InvalidOptionError(
+                f"on_unsupported={on_unsupported!r}", hint='it is "raise" or "warn"'
+            )
         backend = backend_for(
             checkpoint_file,
             Options(
@@ -130,7 +159,9 @@ class HDF5Checkpointer(Group):
         )
         codecs = serializer or backend.codecs or default_registry
         seen = Filters().add((), KeyFilter.make(allowed_keys, omitted_keys))
-        super().__init__(Location(Handle(backend, mode), codecs, allow_pickle, mmap, (), seen))
+        leaves_out = on_unsupported == "warn"
+        handle = Handle(backend, mode)
+        super().__init__(Location(handle, codecs, allow_pickle, mmap, (), seen, leaves_out))
         self.checkpoint_file = checkpoint_file
         self.allowed_keys = allowed_keys
         self.omitted_keys = omitted_keys
@@ -143,8 +174,25 @@ class HDF5Checkpointer(Group):
 
     def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
-        self._location.handle.hold(block=True)
+        self._hold()
         return self
+
+    def _hold(self) -> None:
+        handle = self._location.handle
+        handle.hold(block=True)
+        if self._entered is None:
+            self._entered = _Entered(handle, f"store {self._location.file}")
+
+    def _release(self, *, failed: bool = False) -> None:
+        try:
+            self._location.handle.release(failed=failed, block=True)
+        finally:
+            self._forget_block()
+
+    def _forget_block(self) -> None:
+        if self._entered is not None and not self._location.handle.is_held:
+            self._entered.leave()
+            self._entered = None
 
     def __exit__(
         self,
@@ -153,11 +201,14 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._location.handle.release(failed=kind is not None, block=True)
+        self._release(failed=kind is not None)
 
     def close(self) -> None:
         """Leave all ``with`` blocks and close the file. The store can be used again."""
-        self._location.handle.close()
+        try:
+            self._location.handle.close()
+        finally:
+            self._forget_block()
 
     @property
     def is_open(self) -> bool:
@@ -187,22 +238,16 @@ class HDF5Checkpointer(Group):
                 f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
                 hint="make a store of that file",
             )
-        self._location.handle.hold(block=True)
+        self._hold()
         try:
             return self.stream
         except BaseException:
-            self._location.handle.release(failed=True, block=True)
+            self._release(failed=True)
             raise
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
         """Close what `open_checkpoint_file` opened."""
-        self._location.handle.release(block=True)
-
-    def __del__(self) -> None:
-        """Warn about a block that was never left; nothing is written or closed here."""
-        location = getattr(self, "_location", None)
-        if location is not None:
-            location.handle.warn_if_held(f"store {location.file}")
+        self._release()
 
     def __reduce__(self) -> Any:
         """Pickle as address and options: the file stays where it is."""
@@ -211,6 +256,7 @@ class HDF5Checkpointer(Group):
             "mode": location.handle.mode,
             "allow_pickle": location.allow_pickle,
             "mmap": location.mmap,
+            "on_unsupported": "warn" if location.leaves_out else "raise",
         }
         backend = location.handle.backend
         own = None if location.codecs is default_registry else location.codecs
@@ -283,7 +329,7 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
-        with teller(progress, "verify", "values", self._location.handle) as tell:
+        with reporting(progress, "verify", "values", self._location.handle) as tell:
             return verify(self._location, tell if is_wanted(progress) else None)
 
     def recover(
@@ -309,7 +355,7 @@ class HDF5Checkpointer(Group):
         with self._location.handle.exclusive() as backend:
             if not isinstance(backend, SupportsRecovery):
                 return False
-            with teller(progress, "recover", "B", self._location.handle) as tell:
+            with reporting(progress, "recover", "B", self._location.handle) as tell:
                 return backend.recover(
                     tell if is_wanted(progress) else None,
                     discard=discard,
@@ -368,7 +414,7 @@ class HDF5Checkpointer(Group):
                     file=self._location.file,
                     hint="use h5repack",
                 )
-            with teller(progress, "compact", "objects", self._location.handle) as tell:
+            with reporting(progress, "compact", "objects", self._location.handle) as tell:
                 told = tell if is_wanted(progress) else None
                 return backend.compact(told, portable=libver == "earliest")
 
@@ -409,6 +455,7 @@ class HDF5Checkpointer(Group):
 
         Raises:
             InvalidOptionError: the specification has other parts than these.
+            InvalidKeyError: a key of the dict is a path.
         """
         if checkpoint is None:
             return cls(NullBackend())
@@ -417,7 +464,9 @@ class HDF5Checkpointer(Group):
         if isinstance(checkpoint, Mapping) and not isinstance(checkpoint, Group):
             if is_specification(checkpoint):
                 return cls.from_file(checkpoint["file"], **options_of(checkpoint))
-            return cls(DictBackend(root=checkpoint))  # type: ignore[arg-type]
+            backend = DictBackend(root=checkpoint)  # type: ignore[arg-type]
+            require_names(checkpoint.items(), backend.address)
+            return cls(backend)
         return cls.from_file(checkpoint)
 
 

@@ -22,9 +22,11 @@ import attrs
 import numpy as np
 
 __all__ = [
+    "ARRAYS",
     "MAX_DEPTH",
     "NONE_BITS",
     "RESERVED_CHILDREN",
+    "UNITS",
     "Branch",
     "Leaf",
     "Mark",
@@ -35,6 +37,7 @@ __all__ = [
     "is_none_number",
     "nbytes_of",
     "params_of",
+    "units_of",
     "utf8_dtype",
 ]
 
@@ -69,6 +72,22 @@ def utf8_dtype(width: int) -> np.dtype[np.bytes_]:
     """
     return np.dtype(f"S{width}", metadata={"h5py_encoding": "utf-8"})
 
+
+ARRAYS = frozenset(
+    {
+        "ndarray",
+        "astropy.Column",
+        "astropy.Quantity",
+        "jax.Array",
+        "pint.Quantity",
+        "polars.Series",
+        "unyt.array",
+    }
+)
+"""The encodings of arrays, with the form and the parameters of ``ndarray``, and others besides."""
+
+UNITS = "units"
+"""The parameter of marks whose text is also an attribute of the dataset, for other tools."""
 
 _NO_PARAMS: Mapping[str, Any] = {}
 
@@ -127,6 +146,12 @@ Node = Leaf | Branch | Sequence
 def params_of(node: Node) -> Mapping[str, Any]:
     """Return the parameters of a node's mark; empty if it has no mark."""
     return _NO_PARAMS if node.mark is None else node.mark.params
+
+
+def units_of(mark: Mark | None) -> str | None:
+    """Return the units that a mark gives its dataset, or None."""
+    units = None if mark is None else mark.params.get(UNITS)
+    return units if isinstance(units, str) else None
 
 
 def nbytes_of(node: object) -> int:

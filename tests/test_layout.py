@@ -11,10 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from hdfchk.codecs import families
+
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ["h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal"]
+HEAVY = [
+    "h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal", "ml_dtypes",
+    "ase", "astropy", "awkward", "jax", "networkx", "pint", "polars", "pyarrow", "pydantic", "unyt",
+    "importlib.metadata", *(f"hdfchk.codecs.{name}" for name in families.LIBRARIES.values()),
+]  # fmt: skip
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 LAYERS = [
     layer.replace("|", " ") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hdfchk import Group, HDF5Checkpointer
+from hdfchk import (
+    CheckpointerKeyError,
+    Group,
+    HDF5Checkpointer,
+    InvalidKeyError,
+    LockedError,
+    NotAGroupError,
+    ReadOnlyError,
+    ResultNotStoredWarning,
+    TransactionError,
+    UnsupportedTypeError,
+)
+
+from .regressions.failing import Calls
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -51,14 +70,112 @@ def test_kwargs_for_reads_only_what_is_taken(
 
 
 def test_stored_before_it_is_returned(chk: HDF5Checkpointer) -> None:
-    """A result that cannot be stored is not returned; a stored one is there on return."""
+    """A stored result is there on return; an error of the computation stores nothing."""
     assert chk.cached_eval("x", lambda: np.arange(3)).tolist() == [0, 1, 2]
     assert chk["x"].tolist() == [0, 1, 2]
-    with pytest.raises(TypeError):
-        chk.cached_eval("y", lambda: object())
-    with pytest.raises(ZeroDivisionError):
-        chk.cached_eval("z", lambda: 1 / 0)
+    for strict in (False, True):
+        with pytest.raises(ZeroDivisionError):
+            chk.cached_eval("z", lambda: 1 / 0, strict=strict)
     assert list(chk) == ["x"]
+
+
+_WRITER = """
+import sys
+from hdfchk import HDF5Checkpointer
+with HDF5Checkpointer(sys.argv[1]).transaction():
+    print("begun", flush=True)
+    sys.stdin.read()
+    raise SystemExit
+"""
+
+
+@contextmanager
+def _held_by_another(path: str) -> Iterator[None]:
+    """Another process is in a transaction."""
+    command = [sys.executable, "-c", _WRITER, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"begun\n"
+        yield
+
+
+@contextmanager
+def _full(path: str) -> Iterator[None]:
+    """The disk is full."""
+    with Calls(os.path.dirname(path)) as calls:
+        calls.fail(("write", "reserve"), times=10**6, number=errno.ENOSPC)
+        yield
+
+
+def _fails(error: type[Exception], text: str, **case: Any) -> Any:
+    return pytest.param(error, text, case, id=error.__name__)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside"])
+@pytest.mark.parametrize(
+    ("error", "text", "case"),
+    [
+        _fails(UnsupportedTypeError, "cannot be stored exactly", value={"deep": [object()]}),
+        _fails(ReadOnlyError, "mode='r'", options={"mode": "r"}),
+        _fails(CheckpointerKeyError, "filter", options={"allowed_keys": "a"}),
+        _fails(NotAGroupError, "not a dict", key="a/k"),
+        _fails(InvalidKeyError, "reserved", key="hdfchk:k"),
+        _fails(
+            LockedError,
+            "being written by process",
+            options={"lock_timeout": 0.05},
+            world=_held_by_another,
+        ),
+        _fails(OSError, os.strerror(errno.ENOSPC), value=np.arange(50_000), world=_full),
+    ],
+)
+def test_a_result_that_is_not_stored(
+    path: str, error: type[Exception], text: str, case: dict[str, Any], inside: bool
+) -> None:
+    """Whatever keeps a result from being stored, it is returned, and the warning says why."""
+    HDF5Checkpointer(path)["a"] = 1
+    chk = HDF5Checkpointer(path, **case.get("options", {}))
+    key, value, calls = case.get("key", "k"), case.get("value", 7), [0]
+
+    def work() -> Any:
+        calls[0] += 1
+        return value
+
+    with chk if inside else nullcontext(), case.get("world", nullcontext)(path):
+        for call in (lambda: chk.cached_eval(key, work), chk.cached(key)(work)):
+            with pytest.warns(ResultNotStoredWarning) as caught:
+                assert call() is value
+            (message,) = [str(warning.message) for warning in caught]
+            assert repr(key) in message and path in message, message
+            assert f"({error.__name__}: " in message and text in message, message
+        for call in (lambda: chk.cached_eval(key, work, strict=True), chk.cached(key, strict=True)):
+            with pytest.raises(error, match=text):
+                call() if call.__code__.co_argcount == 0 else call(work)()
+    assert calls == [4] and HDF5Checkpointer(path).load() == {"a": 1}
+    if "world" in case:  # it is stored as soon as that is possible
+        assert chk.cached_eval(key, lambda: 8) == 8 == chk[key]
+
+
+def test_the_warning_names_the_caller(chk: HDF5Checkpointer) -> None:
+    """A result that is not stored is told where it was wanted."""
+    with pytest.warns(ResultNotStoredWarning) as caught:
+        chk.cached_eval("y", object)
+        chk.cached("z")(object)()
+    assert [warning.filename for warning in caught] == [__file__, __file__]
+
+
+def test_a_result_not_stored_in_a_transaction(path: str) -> None:
+    """What cannot be encoded leaves a transaction whole; a change that fails in it does not."""
+    chk = HDF5Checkpointer(path)
+    with chk.transaction():
+        chk["before"] = 1
+        with pytest.warns(ResultNotStoredWarning):
+            assert chk.cached_eval("k", object)
+    assert chk.load() == {"before": 1}
+    with pytest.raises(TransactionError), chk.transaction():
+        chk["after"] = 1
+        with pytest.warns(ResultNotStoredWarning):
+            assert chk.cached_eval("before/k", lambda: 3) == 3
+    assert chk.load() == {"before": 1}
 
 
 def test_cached_none(chk: HDF5Checkpointer) -> None:
@@ -95,8 +212,9 @@ def test_decorator(chk: HDF5Checkpointer) -> None:
 
 
 def test_in_a_group_and_through_a_filter(chk: HDF5Checkpointer) -> None:
-    """Groups and views keep results, too; a refused key is an error before the work."""
+    """Groups and views keep results, too; not where a filter refuses the key."""
     assert chk.group("g", create=True).cached_eval("x", lambda: 1) == 1 == chk["g/x"]
     view = chk.view(allowed_keys="g")
     with pytest.raises(KeyError):
-        view.cached_eval("other", lambda: 1)
+        view.cached_eval("other", lambda: 1, strict=True)
+    assert "other" not in chk

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hdfchk import CheckpointerKeyError, HDF5Checkpointer, InvalidOptionError
+from hdfchk import CheckpointerKeyError, HDF5Checkpointer, InvalidKeyError, InvalidOptionError
 
 
 def test_open_and_close(path: str) -> None:
@@ -187,3 +187,11 @@ def test_serializer_of_older_classes(path: str) -> None:
     chk = HDF5Checkpointer(path, registry)
     chk["x"] = Older([1, "a", {"b": np.arange(2)}])
     assert chk["x"].parts[2]["b"].tolist() == [0, 1]
+
+
+def test_a_dict_with_paths_is_refused() -> None:
+    """A dict that is used in place has names: a path in it would be listed, and never found."""
+    given = {"a": 1, "m/s": 3}
+    with pytest.raises(InvalidKeyError, match=r"\{'m': \{'s': 3\}\}"):
+        HDF5Checkpointer.build_canonical(given)
+    assert given == {"a": 1, "m/s": 3}

@@ -212,14 +212,14 @@ def test_the_journal(path: Path, to: Path) -> None:
     journal = Path(f"{path}-journal")
     kept = journal.read_bytes()
     report = salvaged(path, to)
-    assert report.ok and "in the copy" in report.journal
+    assert report.ok and "the copy includes" in report.journal
     assert load(to) == {"a": 1, "b": 2, "c": list(range(2000))}
     assert journal.read_bytes() == kept
     to.unlink()
     with h5py.File(path, "a") as file:
         file["d"] = 4
     report = salvaged(path, to)
-    assert "does not fit" in report.journal and report.journal in str(report)
+    assert "does not match" in report.journal and report.journal in str(report)
     assert load(to) == {"a": 1, "d": 4}
 
 
@@ -335,7 +335,7 @@ def test_names_that_no_link_can_have(path: Path, to: Path, libver: str, name: by
     path.write_bytes(with_new_sum(raw.replace(name.replace(b"/", b"#"), name)))
     chk = HDF5Checkpointer(path)
     for read in (lambda: [*chk], chk.load, chk.items().__iter__().__next__, chk.compact):
-        with pytest.raises(CorruptFileError, match=r"no link can be.*x\.h5.*salvage"):
+        with pytest.raises(CorruptFileError, match=r"which is invalid.*x\.h5.*salvage"):
             read()
     assert not chk.verify().ok and chk["dict"]["x"].tolist() == list(range(50))
     report = salvaged(path, to)

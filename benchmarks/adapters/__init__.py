@@ -35,6 +35,7 @@ library does of this:
 * ``save_compressed(path, tree)``: the same with compression, said in ``compressed_with``;
 * ``load(path)``: read all as a nested dict;
 * ``read(path, key)``: open a file and read the value at one key;
+* ``count(path)``: open a file and get the number of its keys;
 * ``rows(path, key, start, stop)``: open a file and read some rows of an array;
 * ``map(path, key)``: open a file and map an array into memory;
 * ``update(path, tree)``: set all keys of a dict in a file that is there;
@@ -51,6 +52,7 @@ A `variant` is there for the cases whose methods it has, and is not missed in ot
 LACKS = {
     "save_compressed": "does not compress",
     "read": "reads only all at once",
+    "count": "does not count keys",
     "rows": "reads only whole values",
     "update": "writes only all at once",
     "setter": "writes only all at once",

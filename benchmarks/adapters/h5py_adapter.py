@@ -67,6 +67,11 @@ class Adapter:
         with h5py.File(path, "r") as file:
             return file[key][()]
 
+    def count(self, path: str) -> int:
+        """Open a file and get the number of its keys."""
+        with h5py.File(path, "r") as file:
+            return len(file)
+
     def rows(self, path: str, key: str, start: int, stop: int) -> Any:
         """Open a file and read some rows of an array."""
         with h5py.File(path, "r") as file:

@@ -46,6 +46,10 @@ class Adapter:
         """Open a file and read the value at one key."""
         return self._store(path)[key]
 
+    def count(self, path: str) -> int:
+        """Open a file and get the number of its keys."""
+        return len(self._store(path))
+
     def rows(self, path: str, key: str, start: int, stop: int) -> Any:
         """Open a file and read some rows of an array."""
         with self._store(path, mode="r") as chk:  # the file is opened once

@@ -16,7 +16,7 @@ from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedType
 from ..keys import join
 from ..lengths import count_of
 from ..location import Location, Placed
-from ..progress import ProgressOption, teller
+from ..progress import ProgressOption, reporting
 from ..runtime.interrupts import BLOCK_BYTES
 from ..views import access
 from ..views.key_filter import Verdict
@@ -28,8 +28,8 @@ __all__ = ["Array"]
 class Array(Placed):
     """A handle on one stored array: it holds a place, and reads only what is asked for.
 
-    You get it from ``chk.array(key)`` and ``chk.create(key, shape, dtype)``. Indexing is h5py's:
-    integers, slices, ``...``, and one list or mask of rows. Elements come back as the codec makes
+    You get it from ``chk.array(key)`` and ``chk.create(key, shape, dtype)``. Indexing is NumPy's:
+    integers, slices, ``...``, lists and masks of any axes. Elements come back as the codec makes
     them: datetimes as datetimes, strings as strings, rows of a tensor as tensors.
 
     Guarantees:
@@ -147,16 +147,26 @@ class Array(Placed):
     # -- reading -------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
-        """The elements at an index; only they are read.
+        """The elements at an index, as NumPy gives them; only they are read, each once.
 
         Names of fields in it choose these of a structured array.
 
         Raises:
-            IndexError, ValueError, TypeError: the index does not fit the shape.
+            IndexError: the index does not fit the shape.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["x"] = np.arange(12).reshape(4, 3)
+            >>> chk.array("x")[[3, 1, 1]].tolist()
+            [[9, 10, 11], [3, 4, 5], [3, 4, 5]]
+            >>> chk.array("x")[::-2, [True, False, True]].tolist()
+            [[9, 11], [3, 5]]
         """
         self._check()
         with self._location.handle.reading() as session:
-            return self._form.read(session, _usual(index))
+            return self._form.read(session, index)
 
     def __iter__(self) -> Iterator[Any]:
         """The rows, read in blocks."""
@@ -187,7 +197,7 @@ class Array(Placed):
         total = len(self)
         with (
             self._location.handle.held(),
-            teller(progress, join(self._location.path), "rows") as tell,
+            reporting(progress, join(self._location.path), "rows") as tell,
         ):
             step = rows or self._block_rows()
             for start in range(0, total, step):
@@ -298,15 +308,27 @@ class Array(Placed):
         `str` or `bytes`. An item of variable length is an array or a list; several are a list.
 
         Raises:
-            UnsupportedTypeError: an element does not fit the stored dtype (a longer string), or
-                there are not as many as are selected.
+            UnsupportedTypeError: an element does not fit the stored dtype (a longer string), there
+                are not as many as are selected, or the index names an element twice, with a value
+                for each.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["x"] = np.zeros(4)
+            >>> chk.array("x")[[3, 1]] = [7, 8]
+            >>> chk["x"].tolist()
+            [0.0, 8.0, 0.0, 7.0]
         """
         self._check()
         with self._location.handle.writing() as session:
-            self._form.write(session, _usual(index), value)
+            self._form.write(session, index, value)
 
     def append(self, block: Any) -> None:
         """Append rows; one commit. The array is made growable at the first append.
+
+        An array of strings of one width is made anew, in blocks, if longer ones are appended.
 
         Rows of a file that has a log are committed when it returns: a kill leaves them there. Of
         other stores small rows wait in memory inside a ``with`` block: for ``sync_interval``
@@ -319,6 +341,15 @@ class Array(Placed):
         Raises:
             InvalidOptionError: the shape does not fit (a `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["names"] = np.array(["H", "He"])
+            >>> chk.array("names").append("Uuo")
+            >>> chk["names"].tolist()
+            ['H', 'He', 'Uuo']
         """
         self._check()
         self._form.append(block)
@@ -341,10 +372,3 @@ class Array(Placed):
         for path in (location.path, *[(*location.path, part) for part in self._form.parts]):
             if location.filters.verdict(path) is not Verdict.FULL:
                 raise access.refused(location.path, "the key filter hides a part of this array")
-
-
-def _usual(index: Any) -> Any:
-    """An index as HDF5's libraries know it: a list of booleans is a mask."""
-    if isinstance(index, list) and index and all(isinstance(i, (bool, np.bool)) for i in index):
-        return np.array(index)
-    return index

@@ -16,7 +16,7 @@ from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedType
 from ..keys import Path, join
 from ..lengths import count_of, lengths_of, limits_of
 from ..location import Location
-from ..progress import ProgressOption, teller
+from ..progress import ProgressOption, reporting
 from ..views import access
 from . import sources
 from .array import Array
@@ -146,7 +146,7 @@ def write_blocks(
     path, handle = location.path, location.handle
     location.check_whole()
     rows = None if rows is None else count_of(rows, "rows")
-    with handle.held(), teller(progress, join(path), "rows") as tell:
+    with handle.held(), reporting(progress, join(path), "rows") as tell:
         with handle.writing(commit=False) as session:
             layout = layout_for(session, path, compression, checksum, chunks)
         draft = sources.write_blocks(location, blocks, rows, dtype, layout, tell)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import attrs
 import numpy as np
 
 from ..backends.base import ArrayInfo, Put, Session
 from ..codecs.casting import set_fields
 from ..codecs.elements import Elements, any_masked, elements_of
 from ..connection.append_buffers import RowBuffer
-from ..errors import UnsupportedStoredError
+from ..errors import UnsupportedStoredError, UnsupportedTypeError
 from ..keys import Path, join
 from ..location import Location
 from ..tree import Branch, Leaf
@@ -63,7 +64,7 @@ class DenseForm:
         """
         info = self.info(session)
         elements = elements_of(info.mark, info.dtype, info.form)
-        if elements.in_one_axis_more:
+        if elements.has_extra_axis:
             raise UnsupportedStoredError(
                 "strings with lone surrogates are stored as code points, and read as a whole",
                 key=join(self.location.path),
@@ -104,7 +105,30 @@ class DenseForm:
         session.write_slice(self.stored, index, data)
 
     def append(self, block: Any) -> None:
-        """Append a row, or a block of rows."""
+        """Append a row, or a block of rows; strings of one width are made wider if need be."""
+        try:
+            self._append(block)
+        except UnsupportedTypeError:
+            if not self._append_wider(block):
+                raise
+
+    def _append_wider(self, block: Any) -> bool:
+        """Append strings that are longer than those that are there; whether they are such."""
+        location = self.location
+        with location.handle.writing_alone():
+            with location.handle.reading() as session:
+                info, elements = self.info(session), self.elements(session)
+            wide = elements.widened(block)
+            if wide is None or wide == elements:
+                return False
+            with location.naming():
+                rows = rows_of(wide.encode(block), info.shape, location.path)
+            mark = None if info.mark is None else attrs.evolve(info.mark, params=wide.params)
+            with location.handle.writing() as session:
+                session.append_wider(self.stored, rows, mark)
+        return True
+
+    def _append(self, block: Any) -> None:
         location, handle = self.location, self.location.handle
         if handle.append_row(location.path, block):
             return

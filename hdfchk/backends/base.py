@@ -23,10 +23,13 @@ __all__ = [
     "AttributeSession",
     "Backend",
     "Change",
+    "Copy",
     "Delete",
     "Draft",
+    "Moved",
     "Put",
     "ReadSession",
+    "Seen",
     "Select",
     "Session",
     "Stat",
@@ -110,7 +113,20 @@ class Draft(Protocol):
         """Write `data`, which broadcasts to the selected shape."""
 
 
-Stored = Leaf | Branch | Draft
+@attrs.frozen
+class Moved:
+    """What stands at another path, which it leaves."""
+
+    path: Path
+
+
+Copy = Any
+"""What `Session.copy_of` has made; it waits for its key."""
+Seen = Callable[[Path, bool, bool], bool]
+"""``seen(path, is_dict, is_part)``: whether to copy what stands at this path below what is copied.
+
+A part of a value that is no dict is copied, or an error is raised."""
+Stored = Leaf | Branch | Draft | Moved
 
 
 @attrs.frozen
@@ -146,6 +162,12 @@ class ReadSession(Protocol):
 
     def names(self, path: Path) -> list[str]:
         """Return the names of a group's children, in insertion order."""
+
+    def length(self, path: Path) -> int:
+        """Return the number of `names`; of a large group, without a look at each.
+
+        Links that lead nowhere may then be counted, too.
+        """
 
     def count(self, path: Path) -> int:
         """Return a lower bound of the number of children; it changes if a key comes or goes."""
@@ -229,6 +251,20 @@ class WriteSession(Protocol):
         undo the changes with their `rollback`.
         """
 
+    def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copy:
+        """Create a copy of what stands at a path of a session of a backend of the same kind.
+
+        As a draft, it has no key until a `Put` places it, together with its attributes.
+
+        Args:
+            path: the path there.
+            source: that session.
+            seen: what of it is copied; None for all.
+
+        Raises:
+            CheckpointerKeyError: nothing stands there.
+        """
+
 
 class AttributeSession(Protocol):
     """HDF5's attributes of what is stored."""
@@ -258,11 +294,15 @@ class ArraySession(Protocol):
 
         Args:
             path: the path of the array.
-            index: integers, slices, one list or mask of rows, Ellipsis.
+            index: what NumPy takes: integers, slices, an ellipsis, new axes, lists and masks.
         """
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
-        """Write `data`, which broadcasts to the selected shape. One commit."""
+        """Write `data`, which broadcasts to the selected shape. One commit.
+
+        Raises:
+            UnsupportedTypeError: there are several values for one element.
+        """
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows, and make the array resizable if necessary. One commit.
@@ -282,6 +322,15 @@ class ArraySession(Protocol):
             changes: the changes.
 
         After an error as after one of `apply`.
+        """
+
+    def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
+        """Append strings of one width that is larger than that of the array. One commit.
+
+        Args:
+            path: the path of the array, which is made anew.
+            rows: an array of rows, of the new width.
+            mark: its mark.
         """
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
@@ -310,7 +359,7 @@ class Session(ReadSession, WriteSession, AttributeSession, ArraySession, Protoco
     def refresh(self) -> None:
         """Use the current state of the storage, which may have been reopened."""
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of the library: the storage is closed."""
 
 
@@ -413,7 +462,7 @@ class Storage:
     def close(self) -> None:
         """Commit and close. Closing twice is allowed."""
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of the library, after closing.
 
         Their deallocation calls Python code, in which an exception from a signal handler
@@ -441,6 +490,10 @@ class SupportsCompaction(Protocol):
 
 class Backend(Protocol):
     """A location in which trees can be stored."""
+
+    @property
+    def kind(self) -> str:
+        """Sessions of backends of one kind copy from each other without the codecs."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -499,7 +552,7 @@ class Backend(Protocol):
     def join(self, storage: Storage) -> None:
         """Use storage that another store has opened, with the stricter durability of both."""
 
-    def bring_in(self) -> None:
+    def checkpoint_pending(self) -> None:
         """Checkpoint pending commits in a log, if the file has no other users."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:

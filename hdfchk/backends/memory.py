@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -12,9 +12,10 @@ from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import NotAGroupError, UnsupportedStoredError
 from ..keys import Path, join, missing
-from ..tree import RESERVED_CHILDREN, Branch, Leaf, Mark, nbytes_of
-from .base import ArrayForm, ArrayInfo, Change, Select, Session, Stat, Storage
+from ..tree import RESERVED_CHILDREN, UNITS, Branch, Leaf, Mark, nbytes_of, units_of
+from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
 from .changeset import plan
+from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
 
@@ -77,6 +78,14 @@ class MemoryDraft:
         return np.concatenate([first, *self.blocks])
 
 
+@attrs.frozen(eq=False)
+class MemoryCopy:
+    """A copy of a tree, and of the attributes in it, by their paths below it."""
+
+    node: Leaf | Branch
+    attributes: dict[Path, dict[str, Leaf]]
+
+
 @attrs.define(eq=False)
 class MemoryStorage(Storage):
     """Nested dicts of leaves; the backend owns them, so closing keeps them.
@@ -133,6 +142,15 @@ def _copy_of(item: Any) -> Any:
     return item.copy() if isinstance(item, np.ndarray) else item
 
 
+def _find_attributes(path: Path, node: Any, found: dict[Path, dict[str, Leaf]]) -> None:
+    """Find the attributes that copies in a tree have, by their paths."""
+    if isinstance(node, MemoryCopy):
+        found.update({path + below: values for below, values in node.attributes.items()})
+    elif isinstance(node, Branch):
+        for name, child in node.children.items():
+            _find_attributes((*path, name), child, found)
+
+
 def _restore(target: dict[str, Any], before: dict[str, Any]) -> None:
     """Restore a dict of the caller's, and the dicts in it that still exist, in place."""
     kept = dict(target)
@@ -174,7 +192,7 @@ class MemorySession:
     def refresh(self) -> None:
         """The storage is always the same."""
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """There are none."""
 
     def stat(self, path: Path) -> Stat | None:
@@ -193,6 +211,10 @@ class MemorySession:
         if not isinstance(item, dict):
             raise NotAGroupError("it holds a value, not a dict", key=join(path))
         return list(item)
+
+    def length(self, path: Path) -> int:
+        """Return the number of keys of a group."""
+        return len(self.names(path))
 
     def count(self, path: Path) -> int:
         """Return the number of children of a group."""
@@ -278,21 +300,86 @@ class MemorySession:
         """Apply all changes as one commit: everything that can fail is done before the first."""
         steps = plan(changes, self.stat, "memory", parts=parts)
         ready = {path: None if node is None else self._own(node) for path, node in steps.items()}
+        copied: dict[Path, dict[str, Leaf]] = {}
+        for path, stored in steps.items():
+            _find_attributes(path, stored, copied)
         if meter is not None:
             meter.finish()
         for path, node in ready.items():
             parent = self._parent(path, create=node is not None)
             if parent is None:
                 continue
-            kept = self.notes.get(path, Notes()).attributes if node is not None else {}
+            kept = self._kept_attributes(path) if node is not None else {}
+            if isinstance(steps[path], MemoryCopy):
+                kept = {}
+            if isinstance(node, Moved):
+                self._move(node.path, path, parent)
+                continue
             self._drop_notes(path)
             if node is None:
                 parent.pop(path[-1], None)
             else:
                 self._place(parent, path, node)
                 if kept:
-                    self.notes.setdefault(path, Notes()).attributes = kept
+                    notes = self.notes.setdefault(path, Notes())
+                    notes.attributes = {**kept, **notes.attributes}
                 self._guard_name(path)
+        for path, attributes in copied.items():
+            self.notes.setdefault(path, Notes()).attributes = dict(attributes)
+
+    def _move(self, path: Path, to: Path, parent: dict[str, Any]) -> None:
+        """Move a node, with its notes, to a place in a dict."""
+        depth = len(path)
+        notes = {to + known[depth:]: n for known, n in self.notes.items() if known[:depth] == path}
+        self._drop_notes(path)
+        item = (self._parent(path, create=False) or {}).pop(path[-1])
+        self._drop_notes(to)
+        parent[to[-1]] = item
+        self.notes.update(notes)
+        self._guard_name(to)
+
+    def copy_of(self, path: Path, source: Session, seen: Seen | None) -> MemoryCopy:
+        """Create a copy of what stands at a path of a session of the same kind."""
+        assert isinstance(source, MemorySession)  # noqa: S101  a backend of this kind has no other
+        attributes: dict[Path, dict[str, Leaf]] = {}
+        return MemoryCopy(source.copied(path, (), seen, attributes, is_part=False), attributes)
+
+    def copied(
+        self,
+        path: Path,
+        below: Path,
+        seen: Seen | None,
+        attributes: dict[Path, dict[str, Leaf]],
+        *,
+        is_part: bool,
+    ) -> Leaf | Branch:
+        """A tree of what stands at a path; its attributes are added to a dict."""
+        item = self._need(path)
+        if (found := self.notes.get(path, Notes()).attributes) or not below:
+            attributes[below] = dict(found)
+        if not isinstance(item, dict):
+            return Leaf(item[0]) if self.raw else _copied(item[0])
+        children: dict[str, Any] = {}
+        is_part = is_part or not self._is_dict(path, item)
+        for name in item:
+            inner = (*below, name)
+            stat = self.stat((*path, name))
+            if seen is None or seen(inner, bool(stat and stat.is_dict), is_part):
+                children[name] = self.copied(
+                    (*path, name), inner, seen, attributes, is_part=is_part
+                )
+        return Branch(children, self._mark(path))
+
+    def _kept_attributes(self, path: Path) -> dict[str, Leaf]:
+        """Return the attributes that stay with a path whose value is replaced."""
+        kept = dict(self.notes.get(path, Notes()).attributes)
+        if units_of(self._leaf_mark(path)) is not None:
+            kept.pop(UNITS, None)
+        return kept
+
+    def _leaf_mark(self, path: Path) -> Mark | None:
+        item = self._find(path)
+        return item[0].mark if type(item) is tuple and isinstance(item[0], Leaf) else None
 
     def attribute_names(self, path: Path) -> list[str]:
         """Return the names of all attributes."""
@@ -309,6 +396,9 @@ class MemorySession:
         self._need(path)
         attributes = self.notes.setdefault(path, Notes()).attributes
         copies = {name: leaf and _copied(leaf) for name, leaf in values.items()}
+        units, mark = copies.get(UNITS), self._leaf_mark(path)
+        if mark is not None and units_of(mark) is not None and units and type(units.data) is str:
+            self._find(path)[0].mark = attrs.evolve(mark, params={**mark.params, UNITS: units.data})
         for name, leaf in copies.items():
             if leaf is None:
                 attributes.pop(name, None)
@@ -326,12 +416,20 @@ class MemorySession:
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
         """Return the elements at `index`, and the array's mark."""
         leaf = self._array(path)
-        return np.array(leaf.data[index]), leaf.mark
+        found = leaf.data[index]
+        if isinstance(found, np.ndarray):
+            return np.array(found), leaf.mark
+        item = np.empty((), leaf.data.dtype)  # an object would become an array of another dtype
+        item[()] = found
+        return item, leaf.mark
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
+        there = self._array(path).data
+        if not is_plain(index):
+            picked(index, there.shape).require_single(data.shape, join(path))
         # An object array would store a 0-d array itself, not its item.
-        self._array(path).data[index] = data if data.ndim else data[()]
+        there[index] = data if data.ndim else data[()]
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
@@ -355,6 +453,14 @@ class MemorySession:
                 parent = self._parent(path, create=False) or {}
                 parent[path[-1]] = leaf.data if self.raw else leaf
             raise
+
+    def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
+        """Append strings of a larger width."""
+        data = self._array(path).data
+        there = data.astype(rows.dtype.newbyteorder(data.dtype.byteorder))
+        parent = self._parent(path, create=False) or {}
+        whole = np.concatenate([there, rows]).view(rows.dtype)
+        parent[path[-1]] = whole if self.raw else Leaf(whole, mark)
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
         """Raise an error: there is no file to map."""
@@ -403,11 +509,18 @@ class MemorySession:
             if self.raw:
                 return Leaf(elements_of(mark, node.form.dtype).decode(whole))
             return Leaf(whole, mark)
+        if isinstance(node, MemoryCopy):
+            return self._own(node.node)
+        if isinstance(node, Moved):
+            return node
         return node if self.raw else _copied(node)
 
     def _place(self, parent: dict[str, Any], path: Path, node: Leaf | Branch) -> None:
         if isinstance(node, Leaf):
             parent[path[-1]] = node.data if self.raw else node
+            units = None if self.raw else units_of(node.mark)
+            if units is not None:
+                self.notes[path] = Notes(attributes={UNITS: Leaf(units)})
             return
         group: dict[str, Any] = {}
         parent[path[-1]] = group
@@ -442,6 +555,7 @@ class BackendDefaults:
 
     __slots__ = ()
     codecs: Any = None
+    kind: ClassVar[str] = "memory"
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
         """Return True: an object has one name."""
@@ -458,7 +572,7 @@ class BackendDefaults:
     def join(self, storage: Storage) -> None:
         """Do nothing: there is no durability to adjust."""
 
-    def bring_in(self) -> None:
+    def checkpoint_pending(self) -> None:
         """Do nothing: there is no log."""
 
 

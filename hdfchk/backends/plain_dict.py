@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -44,6 +44,7 @@ class DictBackend(MemoryBackend):
     """A dict of the caller's, used in place: it holds the assigned objects themselves."""
 
     codecs: Any = attrs.field(factory=_Plain)
+    kind: ClassVar[str] = "dict"
 
     @property
     def address(self) -> str:

@@ -15,14 +15,17 @@ import numpy as np
 
 from ..errors import CorruptFileError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
-from . import dtypes, strings
+from . import dtypes, ml_types, strings
 from .codec import Codec, Decoder, Encoder
+from .padding import without_padding
 
-__all__ = ["CODECS", "decode_elements", "object_array"]
+__all__ = ["CODECS", "decode_array", "decode_elements", "encode_as", "object_array"]
 
 Array = np.ndarray[Any, Any]
 
 _CLASSES: dict[str, type[Any]] = {"matrix": np.matrix, "recarray": np.recarray}
+_ATTRIBUTES = ("_getitem", "_mmap", "filename", "offset", "mode")
+"""Those that `numpy.matrix` and `numpy.memmap` have by themselves."""
 _CHARARRAY = "numpy.chararray"
 """By name: NumPy 2.5 gives a warning on access to the class, and a later version removes it."""
 
@@ -51,6 +54,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     params: dict[str, Any] = {}
     cls = type(value)
     if cls is not np.ndarray:
+        encoder.refuse_attributes(value, _ATTRIBUTES)
         if cls is not np.memmap:  # a memmap is stored as its elements, without its class
             params["class"] = cls.__name__
         value = value.view(np.ndarray)
@@ -67,6 +71,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
     if dtype.kind == "U":
         params["dtype"] = dtypes.describe(dtype)
         return Leaf(strings.to_bytes(value), Mark("ndarray", 1, params))
+    value = without_padding(value)
     if not dtypes.is_native(dtype):
         params["dtype"] = dtypes.describe(dtype)
         value = value.view(dtypes.storage(dtype))
@@ -77,7 +82,7 @@ def _encode(value: Array, encoder: Encoder) -> Node:
 
 def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> Node:
     items = value.ravel().tolist() if value.dtype.names is None else []
-    if strings.are_texts(items):
+    if value.dtype == object and strings.are_texts(items):
         if value.ndim == 0:
             params["dtype"] = dtypes.describe(value.dtype)
         return Leaf(value, Mark("ndarray", 1, params) if params else None)
@@ -89,7 +94,26 @@ def _encode_objects(value: Array, params: dict[str, Any], encoder: Encoder) -> N
     return encoder.sequence(value, columns, mark)
 
 
-def _decode(node: Leaf | Sequence, decoder: Decoder) -> Array:
+def encode_as(name: str, array: Array, encoder: Encoder, /, **params: Any) -> Leaf | None:
+    """Return an array under the name of another encoding, of those in `tree.ARRAYS`.
+
+    Args:
+        name: the name of the encoding.
+        array: a plain array.
+        encoder: the encoder.
+        params: the encoding's own parameters.
+
+    Returns:
+        None if the array is not stored as one dataset.
+    """
+    node = _encode(array, encoder)
+    if not isinstance(node, Leaf) or (node.mark is not None and node.mark.name != "ndarray"):
+        return None
+    return Leaf(node.data, Mark(name, 1, {**params_of(node), **params}))
+
+
+def decode_array(node: Leaf | Sequence, decoder: Decoder) -> Array:
+    """Return an array, under whatever name its encoding has."""
     params = params_of(node)
     if isinstance(node, Sequence):
         value = _decode_sequence(decoder.items(node), params)
@@ -165,11 +189,18 @@ def _decode_dtype(node: Leaf, _: Decoder) -> np.dtype[Any]:
 
 
 # Each dtype has its own class: np.dtype('f8') is a numpy.dtypes.Float64DType.
-_DTYPE_CLASSES = tuple(
-    {type(np.dtype(char)) for char in np.typecodes["All"]} | {type(np.dtypes.StringDType())}
+_DTYPE_CLASSES: tuple[type | str, ...] = (
+    *dtypes.BUILT_IN,
+    type(np.dtypes.StringDType()),
+    *(f"numpy.dtype[{name}]" for name in ml_types.NAMES),
 )
 
 CODECS = (
-    Codec("ndarray", (np.ndarray, np.memmap, *_CLASSES.values(), _CHARARRAY), _encode, _decode),
+    Codec(
+        "ndarray",
+        (np.ndarray, np.memmap, *_CLASSES.values(), _CHARARRAY),
+        _encode,
+        decode_array,
+    ),
     Codec("dtype", _DTYPE_CLASSES, _encode_dtype, _decode_dtype),
 )

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from ..errors import UnsupportedTypeError
+from . import ml_types
 
 __all__ = [
     "Fields",
@@ -99,6 +100,8 @@ def cast(value: Any, dtype: np.dtype[Any], form: Form | None = None) -> AnyArray
         return _items(value, form)
     if dtype.names is not None:
         return _rows(value, dtype, form if isinstance(form, Fields) else Fields({}))
+    if ml_types.is_one(dtype):
+        return _small_numbers(value, dtype)
     if dtype.kind == "O":
         return _variable_texts(value, form if isinstance(form, Text) else Text(None))
     if dtype.kind == "S":
@@ -166,6 +169,22 @@ def _keeps(array: AnyArray, dtype: np.dtype[Any]) -> bool:
         if dtype.kind in "fc":
             return np.array_equal(np.isfinite(cast_), np.isfinite(array))
     return True
+
+
+def _small_numbers(value: Any, dtype: np.dtype[Any]) -> AnyArray:
+    """Convert numbers to a dtype of ml_dtypes, for which NumPy knows no kinds."""
+    array = _as_array(value, dtype)
+    if array.dtype == dtype:
+        return array
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            cast_ = array.astype(dtype)
+            fits = ml_types.keeps(array, cast_)
+    except (TypeError, ValueError) as error:
+        raise unfit(array.dtype, dtype, str(error)) from error
+    if not fits:
+        raise unfit(array.dtype, dtype)
+    return cast_
 
 
 def _opaque(value: Any, dtype: np.dtype[Any]) -> AnyArray:

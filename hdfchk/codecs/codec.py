@@ -5,7 +5,8 @@ A codec converts a value to a tree (`hdfchk.tree`) and back; it never sees a fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import struct
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
@@ -19,13 +20,13 @@ from ..errors import (
     UnknownTypeError,
     UnsupportedTypeError,
 )
-from ..tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence
-from .packing import fold
+from ..tree import MAX_DEPTH, RESERVED_CHILDREN, Branch, Leaf, Mark, Node, Sequence, params_of
+from .packing import KEY, fold, from_json, sort_key
 
 if TYPE_CHECKING:
     from .registry import CodecRegistry
 
-__all__ = ["Codec", "Decoder", "Encoder", "no_value"]
+__all__ = ["Codec", "Decoder", "Encoder", "no_value", "without_attributes"]
 
 
 @attrs.frozen
@@ -35,7 +36,8 @@ class Codec:
     Args:
         name: the name of the encoding in the file (`Mark.name`).
         types: the exact types it encodes: classes, or ``"package.Class"`` for optional
-            libraries, which are not imported for the lookup.
+            libraries, which are not imported for the lookup; ``"package.*"`` for all other
+            classes of a library that makes a class for each value.
         encode: ``encode(value, encoder) -> node``; it must not have side effects.
         decode: ``decode(node, decoder) -> value``; `node.mark` has the version and parameters.
         version: the version it writes; it must read all versions from 1 to this one.
@@ -100,8 +102,17 @@ class Encoder:
         finally:
             self._open.discard(id(owner))
 
-    def sequence(self, owner: object, items: Iterable[Any], mark: Mark) -> Node:
-        """Encode the `items` of `owner`, and pack them into one dataset and one for each array."""
+    def sequence(
+        self, owner: object, items: Iterable[Any], mark: Mark, *, in_order: bool = True
+    ) -> Node:
+        """Encode the `items` of `owner`, and pack them into one dataset and one for each array.
+
+        Args:
+            owner: the value.
+            items: its parts.
+            mark: its mark.
+            in_order: the parts have an order; if not, they are sorted by their encoded form.
+        """
         self._enter(owner)
         self._sequences += 1
         try:
@@ -114,7 +125,7 @@ class Encoder:
         finally:
             self._sequences -= 1
             self._open.discard(id(owner))
-        node = Sequence(nodes, mark)
+        node = Sequence(nodes if in_order else sorted(nodes, key=sort_key), mark)
         # Only the outermost sequence is packed: inner sequences become part of its text.
         return node if self._sequences else fold(node)
 
@@ -122,6 +133,21 @@ class Encoder:
         """Reject `value`, which cannot be stored exactly."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise UnsupportedTypeError(f"a {kind} {why}", hint=hint)
+
+    def refuse_attributes(self, value: object, own: Collection[str] = ()) -> None:
+        """Reject `value` if it has attributes that its stored form does not have.
+
+        Args:
+            value: an instance whose class gives it a ``__dict__``, or not.
+            own: the names in it that belong to its library.
+        """
+        more = [name for name in getattr(value, "__dict__", ()) if name not in own]
+        if more:
+            self.refuse(
+                value,
+                f"with attributes of its own ({', '.join(map(str, more))})",
+                "delete them (del value.name), or store them in a dict beside the value",
+            )
 
     def _enter(self, owner: object) -> None:
         if id(owner) in self._open:
@@ -140,6 +166,29 @@ class Encoder:
 def no_value(value: Any, encoder: Encoder) -> Node:
     """The `encode` of a codec without types, whose form is written by other code."""
     encoder.refuse(value, "cannot be a value", "store the value that it represents")
+
+
+def without_attributes(
+    encode: Callable[[Any, Encoder], Node], *own: str
+) -> Callable[[Any, Encoder], Node]:
+    """Return `encode` that rejects instances with attributes that are not of their library.
+
+    Args:
+        encode: of a codec.
+        own: names that the library uses. Others, which depend on its version, are those that the
+            class, or a copy of the value, has too.
+    """
+    known = frozenset(own)
+
+    def checked(value: Any, encoder: Encoder) -> Node:
+        names = getattr(value, "__dict__", None)
+        if names and not known.issuperset(names):
+            copied = vars(value.copy()) if hasattr(value, "copy") else ()
+            of_class = [name for name in names if hasattr(type(value), name)]
+            encoder.refuse_attributes(value, {*known, *copied, *of_class})
+        return encode(value, encoder)
+
+    return checked
 
 
 @attrs.define(eq=False)
@@ -185,7 +234,8 @@ class Decoder:
                 values[name] = child.data
                 continue
             try:
-                values[name] = self.decode(child)
+                key = params_of(child).get(KEY)
+                values[name if key is None else self._key(key, name)] = self.decode(child)
             except HdfchkError as error:
                 raise error.under(name) from error.__cause__
         return values
@@ -193,6 +243,20 @@ class Decoder:
     def items(self, node: Sequence) -> list[Any]:
         """Return the decoded items of a sequence."""
         return [self.decode(item) for item in node.items]
+
+    def _key(self, form: Any, name: str) -> str:
+        """Return the key of an item of a dict, of which its mark tells the packed form."""
+        try:
+            key = self.decode(from_json(form))
+        except (ValueError, KeyError, TypeError, RecursionError, struct.error) as error:
+            raise CorruptFileError(
+                f"its key is not readable ({error})", hint="restore it from a copy"
+            ) from error
+        if not isinstance(key, str) or str.__str__(key) != name:
+            raise CorruptFileError(
+                f"the key {key!r} does not have the name of its link", hint="restore it from a copy"
+            )
+        return key
 
     def _unmarked(self, node: Node) -> Any:
         if isinstance(node, Leaf):

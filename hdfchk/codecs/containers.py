@@ -16,11 +16,14 @@ from ..tree import Leaf, Mark, Node, Sequence, params_of, utf8_dtype
 from . import numpy_scalars
 from .codec import Codec, Decoder, Encoder, no_value
 from .packing import unfold
+from .ragged import encode_ragged
 from .scalars import is_plain_text
 
 __all__ = ["CODECS"]
 
 _DTYPES: dict[type, Any] = {int: np.int64, float: np.float64, bool: np.bool, complex: np.complex128}
+_UNORDERED = frozenset({"set", "frozenset"})
+"""Their items are stored in one order, whatever the order in which Python has them in memory."""
 _MAX_NDIM = 8
 _MAX_PADDING = 4
 """Fixed-width strings may take at most this many times the bytes of their text."""
@@ -69,14 +72,24 @@ def _flatten(items: list[Any]) -> tuple[list[Any], tuple[int, ...]] | None:
 
 def _encode(name: str, params: dict[str, Any], value: Any, encoder: Encoder) -> Node:
     items = list(value)
+    in_order = name not in _UNORDERED
     if not encoder.in_sequence:
         flat = _flatten(items) if name == "list" else (items, (len(items),))
         uniform = _uniform(flat[0]) if flat else None
         if flat and uniform is not None:
             array, item = uniform
             mark = Mark(name, 1, {"item": item} | params)
-            return Leaf(array.reshape(flat[1]), mark)
-    return encoder.sequence(value, items, Mark(name, 1, params))
+            return Leaf(array.reshape(flat[1]) if in_order else _sorted(array), mark)
+        if (ragged := encode_ragged(name, items, encoder)) is not None:
+            return ragged
+    return encoder.sequence(value, items, Mark(name, 1, params), in_order=in_order)
+
+
+def _sorted(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the items of a set in the order of their values; NaNs by their bits."""
+    if array.dtype.kind != "O":
+        array = array[np.argsort(array.view(f"V{array.dtype.itemsize}"))]
+    return array[np.argsort(array, kind="stable")]
 
 
 def _items(node: Leaf | Sequence, decoder: Decoder) -> list[Any]:

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CorruptFileError
+from ..errors import CorruptFileError, UnsupportedTypeError
+from . import ml_types
 
 __all__ = ["describe", "is_native", "rebuild", "storage"]
 
 AnyDType = np.dtype[Any]
+
+BUILT_IN = tuple(dict.fromkeys(type(np.dtype(char)) for char in np.typecodes["All"]))
+"""NumPy's own classes of dtypes, except that of `StringDType`."""
 
 
 def describe(dtype: AnyDType) -> Any:
@@ -23,7 +27,10 @@ def describe(dtype: AnyDType) -> Any:
 
     Args:
         dtype: any dtype except `StringDType`; structured ones may have offsets, titles, sub-arrays
-            and alignment.
+            and alignment, or lie over a number.
+
+    Raises:
+        UnsupportedTypeError: it is of a library whose dtypes cannot be rebuilt.
 
     Example:
         >>> describe(np.dtype("<M8[ns]")), describe(np.dtype([("x", "<f8"), ("n", "<i4", (2,))]))[
@@ -33,8 +40,18 @@ def describe(dtype: AnyDType) -> Any:
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return {"base": describe(base), "shape": list(shape)}
-    if dtype.names is not None or dtype.type is np.record:
+    if ml_types.is_one(dtype):
+        return ml_types.describe(dtype)
+    if type(dtype) not in BUILT_IN or dtype.type.__module__ != "numpy":
+        raise UnsupportedTypeError(
+            f"the dtype {dtype!r} of {dtype.type.__module__}.{dtype.type.__qualname__} cannot be "
+            "stored exactly",
+            hint="convert the array with .astype() or .view() to a dtype of NumPy",
+        )
+    if dtype.names is not None:
         return _describe_structured(dtype)
+    if dtype.type is np.record:
+        return {"record": True, "itemsize": dtype.itemsize}
     text = dtype.str
     # Two C types may have the same size: NumPy distinguishes `long` and `long long` by their char.
     if np.dtype(text).char != dtype.char:
@@ -53,12 +70,23 @@ def _describe_structured(dtype: AnyDType) -> dict[str, Any]:
     }
     titles = [fields[name][2] if len(fields[name]) > 2 else None for name in names]
     if any(title is not None for title in titles):
+        if any(type(title) not in {str, int, type(None)} for title in titles):
+            raise UnsupportedTypeError(
+                f"the titles {titles} of a dtype cannot be stored exactly", hint="use str titles"
+            )
         spec["titles"] = titles
     if dtype.isalignedstruct:
         spec["align"] = True
     if dtype.type is np.record:
         spec["record"] = True
+    elif dtype.kind != "V":
+        spec["over"] = describe(_under(dtype))
     return spec
+
+
+def _under(dtype: AnyDType) -> AnyDType:
+    """Return the dtype of the items over which the fields of `dtype` lie, as in a union in C."""
+    return np.dtype(dtype.str)
 
 
 def rebuild(spec: Any) -> AnyDType:
@@ -72,6 +100,10 @@ def rebuild(spec: Any) -> AnyDType:
             return np.dtype(spec)
         if "base" in spec:
             return np.dtype((rebuild(spec["base"]), tuple(spec["shape"])))
+        if ml_types.LIBRARY in spec:
+            return ml_types.rebuild(spec)
+        if "names" not in spec:
+            return np.dtype((np.record, int(spec["itemsize"])))
         fields = {
             "names": list(spec["names"]),
             "formats": [rebuild(item) for item in spec["formats"]],
@@ -82,6 +114,8 @@ def rebuild(spec: Any) -> AnyDType:
             fields["titles"] = list(spec["titles"])
         # NumPy's stubs require a TypedDict; the constructor accepts any such dict.
         dtype: AnyDType = np.dtype(fields, align=bool(spec.get("align")))  # type: ignore[call-overload]
+        if "over" in spec:
+            return np.dtype((rebuild(spec["over"]), dtype))
         return np.dtype((np.record, dtype)) if spec.get("record") else dtype
     except (TypeError, ValueError, KeyError) as error:
         raise CorruptFileError(
@@ -102,7 +136,9 @@ def storage(dtype: AnyDType) -> AnyDType:
     if dtype.itemsize == 0:
         return np.dtype("V0")
     if dtype.names is not None:
-        return _storage_structured(dtype)
+        return _storage_structured(dtype) if dtype.kind == "V" else storage(_under(dtype))
+    if ml_types.is_one(dtype):
+        return ml_types.storage(dtype)
     if dtype.kind in "mM":
         return np.dtype(np.int64).newbyteorder(dtype.byteorder)
     if _is_swapped_clongdouble(dtype):
@@ -150,10 +186,10 @@ def _is_member_name(name: str) -> bool:
 def is_native(dtype: AnyDType) -> bool:
     """Whether an HDF5 dataset alone determines every detail of `dtype`."""
     if dtype.kind in "biufcSV" and dtype.names is None and dtype.subdtype is None:
-        if dtype.itemsize == 0 or _is_swapped_clongdouble(dtype):
+        if dtype.itemsize == 0 or dtype.type.__module__ != "numpy" or dtype.type is np.record:
             return False
-        return np.dtype(dtype.str).char == dtype.char
-    if dtype.names is None or dtype.type is np.record or dtype.isalignedstruct:
+        return not _is_swapped_clongdouble(dtype) and np.dtype(dtype.str).char == dtype.char
+    if dtype.names is None or dtype.type is not np.void or dtype.isalignedstruct:
         return False
     if any(len(field) > 2 for field in (dtype.fields or {}).values()):
         return False

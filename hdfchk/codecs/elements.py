@@ -13,9 +13,9 @@ import attrs
 import numpy as np
 
 from ..errors import UnsupportedTypeError
-from ..tree import Mark, utf8_dtype
+from ..tree import ARRAYS, UNITS, Mark, utf8_dtype
 from . import arrays, dtypes, strings, tensors
-from .casting import Form, any_masked, cast, takes_any, unfit
+from .casting import Form, Text, any_masked, cast, takes_any, unfit
 from .scalars import is_plain_text
 
 __all__ = ["Elements", "any_masked", "elements_of", "form_of"]
@@ -74,7 +74,7 @@ class Elements:
         return self.kind in SEQUENCES and self.stored.kind == "S"
 
     @property
-    def in_one_axis_more(self) -> bool:
+    def has_extra_axis(self) -> bool:
         """Whether a string is stored as code points, along an additional axis."""
         return self.kind == "ndarray" and self._dtype.kind == "U" and self.stored.kind == "u"
 
@@ -100,6 +100,7 @@ class Elements:
         """
         if type(value) is np.ndarray and value.dtype == self.stored and self.takes_any:
             return value
+        _require_no_units(value, self.params.get(UNITS))
         return np.asarray(self._encoded(value))
 
     def _encoded(self, value: Any) -> AnyArray:
@@ -121,6 +122,33 @@ class Elements:
             return found
         return np.ascontiguousarray(found).view(self.stored).reshape(found.shape)
 
+    def widened(self, value: Any) -> Elements | None:
+        """The conversion for an array of strings of one width that has room for longer ones.
+
+        Args:
+            value: strings of any length.
+
+        Returns:
+            None if it is no such array, or `value` no strings that have a width.
+        """
+        given = np.asarray(value)
+        if self.stored.kind != "S" or given.dtype.kind not in "UTS":
+            return None
+        texts = given if given.dtype.kind == "S" else strings.to_bytes(np.asarray(given, np.str_))
+        if texts.dtype.kind != "S":
+            return None
+        form, params, dtype = self.form, self.params, self._dtype
+        width = max(self.stored.itemsize, int(np.strings.str_len(texts).max(initial=0)))
+        if isinstance(form, Text):
+            width += int(form.is_ended and width > self.stored.itemsize - 1)
+            form = attrs.evolve(form, most=width - form.is_ended)
+        if dtype.kind == "U" and given.dtype.kind != "S":
+            longest = int(np.strings.str_len(given).max(initial=0))
+            wide = np.dtype(f"U{max(dtype.itemsize // 4, longest)}")
+            params = {**params, "dtype": dtypes.describe(wide.newbyteorder(dtype.byteorder))}
+        stored = np.dtype(f"S{width}", metadata=dict(self.stored.metadata or {}))
+        return Elements(stored, params, self.kind, form)
+
     def _fixed_strings(self, value: AnyArray) -> AnyArray:
         if value.dtype.kind not in "UT":
             raise unfit(value.dtype, self._dtype)
@@ -139,12 +167,12 @@ def elements_of(mark: Mark | None, stored: np.dtype[Any], form: Form | None = No
     """Return the conversion for an array with this mark, or, without one, of this form."""
     if mark is None:
         return Elements(stored, {}, form=form)
-    return Elements(stored, mark.params, mark.name)
+    return Elements(stored, mark.params, "ndarray" if mark.name in ARRAYS else mark.name)
 
 
 def has_elements(mark: Mark | None) -> bool:
     """Whether a dataset with this mark is an array, or a sequence stored as one."""
-    return mark is None or mark.name in {"ndarray", "torch.Tensor", "numpy", *SEQUENCES}
+    return mark is None or mark.name in {"torch.Tensor", "numpy", *ARRAYS, *SEQUENCES}
 
 
 def is_numeric(stored: np.dtype[Any]) -> bool:
@@ -181,6 +209,30 @@ def form_of(dtype: Any, *, is_scalar: bool = False) -> tuple[np.dtype[Any], Mark
     if dtype.kind == "U":
         return utf8_dtype(dtype.itemsize), mark  # at most 4 bytes per character, as in NumPy
     return dtypes.storage(dtype), mark
+
+
+def _require_no_units(value: Any, units: str | None) -> None:
+    """Reject values with units, which NumPy would drop.
+
+    Raises:
+        UnsupportedTypeError: they have units; the error says how to convert them.
+    """
+    package = type(value).__module__.partition(".")[0]
+    if package in _PLAIN_VALUES and (hasattr(value, "unit") or hasattr(value, "units")):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        plain = _PLAIN_VALUES[package].format(units or "…")
+        raise UnsupportedTypeError(
+            f"elements of a stored array are plain numbers, not a {kind} with units",
+            hint=f"convert it to the units of the array: pass value.{plain}",
+        )
+
+
+_PLAIN_VALUES = {
+    "astropy": "to_value({0!r})",
+    "pint": "m_as({0!r})",
+    "unyt": "to_value({0!r})",
+}
+"""By package: how a quantity becomes plain numbers in given units."""
 
 
 def _no_parts(dtype: np.dtype[Any]) -> UnsupportedTypeError:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
 from . import (
     arrays,
+    buffers,
+    classes,
     containers,
     frame_arrays,
     frame_blocks,
@@ -11,16 +15,21 @@ from . import (
     labelled,
     mappings,
     masked,
+    namespaces,
     numpy_scalars,
     plain,
     portable,
+    ragged,
+    random_numbers,
     records,
+    results,
     scalars,
     sparse,
     tensors,
 )
+from .codec import Codec
 
-__all__ = ["CODECS"]
+__all__ = ["CODECS", "LIBRARIES", "codecs_of"]
 
 CODECS = (
     *scalars.CODECS,
@@ -28,8 +37,14 @@ CODECS = (
     *arrays.CODECS,
     *masked.CODECS,
     *containers.CODECS,
+    *ragged.CODECS,
     *mappings.CODECS,
     *plain.CODECS,
+    *buffers.CODECS,
+    *namespaces.CODECS,
+    *classes.CODECS,
+    *random_numbers.CODECS,
+    *results.CODECS,
     *records.CODECS,
     *sparse.CODECS,
     *frame_arrays.CODECS,
@@ -39,3 +54,29 @@ CODECS = (
     *tensors.CODECS,
     *portable.CODECS,
 )
+
+LIBRARIES = {
+    "ase": "ase",
+    "astropy": "astropy",
+    "awkward": "awkward",
+    "jax": "jax",
+    "jaxlib": "jax",
+    "networkx": "networkx",
+    "pint": "pint",
+    "polars": "polars",
+    "pyarrow": "pyarrow",
+    "unyt": "unyt",
+}
+"""By the package in which a type, or the name of an encoding, is: the module with its codecs.
+
+It is imported where a value of such a package, or such an encoding, is met.
+"""
+
+
+def codecs_of(package: str) -> tuple[Codec, ...]:
+    """Return the codecs of a package in `LIBRARIES`; of others, none."""
+    module = LIBRARIES.get(package)
+    if module is None:
+        return ()
+    found: tuple[Codec, ...] = importlib.import_module(f".{module}", __package__).CODECS
+    return found

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import UnsupportedStoredError
 from ..tree import Branch, Mark, Node, params_of
-from . import frame_blocks
+from . import frame_blocks, frequencies
 from .codec import Codec, Decoder, Encoder
-from .frame_arrays import pandas
+from .frame_arrays import checked, pandas
 
 __all__ = ["CODECS", "closed", "is_open_range", "open_range", "series"]
 
@@ -22,10 +22,27 @@ def _values(column: Any) -> Any:
     return array.to_numpy() if type(array).__name__ == "NumpyExtensionArray" else array
 
 
-def _check(value: Any, encoder: Encoder) -> None:
-    """Reject flags, which would be lost."""
-    if getattr(value, "flags", None) is not None and not value.flags.allows_duplicate_labels:
-        encoder.refuse(value, "that forbids duplicate labels", "use set_flags() to allow them")
+def _mark(value: Any) -> Mark:
+    """Return the mark of a Series or DataFrame, with the flag that is not set by default."""
+    name = f"pandas.{type(value).__name__}"
+    if value.flags.allows_duplicate_labels:
+        return Mark(name)
+    return Mark(name, 2, {"duplicate_labels": False})
+
+
+def _finish(made: Any, parts: dict[str, Any], params: Any) -> Any:
+    """Return a rebuilt Series or DataFrame with its attributes and flag."""
+    made.attrs = parts.get("attrs", {})
+    if not params.get("duplicate_labels", True):
+        made.flags.allows_duplicate_labels = False
+    return made
+
+
+def _without_freq(index: Any) -> Any:
+    """Return the array of an index; in pandas 2 it also has the frequency of the index."""
+    if getattr(index.array, "freq", None) is None:
+        return index.array
+    return frequencies.bare(index).array
 
 
 def _encode_index(value: Any, encoder: Encoder) -> Node:
@@ -38,11 +55,15 @@ def _encode_index(value: Any, encoder: Encoder) -> Node:
         parts |= {f"codes{n}": np.asarray(codes) for n, codes in enumerate(value.codes)}
         parts["names"] = list(value.names)
         params = {"levels": value.nlevels}
+        if value.sortorder is not None:
+            params["sortorder"] = int(value.sortorder)
     else:
         parts = {"values": _values(value), "name": value.name}
         params = {}
         if kind in {"DatetimeIndex", "TimedeltaIndex"} and value.freq is not None:
-            params["freq"] = value.freqstr
+            parts["values"] = _without_freq(value)
+            version = frequencies.put(value.freq, value, parts, params, encoder)
+            return encoder.branch(value, parts, Mark("pandas.Index", version, params))
     return encoder.branch(value, parts, Mark("pandas.Index", 1, params))
 
 
@@ -82,28 +103,25 @@ def _decode_index(node: Branch, decoder: Decoder) -> Any:
             levels=[parts[f"level{n}"] for n in count],
             codes=[parts[f"codes{n}"] for n in count],
             names=parts["names"],
+            sortorder=params.get("sortorder"),
             verify_integrity=False,
         )
     values = parts["values"]
     index = pd.Index(values, dtype=values.dtype, name=parts["name"])
-    if "freq" in params:
-        index.freq = params["freq"]
-    return index
+    return frequencies.take(index, parts, params)
 
 
 def _encode_series(value: Any, encoder: Encoder) -> Node:
-    _check(value, encoder)
     parts = {"values": _values(value), "index": value.index, "name": value.name}
     if value.attrs:
         parts["attrs"] = dict(value.attrs)
-    return encoder.branch(value, parts, Mark("pandas.Series"))
+    return encoder.branch(value, parts, _mark(value))
 
 
 def _decode_series(node: Branch, decoder: Decoder) -> Any:
     parts = decoder.fields(node)
     made = series(parts["values"], parts["index"], parts["name"])
-    made.attrs = parts.get("attrs", {})
-    return made
+    return _finish(made, parts, params_of(node))
 
 
 def series(values: Any, index: Any, name: Any) -> Any:
@@ -112,7 +130,6 @@ def series(values: Any, index: Any, name: Any) -> Any:
 
 
 def _encode_frame(value: Any, encoder: Encoder) -> Node:
-    _check(value, encoder)
     parts: dict[str, Any] = {"index": value.index, "columns": value.columns}
     blocks = frame_blocks.blocks_of(value, encoder)
     shared = {number for numbers, _ in blocks.values() for number in numbers}
@@ -120,7 +137,9 @@ def _encode_frame(value: Any, encoder: Encoder) -> Node:
     parts |= {f"column{n}": _values(value.iloc[:, n]) for n in lone}
     if value.attrs:
         parts["attrs"] = dict(value.attrs)
-    mark = Mark("pandas.DataFrame", 2, {"blocks": len(blocks)}) if blocks else _FRAME
+    mark = _mark(value)
+    if blocks:
+        mark = Mark(mark.name, 2, {**mark.params, "blocks": len(blocks)})
     node = encoder.branch(value, parts, mark)
     node.children.update((name, block) for name, (_, block) in blocks.items())
     return node
@@ -144,11 +163,9 @@ def _decode_frame(node: Branch, decoder: Decoder) -> Any:
     else:
         frame = pandas().DataFrame(data, index=index)
     frame.columns = columns
-    frame.attrs = parts.get("attrs", {})
-    return frame
+    return _finish(frame, parts, params_of(node))
 
 
-_FRAME = Mark("pandas.DataFrame")
 _INDEXES = (
     "Index",
     "RangeIndex",
@@ -164,10 +181,12 @@ CODECS = (
     Codec(
         "pandas.Index",
         tuple(f"pandas.{name}" for name in _INDEXES),
-        _encode_index,
+        checked(_encode_index),
         _decode_index,
         version=2,
     ),
-    Codec("pandas.Series", ("pandas.Series",), _encode_series, _decode_series),
-    Codec("pandas.DataFrame", ("pandas.DataFrame",), _encode_frame, _decode_frame, version=2),
+    Codec("pandas.Series", ("pandas.Series",), checked(_encode_series), _decode_series, version=2),
+    Codec(
+        "pandas.DataFrame", ("pandas.DataFrame",), checked(_encode_frame), _decode_frame, version=2
+    ),
 )

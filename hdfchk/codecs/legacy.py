@@ -24,7 +24,7 @@ from ..tree import Branch, Node
 if TYPE_CHECKING:
     from .codec import Decoder
 
-__all__ = ["class_name", "decode"]
+__all__ = ["class_name", "decode", "pickle_of", "rebuild", "unpickle"]
 
 FIRST_VERSION = 1
 """The McUtils checkpointer stored no versions: its states are treated as version 1."""
@@ -40,7 +40,7 @@ def decode(node: Branch, decoder: Decoder) -> Any:
         return _decode_list(children, decoder)
     if "pseudopickle_protocol" in children:
         if "pickle_data" in children:
-            return _unpickle(_raw_pickle(children, decoder), decoder)
+            return unpickle(_raw_pickle(children, decoder), decoder)
         if "class" in children and "state" in children:
             return _decode_object(children, decoder)
     elif list(children) == ["_data"]:
@@ -74,11 +74,19 @@ def _decode_object(children: Mapping[str, Node], decoder: Decoder) -> Any:
     if not isinstance(kind, Branch) or "pickle_data" not in kind.children:
         raise CorruptFileError("an object whose class is not a pickle", hint="use chk.group(key)")
     state = _child(children, "state", decoder)
-    raw = _raw_pickle(kind.children, decoder)
+    return rebuild(_raw_pickle(kind.children, decoder), state, decoder)
+
+
+def rebuild(raw: bytes, state: Any, decoder: Decoder) -> Any:
+    """Return the object of a class, identified by a pickle, and a state.
+
+    Raises:
+        UnknownTypeError: its class is not registered, and nothing may be unpickled.
+    """
     name = class_name(raw)
     if name is not None and (decoder.registry.knows(name) or not decoder.allow_pickle):
         return decoder.registry.record_named(name).rebuild(state, FIRST_VERSION, decoder)
-    cls = _unpickle(raw, decoder)
+    cls = unpickle(raw, decoder)
     if isinstance(cls, type) and isinstance(state, cls):
         return state  # a NumPy scalar, pickled in addition to its class
     if hasattr(cls, "from_state"):
@@ -125,7 +133,15 @@ def class_name(raw: bytes) -> str | None:
 
 
 def _raw_pickle(children: Mapping[str, Node], decoder: Decoder) -> bytes:
-    data = _child(children, "pickle_data", decoder)
+    return pickle_of(_child(children, "pickle_data", decoder))
+
+
+def pickle_of(data: Any) -> bytes:
+    """Return the pickle in a stored ``pickle_data``.
+
+    Raises:
+        CorruptFileError: it is not a string.
+    """
     if isinstance(data, np.ndarray):
         data = data.tobytes()
     if isinstance(data, str):
@@ -138,7 +154,13 @@ def _raw_pickle(children: Mapping[str, Node], decoder: Decoder) -> bytes:
         return data  # some versions wrote the pickle itself
 
 
-def _unpickle(raw: bytes, decoder: Decoder) -> Any:
+def unpickle(raw: bytes, decoder: Decoder) -> Any:
+    """Return the object of a pickle.
+
+    Raises:
+        UnsupportedStoredError: the caller does not allow it.
+        CorruptFileError: it cannot be unpickled.
+    """
     if not decoder.allow_pickle:
         raise UnsupportedStoredError(
             "a pickle of the McUtils checkpointer, which executes code when it is read",

@@ -17,6 +17,9 @@ def _encode(value: Any, encoder: Encoder) -> Node:
         return Leaf("masked", Mark("masked"))
     if value.baseclass is not np.ndarray:
         encoder.refuse(value, f"over a {value.baseclass.__name__}", "mask a plain array instead")
+    encoder.refuse_attributes(value, _ATTRIBUTES)
+    if value._optinfo:  # noqa: SLF001  what a masked array takes along from what it was made of
+        encoder.refuse(value, "with extra information (_optinfo)", "store it beside the value")
     parts = {"data": value.data}
     if value.mask is not np.ma.nomask:
         parts["mask"] = np.ma.getmaskarray(value)
@@ -39,5 +42,7 @@ def _decode(node: Branch | Leaf, decoder: Decoder) -> Any:
         value._fill_value = parts["fill_value"]  # noqa: SLF001  as above
     return value
 
+
+_ATTRIBUTES = frozenset(vars(np.ma.array(0)))
 
 CODECS = (Codec("masked", (np.ma.MaskedArray, type(np.ma.masked)), _encode, _decode),)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..tree import Leaf, Mark, Node, Sequence, params_of
-from . import dtypes
+from . import dtypes, ml_types
 from .codec import Codec, Decoder, Encoder
+from .padding import without_padding
 from .scalars import is_plain_text
 
 __all__ = ["CODECS", "PLAIN_TYPES"]
@@ -41,9 +42,11 @@ def _encode_numeric(value: Any, _: Encoder) -> Node:
     cls = type(value)
     if cls in _LIKE_PYTHON:
         return Leaf(_LIKE_PYTHON[cls](value), _mark(dtypes.describe(value.dtype)))
-    data = np.asarray(value)
-    mark = None if cls in PLAIN_TYPES else _mark(dtypes.describe(value.dtype))
-    return Leaf(data, mark, inline=True)
+    data = without_padding(np.asarray(value))
+    if cls in PLAIN_TYPES:
+        return Leaf(data, None, inline=True)
+    mark = _mark(dtypes.describe(value.dtype))
+    return Leaf(data.view(dtypes.storage(data.dtype)), mark, inline=True)
 
 
 def _encode_time(value: Any, _: Encoder) -> Node:
@@ -64,6 +67,7 @@ def _encode_bytes(value: np.bytes_, _: Encoder) -> Node:
 
 def _encode_void(value: np.void, encoder: Encoder) -> Node:
     dtype = value.dtype
+    encoder.refuse_attributes(value)
     if dtype.hasobject:
         row = np.empty(1, dtype)
         row[0] = value
@@ -73,6 +77,7 @@ def _encode_void(value: np.void, encoder: Encoder) -> Node:
         return Leaf(None, _mark(dtypes.describe(dtype)))
     data = np.empty((), dtype)
     data[()] = value
+    data = without_padding(data)
     if dtypes.is_native(dtype):
         return Leaf(data, None, inline=True)
     return Leaf(data.view(dtypes.storage(dtype)), _mark(dtypes.describe(dtype)), inline=True)
@@ -116,4 +121,6 @@ _ENCODERS: dict[type, Any] = {
     np.record: _encode_void,
 }
 
-CODECS = (Codec("numpy", (*_NUMERIC, *_ENCODERS), _encode_any, _decode),)
+_OF_ML_DTYPES = tuple(f"{ml_types.LIBRARY}.{name}" for name in ml_types.NAMES)
+
+CODECS = (Codec("numpy", (*_NUMERIC, *_ENCODERS, *_OF_ML_DTYPES), _encode_any, _decode),)

@@ -18,9 +18,22 @@ import numpy as np
 from ..errors import CorruptFileError
 from ..tree import Branch, Leaf, Mark, Node, Sequence
 
-__all__ = ["INLINE_BYTES", "PACKED", "fold", "mark_from_text", "mark_to_text", "unfold"]
+__all__ = [
+    "INLINE_BYTES",
+    "KEY",
+    "PACKED",
+    "fold",
+    "from_json",
+    "mark_from_text",
+    "mark_to_text",
+    "sort_key",
+    "to_json",
+    "unfold",
+]
 
 PACKED = Mark("packed")
+KEY = "$key"
+"""The parameter, of the mark of an item of a dict, that tells its key if that is no plain `str`."""
 LIST = "list"
 INLINE_BYTES = 4096
 """Longer bytes inside a list get a separate dataset."""
@@ -57,6 +70,30 @@ def unfold(node: Leaf | Branch) -> Node:
         raise CorruptFileError(
             f"the text of a packed value is damaged ({error})", hint="restore it from a copy"
         ) from error
+
+
+def to_json(node: Leaf) -> Any:
+    """Return the packed form of a scalar, a JSON value."""
+    return _to_json(node, [])
+
+
+def from_json(item: Any) -> Node:
+    """Invert `to_json`."""
+    return _from_json(item, {})
+
+
+def sort_key(node: Node) -> tuple[str, list[bytes]]:
+    """Return the whole encoded form of a node: its text, and the bytes of the arrays in it."""
+    arrays: list[Leaf] = []
+    text = json.dumps(_to_json(node, arrays), allow_nan=False, separators=(",", ":"))
+    return text, [_bytes_of(leaf) for leaf in arrays]
+
+
+def _bytes_of(leaf: Leaf) -> bytes:
+    data = np.asarray(leaf.data)
+    mark = mark_to_text(leaf.mark) if leaf.mark else ""
+    raw = repr(data.tolist()).encode() if data.dtype.hasobject else data.tobytes()
+    return f"{mark} {data.dtype.str} {data.shape} ".encode() + raw
 
 
 def mark_to_text(mark: Mark) -> str:
@@ -96,7 +133,7 @@ def _to_json(node: Node, arrays: list[Leaf]) -> Any:
         return _leaf_to_json(node, arrays)
     if isinstance(node, Sequence):
         items = [_to_json(item, arrays) for item in node.items]
-        if node.mark.name == LIST:
+        if node.mark.name == LIST and not node.mark.params:
             return items
         return {"$": mark_to_text(node.mark), "items": items}
     children = {name: _to_json(child, arrays) for name, child in node.children.items()}

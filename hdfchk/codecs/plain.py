@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import CorruptFileError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
+from . import pytz_zones
 from .codec import Codec, Decoder, Encoder
 from .scalars import is_plain_text
 
@@ -59,12 +60,23 @@ def _zone(value: Any, zone: dt.tzinfo | None, encoder: Encoder) -> dict[str, Any
         return spec if name == dt.timezone(offset).tzname(None) else spec | {"name": name}
     if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
         return {"zone": zone.key}
+    if type(zone).__module__.partition(".")[0] == "pytz":
+        found = pytz_zones.describe(zone, value)
+        if found is not None:
+            return found
     encoder.refuse(
         value, f"whose time zone is {zone!r}", "use datetime.timezone or zoneinfo.ZoneInfo"
     )
 
 
+def _version(params: Mapping[str, Any]) -> int:
+    """Return the version of the encodings of times that has these parameters."""
+    return 2 if "pytz" in params else 1
+
+
 def _rebuild_zone(params: Mapping[str, Any]) -> dt.tzinfo | None:
+    if "pytz" in params:
+        return pytz_zones.rebuild(params["pytz"])
     if params.get("utc"):
         return dt.UTC
     if "offset" in params:
@@ -86,14 +98,18 @@ def _encode_time(value: dt.datetime | dt.time, encoder: Encoder) -> Node:
     params = _zone(value, value.tzinfo, encoder)
     if value.fold:
         params["fold"] = 1
-    return Leaf(value.replace(tzinfo=None).isoformat(), Mark(type(value).__name__, 1, params))
+    mark = Mark(type(value).__name__, _version(params), params)
+    return Leaf(value.replace(tzinfo=None).isoformat(), mark)
 
 
 def _decode_time(cls: Any) -> Any:
     def decode(node: Leaf, _: Decoder) -> Any:
         params = params_of(node)
         zone, fold = _rebuild_zone(params), params.get("fold", 0)
-        return cls.fromisoformat(node.data).replace(tzinfo=zone, fold=fold)
+        moment = cls.fromisoformat(node.data)
+        if "dst" in params:
+            zone = pytz_zones.at(zone, moment, params["dst"])
+        return moment.replace(tzinfo=zone, fold=fold)
 
     return decode
 
@@ -108,8 +124,9 @@ def _decode_delta(node: Leaf, _: Decoder) -> dt.timedelta:
     return dt.timedelta(int(days), int(seconds), int(microseconds))
 
 
-def _encode_zone(value: dt.timezone | zoneinfo.ZoneInfo, encoder: Encoder) -> Node:
-    return Leaf(str(value), Mark("tzinfo", 1, _zone(value, value, encoder)))
+def _encode_zone(value: dt.tzinfo, encoder: Encoder) -> Node:
+    params = _zone(value, value, encoder)
+    return Leaf(str(value), Mark("tzinfo", _version(params), params))
 
 
 def _encode_fraction(value: Fraction, _: Encoder) -> Node:
@@ -151,8 +168,8 @@ def _from_text(cls: Any) -> Any:
 
 CODECS = (
     Codec("Path", tuple(_PATHS.values()), _encode_path, _decode_path),
-    Codec("datetime", (dt.datetime,), _encode_time, _decode_time(dt.datetime)),
-    Codec("time", (dt.time,), _encode_time, _decode_time(dt.time)),
+    Codec("datetime", (dt.datetime,), _encode_time, _decode_time(dt.datetime), version=2),
+    Codec("time", (dt.time,), _encode_time, _decode_time(dt.time), version=2),
     Codec(
         "date",
         (dt.date,),
@@ -162,9 +179,10 @@ CODECS = (
     Codec("timedelta", (dt.timedelta,), _encode_delta, _decode_delta),
     Codec(
         "tzinfo",
-        (dt.timezone, zoneinfo.ZoneInfo),
+        (dt.timezone, zoneinfo.ZoneInfo, "pytz.*"),
         _encode_zone,
         lambda node, _: _rebuild_zone(params_of(node)),
+        version=2,
     ),
     Codec(
         "Decimal",

@@ -16,9 +16,9 @@ import numpy as np
 from ..tree import Branch, Leaf, Mark, Node, params_of
 from . import dtypes
 from .codec import Codec, Decoder, no_value
-from .packing import mark_from_text, mark_to_text
+from .packing import KEY, mark_from_text, mark_to_text
 
-__all__ = ["CODECS", "NATIVE", "Capabilities", "lower"]
+__all__ = ["CODECS", "NATIVE", "Capabilities", "lower", "own_mark"]
 
 
 @attrs.frozen
@@ -57,10 +57,21 @@ def lower(node: Node, capabilities: Capabilities) -> Node:
         data, params = lowered
         if node.mark is not None:
             params["mark"] = mark_to_text(node.mark)
+            if KEY in node.mark.params:
+                params[KEY] = node.mark.params[KEY]
         return Leaf(data, Mark("lowered", 1, params))
     if node.mark is None and capabilities.mark_all:
-        return Leaf(node.data, Mark(_own_name(node.data), 1, _own_params(node.data)))
+        return Leaf(node.data, own_mark(node))
     return node
+
+
+def own_mark(node: Node) -> Mark:
+    """Return the mark of a node, or, if it needs none, the one that says what it is without it."""
+    if node.mark is not None:
+        return node.mark
+    if isinstance(node, Leaf):
+        return Mark(_own_name(node.data), 1, _own_params(node.data))
+    return Mark("dict")
 
 
 def _own_name(data: Any) -> str:

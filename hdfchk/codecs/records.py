@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -17,12 +17,18 @@ import attrs
 from .. import keys
 from ..errors import RegistrationError, UnknownTypeError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
+from . import pydantic
 from .codec import Codec, Decoder, Encoder, no_value
 
-__all__ = ["CODECS", "Record", "describe", "is_redefinition", "remedy_for"]
+__all__ = ["CODECS", "Record", "describe", "is_redefinition"]
 
 STATE = "state"
 """The only child of a record whose state is not a dict of fields."""
+
+_OWN_STATE = (
+    "pass register() to_state= and from_state=, or give the class to_state() and a class method "
+    "from_state(state)"
+)
 
 
 @attrs.frozen
@@ -34,7 +40,11 @@ class Record:
         name: its name in files.
         version: the version of its state.
         migrate: converts the state of an older version, or None.
-        fields: the names of its fields, or None for classes with `to_state` and `from_state`.
+        fields: the names of its fields, or None for classes with a state of their own.
+        slots: the names of its other slots, which may be empty.
+        to_state: returns the state of an instance: a method of the class, or a function given at
+            registration; None for classes with fields.
+        from_state: the inverse of `to_state`.
     """
 
     cls: type
@@ -42,6 +52,9 @@ class Record:
     version: int
     migrate: Callable[[Any, int], Any] | None
     fields: tuple[str, ...] | None
+    slots: tuple[str, ...] = ()
+    to_state: Callable[..., Any] | None = None
+    from_state: Callable[..., Any] | None = None
 
     def encode(self, value: Any, encoder: Encoder) -> Node:
         """Return the tree of an instance: a branch of its fields, or a leaf with an enum's name."""
@@ -59,7 +72,8 @@ class Record:
         Raises:
             UnknownTypeError: the state has another version, or lacks fields.
         """
-        takes_version = self.fields is None and _takes(self.cls.from_state, "version")  # type: ignore[attr-defined]
+        make = self.from_state
+        takes_version = make is not None and _takes(make, "version")
         if version != self.version:
             if self.migrate is not None and version < self.version:
                 state = self.migrate(state, version)
@@ -71,24 +85,25 @@ class Record:
                 )
         if issubclass(self.cls, enum.Enum):
             return self._member(state)
-        if self.fields is None:
-            options: dict[str, Any] = {"version": version} if takes_version else {}
-            if _takes(self.cls.from_state, "serializer"):  # type: ignore[attr-defined]
-                options["serializer"] = decoder.registry
-            return self.cls.from_state(state, **options)  # type: ignore[attr-defined]
-        return self._from_fields(state)
+        if make is None:
+            return self._from_fields(state)
+        options: dict[str, Any] = {"version": version} if takes_version else {}
+        if _takes(make, "serializer"):
+            options["serializer"] = decoder.registry
+        return make(state, **options)
 
     def _state(self, value: Any, encoder: Encoder) -> Any:
-        if self.fields is None:
-            if _takes(value.to_state, "serializer"):
-                return value.to_state(serializer=encoder.registry)
-            return value.to_state()
+        if self.to_state is not None:
+            if _takes(self.to_state, "serializer"):
+                return self.to_state(value, serializer=encoder.registry)
+            return self.to_state(value)
         try:
-            state = {name: getattr(value, name) for name in self.fields}
+            state = {name: getattr(value, name) for name in self.fields or ()}
         except AttributeError as error:
             encoder.refuse(value, f"lacks a field ({error})", "set all fields first")
         # Other attributes (for example, a cached property) are part of the state.
-        return state | getattr(value, "__dict__", {})
+        slots = {name: getattr(value, name) for name in self.slots if hasattr(value, name)}
+        return state | slots | getattr(value, "__dict__", {})
 
     def _member(self, state: Any) -> Any:
         try:
@@ -107,9 +122,13 @@ class Record:
                 hint="increase register(version=...) when fields change, and pass migrate=",
             )
         if issubclass(self.cls, tuple):
-            return self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+            value = self.cls._make(state[name] for name in self.fields or ())  # type: ignore[attr-defined]
+            state = {name: item for name, item in state.items() if name not in (self.fields or ())}
+            return self._with_attributes(value, state)
         # Bypass __init__, which may have side effects: the state is complete.
-        value = object.__new__(self.cls)
+        return self._with_attributes(object.__new__(self.cls), state)
+
+    def _with_attributes(self, value: Any, state: dict[str, Any]) -> Any:
         for name, item in state.items():
             try:
                 object.__setattr__(value, name, item)
@@ -127,6 +146,8 @@ def describe(
     name: str | None,
     version: int,
     migrate: Callable[[Any, int], Any] | None,
+    to_state: Callable[[Any], Any] | None = None,
+    from_state: Callable[..., Any] | None = None,
 ) -> Record:
     """Return the record for a class.
 
@@ -136,50 +157,64 @@ def describe(
     text = name or f"{cls.__module__}:{cls.__qualname__}"
     if type(version) is not int or version < 1:
         raise RegistrationError(f"version {version!r} of {text!r} is not a positive int")
-    fields: tuple[str, ...] | None
-    if hasattr(cls, "to_state") and hasattr(cls, "from_state"):
-        fields = None
-    elif dataclasses.is_dataclass(cls):
-        fields = tuple(field.name for field in dataclasses.fields(cls))
-    elif attrs.has(cls):
-        fields = tuple(field.name for field in attrs.fields(cls))
-    elif issubclass(cls, enum.Enum):
-        fields = ()
-    elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        fields = tuple(cls._fields)
-    else:
+    if (to_state is None) != (from_state is None):
         raise RegistrationError(
-            f"{text!r} is not a dataclass, attrs class, enum or namedtuple",
-            hint="add to_state() and a class method from_state(state)",
+            f"{text!r} has only one of to_state= and from_state=", hint="pass both, or neither"
         )
+    if to_state is None and hasattr(cls, "to_state") and hasattr(cls, "from_state"):
+        to_state, from_state = cls.to_state, cls.from_state
+    if to_state is None and pydantic.is_model(cls):
+        to_state, from_state = pydantic.to_state, pydantic.from_state_of(cls)
+    if to_state is not None:
+        return Record(cls, text, version, migrate, None, (), to_state, from_state)
+    fields = _fields_of(cls, text)
     if fields and cls.__base__ not in {object, tuple} and _holds_more(cls):
         raise RegistrationError(
             f"{text!r} inherits from {cls.__base__!r}, whose contents are not fields",
-            hint="add to_state() and a class method from_state(state)",
+            hint=_OWN_STATE,
         )
-    return Record(cls, text, version, migrate, fields)
+    return Record(cls, text, version, migrate, fields, _other_slots(cls, fields or ()))
 
 
-def is_redefinition(old: type, new: type) -> bool:
-    """Whether `new` is `old`, or the same class defined again."""
-    return old is new or (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__)
+def _other_slots(cls: type, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the slots of a class, and of its bases, that are not fields."""
+    found: dict[str, None] = {}
+    for base in cls.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            is_private = name.startswith("__") and not name.endswith("__")
+            found[f"_{base.__name__.lstrip('_')}{name}" if is_private else name] = None
+    return tuple(name for name in found if name not in {*fields, "__dict__", "__weakref__"})
 
 
-def remedy_for(cls: type, known: Container[type]) -> str:
-    """Return what to do with a value whose class has no codec."""
-    for base in cls.__mro__[1:]:
-        if base in known and base is not object:
-            return (
-                f"convert it to {base.__name__}, or give the class to_state() and from_state(), "
-                "and pass it to hdfchk.register()"
-            )
-    if dataclasses.is_dataclass(cls) or attrs.has(cls) or issubclass(cls, enum.Enum):
-        return "pass its class to hdfchk.register()"
-    if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
-        return "store numpy.asarray(value)"
-    return (
-        "store its parts in a dict, or give its class to_state() and from_state() and register it"
+def _fields_of(cls: type, text: str) -> tuple[str, ...]:
+    """Return the names of the fields of a class; an enum has none."""
+    if dataclasses.is_dataclass(cls):
+        return tuple(field.name for field in dataclasses.fields(cls))
+    if attrs.has(cls):
+        return tuple(field.name for field in attrs.fields(cls))
+    if issubclass(cls, enum.Enum):
+        return ()
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        return tuple(cls._fields)
+    raise RegistrationError(
+        f"{text!r} is not a dataclass, attrs class, enum or namedtuple", hint=_OWN_STATE
     )
+
+
+def is_redefinition(old: Any, new: Any) -> bool:
+    """Whether `new` is `old`, or the same class or function defined again."""
+    if old is new or isinstance(old, type) is not isinstance(new, type):
+        return old is new
+    return _place_of(old) == _place_of(new) is not None
+
+
+def _place_of(target: Any) -> tuple[str, str] | None:
+    """Return where a class or function is defined; None for other callables."""
+    try:
+        return target.__module__, target.__qualname__
+    except AttributeError:
+        return None
 
 
 def _holds_more(cls: type) -> bool:
@@ -195,7 +230,10 @@ def _is_field(name: object) -> bool:
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
     """Whether a function has a parameter `name`."""
-    return name in inspect.signature(function).parameters
+    try:
+        return name in inspect.signature(function).parameters
+    except ValueError:  # a class or function in C, which does not tell: it takes the state alone
+        return False
 
 
 def _encode_enum(value: enum.Enum, mark: Mark, encoder: Encoder) -> Node:

@@ -5,21 +5,25 @@ It is the type of a store's ``serializer=``. Registries are instances, which are
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ..errors import RegistrationError, UnknownTypeError, UnsupportedTypeError
 from ..tree import Branch, Mark, Node
-from . import legacy, portable, records
+from . import entry_points, legacy, portable, records, remedies
 from .codec import Codec, Decoder, Encoder
-from .families import CODECS
+from .families import CODECS, codecs_of
 from .portable import NATIVE, Capabilities
 from .records import Record
 
 __all__ = ["CodecRegistry", "default_registry"]
 
 T = TypeVar("T")
+C = TypeVar("C")
 Encode = Callable[[Any, Encoder], Node]
+_loading = threading.RLock()
+"""Held while codecs are loaded: registries of all threads wait for each other."""
 
 
 class CodecRegistry:
@@ -28,7 +32,9 @@ class CodecRegistry:
     A new registry has the codecs of all types in `docs/types.md`, and no registered classes.
 
     Args:
-        codecs: the codecs to start from; by default all codecs of hdfchk.
+        codecs: all codecs that it has. By default those of hdfchk, and those that installed
+            packages name in the entry-point group ``hdfchk.codecs``, which are loaded when a type
+            or an encoding is met that no other codec knows.
 
     Guarantees:
         `encode` and `decode` have no side effects and may run in many threads; adding to a registry
@@ -40,14 +46,19 @@ class CodecRegistry:
         {'steps': 3, 'who': ('a', None)}
     """
 
-    def __init__(self, codecs: Iterable[Codec] = CODECS) -> None:
+    def __init__(self, codecs: Iterable[Codec] | None = None) -> None:
         self.encoders: dict[type, Encode] = {}
         self._by_type_name: dict[str, Codec] = {}
         self._by_name: dict[str, Codec] = {}
         self._records: dict[type, Record] = {}
         self._records_by_name: dict[str, Record] = {}
         self._factories: dict[str, Callable[..., Any]] = {}
-        for codec in codecs:
+        self._takes_more = codecs is None
+        self._packages: set[str] = set()
+        """Those whose codecs in `families.LIBRARIES` were added, or that have none there."""
+        self._failures: list[Exception] | None = None
+        """Of entry points; None until they are loaded."""
+        for codec in CODECS if codecs is None else codecs:
             self.add(codec)
 
     def __repr__(self) -> str:
@@ -83,6 +94,9 @@ class CodecRegistry:
         other._records = dict(self._records)
         other._records_by_name = dict(self._records_by_name)
         other._factories = dict(self._factories)
+        other._takes_more = self._takes_more
+        other._packages = set(self._packages)
+        other._failures = None if self._failures is None else list(self._failures)
         return other
 
     __copy__ = copy
@@ -91,10 +105,46 @@ class CodecRegistry:
         """Pickle the default registry by name, others by contents."""
         return "default_registry" if self is default_registry else super().__reduce__()
 
+    @overload
     def register(
         self,
-        cls: T | None = None,
+        cls: type[C],
         *,
+        to_state: Callable[[C], Any],
+        from_state: Callable[..., C],
+        name: str | None = None,
+        version: int = 1,
+        migrate: Callable[[Any, int], Any] | None = None,
+    ) -> type[C]: ...
+
+    @overload
+    def register(
+        self,
+        cls: T,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        migrate: Callable[[Any, int], Any] | None = None,
+    ) -> T: ...
+
+    @overload
+    def register(
+        self,
+        cls: None = None,
+        *,
+        to_state: Callable[[Any], Any] | None = None,
+        from_state: Callable[..., Any] | None = None,
+        name: str | None = None,
+        version: int = 1,
+        migrate: Callable[[Any, int], Any] | None = None,
+    ) -> Callable[[T], T]: ...
+
+    def register(
+        self,
+        cls: Any = None,
+        *,
+        to_state: Callable[[Any], Any] | None = None,
+        from_state: Callable[..., Any] | None = None,
         name: str | None = None,
         version: int = 1,
         migrate: Callable[[Any, int], Any] | None = None,
@@ -103,8 +153,11 @@ class CodecRegistry:
 
         Args:
             cls: a dataclass, an attrs class, an enum, a namedtuple, a class with ``to_state()``
-                and a class method ``from_state(state)``, or a default factory
-                of a `collections.defaultdict`.
+                and a class method ``from_state(state)``, any class with the functions
+                `to_state` and `from_state`, or a default factory of a `collections.defaultdict`.
+            to_state: ``to_state(value) -> state``, for a class of another library: the state is
+                any value that can be stored. Subclasses are other classes.
+            from_state: ``from_state(state) -> value``, its inverse.
             name: the name in the file; by default ``module:QualName``. Pass a name if the class may
                 move to another module: files identify the class only by this name.
             version: the version of the stored form, from 1; increase it when the fields change.
@@ -115,7 +168,8 @@ class CodecRegistry:
             `cls`, or a decorator if `cls` is not given.
 
         Raises:
-            RegistrationError: the class is of another kind, or the name is already registered.
+            RegistrationError: the class is of another kind, or already has a codec; or the name
+                is already registered.
 
         Example:
             >>> import dataclasses
@@ -127,28 +181,58 @@ class CodecRegistry:
             ...     y: float
             >>> registry.decode(registry.encode(Point(1.0, 2.0)))
             Point(x=1.0, y=2.0)
+
+            >>> import types
+            >>> registry.register(
+            ...     types.MappingProxyType, to_state=dict, from_state=types.MappingProxyType
+            ... )
+            <class 'mappingproxy'>
+            >>> registry.decode(registry.encode(types.MappingProxyType({"a": 1})))
+            mappingproxy({'a': 1})
         """
+        options: dict[str, Any] = {"name": name, "version": version, "migrate": migrate}
+        options |= {"to_state": to_state, "from_state": from_state}
         if cls is None:
-            return lambda target: self.register(target, name=name, version=version, migrate=migrate)
-        if not isinstance(cls, type):
+            return lambda target: self.register(target, **options)
+        if isinstance(cls, type):
+            self._register_class(cls, records.describe(cls, **options))
+        elif to_state is not None or from_state is not None:
+            raise RegistrationError(f"{cls!r} is not a class", hint="pass the class of the values")
+        else:
             self._register_factory(cls, name)
-            return cls
-        record = records.describe(cls, name=name, version=version, migrate=migrate)
+        return cls
+
+    def _register_class(self, cls: type, record: Record) -> None:
+        self._require_free(record.name, cls)
         known = self._records_by_name.get(record.name)
-        # The same class defined again (a notebook cell run twice) replaces the old one.
-        if known is not None and not records.is_redefinition(known.cls, cls):
-            raise RegistrationError(
-                f"the name {record.name!r} already belongs to {known.cls!r}",
-                hint="pass register() another name",
-            )
-        if cls in self.encoders and cls not in self._records:
+        if cls not in self._records and self._codec_of(cls) is not None:
             raise RegistrationError(f"{cls!r} already has a codec", hint="do not register it")
-        if known is not None and known.cls is not cls:
+        if known is not None and known.cls is not cls:  # defined again
             self._records.pop(known.cls, None)
             self.encoders.pop(known.cls, None)
         self._records[cls] = self._records_by_name[record.name] = record
         self.encoders[cls] = record.encode
-        return cls
+
+    def unregister(self, cls: Any) -> None:
+        """Undo `register`, under each name: for tests, and for classes that are defined anew.
+
+        Args:
+            cls: a registered class or default factory.
+
+        Raises:
+            RegistrationError: it is not registered.
+        """
+        classes = [name for name, known in self._records_by_name.items() if known.cls is cls]
+        factories = [name for name, known in self._factories.items() if known is cls]
+        if not classes and not factories:
+            raise RegistrationError(f"{cls!r} is not registered", hint="register it first")
+        for name in classes:
+            del self._records_by_name[name]
+        for name in factories:
+            del self._factories[name]
+        if classes:
+            del self._records[cls]
+            del self.encoders[cls]
 
     def encode(self, value: Any, capabilities: Capabilities = NATIVE) -> Node:
         """Encode a whole value into a tree.
@@ -175,15 +259,57 @@ class CodecRegistry:
     def encoder_of(self, value: Any) -> Encode:
         """Return the encode function for the exact type of `value`, if it is not cached yet."""
         cls = type(value)
-        # By package and name: the module of a class within its package may change.
-        codec = self._by_type_name.get(f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}")
-        if codec is not None:
-            self.encoders[cls] = codec.encode
-            return codec.encode
+        encode = self._codec_of(cls)
+        if encode is None and isinstance(value, type):  # a class with a metaclass, such as an enum
+            return self.encoders[type]
+        if encode is None:
+            self._load_entry_points()
+            encode = self._codec_of(cls)
+        if encode is not None:
+            self.encoders[cls] = encode
+            return encode
+        failed, cause = self._failed()
         raise UnsupportedTypeError(
-            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly",
-            hint=records.remedy_for(cls, self.encoders),
-        )
+            f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly{failed}",
+            hint=remedies.remedy_for(cls, self.encoders),
+        ) from cause
+
+    def _codec_of(self, cls: type) -> Encode | None:
+        """Return the encode function for an exact type, or None."""
+        encode = self.encoders.get(cls)
+        if encode is None:
+            # By package and name: the module of a class within its package may change.
+            package = cls.__module__.partition(".")[0]
+            self._load_package(package)
+            codec = self._by_type_name.get(f"{package}.{cls.__qualname__}")
+            codec = codec or self._by_type_name.get(f"{package}.*")
+            encode = None if codec is None else codec.encode
+        return encode
+
+    def _load_package(self, package: str) -> None:
+        """Add the codecs for a package that are loaded when they are needed."""
+        if self._takes_more and package not in self._packages:
+            with _loading:
+                for codec in codecs_of(package):
+                    if codec.name not in self._by_name:
+                        self.add(codec)
+                self._packages.add(package)
+
+    def _load_entry_points(self) -> None:
+        """Add the codecs of entry points, the first time."""
+        if not self._takes_more:
+            return
+        with _loading:
+            if self._failures is None:
+                self._failures = []  # what is loaded may use this registry
+                self._failures = entry_points.load(self.add, self._by_name.get)
+
+    def _failed(self) -> tuple[str, Exception | None]:
+        """Return a clause that names the entry points that failed, and the first error."""
+        if not self._failures:
+            return "", None
+        notes = [error.__notes__[-1] for error in self._failures]
+        return "; " + "; ".join(notes), self._failures[0]
 
     def serialize(self, value: Any) -> Any:
         """Return `value` itself, for the ``to_state(serializer)`` of McUtils scripts.
@@ -204,16 +330,28 @@ class CodecRegistry:
         """
         codec = self._by_name.get(mark.name)
         if codec is None:
-            raise UnknownTypeError(
-                f"no codec is registered for the encoding {mark.name!r}",
-                hint="add its codec to the registry, or read the parts with chk.group(key)",
-            )
+            codec = self._late_codec(mark.name)
         if not 1 <= mark.version <= codec.version:
             raise UnknownTypeError(
                 f"version {mark.version} of the encoding {mark.name!r} is newer than this "
                 f"library's ({codec.version})",
-                hint="update hdfchk",
+                hint="update hdfchk, or the package that has this codec",
             )
+        return codec
+
+    def _late_codec(self, name: str) -> Codec:
+        """Return a codec that is loaded now, as a file has its encoding."""
+        self._load_package(name.partition(".")[0])
+        if name not in self._by_name:
+            self._load_entry_points()
+        codec = self._by_name.get(name)
+        if codec is None:
+            failed, cause = self._failed()
+            raise UnknownTypeError(
+                f"no codec is registered for the encoding {name!r}{failed}",
+                hint="install the package that has it, add its codec to the registry, or read the "
+                "parts with chk.group(key) or h5py",
+            ) from cause
         return codec
 
     def record_named(self, name: str) -> Record:
@@ -236,7 +374,8 @@ class CodecRegistry:
 
     def name_of(self, cls: object) -> str | None:
         """Return the name of a registered class or default factory, or None."""
-        if isinstance(cls, type) and cls in self._records:
+        has_hash = type(cls).__hash__ is not None  # a metaclass may have none
+        if isinstance(cls, type) and has_hash and cls in self._records:
             return self._records[cls].name
         return next((name for name, known in self._factories.items() if known is cls), None)
 
@@ -257,9 +396,21 @@ class CodecRegistry:
             raise RegistrationError(
                 f"{text!r} is not a name that another run can find", hint="pass register(name=...)"
             )
-        if text in self._records_by_name:
-            raise RegistrationError(f"the name {text!r} already belongs to a class")
+        self._require_free(text, factory)
         self._factories[text] = factory
+
+    def _require_free(self, name: str, target: Any) -> None:
+        """Reject a name that belongs to something else.
+
+        The same class or function defined again (a notebook cell run twice) replaces the old one.
+        """
+        record = self._records_by_name.get(name)
+        owner = self._factories.get(name) if record is None else record.cls
+        if owner is not None and not records.is_redefinition(owner, target):
+            raise RegistrationError(
+                f"the name {name!r} already belongs to {owner!r}",
+                hint="pass register() another name",
+            )
 
 
 default_registry = CodecRegistry()

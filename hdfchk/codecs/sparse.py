@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..tree import Branch, Mark, Node, params_of
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Decoder, Encoder, without_attributes
 from .optional import need
 
 __all__ = ["CODECS", "from_parts"]
@@ -19,6 +19,10 @@ _PARTS = {
     "dia": ("data", "offsets"),
     "lil": ("rows", "data"),
 }
+_ATTRIBUTES = (
+    *("_shape", "maxprint", "data", "indices", "indptr", "offsets", "rows", "coords", "dtype"),
+    *("_dict", "has_canonical_format", "_has_canonical_format", "_has_sorted_indices"),
+)
 
 
 def _encode(value: Any, encoder: Encoder) -> Node:
@@ -41,7 +45,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
 
 def _decode(node: Branch, decoder: Decoder) -> Any:
     params = params_of(node)
-    sparse = need("scipy.sparse", "a sparse array", "scipy")
+    sparse = need("scipy.sparse", "a sparse array")
     cls, shape = getattr(sparse, _class_name(params["class"])), tuple(params["shape"])
     parts = decoder.fields(node)
     layout = params["class"][:3]
@@ -71,7 +75,7 @@ def from_parts(name: str, parts: dict[str, Any], shape: tuple[int, ...]) -> Any:
         parts: its arrays, by name.
         shape: its shape.
     """
-    sparse = need("scipy.sparse", "a sparse array", "scipy")
+    sparse = need("scipy.sparse", "a sparse array")
     names = _PARTS[name[:3]]
     value = getattr(sparse, _class_name(name))(tuple(parts[part] for part in names), shape=shape)
     for part in names[1:]:  # the constructor may choose another index dtype
@@ -95,7 +99,7 @@ CODECS = (
             for layout in ("csr", "csc", "bsr", "dia", "lil", "coo", "dok")
             for kind in ("array", "matrix")
         ),
-        _encode,
+        without_attributes(_encode, *_ATTRIBUTES),
         _decode,
     ),
 )

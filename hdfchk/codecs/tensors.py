@@ -1,4 +1,4 @@
-"""Codec of PyTorch tensors. For tensors of other libraries store ``numpy.asarray(t)``."""
+"""Codecs of PyTorch tensors, shapes, dtypes and devices: what a state dict consists of."""
 
 from __future__ import annotations
 
@@ -13,12 +13,23 @@ from .optional import need
 
 __all__ = ["CODECS"]
 
-_BITS = {"bfloat16": "int16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
+_BITS = {
+    "bfloat16": "int16",
+    "float8_e4m3fn": "uint8",
+    "float8_e4m3fnuz": "uint8",
+    "float8_e5m2": "uint8",
+    "float8_e5m2fnuz": "uint8",
+    "float8_e8m0fnu": "uint8",
+}
 """Types without a NumPy equivalent, and the integer types that store their bits."""
 
 
+def _torch() -> Any:
+    return need("torch", "a tensor", "its elements (of bfloat16 and float8, the bits) by h5py")
+
+
 def _encode(value: Any, encoder: Encoder) -> Node:
-    torch = need("torch", "a tensor")
+    torch = _torch()
     name = str(value.dtype).removeprefix("torch.")
     if value.layout is not torch.strided or value.is_quantized or vars(value):
         encoder.refuse(value, "that is sparse, quantized or has attributes", "store its parts")
@@ -42,7 +53,7 @@ def to_array(value: Any, params: Mapping[str, Any] | None = None) -> np.ndarray[
         value: a tensor; or, with `params`, anything that torch converts to one.
         params: the parameters of the mark of the stored tensor to which these elements belong.
     """
-    torch = need("torch", "a tensor")
+    torch = _torch()
     if params is not None:
         value = torch.as_tensor(value).to(dtype_of(params))
     plain = value.detach().contiguous()
@@ -55,12 +66,12 @@ def to_array(value: Any, params: Mapping[str, Any] | None = None) -> np.ndarray[
 
 def dtype_of(params: Mapping[str, Any]) -> Any:
     """Return the torch dtype of a stored tensor."""
-    return getattr(need("torch", "a tensor"), params["dtype"])
+    return getattr(_torch(), params["dtype"])
 
 
 def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
     """Return stored elements as a tensor that shares their memory."""
-    torch, name, dtype = need("torch", "a tensor"), params["dtype"], dtype_of(params)
+    torch, name, dtype = _torch(), params["dtype"], dtype_of(params)
     if not data.flags.writeable:
         data = data.copy()  # torch has no read-only tensors
     value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
@@ -74,8 +85,32 @@ def _decode(node: Leaf, _: Decoder) -> Any:
     value = from_array(np.asarray(node.data), params)
     requires_grad = bool(params.get("requires_grad"))
     if params["class"] == "Parameter":
-        return need("torch", "a tensor").nn.Parameter(value, requires_grad=requires_grad)
+        return _torch().nn.Parameter(value, requires_grad=requires_grad)
     return value.requires_grad_(requires_grad)
 
 
-CODECS = (Codec("torch.Tensor", ("torch.Tensor", "torch.Parameter"), _encode, _decode),)
+def _encode_name(value: Any, _: Encoder) -> Node:
+    kind = type(value).__name__
+    return Leaf(str(value).removeprefix("torch."), Mark("torch.name", 1, {"class": kind}))
+
+
+def _decode_name(node: Leaf, _: Decoder) -> Any:
+    torch, name = _torch(), str(node.data)
+    if params_of(node)["class"] == "device":
+        return torch.device(name)
+    dtype = getattr(torch, name)
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"{name!r} is not a dtype")
+    return dtype
+
+
+CODECS = (
+    Codec("torch.Tensor", ("torch.Tensor", "torch.Parameter"), _encode, _decode),
+    Codec(
+        "torch.Size",
+        ("torch.Size",),
+        lambda value, encoder: encoder.sequence(value, list(value), Mark("torch.Size")),
+        lambda node, decoder: _torch().Size(decoder.items(node)),
+    ),
+    Codec("torch.name", ("torch.dtype", "torch.device"), _encode_name, _decode_name),
+)

@@ -18,12 +18,15 @@ from ..keys import Path
 from ..runtime.interrupts import defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..runtime.scheduler import Alarm, weakly
+from ..runtime.weak_objects import WeakObjects
 from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
 from .owner import Owner
 
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
+PRUNE_FROM = 64
+"""With fewer known keys, those of connections that no longer exist are not looked for."""
 EXIT_SECONDS = 5.0
 """How long the exit of the process waits for a thread that is using a store."""
 
@@ -122,7 +125,7 @@ class Connection:
         """Whether the caller has the library's own object, and may change arrays through it."""
         self.was_read = False
         """Whether a caller has read from the storage since it was opened."""
-        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self.watches: WeakObjects[Watch] = WeakObjects()
         self.leaving: list[Callable[[], None]] = []
         """Functions that end blocks that others left during the transaction."""
         self._must_close = False
@@ -195,12 +198,12 @@ class Connection:
 
     # -- storage ---------------------------------------------------------------------------------
 
-    def hold(self) -> None:
+    def add_holder(self) -> None:
         """Add a store that holds it."""
         self.threads.append(threading.get_ident())
         _CONNECTIONS.held[id(self)] = weakref.ref(self)
 
-    def let_go(self) -> None:
+    def remove_holder(self) -> None:
         """Remove a store that holds it."""
         here = threading.get_ident()
         if self.threads:
@@ -278,7 +281,7 @@ class Connection:
             try:
                 storage.close()
             finally:
-                storage.let_go()
+                storage.drop_objects()
 
     def drop_storage(self) -> None:
         """Drop storage that can no longer be used; the next use reopens it."""
@@ -445,7 +448,7 @@ class Connection:
         self.is_lent = False
         self._error = None
         self._alarm.is_set = False
-        self.watches = weakref.WeakSet()
+        self.watches = WeakObjects()
         self.leaving = []
         storage, self.storage = self.storage, None
         if storage is not None:
@@ -457,9 +460,9 @@ class _Connections:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._known: weakref.WeakValueDictionary[Hashable, Connection] = (
-            weakref.WeakValueDictionary()
-        )
+        self._known: dict[Hashable, weakref.ref[Connection]] = {}
+        """References without callbacks (see `WeakObjects`)."""
+        self._prune_at = PRUNE_FROM
         self.held: dict[int, weakref.ref[Connection]] = {}
         """All connections that a store holds, shared or not."""
         self.is_over = False
@@ -470,28 +473,39 @@ class _Connections:
         with self._lock:
             keys = backend.share_keys()
             name = keys[-1]
-            found = self._known.get(name)
+            found = self._find(name)
             if found is None and len(keys) > 1:
-                found = self._known.get(keys[0])
+                found = self._find(keys[0])
                 if found is not None and not backend.is_same(keys[0], found.name):
                     found = None  # the inode number of a deleted file was reused
             if found is None:
                 found = Connection(backend.address)
                 found.name = name
             for key in keys:
-                if self._known.get(key) is not found:
-                    self._known[key] = found
+                if self._find(key) is not found:
+                    self._set(key, found)
             return found
+
+    def _find(self, key: Hashable) -> Connection | None:
+        reference = self._known.get(key)
+        return None if reference is None else reference()
+
+    def _set(self, key: Hashable, connection: Connection) -> None:
+        self._known[key] = weakref.ref(connection)
+        if len(self._known) > self._prune_at:
+            known = self._known.items()
+            self._known = {key: there for key, there in known if there() is not None}
+            self._prune_at = max(PRUNE_FROM, 2 * len(self._known))
 
     def put(self, connection: Connection, backend: Backend) -> None:
         with self._lock:
             for key in backend.share_keys():
-                self._known[key] = connection
+                self._set(key, connection)
 
     def after_fork(self) -> None:
         """In a child process: a thread of the parent may have held the lock."""
         self._lock = threading.RLock()
-        self._known = weakref.WeakValueDictionary()
+        self._known = {}
         self.held = {}
 
     def at_exit(self) -> None:

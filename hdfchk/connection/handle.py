@@ -110,7 +110,7 @@ class Handle:
             connection.guard.check(self.backend.address, writing=False)
             if self._depth == 0:
                 self._held = connection
-                connection.hold()
+                connection.add_holder()
             self._depth += 1
             if block:
                 self._blocks += 1
@@ -165,7 +165,7 @@ class Handle:
             self._depth -= 1
             if self._depth == 0:
                 self._held = None
-                connection.let_go()
+                connection.remove_holder()
                 self._end(connection)
 
     def _was_lent(self, connection: Connection) -> bool:
@@ -191,10 +191,10 @@ class Handle:
         waits = storage is not None and self.mode != "r" and storage.waits
         known, self._session = self._session, None
         if known is not None and known[0] is storage:
-            known[1].let_go()
+            known[1].drop_objects()
         connection.close_storage()
         if waits:
-            self.backend.bring_in()
+            self.backend.checkpoint_pending()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -420,7 +420,7 @@ class Handle:
             yield  # nested: the outer snapshot is used
             return
         connection = Connection(self.backend.address)
-        connection.hold()
+        connection.add_holder()
         self._snapshots[owner] = connection
         try:
             with self.reading():
@@ -428,7 +428,7 @@ class Handle:
             yield
         finally:
             self._snapshots.pop(owner, None)  # absent in a child forked in the block
-            connection.let_go()
+            connection.remove_holder()
             connection.close_storage()
 
     # -- small assignments and rows --------------------------------------------------------------

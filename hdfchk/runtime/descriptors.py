@@ -7,12 +7,8 @@ import os
 __all__ = ["Descriptor"]
 
 
-class Descriptor:
-    """A file descriptor; -1 after closing, so that a reused number is never used by mistake.
-
-    Args:
-        fd: the number.
-    """
+class _Number:
+    """The number of a file descriptor, or -1. This class has no finalizer."""
 
     __slots__ = ("fd",)
 
@@ -27,8 +23,21 @@ class Descriptor:
     def close(self) -> None:
         """Close it. Closing twice is allowed."""
         fd, self.fd = self.fd, -1
+        # A finalizer that has nothing to do would still run, and with it, perhaps, a signal
+        # handler, whose exception Python would ignore there.
+        self.__class__ = _Number
         if fd >= 0:
             os.close(fd)
+
+
+class Descriptor(_Number):
+    """A file descriptor; -1 after closing, so that a reused number is never used by mistake.
+
+    Args:
+        fd: the number.
+    """
+
+    __slots__ = ()
 
     def __del__(self) -> None:
         """Close it if this was forgotten: its locks would block others."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import weakref
 from collections.abc import Callable
 from typing import Protocol
+
+from .weak_objects import WeakObjects
 
 __all__ = ["register", "run_first"]
 
@@ -22,7 +23,7 @@ class Hooked(Protocol):
         """When the process exits: close the storage, even if it is in use."""
 
 
-_HOOKED: weakref.WeakSet[Hooked] = weakref.WeakSet()
+_HOOKED: WeakObjects[Hooked] = WeakObjects()
 
 
 def register(hooked: Hooked) -> None:
@@ -40,6 +41,7 @@ def run_first() -> None:
 
 
 def _after_fork_in_child() -> None:
+    _HOOKED.after_fork()
     _call_each(lambda hooked: hooked.after_fork())
 
 

@@ -59,7 +59,7 @@ class GroupForm:
             if info is None or not info.shape:
                 raise self._refused(f"{name!r} is not an array with rows")
             elements[name] = elements_of(info.mark, info.dtype, info.form)
-            if elements[name].in_one_axis_more:
+            if elements[name].has_extra_axis:
                 raise self._refused(f"{name!r} is stored as code points")
             shapes[name] = info.shape
         lengths = {name: shape[0] for name, shape in shapes.items()}

@@ -49,7 +49,7 @@ def to_polars(data: Mapping[Any, Any]) -> Any:
     Raises:
         MissingExtraError: polars is not installed.
     """
-    pl = need("polars", "a polars DataFrame", "polars")
+    pl = need("polars", "a polars DataFrame")
     return pl.DataFrame({str(name): _in_its_units(_plain(v)) for name, v in data.items()})
 
 
@@ -68,7 +68,7 @@ def to_arrow(data: Mapping[Any, Any]) -> Any:
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
-    pa = need("pyarrow", "an Arrow table", "arrow")
+    pa = need("pyarrow", "an Arrow table")
     made = {}
     for name, values in data.items():
         column = _plain(values)

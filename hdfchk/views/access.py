@@ -7,22 +7,27 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..backends.base import Change, Delete, Put, ReadSession, Stat, Stored
-from ..errors import CheckpointerKeyError, CorruptFileError, NestingError
+from ..backends.base import Change, Delete, Moved, Put, ReadSession, Seen, Stat, Stored
+from ..errors import CheckpointerKeyError, CorruptFileError, InvalidKeyError, NestingError
 from ..keys import Path, join, missing
 from ..tree import MAX_DEPTH, Branch, Leaf, is_dict
 from .key_filter import Filters, Verdict
 
 __all__ = [
+    "check_arriving",
     "check_read",
     "check_visible",
     "check_written",
+    "copying",
     "emptying",
     "hidden_below",
+    "moving",
     "refused",
     "removal",
     "replacement",
     "replacements",
+    "require_free",
+    "standing",
     "suggesting",
     "visible_names",
 ]
@@ -251,6 +256,94 @@ def _is_damaged(session: ReadSession, path: Path) -> bool:
     return False
 
 
+def moving(
+    session: ReadSession, filters: Filters, path: Path, to: Path, *, replace: bool
+) -> list[Change]:
+    """The changes that move what stands at `path` to another key.
+
+    Raises:
+        CheckpointerKeyError: nothing is there, or the filters hide some of it, at one of the keys.
+        InvalidKeyError: something stands at the other key, and is not to be replaced.
+    """
+    check_visible(filters, path)
+    stat = session.stat(path)
+    if (stat is None and not session.has(path[:-1], path[-1])) or (
+        stat is not None and not _shows(filters, path, stat)
+    ):
+        raise missing(path)
+    if hidden_below(session, filters, path):
+        raise refused(path, "this would move keys that the filter hides")
+    require_free(session, to, replace=replace)
+    if filters.stack:
+        _check_arrival(session, filters, path, to)
+    return replacement(session, filters, to, Moved(path))
+
+
+def require_free(session: ReadSession, path: Path, *, replace: bool) -> None:
+    """Refuse a key at which something stands that is not to be replaced.
+
+    Raises:
+        InvalidKeyError: something does.
+    """
+    if replace:
+        return
+    above = session.stat(path[:-1])
+    if above is not None and above.is_group and session.has(path[:-1], path[-1]):
+        raise InvalidKeyError(
+            "something is stored at this key",
+            key=join(path),
+            hint="pass replace=True to replace it",
+        )
+
+
+def _check_arrival(session: ReadSession, filters: Filters, path: Path, to: Path) -> None:
+    """Refuse what the filters would hide if it were at another key."""
+    todo: list[Path] = [()]
+    while todo:
+        below = todo.pop()
+        stat = session.stat(path + below)
+        if stat is None:
+            continue
+        check_arriving(filters, to + below, stat.is_dict)
+        if stat.is_group:
+            todo += [(*below, name) for name in session.names(path + below)]
+
+
+def check_arriving(filters: Filters, path: Path, is_dict: bool) -> None:
+    """Refuse what the filters do not let stand at a path.
+
+    Raises:
+        CheckpointerKeyError: they do not.
+    """
+    if check_visible(filters, path) is Verdict.PART and not is_dict:
+        raise refused(path, "the key filter lets only a dict stand at this key")
+
+
+def copying(filters: Filters, path: Path, onto: Filters, to: Path) -> Seen | None:
+    """What a copy takes of what stands at a path, as its filters show it; None for all of it.
+
+    Args:
+        filters: of what is copied.
+        path: where that stands.
+        onto: the filters of the copy, which may refuse a part of it.
+        to: where the copy will stand.
+    """
+    if filters.is_whole(path) and onto.is_whole(to):
+        return None
+
+    def seen(below: Path, is_dict: bool, is_part: bool) -> bool:
+        if is_part and filters.verdict(path + below) is not Verdict.FULL:
+            raise refused(
+                path + below[:-1], "the key filter hides a part of this value, which is not a dict"
+            )
+        if not filters.wants(path + below, is_dict):
+            return False
+        check_arriving(onto, to + below, is_dict)
+        return True
+
+    return seen
+
+
 def emptying(session: ReadSession, filters: Filters, path: Path) -> list[Change]:
     """The changes that delete all that the filters show at and below `path`."""
     changes: list[Change] = []
@@ -265,6 +358,19 @@ def emptying(session: ReadSession, filters: Filters, path: Path) -> list[Change]
             names = visible_names(session, filters, here)
             todo += [(*here, name) for name in reversed(names)]
     return changes
+
+
+def standing(session: ReadSession, path: Path, below: Iterable[Path]) -> frozenset[str]:
+    """Those of some paths below `path` at which something is stored, as keys of nested dicts."""
+    return frozenset(
+        join(inner)
+        for inner in below
+        if session.stat(inner) is not None
+        and all(
+            (there := session.stat(inner[:depth])) is not None and there.is_dict
+            for depth in range(len(path), len(inner))
+        )
+    )
 
 
 def replacements(

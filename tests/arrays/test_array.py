@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import pickle
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hdfchk import (
     CheckpointerKeyError,
     HDF5Checkpointer,
+    InvalidOptionError,
     ReferencedError,
     UnsupportedStoredError,
     UnsupportedTypeError,
@@ -69,9 +71,67 @@ def test_append(chk: HDF5Checkpointer, path: str) -> None:
     chk["names"] = np.array(["a", "bc"])
     chk.array("names").append(np.array(["d"]))
     assert chk["names"].tolist() == ["a", "bc", "d"]
+    chk.array("names").append(np.array(["longer than before"]))
+    assert chk["names"].tolist() == ["a", "bc", "d", "longer than before"]
+
+
+@pytest.mark.parametrize("target", ["log", "direct", "bytes", "memory"])
+def test_longer_strings_are_appended(path: str, target: str) -> None:
+    """An array of strings of one width is made wider; attributes, chunks and filters stay."""
+    chk = HDF5Checkpointer({"bytes": io.BytesIO(), "memory": None}.get(target, path))
+    if target == "direct":
+        chk = HDF5Checkpointer(path, journal=False)
+    texts = np.array([f"s{n}" for n in range(100)])
+    chk.put("u", texts, chunks=(7,), compression="gzip")
+    chk.put("raw", texts.astype("S"), chunks=(7,))
+    chk["list"], chk["last"] = ["a", "b"], 1
+    chk.array("u").attrs["units"] = "none"
+    with chk:
+        for key, longer in (("u", "long, é" * 9), ("u", "é" * 63), ("raw", b"longer"), ("u", "s")):
+            chk.append(key, longer)
+            chk.array(key).append(np.array(["x", "y"]).astype(chk.array(key).dtype.kind))
+        chk.append("list", "much longer")
+    found = chk["u"]
+    assert found.dtype == "U63" and found[:100].tolist() == texts.tolist()
+    assert found[100:].tolist() == ["long, é" * 9, "x", "y", "é" * 63, "x", "y", "s", "x", "y"]
+    assert chk["raw"].dtype == "S6" and chk["raw"][100:].tolist() == [b"longer", b"x", b"y"]
+    assert chk["list"] == ["a", "b", "much longer"] and list(chk) == ["u", "raw", "list", "last"]
+    assert dict(chk.array("u").attrs) == {"units": "none"} and chk.verify().ok
+    if target != "memory":
+        assert chk.array("u").chunks == (7,) == chk.array("raw").chunks
+        assert chk.array("u").compression == "gzip"
+    for wrong in (5, [["a"]], b"bytes"):
+        with pytest.raises((UnsupportedTypeError, InvalidOptionError)):
+            chk.append("u", wrong)
     with pytest.raises(UnsupportedTypeError):
-        chk.array("names").append(np.array(["longer than before"]))
-    assert chk["names"].tolist() == ["a", "bc", "d"]
+        chk.array("u")[0] = "s" * 99  # only rows that are added make it wider
+    assert chk["u"].tolist() == found.tolist()
+
+
+@pytest.mark.parametrize("pad", [h5py.h5t.STR_NULLTERM, h5py.h5t.STR_SPACEPAD])
+def test_longer_strings_are_appended_to_those_of_others(path: str, pad: int) -> None:
+    """The padding and the characters of the type stay; ASCII takes no other characters."""
+    with h5py.File(path, "w") as file:
+        tid = h5py.h5t.C_S1.copy()
+        tid.set_size(4)
+        tid.set_strpad(pad)
+        space = h5py.h5s.create_simple((2,))
+        h5py.h5d.create(file.id, b"x", tid, space)
+        file["x"][:] = np.array([b"a", b"bcd"])
+        file["ref"] = np.arange(3)
+    chk = HDF5Checkpointer(path)
+    chk.append("x", "efgh1")
+    chk.append("x", "1234567")
+    assert chk["x"].tolist() == [b"a", b"bcd", b"efgh1", b"1234567"]
+    with pytest.raises(UnsupportedTypeError):
+        chk.append("x", "é" * 20)
+    with h5py.File(path, "r+") as file:
+        tid = file["x"].id.get_type()
+        assert (tid.get_strpad(), tid.get_cset()) == (pad, h5py.h5t.CSET_ASCII)
+        file["ref2"] = file["x"].ref
+    with pytest.raises(ReferencedError):
+        chk.append("x", "too long for it by far")
+    assert chk["x"].tolist() == [b"a", b"bcd", b"efgh1", b"1234567"]
 
 
 def test_refused_elements(chk: HDF5Checkpointer) -> None:

@@ -116,7 +116,7 @@ def test_from_the_same_store(path: str) -> None:
 
 @pytest.mark.slow
 def test_array_to_array(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another stored array, of this store or another, is copied block by block, type and all."""
+    """Another stored array, of this store or another, is copied, type, layout and all."""
     monkeypatch.setattr(array_module, "BLOCK_BYTES", 4096)
     monkeypatch.setattr("hdfchk.arrays.sources.BLOCK_BYTES", 4096)
     chk = HDF5Checkpointer(path)
@@ -141,7 +141,9 @@ def test_array_to_array(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert found.dtype == value.dtype and np.array_equal(found, value)
     other.update({"a": chk.array("floats"), "b": 1})
     assert other.array("a") == chk.array("floats") and other["b"] == 1
-    assert other.array("floats").compression == "gzip"
+    assert other.array("floats").compression is None  # as it is stored, whatever the options
+    other.put("packed", chk.array("floats"), compression="gzip")
+    assert other.array("packed").compression == "gzip"
     with pytest.raises(CheckpointerKeyError):
         other.view(omitted_keys="hidden")["hidden"] = chk.array("floats")
     assert chk.array("floats") == values["floats"] and chk.array("floats") != chk.array("times")

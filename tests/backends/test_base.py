@@ -112,7 +112,7 @@ def test_draft_that_is_gone(session: Session) -> None:
     session.file.transactions.rollback()
     session.refresh()
     for _ in range(2):
-        with pytest.raises(TransactionError, match="was given up"):
+        with pytest.raises(TransactionError, match="was discarded"):
             draft.append(np.ones((1, 3)))
 
 

@@ -23,6 +23,7 @@ from hdfchk import (
     ClosedError,
     CorruptFileError,
     HDF5Checkpointer,
+    InvalidKeyError,
     InvalidOptionError,
     ReadOnlyError,
     UnclosedWarning,
@@ -220,8 +221,8 @@ def test_h5py_objects(path: str) -> None:
 
 def test_save_and_load(path: str) -> None:
     """save writes a whole dict, in place of an old file; load reads it."""
-    hdfchk.save(path, {"a": {"b": np.arange(3)}, "c/d": 1})
-    hdfchk.save(path, {"a": {"b": np.arange(3)}, "c/d": 1})
+    hdfchk.save(path, {"a": {"b": np.arange(3)}, "c": {"d": 1}})
+    hdfchk.save(path, {"a": {"b": np.arange(3)}, "c": {"d": 1}})
     loaded = hdfchk.load(path)
     assert (
         type(loaded) is dict and loaded["c"] == {"d": 1} and loaded["a"]["b"].tolist() == [0, 1, 2]
@@ -231,6 +232,42 @@ def test_save_and_load(path: str) -> None:
     assert hdfchk.load(path)["c"] == {"d": 1}
     with pytest.raises(FileNotFoundError):
         hdfchk.load(path + "x")
+
+
+@pytest.mark.parametrize("kind", ["new", "there", "bytes"])
+@pytest.mark.parametrize(
+    ("mapping", "nested"),
+    [
+        ({"ok": 1, "m/s": 3}, "{'m': {'s': 3}}"),
+        ({"a/b/c": np.arange(3)}, "{'a': {'b': {'c': ...}}}"),
+        ({("m", "s"): "x"}, "{'m': {'s': 'x'}}"),
+        ([("m/s", 3)], "{'m': {'s': 3}}"),
+        ({"m": {"s": 1}, "m/t": 2}, "{'m': {'t': 2}}"),
+    ],
+)
+def test_save_takes_names(path: str, kind: str, mapping: Any, nested: str) -> None:
+    """A path as a key of what is saved is refused, with the nested form; nothing is written."""
+    target: Any = io.BytesIO() if kind == "bytes" else path
+    if kind == "there":
+        hdfchk.save(path, {"old": 1})
+    with pytest.raises(InvalidKeyError) as caught:
+        hdfchk.save(target, mapping)
+    assert nested in str(caught.value) and caught.value.file and caught.value.key
+    if kind == "bytes":
+        assert not target.getvalue()
+    else:
+        assert (hdfchk.load(path) == {"old": 1}) if kind == "there" else not os.path.exists(path)
+
+
+def test_nested_dicts_keep_such_keys(path: str) -> None:
+    """A dict as a value may have any keys; `update` takes paths."""
+    value = {"units": {"m/s": 3, "a": {"b/c": 1}}, "n": {1: "x"}}
+    hdfchk.save(path, value)
+    assert hdfchk.load(path) == value
+    chk = HDF5Checkpointer(path)
+    chk.update({"m/s": 3})
+    chk |= {"m/t": 4}
+    assert chk["m"] == {"s": 3, "t": 4} and chk.setdefault("m/u", {"x/y": 1}) == {"x/y": 1}
 
 
 def test_pickle_and_copy(path: str) -> None:

@@ -257,6 +257,20 @@ class MappingContract:
             mapping.merge("value", {"k": 1})
         assert mapping["value"] == 3
 
+    def test_merge_takes_names(self, mapping: Any) -> None:
+        """merge refuses paths, and a dict that would replace a stored one, as its keys are none."""
+        mapping["p"] = {"a": 1, "in": {"x": 1}}
+        for key in ("p", "fresh"):
+            with pytest.raises(InvalidKeyError, match=r"\{'m': \{'s': 3\}\}"):
+                mapping.merge(key, {"m/s": 3})
+        for given in ({1: 2}, {"in": {"m/s": 3}}, {"b": 2, "in": {1: np.arange(3)}}):
+            with pytest.raises(InvalidKeyError):
+                mapping.merge("p", given)
+        assert mapping == {"p": {"a": 1, "in": {"x": 1}}}
+        mapping.merge("p", {"new": {"m/s": 3}, "a": {1: 2}, "in": {"y": {"b/c": 4}}})
+        new = {"a": {1: 2}, "in": {"x": 1, "y": {"b/c": 4}}, "new": {"m/s": 3}}
+        assert mapping == {"p": new}
+
     def test_all_or_nothing(self, mapping: Any) -> None:
         """A value that cannot be kept costs nothing that was there."""
         mapping["a"] = {"x": 1}

@@ -146,9 +146,9 @@ def test_a_damaged_chunk(path: Path) -> None:
 def test_hdf5_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Appends to a dataset do not pack a chunk each to see what HDF5 does with it."""
     asked: list[int] = []
-    see = edges._is_left_in_memory
+    see = edges._leaves_edges_in_memory
     monkeypatch.setattr(
-        edges, "_is_left_in_memory", lambda *of: asked.append(1) is not None or see(*of)
+        edges, "_leaves_edges_in_memory", lambda *of: asked.append(1) is not None or see(*of)
     )
     with HDF5Checkpointer(tmp_path / "x.h5", durable=False) as chk:
         options = {"maxshape": (None, 70), "chunks": CHUNK, "compression": "gzip"}

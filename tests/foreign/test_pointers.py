@@ -350,7 +350,7 @@ def test_references_that_cannot_be_read(path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(references._Walk, "_addresses", fail)
     chk = HDF5Checkpointer(path)
-    with pytest.raises(ReferencedError, match="may point at anything"):
+    with pytest.raises(ReferencedError, match="may point to anything"):
         chk["free"] = "text"
     chk.put("free", "text", replace=True)
     assert chk["free"] == "text"

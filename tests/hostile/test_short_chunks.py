@@ -211,7 +211,7 @@ def test_strings_that_lzf_unpacks_to_less(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         _, raw = file["x"].id.read_direct_chunk((0,))
         file["x"].id.write_direct_chunk((0,), raw[: len(raw) // 2])
-    with pytest.raises(CorruptFileError, match="unpack"):
+    with pytest.raises(CorruptFileError, match="decode"):
         chk["x"]
     with h5py.File(path, "a") as file:
         file["x"].id.write_direct_chunk((0,), b"\x1f" + bytes(32))

@@ -159,7 +159,7 @@ def test_what_failed_in_the_background_is_told_once(file: Path) -> None:
                 chk["n"] = number
             except LateSyncError as error:
                 raised += 1
-                assert chk["n"] == number - 1 and "has done nothing" in str(error)
+                assert chk["n"] == number - 1 and "has changed nothing" in str(error)
                 assert error.errno == errno.EIO and "Input/output error" in str(error)
         assert raised == 1
         chk.commit()

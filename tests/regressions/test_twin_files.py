@@ -17,10 +17,11 @@ from hdfchk import HDF5Checkpointer, JournalMismatchError, JournalMismatchWarnin
 from .children import killed_writer
 
 
-def test_a_new_file_is_known_by_its_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [100_000, 2**20], ids=["in memory", "in the file"])
+def test_a_new_file_is_known_by_its_bytes(tmp_path: Path, count: int) -> None:
     """A new file that differs in one number from the one that a log was begun on is refused."""
     one, other = tmp_path / "one.h5", tmp_path / "other.h5"
-    data = np.arange(100_000)
+    data = np.arange(count)
     hdfchk.save(one, {"x": data, "n": 1})
     data[50_000] = 7
     hdfchk.save(other, {"x": data, "n": 1})
@@ -37,6 +38,21 @@ def test_a_new_file_is_known_by_its_bytes(tmp_path: Path) -> None:
     HDF5Checkpointer(one)["m"] = 1
     with h5py.File(one) as file:
         assert set(file) == {"x", "n", "m"}
+
+
+@pytest.mark.parametrize("count", [100_000, 2**20], ids=["in memory", "in the file"])
+def test_the_same_file_again(tmp_path: Path, count: int) -> None:
+    """A file of the same bytes is the same state: the log of a killed writer is its own."""
+    one, other = tmp_path / "one.h5", tmp_path / "other.h5"
+    value = {"x": np.arange(count), "n": 1}
+    hdfchk.save(one, value)
+    hdfchk.save(other, value)
+    killed_writer(one, {"l": [1, None]})
+    assert one.read_bytes() == other.read_bytes()
+    shutil.copyfile(other, one)
+    assert HDF5Checkpointer(one)["l"] == [1, None] and HDF5Checkpointer(one).verify().ok
+    hdfchk.save(other, value)
+    assert one.read_bytes() != other.read_bytes()
 
 
 def test_each_checkpoint_renews_the_stamp(tmp_path: Path) -> None:

@@ -14,10 +14,15 @@ def differs(a: Any, b: Any, where: str = "value") -> str | None:
     """Say where and how `b` differs from `a`, or None if it is the same, type and all."""
     if type(a) is not type(b):
         return f"{where}: {type(a)} became {type(b)}"
+    if isinstance(a, (type, np.ufunc)):
+        return None if a is b else f"{where}: {a} became {b}"
     if type(a).__module__.split(".")[0] in {"pandas", "scipy", "xarray", "torch"}:
         from . import exact_optional
 
         return exact_optional.differs(a, b, where)
+    if type(a).__module__.split(".")[0] == "pytz":
+        same = a is b or (a.zone is None and a.utcoffset(None) == b.utcoffset(None))
+        return None if same else f"{where}: {a!r} became {b!r}"
     for kinds, compare in _COMPARE:
         if isinstance(a, kinds):
             return compare(a, b, where)
@@ -132,8 +137,10 @@ def _set(a: Any, b: Any, where: str) -> str | None:
 def _dict(a: dict, b: dict, where: str) -> str | None:
     if getattr(a, "default_factory", None) is not getattr(b, "default_factory", None):
         return f"{where}: default factory changed"
-    return _sequence(list(a), list(b), f"{where} keys") or _sequence(
-        list(a.values()), list(b.values()), f"{where} values"
+    return (
+        _sequence(list(a), list(b), f"{where} keys")
+        or _sequence(list(a.values()), list(b.values()), f"{where} values")
+        or differs(getattr(a, "__dict__", None), getattr(b, "__dict__", None), f"{where}.__dict__")
     )
 
 
@@ -160,6 +167,7 @@ def _state(a: Any, b: Any, where: str) -> str | None:
     return _dict(dict(sorted(left.items())), dict(sorted(right.items())), where)
 
 
+import array as _array_module  # noqa: E402
 import datetime as _dt  # noqa: E402
 import decimal as _decimal  # noqa: E402
 import enum as _enum  # noqa: E402
@@ -181,7 +189,37 @@ def _uuid_equal(a: Any, b: Any, where: str) -> str | None:
     return None if a == b and a.is_safe is b.is_safe else f"{where}: {a!r} became {b!r}"
 
 
+def _view_equal(a: memoryview, b: memoryview, where: str) -> str | None:
+    same = (a.format, a.shape, a.readonly, a.tobytes()) == (
+        b.format,
+        b.shape,
+        b.readonly,
+        b.tobytes(),
+    )
+    return None if same else f"{where}: {a!r} became {b!r}"
+
+
+def _items_equal(a: Any, b: Any, where: str) -> str | None:
+    same = a.typecode == b.typecode and a.tobytes() == b.tobytes()
+    return None if same else f"{where}: {a!r} became {b!r}"
+
+
+def _bits_equal(a: Any, b: Any, where: str) -> str | None:
+    return differs(a.state, b.state, f"{where}.state") or differs(a.seed_seq, b.seed_seq, where)
+
+
+def _legacy_equal(a: Any, b: Any, where: str) -> str | None:
+    left, right = (x.get_state(legacy=False) for x in (a, b))
+    return differs(left, right, f"{where}.state") or differs(a._bit_generator, b._bit_generator)
+
+
 _COMPARE: list[Any] = [
+    (memoryview, _view_equal),
+    (_array_module.array, _items_equal),
+    (np.random.SeedSequence, lambda a, b, w: differs(a.state, b.state, f"{w}.state")),
+    (np.random.BitGenerator, _bits_equal),
+    (np.random.Generator, lambda a, b, w: differs(a.bit_generator, b.bit_generator, w)),
+    (np.random.RandomState, _legacy_equal),
     (_enum.Enum, lambda a, b, w: None if a is b or a == b else f"{w}: {a!r} became {b!r}"),
     (np.dtype, _dtype),
     (np.ndarray, _array),

@@ -6,53 +6,28 @@ from typing import Any
 
 import numpy as np
 
+from . import exact_pandas
+
 
 def differs(a: Any, b: Any, where: str) -> str | None:
     """As `tests.support.exact.differs`; the types are equal already."""
     package = type(a).__module__.split(".")[0]
-    return {"pandas": _pandas, "scipy": _sparse, "xarray": _xarray, "torch": _torch}[package](
-        a, b, where
-    )
+    if package == "pandas":
+        return exact_pandas.differs(a, b, where)
+    return {"scipy": _scipy, "xarray": _xarray, "torch": _torch}[package](a, b, where)
 
 
-def _pandas(a: Any, b: Any, where: str) -> str | None:
-    import pandas as pd
-
+def _scipy(a: Any, b: Any, where: str) -> str | None:
+    if hasattr(a, "format"):
+        return _sparse(a, b, where)
     from .exact import differs as exact
 
-    try:
-        if isinstance(a, pd.DataFrame):
-            pd.testing.assert_frame_equal(a, b, check_exact=True, check_freq=True, check_flags=True)
-            return (
-                exact(a.attrs, b.attrs, where)
-                or _pandas(a.index, b.index, where)
-                or _pandas(a.columns, b.columns, where)
-            )
-        if isinstance(a, pd.Series):
-            pd.testing.assert_series_equal(
-                a, b, check_exact=True, check_freq=True, check_flags=True
-            )
-            return (
-                exact(a.attrs, b.attrs, where)
-                or _pandas(a.index, b.index, where)
-                or exact(a.name, b.name, where)
-            )
-        if isinstance(a, pd.Index):
-            pd.testing.assert_index_equal(a, b, exact=True, check_exact=True)
-            if getattr(a, "freq", None) != getattr(b, "freq", None) or a.dtype != b.dtype:
-                return f"{where}: freq or dtype changed"
-            return exact(list(a.names), list(b.names), where)
-        if isinstance(a, pd.api.extensions.ExtensionArray):
-            pd.testing.assert_extension_array_equal(a, b, check_exact=True)
-            return (
-                None if a.dtype == b.dtype and repr(a.dtype) == repr(b.dtype) else f"{where}: dtype"
-            )
-    except AssertionError as error:
-        return f"{where}: {error}"
-    if a is pd.NaT or a is pd.NA:
-        return None if a is b else f"{where}: {a} became {b}"
-    same = a == b and repr(a) == repr(b) and getattr(a, "unit", 0) == getattr(b, "unit", 0)
-    return None if same else f"{where}: {a!r} became {b!r}"
+    # A result of a function: a tuple, a dict or fields, and sometimes fields beside a tuple.
+    left, right = ([vars(x)] if hasattr(x, "__dict__") else [] for x in (a, b))
+    for kind in (tuple, dict):
+        if isinstance(a, kind):
+            left, right = [kind(a), *left], [kind(b), *right]
+    return exact(left, right, where)
 
 
 def _sparse(a: Any, b: Any, where: str) -> str | None:

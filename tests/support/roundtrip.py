@@ -22,6 +22,7 @@ from . import records
 from .roundtrip_containers import CONTAINERS
 from .roundtrip_numpy import NAN_PAYLOAD, NUMPY
 from .roundtrip_row import Row
+from .roundtrip_values import of_family
 
 NONE_NUMBER = np.array(NONE_BITS, np.uint64).view(np.float64).item()
 
@@ -283,11 +284,25 @@ RECORDS = [
 ]
 
 
-def table() -> list[Row]:
-    """All rows, those of optional libraries too."""
+def every_row() -> list[Row]:
+    """All rows, those of libraries that are not installed too."""
     from . import roundtrip_optional
 
-    return [*SCALARS, *NUMPY, *CONTAINERS, *OBJECTS, *RECORDS, *roundtrip_optional.rows()]
+    return [
+        *SCALARS,
+        *NUMPY,
+        *of_family("NumPy"),
+        *CONTAINERS,
+        *OBJECTS,
+        *of_family("Plain objects"),
+        *RECORDS,
+        *roundtrip_optional.rows(),
+    ]
+
+
+def table() -> list[Row]:
+    """The rows whose cases can be made here."""
+    return [row for row in every_row() if row.can_be_made()]
 
 
 def cases() -> list[tuple[str, Any]]:
@@ -303,7 +318,7 @@ def markdown() -> str:
     """`docs/types.md`."""
     lines = [INTRODUCTION.strip(), ""]
     family = ""
-    for row in table():
+    for row in every_row():
         if row.family != family:
             family = row.family
             lines += [
@@ -313,7 +328,7 @@ def markdown() -> str:
                 "| type | how it is stored | cases tried |",
                 "| --- | --- | --- |",
             ]
-        lines.append(f"| {row.name} | {row.stored} | {len(row.make())} |")
+        lines.append(f"| {row.name} | {row.stored} | {row.count or len(row.make())} |")
     return "\n".join([*lines, "", OUTRO.strip(), ""])
 
 
@@ -329,6 +344,39 @@ those tests (`python -m tests.support.roundtrip > docs/types.md`).
 """
 
 OUTRO = """
+## ml_dtypes
+
+| type | how it is stored |
+| --- | --- |
+| arrays, scalars and fields of bfloat16, float8, float6, float4, int4, int2, int1, complex32 | as their bits: unsigned integers of the same size, complex numbers a compound of r and i; with a mark |
+| their dtypes | a mark |
+
+Reading them needs ml_dtypes (`pip install 'hdfchk[types]'`). Every dtype of NumPy and of ml_dtypes is tried at every place
+in `tests/contract/test_dtypes.py`.
+
+## Other libraries
+
+The following types are tested in the same way by tests of their own, in `tests/codecs`, as their libraries are many:
+`pip install 'hdfchk[types]'` brings all of them. hdfchk imports a library only when such a value is stored or read. If the
+library is missing, reading raises `MissingExtraError`, which says what can be read instead; h5py always reads the data.
+
+| library | types | how they are stored |
+| --- | --- | --- |
+| ASE | `Atoms`, with constraints; without a calculator | a group of arrays, cell, info |
+| Astropy | `Quantity` (also masked), units, `Time`, `TimeDelta`, `Column`, `Table`, `QTable` | a dataset with the attribute `units`; a table is a group of named columns |
+| Awkward | `Array` | its form and its buffers |
+| JAX | arrays of all types on the default device, random keys | a dataset; 64-bit values raise an error where `jax_enable_x64` is off |
+| NetworkX | `Graph`, `DiGraph`, `MultiGraph`, `MultiDiGraph` | two arrays of the ends of edges, and a list for each attribute |
+| Pint | `Quantity` of the application's registry | a dataset with the attribute `units` |
+| Polars | `Series`, `DataFrame` | a dataset for each column, and one more if items are missing |
+| Arrow | arrays, `ChunkedArray`, `RecordBatch`, `Table` | likewise |
+| Pydantic | models, after `hdfchk.register(Model)` | a group of the fields |
+| PyTorch | tensors and parameters on the CPU, `state_dict()`s, `Size`, dtypes, devices | a dataset; bfloat16 and float8 as their bits |
+| unyt | `unyt_array`, `unyt_quantity` | a dataset with the attribute `units` |
+
+An element of a stored array has no units of its own: writing a quantity into an array raises an error, which says how to
+convert it.
+
 ## Unsupported values
 
 A value that cannot be stored exactly raises `UnsupportedTypeError`, a `TypeError`, before the file
@@ -336,7 +384,15 @@ is changed; the message names the key path and suggests a remedy. This applies t
 
 * instances of classes that are not registered, and of subclasses of the types above (an instance of a subclass of
   `dict` is not a `dict`): register the class, or convert the value;
-* functions, modules, generators, open files, locks;
+* NumPy arrays, sparse arrays and pandas objects with attributes that were set on the instance (`frame.note = 1`): what is
+  kept is what the library itself keeps, such as the `attrs` of a frame;
+* arrays whose dtype is of another library than NumPy and ml_dtypes, or has a class of rows of its own;
+* results of SciPy with private state (`ttest_ind`, `pearsonr`, `tukey_hsd`): store their fields; and operators in them
+  (`hess_inv` of L-BFGS-B): store the matrix;
+* views of memory that are not contiguous, or whose items Python cannot view by itself: store `numpy.asarray(view)`;
+* functions (other than ufuncs of NumPy), classes that are neither built in, nor NumPy's, nor registered, modules,
+  generators, open files, locks, calculators, models and optimizers: the error says what to store instead;
+* quantities whose units cannot be read back from their text, and those of other registries than the default one;
 * containers that contain themselves, and nesting deeper than 150 levels;
 * time zones other than `datetime.timezone` and `zoneinfo.ZoneInfo`.
 
@@ -344,8 +400,11 @@ is changed; the message names the key path and suggests a remedy. This applies t
 
 A `numpy.memmap`, an `hdfchk.Array` and a dask array are stored as their elements, and read as a `numpy.ndarray`.
 Two references to one object become two objects. The `flags.writeable` of an array, its strides (except for
-Fortran order) and the metadata of its dtype are not part of its value. Padding bytes inside a
-structured or a long double item are not preserved.
+Fortran order) and the metadata of its dtype are not part of its value; nor are the chunks of Arrow and Polars, and the
+buffers of an awkward array that it does not show. Padding bytes inside a structured or a long double item are not
+preserved. The keys of a store and of its groups are paths: a key that is assigned by itself
+(`chk[np.str_("a")] = 1`) is a plain `str` when the group is loaded; the keys of a dict inside a value are what they
+were. Not preserved either are attributes that were set on a member of an enum, and what `to_state()` leaves out.
 """
 
 if __name__ == "__main__":

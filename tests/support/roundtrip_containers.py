@@ -82,6 +82,19 @@ def _lists() -> list[Any]:
     ]
 
 
+def _ragged() -> list[Any]:
+    lengths = [3, 0, 1, 7, 2, 2, 0, 5]
+    return [
+        [np.arange(float(n)) for n in lengths],
+        tuple(np.arange(n, dtype=">i2") for n in lengths),
+        [np.ones((n, 2, 3), "f4") for n in lengths],
+        [np.arange(2 * n).reshape(n, 2).astype("u1", order="F") for n in lengths],
+        [np.arange(n * (n % 3)).reshape(n, n % 3) for n in lengths],
+        [np.arange(n).astype("M8[D]") for n in lengths],
+        [np.zeros(n, bool) for n in lengths],
+    ]
+
+
 def _dicts() -> list[Any]:
     cases: list[Any] = [
         {},
@@ -113,6 +126,17 @@ def _dicts() -> list[Any]:
         {(1, 2): np.zeros(3)},
         {np.str_("s"): 1},
     ]
+    key, name = np.str_, records.Name.A
+    cases += [
+        {key("a"): np.zeros(3), name: None, "plain": 1.5, key("_data"): []},
+        {name: {key("in"): {name: [1, "x"]}}, key("é"): {}},
+        {key("n"): {1: 2}, key("r"): records.Point(1.0), key("t"): (np.zeros(2), "x")},
+        {key("i"): 2**70, key("b"): True, key("c"): 1j, key("s"): "x", key("f"): np.float32(1)},
+        {key("zero"): np.array(1.5), key("texts"): np.array(["a", "é"], object), key("v"): b"x"},
+        {key("a/b"): 1, "c": 2},
+        {key("a"): 1, 2: name},
+        {"list": [{key("a"): [1, {name: []}], key("x"): np.zeros(2)}]},
+    ]
     return [
         *cases,
         {"hdfchk": 1, "hdfchk:order": 2},
@@ -121,8 +145,35 @@ def _dicts() -> list[Any]:
     ]
 
 
+def _with_attributes(value: Any, **attributes: Any) -> Any:
+    """As PyTorch does it: the state of a module is an `OrderedDict` with ``_metadata``."""
+    vars(value).update(attributes)
+    return value
+
+
+def _ordered() -> list[Any]:
+    versions = collections.OrderedDict({"": {"version": 1}, "conv": {"version": 2}})
+    weights = {"conv.weight": np.ones((2, 3)), "conv.bias": np.zeros(2)}
+    return [
+        collections.OrderedDict(),
+        collections.OrderedDict(b=1, a=np.zeros(2)),
+        collections.OrderedDict([(1, 2), ("x", 3)]),
+        _with_attributes(collections.OrderedDict(weights), _metadata=versions),
+        _with_attributes(collections.OrderedDict(), note="é", attributes=None),
+        collections.OrderedDict({np.str_("a"): np.zeros(2), records.Name.A: 1}),
+        _with_attributes(collections.OrderedDict(attributes=1, attributes_=2), note=[1, "a"]),
+        _with_attributes(collections.OrderedDict([(1, 2), (None, np.zeros(2))]), note=np.ones(2)),
+    ]
+
+
 CONTAINERS = [
     Row("Containers", "list", "one dataset of numbers or strings, else packed text", _lists),
+    Row(
+        "Containers",
+        "list, tuple of many small arrays",
+        "one dataset of all elements and one of offsets, in a group",
+        _ragged,
+    ),
     Row(
         "Containers",
         "tuple",
@@ -164,16 +215,18 @@ CONTAINERS = [
             collections.deque([], 0),
         ],
     ),
-    Row("Containers", "dict", "a group; with keys that are no names, packed text", _dicts),
+    Row(
+        "Containers",
+        "dict",
+        "a group; keys of a subclass of str (numpy.str_, StrEnum) have a mark; with other keys, "
+        "packed text",
+        _dicts,
+    ),
     Row(
         "Containers",
         "OrderedDict",
-        "a group with a mark",
-        lambda: [
-            collections.OrderedDict(),
-            collections.OrderedDict(b=1, a=np.zeros(2)),
-            collections.OrderedDict([(1, 2), ("x", 3)]),
-        ],
+        "a group with a mark; its attributes, if any, as a group in it",
+        _ordered,
     ),
     Row(
         "Containers",
@@ -191,12 +244,14 @@ CONTAINERS = [
     Row(
         "Containers",
         "Counter",
-        "a group with a mark",
+        "a group with a mark; its attributes as those of an OrderedDict",
         lambda: [
             collections.Counter(),
             collections.Counter("hello"),
             collections.Counter({"a": -3, "b": 0}),
             collections.Counter([1, 1, (2,)]),
+            _with_attributes(collections.Counter("hello"), source="text"),
+            _with_attributes(collections.Counter([1, 1, 2]), source="numbers"),
         ],
     ),
 ]

@@ -1,4 +1,4 @@
-"""HDF5 files by path, by file object, and files or groups that are open already."""
+"""The backends of HDF5 files: by path, by file object, and by an open h5py object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 import h5py
@@ -60,12 +60,12 @@ from .wal_writer import WalWriter
 T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
 _RESOLVED: dict[str, tuple[tuple[int, int], str]] = {}
-"""By path: the inode that was there last, and the path without symbolic links that led to it."""
+"""By path: the inode that it last had, and the path without symbolic links."""
 MOST_RESOLVED = 1000
 
 
 def _absolute(path: str) -> str:
-    """A path that stays the same when the process goes to another folder."""
+    """Return an absolute path, which does not change with the working directory."""
     whole = os.path.join(os.getcwd(), path)
     return whole if ".." in whole.split(os.sep) else os.path.abspath(whole)
 
@@ -74,13 +74,14 @@ __all__ = ["FileBackend", "ObjectBackend", "StreamBackend"]
 
 
 class _Hdf5Backend(BackendDefaults):
-    """What the backends of HDF5 have in common."""
+    """The common base class of the HDF5 backends."""
 
     __slots__ = ()
+    kind: ClassVar[str] = "hdf5"
     options: Options
 
     def session(self, storage: Storage) -> Session:
-        """A session with this store's options."""
+        """Return a session with this store's options."""
         if isinstance(storage, OpenFile):
             return Hdf5Session(storage, self.options, owned=False)
         return MemoryBackend().session(storage)
@@ -91,13 +92,13 @@ class FileBackend(_Hdf5Backend):
     """An HDF5 file, by its path.
 
     Args:
-        path: the path; a relative one is that of the file it names now.
+        path: the path; a relative one is resolved now.
         lock_timeout: seconds to wait for a process that writes the file.
-        journal: write through a write-ahead log: commits survive a kill.
-        durable: bring commits to the disk, and not only to the system.
-        sync_interval: seconds that commits may wait for that.
+        journal: write through a write-ahead log, so that commits survive a kill.
+        durable: sync commits to disk, instead of leaving that to the system.
+        sync_interval: seconds that commits may wait for a sync.
         options: how the file is written and read.
-        capabilities: HDF5 keeps everything.
+        capabilities: HDF5 stores all types natively.
     """
 
     path: str = attrs.field(converter=_absolute)
@@ -115,11 +116,11 @@ class FileBackend(_Hdf5Backend):
 
     @property
     def resolved(self) -> str:
-        """The path without symbolic links: where the file is, and its log beside it."""
+        """The path without symbolic links: that of the file; its log is beside it."""
         return str(self.share_keys()[-1])
 
     def exists(self) -> bool:
-        """Whether there is a file that is not empty (an empty one is what `mkstemp` makes).
+        """Return whether there is a file that is not empty (`mkstemp` creates empty files).
 
         Raises:
             NotAFileError: it is a device, a pipe or a socket.
@@ -137,35 +138,35 @@ class FileBackend(_Hdf5Backend):
             raise NotAFileError(
                 "it is not a regular file (a device, pipe or socket)",
                 file=self.path,
-                hint="give the path of a file, or of none",
+                hint="give the path of a regular file, or of a new one",
             )
         return there.st_size > 0
 
     def share_keys(self) -> list[Hashable]:
-        """Its inode, if there is one, and its name."""
+        """Return its inode, if it exists, and its name."""
         try:
             there = os.stat(self.path)
         except OSError:
             return [os.path.realpath(self.path)]
         inode = there.st_dev, there.st_ino
         known = _RESOLVED.get(self.path)
-        if known is None or known[0] != inode or not self._leads_to(known):
+        if known is None or known[0] != inode or not self._is_current(known):
             known = inode, os.path.realpath(self.path)
             if len(_RESOLVED) >= MOST_RESOLVED:
                 _RESOLVED.clear()
             _RESOLVED[self.path] = known
         return [*known]
 
-    def _leads_to(self, known: tuple[tuple[int, int], str]) -> bool:
-        # A symbolic link may lead elsewhere by now, to a new file with the number of an old one.
+    def _is_current(self, known: tuple[tuple[int, int], str]) -> bool:
+        # A symbolic link may point to another file now, which may reuse the inode number.
         return known[1] == self.path or self.is_same(known[0], known[1])
 
     def open(self, *, writable: bool) -> Hdf5Session:
-        """A session of its own on the file, to be closed by the caller."""
+        """Open the file for a session of its own, which the caller must close."""
         return Hdf5Session(self.open_storage("a" if writable else "r"), self.options)
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
-        """Open the file; for writing it is created if it does not exist, unless the mode says."""
+        """Open the file; for writing it is created if necessary and allowed by the mode."""
         writable = mode != "r"
         timeout = self.lock_timeout if lock_timeout is None else lock_timeout
         if writable:
@@ -186,23 +187,23 @@ class FileBackend(_Hdf5Backend):
             raise explain_open(error, self.path, writable=writable) from error
 
     def _open_directly(self, mode: str, timeout: float) -> OpenFile:
-        """Open it for HDF5 to write by itself, without a log."""
+        """Open the file for HDF5 to write directly, without a log."""
         path = self.resolved
         if mode == "x":
-            require_absent(path)  # before anything is waited for
+            require_absent(path)  # before waiting for locks
         end = time.monotonic() + timeout
         recover_file(path, timeout)
-        known = _look_at(path)
+        known = _known_of(path)
         if mode == "w" or not self.exists():
             known = Knowledge(no_references=True, no_names=True)
-        stream = h5py.File(self._waiting(end, self._direct_fid, os.fsencode(path), mode))
+        stream = h5py.File(self._wait_for_lock(end, self._direct_fid, os.fsencode(path), mode))
         close_on_exec(stream.id.get_vfd_handle())
         return DirectFile(stream, address=self.path, known=known)
 
     def _direct_fid(self, name: bytes, mode: str) -> FileID:
         access = file_access(shared=True)
         if mode == "w":
-            if self.exists():  # HDF5 empties a file first, and asks for its lock then
+            if self.exists():  # HDF5 truncates a file before it takes its lock: test that first
                 h5f.open(name, h5f.ACC_RDWR, access).close()
             return _stamped(h5f.create(name, h5f.ACC_TRUNC, file_creation(), access))
         if self.exists():
@@ -212,11 +213,11 @@ class FileBackend(_Hdf5Backend):
         if mode == "r+":
             raise FileNotFoundError(errno.ENOENT, "no such file or folder", self.path)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)  # an empty one
+            os.unlink(name)  # an empty file
         return _stamped(h5f.create(name, h5f.ACC_EXCL, file_creation(), access))
 
-    def _waiting(self, end: float, work: Callable[..., T], *args: Any) -> T:
-        """Do it as soon as nobody else holds HDF5's lock on the file."""
+    def _wait_for_lock(self, end: float, work: Callable[..., T], *args: Any) -> T:
+        """Call `work` repeatedly until no other process holds HDF5's lock on the file."""
         while True:
             try:
                 return work(*args)
@@ -227,7 +228,7 @@ class FileBackend(_Hdf5Backend):
                 time.sleep(RETRY_SECONDS)
 
     def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """Whether another name leads to this inode, too."""
+        """Return whether another name refers to the same inode."""
         try:
             there = os.stat(str(name))
         except OSError:
@@ -235,7 +236,7 @@ class FileBackend(_Hdf5Backend):
         return (there.st_dev, there.st_ino) == key
 
     def waits_for(self, storage: Storage, mode: str) -> bool:
-        """A writer waits for others; without a log, readers and writers wait for each other."""
+        """Return whether opening waits: for a writer, or without a log for readers and writers."""
         if mode == "r":
             return storage.writable and storage.log is None and self._is_locked(alone=False)
         if mode == "x":
@@ -245,10 +246,10 @@ class FileBackend(_Hdf5Backend):
         return (storage.writable or not self.journal) and self._is_locked(alone=True)
 
     def _is_locked(self, *, alone: bool) -> bool:
-        """Whether HDF5's lock on the file could not be had now; HDF5 may be told to have none.
+        """Return whether HDF5's lock is not available now, even if HDF5 is configured to use none.
 
         Args:
-            alone: to write, or else with others.
+            alone: test the exclusive lock; otherwise the shared one.
         """
         with contextlib.suppress(OSError):
             file = Descriptor(open_regular(self.resolved, os.O_RDONLY))
@@ -259,7 +260,7 @@ class FileBackend(_Hdf5Backend):
         return False
 
     def join(self, storage: Storage) -> None:
-        """Use what another store of this process has opened.
+        """Use the storage that another store of this process has opened.
 
         Raises:
             LockedError: it was opened without a log.
@@ -274,19 +275,19 @@ class FileBackend(_Hdf5Backend):
                 hint="leave the with block of that store first",
             )
 
-    def bring_in(self) -> None:
-        """Bring commits that wait in the log into the file, if nobody else is there."""
+    def checkpoint_pending(self) -> None:
+        """Checkpoint commits that wait in the log, if no other process uses the file."""
         if not self.journal:
             return
         try:
             recover_file(self.resolved, 0, durable=self.durable)
         except (LockedError, PermissionError, JournalMismatchError, FileReplacedError):
-            pass  # somebody is there, or whoever writes next has to decide
+            pass  # the file is in use, or the next writer has to decide
         except OSError as error:
             if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
                 warnings.warn(
-                    f"commits in the journal of {self.path!r} could not be brought into the file "
-                    f"({error}); they are safe, and the next use of the store tries again",
+                    f"the checkpoint of the journal of {self.path!r} failed "
+                    f"({error}); its commits are safe, and the next use of the store tries again",
                     CheckpointWarning,
                     stacklevel=2,
                 )
@@ -294,37 +295,37 @@ class FileBackend(_Hdf5Backend):
     def recover(
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
-        """Bring in, or set aside, what a killed writer has left; whether there was anything."""
+        """Checkpoint, or set aside, the log of a killed writer; return whether there was one."""
         path, timeout = self.resolved, self.lock_timeout
         copy = None if into is None else os.path.abspath(into)
         try:
             if discard:
-                return _again(discard_log, path, timeout)
+                return _retry_interrupted(discard_log, path, timeout)
             if copy is not None:
-                return _again(recover_into, path, timeout, copy)
-            return _again(recover_file, path, timeout, progress)
+                return _retry_interrupted(recover_into, path, timeout, copy)
+            return _retry_interrupted(recover_file, path, timeout, progress)
         except RAISED as error:
             of_copy = copy is not None and getattr(error, "filename", None) == copy
             concerned = copy if copy is not None and of_copy else self.path
             raise explain_open(error, concerned, writable=True) from error
 
     def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
-        """Write the file anew, without unused space; how many bytes that gave back."""
+        """Rewrite the file without unused space; return the number of bytes saved."""
         try:
             work = partial(
                 compact_file, durable=self.durable, options=self.options, portable=portable
             )
-            return _again(work, self.resolved, self.lock_timeout, progress)
+            return _retry_interrupted(work, self.resolved, self.lock_timeout, progress)
         except HdfchkError as error:
             error.file = error.file or self.path
             raise
         except RAISED as error:
-            what = "it cannot be copied: some of it cannot be read"
+            what = "it cannot be copied: a part of it cannot be read"
             raise explain_open(error, self.path, writable=True, what=what) from error
 
 
-def _again(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
-    """Do it, and again when a signal has ended its wait for a lock, as long as that may take."""
+def _retry_interrupted(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
+    """Call `work`, again if a signal interrupts its wait for a lock, until `timeout` seconds."""
     end = time.monotonic() + timeout
     while True:
         try:
@@ -338,13 +339,13 @@ def _stamped(fid: FileID) -> FileID:
     return fid
 
 
-def _look_at(path: str) -> Knowledge:
-    """What a file tells of what points at its objects, before it is opened to be written directly.
+def _known_of(path: str) -> Knowledge:
+    """Return what is known of pointers to objects in a file that is about to be written directly.
 
-    It is refused if somebody maps its bytes: they would become others.
+    The file is rejected if a process maps it: the mapped bytes would change.
 
     Raises:
-        LockedError: somebody does.
+        LockedError: a process maps it.
     """
     try:
         file = Descriptor(open_regular(path, os.O_RDONLY))
@@ -353,9 +354,9 @@ def _look_at(path: str) -> Knowledge:
     try:
         if is_mapped(file.fd, 0, 2**60):
             raise LockedError(
-                "arrays of it are mapped, and journal=False would change their bytes",
+                "its arrays are mapped, and journal=False would change the mapped bytes",
                 file=path,
-                hint="drop the maps, or write it with journal=True",
+                hint="delete the mapped arrays, or write it with journal=True",
             )
         return read_seal(file.fd)
     finally:
@@ -364,7 +365,7 @@ def _look_at(path: str) -> Knowledge:
 
 @attrs.define(eq=False)
 class StreamBackend(_Hdf5Backend):
-    """An HDF5 file in a binary file object or `BytesIO` that somebody else has opened."""
+    """An HDF5 file in a binary file object or `BytesIO` that the caller has opened."""
 
     file: Any
     options: Options = DEFAULTS
@@ -374,7 +375,7 @@ class StreamBackend(_Hdf5Backend):
     writable: bool = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Check that it is binary."""
+        """Check that the file is binary."""
         if isinstance(self.file, io.TextIOBase):
             raise OSError(
                 errno.EINVAL, "HDF5 needs a file that is open in binary mode", self.address
@@ -383,19 +384,19 @@ class StreamBackend(_Hdf5Backend):
 
     @property
     def address(self) -> str:
-        """The file object's name."""
+        """The name of the file object."""
         return str(getattr(self.file, "name", repr(self.file)))
 
     def exists(self) -> bool:
-        """Whether the file holds anything."""
+        """Return whether the file is not empty."""
         return bool(self.file.seek(0, io.SEEK_END) > 0)
 
     def share_keys(self) -> list[Hashable]:
-        """The object itself."""
+        """Return the identity of the object."""
         return [("object", id(self.file))]
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
-        """Open HDF5 on the file object, which stays open afterwards."""
+        """Open HDF5 on the file object, which is not closed afterwards."""
         writable = mode != "r"
         if writable and not self.writable:
             raise ReadOnlyError(
@@ -411,13 +412,13 @@ class StreamBackend(_Hdf5Backend):
             raise explain_open(error, self.address, writable=writable, on_disk=False) from error
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """An open file has no address to pickle."""
+        """Raise an error: an open file object cannot be pickled."""
         raise TypeError(f"a store over the open file {self.address} cannot be pickled")
 
 
 @attrs.define(eq=False)
 class ObjectBackend(_Hdf5Backend):
-    """An `h5py.File` or `h5py.Group` that somebody else has opened, and will close."""
+    """An `h5py.File` or `h5py.Group` that the caller has opened, and will close."""
 
     group: h5py.Group
     options: Options = DEFAULTS
@@ -427,7 +428,7 @@ class ObjectBackend(_Hdf5Backend):
 
     @property
     def address(self) -> str:
-        """The file's name, and the group's if it is not the root."""
+        """The name of the file, with that of the group unless it is the root."""
         if not self.group:
             return "a closed h5py object"
         inner: Path = tuple(part for part in self.group.name.split("/") if part)
@@ -439,15 +440,15 @@ class ObjectBackend(_Hdf5Backend):
         return bool(self.group) and self.group.file.mode != "r"
 
     def exists(self) -> bool:
-        """It is open, so it is there."""
+        """Return True: an open object exists."""
         return True
 
     def share_keys(self) -> list[Hashable]:
-        """The object itself."""
+        """Return the identity of the object."""
         return [("object", id(self.group))]
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
-        """What is open already."""
+        """Return the open file or group as a storage."""
         writable = mode != "r"
         if self.group and writable and not self.writable:
             raise ReadOnlyError(
@@ -464,5 +465,5 @@ class ObjectBackend(_Hdf5Backend):
         return OpenFile(self.group, address=self.address, writable=writable)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """An open object has no address to pickle."""
+        """Raise an error: an open object cannot be pickled."""
         raise TypeError(f"a store over the open {self.address} cannot be pickled")

@@ -1,4 +1,4 @@
-"""Writing a file anew, without the space that it does not use."""
+"""Rewriting a file without its unused space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...runtime.posix import wait_lock_shared, write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
 from .comparison import compare_files
-from .data.anew import copy_parts, make_anew, stored_parts
+from .data.anew import copy_parts, is_copied_by_hdf5, make_anew, stored_parts
 from .data.limits import Guard
 from .h5 import links
 from .h5.attributes import attribute_names, copy_attribute
@@ -35,7 +35,7 @@ from .h5.ids import (
     TypeID,
 )
 from .h5.key_order import is_order
-from .h5.object_info import EXTERNAL_FILES, FILTERED, info_of, is_open_elsewhere
+from .h5.object_info import EXTERNAL_FILES, info_of
 from .h5.portable_types import portable_type
 from .h5.references import check_references, has_references, references_in
 from .h5.types import (
@@ -57,11 +57,11 @@ __all__ = ["compact_file"]
 
 USERBLOCK_BYTES = 2**20
 ADDRESS_BYTES = 8
-"""HDF5 (2.0 and before) writes the last references of a dataset not at all where the addresses in a
-file have another size."""
+"""The size of addresses in most files. With another size HDF5 (2.0 and before) does not write the
+last references of a dataset."""
 HEAP_BYTES = 2
 MAX_LEVELS = MAX_PATH
-"""How deeply groups may nest: as deeply as a path can lead."""
+"""The maximum nesting of groups: that of a path."""
 
 
 def compact_file(
@@ -73,27 +73,27 @@ def compact_file(
     options: Options = DEFAULTS,
     portable: bool = False,
 ) -> int:
-    """Write a file anew beside its place, and put it there when it is whole.
+    """Rewrite a file beside its place, and replace it when the new file is complete.
 
-    The new file is read again, and compared with the old one, before it takes its place.
+    The new file is read again, and compared with the old one, before it replaces that.
 
     Args:
         path: the file.
         timeout: seconds to wait for a writer, or for readers of commits that are still in the
             journal.
-        progress: is told how many of the file's objects are copied.
-        durable: bring the new file to the disk before it takes the old one's place.
-        options: what the file cannot make its reader do.
-        portable: write what HDF5 1.8 reads.
+        progress: called with the number of copied objects, and the total.
+        durable: sync the new file before it replaces the old one.
+        options: the limits for reading the file.
+        portable: HDF5 1.8 must be able to read the new file.
 
     Returns:
-        How many bytes that gave back to the file system.
+        The number of bytes by which the file has become smaller.
 
     Raises:
-        UnsupportedStoredError: some of it cannot be carried over: HDF5 references that lead to what
-            has no path, say; or HDF5 1.8 has nothing like it.
-        CorruptFileError: the copy differs from what it was made of, or that cannot be read; the
-            old file stays.
+        UnsupportedStoredError: something cannot be copied: for example, an HDF5 reference to an
+            object without a path; or HDF5 1.8 has no equivalent.
+        CorruptFileError: the copy differs from the original, or the original cannot be read;
+            the old file is kept.
     """
     path = os.path.realpath(path)
     before = os.stat(path).st_size
@@ -101,7 +101,7 @@ def compact_file(
     new: NewFile | None = None
     try:
         recover(lock, found, durable=durable)
-        if lock.file is not None:  # not while another program writes it
+        if lock.file is not None:  # not while another program writes the file
             wait_lock_shared(lock.file.fd, path, timeout)
         new = NewFile(lock, durable=durable)
         access = file_access(shared=True)
@@ -111,7 +111,7 @@ def compact_file(
             _write(source.id, new, guard, progress, portable=portable)
             compare_files(source, new.beside, guard)
         finally:
-            source.close()  # and all that is open of it
+            source.close()  # and all open objects of it
         new.appear()
         new.make_durable()
     finally:
@@ -127,9 +127,9 @@ def _write(
     plist = _file_plist(source, portable=portable)
     scratch = ScratchFile(new.file)
     with defer_interrupts():
-        # What is copied may be as new as it likes, unless HDF5 1.8 is to read it.
+        # Copied objects may use the newest format, unless HDF5 1.8 must read them.
         newest = h5f.LIBVER_V18 if portable else h5f.LIBVER_LATEST
-        # HDF5's newer groups have heaps that are of no use where lengths have so few bytes.
+        # HDF5's newer groups use heaps that do not work if lengths have so few bytes.
         oldest = h5f.LIBVER_V18 if plist.get_sizes()[1] > HEAP_BYTES else h5f.LIBVER_EARLIEST
         target = create_on(scratch, plist, (oldest, newest))
         try:
@@ -148,26 +148,27 @@ def _write(
 
 
 def _file_plist(source: FileID, *, portable: bool) -> PropFCID:
-    """The creation properties for the copy of a file.
+    """Return the creation properties for the copy of a file.
 
-    One without a table of its free space gets none: it may be meant for HDF5 1.8.
+    If the file has no free-space table, nor has the copy: it may be intended for HDF5 1.8.
     """
     old, root = source.get_create_plist(), h5g.open(source, b"/").get_create_plist()
     _, has_table, _ = old.get_file_space_strategy()
     plist = file_creation(keeps_free_space=has_table and not portable)
     plist.set_userblock(old.get_userblock())
     plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
+    plist.set_obj_track_times(root.get_obj_track_times())
     plist.set_link_creation_order(root.get_link_creation_order())
     keep_attribute_form(root, plist)
     return plist
 
 
 _Step = tuple[GroupID, GroupID, Iterator[links.Entry]]
-"""A group, its copy, and the links of it that are still to be copied."""
+"""A group, its copy, and the links that are not yet copied."""
 
 
 class _Copy:
-    """The copy of all objects of one file to another, links as they are."""
+    """Copies all objects of one file to another; links are copied as links."""
 
     def __init__(
         self,
@@ -188,14 +189,14 @@ class _Copy:
         self._known: set[int] = set()
         """The addresses of the groups that were copied."""
         self._shared: dict[int, ObjectID] = {}
-        """The address of an object with several links, or of a named type -> its copy."""
-        self._waiting: GroupID | None = None
-        """A group of the copies of named types to whose keys it has not come yet."""
+        """The address of each object with several links, or named type -> its copy."""
+        self._type_group: GroupID | None = None
+        """A temporary group for copies of named types whose keys come later."""
         self._count = 0
         self._total = 0
 
     def _count_all(self) -> None:
-        """Count what is to be copied. HDF5's own visit would go as deep as the file says."""
+        """Count the objects to copy. HDF5's own visit recurses as deeply as groups nest."""
         root = h5g.open(self._source, b"/")
         seen = {h5o.get_info(root).addr}
         todo = [(root, links.hard_entries(root))]
@@ -215,7 +216,7 @@ class _Copy:
         if self._progress is not None:
             self._count_all()
         root, copy = h5g.open(self._source, b"/"), h5g.open(self._target, b"/")
-        # Only the groups above the one that is being copied are open: a file may have very many.
+        # Only groups above the present one are open: a file may have very many groups.
         todo = [self._begin(root, copy, h5o.get_info(root))]
         self._shared[h5o.get_info(root).addr] = copy
         while todo:
@@ -233,22 +234,22 @@ class _Copy:
                 raise NestingError(
                     f"groups nested more than {MAX_LEVELS} levels deep",
                     key=f"{links.key_of(old)[:40]}…",
-                    hint="the file is left as it is",
+                    hint="the file is unchanged",
                 )
-        if self._waiting is not None:
-            self._waiting = None
-            self._target.unlink(_WAITING)
+        if self._type_group is not None:
+            self._type_group = None
+            self._target.unlink(_TYPE_GROUP)
         self._references.run()
 
     def _begin(self, old: GroupID, new: GroupID, info: ObjInfo) -> _Step:
-        """Copy the attributes of a group, and get its links."""
+        """Copy the attributes of a group, and return its links."""
         self._attributes(old, new, but=lambda name: name == STAMP or is_order(name))
         self._known.add(info.addr)
         self._step()
         return old, new, iter(links.entries(old, dangling=True))
 
     def _link(self, old: GroupID, name: bytes, kind: int, new: GroupID) -> _Step | None:
-        """Copy a link and, unless it is a group, what it leads to; a group is to be gone into."""
+        """Copy a link and its object; for a group return the step that copies its contents."""
         if kind == links.HARD:
             try:
                 return self._object(old, name, new)
@@ -275,9 +276,9 @@ class _Copy:
         if type(oid) is h5g.GroupID:
             if info.addr in self._known:
                 raise CorruptFileError(
-                    "a group with one link, as it says, has more",
+                    "a group has more links than its link count says",
                     key=links.key_of(oid),
-                    hint="the file is left as it is; h5repack may do it",
+                    hint="the file is unchanged; h5repack may be able to do it",
                 )
             copy = h5g.create(new, name, gcpl=group_copy_creation(oid))
             if info.rc > 1:
@@ -293,13 +294,13 @@ class _Copy:
         return None
 
     def _dataset(self, oid: DatasetID, info: ObjInfo, new: GroupID, name: bytes) -> None:
-        """Copy a dataset that is no one else's."""
+        """Copy a dataset that was not copied yet."""
         tid = oid.get_type()
         refers, is_named = has_references(tid), tid.committed()
         if refers:
             self._check_references(oid, info)
         self._check(oid)
-        if refers or is_named or not _is_copied_by_hdf5(oid, tid, info):
+        if refers or is_named or not is_copied_by_hdf5(oid, tid, info):
             made = self._copy_of_type(tid) if is_named else None
             if made is not None and not refers and not _has_filters(oid):
                 self._copy(oid, new, name, made)
@@ -315,13 +316,13 @@ class _Copy:
         self._copy(oid, new, name)
 
     def _copy(self, oid: DatasetID, new: GroupID, name: bytes, made: TypeID | None = None) -> None:
-        """Have HDF5 copy a dataset.
+        """Make HDF5 copy a dataset.
 
         Args:
             oid: the dataset.
-            new: the group for its copy.
-            name: the name there.
-            made: the copy of its type, if that has a name.
+            new: the group for the copy.
+            name: its name there.
+            made: the copy of its type, if that is a named type.
         """
         is_bare = self._has_own_attributes(oid)
         flags = (h5o.COPY_WITHOUT_ATTR_FLAG if is_bare else 0) | (_MERGE if made else 0)
@@ -338,40 +339,40 @@ class _Copy:
             return
         copy = h5d.open(new, name)
         if made is not None and h5o.get_info(copy.get_type()).addr != h5o.get_info(made).addr:
-            raise _refusal(oid, "a named type, and a filter that this HDF5 has not")
+            raise _refusal(oid, "a named type, and a filter that this HDF5 does not have")
         if is_bare:
             self._attributes(oid, copy)
 
     def _has_own_attributes(self, oid: ObjectID) -> bool:
-        """Whether an object has attributes that HDF5 does not copy as they are."""
+        """Return whether HDF5 cannot copy some attributes of an object correctly."""
         types = (h5a.open(oid, key).get_type() for key in attribute_names(oid))
         return any(has_references(tid) or tid.committed() for tid in types)
 
     def _named_type(self, tid: TypeID, new: GroupID, name: bytes) -> TypeID:
-        """Copy a named type: what was made with it gets the copy."""
+        """Copy a named type; objects that use it use the copy."""
         try:
             h5o.copy(tid, b".", new, name, copypl=_copying(h5o.COPY_WITHOUT_ATTR_FLAG))
             copy = h5t.open(new, name)
         except RAISED:
             if not self._portable:
                 raise
-            copy = self._type(tid.copy(), tid)  # HDF5 1.8 has nothing like it in its form
+            copy = self._type(tid.copy(), tid)  # the form of the original is too new for HDF5 1.8
             copy.commit(new, name)
         self._shared[h5o.get_info(tid).addr] = copy
         self._attributes(tid, copy)
         return copy
 
     def _copy_of_type(self, tid: TypeID) -> TypeID:
-        """The copy of a named type, which waits for its key if that comes later."""
+        """Return the copy of a named type; if its key comes later, it is in the temporary group."""
         known = self._shared.get(h5o.get_info(tid).addr)
         if isinstance(known, TypeID):
             return known
-        if self._waiting is None:
-            self._waiting = h5g.create(self._target, _WAITING)
-        return self._named_type(tid, self._waiting, b"%d" % self._waiting.get_num_objs())
+        if self._type_group is None:
+            self._type_group = h5g.create(self._target, _TYPE_GROUP)
+        return self._named_type(tid, self._type_group, b"%d" % self._type_group.get_num_objs())
 
     def _type(self, tid: TypeID, oid: ObjectID, where: str = "") -> TypeID:
-        """The type to be given to the copy of something."""
+        """Return the type of the copy of an object."""
         if tid.committed():
             return self._copy_of_type(tid)
         if not self._portable:
@@ -384,14 +385,14 @@ class _Copy:
     def _attributes(
         self, old: ObjectID, new: ObjectID, but: Callable[[bytes], bool] = lambda name: False
     ) -> None:
-        """Copy the attributes of an object. Those with references get their values in the end."""
+        """Copy the attributes of an object. Those with references get their values at the end."""
         for name in attribute_names(old):
             if but(name):
                 continue
             aid, where = h5a.open(old, name), f"in the attribute {to_text(name)!r}: "
             tid = self._type(aid.get_type(), old, where)
             if has_references(tid):
-                self._may_have_references(old, aid.get_type(), where)
+                self._check_reference_type(old, aid.get_type(), where)
                 h5a.create(new, name, tid, unshared(aid.get_space()))
                 self._references.note(links.path_of(old))
                 continue
@@ -402,32 +403,34 @@ class _Copy:
                 raise
 
     def _check(self, oid: DatasetID) -> None:
-        """Refuse what would take far more than the file has of it."""
+        """Reject a dataset that needs far more memory than it takes in the file."""
         tid = oid.get_type()
         self._guard.begin()
         self._guard.claims(oid)
         if oid.shape is not None and has_variable(tid):
             dtype = tid.dtype if has_references(tid) else numpy_dtype(tid)
             for _ in self._guard.blocks(oid, dtype):
-                pass  # it is refused where the items come to more than the file can hold
+                pass  # raises an error if the elements are larger than the file can contain
 
     def _check_references(self, oid: DatasetID, info: ObjInfo) -> None:
-        """Refuse a dataset of references that cannot be carried over."""
-        self._may_have_references(oid, oid.get_type())
+        """Reject a dataset with references that cannot be copied."""
+        self._check_reference_type(oid, oid.get_type())
         if info.hdr.mesg.present & EXTERNAL_FILES:
-            raise _refusal(oid, "HDF5 references that lie in another file")
+            raise _refusal(oid, "HDF5 references that are stored in another file")
         plist = oid.get_create_plist()
-        if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _is_filled(plist, oid):
+        if plist.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED and _has_set_references(
+            plist, oid
+        ):
             raise _refusal(oid, "a fill value with HDF5 references")
 
-    def _may_have_references(self, oid: ObjectID, tid: TypeID, where: str = "") -> None:
-        """Refuse a type with references that cannot be read, or written."""
+    def _check_reference_type(self, oid: ObjectID, tid: TypeID, where: str = "") -> None:
+        """Reject a type with references that cannot be read or written."""
         try:
             check_references(tid)
         except UnsupportedStoredError as error:
             raise _refusal(oid, f"{where}{error.problem}") from error
         if not self._writes_references:
-            raise _refusal(oid, f"{where}HDF5 references, of other sizes than HDF5 writes whole")
+            raise _refusal(oid, f"{where}HDF5 references of a size that HDF5 cannot write")
 
     def _step(self) -> None:
         self._count += 1
@@ -435,54 +438,40 @@ class _Copy:
             self._progress(self._count, max(self._count, self._total))
 
 
-_WAITING = b"hdfchk:types"
+_TYPE_GROUP = b"hdfchk:types"
 _MERGE = 0x40
-"""`H5O_COPY_MERGE_COMMITTED_DTYPE_FLAG`, for which h5py has no name: HDF5 looks through the whole
-copy for a named type that is equal, each time, and finds none with items of variable length."""
+"""`H5O_COPY_MERGE_COMMITTED_DTYPE_FLAG`, which h5py does not define: HDF5 searches the whole copy
+for an equal named type, each time, and finds none with variable-length elements."""
 
 
 @functools.cache
 def _copying(flags: int) -> PropCopyID:
-    """The properties by which HDF5 copies an object."""
+    """Return the property list with which HDF5 copies an object."""
     plist = h5p.create(h5p.OBJECT_COPY)
     plist.set_copy_object(flags)
     return plist
 
 
 def _has_filters(did: DatasetID) -> bool:
-    """Whether the filters of a dataset are there, without which none like it can be made."""
+    """Return whether the filters of a dataset are available, so that HDF5 can create the copy."""
     plist = did.get_create_plist()
     return all(h5z.filter_avail(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
 
 
 def _require_same_items(old: DatasetID, new: DatasetID) -> None:
-    """Refuse items that h5py has written otherwise than it has read them.
+    """Reject elements that h5py has not written as it has read them.
 
-    Strings that end with a NUL, and have no room for it, beside ones of variable length.
+    This affects strings without space for a terminating NUL, beside variable-length ones.
     """
     if not has_variable(old.get_type()):
         return
     for part in stored_parts(old):
         if not same_items(part.read(old), part.read(new)):
-            raise _refusal(old, "strings beside items of variable length that h5py cuts")
+            raise _refusal(old, "strings beside variable-length elements, which h5py truncates")
 
 
-def _is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
-    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
-
-    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
-    lies in its file, and nothing else.
-    """
-    filtered = bool(info.hdr.mesg.present & FILTERED)
-    if not has_variable(tid):
-        return not (filtered and is_open_elsewhere(did))
-    if filtered:
-        return False
-    return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
-
-
-def _is_filled(plist: PropDCID, did: DatasetID) -> bool:
-    """Whether a fill value has references that lead somewhere."""
+def _has_set_references(plist: PropDCID, did: DatasetID) -> bool:
+    """Return whether a fill value has references that are not null."""
     value = np.zeros(1, did.dtype)
     try:
         plist.get_fill_value(value)
@@ -495,5 +484,5 @@ def _refusal(oid: ObjectID, what: str) -> UnsupportedStoredError:
     return UnsupportedStoredError(
         f"it cannot be copied: it has {what}",
         key=links.key_of(oid),
-        hint="the file is left as it is; h5repack may do it",
+        hint="the file is unchanged; h5repack may be able to do it",
     )

@@ -1,7 +1,7 @@
-"""Comparing a file that was written anew with the one it was made of.
+"""Comparing a rewritten file with the original.
 
-Both are gone through at once, group by group. Data are compared as they lie in the files, packed as
-they are, in blocks; only items of variable length have to be read by HDF5.
+Both are traversed together, group by group. Data are compared as stored in the files, encoded, in
+blocks; only variable-length elements have to be read by HDF5.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ BLOCK_BYTES = 2**22
 
 
 def compare_files(source: h5py.File, path: str, guard: Guard) -> None:
-    """Make sure that a copy holds what its source does.
+    """Check that a copy has the same contents as the original.
 
     Args:
-        source: the open `h5py.File` that was copied.
-        path: the copy, which nobody has open.
-        guard: of the source.
+        source: the open original file.
+        path: the copy, which must not be open.
+        guard: the limits for reading the original.
 
     Raises:
-        CorruptFileError: it does not.
+        CorruptFileError: the contents differ.
     """
     copy = h5py.File(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, file_access()))
     try:
@@ -59,7 +59,7 @@ def _differ(oid: ObjectID, what: str) -> NoReturn:
     raise CorruptFileError(
         f"the compacted copy differs from the file in {what}",
         key=links.key_of(oid),
-        hint="the file is left as it is; call verify(), and report it if all is whole",
+        hint="the file is unchanged; call verify(), and report a bug if it finds no damage",
     )
 
 
@@ -70,19 +70,19 @@ class _Comparison:
         self._guard = guard
         self._copy_guard = Guard(copy, guard.options)
         self._pairs: dict[int, int] = {}
-        """The address of an object -> that of its copy."""
+        """The address of each object -> the address of its copy."""
         self._copies: set[int] = set()
         self._types: dict[int, int] = {}
-        """The address of a named type that something was made with -> that of its copy."""
-        self._referring: list[bytes] = []
-        """The paths of objects that have references."""
+        """The address of each named type that an object uses -> the address of its copy."""
+        self._with_references: list[bytes] = []
+        """The paths of objects that contain references."""
         files = (source, copy)
         self._is_plain = not any(file.id.get_create_plist().get_userblock() for file in files)
-        """Places in the files are as HDF5 says, which some of its versions count otherwise."""
+        """Offsets are as HDF5 reports them; with a user block, that depends on its version."""
 
     def run(self) -> None:
         old, new = (h5g.open(file.id, b"/") for file in (self._source, self._copy))
-        self._is_known(old, new)
+        self._is_compared(old, new)
         todo = [(old, new, self._links(old, new))]
         while todo:
             old, new, names = todo[-1]
@@ -96,13 +96,13 @@ class _Comparison:
             else:
                 todo.append((*inner, self._links(*inner)))
         self._compare_types(h5g.open(self._source.id, b"/"))
-        if self._referring:
+        if self._with_references:
             with ReferenceSwap() as swap:
                 files = self._source.id, self._copy.id
-                _References(*files, self._pairs, swap).run(self._referring)
+                _References(*files, self._pairs, swap).run(self._with_references)
 
-    def _is_known(self, old: ObjectID, new: ObjectID) -> bool:
-        """Whether two objects were compared before; each is the copy of one other."""
+    def _is_compared(self, old: ObjectID, new: ObjectID) -> bool:
+        """Return whether two objects were compared before; each must be the copy of one other."""
         place, other = info_of(old).addr, info_of(new).addr
         known = self._pairs.get(place)
         if known is None and other not in self._copies:
@@ -110,28 +110,28 @@ class _Comparison:
             self._copies.add(other)
             return False
         if known != other:
-            _differ(old, "which links lead to one object")
+            _differ(old, "which links point to one object")
         return True
 
     def _note_type(self, oid: ObjectID, old: TypeID, new: TypeID) -> None:
-        """Compare which named type something was made with, if any."""
+        """Compare which named type an object uses, if any."""
         if old.committed() != new.committed():
             _differ(oid, "whether its type has a name")
         if old.committed():
             place, other = h5o.get_info(old).addr, h5o.get_info(new).addr
             if self._types.setdefault(place, other) != other:
-                _differ(oid, "which named type it has")
+                _differ(oid, "which named type it uses")
 
     def _compare_types(self, root: GroupID) -> None:
-        """Compare the named types that something was made with, once all objects were."""
+        """Compare the named types that objects use, after all objects were compared."""
         places = self._types.values()
         if len(set(places)) < len(places) or any(
             self._pairs.get(place, other) != other for place, other in self._types.items()
         ):
-            _differ(root, "which named types its datasets and attributes have")
+            _differ(root, "which named types its datasets and attributes use")
 
     def _links(self, old: GroupID, new: GroupID) -> Iterator[bytes]:
-        """Compare the links of two groups; the names of those that lead to objects."""
+        """Compare the links of two groups; return the names of the hard links."""
         self._attributes(old, new)
         wanted = links.entries(old, dangling=True)
         found = links.entries(new, dangling=True)
@@ -139,14 +139,14 @@ class _Comparison:
             _differ(old, "its keys, or their order")
         for name, kind, _ in wanted:
             if kind != links.HARD and old.links.get_val(name) != new.links.get_val(name):
-                _differ(old, f"where the link {to_text(name)!r} leads")
+                _differ(old, f"where the link {to_text(name)!r} points")
         return (name for name, kind, _ in wanted if kind == links.HARD)
 
     def _objects(self, old: ObjectID, new: ObjectID) -> tuple[GroupID, GroupID] | None:
-        """Compare two objects; groups are to be gone into."""
+        """Compare two objects; return both if they are groups, which must be traversed."""
         if type(old) is not type(new):
             _differ(old, "what kind of object it is")
-        if self._is_known(old, new):
+        if self._is_compared(old, new):
             return None
         if type(old) is type(new) is h5g.GroupID:
             return old, new
@@ -169,10 +169,10 @@ class _Comparison:
                 self._note(old)
 
     def _note(self, oid: ObjectID) -> None:
-        """Take note of an object that has references: they are compared in the end."""
+        """Record an object with references, which are compared at the end."""
         path = links.path_of(oid)
-        if not self._referring or self._referring[-1] != path:
-            self._referring.append(path)
+        if not self._with_references or self._with_references[-1] != path:
+            self._with_references.append(path)
 
     def _data(self, old: DatasetID, new: DatasetID) -> None:
         if has_variable(old.get_type()):
@@ -208,7 +208,7 @@ class _Comparison:
                 _differ(old, "its data")
 
     def _bytes(self, oid: ObjectID, first: int, second: int, size: int) -> None:
-        """Compare bytes of the files themselves."""
+        """Compare bytes of the two files."""
         source, copy = (file.id.get_vfd_handle() for file in (self._source, self._copy))
         for start in range(0, size, BLOCK_BYTES):
             length = min(BLOCK_BYTES, size - start)
@@ -217,11 +217,11 @@ class _Comparison:
                 _differ(oid, "its data")
 
     def _items(self, old: DatasetID, new: DatasetID) -> None:
-        """Compare items of variable length, block by block."""
+        """Compare variable-length elements, block by block."""
         try:
             dtype, other = numpy_dtype(old.get_type()), numpy_dtype(new.get_type())
         except UnsupportedStoredError as error:
-            error.key, error.hint = links.key_of(old), "the file is left as it is; use h5repack"
+            error.key, error.hint = links.key_of(old), "the file is unchanged; use h5repack"
             raise
         pairs = zip(
             self._guard.blocks(old, dtype), self._copy_guard.blocks(new, other), strict=True
@@ -231,7 +231,7 @@ class _Comparison:
 
 
 class _References:
-    """Compares references by what they lead to, once it is known what is the copy of what."""
+    """Compares references by their objects, once the copies of all objects are known."""
 
     def __init__(
         self, source: FileID, copy: FileID, pairs: dict[int, int], swap: ReferenceSwap
@@ -242,10 +242,10 @@ class _References:
         self._swap = swap
 
     def run(self, paths: list[bytes]) -> None:
-        """Compare those of some objects.
+        """Compare the references of some objects.
 
         Raises:
-            CorruptFileError: one of them leads elsewhere.
+            CorruptFileError: a reference points to another object.
         """
         for path in paths:
             self._compare(h5o.open(self._source, path), h5o.open(self._copy, path))
@@ -267,12 +267,12 @@ class _References:
                     _differ(old, "its data")
 
     def _is_same(self, wanted: Any, found: Any, tid: TypeID) -> bool:
-        first, second = self._taken_out(wanted, tid), self._taken_out(found, tid)
-        if not same_items(wanted, found):  # what is left beside the references
+        first, second = self._extract(wanted, tid), self._extract(found, tid)
+        if not same_items(wanted, found):  # the rest, without the references
             return False
         return self._same_objects(first[0], second[0]) and self._same_regions(first[1], second[1])
 
-    def _taken_out(self, data: Any, tid: TypeID) -> tuple[Addresses, list[Region]]:
+    def _extract(self, data: Any, tid: TypeID) -> tuple[Addresses, list[Region]]:
         objects: list[Addresses] = []
         regions: list[Region] = []
 
@@ -290,20 +290,20 @@ class _References:
     def _same_objects(self, wanted: Addresses, found: Addresses) -> bool:
         if len(wanted) != len(found):
             return False
-        # HDF5 follows them: an address alone does not say what it makes of it.
+        # Dereference them: HDF5 may interpret the same address differently.
         pairs = np.unique(np.stack([wanted, found]), axis=1)
         references = zip(*map(self._swap.references, pairs), strict=True)
-        return all(itertools.starmap(self._leads_to_copy, references))
+        return all(itertools.starmap(self._points_to_copy, references))
 
-    def _leads_to_copy(self, first: Reference | None, second: Reference | None) -> bool:
-        place = _led_to(first, self._source)
-        return _led_to(second, self._copy) == (self._pairs.get(place) if place else 0)
+    def _points_to_copy(self, first: Reference | None, second: Reference | None) -> bool:
+        place = _target_address(first, self._source)
+        return _target_address(second, self._copy) == (self._pairs.get(place) if place else 0)
 
     def _same_regions(self, wanted: list[Region], found: list[Region]) -> bool:
         if len(wanted) != len(found):
             return False
         for first, second in zip(wanted, found, strict=True):
-            if not self._leads_to_copy(first, second):
+            if not self._points_to_copy(first, second):
                 return False
             if first and second:
                 spaces = h5r.get_region(first, self._source), h5r.get_region(second, self._copy)
@@ -316,7 +316,7 @@ def _start(part: Part) -> tuple[int, ...]:
     return part.start
 
 
-def _led_to(reference: Reference | None, file: FileID) -> int:
+def _target_address(reference: Reference | None, file: FileID) -> int:
     if not reference:
         return 0
     try:
@@ -333,8 +333,8 @@ def _chunk_places(did: DatasetID) -> dict[tuple[int, ...], tuple[int, int, int |
 
 
 def _compare_attributes(old: ObjectID, new: ObjectID) -> Iterator[tuple[TypeID, TypeID]]:
-    """Compare the attributes of two objects; their types, which are compared later."""
-    # The copy has its keys in their order, and needs no list of it.
+    """Compare the attributes of two objects; yield their types, which are compared later."""
+    # The copy has its keys in the right order, and needs no list of positions.
     names = [name for name in attribute_names(old) if name != STAMP and not is_order(name)]
     if names != [name for name in attribute_names(new) if name != STAMP]:
         _differ(old, "its attributes, or their order")
@@ -346,7 +346,7 @@ def _compare_attributes(old: ObjectID, new: ObjectID) -> Iterator[tuple[TypeID, 
 
 
 def _same_attribute(old: AttrID, new: AttrID) -> bool:
-    """Whether two attributes are the same, but for references, which are looked at later."""
+    """Return whether two attributes are equal, except for references, which are compared later."""
     tid, space = old.get_type(), old.get_space()
     kind = space.get_simple_extent_type()
     if not tid.equal(new.get_type()) or kind != new.get_space().get_simple_extent_type():
@@ -369,7 +369,7 @@ def _compare_forms(old: DatasetID, new: DatasetID) -> None:
     if kinds[0] == h5s.SIMPLE and (
         first.get_simple_extent_dims(True) != second.get_simple_extent_dims(True)
     ):
-        _differ(old, "how far it can grow")
+        _differ(old, "its maximum shape")
     if _layout(old) != _layout(new):
         _differ(old, "how it is stored")
     values = [_fill_value(did) for did in (old, new)]
@@ -378,12 +378,12 @@ def _compare_forms(old: DatasetID, new: DatasetID) -> None:
 
 
 def _fill_value(did: DatasetID) -> Any:
-    """The fill value of a dataset; None if it has none of its own, or none that h5py reads."""
+    """Return the fill value of a dataset; None if it is not set, or h5py cannot read it."""
     plist = did.get_create_plist()
     if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
         return None
     try:
-        value = np.zeros(1, numpy_dtype(did.get_type()))  # h5py reads texts into an item
+        value = np.zeros(1, numpy_dtype(did.get_type()))  # h5py reads strings only into 1-d arrays
         plist.get_fill_value(value)
     except (UnsupportedStoredError, *RAISED):
         return None

@@ -1,4 +1,4 @@
-"""What a writer does when its file is not in its place, or others keep its commits out of it."""
+"""What a writer does if its file was moved, removed or replaced, or cannot be checkpointed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedE
 
     Args:
         file: the file, with its log.
-        path: where it was.
-        where: where it is now, if that is known.
+        path: its former path.
+        where: its present path, if known.
 
     Returns:
         The error to raise, which says where the commits are.
 
     Raises:
-        NotDurableError: they could not be saved, and are in the open file alone.
+        NotDurableError: they could not be saved, and are only in the open file.
     """
     saved = None if where is None else _save_moved(file, where)
     if saved is None:
@@ -46,41 +46,41 @@ def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedE
 
 
 def _drop_log(file: WalFile, path: str) -> None:
-    """Remove the log, if it is the one of that file: all of it is elsewhere."""
-    with contextlib.suppress(OSError):  # the next writer sees to it
+    """Remove the log of the file, as its commits were saved elsewhere."""
+    with contextlib.suppress(OSError):  # the next writer removes it
         if is_at(file.log.file.fd, log_of(path)):
             os.unlink(log_of(path))
 
 
 def _keep_log(file: WalFile, path: str) -> str:
-    """Leave the log, where it alone has what HDF5 could not do; says where that is."""
+    """Keep the log, with logical records that HDF5 could not apply; return where it is."""
     if file.durable:
-        with contextlib.suppress(OSError):  # it is the file that is told of
+        with contextlib.suppress(OSError):  # the error about the file is more important
             file.log.sync()
     name = log_of(path)
     where = "in its journal, which was moved or removed, too"
     if is_at(file.log.file.fd, name):
-        # A file that has taken the place keeps its writers from doing it by themselves.
+        # If another file has this name, its writers cannot set the log aside by themselves.
         who = "recover(discard=True)" if os.path.lexists(path) else "the next writer"
         where = f"in {name!r}, which {who} sets aside"
-    return f". The last ones, small assignments and rows that HDF5 could not do, are {where}"
+    return f". The last ones, small assignments and rows that HDF5 could not apply, are {where}"
 
 
 def _save_moved(file: WalFile, where: str) -> str | None:
-    """Leave the commits in the file that was moved; None if not all of them can be there."""
+    """Keep the commits in the file that was moved; return None if not all can be there."""
     with contextlib.suppress(OSError):
         if file.durable:
-            sync_folder(where)  # what a checkpoint needs of the log has to have its name there
+            sync_folder(where)  # the log must have its name on disk before a checkpoint
         if file.checkpoint():
             _drop_log(file, where)  # it was moved, too
-            return f"all commits are in {where!r}, to which it was moved; make a store of it"
+            return f"the file was moved to {where!r} with all commits; create a store on it"
     with contextlib.suppress(OSError):
         if is_at(file.log.file.fd, log_of(where)):
             if file.durable:
                 file.log.sync()
             return (
-                f"all commits are in {where!r}, to which it was moved, and in the journal, which "
-                "was moved with it; make a store of it"
+                f"the file was moved to {where!r}; all commits are in it and in the journal, which "
+                "was moved with it; create a store on it"
             )
     return None
 
@@ -89,26 +89,26 @@ def _save_copy(file: WalFile, path: str) -> str:
     name = f"{path}.rescued"
     try:
         name, made = _make(name)
-        _fill(file, name, made)
+        _copy_commit(file, name, made)
     except OSError as error:
         raise NotDurableError(
-            "what was assigned is committed, but the file was moved, removed or replaced while it "
+            "the assignment is committed, but the file was moved, removed or replaced while it "
             f"was being written, and could not be copied to {name!r} ({error.strerror or error})",
             file=path,
-            hint="all commits are in the open file: make that place writable, with room for it, "
-            "and call commit() before the block ends; after that only the journal is left, and the "
-            "file if it was moved",
+            hint="all commits are in the open file: make that folder writable, free some disk "
+            "space, and call commit() before the block ends; after that only the journal is "
+            "left, and the file if it was moved",
         ) from error
     if file.durable:
-        with contextlib.suppress(OSError):  # it is there, and a later sync brings its name along
+        with contextlib.suppress(OSError):  # the copy exists, and a later sync writes its name
             sync_folder(name)
     which = "all commits but the last ones" if file.log.logical_bytes else "all commits"
     last = _keep_log(file, path) if file.log.logical_bytes else ""
-    return f"{which} are in {name!r}; make a store of it{last}"
+    return f"{which} are in {name!r}; create a store on it{last}"
 
 
 def _make(name: str) -> tuple[str, Descriptor]:
-    """A new file of that name or, if there is one, of the next that is free."""
+    """Create a new file of that name or, if it exists, with the next free number."""
     free, number = name, 0
     while True:
         try:
@@ -118,8 +118,8 @@ def _make(name: str) -> tuple[str, Descriptor]:
             free = f"{name}.{number}"
 
 
-def _fill(file: WalFile, name: str, made: Descriptor) -> None:
-    """Copy the last commit; what could be copied only in part is removed."""
+def _copy_commit(file: WalFile, name: str, made: Descriptor) -> None:
+    """Copy the last commit; an incomplete copy is removed."""
     done = False
     try:
         copy_owner_and_mode(file.file.fd, made.fd)
@@ -133,41 +133,41 @@ def _fill(file: WalFile, name: str, made: Descriptor) -> None:
 
 
 def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
-    """The warning that commits stay in the log of a file.
+    """Return the warning that commits stay in the log of a file.
 
     Args:
         path: the file.
-        there: what the system says of it.
-        commits: how many commits.
+        there: its status.
+        commits: the number of commits.
     """
     who = _holders(there)
     count = f"{commits} commits stay" if commits != 1 else "1 commit stays"
     return PendingJournalWarning(
         f"{path!r} is being read, or mapped{', by ' + who if who else ''}: {count} in its "
-        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that leaves the "
-        "file brings them in, or recover(); do not write it with another program before"
+        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that closes the "
+        "file, or recover(), checkpoints them; do not write it with another program before that"
     )
 
 
 def not_brought_warning(path: str, failed: Exception | None) -> CheckpointWarning:
-    """The warning that commits stay in the log of a file, as they could not be brought into it.
+    """Return the warning that commits stay in the log of a file, as a checkpoint has failed.
 
     Args:
         path: the file.
-        failed: why.
+        failed: the error.
     """
     return CheckpointWarning(
-        f"all commits are safe in the journal of {path!r}, but could not be brought into the file "
+        f"all commits are safe in the journal of {path!r}, but the checkpoint to the file failed "
         f"({failed}): the next use tries again"
     )
 
 
 def not_removed_warning(path: str, why: str) -> CheckpointWarning:
-    """The warning that the log of a file is still there, of which nobody needs anything.
+    """Return the warning that the log of a file, which is not needed any more, still exists.
 
     Args:
         path: the file.
-        why: it could not be removed.
+        why: why it could not be removed.
     """
     return CheckpointWarning(
         f"all commits are in {path!r}, but its journal could not be removed ({why}): the next use "
@@ -176,13 +176,13 @@ def not_removed_warning(path: str, why: str) -> CheckpointWarning:
 
 
 def _holders(there: os.stat_result) -> str:
-    """The processes that hold locks on a file, where the system tells."""
+    """Return the processes that hold locks on a file, if the system shows them."""
     inode = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
     found: set[str] = set()
     with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
         for line in locks:
             fields = line.split()
-            if inode in fields and "->" not in fields:  # that is of one who waits
+            if inode in fields and "->" not in fields:  # "->" marks waiting processes
                 process = int(fields[fields.index(inode) - 1])
                 if process > 0:
                     own = process == os.getpid()

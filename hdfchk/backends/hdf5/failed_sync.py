@@ -1,4 +1,4 @@
-"""The errors of commits that stand, and could not be brought to the disk."""
+"""Errors for commits that are decided, but could not be synced."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ Failed = TypeVar("Failed", LateSyncError, NotDurableError)
 
 
 def late_sync(error: OSError, file: str) -> LateSyncError:
-    """The error of the next call, which has done nothing."""
+    """Return the error for the next call, which does nothing itself."""
     return _of_a_sync(
         LateSyncError,
         error,
         file,
-        "what was assigned before is there, and a kill leaves it there, but it could not be "
-        "brought to the disk. This call has done nothing",
-        "do it again; the next sync brings what was assigned before to the disk",
+        "earlier assignments are committed, and a kill does not undo them, but they could not be "
+        "synced to disk. This call has changed nothing",
+        "call it again; the next sync writes the earlier assignments to disk",
     )
 
 
 def not_durable(error: OSError, file: str) -> NotDurableError:
-    """The error of the call that was to bring it there."""
+    """Return the error for the call that should have synced the commit."""
     return _of_a_sync(
         NotDurableError,
         error,
         file,
-        "what was assigned is there, and a kill leaves it there, but it could not be brought "
-        "to the disk",
-        "do not assign it again; the next sync brings it to the disk",
+        "the assignment is committed, and a kill does not undo it, but it could not be synced "
+        "to disk",
+        "do not assign again; the next sync writes it to disk",
     )
 
 

@@ -1,7 +1,7 @@
-"""HDF5 files that are open: written by HDF5 alone, read as of one commit, or read only.
+"""Open HDF5 files: written by HDF5 alone, read as of one commit, or read only.
 
-A session works on the HDF5 objects of an open file and asks it for what differs: commits, direct
-I/O, maps. The file of the one writer, which has a log, is in `wal_writer`.
+A session works on the HDF5 objects of an open file, and asks it for what depends on the kind of
+file: commits, direct I/O, maps. The file of a writer with a log is in `wal_writer`.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ __all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
 
 _NATIVE = file_access(shared=True)
 _ABANDONED: list[Any] = []
-"""HDF5 objects that nobody may use, nor drop: of a parent process, to whose files dropping them
-would write, and such as HDF5 could not close."""
+"""HDF5 objects that must be neither used nor dropped: those of a parent process, as dropping them
+would write to its files, and those that HDF5 could not close."""
 
 
 class OpenFile(Storage):
-    """An HDF5 file, or a group of one, that is open. This one is written by HDF5 alone.
+    """An open HDF5 file, or a group of one. This one is written by HDF5 alone.
 
     Args:
         h5: the open `h5py.File` or `h5py.Group`, whose root is the root of all paths.
-        address: how messages call it.
+        address: its name in messages.
         writable: it was opened for writing.
 
     Attributes:
-        generation: counts how often HDF5 was opened anew: all objects of before are invalid.
+        generation: how often HDF5 was reopened: all earlier objects are invalid.
     """
 
     def __init__(self, h5: Any, *, address: str, writable: bool) -> None:
@@ -59,7 +59,7 @@ class OpenFile(Storage):
             self._references = References()
 
     direct_fd = -1
-    """The descriptor that HDF5 has of the file, while that may be read without HDF5; else -1."""
+    """HDF5's descriptor of the file while HDF5 may be bypassed for reading; otherwise -1."""
     _cache: MetadataCache | None = None
     _cache_of = -1
     _hidden: Hidden | None = None
@@ -69,14 +69,14 @@ class OpenFile(Storage):
 
     @property
     def references(self) -> References:
-        """What in the file points at its objects."""
+        """What in the file points to its objects."""
         if self._references_of != self.generation:
             self._references.forget_walk()
         self._references_of = self.generation
         return self._references
 
     def hidden_in(self, root: GroupID) -> Hidden:
-        """The hidden group of the file, for all sessions that write it."""
+        """Return the hidden group of the file, which all writing sessions share."""
         if self._hidden is None:
             self._hidden = Hidden(root)
             self._hidden.sweep()
@@ -87,19 +87,19 @@ class OpenFile(Storage):
 
     @property
     def metadata_cache(self) -> MetadataCache:
-        """HDF5's cache of the file's metadata."""
+        """HDF5's metadata cache of the file."""
         if self._cache is None or self._cache_of != self.generation:
             self._cache, self._cache_of = MetadataCache(self.h5.id), self.generation
         return self._cache
 
     def clear_hidden(self) -> None:
-        """Remove the hidden group, with all that stands under no key: the file is closed."""
+        """Remove the hidden group with all objects without a key, before the file is closed."""
         if self._hidden is not None and self.h5 and self._hidden_of == self.generation:
             self._hidden.clear()
             self._hidden = None
 
     def close_h5(self) -> None:
-        """Close HDF5, which writes what it still has in memory."""
+        """Close HDF5, which writes its buffers."""
         try:
             if self.writable:
                 self.clear_hidden()
@@ -108,24 +108,24 @@ class OpenFile(Storage):
             close_file(self.h5)
 
     def discard_h5(self, file: FileObject) -> None:
-        """Close HDF5 on a file object; what it writes on the way goes nowhere."""
+        """Close HDF5 on a file object, and discard what it writes meanwhile."""
         h5, self.h5 = self.h5, None
         file.discarding = True
         try:
             if h5:
                 h5.close()
-        except Exception:  # what HDF5 could not close must not be touched again
+        except Exception:  # an object that HDF5 could not close must not be used again
             _ABANDONED.append(h5)
         finally:
             file.discarding = False
 
     @property
     def write_past(self) -> WriteAt | None:
-        """Writes arrays without HDF5; None if that may not be."""
+        """Writes arrays without HDF5; None if that is not possible."""
         return None
 
     def mapper(self, root: GroupID) -> Mapper | None:
-        """Maps the file; None for what is in no file of its own."""
+        """Return a `Mapper` of the file; None if HDF5 does not read a file directly."""
         if not self.h5 or self.h5.file.driver not in {"sec2", "windows"}:
             return None
         self.flush()
@@ -133,79 +133,79 @@ class OpenFile(Storage):
         return Mapper(file.filename, file.id.get_vfd_handle(), within=root)
 
     def leave_memory(self, changes: Sequence[Change] | None = None) -> bool:
-        """HDF5 is about to write: a file that it makes in memory may have to leave that.
+        """Move a file that is in memory to disk, if necessary, before HDF5 writes.
 
         Args:
-            changes: what it writes, if that is known.
+            changes: what will be written, if known.
 
         Returns:
-            Whether it is opened anew.
+            Whether HDF5 was reopened.
         """
         return False
 
     def begin_changes(self, above: set[Path] | None) -> None:
-        """HDF5 is about to change the file.
+        """Prepare for changes of the file by HDF5.
 
         Args:
-            above: paths at which dicts are, once it is done.
+            above: the paths of the dicts that will exist afterwards.
         """
 
     def put_stand_in(self, address: int) -> bool:
-        """Put a stand-in in the place of an object whose header is damaged, as a part of a commit.
+        """Write a stand-in over an object with a damaged header, as a part of a commit.
 
         Args:
-            address: where it is.
+            address: the address of the object.
 
         Returns:
-            Whether it could be done: HDF5 can unlink it then.
+            Whether it was done, so that HDF5 can unlink the object.
         """
         return False
 
     def begin_anew(self) -> bool:
-        """Give up what was done since the last commit, if it can be done again by one call.
+        """Discard changes since the last commit, if the present call can repeat all of them.
 
         Returns:
-            Whether it was given up.
+            Whether they were discarded.
         """
         return False
 
     def lend(self) -> Any:
-        """The `h5py.File` or `h5py.Group`, for the caller to work on."""
+        """Return the `h5py.File` or `h5py.Group`, for the caller to work on."""
         if self.writable:
             self.references.forget()
         return self.h5
 
     def sync(self) -> None:
-        """Bring all commits to where they are safe."""
+        """Make all commits durable."""
         self.flush()
 
     def flush(self) -> None:
-        """Hand everything to the operating system."""
+        """Write everything to the operating system."""
         if self.writable and self.h5:
             self.h5.file.flush()
 
-    def let_go(self) -> None:
-        """Drop all objects of HDF5's, once the file is closed."""
+    def drop_objects(self) -> None:
+        """Drop all HDF5 objects, after the file was closed."""
         self.h5 = self._hidden = self._cache = None
 
     def abandon(self) -> None:
-        """Leave the file to the parent process: this process's writes go nowhere from now on."""
+        """Leave the file to the parent process: from now on this process writes nothing to it."""
         _ABANDONED.append((self.h5, self.__dict__.copy()))
 
     def close(self) -> None:
-        """Flush; what somebody else has opened stays open."""
+        """Flush; a file that the caller opened stays open."""
         if self.writable:
             self.clear_hidden()
         self.flush()
 
 
 class DirectFile(OpenFile):
-    """A file that HDF5 reads and writes by itself, and that was opened here.
+    """A file that was opened here, and that HDF5 reads and writes directly.
 
     Args:
         h5: the open `h5py.File`.
-        address: how messages call it.
-        known: what is known of what points at its objects.
+        address: its name in messages.
+        known: what is known of pointers to its objects.
     """
 
     def __init__(self, h5: h5py.Group, *, address: str, known: Knowledge) -> None:
@@ -213,12 +213,12 @@ class DirectFile(OpenFile):
         self._references = References(known)
 
     def abandon(self) -> None:
-        """Leave the file to the parent process."""
+        """Leave the file to the parent process after a fork."""
         super().abandon()
         if self.writable:
             try:
                 descriptor = self.h5.id.get_vfd_handle()
-            except (NotImplementedError, RuntimeError):  # a file object of Python's, not HDF5's
+            except (NotImplementedError, RuntimeError):  # opened on a Python file object
                 return
             redirect_to_scratch(descriptor)
 
@@ -229,14 +229,14 @@ class DirectFile(OpenFile):
         descriptor = Descriptor(os.dup(self.h5.id.get_vfd_handle()))
         try:
             self.close_h5()
-            if try_lock_shared(descriptor.fd):  # nobody has begun to write it
+            if try_lock_shared(descriptor.fd):  # no other process is writing it
                 seal(descriptor.fd, self.references.known)
         finally:
             descriptor.close()
 
 
 class SnapshotFile(OpenFile):
-    """A file as of its last commit, whoever writes it meanwhile.
+    """A file as of its last commit, even if it is being written.
 
     Args:
         path: the path: absolute, without symbolic links.
@@ -244,9 +244,9 @@ class SnapshotFile(OpenFile):
     """
 
     def __init__(self, path: str, *, lock_timeout: float) -> None:
-        self._held = ReaderFile(path, lock_timeout)
+        self._reader = ReaderFile(path, lock_timeout)
         try:
-            snapshot = self._held.snapshot
+            snapshot = self._reader.snapshot
             if snapshot is not None:
                 try:
                     replay_logical(snapshot)
@@ -258,44 +258,44 @@ class SnapshotFile(OpenFile):
             else:
                 h5 = file_of(h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _NATIVE))
                 descriptor = descriptor_of(h5)
-                if descriptor >= 0:  # or a program that is started would go on reading it
+                if descriptor >= 0:  # a child process must not inherit the descriptor
                     close_on_exec(descriptor)
-                # Another store of this process may write the file, where locks are off, and HDF5
-                # keeps bytes of it in memory then, for all of them.
+                # If locks are disabled, another store of this process may write the file. Then HDF5
+                # shares one open file between them, and buffers some of its bytes in memory.
                 if h5.id.get_intent() == h5f.ACC_RDONLY:
                     self.direct_fd = descriptor
             super().__init__(h5, address=path, writable=False)
         except BaseException:
-            self._held.close()
+            self._reader.close()
             raise
 
     @property
     def state(self) -> State | None:
-        """Which commit is read."""
-        return self._held.state
+        """Identifies the commit that is read."""
+        return self._reader.state
 
     @property
     def waits(self) -> bool:
-        """Whether commits may wait in a log that nobody is about to bring into the file."""
-        return self._held.is_left_a_log
+        """Whether the file may have commits in a log, and no writer to checkpoint them."""
+        return self._reader.is_left_a_log
 
     def mapper(self, root: GroupID) -> Mapper | None:
-        """Maps what is in the file, and not in the log any more."""
-        if self._held.snapshot is None:
+        """Return a `Mapper` of what is in the file itself, not in the log."""
+        if self._reader.snapshot is None:
             return super().mapper(root)
-        return self._held.snapshot.mapper(self.address)
+        return self._reader.snapshot.mapper(self.address)
 
     def take_error(self) -> Exception | None:
-        """What a callback of HDF5's has met since the last call."""
-        return None if self._held.snapshot is None else self._held.snapshot.take_error()
+        """Return the error of a callback from HDF5 since the last call of this method."""
+        return None if self._reader.snapshot is None else self._reader.snapshot.take_error()
 
     def read_bytes(self, start: int, length: int) -> bytes:
-        """Bytes of the file as of its last commit; those behind its end are zeros."""
-        if self._held.snapshot is None:
-            return self._held.read_bytes(start, length).ljust(length, b"\0")
+        """Return bytes of the file as of its last commit; zeros beyond its end."""
+        if self._reader.snapshot is None:
+            return self._reader.read_bytes(start, length).ljust(length, b"\0")
         buffer = bytearray(length)
-        self._held.snapshot.seek(start)
-        self._held.snapshot.readinto(buffer)
+        self._reader.snapshot.seek(start)
+        self._reader.snapshot.readinto(buffer)
         return bytes(buffer)
 
     def close(self) -> None:
@@ -305,13 +305,13 @@ class SnapshotFile(OpenFile):
             if self.h5:
                 close_file(self.h5)
         finally:
-            self._held.close()
+            self._reader.close()
 
     def abandon(self) -> None:
-        """Leave the file to the parent process."""
-        descriptor = descriptor_of(self.h5) if self._held.snapshot is None and self.h5 else -1
+        """Leave the file to the parent process after a fork."""
+        descriptor = descriptor_of(self.h5) if self._reader.snapshot is None and self.h5 else -1
         self.direct_fd = -1
-        self._held.abandon()
+        self._reader.abandon()
         super().abandon()
-        if descriptor >= 0:  # HDF5's own keeps the lock, too, and is used for this file again
+        if descriptor >= 0:  # HDF5's descriptor shares the lock, and may be reused for this file
             open_anew(descriptor)

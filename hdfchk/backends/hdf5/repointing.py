@@ -1,4 +1,4 @@
-"""References in a copy of a file: each is let lead to the copy of what it led to."""
+"""References in a copy of a file: each is changed to point to the copy of its object."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["Repointing", "pairs_of"]
 
 
 class Repointing:
-    """The objects of a copy whose references are still to be written.
+    """The objects of a copy whose references are not yet written.
 
     Args:
-        source: the identifier of the file that is copied.
-        target: that of the copy.
-        guard: of the source.
+        source: the identifier of the original file.
+        target: the identifier of the copy.
+        guard: the limits for reading the original file.
     """
 
     def __init__(self, source: FileID, target: FileID, guard: Guard) -> None:
@@ -39,15 +39,15 @@ class Repointing:
         self._paths: list[bytes] = []
 
     def note(self, path: bytes) -> None:
-        """Take note of an object that has references, in its data or its attributes."""
+        """Record an object that has references, in its elements or its attributes."""
         if not self._paths or self._paths[-1] != path:
             self._paths.append(path)
 
     def run(self) -> None:
-        """Write the references of all objects that were noted, once all objects are copied.
+        """Write the references of all recorded objects, after all objects were copied.
 
         Raises:
-            UnsupportedStoredError: one of them leads to what has no copy.
+            UnsupportedStoredError: the object of a reference has no copy.
         """
         if not self._paths:
             return
@@ -55,13 +55,13 @@ class Repointing:
             address: info_of(copy).addr for address, copy in pairs_of(self._source, self._target)
         }
         with ReferenceSwap() as swap:
-            mend = _Mend(self._source, self._target, self._guard, places, swap)
+            rewriter = _Rewriter(self._source, self._target, self._guard, places, swap)
             for path in self._paths:
-                mend.run(path)
+                rewriter.run(path)
 
 
-class _Mend:
-    """Writes references that are known to lead to some objects' copies."""
+class _Rewriter:
+    """Writes references, converted by a table of addresses."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class _Mend:
         self._swap = swap
 
     def run(self, path: bytes) -> None:
-        """Write those of one object."""
+        """Write the references of one object."""
         old, new = h5o.open(self._source, path), h5o.open(self._target, path)
         self._attributes(old, new)
         if type(old) is type(new) is h5d.DatasetID and has_references(old.get_type()):
@@ -116,7 +116,7 @@ class _Mend:
         return np.array(found, addresses.dtype)[inverse.reshape(addresses.shape)]
 
     def _place(self, address: int) -> int:
-        """The address of the copy of what lies at one; 0 if nothing does."""
+        """Return the address of the copy of the object at `address`; 0 if there is no object."""
         if not address:
             return 0
         found = self._places.get(address)
@@ -126,20 +126,20 @@ class _Mend:
         try:
             h5r.dereference(reference, self._source)
         except RAISED:
-            return 0  # what it led to is gone
-        raise _refusal("a reference to an object that no path leads to")
+            return 0  # the object is gone
+        raise _refusal("a reference to an object without a path")
 
     def _regions(self, regions: list[Region]) -> list[Region]:
         return [self._region(region) for region in regions]
 
     def _region(self, region: Region) -> Region:
-        """The reference to the same region of the copy; None if it leads nowhere."""
+        """Return a reference to the same region of the copy; None if the object is gone."""
         if not region:
             return None
         try:
             did = h5r.dereference(region, self._source)
         except KeyError:
-            return None  # what it led to is gone
+            return None  # the object is gone
         except RAISED as error:
             raise _refusal(f"a reference to a region that cannot be read ({error})") from error
         place = self._place(info_of(did).addr)
@@ -154,12 +154,12 @@ class _Mend:
 def _refusal(problem: str) -> UnsupportedStoredError:
     return UnsupportedStoredError(
         problem,
-        hint="the file is left as it is: give the object a key, or change the reference, by h5py",
+        hint="the file is unchanged: give the object a key, or change the reference, with h5py",
     )
 
 
 def pairs_of(source: FileID, target: FileID) -> Iterator[tuple[int, ObjectID]]:
-    """The address of each object that a path leads to, and the object's copy."""
+    """Yield the address of each object that has a path, and the copy of the object."""
     old, new = (h5g.open(file, b"/") for file in (source, target))
     seen = {info_of(old).addr}
     yield info_of(old).addr, new

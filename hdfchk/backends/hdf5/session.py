@@ -19,7 +19,7 @@ from ...errors import (
 )
 from ...keys import Path, join, missing, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
-from ..base import ArrayForm, ArrayInfo, Change, Put, Select, Stat, Stored
+from ..base import ArrayForm, ArrayInfo, Change, Put, Seen, Select, Session, Stat, Stored
 from ..changeset import plan
 from ..layout import Layout
 from ..meter import Meter
@@ -33,15 +33,18 @@ from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
+from .h5.hidden import hidden_links
 from .h5.ids import DatasetID, GroupID, ObjectID
 from .h5.marks import is_dict, read_mark
 from .h5.object_info import place_of
 from .h5.texts import in_type_of
 from .nodes.apply import Commit
+from .nodes.copying import Copied, Origin, copy_object
 from .nodes.damage import NotRemovedError
 from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
 from .open_files import OpenFile
+from .wal.fit import STAMP
 from .wal.replay import append_rows
 
 __all__ = ["Hdf5Session"]
@@ -102,7 +105,7 @@ class Hdf5Session:
         if self._generation != self.file.generation:
             self._use()
 
-    def let_go(self) -> None:
+    def drop_objects(self) -> None:
         """Drop all objects of HDF5's: the file is closed."""
         self._last = (None, None)
         self._stream = None
@@ -136,6 +139,15 @@ class Hdf5Session:
         gid = self._group(path)
         self.file.metadata_cache.hold(gid.get_num_objs())
         return [to_text(name) for name, _, _ in links.entries(gid)]
+
+    @telling
+    def length(self, path: Path) -> int:
+        """How many keys a group has."""
+        gid = self._group(path)
+        total: int = gid.get_num_objs()
+        if not links.is_large(gid, total):
+            return len(links.entries(gid))
+        return total - hidden_links(gid)
 
     def count(self, path: Path) -> int:
         """How many links a group has; 0 where there is none."""
@@ -237,6 +249,26 @@ class Hdf5Session:
         if self.file.leave_memory():
             self.refresh()
         return growth.LocalDraft.of(self._writer.hidden, form, layout, self._guard, whole=whole)
+
+    def origin(self, path: Path) -> Origin:
+        """What stands at a path, to be copied."""
+        return Origin(self._need(path), self._root, path, self._guard, frozenset({STAMP}))
+
+    @telling
+    def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copied | Branch:
+        """Create a copy of what stands at a path of another session, or of this one."""
+        self._check_writable()
+        if not isinstance(source, Hdf5Session):  # there is no file
+            if path:
+                raise missing(path)
+            return Branch({})
+        if self.file.leave_memory():
+            self.refresh()
+        source.refresh()
+        made = copy_object(source.origin(path), self._writer.hidden, self._writer.pause, seen)
+        if made.adds_names:
+            self.file.references.forget()
+        return made
 
     def apply(
         self,
@@ -378,6 +410,23 @@ class Hdf5Session:
                     with sums.forgotten(did):
                         did.set_extent((length, *did.shape[1:]))
             raise
+
+    def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
+        """Append strings of a larger width: the array is made anew with it."""
+        self._check_writable()
+        did = self._dataset(path)
+        with telling_writes("rows of it", join(path)):
+            draft = growth.wider_copy(
+                self._writer.hidden, did, self._guard, rows.dtype.itemsize, mark
+            )
+            growth.append(draft.did, in_type_of(draft.did, rows), self._guard)
+            commit = Commit(
+                self._root,
+                self._writer,
+                rolls_back=self._rolls_back,
+                references=self.file.references,
+            )
+            commit.run({path: draft})
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""The open file over a binary file object of the caller's: changes reach it commit by commit."""
+"""An open file on a caller's binary file object, which is changed commit by commit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from h5py import h5f
 
 from ...runtime.interrupts import defer_interrupts
 from .h5.file_object import FileObject, create_on, open_on
+from .h5.timeless import clear_time
 from .open_files import OpenFile
 
 __all__ = ["StreamFile"]
@@ -21,11 +22,11 @@ PAGE = 4096
 
 
 class _Buffer(FileObject):
-    """The file object under HDF5: what is below the end of the last commit changes at the next one.
+    """The file object under HDF5: bytes before the end of the last commit change only at a commit.
 
     Args:
         file: the binary file object.
-        address: how messages call it.
+        address: its name in messages.
     """
 
     def __init__(self, file: Any, address: str) -> None:
@@ -33,17 +34,17 @@ class _Buffer(FileObject):
         self._address = address
         self._pages: dict[int, bytearray] = {}
         self._last = -1
-        """The last of these pages."""
-        self._torn: dict[int, bytearray] = {}
-        """What the last commit has in pages that one which failed had begun to write over."""
+        """The highest number of these pages."""
+        self._overwritten: dict[int, bytearray] = {}
+        """The last commit's contents of pages that a failed commit had begun to overwrite."""
         self._position = 0
         self._size = self._committed = int(file.seek(0, io.SEEK_END))
         self.error: Exception | None = None
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; what was never written reads as zeros."""
+        """Fill a buffer; bytes that were never written read as zeros."""
         view, start = memoryview(buffer).cast("B"), self._position
-        self._base(view, start)
+        self._read_base(view, start)
         if self._pages:
             for number in range(start // PAGE, (start + len(view) - 1) // PAGE + 1):
                 page = self._pages.get(number)
@@ -54,7 +55,7 @@ class _Buffer(FileObject):
         self._position += len(view)
         return len(view)
 
-    def _base(self, view: memoryview, start: int) -> None:
+    def _read_base(self, view: memoryview, start: int) -> None:
         self._file.seek(start)
         done = 0
         while done < len(view):
@@ -77,13 +78,13 @@ class _Buffer(FileObject):
             if end > edge > self._last * PAGE:
                 self._write_at(edge, view[edge - start :])
                 view = view[: edge - start]
-            self._lay(start, view)
+            self._apply(start, view)
         except Exception as error:
             self.error = self.error or error
         self._size = max(self._size, end)
         return end - start
 
-    def _lay(self, start: int, view: memoryview) -> None:
+    def _apply(self, start: int, view: memoryview) -> None:
         done = 0
         while done < len(view):
             number, inside = divmod(start + done, PAGE)
@@ -92,19 +93,19 @@ class _Buffer(FileObject):
             if page is None:
                 page = bytearray(PAGE)
                 if count < PAGE:
-                    self._base(memoryview(page), number * PAGE)
+                    self._read_base(memoryview(page), number * PAGE)
                 self._pages[number] = page
                 self._last = max(self._last, number)
             page[inside : inside + count] = view[done : done + count]
             done += count
 
     def _write_at(self, start: int, data: memoryview) -> None:
-        """Write into the file object: a raw one may take less than it is given."""
+        """Write to the file object; a raw one may write less than it is given."""
         self._file.seek(start)
         while data:
             done = self._file.write(data)
             if not done:
-                raise OSError(errno.EIO, "the file object takes no more bytes", self._address)
+                raise OSError(errno.EIO, "the file object accepts no more bytes", self._address)
             data = data[done:]
 
     def truncate(self, size: int | None = None) -> int:
@@ -114,27 +115,27 @@ class _Buffer(FileObject):
         return self._size
 
     def commit(self) -> None:
-        """Write what was changed into the file."""
+        """Write the changes to the file."""
         error, self.error = self.error, None
         if error is not None:
             raise error
-        # Where there is no room for what is new, nothing of the last commit is changed.
+        # New pages come first: if there is no space for them, the last commit is unchanged.
         edge = -(-self._committed // PAGE)
         self._write_pages(number for number in self._pages if number >= edge)
         if self._file.seek(0, io.SEEK_END) < self._size:
-            self._write_at(self._size - 1, memoryview(bytes(1)))  # `BytesIO` does not get longer
+            self._write_at(self._size - 1, memoryview(bytes(1)))  # `truncate` may not extend
         self._flush()
         for number in [number for number in self._pages if number < edge]:
-            if number not in self._torn:
+            if number not in self._overwritten:
                 page = bytearray(PAGE)
-                self._base(memoryview(page), number * PAGE)
-                self._torn[number] = page
+                self._read_base(memoryview(page), number * PAGE)
+                self._overwritten[number] = page
         self._write_pages(number for number in self._pages if number < edge)
         self._flush()
         if self._file.seek(0, io.SEEK_END) > self._size:
             self._file.truncate(self._size)
         self._forget_pages()
-        self._torn.clear()
+        self._overwritten.clear()
         self._committed = self._size
 
     def _write_pages(self, numbers: Iterable[int]) -> None:
@@ -153,17 +154,17 @@ class _Buffer(FileObject):
 
     @property
     def is_torn(self) -> bool:
-        """Whether the file has a part of a commit that failed, and of the one before."""
-        return bool(self._torn)
+        """Whether the file contains parts of a failed commit, and of the one before."""
+        return bool(self._overwritten)
 
     def rollback(self) -> None:
-        """Give up what was written since the last commit.
+        """Discard what was written since the last commit.
 
-        What a commit that failed has written over is put back: now or, if the file takes nothing
-        now, with the next commit; until then it is in memory.
+        What a failed commit has overwritten is restored: now or, if the file cannot be written now,
+        with the next commit; until then it is in memory.
         """
         self.error = None
-        self._pages = {number: bytearray(page) for number, page in self._torn.items()}
+        self._pages = {number: bytearray(page) for number, page in self._overwritten.items()}
         self._last = max(self._pages, default=-1)
         self._size = self._committed
         with contextlib.suppress(OSError):
@@ -172,7 +173,7 @@ class _Buffer(FileObject):
                 self._file.truncate(self._committed)
             self._flush()
             self._forget_pages()
-            self._torn.clear()
+            self._overwritten.clear()
 
 
 class StreamFile(OpenFile):
@@ -180,13 +181,14 @@ class StreamFile(OpenFile):
 
     Args:
         file: the file object.
-        address: how messages call it.
+        address: its name in messages.
         writable: open it for writing.
-        truncate: begin anew.
+        truncate: create a new file.
     """
 
     def __init__(self, file: Any, *, address: str, writable: bool, truncate: bool) -> None:
         self._buffer = _Buffer(file, address)
+        self._is_new = False
         empty = not file.seek(0, io.SEEK_END)
         super().__init__(None, address=address, writable=writable)
         with defer_interrupts():
@@ -194,35 +196,36 @@ class StreamFile(OpenFile):
 
     def _open(self, *, create: bool) -> h5py.File:
         if create:
+            self._is_new = True
             self._buffer.truncate(0)
             return create_on(self._buffer)
         flags = h5f.ACC_RDWR if self.writable else h5f.ACC_RDONLY
         return open_on(self._buffer, flags, has_own_cache=True)
 
     def take_error(self) -> Exception | None:
-        """What a callback of HDF5's has met since the last call."""
+        """Return the error of a callback from HDF5 since the last call of this method."""
         error, self._buffer.error = self._buffer.error, None
         return error
 
     @property
     def transactions(self) -> StreamFile:
-        """The file itself."""
+        """The file itself, which supports transactions."""
         return self
 
     def begin(self) -> None:
-        """A transaction begins: nothing is to be prepared."""
+        """Do nothing: a transaction needs no preparation."""
 
     def end(self) -> None:
-        """A transaction is over: nothing of it is left."""
+        """Do nothing: a transaction leaves nothing behind."""
 
     def commit(self) -> None:
-        """Bring what was written into the file object."""
+        """Write the changes to the file object."""
         if self.writable and self.h5:
             self.h5.flush()
             self._buffer.commit()
 
     def rollback(self) -> None:
-        """Give up what was written since the last commit; open objects are closed."""
+        """Discard what was written since the last commit; open objects become invalid."""
         self.discard_h5(self._buffer)
         self._buffer.rollback()
         self.h5 = self._open(create=self._buffer.seek(0, io.SEEK_END) == 0)
@@ -234,6 +237,8 @@ class StreamFile(OpenFile):
         try:
             if is_open:
                 self.close_h5()
+                if self._is_new:
+                    clear_time(self._buffer)
             if self.writable and (is_open or self._buffer.is_torn):
                 self._buffer.commit()
         except BaseException:
@@ -241,6 +246,6 @@ class StreamFile(OpenFile):
             raise
 
     def abandon(self) -> None:
-        """Leave the file object to the parent process."""
+        """Leave the file object to the parent process after a fork."""
         self._buffer.discarding = True
         super().abandon()

@@ -1,4 +1,4 @@
-"""The open file of the one writer: HDF5 on a write-ahead log, and when commits reach the disk."""
+"""The open file of a writer: HDF5 on a write-ahead log, and the policy of syncs and checkpoints."""
 
 from __future__ import annotations
 
@@ -60,25 +60,25 @@ from .wal.wal_file import LOGICAL_BYTES, TABLES_BYTES, WalFile
 __all__ = ["WalWriter"]
 
 MOST_PUTS = 256
-"""So many small assignments may wait for HDF5: readers have to let it do them, too."""
+"""The maximum number of small assignments that wait for HDF5: readers have to apply them, too."""
 LOOK_BYTES = 2**21
-"""A log that is longer is looked at: readers that stay may keep it from being emptied."""
+"""A longer log is examined: readers may delay its checkpoint."""
 PENDING_SECONDS = 0.2
-"""So long the end of a block waits for readers, before it leaves commits in the log."""
+"""How long the end of a block waits for readers before it leaves commits in the log."""
 _WARNED: set[tuple[int, int]] = set()
 
 
 class WalWriter(OpenFile):
     """A file that is written by its path, through a log.
 
-    A new file is made beside its place, where nobody can miss it, until its first commit. From then
-    on, and where the file is there, all goes through the log.
+    A new file is created beside its place until its first commit. After that, and if the file
+    exists, all changes go through the log.
 
     Args:
         path: the path: absolute, without symbolic links.
-        mode: as in h5py; whether there is a file is decided when the lock is held.
-        durable: bring commits to the disk.
-        sync_interval: seconds that commits may wait for that.
+        mode: as in h5py; whether the file exists is checked while holding the lock.
+        durable: sync commits.
+        sync_interval: seconds that commits may wait for a sync.
         lock_timeout: seconds to wait for another writer.
     """
 
@@ -92,15 +92,15 @@ class WalWriter(OpenFile):
         self._file: WalFile | None = None
         self._pending = Pending()
         self._done = Pending()
-        """What HDF5 has done of it, and not committed."""
+        """The logical records that HDF5 has applied, but not committed."""
         self._dicts = KnownDicts()
         self._references = References()
         self._lent = self._is_displaced = self._in_transaction = False
         self._deferred: Exception | None = None
-        self._look_at = LOOK_BYTES
+        self._examine_at = LOOK_BYTES
         self._synced = time.monotonic()
-        self._named = False
-        self._alarm = Alarm(weakly(self._sync_late))
+        self._name_is_synced = False
+        self._alarm = Alarm(weakly(self._sync_scheduled))
         self.generation = 0
         self.address = path
         self.writable = True
@@ -111,7 +111,7 @@ class WalWriter(OpenFile):
             self._state = None if file is None else state_of(file.fd, found)
             self._open(mode, found)
         except BaseException:
-            self._give_up()
+            self._abort()
             raise
 
     def _open(self, mode: str, found: Recovered) -> None:
@@ -126,86 +126,86 @@ class WalWriter(OpenFile):
         if there and mode != "w":
             if not found.has_commits and file is not None:
                 self._references.known = read_seal(file.fd)
-            self._go_on(found)
+            self._open_h5(found)
             return
         if found.has_commits:
             recover(self._lock, found, durable=self.durable)
         self._references.known = Knowledge(no_references=True, no_names=True)
         self._first = FirstCommit(self._lock, durable=self.durable)
-        self._use(self._first.h5)
+        self._set_h5(self._first.h5)
 
-    def _use(self, h5: h5py.File) -> None:
+    def _set_h5(self, h5: h5py.File) -> None:
         self.h5 = h5
         self.generation += 1
 
-    def _go_on(self, found: Recovered | None = None) -> None:
+    def _open_h5(self, found: Recovered | None = None) -> None:
         """Open HDF5 on the file and its log."""
         if self._file is None:
             file = self._lock.file
-            assert file is not None  # noqa: S101  the caller has looked
+            assert file is not None  # noqa: S101  checked by the callers
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
             log = Log(self._lock.log)
-            with contextlib.suppress(OSError):  # only messages need it; a new file is there by now
+            with contextlib.suppress(OSError):  # only messages need the owner
                 log.claim()
             self._file = WalFile(file, log, durable=self.durable, found=found)
             if found is not None and found.has_commits:
-                self._adopt(found)
-        self._use(open_on(self._file, h5f.ACC_RDWR))
+                self._recover(found)
+        self._set_h5(open_on(self._file, h5f.ACC_RDWR))
 
-    def _adopt(self, found: Recovered) -> None:
-        """Take over what a writer that was killed has left."""
+    def _recover(self, found: Recovered) -> None:
+        """Checkpoint the log of a writer that was killed."""
         file = self._file
         assert file is not None  # noqa: S101
         if found.records:
             replay_logical(file)
             file.commit()
-        with contextlib.suppress(OSError):  # the end of the block tries again, and tells
-            self._checkpoint(file)  # if somebody reads it, its commits stay in the log
+        with contextlib.suppress(OSError):  # the end of the block tries again, and reports it
+            self._checkpoint(file)  # if there are readers, the commits stay in the log
 
     @property
     def transactions(self) -> WalWriter:
-        """The file itself."""
+        """The file itself, which supports transactions."""
         return self
 
     @property
     def log(self) -> WalWriter:
-        """The file itself."""
+        """The file itself, which has a log."""
         return self
 
     @property
     def state(self) -> State | None:
-        """Which commit it was that it was opened on."""
+        """Identifies the commit on which the file was opened."""
         return self._state
 
     @property
     def write_past(self) -> WriteAt | None:
-        """Writes arrays into a new file, of which HDF5 keeps no bytes that it did not write."""
+        """Writes arrays into a new file, where HDF5 buffers only what it has written itself."""
         return None if self._first is None else self._first.write_past
 
     def mapper(self, root: GroupID) -> Mapper | None:
-        """Maps what is in the file, and not in the log any more."""
+        """Return a `Mapper` of what is in the file itself, not in the log."""
         if self._file is None:
             return None
         self.h5.flush()
         return self._file.mapper(self.address)
 
     def put_stand_in(self, address: int) -> bool:
-        """Put a stand-in in the place of an object whose header is damaged."""
+        """Write a stand-in over an object with a damaged header."""
         if self._file is None:
             return False
         return put_stand_in(self._file, int(self.h5.userblock_size), address)
 
     def begin(self) -> None:
-        """A transaction begins."""
+        """Begin a transaction."""
         self._in_transaction = True
         self.leave_memory()
 
     def end(self) -> None:
-        """A transaction is over."""
+        """End a transaction."""
         self._in_transaction = False
 
     def begin_anew(self) -> bool:
-        """Give up what was done since the last commit, if it can be done again by one call."""
+        """Discard changes since the last commit, if the present call can repeat all of them."""
         is_more = self._in_transaction or self._lent or self._first is not None
         if is_more or (self._hidden is not None and self._hidden.has_drafts):
             return False
@@ -216,9 +216,9 @@ class WalWriter(OpenFile):
     # -- small assignments and rows --------------------------------------------------------------
 
     def put(self, path: Path, leaf: Leaf) -> bool:
-        """Commit a small assignment by writing it into the log; HDF5 does it later.
+        """Commit a small assignment as a record in the log; HDF5 applies it later.
 
-        A handler of a signal may run between any two steps, and use the store.
+        A signal handler may run between any two steps, and use the store.
         """
         file, pending = self._file, self._pending
         if file is None or self._lent or len(pending.puts) >= MOST_PUTS:
@@ -233,9 +233,9 @@ class WalWriter(OpenFile):
         if payload is None:
             return False
         self.raise_deferred()
-        if isinstance(leaf.data, np.ndarray):  # it is the caller's, who may change it
+        if isinstance(leaf.data, np.ndarray):  # the caller may change its array later
             leaf = Leaf(leaf.data.copy(), leaf.mark)
-        # In this order: what the log alone knows of would be lost.
+        # In this order: a record that is only in the log would not be settled.
         puts, before = pending.puts, pending.puts.get(path)
         puts[path] = leaf
         done = False
@@ -243,15 +243,15 @@ class WalWriter(OpenFile):
             done = file.put(payload)
         finally:
             if not done:
-                _put_back(puts, path, before)
+                _restore(puts, path, before)
         if not done:
             return False
         self._dicts.note_put(path)
-        self._see_to_sync()
+        self._sync_if_due()
         return True
 
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
-        """Commit rows by writing them into the log; HDF5 appends them later."""
+        """Commit rows as a record in the log; HDF5 appends them later."""
         return self._put_rows({path: rows}, lambda: pack_rows(path, rows), LOGICAL_BYTES)
 
     @property
@@ -260,7 +260,7 @@ class WalWriter(OpenFile):
         return self._file is not None and self._file.log.logical_bytes > TABLES_BYTES
 
     def put_table(self, path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bool:
-        """Commit rows of several arrays by writing one record; HDF5 appends them later."""
+        """Commit rows of several arrays as one record in the log; HDF5 appends them later."""
         return self._put_rows(rows, lambda: pack_table(path, rows), TABLES_BYTES)
 
     def _put_rows(
@@ -283,13 +283,13 @@ class WalWriter(OpenFile):
             if not done:
                 pending.give_up(counts)
         if done:
-            self._see_to_sync()
+            self._sync_if_due()
         return done
 
     def settle(self) -> None:
-        """Let HDF5 do all small assignments and append all rows that were committed."""
-        if not self.h5:  # it could not be opened after a rollback, or when it had appeared
-            self._go_on()
+        """Make HDF5 apply all logical records."""
+        if not self.h5:  # reopening has failed, after a rollback or the first commit
+            self._open_h5()
         if not self._pending:
             return
         root = h5g.open(self.h5.id, b".")
@@ -306,28 +306,28 @@ class WalWriter(OpenFile):
             )
         except HdfchkError:
             if self._file is not None and self._file.error is not None:
-                self._pending, self._done = before  # it is the disk that has failed, and not it
+                self._pending, self._done = before  # the disk has failed, not the record
             raise
 
     def _restore_pending(self) -> None:
-        """What HDF5 had done without a commit is to be done again."""
+        """Make the records that HDF5 has applied without a commit pending again."""
         self._done.add(self._pending)
         self._pending, self._done = self._done, Pending()
         self._dicts.begin(None)
 
     def leave_memory(self, changes: Sequence[Change] | None = None) -> bool:
-        """HDF5 is about to write into a new file."""
+        """Move a new file that is in memory to disk, if necessary, before HDF5 writes."""
         if self._first is None or not self._first.leave_memory(changes):
             return False
-        self._use(self._first.h5)
+        self._set_h5(self._first.h5)
         return True
 
     def begin_changes(self, above: set[Path] | None) -> None:
-        """HDF5 is about to change the file."""
+        """Prepare for changes of the file by HDF5."""
         self._dicts.begin(above)
 
     def lend(self) -> Any:
-        """The `h5py.File`. What is done to it is a part of the next commit."""
+        """Return the `h5py.File`. Changes made with it are part of the next commit."""
         self._lent = True
         self.leave_memory()
         self._references.forget()
@@ -337,26 +337,26 @@ class WalWriter(OpenFile):
     # -- commits ---------------------------------------------------------------------------------
 
     def take_error(self) -> Exception | None:
-        """What a callback of HDF5's has met since the last call."""
+        """Return the error of a callback from HDF5 since the last call of this method."""
         file = self._first if self._file is None else self._file
         return None if file is None else file.take_error()
 
     def raise_deferred(self) -> None:
-        """Raise what was met after a commit had returned, once, before anything else is done."""
+        """Raise, once, an error that occurred after a commit had returned."""
         if self._deferred is not None:
             error, self._deferred = self._deferred, None
             raise error
 
     def commit(self) -> None:
-        """Make what was written since the last commit one commit: a kill leaves it there.
+        """Commit what was written since the last commit; a later kill does not undo it.
 
         Raises:
-            NotDurableError: it is one, but was not brought to the disk as was promised.
-            FileReplacedError: it is one, but the file is not in its place any more.
-            OSError: it is none.
+            NotDurableError: it is committed, but could not be synced.
+            FileReplacedError: it is committed, but the file was moved, removed or replaced.
+            OSError: it is not committed.
         """
         if self._first is not None:
-            self._appear(self._first)
+            self._commit_first(self._first)
             return
         file = self._file
         if file is None:
@@ -370,42 +370,42 @@ class WalWriter(OpenFile):
         self._in_transaction = False
         if not file.commit():
             return
-        # It is decided. What fails from here on takes nothing back.
+        # The commit is decided. An error that follows does not undo it.
         file.is_stamped = True
         self._done.clear()
         self._check_place()
-        self._see_to_sync()
-        self._see_to_log()
+        self._sync_if_due()
+        self._checkpoint_if_due()
 
-    def _appear(self, first: FirstCommit) -> None:
+    def _commit_first(self, first: FirstCommit) -> None:
         first.appear(self._references.known)
-        # It is decided. Where HDF5 cannot be opened on it now, the next use tries it.
+        # The commit is decided. If HDF5 cannot open the file now, the next use tries again.
         self._first = None
         try:
-            self._go_on()
+            self._open_h5()
             first.make_durable()
-            self._named = True  # the log has come before
+            self._name_is_synced = True  # the log was created before
         except OSError as failed:
             raise not_durable(failed, self.address) from failed
 
     def rollback(self) -> None:
-        """Give up what was written since the last commit; open objects are closed."""
+        """Discard what was written since the last commit; open objects become invalid."""
         self._in_transaction = False
         self._references.forget_walk()
         if self._first is not None:
             self._first.begin_anew()
-            self._use(self._first.h5)
+            self._set_h5(self._first.h5)
             return
         if self._file is not None:
             self.discard_h5(self._file)
             self._file.rollback()
         self._restore_pending()
-        self._go_on()
+        self._open_h5()
 
-    # -- the disk --------------------------------------------------------------------------------
+    # -- syncs and checkpoints -------------------------------------------------------------------
 
-    def _see_to_sync(self) -> None:
-        """Bring a commit to the disk now, or soon."""
+    def _sync_if_due(self) -> None:
+        """Sync a commit now, or schedule that."""
         if not self.durable:
             return
         if self.sync_interval <= 0:
@@ -418,8 +418,8 @@ class WalWriter(OpenFile):
         elif not self._alarm.is_set:
             self._alarm.set(max(0.0, self._synced + self.sync_interval - time.monotonic()))
 
-    def _sync_late(self) -> bool:
-        """Bring the log to the disk, in the thread of the scheduler; writes go on meanwhile."""
+    def _sync_scheduled(self) -> bool:
+        """Sync the log in the thread of the scheduler, while writes continue."""
         file = self._file
         if file is None or not file.file.is_open or os.getpid() != self._process:
             return True
@@ -437,23 +437,23 @@ class WalWriter(OpenFile):
         start = time.monotonic()
         try:
             file.log.sync()
-            if not self._named:  # a file that is not in its folder is on no disk
+            if not self._name_is_synced:  # a log is lost with its name
                 sync_folder(self.address)
-                self._named = True
+                self._name_is_synced = True
         except OSError as error:
             raise not_durable(error, self.address) from error
         self._synced = start
 
     def _is_synced(self, file: WalFile) -> bool:
-        """Whether all commits are on the disk: in a log that has its name there, if it has any."""
-        return file.log.is_synced and (self._named or not file.has_log)
+        """Return whether all commits are on disk, and the name of the log, if there is one."""
+        return file.log.is_synced and (self._name_is_synced or not file.has_log)
 
     def sync(self) -> None:
-        """Bring all commits to the disk, and into the file unless somebody reads it.
+        """Sync all commits, and checkpoint them unless there are readers.
 
         Raises:
-            NotDurableError: they could not be brought to the disk.
-            FileReplacedError: the file is not in its place any more.
+            NotDurableError: they could not be synced.
+            FileReplacedError: the file was moved, removed or replaced.
         """
         file = self._file
         if file is None:
@@ -468,42 +468,42 @@ class WalWriter(OpenFile):
                 error.file = self.address
                 raise
             except OSError:
-                pass  # the end of the block tries again, and tells
+                pass  # the end of the block tries again, and reports it
 
     def sync_log(self) -> None:
-        """Bring all commits to the disk, where they may stay in the log."""
+        """Sync all commits, which may stay in the log."""
         if self.durable and self._file is not None and not self._is_synced(self._file):
             self._sync_log()
 
     def _checkpoint(self, file: WalFile, *, last: bool = False) -> bool:
-        """Bring all commits into the file, if that can be done now."""
-        if self.durable and not self._named:
-            # What is half written can be mended only by a log that has its name on the disk.
+        """Checkpoint all commits, if that is possible now."""
+        if self.durable and not self._name_is_synced:
+            # A partial checkpoint can be repaired only by a log that has its name on disk.
             sync_folder(self.address)
-            self._named = True
+            self._name_is_synced = True
         done = file.checkpoint(last=last)
         if done:
             seal(file.file.fd, self._references.known)
         return done
 
-    def _see_to_log(self) -> None:
-        """Keep the log short: the policy of checkpoints."""
+    def _checkpoint_if_due(self) -> None:
+        """Keep the log short: checkpoint or compact it when that is due."""
         file = self._file
-        if file is None or file.log.size < self._look_at:
+        if file is None or file.log.size < self._examine_at:
             return
         try:
             if file.wants_checkpoint and self._checkpoint(file):
-                self._look_at = LOOK_BYTES
+                self._examine_at = LOOK_BYTES
             elif file.wants_compaction and file.is_held_up():
                 self._compact_log(file)
-                self._look_at = max(LOOK_BYTES, 2 * file.log.size)
+                self._examine_at = max(LOOK_BYTES, 2 * file.log.size)
             else:
-                self._look_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
+                self._examine_at = max(LOOK_BYTES, file.log.size + file.log.size // 4)
         except JournalMismatchError as error:
             error.file = self.address
-            self._deferred = error  # this commit stands: the next call is refused
+            self._deferred = error  # this commit is decided: the next call raises it
         except OSError:
-            pass  # the end of the block tries again, and tells
+            pass  # the end of the block tries again, and reports it
 
     def _compact_log(self, file: WalFile) -> None:
         new = NewLog(self._lock)
@@ -512,24 +512,24 @@ class WalWriter(OpenFile):
         finally:
             new.close()
             if new.is_in_place and self.durable:
-                self._named = False
+                self._name_is_synced = False
                 with contextlib.suppress(OSError):  # the next sync tries again
                     sync_folder(self.address)
-                    self._named = True
+                    self._name_is_synced = True
 
-    # -- the file is somewhere else --------------------------------------------------------------
+    # -- a file that was moved, removed or replaced ----------------------------------------------
 
     def _check_place(self) -> None:
-        """Notice that the file was moved, removed or replaced, and save its commits.
+        """Check that the file is in its place; if not, save its commits.
 
         Raises:
-            FileReplacedError: it was; the text says where the commits are.
-            NotDurableError: it was, and they could not be saved.
+            FileReplacedError: it is not; the message says where the commits are.
+            NotDurableError: it is not, and the commits could not be saved.
         """
         file = self._file
         if file is None or self._is_displaced:
             return
-        in_place = True  # where that cannot be seen: the commit stands, and the next one looks
+        in_place = True  # if the check fails: the commit is decided, and the next one checks again
         with contextlib.suppress(OSError):
             in_place = file.is_in_place(self.address)
         if not in_place:
@@ -537,39 +537,39 @@ class WalWriter(OpenFile):
             self._is_displaced = True
             raise error
 
-    # -- the end ---------------------------------------------------------------------------------
+    # -- closing ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Bring all commits into the file, and close. Closing twice is allowed.
+        """Checkpoint all commits, and close the file. Closing twice is allowed.
 
         Raises:
-            NotDurableError: what is in the log could not be brought to the disk.
-            FileReplacedError: the file is not in its place any more.
+            NotDurableError: the log could not be synced.
+            FileReplacedError: the file was moved, removed or replaced.
         """
         self._alarm.cancel()
         if self._first is not None:
-            self._give_up()
+            self._abort()
             return
         file = self._file
-        if file is None:  # it has its place, and could not be opened there
-            self._give_up()
+        if file is None:  # the new file has appeared, but could not be opened
+            self._abort()
             return
         if not file.file.is_open:
             return
-        told: list[Callable[[], HdfchkWarning]] = []
+        notices: list[Callable[[], HdfchkWarning]] = []
         try:
             if os.getpid() == self._process:
-                self._finish(file, told)
-                if isinstance(self._deferred, LateSyncError):  # it is on the disk by now
+                self._finish(file, notices)
+                if isinstance(self._deferred, LateSyncError):  # synced by now
                     self._deferred = None
         finally:
-            self._release(file, told)
-            for make in told:
+            self._release(file, notices)
+            for make in notices:
                 warnings.warn(make(), stacklevel=2)
         self.raise_deferred()
 
-    def _finish(self, file: WalFile, told: list[Callable[[], HdfchkWarning]]) -> None:
-        """The last commit, sync and checkpoint of a file."""
+    def _finish(self, file: WalFile, notices: list[Callable[[], HdfchkWarning]]) -> None:
+        """Do the last commit, sync and checkpoint of a file."""
         commits, failed = file.log.commits, None
         try:
             self.settle()
@@ -577,10 +577,10 @@ class WalWriter(OpenFile):
                 self.clear_hidden()
                 if not file.has_begun:
                     self.h5.flush()
-                    if not file.has_changes:  # it has just appeared, or nothing was done to it
+                    if not file.has_changes:  # a new file, or no changes
                         self.discard_h5(file)
                         file.rollback()
-            # Closing writes the table of free space: it is a commit of its own.
+            # Closing writes the free-space table, which is a commit of its own.
             if self.h5:
                 keep_free_space(self.h5.id)
                 if not file.is_stamped:
@@ -598,13 +598,13 @@ class WalWriter(OpenFile):
         if self.durable and file.has_log and not self._is_synced(file):
             self._sync_log()
         if file.has_log:
-            self._last_checkpoint(file, commits, told, failed)
+            self._last_checkpoint(file, commits, notices, failed)
 
     def _last_checkpoint(
         self,
         file: WalFile,
         commits: int,
-        told: list[Callable[[], HdfchkWarning]],
+        notices: list[Callable[[], HdfchkWarning]],
         failed: Exception | None,
     ) -> None:
         there = os.fstat(file.file.fd)
@@ -617,7 +617,7 @@ class WalWriter(OpenFile):
                 if time.monotonic() > end:
                     if key not in _WARNED:
                         _WARNED.add(key)
-                        told.append(lambda: pending_warning(self.address, there, commits))
+                        notices.append(lambda: pending_warning(self.address, there, commits))
                     return
                 time.sleep(RETRY_SECONDS)
             else:
@@ -627,32 +627,32 @@ class WalWriter(OpenFile):
             raise
         except OSError as error:
             failed = error
-        told.append(lambda: not_brought_warning(self.address, failed))
+        notices.append(lambda: not_brought_warning(self.address, failed))
 
-    def _release(self, file: WalFile, told: list[Callable[[], HdfchkWarning]]) -> None:
+    def _release(self, file: WalFile, notices: list[Callable[[], HdfchkWarning]]) -> None:
         remove = not file.has_log
         try:
             self._lock.release(remove=remove)
         except OSError as error:
             text = f"{error.strerror or error}"
-            told.append(lambda: not_removed_warning(self.address, text))
+            notices.append(lambda: not_removed_warning(self.address, text))
         if remove and self.durable:
             with contextlib.suppress(OSError):
                 sync_folder(self.address)
 
-    def _give_up(self) -> None:
-        """Close everything after a failure to open, or of a file that never appeared."""
+    def _abort(self) -> None:
+        """Close everything, if the file could not be opened or has not appeared."""
         if self._first is not None:
             self._first.close()
         with contextlib.suppress(OSError):
             self._lock.leave()
 
     def abandon(self) -> None:
-        """Leave the file to the parent process."""
+        """Leave the file to the parent process after a fork."""
         if self._file is not None:
             self._file.discarding = True
             self._file.log.after_fork()
-            redirect_to_scratch(self._file.file.fd)  # HDF5 may still try to use it
+            redirect_to_scratch(self._file.file.fd)  # HDF5 may still use the descriptor
         elif self._first is not None:
             self._first.abandon()
         self._lock.log.close()
@@ -660,7 +660,7 @@ class WalWriter(OpenFile):
         super().abandon()
 
 
-def _put_back(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
+def _restore(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
     if before is None:
         puts.pop(path, None)
     else:

@@ -5,6 +5,7 @@ import numpy as np
 
 from . import _objects as _objects
 from . import h5d as h5d
+from . import h5ds as h5ds
 from . import version as version
 from .h5d import DatasetID
 from .h5f import FileID

@@ -1,7 +1,7 @@
-"""Datasets that are made anew in another file, where HDF5's own copy would not do.
+"""Datasets that are created anew in another file, where HDF5's own copy is not suitable.
 
-That copy takes references for numbers that mean the same everywhere, and keeps a layout that only
-newer versions of HDF5 read.
+HDF5's copy does not convert references, which are addresses in the old file, and keeps a layout
+that only newer versions of HDF5 can read.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from h5py import h5d, h5s
 
 from ....errors import UnsupportedStoredError
 from ..h5.errors import RAISED
-from ..h5.ids import DatasetID, GroupID, PropDCID, SpaceID, TypeID
+from ..h5.ids import DatasetID, GroupID, ObjInfo, PropDCID, SpaceID, TypeID
 from ..h5.links import key_of
+from ..h5.object_info import FILTERED, is_open_elsewhere
 from ..h5.portable_types import portable_type
 from ..h5.types import has_variable, unshared
 from ..h5.values import in_own_order, memory_type, raw_type, same_items
@@ -26,25 +27,39 @@ from .chunk_index import chunks_of
 from .filters import require_plugin
 from .limits import Guard
 
-__all__ = ["Part", "copy_parts", "make_anew", "stored_parts"]
+__all__ = ["Part", "copy_parts", "is_copied_by_hdf5", "make_anew", "stored_parts"]
 
 Change = Callable[[np.ndarray[Any, Any], TypeID], None]
+
+
+def is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
+    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
+
+    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
+    lies in its file, and nothing else.
+    """
+    filtered = bool(info.hdr.mesg.present & FILTERED)
+    if not has_variable(tid):
+        return not (filtered and is_open_elsewhere(did))
+    if filtered:
+        return False
+    return bool(did.get_create_plist().fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED)
 
 
 def make_anew(
     old: DatasetID, parent: GroupID, name: bytes, named: TypeID | None = None, *, portable: bool
 ) -> DatasetID:
-    """Make a dataset of the type, the shape and the layout of another, without data and attributes.
+    """Create a dataset with type, shape and layout of another, without its data and attributes.
 
     Args:
         old: the other dataset.
-        parent: the group for it.
+        parent: the group for the new one.
         name: its name there.
-        named: the named type of its file that it gets.
-        portable: such as HDF5 1.8 reads.
+        named: the named type in its file that it uses, if any.
+        portable: HDF5 1.8 must be able to read it.
 
     Raises:
-        UnsupportedStoredError: it cannot be made.
+        UnsupportedStoredError: it cannot be created.
     """
     tid, plist = old.get_type(), old.get_create_plist()
     for index in range(plist.get_nfilters()):
@@ -56,23 +71,23 @@ def make_anew(
             _reset_version(plist)
         return h5d.create(parent, name, named, unshared(old.get_space()), plist)
     except UnsupportedStoredError as error:
-        error.key, error.hint = key_of(old), "the file is left as it is"
+        error.key, error.hint = key_of(old), "the file is unchanged"
         raise
     except RAISED as error:
         where = " for HDF5 1.8" if portable else ""
-        raise _refusal(old, f"it cannot be made anew{where}", error) from error
+        raise _refusal(old, f"it cannot be recreated{where}", error) from error
 
 
 def _refusal(old: DatasetID, what: str, error: Exception) -> UnsupportedStoredError:
     return UnsupportedStoredError(
         f"{what} ({error})",
         key=key_of(old),
-        hint="the file is left as it is; h5repack may do it",
+        hint="the file is unchanged; h5repack may be able to do it",
     )
 
 
 def _reset_version(plist: PropDCID) -> None:
-    """Let HDF5 choose the version of a layout, which goes with the properties of a dataset."""
+    """Reset the version of the layout message, which the creation properties include."""
     layout = plist.get_layout()
     if layout == h5d.CHUNKED:
         plist.set_chunk(plist.get_chunk())
@@ -82,18 +97,18 @@ def _reset_version(plist: PropDCID) -> None:
 
 @attrs.frozen
 class Part:
-    """A part of a dataset of which the file has something.
+    """A part of a dataset that the file stores.
 
     Args:
         start: its first element.
-        shape: how far it reaches in each axis.
+        shape: its length in each axis.
     """
 
     start: tuple[int, ...]
     shape: tuple[int, ...]
 
     def read(self, did: DatasetID) -> np.ndarray[Any, Any]:
-        """Its items as they are: of fixed size as bytes, others as h5py reads them."""
+        """Return its elements: of fixed size as unconverted bytes, others as h5py reads them."""
         tid = did.get_type()
         if has_variable(tid):
             data = np.zeros(self.shape, did.dtype)
@@ -104,7 +119,7 @@ class Part:
         return in_own_order(data)
 
     def write(self, did: DatasetID, data: np.ndarray[Any, Any]) -> None:
-        """Write what `read` gave of a dataset of the same type."""
+        """Write the result of `read`, from a dataset of the same type."""
         tid = did.get_type()
         memory = memory_type(did.dtype) if has_variable(tid) else raw_type(tid)
         did.write(*self._spaces(did), data, memory)
@@ -118,7 +133,7 @@ class Part:
 
 
 def stored_parts(did: DatasetID) -> Iterator[Part]:
-    """The parts of a dataset that its file has, one after the other: chunks, or blocks."""
+    """Yield the parts of a dataset that its file stores: chunks, or blocks."""
     plist = did.get_create_plist()
     layout, shape = plist.get_layout(), did.shape
     if shape is None or 0 in shape or layout == h5d.VIRTUAL:
@@ -137,23 +152,23 @@ def stored_parts(did: DatasetID) -> Iterator[Part]:
 
 
 def _inside(did: DatasetID, chunk: tuple[int, ...], start: tuple[int, ...]) -> Part:
-    """The part of a chunk that is inside its dataset."""
+    """Return the part of a chunk that is inside the dataset."""
     lengths = zip(start, chunk, did.shape, strict=True)
     return Part(start, tuple(min(length, end - at) for at, length, end in lengths))
 
 
 def copy_parts(old: DatasetID, new: DatasetID, guard: Guard, change: Change | None = None) -> None:
-    """Write into a dataset what another one has.
+    """Copy the data of one dataset to another.
 
     Args:
-        old: the other dataset.
-        new: the dataset, made by `make_anew`.
-        guard: of the file of `old`.
-        change: is given the items of each part, and their type, to change them on the way.
+        old: the dataset to read.
+        new: the dataset to write, created by `make_anew`.
+        guard: the limits for reading the file of `old`.
+        change: is called with the elements of each part, and their type, and may change them.
 
     Raises:
-        UnsupportedStoredError: it cannot be read, or written, here.
-        CorruptFileError, UnsafeFileError: it cannot be read.
+        UnsupportedStoredError: the data cannot be read, or written, here.
+        CorruptFileError, UnsafeFileError: the data cannot be read.
     """
     is_moved = change is None and not has_variable(old.get_type())
     with guard.unpacking(old):
@@ -167,24 +182,24 @@ def copy_parts(old: DatasetID, new: DatasetID, guard: Guard, change: Change | No
             try:
                 part.write(new, data)
             except RAISED as error:
-                raise _refusal(old, "it cannot be written anew", error) from error
+                raise _refusal(old, "it cannot be rewritten", error) from error
 
 
 def _copy_chunks(old: DatasetID, new: DatasetID) -> None:
-    """Copy the chunks of a dataset packed as they are."""
+    """Copy the chunks of a dataset in their compressed form."""
     plist = old.get_create_plist()
     chunk, filtered = plist.get_chunk(), bool(plist.get_nfilters())
     for start, _ in chunks_of(old, plist):
         mask, data = old.read_direct_chunk(start)
         new.write_direct_chunk(start, data, mask)
         part = _inside(old, chunk, start)
-        # Since 1.10 a chunk that reaches beyond the end may be left as it is by all filters,
-        # which nothing says that h5py shows.
+        # Since 1.10 a dataset may leave chunks that extend beyond its end unfiltered. Nothing that
+        # h5py exposes records that.
         if filtered and math.prod(part.shape) < math.prod(chunk) and not _same(old, new, part):
             raise UnsupportedStoredError(
-                "its chunks at the edge are not filtered, which HDF5 1.8 cannot read",
+                "its partial edge chunks are not filtered, which HDF5 1.8 cannot read",
                 key=key_of(old),
-                hint="the file is left as it is",
+                hint="the file is unchanged",
             )
 
 

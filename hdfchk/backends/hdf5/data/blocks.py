@@ -1,4 +1,4 @@
-"""Arrays that are written block by block: a signal waits for one block at most."""
+"""Writing arrays block by block: a signal waits for at most one block."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def blocks_of(
     start: int = 0,
     chunk: tuple[int, ...] | None = None,
 ) -> Iterator[tuple[slice, ...]]:
-    """Where the blocks of an array are, in the order of its elements.
+    """Yield the blocks of an array, in the order of its elements.
 
     Args:
-        shape: the array's, of one axis at least.
-        itemsize: bytes of an element.
-        start: the row of a dataset at which its first one is.
-        chunk: the shape of the chunks of that: blocks end at their edges, where they can.
+        shape: the shape of the array, with at least one axis.
+        itemsize: the size of an element in bytes.
+        start: the row of the dataset at which the first row of the array is written.
+        chunk: the chunk shape of the dataset: blocks end at chunk boundaries if possible.
 
     Yields:
-        A slice for each axis: all of the last ones, a range of one of them, and single elements of
-        those before.
+        A slice for each axis: all of the last ones, a range of one, and single elements of those
+        before it.
     """
     axis, below = len(shape) - 1, itemsize
     while axis > 0 and below * shape[axis] <= BLOCK_BYTES:
@@ -60,15 +60,15 @@ def write_blocks(
     tid: TypeID | None,
     meter: Meter | None = None,
 ) -> None:
-    """Write neighbouring rows of a dataset.
+    """Write consecutive rows of a dataset.
 
     Args:
-        did: the dataset, which reaches as far.
-        array: the rows, of one axis at least; they need not be contiguous. Axes that the dataset
-            has not are those of its array type.
-        start: the first of them.
-        tid: the HDF5 type of the array in memory; None for that of its dtype.
-        meter: is told how many bytes are written.
+        did: the dataset, which must already have these rows.
+        array: the rows, with at least one axis; they need not be contiguous. Axes beyond those of
+            the dataset are those of its array type.
+        start: the index of the first row.
+        tid: the memory type of the array; None for that of its dtype.
+        meter: counts the bytes that are written.
     """
     space, left = did.get_space(), math.prod(array.shape)
     axes = len(space.shape)

@@ -1,4 +1,4 @@
-"""What the index of a dataset's chunks claims, looked at before anything is allocated for it."""
+"""What the chunk index of a dataset claims, checked before anything is allocated for it."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ __all__ = [
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 """The first and the last element of a selection, in each axis."""
 MOST_CHUNKS = 2**24
-"""Beyond so many places for chunks their index is not gone through: a file of some bytes can have
-2**60 of them, and HDF5 looks at each."""
+"""If there may be more chunks, the index is not iterated: a file of a few bytes can have 2**60 of
+them, and HDF5 would visit each."""
 SMALL_CHUNK = 2**24
-"""Chunks of up to this many bytes need not be looked at one by one."""
+"""Chunks of up to this size in bytes need not be checked one by one."""
 SWELLS_FROM = 2**31
-"""HDF5 unpacks a deflate stream to its end, whatever the chunk should have. What could be so many
-bytes is looked at before."""
+"""HDF5 inflates a deflate stream to its end, whatever the size of the chunk. A stream that could
+inflate to more bytes is checked first."""
 
 
 @attrs.frozen
 class ChunkSizes:
-    """What the chunks of a selection take in the file, and what can be made of that.
+    """The sizes of the chunks of a selection, in the file and in memory.
 
     Args:
-        stored: bytes in the file.
-        made: bytes of memory that the filters can have made of these.
-        is_bound: `made` is a bound: the filters have one.
-        largest: bytes of memory that HDF5 needs for one of these chunks.
+        stored: the number of bytes in the file.
+        made: the maximum number of bytes to which the filters can decode these.
+        is_bound: `made` is valid: all filters have a maximum ratio.
+        largest: the number of bytes of memory that HDF5 needs for one chunk.
     """
 
     stored: int
@@ -54,7 +54,7 @@ class ChunkSizes:
 
 
 def chunk_bytes(did: DatasetID, plist: PropDCID) -> int:
-    """The bytes of memory of a chunk."""
+    """Return the size of a decoded chunk in bytes."""
     return math.prod(map(int, plist.get_chunk())) * int(did.get_type().get_size())
 
 
@@ -65,23 +65,24 @@ def look_at(
     box: Box | None = None,
     nbytes: int | None = None,
 ) -> ChunkSizes:
-    """Look at the chunks of a dataset, or of a part of it.
+    """Check the chunks of a dataset, or of a part of it.
 
     Args:
-        did: the dataset, which is in chunks.
+        did: the dataset, which is chunked.
         plist: its creation properties.
-        file_size: the length of the file.
-        box: only the chunks that hold something of it.
-        nbytes: what is to be read, if the chunks need no closer look than that this can be.
+        file_size: the length of the file in bytes.
+        box: check only chunks that intersect it.
+        nbytes: the number of bytes to be read; if that is plausible, the chunks are not checked one
+            by one.
 
     Raises:
-        CorruptFileError: a chunk is said to lie beyond the end of the file, or they together to
-            take more than it has.
-        UnsafeFileError: a filter cannot have made a chunk from what the file has of it.
+        CorruptFileError: a chunk extends beyond the end of the file, or all chunks together are
+            larger than the file.
+        UnsafeFileError: a filter cannot have produced a chunk from its bytes in the file.
     """
     size, ratio = chunk_bytes(did, plist), greatest_ratio(plist)
     places = math.prod(-(-n // c) for n, c in zip(did.shape, plist.get_chunk(), strict=True))
-    if places > MOST_CHUNKS:  # whatever there is, it is in the file
+    if places > MOST_CHUNKS:  # an upper bound: everything is in the file
         made = file_size * (ratio or 0)
         largest = size if plist.get_nfilters() else 0
         return ChunkSizes(file_size, made, ratio is not None, largest)
@@ -89,10 +90,10 @@ def look_at(
         stored = did.get_storage_size()
         if nbytes <= ratio * stored <= SWELLS_FROM and stored <= file_size:
             return ChunkSizes(stored, ratio * stored, is_bound=True, largest=size)
-    return _one_by_one(did, plist, file_size, box)
+    return _check_each(did, plist, file_size, box)
 
 
-def _one_by_one(did: DatasetID, plist: PropDCID, file_size: int, box: Box | None) -> ChunkSizes:
+def _check_each(did: DatasetID, plist: PropDCID, file_size: int, box: Box | None) -> ChunkSizes:
     size, filtered = chunk_bytes(did, plist), bool(plist.get_nfilters())
     ratios: dict[int, int | None] = {}
     stored = made = largest = 0
@@ -101,77 +102,83 @@ def _one_by_one(did: DatasetID, plist: PropDCID, file_size: int, box: Box | None
         if box is not None and not is_in(offset, plist.get_chunk(), box):
             continue
         if info.byte_offset + info.size > file_size:
-            raise _beyond(did, info.byte_offset + info.size, file_size)
+            raise _too_long(did, info.byte_offset + info.size, file_size)
         mask = info.filter_mask
         if mask not in ratios:
             ratios[mask] = greatest_ratio(plist, mask) if filtered else 1
         ratio = ratios[mask]
         if ratio is not None and size > ratio * info.size:
             raise UnsafeFileError(
-                f"a chunk of {size} bytes, of which the file has {info.size}: its filters can make"
-                f" {ratio * info.size} of these at most",
+                f"a chunk of {size} bytes has {info.size} bytes in the file, which its filters can"
+                f" decode to at most {ratio * info.size}",
                 key=key_of(did),
-                hint="the file is damaged, or made to take memory: restore it from a copy",
+                hint="the file is damaged, or designed to exhaust memory: restore it from a copy",
             )
         stored += info.size
         made += min(size, info.size * (ratio or 0))
         is_bound = is_bound and ratio is not None
         largest = size if filtered else 0
     if stored > file_size:
-        raise _beyond(did, stored, file_size)
+        raise _too_long(did, stored, file_size)
     return ChunkSizes(stored, made, is_bound, largest)
 
 
 def chunks_of(did: DatasetID, plist: PropDCID) -> list[tuple[tuple[int, ...], StoreInfo]]:
-    """Where each chunk that is stored begins, and what HDF5 tells of it but for that.
+    """Return offset and other properties of each stored chunk.
 
-    Of an extensible array (the index since 1.10 where one axis is unlimited) HDF5 (2.0 and before)
-    tells wrong places when that axis is not the first.
+    For an extensible array (the index since HDF5 1.10 if one axis is unlimited) HDF5 (2.0 and
+    before) reports wrong offsets, if that axis is not the first.
     """
     found: list[StoreInfo] = []
     did.chunk_iter(found.append)
-    told = [info.chunk_offset for info in found]
-    places = _put_right(did, plist, found, told) if told and may_be_misplaced(did) else told
+    reported = [info.chunk_offset for info in found]
+    places = (
+        _corrected_offsets(did, plist, found, reported)
+        if reported and may_be_misplaced(did)
+        else reported
+    )
     return list(zip(places, found, strict=True))
 
 
 def may_be_misplaced(did: DatasetID) -> bool:
-    """Whether HDF5 may tell wrong places of a dataset's chunks."""
+    """Return whether HDF5 may report wrong offsets for the chunks of a dataset."""
     limits = did.get_space().get_simple_extent_dims(True)
     return bool(limits.count(h5s.UNLIMITED) == 1 and limits[0] != h5s.UNLIMITED)
 
 
-def _put_right(
-    did: DatasetID, plist: PropDCID, found: list[StoreInfo], told: list[tuple[int, ...]]
+def _corrected_offsets(
+    did: DatasetID, plist: PropDCID, found: list[StoreInfo], reported: list[tuple[int, ...]]
 ) -> list[tuple[int, ...]]:
     limits, chunk = did.get_space().get_simple_extent_dims(True), plist.get_chunk()
     axis = limits.index(h5s.UNLIMITED)
     counts = [
         -(-n // c) if i != axis else 1 for i, (n, c) in enumerate(zip(limits, chunk, strict=True))
     ]
-    places = [_place(offset, chunk, counts, axis) for offset in told]
-    if places == told or not all(_is_inside(did, place) for place in places):
-        return told
-    if not all(_is_inside(did, place) for place in told):
+    places = [_corrected_offset(offset, chunk, counts, axis) for offset in reported]
+    if places == reported or not all(_is_inside(did, place) for place in places):
+        return reported
+    if not all(_is_inside(did, place) for place in reported):
         return places
-    # Both may be: what HDF5 reads of one place tells.
+    # Both are possible: reading at one offset decides.
     differing = [info for info in found if info.chunk_offset not in set(places)]
     one = min(differing, key=lambda info: info.size, default=None)
-    return told if one is None or _is_stored(did, one.chunk_offset) else places
+    return reported if one is None or _is_stored(did, one.chunk_offset) else places
 
 
-def _place(
-    told: tuple[int, ...], chunk: tuple[int, ...], counts: list[int], axis: int
+def _corrected_offset(
+    reported: tuple[int, ...], chunk: tuple[int, ...], counts: list[int], axis: int
 ) -> tuple[int, ...]:
-    """Where the chunk is whose number in the index HDF5 has told in the order of the axes.
+    """Return the correct offset of a chunk, from one computed with the axes in order.
 
-    The index numbers them with the unlimited axis first.
+    The index numbers the chunks with the unlimited axis first.
     """
     number = 0
-    for at, length, count in zip(told[axis:], chunk[axis:], [1, *counts[axis + 1 :]], strict=True):
+    for at, length, count in zip(
+        reported[axis:], chunk[axis:], [1, *counts[axis + 1 :]], strict=True
+    ):
         number = number * count + at // length
-    place = [0] * len(told)
-    for other in reversed(range(len(told))):
+    place = [0] * len(reported)
+    for other in reversed(range(len(reported))):
         if other != axis:
             number, rest = divmod(number, counts[other])
             place[other] = rest * chunk[other]
@@ -193,16 +200,16 @@ def _is_stored(did: DatasetID, place: tuple[int, ...]) -> bool:
 
 
 def is_in(offset: tuple[int, ...], chunk: tuple[int, ...], box: Box) -> bool:
-    """Whether a chunk holds something of a selection."""
+    """Return whether a chunk intersects a selection."""
     return all(
         first < at + length and at <= last
         for at, length, first, last in zip(offset, chunk, *box, strict=True)
     )
 
 
-def _beyond(did: DatasetID, end: int, file_size: int) -> CorruptFileError:
+def _too_long(did: DatasetID, end: int, file_size: int) -> CorruptFileError:
     return CorruptFileError(
-        f"its chunks are said to take {end} bytes, of a file that has {file_size}",
+        f"its chunks occupy {end} bytes, but the file has only {file_size}",
         key=key_of(did),
-        hint="restore it from a copy; verify() says which keys are whole",
+        hint="restore it from a copy; verify() lists the intact keys",
     )

@@ -1,7 +1,7 @@
-"""Chunks written and read past HDF5's filters: they are packed and unpacked here, in threads.
+"""Chunks read and written without HDF5's filters: encoded and decoded here, in threads.
 
-HDF5 does one thing at a time, and packs and unpacks meanwhile. Here only whole packed chunks go
-through it (direct chunk reads and writes); the work is done beside it, on all cores.
+HDF5 holds a global lock, also while it encodes and decodes. Here only complete encoded chunks pass
+through it (direct chunk reads and writes); the filters run outside of it, on all cores.
 """
 
 from __future__ import annotations
@@ -35,20 +35,22 @@ __all__ = ["read_first", "read_packed", "write_rows"]
 T = TypeVar("T")
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 THREADS_FROM = 2**19
-"""So many bytes in at least two chunks are worth a second thread."""
+"""At least this many bytes, in at least two chunks, are worth using threads."""
 
 Offsets = tuple[int, ...]
 
 
 def _grid(chunk: Offsets, shape: Offsets, first: int, end: int) -> Iterator[Offsets]:
-    """The offsets of all chunks that hold rows from `first` up to `end`, in their order."""
+    """Yield the offsets of all chunks with rows from `first` up to `end`, in order."""
     rows = range(first // chunk[0] * chunk[0], end, chunk[0])
     rest = [range(0, length, step) for length, step in zip(shape[1:], chunk[1:], strict=True)]
     return itertools.product(rows, *rest)
 
 
-def _all(work: Callable[..., T], jobs: Iterator[tuple[Any, ...]], *, threads: bool) -> Iterator[T]:
-    """The results of `work` for all jobs, in their order; a few are under way at a time."""
+def _run_all(
+    work: Callable[..., T], jobs: Iterator[tuple[Any, ...]], *, threads: bool
+) -> Iterator[T]:
+    """Yield the results of `work` for all jobs, in order; only a few jobs run at a time."""
     with ExitStack() as stack:
         pool = None
         if threads and THREADS > 1:
@@ -58,7 +60,7 @@ def _all(work: Callable[..., T], jobs: Iterator[tuple[Any, ...]], *, threads: bo
             if pool is not None:
                 try:
                     waiting.append(pool.submit(work, *job))
-                except RuntimeError:  # no thread can be started: then there is this one
+                except RuntimeError:  # no thread can be started: use this one
                     pool = None
             if pool is None:
                 while waiting:
@@ -70,7 +72,7 @@ def _all(work: Callable[..., T], jobs: Iterator[tuple[Any, ...]], *, threads: bo
             yield waiting.popleft().result()
 
 
-def _many(nbytes: int, chunk: Offsets, itemsize: int) -> bool:
+def _use_threads(nbytes: int, chunk: Offsets, itemsize: int) -> bool:
     return nbytes >= THREADS_FROM and nbytes >= 2 * itemsize * int(np.prod(chunk))
 
 
@@ -81,14 +83,14 @@ def write_rows(
     pipeline: Pipeline,
     meter: Meter | None = None,
 ) -> None:
-    """Write rows that begin at a chunk's edge, and end at one or at the end of the dataset.
+    """Write rows that begin at a chunk boundary, and end at one or at the end of the dataset.
 
     Args:
-        did: the dataset, which reaches as far.
-        rows: of the dataset's own dtype; not all need lie in one piece.
-        start: the first of them.
-        pipeline: the dataset's.
-        meter: is told how many bytes are packed.
+        did: the dataset, which must already have these rows.
+        rows: rows of the dataset's own dtype; they need not be contiguous.
+        start: the index of the first row.
+        pipeline: the filters of the dataset.
+        meter: counts the bytes that are encoded.
     """
     shape = (start + rows.shape[0], *rows.shape[1:])
 
@@ -100,7 +102,7 @@ def write_rows(
             )
         ]
         block = rows[tuple(where)]
-        if block.shape != pipeline.chunk:  # at an edge: the rest is what rows to come hold at first
+        if block.shape != pipeline.chunk:  # at an edge: the rest has the fill value, for later rows
             whole = np.full(pipeline.chunk, fill, rows.dtype)
             whole[tuple(slice(length) for length in block.shape)] = block
             block = whole
@@ -108,11 +110,11 @@ def write_rows(
 
     chunk_bytes = rows.itemsize * int(np.prod(pipeline.chunk))
     jobs = ((offsets,) for offsets in _grid(pipeline.chunk, shape, start, shape[0]))
-    threads = _many(rows.nbytes, pipeline.chunk, rows.itemsize)
+    threads = _use_threads(rows.nbytes, pipeline.chunk, rows.itemsize)
     left, fill = rows.nbytes, fill_of(did, rows.dtype)
-    for offsets, data in _all(packed, jobs, threads=threads):
+    for offsets, data in _run_all(packed, jobs, threads=threads):
         did.write_direct_chunk(offsets, data)
-        run_pending()  # a signal waits for one chunk at most
+        run_pending()  # a signal waits for at most one chunk
         if meter is not None:
             meter.add(min(left, chunk_bytes))
             left -= min(left, chunk_bytes)
@@ -125,17 +127,17 @@ def read_packed(
     shape: tuple[int, ...],
     meter: Meter | None = None,
 ) -> bool:
-    """Read rows of a dataset whose filters are ours.
+    """Read rows of a dataset, if its filters are implemented here.
 
     Args:
         did: the dataset.
-        out: where they go: contiguous.
-        start: the first of them.
-        shape: of the dataset.
-        meter: is told how many bytes of the file are read.
+        out: the array to fill; contiguous.
+        start: the index of the first row.
+        shape: the shape of the dataset.
+        meter: counts the bytes of the file that are read.
 
     Returns:
-        Whether it could be done; if not, HDF5 has to read them, or to say what is wrong.
+        Whether it was done; if not, HDF5 must read the rows, or report the error.
     """
     if not out.ndim or not out.size or out.dtype.hasobject:
         return False
@@ -149,25 +151,25 @@ def read_packed(
 def read_first(
     did: DatasetID, out: np.ndarray[Any, Any], start: int, box: Box, seen: SeenChunks
 ) -> bool:
-    """Read rows some of whose chunks nobody has looked at yet, and look at these so.
+    """Read rows of chunks that have not been checked yet, which checks them.
 
-    HDF5 would unpack them once more, as what it makes of them must be looked at before.
+    Otherwise they would be decoded twice: once for the check, and once by HDF5.
 
     Args:
         did: the dataset.
-        out: where they go: contiguous, and smaller than a chunk or so.
-        start: the first of them.
-        box: where they lie.
-        seen: what was looked at; the chunks that are read here enter it.
+        out: the array to fill; contiguous, and about the size of a chunk at most.
+        start: the index of the first row.
+        box: the selection.
+        seen: the checked chunks; those that are read here are added.
 
     Returns:
-        Whether it was done; if not, HDF5 has to read them, and the guard to look at them before.
+        Whether it was done; if not, the guard must check the chunks, and HDF5 read the rows.
     """
     plist = did.get_create_plist()
     places = places_of(plist.get_chunk(), [box])
     if may_be_misplaced(did):
         return False
-    # Of what was looked at HDF5 may have what it has unpacked, unless it was unpacked here.
+    # HDF5 may have cached the decoded chunks that were checked before, unless decoded here.
     if places is None or (seen.offsets.issuperset(places) and not seen.has(places)):
         return False
     tid = did.get_type()
@@ -203,7 +205,7 @@ def _read_rows(
 ) -> bool:
     end = start + out.shape[0]
     grid = list(_grid(pipeline.chunk, shape, start, end))
-    there = _present(did)
+    stored = _stored_offsets(did)
     chunk_bytes = out.itemsize * int(np.prod(pipeline.chunk))
 
     def unpacks(mask: int, data: bytes, target: np.ndarray[Any, Any]) -> bool:
@@ -211,12 +213,12 @@ def _read_rows(
             return True
         if mask not in {0, pipeline.deflate_bit} or leaves_edges(did):
             return False
-        # Not for HDF5 to try: it would unpack the chunk to its end, however far that is.
+        # HDF5 must not try: it would inflate the chunk to its end, however long that is.
         raise CorruptFileError(
-            f"the data cannot be read (a chunk does not unpack to {target.size} bytes, or its"
+            f"the data cannot be read (a chunk does not decode to {target.size} bytes, or its"
             " checksum differs)",
             key=key_of(did),
-            hint="restore it from a copy; verify() says which keys are whole",
+            hint="restore it from a copy; verify() lists the intact keys",
         )
 
     def unpacked(offsets: Offsets, mask: int, data: bytes) -> bool:
@@ -232,7 +234,7 @@ def _read_rows(
     def jobs() -> Iterator[tuple[Offsets, int, bytes]]:
         fill = None
         for offsets in grid:
-            if there is None or offsets in there:
+            if stored is None or offsets in stored:
                 mask, data = did.read_direct_chunk(offsets)
                 if meter is not None:
                     meter.add(len(data))
@@ -242,11 +244,13 @@ def _read_rows(
                 fill = fill_of(did, out.dtype)
             _target(out, offsets, pipeline.chunk, start)[0][...] = fill
 
-    return all(_all(unpacked, jobs(), threads=_many(out.nbytes, pipeline.chunk, out.itemsize)))
+    return all(
+        _run_all(unpacked, jobs(), threads=_use_threads(out.nbytes, pipeline.chunk, out.itemsize))
+    )
 
 
 def fill_of(did: DatasetID, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """What elements of a dataset hold that nobody has written, as a 0-d array."""
+    """Return the value of elements that were never written, as a 0-d array."""
     fill, plist = np.zeros((), dtype), did.get_create_plist()
     is_filled = plist.get_fill_time() != h5d.FILL_TIME_NEVER
     if is_filled and plist.fill_value_defined() != h5d.FILL_VALUE_UNDEFINED:
@@ -254,8 +258,8 @@ def fill_of(did: DatasetID, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return fill
 
 
-def _present(did: DatasetID) -> set[Offsets] | None:
-    """The offsets of the chunks that are there; None if that is all of them."""
+def _stored_offsets(did: DatasetID) -> set[Offsets] | None:
+    """Return the offsets of all stored chunks; None if all chunks are stored."""
     shape, plist = did.shape, did.get_create_plist()
     chunk = plist.get_chunk()
     total = int(np.prod([-(-length // step) for length, step in zip(shape, chunk, strict=True)]))
@@ -267,7 +271,7 @@ def _present(did: DatasetID) -> set[Offsets] | None:
 def _target(
     out: np.ndarray[Any, Any], offsets: Offsets, chunk: Offsets, start: int
 ) -> tuple[np.ndarray[Any, Any], tuple[slice, ...], bool]:
-    """The part of `out` that a chunk fills, which part of the chunk that is, and whether all."""
+    """Return the part of `out` that a chunk fills, that part of the chunk, and if that is all."""
     base = (start, *[0] * (out.ndim - 1))
     where, inside = [], []
     for offset, length, origin, size in zip(offsets, chunk, base, out.shape, strict=True):

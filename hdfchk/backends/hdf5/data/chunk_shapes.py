@@ -12,15 +12,15 @@ LOG_ROWS = 16
 def chunk_shape(
     shape: tuple[int, ...], itemsize: int, nbytes: int = CHUNK_BYTES
 ) -> tuple[int, ...]:
-    """The shape of the chunks of an array: whole rows, of about 1 MiB together.
+    """Return the chunk shape for an array: whole rows, about 1 MiB in total.
 
-    A row that is longer than that is split along its own first axis, and so on: reading a row
-    never touches much more than the row.
+    A longer row is split along its own first axis, and so on: reading a row never reads much more
+    than the row.
 
     Args:
-        shape: of the array; axes of no length count as of length 1.
-        itemsize: of its dtype, in bytes.
-        nbytes: what a chunk may have.
+        shape: the shape of the array; axes of length 0 count as 1.
+        itemsize: the item size of its dtype in bytes.
+        nbytes: the maximum size of a chunk in bytes.
     """
     lengths = [max(1, length) for length in shape]
     chunk = [1] * len(lengths)
@@ -34,14 +34,14 @@ def chunk_shape(
 
 
 def log_chunk(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """The shape of the chunks of an array that grows row by row.
+    """Return the chunk shape for an array that grows row by row.
 
-    A chunk is written anew with each commit that adds rows to it, and takes its space from its
-    first row on: it holds 16 rows, but at least 64 KiB and at most 1 MiB.
+    A chunk is rewritten by each commit that adds rows to it, and its space is allocated with its
+    first row: it has 16 rows, but at least 64 KiB and at most 1 MiB.
 
     Args:
-        shape: of the array; that of its rows counts.
-        itemsize: of its dtype, in bytes.
+        shape: the shape of the array; only that of its rows matters.
+        itemsize: the item size of its dtype in bytes.
     """
     row = itemsize
     for length in shape[1:]:

@@ -1,11 +1,11 @@
-"""Chunks to what HDF5's shuffle, deflate and fletcher32 filters make of them, and back.
+"""HDF5's shuffle, deflate and fletcher32 filters: encoding and decoding of chunks.
 
-Pure functions on bytes, which may run in threads while HDF5 is busy elsewhere: the libraries let go
-of the interpreter while they work. ``isal`` (Intel's ISA-L, in the extra ``fast``) is used if it is
-there: it packs several times as fast as zlib, whose format it writes.
+Pure functions on bytes, which may run in threads while HDF5 is busy elsewhere: the libraries
+release the GIL. ``isal`` (Intel's ISA-L, in the extra ``fast``) is used if it is installed: it
+compresses several times as fast as zlib, in the same format.
 
-Sources: the filters' forms are those of "HDF5 File Format Specification", IV.A.2.l (the filter
-pipeline), and of H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5; RFC 1950 and 1951.
+Sources: the filters are specified in the "HDF5 File Format Specification", IV.A.2.l (the filter
+pipeline), and in H5Zshuffle.c, H5Zdeflate.c and H5checksum.c of HDF5; RFC 1950 and 1951.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ __all__ = [
     "shuffled",
     "unpack",
     "unshuffle",
+    "zlib_library",
 ]
 
 _FAST_LEVELS = 3
-"""ISA-L has levels up to this one."""
+"""The maximum level of ISA-L."""
 _SUM_BYTES = 4
 _WORDS = 2**13
-"""So many words of 16 bits are summed up at once: a float holds their weighted sum exactly.
+"""How many 16-bit words are summed at once: a float64 represents their weighted sum exactly.
 
-They are few enough that their floats come from memory that the process has, and that OpenBLAS does
-not share them out among threads (from 10,000 on): both took many times as long as the sum itself.
+They are few enough that the floats fit in memory that the process already has, and that OpenBLAS
+does not use threads (from 10,000 on): both took many times as long as the sum itself.
 """
 _WEIGHTS = np.arange(_WORDS, 0, -1, dtype=np.float64)
 
 _ZLIB_HEADER = b"\x78\x01"
 _STORED = 2**16 - 1
-"""What a block of a deflate stream can hold that is stored as it is."""
+"""The maximum size in bytes of a stored (uncompressed) block in a deflate stream."""
 _STORED_HEAD = struct.Struct("<BHH")
 _SEGMENT = 2**17
 _WORTH_IT = 0.97
@@ -54,13 +55,13 @@ AnyBytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 @attrs.frozen
 class Pipeline:
-    """The filters of a dataset, where they are such as this module has.
+    """The filters of a dataset, if all are implemented in this module.
 
     Args:
         chunk: the shape of a chunk.
-        itemsize: of what is shuffled, in bytes; 1 for no shuffling.
-        level: of deflate.
-        checksum: whether a fletcher32 sum follows the packed bytes.
+        itemsize: the element size in bytes for the shuffle filter; 1 without that filter.
+        level: the level of deflate.
+        checksum: a fletcher32 checksum follows the compressed bytes.
     """
 
     chunk: tuple[int, ...]
@@ -70,12 +71,12 @@ class Pipeline:
 
     @property
     def deflate_bit(self) -> int:
-        """The bit of a chunk's mask that says that it is not deflated."""
+        """The bit of a chunk's filter mask that says that deflate was skipped."""
         return 2 if self.itemsize > 1 else 1
 
 
 @functools.cache
-def _library() -> Any:
+def zlib_library() -> Any:
     """ISA-L, if it is there, or zlib."""
     try:
         from isal import isal_zlib
@@ -85,10 +86,10 @@ def _library() -> Any:
 
 
 def pack(block: np.ndarray[Any, Any], pipeline: Pipeline) -> bytes:
-    """The bytes of a chunk as they lie in the file.
+    """Return the encoded bytes of a chunk.
 
     Args:
-        block: the elements, of the shape of a chunk; contiguous, or it is copied.
+        block: the elements, in the shape of a chunk; copied unless contiguous.
         pipeline: the filters.
     """
     raw = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
@@ -103,17 +104,18 @@ def pack(block: np.ndarray[Any, Any], pipeline: Pipeline) -> bytes:
 
 
 def _deflated(raw: np.ndarray[Any, Any], length: int, level: int) -> bytes:
-    """A zlib stream (RFC 1950) of bytes that are packed segment by segment, or stored as they are.
+    """Return a zlib stream (RFC 1950) whose segments are compressed, or stored uncompressed.
 
-    The low bytes of measured numbers are noise. Packed, they would take as much space as before,
-    and most of the time of unpacking; so each segment that hardly becomes smaller is stored.
+    The low bytes of measured numbers are noise. Compressed, they would take as much space as
+    before, and most of the time of decompression; so segments that hardly become smaller are stored
+    uncompressed.
 
     Args:
         raw: the bytes.
-        length: of a segment.
-        level: of deflate.
+        length: the length of a segment in bytes.
+        level: the level of deflate.
     """
-    library = _library() if level <= _FAST_LEVELS else zlib
+    library = zlib_library() if level <= _FAST_LEVELS else zlib
     parts: list[Any] = [_ZLIB_HEADER]
     for start in range(0, raw.size, length):
         segment = raw[start : start + length]
@@ -130,16 +132,16 @@ def _deflated(raw: np.ndarray[Any, Any], length: int, level: int) -> bytes:
 
 
 def unpack(mask: int, packed: Bytes, target: np.ndarray[Any, Any], pipeline: Pipeline) -> bool:
-    """Fill `target`, a contiguous array of uint8, with the bytes of a chunk.
+    """Fill `target`, a contiguous array of uint8, with the decoded bytes of a chunk.
 
     Args:
-        mask: which filters were left out.
-        packed: the chunk as it lies in the file.
-        target: as long as a chunk.
+        mask: the filter mask of the chunk: the filters that were skipped.
+        packed: the encoded chunk.
+        target: an array of the size of a decoded chunk.
         pipeline: the filters.
 
     Returns:
-        Whether it could be done; if not, `target` holds anything, and HDF5 shall say what is wrong.
+        Whether it was done; if not, the contents of `target` are undefined, and HDF5 reports why.
     """
     raw = inflate(mask, packed, target.size, pipeline)
     if raw is None:
@@ -152,12 +154,12 @@ def unpack(mask: int, packed: Bytes, target: np.ndarray[Any, Any], pipeline: Pip
 
 
 def inflate(mask: int, packed: Bytes, size: int, pipeline: Pipeline) -> AnyBytes | None:
-    """The bytes of a chunk, shuffled as they were; None where they are not `size`, or damaged.
+    """Return the inflated, still shuffled bytes of a chunk; None if damaged or not `size` bytes.
 
     Args:
-        mask: which filters were left out.
-        packed: the chunk as it lies in the file.
-        size: of the chunk.
+        mask: the filter mask of the chunk: the filters that were skipped.
+        packed: the encoded chunk.
+        size: the size of a decoded chunk in bytes.
         pipeline: the filters.
     """
     view = memoryview(packed)
@@ -167,7 +169,7 @@ def inflate(mask: int, packed: Bytes, size: int, pipeline: Pipeline) -> AnyBytes
             return None
     if mask not in {0, pipeline.deflate_bit}:
         return None
-    data = view if mask else _inflated(view, size)
+    data = view if mask else _inflate(view, size)
     if data is None or len(data) != size:
         return None
     return np.frombuffer(data, np.uint8)
@@ -176,13 +178,13 @@ def inflate(mask: int, packed: Bytes, size: int, pipeline: Pipeline) -> AnyBytes
 def rows_of_chunk(
     raw: AnyBytes, pipeline: Pipeline, dtype: np.dtype[Any], part: slice
 ) -> np.ndarray[Any, Any]:
-    """Some rows of a chunk; only their bytes are put in order.
+    """Return some rows of a chunk; only their bytes are unshuffled.
 
     Args:
-        raw: what `inflate` gave.
+        raw: the result of `inflate`.
         pipeline: the filters.
-        dtype: of the elements.
-        part: which rows, by a first and a last one.
+        dtype: the dtype of the elements.
+        part: the rows, as a slice with start and stop.
     """
     row = math.prod(pipeline.chunk[1:])
     first, last = part.start * row, part.stop * row
@@ -194,18 +196,18 @@ def rows_of_chunk(
     return raw.view(dtype).reshape(part.stop - part.start, *pipeline.chunk[1:])
 
 
-def _inflated(view: memoryview, size: int) -> bytes | None:
-    library = _library()
+def _inflate(view: memoryview, size: int) -> bytes | None:
+    library = zlib_library()
     stream = library.decompressobj()
     try:
-        data: bytes = stream.decompress(view, size + 1)  # never more than there is room for
+        data: bytes = stream.decompress(view, size + 1)  # no more than fits
     except library.error:
         return None
     return data if stream.eof else None
 
 
 def shuffled(raw: np.ndarray[Any, Any], itemsize: int) -> np.ndarray[Any, Any]:
-    """The first bytes of all items, then the second ones, and so on; what is over stays behind."""
+    """Return the first bytes of all items, then the second ones, and so on; a rest is unchanged."""
     count = raw.size // itemsize
     out = np.empty(raw.size, np.uint8)
     whole = count * itemsize
@@ -217,7 +219,7 @@ def shuffled(raw: np.ndarray[Any, Any], itemsize: int) -> np.ndarray[Any, Any]:
 
 
 def unshuffle(raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any], itemsize: int) -> None:
-    """The inverse of `shuffled`, into `target`."""
+    """Invert `shuffled`, into `target`."""
     count = raw.size // itemsize
     whole = count * itemsize
     planes, items = raw[:whole].reshape(itemsize, count), target[:whole].reshape(count, itemsize)
@@ -227,10 +229,10 @@ def unshuffle(raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any], itemsize:
 
 
 def fletcher32(data: Bytes) -> int:
-    """HDF5's checksum: sums of big-endian 16-bit words, and of these sums, modulo 65535.
+    """Return HDF5's checksum: sums of big-endian 16-bit words, and of these sums, modulo 65535.
 
-    Words are summed up in the machine's order, and multiplied by 256 at the end: modulo 65535 that
-    is what swapping their bytes does. Floats hold the sums exactly, and are added faster.
+    Words are summed in little-endian order, and the sums multiplied by 256: modulo 65535 this
+    equals swapping the bytes. float64 represents the sums exactly, and is faster.
 
     Example:
         >>> hex(fletcher32(b"abcde"))
@@ -241,14 +243,14 @@ def fletcher32(data: Bytes) -> int:
     for start in range(0, len(words), _WORDS):
         part = words[start : start + _WORDS].astype(np.float64)
         weights = _WEIGHTS[_WORDS - len(part) :]
-        second = _reduced(second + first * len(part) + int(weights @ part))
-        first = _reduced(first + int(part.sum()))
+        second = _folded(second + first * len(part) + int(weights @ part))
+        first = _folded(first + int(part.sum()))
     if len(data) % 2:
-        first = _reduced(first + data[-1])
-        second = _reduced(second + first)
-    return _reduced(second << 8) << 16 | _reduced(first << 8)
+        first = _folded(first + data[-1])
+        second = _folded(second + first)
+    return _folded(second << 8) << 16 | _folded(first << 8)
 
 
-def _reduced(total: int) -> int:
-    """`total` modulo 65535 as folding does it: only nothing gives 0."""
+def _folded(total: int) -> int:
+    """Return `total` modulo 65535, as folding does: 65535 instead of 0, unless it is 0."""
     return total and (total - 1) % 65535 + 1

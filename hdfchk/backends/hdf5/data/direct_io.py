@@ -1,4 +1,4 @@
-"""Arrays in one piece, read and written past HDF5, which would copy them through a buffer first."""
+"""Contiguous arrays read and written without HDF5, which would copy them through a buffer."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..h5.types import file_access
 __all__ = ["WriteAt", "descriptor_of", "read_piece", "write_piece"]
 
 WriteAt = Callable[[Any, int], None]
-"""Writes bytes at a place of a file."""
+"""Writes bytes at an offset of a file."""
 _IS_PLAIN = hasattr(os, "preadv") and file_access().get_driver() == h5fd.SEC2
 
 
 def descriptor_of(stream: h5py.File) -> int:
-    """The descriptor of an open file, or -1 where HDF5 does not use it as it is.
+    """Return the file descriptor of an open file; -1 if HDF5 does not use a plain one.
 
     Args:
-        stream: an `h5py.File` of the driver that HDF5 takes by itself.
+        stream: an `h5py.File` opened with HDF5's default driver.
     """
     descriptor: int = stream.id.get_vfd_handle() if _IS_PLAIN else -1
     return descriptor
@@ -42,18 +42,18 @@ def read_piece(
     start: int = 0,
     whole: int | None = None,
 ) -> bool:
-    """Read a dataset that lies in the file in one piece, or some of it.
+    """Read a contiguous dataset, or a part of it.
 
     Args:
-        descriptor: of the file, in which HDF5 has nothing left to write.
+        descriptor: of the file; HDF5 must have no unwritten data.
         did: the dataset.
-        data: contiguous, of the dataset's own dtype.
-        meter: is told how many bytes are read.
-        start: how many bytes of the dataset come before.
-        whole: how many it has in all; by default as many as `data`.
+        data: the array to fill; contiguous, of the dataset's own dtype.
+        meter: counts the bytes that are read.
+        start: the offset in the dataset in bytes.
+        whole: the size of the dataset in bytes; by default that of `data`.
 
     Returns:
-        Whether it could be done; if not, HDF5 has to read it, or to say what is wrong.
+        Whether it was done; if not, HDF5 must read it, or report the error.
     """
     if did.get_storage_size() != (data.nbytes if whole is None else whole):
         return False
@@ -63,7 +63,7 @@ def read_piece(
     if meter is None:
         done = os.preadv(descriptor, [buffer], offset)
         if done == data.nbytes:
-            return True  # the system may give less than is there
+            return True  # the system may return fewer bytes than requested
     view = memoryview(buffer.reshape(-1).view(np.uint8))
     while done < data.nbytes:
         count = read_into(descriptor, view[done : done + BLOCK_BYTES], offset + done)
@@ -76,11 +76,11 @@ def read_piece(
 
 
 def write_piece(write: WriteAt, did: DatasetID, array: np.ndarray[Any, Any]) -> None:
-    """Write a dataset that has its place in the file, in one piece.
+    """Write the data of a contiguous dataset whose space is allocated.
 
     Args:
-        write: writes into the file.
-        did: the dataset, of which HDF5 has nothing in its buffers.
+        write: writes to the file.
+        did: the dataset; HDF5 must have no data of it in its buffers.
         array: contiguous, of the dataset's own shape and dtype.
     """
     write(array.reshape(-1).view(np.uint8), did.get_offset())

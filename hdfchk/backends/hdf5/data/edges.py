@@ -1,7 +1,8 @@
-"""Chunks that reach beyond the end of their dataset, which HDF5 may leave as they are.
+"""Partial edge chunks, which extend beyond the end of their dataset, and may be unfiltered.
 
-Since HDF5 1.10 a dataset may be made so that no filter is used for them
-(``H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS``). No mask says so, and h5py does not show the property.
+Since HDF5 1.10 a dataset can be created so that no filter is applied to these
+(``H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS``). Their filter mask does not record that, and h5py does
+not expose the property.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ _COUNTER = itertools.count()
 
 
 def is_left(did: DatasetID, plist: PropDCID, offset: tuple[int, ...], stored: int) -> bool:
-    """Whether a chunk reaches beyond the end of its dataset, and is left as it is for that.
+    """Return whether a chunk is a partial edge chunk, and unfiltered for that reason.
 
     Args:
         did: the dataset.
         plist: its creation properties.
-        offset: where the chunk is.
-        stored: its bytes in the file.
+        offset: the offset of the chunk.
+        stored: its size in the file in bytes.
     """
     ends = zip(offset, plist.get_chunk(), did.shape, strict=True)
     if all(at + step <= length for at, step, length in ends):
@@ -37,14 +38,14 @@ def is_left(did: DatasetID, plist: PropDCID, offset: tuple[int, ...], stored: in
 
 
 def leaves_edges(did: DatasetID, known: dict[tuple[int, int], bool] | None = None) -> bool:
-    """Whether chunks of a dataset that reach beyond its end may be left as they are by its filters.
+    """Return whether partial edge chunks of a dataset may be unfiltered.
 
-    True where it cannot be told: HDF5 itself knows.
+    True if that is unknown; HDF5 itself handles both.
 
     Args:
         did: the dataset.
-        known: by their places, what HDF5 was seen to do with datasets: that takes as long as to
-            pack a chunk.
+        known: a cache of results, by file number and address: a test takes as long as encoding a
+            chunk.
     """
     plist, shape = did.get_create_plist(), did.shape
     if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters() or 0 in shape:
@@ -61,12 +62,14 @@ def leaves_edges(did: DatasetID, known: dict[tuple[int, int], bool] | None = Non
         return True
     known, place = {} if known is None else known, place_of(did)
     if place not in known:
-        known[place] = _is_left_in_memory(plist, did.get_type(), chunk, size)
+        known[place] = _leaves_edges_in_memory(plist, did.get_type(), chunk, size)
     return known[place]
 
 
-def _is_left_in_memory(plist: PropDCID, tid: TypeID, chunk: tuple[int, ...], size: int) -> bool:
-    """Whether HDF5 leaves a chunk as it is in a dataset of the same properties in memory."""
+def _leaves_edges_in_memory(
+    plist: PropDCID, tid: TypeID, chunk: tuple[int, ...], size: int
+) -> bool:
+    """Return whether HDF5 leaves such chunks unfiltered, tested with a dataset in memory."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fapl_core(2**16, False)
     file = h5f.create(b"hdfchk-edges-%d" % next(_COUNTER), fapl=access)

@@ -1,4 +1,4 @@
-"""HDF5's filters: the creation properties of a layout, and which of a dataset's are ours."""
+"""HDF5's filters: the creation properties for a layout, and which filters are implemented here."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ __all__ = [
 ]
 
 PLUGINS = {32015: "zstd", 32026: "blosc2", 32008: "bitshuffle"}
-"""The filters of ``hdf5plugin`` that are written here: the registered number -> our name."""
+"""The filters of ``hdf5plugin`` that hdfchk can write: registered number -> name."""
 COMPRESS_FROM = 2**14
-"""Smaller arrays, in bytes, are not compressed unless it is asked for them by name."""
+"""Arrays of fewer bytes are compressed only if a compression is requested by name."""
 AUTO_FROM = 2**16
-"""Smaller arrays, in bytes, are not looked at by ``auto``."""
+"""Arrays of fewer bytes are not sampled by ``auto``."""
 _SAMPLES = 4
 _SAMPLE_BYTES = 2**16
 _WORTH_IT = 0.8
-"""``auto`` compresses what becomes smaller than this part."""
+"""``auto`` compresses arrays if their size decreases to this fraction."""
 
 
 def resolved(layout: Layout, array: np.ndarray[Any, Any]) -> Compression | None:
-    """The filter for an array that is at hand: small ones have none, ``auto`` looks at a sample."""
+    """Return the filter for an array in memory: none for small ones; ``auto`` takes a sample."""
     compression = layout.compression
     if compression is None or not array.ndim or not array.size:
         return None
@@ -52,7 +52,7 @@ def resolved(layout: Layout, array: np.ndarray[Any, Any]) -> Compression | None:
 
 
 def compressed_size(array: np.ndarray[Any, Any]) -> float:
-    """How small gzip makes an array, as a part of its size; a few pieces are tried."""
+    """Return the ratio to which gzip compresses an array, estimated from a few samples."""
     rows = array.shape[0]
     count = max(1, min(rows, _SAMPLE_BYTES * rows // array.nbytes))
     before = after = 0
@@ -72,19 +72,19 @@ def chunked_plist(
     *,
     whole: bool,
 ) -> PropDCID:
-    """The creation properties of a dataset in chunks.
+    """Return the creation properties of a chunked dataset.
 
     Args:
-        shape: of the array; or, for the choice of a chunk, of what it may come to.
-        itemsize: of its HDF5 type, in bytes.
-        layout: the checksum and the chunk that are wanted.
+        shape: the shape of the array; or, for the choice of a chunk shape, that expected later.
+        itemsize: the size of its HDF5 type in bytes.
+        layout: the requested checksum and chunk shape.
         compression: the filter.
-        limits: the lengths to which the array can grow, None for no limit.
-        whole: every element is written at once, so that none needs a fill value.
+        limits: the maximum length of each axis; None for unlimited.
+        whole: every element is written immediately, so there is no need for a fill value.
 
     Raises:
         InvalidOptionError: the chunk does not fit the shape.
-        MissingExtraError: the filter is one of a library that is not there.
+        MissingExtraError: the filter needs a library that is not installed.
     """
     plist = new_creation(fill=not whole)
     plist.set_chunk(_chunk(shape, itemsize, layout.chunks, limits))
@@ -110,7 +110,7 @@ def _chunk(
         return given
     raise InvalidOptionError(
         f"chunks of shape {given} do not fit an array of shape {shape}",
-        hint="give one length for each axis, from 1 to that of the axis",
+        hint="give one length for each axis, from 1 to the length of the axis",
     )
 
 
@@ -145,32 +145,33 @@ def _plugin_filter(compression: Compression) -> tuple[int, tuple[int, ...]]:
 
 
 def require_plugin(code: int) -> bool:
-    """Let ``hdf5plugin`` bring the filter of a number, if it is one of those written here.
+    """Make ``hdf5plugin`` register a filter, if it is one that hdfchk can write.
 
-    Only that library is asked, by its name; nothing is loaded from where a file or HDF5 says.
+    Only that library is imported, by its name; nothing is loaded from a place that a file or HDF5
+    specifies.
 
     Returns:
-        Whether the filter is there now.
+        Whether the filter is available now.
     """
     if code in PLUGINS and not h5z.filter_avail(code):
         try:
-            import hdf5plugin  # noqa: F401  it registers its filters when it is imported
+            import hdf5plugin  # noqa: F401  it registers its filters on import
         except ImportError:
             return False
     return bool(h5z.filter_avail(code))
 
 
 def has_filters(plist: PropDCID) -> bool:
-    """Whether a dataset of these creation properties has chunks that go through a filter."""
+    """Return whether a dataset with these creation properties has filtered chunks."""
     return bool(plist.get_layout() == h5d.CHUNKED and plist.get_nfilters())
 
 
 def own_pipeline(plist: PropDCID, itemsize: int) -> Pipeline | None:
-    """The filters of a dataset, if they are those of `deflate`, in its order; else None.
+    """Return the filters of a dataset if all are implemented in `deflate`, in its order, else None.
 
     Args:
-        plist: the dataset's creation properties.
-        itemsize: of its HDF5 type, in bytes.
+        plist: the creation properties of the dataset.
+        itemsize: the size of its HDF5 type in bytes.
     """
     if not has_filters(plist):
         return None
@@ -184,7 +185,7 @@ def own_pipeline(plist: PropDCID, itemsize: int) -> Pipeline | None:
         return None
     level = filters[int(shuffle)][2]
     if shuffle and itemsize == 1:
-        return None  # a filter that does nothing has a bit of its own in the masks
+        return None  # a filter without effect still has a bit in the masks
     return Pipeline(
         chunk=plist.get_chunk(),
         itemsize=itemsize if shuffle else 1,
@@ -201,18 +202,18 @@ RATIOS = {
     32015: 2**15,  # Zstandard: a block of 128 KiB takes four bytes (RFC 8878)
     32008: 2**15,  # bitshuffle, with LZ4 (255) or Zstandard inside
 }
-"""The number of a filter -> how many bytes it can make of one. The others have no such bound: to
-scaleoffset and blosc2 a chunk of equal elements is a header, whatever its size."""
+"""The number of a filter -> the maximum factor by which it expands data. Others have no maximum:
+scaleoffset and blosc2 encode a chunk of equal elements, of any size, as a header."""
 MOST_RATIO = 2**15
-"""Filters after one another are not trusted to have made more of a byte."""
+"""A higher product of several filters is not considered plausible."""
 
 
 def greatest_ratio(plist: PropDCID, mask: int = 0) -> int | None:
-    """How many bytes the filters of a dataset can make of one in the file; None for no bound.
+    """Return the maximum factor by which the filters of a dataset expand data; None for no maximum.
 
     Args:
-        plist: the dataset's creation properties.
-        mask: the bits of the filters that were left out for a chunk.
+        plist: the creation properties of the dataset.
+        mask: the bits of the filters that were skipped for a chunk.
     """
     product = 1
     for index in range(plist.get_nfilters()):
@@ -225,7 +226,7 @@ def greatest_ratio(plist: PropDCID, mask: int = 0) -> int | None:
 
 
 def creation_copy(did: DatasetID, chunk: tuple[int, ...]) -> PropDCID:
-    """The creation properties of a dataset with the filters of another and a chunk of its own."""
+    """Return creation properties with the filters of a dataset and another chunk shape."""
     old = did.get_create_plist()
     plist = old.copy() if old.get_layout() == h5d.CHUNKED else h5p.create(h5p.DATASET_CREATE)
     plist.set_obj_track_times(False)

@@ -1,4 +1,4 @@
-"""Memory for HDF5 to work in: where there is none, it ends the process and not the call."""
+"""Free memory for HDF5: if it has none, it crashes instead of raising an error."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 __all__ = ["NEEDED", "require_headroom"]
 
 NEEDED = 2**23
-"""Bytes that HDF5 may take for one call, beside the data."""
+"""The number of bytes that HDF5 may need for one call, besides the data."""
 _OWN: Any = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 def require_headroom() -> None:
-    """Make sure that HDF5 will find memory; it is asked for and given back at once.
+    """Check that HDF5 can allocate memory; it is allocated here and freed immediately.
 
-    HDF5 and h5py do not look at every small piece of memory whether they got it.
+    HDF5 and h5py do not check every small allocation.
 
     Raises:
-        MemoryError: there is none.
+        MemoryError: it cannot.
     """
     try:
         mmap.mmap(-1, NEEDED, **_OWN).close()
     except OSError as error:
-        raise MemoryError("too little memory is left for HDF5 to work in") from error
+        raise MemoryError("too little memory is left for HDF5") from error

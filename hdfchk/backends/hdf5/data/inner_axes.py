@@ -1,7 +1,7 @@
-"""Indices of arrays some of whose axes are those of their HDF5 array type.
+"""Indices of arrays of which some axes are those of an HDF5 array type.
 
-HDF5 selects along the axes of a dataset alone. So an index is parted: what is read of the dataset,
-and which of that is wanted, by NumPy's own rules.
+HDF5 selects only along the axes of a dataset. So an index is split: into the selection that HDF5
+reads, and an index of the result, by NumPy's rules.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["Parts", "parted"]
 
 @attrs.frozen
 class Parts:
-    """An index in two parts.
+    """An index split in two.
 
     Args:
-        stored: for HDF5: a slice for each axis of the dataset; a list of rows for one at most.
-        picked: for NumPy, of what HDF5 gives for that.
-        is_box: all that is read is wanted, in its order.
-        shape: of what is wanted.
+        stored: for HDF5: a slice for each axis of the dataset; for at most one a list of rows.
+        picked: for NumPy: an index of what HDF5 returns for `stored`.
+        is_box: `picked` selects everything, in order.
+        shape: the shape of the result.
     """
 
     stored: tuple[Any, ...]
@@ -34,21 +34,21 @@ class Parts:
 
 
 def parted(index: Any, shape: tuple[int, ...], axes: int) -> Parts:
-    """Part an index.
+    """Split an index.
 
     Args:
         index: integers, slices, an ellipsis, lists and masks.
-        shape: of the array, its inner axes with it.
-        axes: how many of these are axes of the dataset; they come first.
+        shape: the shape of the array, including its inner axes.
+        axes: the number of axes of the dataset, which come first.
 
     Raises:
-        IndexError: it does not fit the shape.
-        TypeError: it has new axes.
+        IndexError: the index does not fit the shape.
+        TypeError: the index has new axes.
     """
     stored: list[Any] = []
     picked: list[Any] = []
     is_box, has_list = True, False
-    for number, part in enumerate(_each(index, shape)):
+    for number, part in enumerate(_part_of_each_axis(index, shape)):
         if number >= axes:
             picked.append(part)
             is_box = is_box and _is_all(part, shape[number])
@@ -61,18 +61,18 @@ def parted(index: Any, shape: tuple[int, ...], axes: int) -> Parts:
             picked.append(slice(None, None, 1 if run.step > 0 else -1))
         elif isinstance(part, np.ndarray):
             is_box = False
-            rows, places = np.unique(_within(part, length), return_inverse=True)
+            rows, places = np.unique(_non_negative(part, length), return_inverse=True)
             whole = not rows.size or int(rows[-1]) - int(rows[0]) + 1 == rows.size
-            if whole or has_list:  # h5py takes one list
+            if whole or has_list:  # h5py accepts one list
                 first = int(rows[0]) if rows.size else 0
                 stored.append(slice(first, int(rows[-1]) + 1 if rows.size else 0))
-                picked.append(_within(part, length) - first)
+                picked.append(_non_negative(part, length) - first)
             else:
                 has_list = True
                 stored.append(rows.tolist())
                 picked.append(places.reshape(part.shape))
         else:
-            at = int(_within(np.asarray(as_index(part)), length))
+            at = int(_non_negative(np.asarray(as_index(part)), length))
             stored.append(slice(at, at + 1))
             picked.append(0)
     read = [
@@ -82,8 +82,8 @@ def parted(index: Any, shape: tuple[int, ...], axes: int) -> Parts:
     return Parts(tuple(stored), tuple(picked), is_box, found[tuple(picked)].shape)
 
 
-def _each(index: Any, shape: tuple[int, ...]) -> Iterator[Any]:
-    """A part of an index for each axis; masks as the places where they are true."""
+def _part_of_each_axis(index: Any, shape: tuple[int, ...]) -> Iterator[Any]:
+    """Yield the part of an index for each axis; for a mask, the indices of its true elements."""
     given = index if isinstance(index, tuple) else (index,)
     parts = [np.asarray(part) if isinstance(part, list) else part for part in given]
     if any(part is None for part in parts):
@@ -114,12 +114,12 @@ def _axes_of(part: Any) -> int:
     return part.ndim if isinstance(part, np.ndarray) and part.dtype.kind == "b" else 1
 
 
-def _within(rows: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
-    """Places in an axis, counted from its beginning."""
+def _non_negative(rows: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
+    """Return non-negative indices in an axis."""
     if rows.dtype.kind not in "iu":
-        raise IndexError(f"an index is made of integers, not of {rows.dtype}")
+        raise IndexError(f"an index must consist of integers, not of {rows.dtype}")
     if rows.size and not (-length <= int(rows.min()) and int(rows.max()) < length):
-        raise IndexError(f"there is no such place in an axis of {length}")
+        raise IndexError(f"index out of bounds for an axis of length {length}")
     return np.where(rows < 0, rows + length, rows)
 
 

@@ -1,4 +1,4 @@
-"""What a file cannot make its reader do: look elsewhere, take memory for nothing, load code."""
+"""Limits for reading a file: it cannot make its reader open others, exhaust memory or load code."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from .streams import SeenChunks, around_of, places_of, refuse_streams
 __all__ = ["CHECK_FROM", "Guard", "is_variable"]
 
 CHECK_FROM = 2**20
-"""Smaller sizes in bytes are not looked at."""
+"""Smaller sizes in bytes are not checked."""
 EXPANSION = 100
-"""How many times what it takes in the file anything may need in memory."""
+"""How many times its size in the file anything may need in memory."""
 _OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, h5z.FILTER_LZF})
 DEFAULT_PLUGINS = (
     b"/usr/local/lib/plugin",
@@ -37,17 +37,17 @@ DEFAULT_PLUGINS = (
     b"%ALLUSERSPROFILE%\\hdf5\\lib\\plugin",
 )
 DEFAULT_LIMIT = 2**30
-"""Bytes of memory for what no filter bounds, where the store says nothing else."""
+"""The default limit, in bytes of memory, for data whose expansion no filter limits."""
 BLOCK_ITEMS = (256, 65536)
-"""The least and the most of variable-length items that are read at once."""
+"""The minimum and maximum number of variable-length elements that are read at once."""
 
 
 class Guard:
-    """The limits of one open file.
+    """The limits for one open file.
 
     Args:
         stream: the open `h5py.File` or `h5py.Group`.
-        options: which limits are set.
+        options: the limits.
     """
 
     def __init__(self, stream: h5py.Group, options: Options) -> None:
@@ -55,78 +55,78 @@ class Guard:
         self._options = options
         self._expanded = 0
         self._checked: dict[tuple[int, int], SeenChunks] = {}
-        """The places of datasets, and the chunks of each whose packed streams were looked at."""
+        """For each dataset, by file number and address, the chunks whose streams were checked."""
         self._last: SeenChunks | None = None
         self._edges: dict[tuple[int, int], bool] = {}
-        """Likewise, whether HDF5 leaves chunks beyond their ends as they are."""
-        self._sound: set[tuple[int, int]] = set()
-        """Those whose chunks are of ordinary sizes, and what their filters can have made."""
+        """For each dataset, whether HDF5 may leave its partial edge chunks unfiltered."""
+        self._valid: set[tuple[int, int]] = set()
+        """The datasets whose chunks have ordinary sizes that their filters can have produced."""
 
     def begin(self) -> None:
-        """Something else is read from now on."""
+        """Begin a new read: reset the count of expanded bytes."""
         self._expanded = 0
 
     @property
     def options(self) -> Options:
-        """Which limits are set."""
+        """The limits."""
         return self._options
 
     @property
     def trusts(self) -> bool:
-        """Whether the file may lead to others. Through a journal HDF5 would not find them."""
+        """Whether the file may refer to others. HDF5 cannot find them through a journal."""
         return self._options.trusts and self._stream.file.driver != "fileobj"
 
     def inside(self, did: DatasetID, present: int | None = None) -> None:
-        """Refuse a dataset whose elements lie in other files.
+        """Reject a dataset whose data are in other files.
 
         Args:
             did: the dataset.
-            present: the bits of its object header, if they are known.
+            present: the bits of its object header, if known.
 
         Raises:
-            UnsafeFileError: they do, by external storage or as a virtual dataset.
+            UnsafeFileError: it has external storage, or is a virtual dataset.
         """
         if present is None:
             present = info_of(did).hdr.mesg.present
         if present & EXTERNAL_FILES and not self.trusts:
-            raise self._refusal(did, "an array whose elements lie in another file")
+            raise self._refusal(did, "an array with data in another file")
         if did.get_storage_size():
-            return  # a virtual dataset has none of its own
+            return  # a virtual dataset has no data of its own
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.VIRTUAL:
             sources = {plist.get_virtual_filename(i) for i in range(plist.get_virtual_count())}
             if sources - {"."} and not self.trusts:
-                what = f"an array that is put together of other files, {sorted(sources)}"
+                what = f"a virtual array that consists of other files, {sorted(sources)}"
                 raise self._refusal(did, what)
 
     def _refusal(self, did: DatasetID, what: str) -> UnsafeFileError:
         hint = "if you trust the file, read it with trust=True or inside hdfchk.trusting()"
         if self._options.trusts:
-            hint = "its last commits are still in its journal: end its writer, or call recover()"
-        return UnsafeFileError(f"{what}, which is not read", key=key_of(did), hint=hint)
+            hint = "its last commits are still in its journal: close its writer, or call recover()"
+        return UnsafeFileError(f"{what} is not read", key=key_of(did), hint=hint)
 
     def size(self, did: DatasetID, nbytes: int, box: Box | None = None) -> None:
-        """Refuse what would need far more memory than it takes in the file.
+        """Reject data that need far more memory than they take in the file.
 
         Args:
             did: the dataset.
-            nbytes: what is to be read of it, in bytes of memory.
-            box: where that is, if not everywhere.
+            nbytes: the size in memory of the data to read.
+            box: the selection; None for everything.
 
         Raises:
-            UnsafeFileError: it would, together with what was read since `begin`; or a filter
-                cannot have made that of the bytes in the file.
-            CorruptFileError: the file has not the bytes that it says to have.
+            UnsafeFileError: they do, together with all data read since `begin`; or the filters
+            cannot have produced them from the bytes in the file.
+            CorruptFileError: the file is shorter than its chunk index claims.
         """
-        if box is not None and nbytes <= self._limit and place_of(did) in self._sound:
+        if box is not None and nbytes <= self._limit and place_of(did) in self._valid:
             return
         plist = did.get_create_plist()
         file_size = self._file_size()
         if plist.get_layout() == h5d.CHUNKED:
             if box is not None:
-                self._look_at_all(did, plist, file_size)
+                self._check_all_chunks(did, plist, file_size)
             found = look_at(did, plist, file_size, box, nbytes)
-            nbytes = max(nbytes, found.largest)  # HDF5 unpacks whole chunks
+            nbytes = max(nbytes, found.largest)  # HDF5 decodes whole chunks
             free = EXPANSION * found.stored
             if found.is_bound and self._options.expand_limit is None:
                 free = max(free, found.made)
@@ -134,18 +134,18 @@ class Guard:
             return
         stored = did.get_storage_size()
         if not stored and self._options.trusts:
-            return  # its elements lie elsewhere
+            return  # its data are in another file
         stored = min(stored, file_size)
         self._expand(did, nbytes, stored, EXPANSION * stored)
 
-    def _look_at_all(self, did: DatasetID, plist: PropDCID, file_size: int) -> None:
-        """Look at all chunks once, so that slices need not look at theirs each time."""
+    def _check_all_chunks(self, did: DatasetID, plist: PropDCID, file_size: int) -> None:
+        """Check all chunks once, so that slices need not check theirs each time."""
         try:
             largest = look_at(did, plist, file_size).largest
         except HdfchkError:
-            return  # the chunks that are wanted may be sound
+            return  # the selected chunks may be valid
         if largest <= min(SMALL_CHUNK, self._limit):
-            self._sound.add(place_of(did))
+            self._valid.add(place_of(did))
 
     def _file_size(self) -> int:
         stream = self._stream
@@ -153,10 +153,10 @@ class Guard:
         return size
 
     def claims(self, did: DatasetID) -> None:
-        """Refuse a dataset whose chunks the file cannot have, without reading any.
+        """Reject a dataset whose chunks the file cannot contain, without reading any.
 
         Raises:
-            UnsafeFileError, CorruptFileError: as for `size`.
+            UnsafeFileError, CorruptFileError: see `size`.
         """
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
@@ -171,28 +171,28 @@ class Guard:
         self._expanded += max(0, nbytes - free)
         if self._expanded > self._limit:
             raise UnsafeFileError(
-                f"{nbytes} bytes of memory for what takes {stored} in the file",
+                f"{nbytes} bytes of memory for data that take {stored} in the file",
                 key=key_of(did),
-                hint=f"it is more than expand_limit ({self._limit}) allows: if you trust the file,"
-                " raise that, or read parts by array()",
+                hint=f"this exceeds expand_limit ({self._limit}): if you trust the file,"
+                " raise it, or read parts with array()",
             )
 
     def variable(self, did: DatasetID, data: np.ndarray[Any, Any]) -> None:
-        """Read variable-length items block by block: all may be the same large one.
+        """Read variable-length elements block by block: all may refer to the same large one.
 
         Args:
             did: the dataset.
-            data: the array to be filled, of HDF5's own dtype.
+            data: the array to fill, of HDF5's own dtype.
         """
         for start, block in self._blocks(did, data.dtype, data.shape, data):
             if block is not data and data.ndim:
                 data[start : start + len(block)] = block
 
     def blocks(self, did: DatasetID, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
-        """The variable-length items of a dataset, of HDF5's own dtype, block by block.
+        """Yield the variable-length elements of a dataset, of HDF5's own dtype, block by block.
 
         Raises:
-            UnsafeFileError: they come to far more than the file has.
+            UnsafeFileError: they are far larger than the file.
         """
         return (block for _, block in self._blocks(did, dtype, did.shape, None))
 
@@ -218,71 +218,71 @@ class Guard:
             space.select_hyperslab((start,) + (0,) * (axes - 1), block.shape[:axes])
             with self.decoding(did):
                 did.read(h5s.create_simple(block.shape[:axes]), space, block, memory)
-            held += _held(block)
+            held += _held_bytes(block)
             self._expanded = before
             self._expand(did, held, file_size, EXPANSION * file_size)
             yield start, block
 
     @contextmanager
     def decoding(self, did: DatasetID, boxes: list[Box] | None = None) -> Iterator[None]:
-        """A block that reads a dataset: what HDF5 raises is explained, and no code is loaded.
+        """Context of a read by HDF5: errors are explained, and no code is loaded.
 
-        HDF5 looks for the plug-in of a filter in a folder of its own if the environment names
-        none: a file must not decide that something from there is run.
+        HDF5 searches a default folder for the plug-in of a filter if the environment names none: a
+        file must not be able to run code from there.
 
         Args:
             did: the dataset.
-            boxes: which parts of it are read, if not all.
+            boxes: the parts that are read; None for all.
 
         Raises:
-            UnsafeFileError: a chunk would unpack to far more than it should.
-            UnsupportedStoredError: a filter is not there; its name is in the text.
+            UnsafeFileError: a chunk would decode to far more than its size.
+            UnsupportedStoredError: a filter is not available; the message names it.
             CorruptFileError: the data cannot be read.
         """
         self._check_streams(did, boxes)
-        with self._at_work(did, writes=False):
+        with self._without_plugins(did, writes=False):
             yield
 
     @contextmanager
     def decoding_part(self, did: DatasetID, boxes: list[Box] | None) -> Iterator[None]:
-        """As `decoding`, of a dataset of which other parts, and what says of it, may be damaged."""
+        """Do the same as `decoding`, for a damaged dataset: only these parts are checked."""
         refuse_streams(did, did.get_create_plist(), set(), boxes)
-        with self._at_work(did, writes=False):
+        with self._without_plugins(did, writes=False):
             yield
 
     @contextmanager
     def unpacking(self, did: DatasetID, boxes: list[Box] | None = None) -> Iterator[None]:
-        """A block in which HDF5 unpacks chunks of which it writes a part; the dataset has filters.
+        """Context in which HDF5 decodes chunks to write parts of them; the dataset has filters.
 
         Args:
             did: the dataset.
-            boxes: which parts of it are written, or copied, if not all.
+            boxes: the parts that are written, or copied; None for all.
 
         Raises:
-            UnsafeFileError, CorruptFileError: as for `size` and `decoding`.
-            UnsupportedStoredError: a filter is not there; its name is in the text.
+            UnsafeFileError, CorruptFileError: see `size` and `decoding`.
+            UnsupportedStoredError: a filter is not available; the message names it.
         """
         self.begin()
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
             known = self.seen_chunks(did).offsets
             places = None if boxes is None else places_of(plist.get_chunk(), boxes)
-            # HDF5 packs all that it has of a dataset when it is asked what chunks there are.
+            # HDF5 writes all cached chunks of a dataset when its chunk index is queried.
             if places is None or not known.issuperset(places):
-                if place_of(did) not in self._sound:
-                    self._sizes(did, plist, boxes)
+                if place_of(did) not in self._valid:
+                    self._check_sizes(did, plist, boxes)
                 refuse_streams(did, plist, known, boxes)
                 known.update(places or ())
-        with self._at_work(did, writes=True):
+        with self._without_plugins(did, writes=True):
             yield
 
-    def _sizes(self, did: DatasetID, plist: PropDCID, boxes: list[Box] | None) -> None:
-        """Refuse chunks that would take far more memory than they have in the file."""
-        did.get_num_chunks()  # what HDF5 has not written yet makes the file longer
+    def _check_sizes(self, did: DatasetID, plist: PropDCID, boxes: list[Box] | None) -> None:
+        """Reject chunks that would need far more memory than they take in the file."""
+        did.get_num_chunks()  # makes HDF5 write its cache, which may extend the file
         file_size = self._file_size()
         if boxes is not None:
-            self._look_at_all(did, plist, file_size)
-            if place_of(did) in self._sound:
+            self._check_all_chunks(did, plist, file_size)
+            if place_of(did) in self._valid:
                 return
         box = None if boxes is None else around_of(boxes)
         found = look_at(did, plist, file_size, box)
@@ -290,16 +290,16 @@ class Guard:
         if found.is_bound and self._options.expand_limit is None:
             free = max(free, found.made)
         size = chunk_bytes(did, plist)
-        if found.stored or size > DEFAULT_LIMIT:  # a new chunk is made whole in memory
+        if found.stored or size > DEFAULT_LIMIT:  # a new chunk is created whole in memory
             self._expand(did, size, found.stored, free)
 
     @contextmanager
-    def _at_work(self, did: DatasetID, *, writes: bool) -> Iterator[None]:
-        """A block in which no plug-in is loaded from a folder of HDF5's own; its errors are told.
+    def _without_plugins(self, did: DatasetID, *, writes: bool) -> Iterator[None]:
+        """Context in which HDF5 loads no plug-in from default folders, and errors are explained.
 
         Args:
             did: the dataset.
-            writes: it may be the writing that fails: that is told as it is.
+            writes: an error of the write itself may occur, and is raised unchanged.
         """
         foreign = self._foreign_filters(did)
         wanted = [code for code, _ in foreign if not require_plugin(code)]
@@ -321,7 +321,7 @@ class Guard:
             refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
 
     def seen_chunks(self, did: DatasetID) -> SeenChunks:
-        """The chunks of a dataset that were looked at: whoever looks at another one enters it."""
+        """Return the checked chunks of a dataset; the caller adds those it checks."""
         place = place_of(did)
         found = self._checked.get(place)
         if found is None:
@@ -329,19 +329,19 @@ class Guard:
             found = self._checked[place] = SeenChunks(is_still)
         if self._last is not found:
             if self._last is not None:
-                self._last.drop()  # one chunk is kept of a file
+                self._last.drop()  # only one decoded chunk is kept per file
             self._last = found
         return found
 
     def leaves_edges(self, did: DatasetID) -> bool:
-        """`edges.leaves_edges` of a dataset, of which HDF5 is asked once."""
+        """Return `edges.leaves_edges` of a dataset, cached."""
         return leaves_edges(did, self._edges)
 
     def explain(self, did: DatasetID, error: Exception) -> HdfchkError:
-        """The error to raise for one of HDF5's when it reads a dataset."""
+        """Return the error to raise for an error of HDF5 in reading a dataset."""
         for name in self._missing(did):
             return UnsupportedStoredError(
-                f"it is compressed by the filter {name}, which is not here",
+                f"it is compressed by the filter {name}, which is not available",
                 key=key_of(did),
                 hint="install its plug-in and import it (most are in hdf5plugin)",
             )
@@ -370,10 +370,10 @@ class Guard:
         return taken
 
 
-def _held(block: np.ndarray[Any, Any]) -> int:
-    """The bytes that the items of an object array hold."""
+def _held_bytes(block: np.ndarray[Any, Any]) -> int:
+    """Return the number of bytes that the elements of an object array refer to."""
     if block.dtype.names is not None and block.dtype.hasobject:
-        return sum(_held(block[name]) for name in block.dtype.names)
+        return sum(_held_bytes(block[name]) for name in block.dtype.names)
     if block.dtype.kind != "O":
         return int(block.nbytes)
     if h5py.check_string_dtype(block.dtype) is not None:
@@ -382,13 +382,13 @@ def _held(block: np.ndarray[Any, Any]) -> int:
     for item in block.reshape(-1):
         if isinstance(item, np.ndarray):
             total += item.nbytes
-        elif isinstance(item, (bytes, str)):  # and no reference
+        elif isinstance(item, (bytes, str)):  # not a reference
             total += len(item)
     return total
 
 
 def is_variable(dtype: np.dtype[Any]) -> bool:
-    """Whether the items of a dataset have lengths of their own."""
+    """Return whether the elements of a dataset are variable-length."""
     return dtype.kind == "O" and (
         h5py.check_string_dtype(dtype) is not None or h5py.check_vlen_dtype(dtype) is not None
     )

@@ -1,4 +1,4 @@
-"""Memory maps: arrays as they lie in the file, without reading them."""
+"""Memory maps: arrays as they are stored in the file, without reading them."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from ..h5.types import numpy_dtype, type_for, unmarked
 __all__ = ["MAP_FROM", "Mapper", "is_mapped", "require_view"]
 
 MAP_FROM = 2**16
-"""Smaller arrays, in bytes, are read rather than mapped where one asks for everything."""
+"""When everything is requested, arrays of fewer bytes are read, not mapped."""
 
 
-_MAPS_AT = 2**61
-"""Who maps bytes of a file holds a shared lock on bytes so far behind them."""
+_MAPS_OFFSET = 2**61
+"""A process that maps bytes of a file holds a shared lock on the bytes this far behind them."""
 
 
 def is_mapped(descriptor: int, start: int, length: int) -> bool:
-    """Whether somebody, this process included, maps any of these bytes of an open file."""
-    return not try_lock_range(descriptor, _MAPS_AT + start, length, probe=True)
+    """Return whether any process, including this one, maps any of these bytes of an open file."""
+    return not try_lock_range(descriptor, _MAPS_OFFSET + start, length, probe=True)
 
 
 class Mapper:
-    """Views of the arrays of one file; they share one map of it, which lives as long as they do.
+    """Creates views of the arrays of one file; they share one map, which lives as long as they do.
 
     Args:
-        path: the file's.
-        descriptor: the file as it is open.
-        holds: whether the file itself holds, from one byte up to another, what it should: commits
-            may still lie in the journal.
-        within: an object in the file, where links may lead out of it.
+        path: the path of the file.
+        descriptor: the open file.
+        holds: returns whether the bytes from start to end of the file itself are current: commits
+            may still be in the journal.
+        within: an object in the file; given if links may point out of it.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Mapper:
     def view(
         self, did: DatasetID, shape: tuple[int, ...], tid: TypeID
     ) -> np.ndarray[Any, Any] | None:
-        """A read-only view of a large dataset, or None where it cannot be had."""
+        """Return a read-only view of a large dataset, or None if it cannot be mapped."""
         if did.get_storage_size() < MAP_FROM:
             return None
         found = self.view_or_problem(did, shape, tid)
@@ -70,9 +70,9 @@ class Mapper:
     def view_or_problem(
         self, did: DatasetID, shape: tuple[int, ...], tid: TypeID
     ) -> np.ndarray[Any, Any] | str:
-        """A read-only view of a dataset, or what keeps it from being one."""
+        """Return a read-only view of a dataset, or why it cannot be mapped."""
         if self._number is not None and info_of(did).fileno != self._number:
-            return "a link leads to it, in another file"
+            return "it is in another file, to which a link points"
         plist = did.get_create_plist()
         problem = _problem(plist, shape)
         if problem is not None:
@@ -87,29 +87,29 @@ class Mapper:
             return f"its elements ({dtype}) are not numbers or bytes of one width"
         start = did.get_offset()
         if start is None:
-            return "nothing was written to it yet"
+            return "nothing has been written to it yet"
         end = start + int(np.prod(shape)) * dtype.itemsize
         if os.fstat(self._descriptor).st_size < end or not self._holds(start, end):
             return "some of it is still in the journal"
         if self._map is None or len(self._map) < end:
             self._map = self._new_map()
         if self._map is None:
-            return "another file has taken its place"
-        self._hold(start, end - start)
+            return "another file has replaced its file"
+        self._lock_range(start, end - start)
         return np.ndarray(shape, plain, self._map, start)
 
-    def _hold(self, start: int, length: int) -> None:
-        """Keep these bytes of the file as they are as long as the map lives.
+    def _lock_range(self, start: int, length: int) -> None:
+        """Lock these bytes of the file against changes as long as the map lives.
 
-        The lock is that of the open file description, of which the map keeps a copy.
+        The lock belongs to the open file description, of which the map keeps a descriptor.
         """
-        if not try_lock_range(self._owner, _MAPS_AT + start, length, exclusive=False):
+        if not try_lock_range(self._owner, _MAPS_OFFSET + start, length, exclusive=False):
             raise LockedError(
                 "the file is being changed", file=self._path, hint="try again, or index the array"
             )
 
     def _new_map(self) -> mmap.mmap | None:
-        # Not by the descriptor at hand: a map keeps a copy of it, and with it HDF5's lock.
+        # Not with the present descriptor: the map duplicates it, and would keep HDF5's lock.
         descriptor = open_file(self._path, os.O_RDONLY)
         try:
             if not os.path.sameopenfile(descriptor, self._descriptor):
@@ -119,7 +119,7 @@ class Mapper:
             os.close(descriptor)
             raise
         self._owner = descriptor
-        # Views keep the map, and not this object: its descriptor goes when they do.
+        # Views refer to the map, and not to this object: the descriptor is closed with the map.
         weakref.finalize(made, os.close, descriptor)
         return made
 
@@ -128,29 +128,29 @@ def _problem(plist: PropDCID, shape: tuple[int, ...]) -> str | None:
     layout = plist.get_layout()
     if layout == h5d.CHUNKED:
         if plist.get_nfilters():
-            return "it is compressed, or has checksums, and so lies in chunks"
-        return "it can grow, or was asked to, and so lies in chunks"
+            return "it is compressed, or has checksums, and is therefore chunked"
+        return "it is resizable, or chunks were requested, and is therefore chunked"
     if layout == h5d.COMPACT:
-        return "it is so small that it lies inside its object header"
+        return "it is so small that it is compact: stored in its object header"
     if layout != h5d.CONTIGUOUS:
-        return "it is put together of other arrays"
+        return "it is a virtual dataset"
     if plist.get_external_count():
-        return "its elements lie in another file"
+        return "its data are in another file"
     return None if 0 not in shape else "it has no elements"
 
 
 def require_view(
     mapper: Mapper | None, did: DatasetID, problem: str | None
 ) -> np.ndarray[Any, Any]:
-    """A read-only view of a dataset.
+    """Return a read-only view of a dataset.
 
     Args:
-        mapper: of the file; None where there is none.
+        mapper: of the file; None if there is none.
         did: the dataset.
-        problem: what keeps everything in the file from being mapped.
+        problem: the reason why nothing in the file can be mapped, if any.
 
     Raises:
-        UnsupportedStoredError: it cannot be mapped; it says why, and what to do.
+        UnsupportedStoredError: it cannot be mapped; the message says why, and what to do.
     """
     shape = did.get_space().shape
     if mapper is not None and shape is not None:
@@ -167,8 +167,8 @@ def require_view(
 
 _HINTS = {
     "some of it is still in the journal": "call commit(), with no reader open; or index it",
-    "it is compressed, or has checksums, and so lies in chunks": "index it, read it by blocks(),"
-    " or write it anew by put(key, array, compression=None, checksum=False)",
-    "it can grow, or was asked to, and so lies in chunks": "index it, read it by blocks(), or"
-    " assign it anew when it has come to its length",
+    "it is compressed, or has checksums, and is therefore chunked": "index it, read it by blocks(),"
+    " or write it again with put(key, array, compression=None, checksum=False)",
+    "it is resizable, or chunks were requested, and is therefore chunked": "index it, read it by"
+    " blocks(), or assign it again when it has its final length",
 }

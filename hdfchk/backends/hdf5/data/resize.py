@@ -1,4 +1,4 @@
-"""Arrays that are made, and grow, row by row."""
+"""Arrays that are created, and grow, row by row."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from h5py import h5d, h5s, h5t
 
 from ....errors import TransactionError
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
+from ....tree import Mark
 from ...base import ArrayForm
 from ...layout import Layout, growing
 from ..h5.attributes import copy_attributes
@@ -26,20 +27,22 @@ from .filters import chunked_plist, creation_copy
 from .limits import Guard
 from .runs import run_boxes, write_run
 
-__all__ = ["LocalDraft", "append", "growable_copy"]
+__all__ = ["LocalDraft", "append", "growable_copy", "wider_copy"]
 
 FILLED_UP_TO = 16 * 2**20
-"""An array of more bytes that is written part by part lies in chunks, which take space when they
-are written. In one piece all would have to be filled first: its space may have held other data."""
+"""A larger array, in bytes, that is written part by part is chunked: space is allocated as chunks
+are written. A contiguous one would have to be filled first: its space may contain old data."""
 
 
-class LocalDraft:
-    """An array that is being made in a file, in its hidden group.
+class _Draft:
+    """A draft without a finalizer: that of an array that has its place needs none.
+
+    A signal handler may run in a finalizer, and Python ignores its exception there.
 
     Args:
         hidden: the hidden group.
-        guard: of the open file.
-        form: what it is to be.
+        guard: the limits for reading the file.
+        form: shape, dtype and mark of the array.
         tid: the HDF5 type.
         space: the dataspace.
         plist: the creation properties.
@@ -66,13 +69,13 @@ class LocalDraft:
     def of(
         cls, hidden: Hidden, form: ArrayForm, layout: Layout, guard: Guard, *, whole: bool
     ) -> Self:
-        """Begin an array.
+        """Create a draft.
 
         Args:
             hidden: the hidden group.
-            form: what it is to be.
-            layout: how it is to lie in the file.
-            guard: of the open file.
+            form: shape, dtype and mark of the array.
+            layout: the storage layout.
+            guard: the limits for reading the file.
             whole: every element will be written.
         """
         tid = type_for(form.dtype)
@@ -80,21 +83,17 @@ class LocalDraft:
         return cls(hidden, guard, form, tid, space, plist)
 
     def place(self, parent: GroupID, name: bytes) -> DatasetID:
-        """Move it to where it shall stand. It cannot be written, nor placed, again."""
+        """Move the draft to its key. It cannot be written, nor placed, again."""
         self.require()
         assert self._hidden is not None  # noqa: S101  `require` has looked
         self._hidden.place_draft(self._name, parent, name)
-        self._hidden = None
-        return self.did
-
-    def __del__(self) -> None:
-        """What was not placed is given up; it goes with the session's next commit, or its end."""
-        hidden = getattr(self, "_hidden", None)
-        if hidden is not None and hasattr(self, "_name"):
-            hidden.drop_draft(self._name)
+        did, self._hidden = self.did, None
+        del self.did, self._guard  # whoever holds the draft need not hold HDF5's objects
+        self.__class__ = _Draft
+        return did
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
-        """Write rows behind the last ones."""
+        """Append rows."""
         self.require()
         append(self.did, rows, self._guard)
 
@@ -104,28 +103,38 @@ class LocalDraft:
         slices.write(self.did, index, data, self._guard)
 
     def require(self) -> None:
-        """Make sure that what was written is still there.
+        """Check that the draft still exists.
 
         Raises:
-            TransactionError: it was given up, with all that was not committed.
+            TransactionError: a rollback has discarded it.
         """
-        did: DatasetID | None = self.did
+        did = None if self._hidden is None else self.did
         if self._hidden is not None and not self.did.valid:
-            # HDF5 was opened anew: what others have committed meanwhile has it, too.
+            # HDF5 was reopened; a commit of other changes has kept the draft.
             did = self._hidden.draft(self._name)
-        if self._hidden is None or did is None:
+        if did is None:
             raise TransactionError(
-                "an array that was being written was given up, as something else has failed",
+                "an array that was being written was discarded, because another operation failed",
                 hint="write it again",
             )
         self.did = did
+
+
+class LocalDraft(_Draft):
+    """An array that is being made in a file, in its hidden group."""
+
+    def __del__(self) -> None:
+        """What was not placed is given up; it goes with the session's next commit, or its end."""
+        hidden = getattr(self, "_hidden", None)
+        if hidden is not None and hasattr(self, "_name"):
+            hidden.drop_draft(self._name)
 
 
 def _space_and_plist(
     form: ArrayForm, tid: TypeID, layout: Layout, *, whole: bool
 ) -> tuple[SpaceID, PropDCID]:
     shape, size = form.shape, tid.get_size()
-    whole = whole and form.dtype.kind != "O"  # HDF5 wants a fill value for variable-length items
+    whole = whole and form.dtype.kind != "O"  # HDF5 needs a fill value for variable-length elements
     limits = layout.maxshape or shape
     chunked = limits != shape or layout.chunks or layout.compression or layout.checksum
     if not whole and math.prod(shape) * size > FILLED_UP_TO:
@@ -151,10 +160,10 @@ def _space_and_plist(
 
 
 def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
-    """Append rows to a dataset; False if it cannot grow so, and nothing was done.
+    """Append rows to a dataset; return False, without changes, if it is not resizable that far.
 
     Raises:
-        UnsafeFileError, CorruptFileError: the chunk of its last rows is no good.
+        UnsafeFileError, CorruptFileError: the chunk of its last row is damaged.
     """
     space = did.get_space()
     shape = space.shape
@@ -165,8 +174,8 @@ def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
         return False
     old = shape[0]
     if plist.get_nfilters() and old % plist.get_chunk()[0] and 0 not in shape:
-        # The chunk of the last row is to be packed anew: that it can be read is seen before, as
-        # HDF5 would fail to give the new length up, too.
+        # The chunk of the last row will be encoded again. Check first that it can be read, as HDF5
+        # could not undo the new length, either.
         with guard.unpacking(did, run_boxes(did, old - 1, old)):
             slices.read(did, slice(old - 1, old), guard)
     did.set_extent((end, *shape[1:]))
@@ -179,33 +188,78 @@ def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
 
 
 def growable_copy(hidden: Hidden, did: DatasetID, guard: Guard) -> LocalDraft:
-    """A draft with a dataset's data and filters, whose first axis has no limit.
+    """Return a draft with the data and filters of a dataset, and an unlimited first axis.
+
+    Raises:
+        UnsafeFileError, CorruptFileError: its chunks are damaged.
+    """
+    tid, shape = did.get_type(), did.get_space().shape
+    draft = _draft_like(hidden, did, guard, tid, log_chunk(shape, tid.get_size()), None)
+    # As they are: HDF5 would cut strings that have no room for the NUL at their end.
+    _copy_rows(did, draft, guard, raw_type(tid) or h5t.py_create(did.dtype))
+    copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
+    return draft
+
+
+def wider_copy(
+    hidden: Hidden, did: DatasetID, guard: Guard, width: int, mark: Mark | None
+) -> LocalDraft:
+    """A draft with a dataset's strings, in a type of a larger width; chunks and filters are kept.
+
+    Args:
+        hidden: the hidden group.
+        did: the dataset.
+        guard: of the open file.
+        width: of a string in bytes.
+        mark: of the new dataset.
 
     Raises:
         UnsafeFileError, CorruptFileError: its chunks are no good.
     """
+    tid, plist = did.get_type().copy(), did.get_create_plist()
+    tid.set_size(width)
+    is_chunked = plist.get_layout() == h5d.CHUNKED
+    chunk = plist.get_chunk() if is_chunked else log_chunk(did.get_space().shape, width)
+    draft = _draft_like(hidden, did, guard, tid, chunk, mark)
+    _copy_rows(did, draft, guard, tid)
+    return draft
+
+
+def _draft_like(
+    hidden: Hidden,
+    did: DatasetID,
+    guard: Guard,
+    tid: TypeID,
+    chunk: tuple[int, ...],
+    mark: Mark | None,
+) -> LocalDraft:
+    """A draft of a dataset's shape and filters, whose first axis has no limit."""
     guard.inside(did)
-    space, tid = did.get_space(), did.get_type()
-    shape = space.shape
-    plist = creation_copy(did, log_chunk(shape, tid.get_size()))
+    shape = did.get_space().shape
+    plist = creation_copy(did, chunk)
     limits = tuple(h5s.UNLIMITED if limit is None else limit for limit in growing(shape[1:]))
-    form = ArrayForm(shape, did.dtype)
-    draft = LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
-    # As they are: HDF5 would cut strings that have no room for the NUL at their end.
-    memory, space = raw_type(tid) or h5t.py_create(did.dtype), did.get_space()
+    form = ArrayForm(shape, did.dtype, mark)
+    return LocalDraft(hidden, guard, form, tid, h5s.create_simple(shape, limits), plist)
+
+
+def _copy_rows(did: DatasetID, draft: LocalDraft, guard: Guard, memory: TypeID) -> None:
+    """Copy the rows of a dataset to a draft, block by block, by way of a type in memory."""
+    space = did.get_space()
+    shape = space.shape
     filtered = bool(did.get_create_plist().get_nfilters())
-    row = max(1, int(np.prod(shape[1:])) * tid.get_size())
+    size = memory.get_size()
+    row = max(1, int(np.prod(shape[1:])) * size)
     step = max(1, BLOCK_BYTES // row)
+    is_wider = size > did.get_type().get_size()
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
         part = guard.unpacking(did, run_boxes(did, start, stop)) if filtered else nullcontext()
-        rows = raw_buffer(did, (stop - start, *shape[1:]))
-        space.select_hyperslab((start, *[0] * (len(shape) - 1)), (stop - start, *shape[1:]))
-        within = h5s.create_simple((stop - start, *shape[1:]))
+        lengths = (stop - start, *shape[1:])
+        rows = np.zeros(lengths, f"V{size}") if is_wider else raw_buffer(did, lengths)
+        space.select_hyperslab((start, *[0] * (len(shape) - 1)), lengths)
+        within = h5s.create_simple(lengths)
         if rows.size:
             with part:
                 did.read(within, space, rows, memory)
             draft.did.write(within, space, in_own_order(rows), memory)
         run_pending()
-    copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
-    return draft

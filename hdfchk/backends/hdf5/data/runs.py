@@ -1,4 +1,4 @@
-"""Runs of neighbouring rows of a dataset, read and written without more of h5py than it takes."""
+"""Runs of consecutive rows of a dataset, read and written with little overhead of h5py."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["read_run", "row_run", "run_boxes", "write_run"]
 
 _INTEGERS = frozenset({int, np.int64, np.intp, np.int32})
 PACKED_FROM = 2**19
-"""Fewer bytes are left to HDF5, which keeps the last chunks that it has unpacked; but those of a
-chunk that nobody has looked at yet, which it would unpack for the second time."""
+"""Fewer bytes are left to HDF5, which caches the last decoded chunks; except for a chunk that was
+not checked yet, which would be decoded twice."""
 
 
 def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """The first row, and the one behind the last, if an index selects neighbouring whole rows."""
+    """Return start and stop if an index selects consecutive whole rows, otherwise None."""
     if not shape:
         return None
     if index is Ellipsis or (isinstance(index, tuple) and not index):
@@ -45,7 +45,7 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 def _row(index: Any, shape: tuple[int, ...]) -> int | None:
-    """The row, counted from the first one, if an index selects a single one, and all of it."""
+    """Return the non-negative index of a row if `index` selects one whole row, else None."""
     first, *rest = index if isinstance(index, tuple) and index else (index,)
     if not shape or type(first) not in _INTEGERS or len(rest) >= len(shape):
         return None
@@ -62,12 +62,12 @@ def _is_whole(part: Any, length: int) -> bool:
 
 
 def run_boxes(did: DatasetID, start: int, stop: int) -> list[Box]:
-    """Where neighbouring rows lie.
+    """Return the selection of consecutive rows, as boxes.
 
     Args:
         did: the dataset.
         start: the first row.
-        stop: the one behind the last.
+        stop: the row after the last.
     """
     below = tuple(length - 1 for length in did.shape[1:])
     return [((start, *[0] * len(below)), (stop - 1, *below))]
@@ -76,16 +76,16 @@ def run_boxes(did: DatasetID, start: int, stop: int) -> list[Box]:
 def read_run(
     did: DatasetID, index: Any, guard: Guard, descriptor: int
 ) -> np.ndarray[Any, Any] | None:
-    """The rows, or the row, at an index, of HDF5's own dtype; None where it selects something else.
+    """Return the rows, or the row, at an index, of HDF5's own dtype; None for another selection.
 
     Args:
         did: the dataset.
-        index: what is wanted of it.
-        guard: what the file cannot make the reader do.
-        descriptor: of the file, if it may be read past HDF5; else -1.
+        index: the index.
+        guard: the limits for reading the file.
+        descriptor: of the file, if HDF5 may be bypassed; otherwise -1.
 
     Raises:
-        UnsafeFileError: they lie in another file, or need far more memory than the file has data.
+        UnsafeFileError: the data are in another file, or need far more memory than the file has.
     """
     shape = did.shape
     run, row = row_run(index, shape), None
@@ -101,7 +101,7 @@ def read_run(
 def _rows(
     did: DatasetID, shape: tuple[int, ...], run: tuple[int, int], guard: Guard, descriptor: int
 ) -> np.ndarray[Any, Any] | None:
-    """The rows of a run; None where they are not of one width."""
+    """Return the rows of a run; None if the elements are not of fixed size."""
     tid = did.get_type()
     plain = plain_dtype(tid)
     dtype = plain or numpy_dtype(tid)
@@ -119,10 +119,10 @@ def _rows(
     filtered = bool(present & FILTERED)
     last = (run[1] - 1, *(length - 1 for length in shape[1:]))
     box = ((run[0], *[0] * len(shape[1:])), last)
-    if nbytes > CHECK_FROM or filtered:  # a filtered chunk may be larger than what is asked for
+    if nbytes > CHECK_FROM or filtered:  # a filtered chunk may be larger than the selection
         guard.size(did, nbytes, box)
-    out = np.zeros(rows, dtype)  # HDF5 leaves alone what was never written
-    if not out.size or (filtered and _unpack(did, out, run[0], box, guard)):
+    out = np.zeros(rows, dtype)  # HDF5 does not fill what was never written
+    if not out.size or (filtered and _decode(did, out, run[0], box, guard)):
         return out
     space = did.get_space()
     space.select_hyperslab((run[0],) + (0,) * (len(rows) - 1), rows)
@@ -131,24 +131,24 @@ def _rows(
     return out
 
 
-def _unpack(did: DatasetID, out: np.ndarray[Any, Any], start: int, box: Box, guard: Guard) -> bool:
-    """Unpack the chunks of some rows here, if their filters are ours, and HDF5 gains nothing."""
+def _decode(did: DatasetID, out: np.ndarray[Any, Any], start: int, box: Box, guard: Guard) -> bool:
+    """Decode the chunks of some rows here, if the filters allow it and HDF5's cache is no gain."""
     if out.nbytes >= PACKED_FROM:
         return read_packed(did, out, start, did.shape)
     return read_first(did, out, start, box, guard.seen_chunks(did))
 
 
 def write_run(did: DatasetID, rows: np.ndarray[Any, Any], start: int, guard: Guard) -> None:
-    """Write neighbouring rows; whole chunks whose filters are ours are packed in threads.
+    """Write consecutive rows; whole chunks are encoded in threads, if their filters allow it.
 
     Args:
-        did: the dataset, which reaches as far.
+        did: the dataset, which must already have these rows.
         rows: of its stored dtype, or of one that HDF5 converts; with the axes of an array type.
-        start: the first of them.
-        guard: what the file cannot make its writer do.
+        start: the index of the first row.
+        guard: the limits for reading the file.
 
     Raises:
-        UnsafeFileError, CorruptFileError: a chunk of which they are a part is no good.
+        UnsafeFileError, CorruptFileError: a chunk that they are a part of is damaged.
     """
     if not rows.size:
         return
@@ -157,27 +157,27 @@ def write_run(did: DatasetID, rows: np.ndarray[Any, Any], start: int, guard: Gua
     has_axes = tid.get_class() == h5t.ARRAY
     pipeline = None if has_axes else own_pipeline(plist, tid.get_size())
     if pipeline is None or not (type_for(rows.dtype) if memory is None else memory).equal(tid):
-        with _unpacking(did, plist, guard, start, end):
+        with _decoding(did, plist, guard, start, end):
             write_blocks(did, rows, start, memory)
         return
     step = pipeline.chunk[0]
-    first = min(end, -(-start // step) * step)  # where a chunk begins
+    first = min(end, -(-start // step) * step)  # the first chunk boundary
     last = end if end == did.shape[0] else max(first, end // step * step)
-    with _unpacking(did, plist, guard, start, first):
+    with _decoding(did, plist, guard, start, first):
         write_blocks(did, rows[: first - start], start, tid)
     if last > first and guard.leaves_edges(did):
-        with _unpacking(did, plist, guard, first, last):
+        with _decoding(did, plist, guard, first, last):
             write_blocks(did, rows[first - start : last - start], first, tid)
     elif last > first:
         write_rows(did, rows[first - start : last - start], first, pipeline)
-    with _unpacking(did, plist, guard, last, end):
+    with _decoding(did, plist, guard, last, end):
         write_blocks(did, rows[last - start :], last, tid)
 
 
-def _unpacking(
+def _decoding(
     did: DatasetID, plist: PropDCID, guard: Guard, start: int, stop: int
 ) -> AbstractContextManager[None]:
-    """A block that writes rows by HDF5, which may have to unpack their chunks."""
+    """Return a context for writing rows with HDF5, which may have to decode their chunks."""
     if start == stop or not plist.get_nfilters():
         return nullcontext()
     return guard.unpacking(did, run_boxes(did, start, stop))

@@ -13,6 +13,7 @@ from h5py import h5d, h5s, h5t, h5z
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
 from ...base import ArrayInfo
+from ...indexing import Box, Picked, is_plain, picked
 from ..h5.errors import RAISED, unless_damaged, unreadable
 from ..h5.forms import axes_of, form_of_type, memory_of
 from ..h5.ids import DatasetID, TypeID
@@ -79,7 +80,7 @@ def info(did: DatasetID) -> ArrayInfo:
 
 
 def read(did: DatasetID, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray[Any, Any]:
-    """The elements at `index`, as h5py selects them.
+    """The elements at `index`, as NumPy gives them.
 
     Args:
         did: the dataset.
@@ -93,23 +94,60 @@ def read(did: DatasetID, index: Any, guard: Guard, descriptor: int = -1) -> np.n
     """
     guard.begin()
     try:
-        rows = read_run(did, index, guard, descriptor)
-        return _elements(did, index, guard) if rows is None else plain_array(rows)
+        if is_plain(index):
+            rows = read_run(did, index, guard, descriptor)
+            if rows is not None:
+                return plain_array(rows)
+            if did.get_type().get_class() != h5t.ARRAY:
+                return plain_array(_selected(did, index, guard))
+        return _picked(did, picked(index, _whole_shape(did)), guard, descriptor)
     except HdfchkError as error:
         error.key = error.key or key_of(did)
         raise
     except (*RAISED, IndexError) as error:
-        if isinstance(error, (TypeError, ValueError, IndexError)) and not _fits(did, index):
-            raise  # the caller's mistake
+        if isinstance(error, (TypeError, ValueError, IndexError)):
+            picked(index, _whole_shape(did))  # what is the caller's mistake is NumPy's error
         raise unreadable("the data", error, key_of(did)) from error
 
 
-def _elements(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
-    parts = _parted(did, index)
-    if parts is None:
-        return plain_array(_selected(did, index, guard))
-    found = plain_array(_selected(did, parts.stored, guard))
-    return np.asarray(found[(*parts.picked, Ellipsis)])
+def _packed_chunks(did: DatasetID) -> tuple[int, ...] | None:
+    """The shape of the chunks of a dataset, with the axes of its type; None if none is packed."""
+    plist = did.get_create_plist()
+    if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
+        return None
+    chunk: tuple[int, ...] = plist.get_chunk()
+    return chunk + _whole_shape(did)[len(chunk) :]
+
+
+def _whole_shape(did: DatasetID) -> tuple[int, ...]:
+    """The shape of a dataset, with the axes of its type."""
+    shape = did.shape or ()
+    if did.get_type().get_class() != h5t.ARRAY:
+        return shape
+    return (*shape, *axes_of(did.dtype)[1])
+
+
+def _picked(did: DatasetID, wanted: Picked, guard: Guard, descriptor: int) -> np.ndarray[Any, Any]:
+    """The elements that an index names: they are read box by box, in the order of the file."""
+    axes, itemsize = len(did.shape or ()), did.get_type().get_size()
+
+    def read_box(box: Box) -> np.ndarray[Any, Any]:
+        rows = read_run(did, box[:axes], guard, descriptor)
+        found = _selected(did, box[:axes], guard) if rows is None else rows
+        return np.asarray(plain_array(found)[(slice(None),) * axes + box[axes:]])
+
+    found: np.ndarray[Any, Any] | None = None
+    for pick in wanted.boxes(itemsize, chunks=_packed_chunks(did)):
+        rows = wanted.of_box(pick, read_box(pick.box))
+        if len(rows) == wanted.count:
+            return wanted.arranged(rows)
+        if found is None:
+            found = np.empty((wanted.count, *rows.shape[1:]), rows.dtype)
+        found[pick.start : pick.stop] = rows
+    if found is None:
+        dtype = read_box(wanted.nothing).dtype
+        found = np.empty((0, *wanted.lengths), dtype)
+    return wanted.arranged(found)
 
 
 def _parted(did: DatasetID, index: Any) -> Parts | None:
@@ -155,15 +193,6 @@ def _selection(dataset: Any, index: Any) -> Any:
     return select(dataset.shape, args, dataset)
 
 
-def _fits(did: DatasetID, index: Any) -> bool:
-    try:
-        parts = _parted(did, index)
-        _selection(h5py.Dataset(did), index if parts is None else parts.stored)
-    except (*RAISED, IndexError):
-        return False
-    return True
-
-
 def kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
     """The elements at `index`, to be put back after an error; None where they are too many."""
     guard.inside(did)
@@ -172,27 +201,25 @@ def kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | Non
 
 
 def _kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
-    parts = _parted(did, index)
-    stored = index if parts is None else parts.stored
-    dataset = h5py.Dataset(did)
-    if dataset.nbytes > KEEP_BYTES:
-        items = int(_selection(dataset, stored).nselect)
-        if items * dataset.dtype.itemsize > KEEP_BYTES:
-            return None
-    with _unpacking(did, stored, guard):
-        found = in_own_order(_read(dataset, stored))
-    return found if parts is None else np.asarray(found[(*parts.picked, Ellipsis)])
+    wanted = picked(index, _whole_shape(did))
+    if math.prod(wanted.shape) * did.dtype.base.itemsize > KEEP_BYTES:
+        return None
+    return in_own_order(_picked(did, wanted, guard, -1))
 
 
 def write(did: DatasetID, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
-    """Write `data` to the elements at `index`, as h5py selects them.
+    """Write `data` to the elements at `index`, which NumPy would select.
 
     Raises:
         UnsafeFileError: they lie in another file, or in chunks that are no good.
         CorruptFileError: the chunks that they are a part of cannot be read.
-        UnsupportedTypeError: `data` have another shape.
+        UnsupportedTypeError: `data` have another shape, or there are several for one element.
     """
     guard.inside(did)
+    wanted = None
+    if not is_plain(index):
+        wanted = picked(index, _whole_shape(did))
+        wanted.require_single(data.shape, key_of(did))
     parts = _parted(did, index)
     if parts is not None:
         _write_parts(did, parts, data, guard)
@@ -201,8 +228,28 @@ def write(did: DatasetID, index: Any, data: np.ndarray[Any, Any], guard: Guard) 
     if run is not None and data.shape == (run[1] - run[0], *did.shape[1:]):
         write_run(did, data, run[0], guard)
         return
-    with _unpacking(did, index, guard):
-        _write(did, index, data)
+    if wanted is None or _is_whole_mask(index, did.shape):
+        try:
+            with _unpacking(did, index, guard):
+                _write(did, index, data)
+        except (TypeError, ValueError, IndexError):
+            picked(index, did.shape or ())  # what is the caller's mistake is NumPy's error
+            raise
+        return
+    data = _laid_out(did, data, wanted.shape)
+    left = data.size
+    for pick in wanted.boxes(did.get_type().get_size(), exact=True):
+        rows = wanted.to_box(pick, wanted.taken(data, pick))
+        with _unpacking(did, pick.box, guard):
+            _write(did, pick.box, rows)
+        left -= rows.size
+        if left > 0:
+            run_pending()
+
+
+def _is_whole_mask(index: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an index is a mask of all elements, which HDF5 has a selection for."""
+    return isinstance(index, np.ndarray) and index.dtype.kind == "b" and index.shape == shape
 
 
 def _unpacking(did: DatasetID, index: Any, guard: Guard) -> AbstractContextManager[None]:

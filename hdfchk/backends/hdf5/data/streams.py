@@ -1,7 +1,7 @@
-"""The packed chunks of a dataset, unpacked here before HDF5 does, which looks at no lengths.
+"""The encoded chunks of a dataset, checked before HDF5 decodes them, which checks no lengths.
 
-HDF5 takes what its filters make of a chunk for the whole chunk: of one that unpacks to less it
-reads, and writes, memory that is not its own, and one that unpacks to more takes what it likes.
+HDF5 takes the output of the filters for a whole chunk: if that is too short, it reads and writes
+memory beyond it; if it is too long, HDF5 may exhaust memory.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ __all__ = ["SeenChunks", "around_of", "boxes_of", "places_of", "refuse_streams"]
 Offsets = tuple[int, ...]
 _SUM_BYTES = 4
 FEW = 64
-"""So many places of chunks are looked up one by one; for more all that are there are listed."""
+"""At most this many chunks are looked up one by one; for more, all stored chunks are listed."""
 MOST_PLACES = 2**16
-"""For more places all chunks around them are looked at."""
+"""For more chunks all those around them are checked."""
 _SAME_LENGTH = frozenset({h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
-"""Filters that make no chunk shorter, but for a checksum at its end."""
+"""Filters that keep the length of a chunk, except for a checksum at its end."""
 _DECLARING = frozenset({h5z.FILTER_LZF, h5z.FILTER_SZIP, h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET})
-"""Filters that take as much memory for a chunk as the file says that it has."""
+"""Filters that allocate the size for a chunk that the file declares."""
 _CHECKED = _SAME_LENGTH | _DECLARING | {h5z.FILTER_DEFLATE}
 MOST_BOXES = 4096
 KEPT_BYTES = 2**22
-"""Larger chunks are not kept in memory."""
+"""Larger chunks are not cached."""
 
 
 @attrs.define(eq=False)
 class SeenChunks:
-    """The chunks of a dataset that were looked at, and the bytes of the last one.
+    """The checked chunks of a dataset, and the inflated bytes of the last one.
 
     Args:
-        is_kept: whether bytes are kept: nobody writes the file.
+        is_kept: cache bytes, as nobody writes the file.
 
     Attributes:
-        offsets: of the chunks that were looked at, or were not there: what was looked at once is
-            no stranger's, whoever has written it meanwhile.
+        offsets: the chunks that were checked, or did not exist: chunks that are written later are
+            written by this process, and valid.
     """
 
     is_kept: bool
@@ -58,24 +58,24 @@ class SeenChunks:
     _last: tuple[Offsets, Any] | None = attrs.field(init=False, default=None)
 
     def keep(self, offsets: Offsets, raw: Any) -> None:
-        """Keep the bytes of a chunk, in place of those of the one before."""
+        """Cache the bytes of a chunk, instead of those of the chunk before."""
         self._last = (offsets, raw) if self.is_kept and raw.nbytes <= KEPT_BYTES else None
 
     def drop(self) -> None:
-        """Keep no bytes."""
+        """Drop the cached bytes."""
         self._last = None
 
     def last(self, offsets: Offsets) -> Any:
-        """The bytes of a chunk, if they are at hand."""
+        """Return the bytes of a chunk, if they are cached."""
         return None if self._last is None or self._last[0] != offsets else self._last[1]
 
     def has(self, places: set[Offsets]) -> bool:
-        """Whether the bytes of one chunk are wanted, and at hand."""
+        """Return whether only one chunk is requested, and its bytes are cached."""
         return self._last is not None and places == {self._last[0]}
 
 
 def boxes_of(space: SpaceID) -> list[Box] | None:
-    """The boxes of which a selection is made, or one around it; None for no elements."""
+    """Return the boxes of a selection, or one around it; None for an empty selection."""
     if not space.get_select_npoints() or not space.shape:
         return None
     kind = space.get_select_type()
@@ -92,7 +92,7 @@ def boxes_of(space: SpaceID) -> list[Box] | None:
 
 
 def _regular_boxes(space: SpaceID) -> list[Box]:
-    """The boxes of a selection that goes on in equal steps; HDF5 counts each step as one."""
+    """Return the boxes of a regular hyperslab; HDF5 itself counts each block separately."""
     axes: list[list[tuple[int, int]]] = []
     for start, stride, count, block in zip(*space.get_regular_hyperslab(), strict=True):
         if stride == block:
@@ -114,17 +114,17 @@ def refuse_streams(
     known: set[Offsets],
     boxes: list[Box] | None = None,
 ) -> None:
-    """Refuse chunks of other lengths than they should have, as far as their filters are known here.
+    """Reject chunks that decode to a wrong length, if their filters are known here.
 
     Args:
         did: the dataset.
         plist: its creation properties.
-        known: the chunks that were looked at before, or were not there; others enter it.
-        boxes: only chunks that hold something of these.
+        known: the chunks that were checked before, or did not exist; others are added.
+        boxes: only chunks that intersect these.
 
     Raises:
-        UnsafeFileError: a chunk unpacks to more.
-        CorruptFileError: to less.
+        UnsafeFileError: a chunk decodes to more.
+        CorruptFileError: a chunk decodes to less.
     """
     if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
         return
@@ -150,7 +150,7 @@ def refuse_streams(
 
 
 def _stored_bytes(did: DatasetID, plist: PropDCID) -> int | None:
-    """The bytes of an unpacked chunk in the file; None where they are not simply to be told."""
+    """Return the size of a decoded chunk in the file, in bytes; None if that is unknown."""
     tid = did.get_type()
     if tid.detect_class(h5t.REFERENCE):
         return None
@@ -167,7 +167,7 @@ def _stored_bytes(did: DatasetID, plist: PropDCID) -> int | None:
 def _chunks(
     did: DatasetID, plist: PropDCID, known: set[Offsets], boxes: list[Box] | None
 ) -> Iterator[tuple[Offsets, int, int]]:
-    """Place, mask and bytes of the chunks that hold something of the boxes, and are not known."""
+    """Yield offset, filter mask and size of unknown chunks that intersect the boxes."""
     chunk = plist.get_chunk()
     places = None if boxes is None else places_of(chunk, boxes, MOST_PLACES)
     wanted = None if places is None else places - known
@@ -177,7 +177,7 @@ def _chunks(
             if info.size:
                 yield offset, info.filter_mask, info.size
             else:
-                known.add(offset)  # whoever writes it from now on is no stranger
+                known.add(offset)  # only this process can write it from now on
         return
     around = None if boxes is None else around_of(boxes)
     for offset, info in chunks_of(did, plist):
@@ -189,7 +189,7 @@ def _chunks(
 
 
 def around_of(boxes: list[Box]) -> Box:
-    """The box around some."""
+    """Return the box around some boxes."""
     firsts, lasts = zip(*boxes, strict=True)
     return (
         tuple(map(min, zip(*firsts, strict=True))),
@@ -198,19 +198,19 @@ def around_of(boxes: list[Box]) -> Box:
 
 
 def places_of(chunk: Offsets, boxes: list[Box], most: int = FEW) -> set[Offsets] | None:
-    """Where the chunks begin that hold something of some boxes; None if they are many.
+    """Return the offsets of the chunks that intersect some boxes; None if more than `most`.
 
     Args:
         chunk: the shape of a chunk.
-        boxes: where.
-        most: how many are not many, boxes that share one counted each.
+        boxes: the boxes.
+        most: the maximum number; chunks shared by boxes count for each.
     """
-    if sum(_places(chunk, box) for box in boxes) > most:
+    if sum(_count_chunks(chunk, box) for box in boxes) > most:
         return None
     return {place for box in boxes for place in _grid(chunk, box)}
 
 
-def _places(chunk: Offsets, box: Box) -> int:
+def _count_chunks(chunk: Offsets, box: Box) -> int:
     return math.prod(
         last // step - first // step + 1 for first, last, step in zip(*box, chunk, strict=True)
     )
@@ -228,15 +228,15 @@ def _grid(chunk: Offsets, box: Box) -> Iterator[Offsets]:
 def _refuse_stream(
     did: DatasetID, offset: Offsets, stored: int, left: list[Any], size: int, *, exact: bool
 ) -> None:
-    """Refuse a chunk of another length.
+    """Reject a chunk that decodes to another length.
 
     Args:
         did: the dataset.
-        offset: where the chunk is.
-        stored: its bytes in the file.
-        left: the filters that were used for it: code, flags and values.
-        size: the bytes of the unpacked chunk.
-        exact: they are to be as many, and not only no more.
+        offset: the offset of the chunk.
+        stored: its size in the file in bytes.
+        left: the filters that were applied to it: code, flags and values.
+        size: the size of a decoded chunk in bytes.
+        exact: the chunk must decode to exactly that size, not only to no more.
     """
     tail = 0
     while left and left[-1][0] in _SAME_LENGTH:
@@ -254,28 +254,30 @@ def _refuse_stream(
         try:
             made = len(stream.decompress(memoryview(raw)[: len(raw) - tail], size + 1))
         except zlib.error:
-            return  # HDF5 stops there, too
+            return  # HDF5 raises an error, too
         ended = stream.eof
     elif exact:
-        made = min(size, _declared(did, offset, stored - tail, left[-1], size))  # more does no harm
+        made = min(
+            size, _declared_bytes(did, offset, stored - tail, left[-1], size)
+        )  # more does no harm
     else:
         return
     if made > size:
         raise UnsafeFileError(
-            f"a chunk of {size} bytes unpacks to more than these",
+            f"a chunk of {size} bytes decodes to more than that",
             key=key_of(did),
-            hint="the file is damaged, or made to take memory: restore it from a copy",
+            hint="the file is damaged, or designed to exhaust memory: restore it from a copy",
         )
     if exact and ended and made < size:
         raise CorruptFileError(
-            f"the data cannot be read (a chunk does not unpack to {size} bytes)",
+            f"the data cannot be read (a chunk does not decode to {size} bytes)",
             key=key_of(did),
-            hint="restore it from a copy; verify() says which keys are whole",
+            hint="restore it from a copy; verify() lists the intact keys",
         )
 
 
-def _declared(did: DatasetID, offset: Offsets, stored: int, used: Any, size: int) -> int:
-    """How many bytes a filter takes for what it unpacks: as its source in HDF5, or h5py, has it."""
+def _declared_bytes(did: DatasetID, offset: Offsets, stored: int, used: Any, size: int) -> int:
+    """Return the number of bytes that a filter will output, according to its source code."""
     code, _, values = used
     if code == h5z.FILTER_SZIP:
         _, raw = did.read_direct_chunk(offset)
@@ -283,22 +285,22 @@ def _declared(did: DatasetID, offset: Offsets, stored: int, used: Any, size: int
     if code == h5z.FILTER_LZF:
         if len(values) > 2 and values[2]:
             return int(values[2])
-        _, raw = did.read_direct_chunk(offset)  # of strings and the like nothing is said
+        _, raw = did.read_direct_chunk(offset)  # for strings and similar types, no size is declared
         return _bytes_of_lzf(raw[:stored], size)
-    if code == h5z.FILTER_NBIT and len(values) > 1 and values[1]:  # the chunk is as it was
+    if code == h5z.FILTER_NBIT and len(values) > 1 and values[1]:  # the filter is not applied
         return stored
     return int(values[2]) * int(values[4]) if len(values) > 4 else 0
 
 
 def _bytes_of_lzf(raw: bytes, size: int) -> int:
-    """To how many bytes, of `size` that are of interest, a stream of LibLZF unpacks."""
+    """Return the size of a decoded LibLZF stream, counted up to `size` bytes."""
     at = made = 0
     while at < len(raw) and made < size:
         control = raw[at]
-        if control < 32:  # so many bytes, and one more, as they are
+        if control < 32:  # control + 1 literal bytes
             made += control + 1
             at += control + 2
-        else:  # so many bytes, and two more, of those before
+        else:  # a back reference, of length + 2 bytes
             length = control >> 5
             if length == 7 and at + 1 < len(raw):
                 at += 1

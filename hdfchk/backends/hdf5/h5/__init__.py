@@ -1,1 +1,1 @@
-"""HDF5's own things: types, links, attributes, marks, errors."""
+"""HDF5's types, links, attributes and errors, and hdfchk's marks."""

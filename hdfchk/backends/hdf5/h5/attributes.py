@@ -46,13 +46,13 @@ __all__ = [
 _OWN = b"hdfchk"
 _OF_ATTRIBUTES = b"hdfchk:mark:"
 _ASIDE = b"hdfchk:old:"
-"""Names under which attributes wait until their successors are written."""
+"""The prefix of the names of old attributes until the new ones are written."""
 _TOO_LARGE = "object header message is too large"
-"""What HDF5 says of an attribute that it cannot put elsewhere than into the object's header."""
+"""HDF5's message for an attribute that is too large for the object header."""
 
 
 def read_attribute(oid: ObjectID, name: bytes) -> Leaf:
-    """One attribute of an object."""
+    """Return the value of one attribute of an object."""
     aid = h5a.open(oid, name)
     space = aid.get_space()
     kind = space.get_simple_extent_type()
@@ -80,14 +80,14 @@ def read_attribute(oid: ObjectID, name: bytes) -> Leaf:
 
 
 def _mark_of(oid: ObjectID, name: bytes) -> Mark | None:
-    """The mark of the value of an attribute of the user's."""
+    """Return the mark of a user's attribute."""
     beside = _OF_ATTRIBUTES + name
     text = read_attribute(oid, beside).data if h5a.exists(oid, beside) else None
     return mark_from_text(text) if isinstance(text, str) else None
 
 
 def write_attribute(oid: ObjectID, name: bytes, leaf: Leaf) -> None:
-    """Set an attribute, whatever it was before."""
+    """Set an attribute; an existing one is replaced."""
     if h5a.get_num_attrs(oid):
         write_attributes(oid, {name: leaf})
     else:
@@ -95,9 +95,9 @@ def write_attribute(oid: ObjectID, name: bytes, leaf: Leaf) -> None:
 
 
 def write_attributes(oid: ObjectID, values: Mapping[bytes, Leaf | None]) -> None:
-    """Set attributes, or delete them (None): all, or, after an error, none.
+    """Set attributes, or delete those with the value None: all of them, or after an error none.
 
-    None is deleted before its successor is written.
+    Attributes to delete come before those that replace them.
     """
     undo: list[Callable[[], None]] = []
     kept: list[bytes] = []
@@ -107,7 +107,7 @@ def write_attributes(oid: ObjectID, values: Mapping[bytes, Leaf | None]) -> None
                 if leaf is not None and _overwrite(oid, name, leaf, undo):
                     continue
                 aside = _ASIDE + b"%d" % len(kept)
-                delete_attribute(oid, aside)  # of a process that was killed
+                delete_attribute(oid, aside)  # from a process that was killed
                 h5a.rename(oid, name, aside)
                 kept.append(aside)
                 undo.append(functools.partial(_rename_back, oid, aside, name))
@@ -131,10 +131,10 @@ def _create(oid: ObjectID, name: bytes, leaf: Leaf) -> None:
             raise
         size = space.get_simple_extent_npoints() * tid.get_size()
         raise UnsupportedStoredError(
-            f"attribute {to_text(name)!r}: its {size} bytes are too many for an object in the older"
-            " format of HDF5, whose attributes have less than 64 KiB each",
+            f"attribute {to_text(name)!r}: {size} bytes are too many for an object in HDF5's older"
+            " format, in which an attribute must be smaller than 64 KiB",
             key=key_of(oid),
-            hint="store it under a key of its own; a group takes it when compact() was called",
+            hint="store it under a key of its own; a group can store it after compact()",
         ) from error
     _write(aid, tid, array)
 
@@ -146,7 +146,7 @@ def _write(aid: AttrID, tid: TypeID, array: np.ndarray[Any, Any]) -> None:
 
 
 def _overwrite(oid: ObjectID, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
-    """Write into the attribute that is there, if it has the shape and can take the value."""
+    """Write into the existing attribute, if it has the shape and its type can store the value."""
     tid, space, array = prepare(leaf.data)
     aid = h5a.open(oid, name)
     old, stored = aid.get_space(), aid.get_type()
@@ -176,13 +176,13 @@ def _rename_back(oid: ObjectID, aside: bytes, name: bytes) -> None:
 
 
 def delete_attribute(oid: ObjectID, name: bytes) -> None:
-    """Delete an attribute if it is there."""
+    """Delete an attribute if it exists."""
     if h5a.exists(oid, name):
         h5a.delete(oid, name)
 
 
 def attribute_names(oid: ObjectID) -> list[bytes]:
-    """The names of all attributes of an object, in the order of their creation if it is kept."""
+    """Return the names of all attributes of an object, in creation order if that is tracked."""
     names: list[bytes] = []
     if h5a.get_num_attrs(oid):
         kept = oid.get_create_plist().get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
@@ -192,26 +192,26 @@ def attribute_names(oid: ObjectID) -> list[bytes]:
 
 
 def has_references(oid: ObjectID) -> bool:
-    """Whether an object has attributes that hold HDF5 references."""
+    """Return whether an object has attributes that contain HDF5 references."""
     return any(
         h5a.open(oid, name).get_type().detect_class(h5t.REFERENCE) for name in attribute_names(oid)
     )
 
 
 def is_own(name: bytes) -> bool:
-    """Whether an attribute is the library's, and says something of the object that has it.
+    """Return whether an attribute is hdfchk's, and describes the object that has it.
 
-    The marks of the user's attributes go where these go.
+    The marks of user attributes do not count: they belong to those attributes.
     """
     return name.startswith(_OWN) and not name.startswith(_OF_ATTRIBUTES)
 
 
 def copy_attributes(source: ObjectID, target: ObjectID, but: Callable[[bytes], bool]) -> None:
-    """Copy all attributes but those that a function names from one object to another.
+    """Copy all attributes for which `but` is False from one object to another.
 
     Raises:
-        UnsupportedTypeError: one of them is of a type that h5py does not hand over as it is.
-        UnsupportedStoredError: HDF5 does not write one of them.
+        UnsupportedTypeError: h5py cannot copy the type of an attribute exactly.
+        UnsupportedStoredError: HDF5 cannot write an attribute.
     """
     if h5a.get_num_attrs(source) == 0:
         return
@@ -223,10 +223,10 @@ def copy_attributes(source: ObjectID, target: ObjectID, but: Callable[[bytes], b
 def copy_attribute(
     source: ObjectID, target: ObjectID, name: bytes, tid: TypeID | None = None
 ) -> None:
-    """Copy one attribute; `tid` is the type to give it, if not its own one.
+    """Copy one attribute; `tid` is the type of the copy, if not the same.
 
     Raises:
-        UnsupportedTypeError: as for `copy_attributes`.
+        UnsupportedTypeError: see `copy_attributes`.
     """
     old = h5a.open(source, name)
     tid = old.get_type() if tid is None else tid
@@ -234,21 +234,21 @@ def copy_attribute(
         new, data = h5a.create(target, name, tid, unshared(old.get_space())), raw_attribute(old)
         _write_raw(new, data)
     except RAISED as error:
-        told = unwritable(f"a copy of its attribute {to_text(name)!r}", error, None)
-        if told is None:
+        converted = unwritable(f"a copy of its attribute {to_text(name)!r}", error, None)
+        if converted is None:
             raise
-        told.hint = "write into the array that is there, or delete the attribute first (attrs)"
-        raise told from error
+        converted.hint = "write into the existing array, or delete the attribute first (attrs)"
+        raise converted from error
     if data is not None and raw_type(tid) is None and not same_items(data, raw_attribute(new)):
-        # Strings that end with a NUL, and have no room for it, beside ones of variable length.
+        # Strings that have no space for a terminating NUL, beside variable-length ones.
         raise UnsupportedTypeError(
-            f"its attribute {to_text(name)!r} is of a type that cannot be copied as it is",
-            hint="write into the array that is there, or delete the attribute with h5py",
+            f"the type of its attribute {to_text(name)!r} cannot be copied exactly",
+            hint="write into the existing array, or delete the attribute with h5py",
         )
 
 
 def raw_attribute(aid: AttrID) -> np.ndarray[Any, Any] | None:
-    """An attribute's data as they are; None if it has none."""
+    """Return the data of an attribute without conversion; None for a null dataspace."""
     if aid.get_space().get_simple_extent_type() == h5s.NULL:
         return None
     data = raw_buffer(aid, aid.shape)

@@ -1,7 +1,7 @@
-"""Checksums of what HDF5 keeps none of: large scalars, and items of variable length.
+"""Checksums of data for which HDF5 has none: large scalars, and variable-length elements.
 
-Everything small lies in HDF5's own metadata, which have checksums; arrays in chunks get HDF5's
-fletcher32. What is left carries a CRC-32 in an attribute.
+Small data are part of HDF5's metadata, which have checksums; chunked arrays use HDF5's fletcher32
+filter. All other data have a CRC-32 in an attribute.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SUM = b"hdfchk-crc32"
 
 
 def sum_of(data: Any) -> int:
-    """The CRC-32 of a leaf's data, the same before it is written and after it is read."""
+    """Return the CRC-32 of the data of a leaf; it is equal before writing and after reading."""
     if isinstance(data, np.ndarray) and data.dtype.kind == "O":
         total = 0
         for item in data.reshape(-1):
@@ -43,12 +43,12 @@ def _raw(item: Any) -> bytes:
 
 
 def write(did: DatasetID, data: Any) -> None:
-    """Keep the checksum of a dataset's data."""
+    """Store the checksum of the data of a dataset."""
     restore(did, sum_of(data))
 
 
 def read(did: DatasetID) -> int | None:
-    """The checksum that a dataset has, or None."""
+    """Return the stored checksum of a dataset, or None."""
     if not has(did):
         return None
     kept = np.empty((), "<u4")
@@ -57,7 +57,7 @@ def read(did: DatasetID) -> int | None:
 
 
 def restore(did: DatasetID, kept: int | None) -> None:
-    """Give a dataset the checksum that it had, or none."""
+    """Store a checksum that `read` has returned, or delete it if that was None."""
     if kept is None:
         forget(did)
         return
@@ -66,19 +66,19 @@ def restore(did: DatasetID, kept: int | None) -> None:
 
 
 def has(did: DatasetID) -> bool:
-    """Whether a dataset has such a checksum."""
+    """Return whether a dataset has a stored checksum."""
     return bool(h5a.get_num_attrs(did)) and bool(h5a.exists(did, SUM))
 
 
 def forget(did: DatasetID) -> None:
-    """Drop the checksum of data that are about to change in part."""
+    """Delete the checksum of data that are about to change in part."""
     if has(did):
         h5a.delete(did, SUM)
 
 
 @contextmanager
 def forgotten(did: DatasetID) -> Iterator[None]:
-    """A block that changes data in part; the checksum goes, unless the block fails."""
+    """Context of a partial change of the data; the checksum is deleted, but kept after an error."""
     kept = read(did)
     try:
         forget(did)
@@ -89,15 +89,15 @@ def forgotten(did: DatasetID) -> Iterator[None]:
 
 
 def verify(did: DatasetID, data: Callable[[], Leaf]) -> None:
-    """Compare the checksum, if there is one.
+    """Compare the data with their checksum, if there is one.
 
     Raises:
-        CorruptFileError: it is another.
+        CorruptFileError: they differ.
     """
     kept = read(did)
     if kept is not None and kept != sum_of(data().data):
         raise CorruptFileError(
-            "the data are not those that were written: their checksum differs",
+            "the data do not match their checksum",
             key=key_of(did),
             hint="restore it from a copy",
         )

@@ -1,7 +1,7 @@
-"""What HDF5 and the system raise when a file is opened or read, as errors that say what to do.
+"""Errors of HDF5 and the system in opening and reading a file, as errors that say what to do.
 
-A `CorruptFileError` is for bytes that were read and are wrong. Where the system would not open or
-read a file, nothing is known of its bytes: the error is the system's own, with its number.
+A `CorruptFileError` means that bytes were read and are wrong. If the system cannot open or read a
+file, nothing is known about its bytes: the error is the system's own, with its errno.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RAISED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
-"""The built-in errors as which h5py passes on those of HDF5."""
+"""The built-in exceptions that h5py raises for errors of HDF5."""
 
 
 _NUMBER = re.compile(r"errno = (\d+)")
@@ -57,35 +57,35 @@ _NO_CONVERSION = (
     "No NumPy equivalent",
     "not defined for data type class",
 )
-_OF_THE_DISK = ("request failed", "driver", "flush", "write failed", "read failed", "space")
-"""What HDF5 says where reading or writing has failed: that is for others to tell."""
+_DISK_WORDS = ("request failed", "driver", "flush", "write failed", "read failed", "space")
+"""Words in HDF5's messages of failed reads and writes, which other code reports."""
 NO_CLASS = "unable to find link class"
-"""What HDF5 says of a link of another program's own kind: it neither moves nor deletes it."""
+"""HDF5's message for a user-defined link of another program, which HDF5 cannot move or delete."""
 _HINTS = {
     errno.EACCES: "check the permissions of the file, and of the folders above it",
     errno.EPERM: "check the permissions of the file, and of the folders above it",
-    errno.EIO: "the disk, or the way to it, has failed: see the system's log, and try again",
-    errno.ELOOP: "its symbolic links lead in a circle: see where they lead",
-    errno.EMFILE: "this process has too many files open: close some, or raise `ulimit -n`",
+    errno.EIO: "the disk, or the connection to it, has failed: see the system's log, and try again",
+    errno.ELOOP: "its symbolic links form a cycle: see where they lead",
+    errno.EMFILE: "this process has too many open files: close some, or raise `ulimit -n`",
     errno.ENAMETOOLONG: "use a shorter name",
-    errno.ENFILE: "the system has too many files open: close some",
-    errno.ENOLCK: "the file system has no locks left, or keeps none: see its mount options; or set"
-    " HDF5_USE_FILE_LOCKING=BEST_EFFORT, and let one process at a time use the file",
-    errno.ENOMEM: "the system has no memory left for it: free some, and try again",
-    errno.ENOSPC: "there is no room left: free some, and try again",
-    errno.ENOTDIR: "a part of its path is a file, and no folder",
-    errno.EROFS: "the file system is mounted for reading only",
-    getattr(errno, "EDQUOT", errno.ENOSPC): "there is no room left for you: free some",
-    getattr(errno, "ESTALE", errno.EIO): "the file server has not this file any more: look there",
+    errno.ENFILE: "the system has too many open files: close some",
+    errno.ENOLCK: "the file system has no free locks, or does not support them: see its mount"
+    " options; or set HDF5_USE_FILE_LOCKING=BEST_EFFORT, and use the file in one process at a time",
+    errno.ENOMEM: "the system has too little free memory: free some, and try again",
+    errno.ENOSPC: "the disk is full: free some space, and try again",
+    errno.ENOTDIR: "a part of its path is a file, not a folder",
+    errno.EROFS: "the file system is mounted read-only",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "your disk quota is used up: free some space",
+    getattr(errno, "ESTALE", errno.EIO): "the file server no longer has this file: check there",
 }
 
 
 def errno_of(error: BaseException) -> int | None:
-    """The system's number of what went wrong, if the system was asked; HDF5 has it in its text."""
+    """Return the errno of an error, which HDF5 has in its message; None without one."""
     number = getattr(error, "errno", None)
     if not number:
-        said = _NUMBER.search(str(error))
-        number = int(said[1]) if said else None
+        match = _NUMBER.search(str(error))
+        number = int(match[1]) if match else None
     return number or None
 
 
@@ -97,53 +97,53 @@ def explain_open(
     what: str = "it cannot be opened as an HDF5 file",
     on_disk: bool = True,
 ) -> Exception:
-    """The error to raise for one of HDF5's, or of the system's, when a file is opened.
+    """Return the error to raise when HDF5, or the system, cannot open a file.
 
     Args:
-        error: what was raised.
+        error: the original error.
         path: the file.
-        writable: it was opened for writing.
-        what: what cannot be done, where its bytes are to blame.
-        on_disk: `path` is a path, and not the name of an object.
+        writable: the file was opened for writing.
+        what: the problem, if the bytes of the file are wrong.
+        on_disk: `path` is a path, not the name of an object.
     """
     if isinstance(error, (HdfchkError, FileExistsError, RecursionError)) or "\0" in path:
         return error
     number = errno_of(error)
     if "h5clear" in str(error):
         return CorruptFileError(
-            "whoever wrote it has not closed it, or still writes it: a flag in the file says so",
+            "the program that wrote it has not closed it, or still writes it: a flag in it is set",
             file=path,
-            hint=f"if nobody writes it, take the flag away: h5clear -s {path!r}",
+            hint=f"if no program is writing it, clear the flag: h5clear -s {path!r}",
         )
-    if number in _BUSY or any(said in str(error) for said in _IN_USE):
-        # In one process HDF5 does not open for writing what is open for reading, say.
+    if number in _BUSY or any(message in str(error) for message in _IN_USE):
+        # For example, HDF5 does not open for writing what the same process has open for reading.
         return LockedError(
             "the file is in use by another process, or open for reading in this one",
             file=path,
             hint="close it there (leave the with block), or raise lock_timeout",
         )
     if number is not None:
-        return _refused(number, path, writable=writable)
+        return _system_error(number, path, writable=writable)
     if on_disk:
         try:
-            seen = _look(path)
+            seen = _file_problem(path)
         except OSError as refused:
-            return _refused(refused.errno or errno.EIO, path, writable=writable)
+            return _system_error(refused.errno or errno.EIO, path, writable=writable)
         if seen is not None:
             what = seen
     return CorruptFileError(
-        f"{what} ({_said(error)})",
+        f"{what} ({_message(error)})",
         file=path,
-        hint="it may be another kind of file, or cut short: restore it from a copy",
+        hint="it may be another kind of file, or truncated: restore it from a copy",
     )
 
 
-def _refused(number: int, path: str, *, writable: bool) -> Exception:
-    """The system's own error, with a word on what to do."""
+def _system_error(number: int, path: str, *, writable: bool) -> Exception:
+    """Return the system's own error, with a hint."""
     folder, name = os.path.split(path)
     if number == errno.ENOENT:
         if folder and not os.path.isdir(folder):
-            problem = f"no such folder: make it first, by os.makedirs({folder!r})"
+            problem = f"no such folder: create it first, with os.makedirs({folder!r})"
             return FileNotFoundError(number, problem, folder)
         return FileNotFoundError(number, "no such file", path)
     if number == errno.EISDIR or os.path.isdir(path):
@@ -154,36 +154,40 @@ def _refused(number: int, path: str, *, writable: bool) -> Exception:
             file=path,
             hint="check its permissions and those of its folder, or use mode='r'",
         )
-    said = os.strerror(number)
-    if number == errno.ENAMETOOLONG and writable and len(os.fsencode(name)) <= _longest(folder):
+    message = os.strerror(number)
+    if (
+        number == errno.ENAMETOOLONG
+        and writable
+        and len(os.fsencode(name)) <= _max_name_bytes(folder)
+    ):
         return OSError(
             number,
-            f"{said}: with {JOURNAL!r} behind it, which writing needs. Use a shorter name, or"
-            " journal=False",
+            f"{message} with {JOURNAL!r} appended, which is needed for writing. Use a shorter name,"
+            " or journal=False",
             path,
         )
     hint = _HINTS.get(number)
-    return OSError(number, f"{said}: {hint}" if hint else said, path)
+    return OSError(number, f"{message}: {hint}" if hint else message, path)
 
 
-def _longest(folder: str) -> int:
-    """How many bytes a name in a folder can have."""
+def _max_name_bytes(folder: str) -> int:
+    """Return the maximum length in bytes of a name in a folder."""
     try:
         return os.pathconf(folder or ".", "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):
         return 255
 
 
-def _look(path: str) -> str | None:
-    """What is wrong with a file that HDF5 cannot open, if it shows from outside.
+def _file_problem(path: str) -> str | None:
+    """Return why HDF5 cannot open a file, if its size or signature shows that.
 
     Raises:
-        OSError: the system does not show it, or it is none that has bytes of its own.
+        OSError: the system cannot read it, or it is not a regular file.
     """
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe could wait for ever
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe could block forever
         raise OSError(errno.EINVAL, "it is not a regular file", path)
     with open(path, "rb") as file:
         start = 0
@@ -193,85 +197,85 @@ def _look(path: str) -> str | None:
                 return None
             start = max(512, 2 * start)
     if status.st_size < len(_SIGNATURE):
-        return f"it is not an HDF5 file: it has {status.st_size} bytes"
-    return "it is not an HDF5 file: it has no signature of one"
+        return f"it is not an HDF5 file: it has only {status.st_size} bytes"
+    return "it is not an HDF5 file: it has no HDF5 signature"
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error.args[0]) if error.args and len(error.args) == 1 else str(error)
 
 
 def unreadable(what: str, error: Exception, key: str | None) -> HdfchkError:
-    """The error for something that HDF5 cannot read, or that the system does not let it read."""
+    """Return the error for an object that HDF5, or the system, cannot read."""
     number = errno_of(error)
     if number is not None:
-        hint = _HINTS.get(number, "the file itself may be whole: try again")
+        hint = _HINTS.get(number, "the file itself may be intact: try again")
         refusal = SystemRefusalError(
             f"{what} cannot be read ({os.strerror(number)})", key=key, hint=hint
         )
         refusal.errno = number
         return refusal
-    said = _said(error) or type(error).__name__
-    if any(words in said for words in _NO_CONVERSION):
+    message = _message(error) or type(error).__name__
+    if any(words in message for words in _NO_CONVERSION):
         return UnsupportedStoredError(
-            f"{what} cannot be read: h5py has no conversion for such a type ({said})",
+            f"{what} cannot be read: h5py has no conversion for such a type ({message})",
             key=key,
-            hint="read it with another tool: h5dump, say",
+            hint="read it with another tool, for example h5dump",
         )
     return CorruptFileError(
-        f"{what} cannot be read ({said})",
+        f"{what} cannot be read ({message})",
         key=key,
-        hint="restore it from a copy; verify() says which keys are whole",
+        hint="restore it from a copy; verify() lists the intact keys",
     )
 
 
 def unwritable(what: str, error: BaseException, key: str | None) -> HdfchkError | None:
-    """The error for something that HDF5 does not write.
+    """Return the error for an object that HDF5 cannot write.
 
     Args:
-        what: it is.
-        error: what was raised.
-        key: where.
+        what: the object, in messages.
+        error: the original error.
+        key: its key.
 
     Returns:
-        The error; None where `error` says itself what it is: it is ours, the system's, or not one
-        of HDF5's at all, but of a caller's function.
+        The error; None if `error` should be raised itself: it is hdfchk's, the system's, or comes
+        from a function of the caller, not from HDF5.
     """
     if isinstance(error, HdfchkError) or not isinstance(error, RAISED):
         return None
     if errno_of(error) is not None or not is_of_hdf5(error):
         return None
-    said = _said(error) or type(error).__name__
-    if NO_CLASS in said:
+    message = _message(error) or type(error).__name__
+    if NO_CLASS in message:
         return user_link(key)
-    if any(words in said for words in _NO_CONVERSION):
+    if any(words in message for words in _NO_CONVERSION):
         return UnsupportedStoredError(
-            f"{what} cannot be written: h5py has no conversion for such a type ({said})",
+            f"{what} cannot be written: h5py has no conversion for such a type ({message})",
             key=key,
-            hint="assign a whole value to the key, which gets a type of its own; or write it with"
-            " another tool",
+            hint="assign a whole value to the key, which is then stored with a type of its own; or"
+            " write it with another tool",
         )
-    if any(words in said.lower() for words in _OF_THE_DISK):
+    if any(words in message.lower() for words in _DISK_WORDS):
         return None
     return UnsupportedStoredError(
-        f"{what} cannot be written: HDF5 refuses it ({said})",
+        f"{what} cannot be written: HDF5 rejects it ({message})",
         key=key,
-        hint="the file is as it was; if verify() finds it whole, h5repack may make one of it that"
+        hint="the file is unchanged; if verify() finds no damage, h5repack may create a copy that"
         " can be written",
     )
 
 
 def user_link(key: str | None) -> UnsupportedStoredError:
-    """The error for a link of another program's own kind that would have to go."""
+    """Return the error for a user-defined link of another program that would have to be removed."""
     return UnsupportedStoredError(
-        "a user-defined link is in the way, which HDF5 neither moves nor deletes",
+        "there is a user-defined link, which HDF5 cannot move or delete",
         key=key,
-        hint="use another key; the program that has made the link can delete it",
+        hint="use another key; the program that created the link can delete it",
     )
 
 
 def is_of_hdf5(error: BaseException) -> bool:
-    """Whether an error comes from HDF5, and not from a function in Python, nor from an index."""
+    """Return whether an error comes from HDF5, not from a Python function or from an index."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -281,18 +285,18 @@ def is_of_hdf5(error: BaseException) -> bool:
 
 @contextmanager
 def telling_writes(what: str, key: str) -> Iterator[None]:
-    """A block that writes: what HDF5 refuses is told as what it is, and where.
+    """Context of a write: errors of HDF5 are converted, and get the key.
 
     Args:
-        what: is written.
-        key: where.
+        what: the object that is written, in messages.
+        key: its key.
     """
     try:
         yield
     except RAISED as error:
-        told = unwritable(what, error, key)
-        if told is not None:
-            raise told from error
+        converted = unwritable(what, error, key)
+        if converted is not None:
+            raise converted from error
         if isinstance(error, HdfchkError):
             error.key = error.key or key
         raise
@@ -301,10 +305,10 @@ def telling_writes(what: str, key: str) -> Iterator[None]:
 def telling(
     read: Callable[Concatenate[Any, Path, P], R],
 ) -> Callable[Concatenate[Any, Path, P], R]:
-    """Make a session's method that reads tell what it could not, and at which path."""
+    """Decorate a method of a session that reads, so that errors of HDF5 are converted."""
 
     @functools.wraps(read)
-    def told(session: Any, path: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def converted(session: Any, path: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return read(session, path, *args, **kwargs)
         except (HdfchkError, RecursionError):
@@ -312,15 +316,15 @@ def telling(
         except RAISED as error:
             raise unreadable("it", error, join(path) or "/") from error
 
-    return told
+    return converted
 
 
 def unless_damaged(read: Callable[[], R], also: tuple[type[Exception], ...] = ()) -> R | None:
-    """What is read; None where that is damaged.
+    """Return the result of `read`, or None if the data are damaged.
 
     Args:
-        read: reads it. It is called again after an error: one that comes once is raised.
-        also: errors that say so beside those of HDF5.
+        read: is called again after an error: only an error that persists counts as damage.
+        also: errors that mean damage, besides those of HDF5.
     """
     caught: tuple[type[Exception], ...] = (*RAISED, *also)
     try:
@@ -329,7 +333,7 @@ def unless_damaged(read: Callable[[], R], also: tuple[type[Exception], ...] = ()
         if errno_of(error):
             raise
         try:
-            read()  # or it was something else than the file
+            read()  # otherwise something else was wrong
         except caught:
             return None
         raise

@@ -1,4 +1,4 @@
-"""What HDF5's types say of elements beyond the dtype of NumPy's by which they are read."""
+"""What HDF5 types specify about elements beyond the NumPy dtype used to read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["axes_of", "form_of_type", "memory_of"]
 
 
 def form_of_type(tid: TypeID) -> Form | None:
-    """The form of the elements of an HDF5 type; of an array type, of the elements of that."""
+    """Return the form of the elements of an HDF5 type; for an array type, of its base type."""
     kind = tid.get_class()
     if kind == h5t.STRING:
         return _text(tid)
@@ -46,7 +46,7 @@ def _text(tid: TypeID) -> Text:
 
 
 def axes_of(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """The dtype of the elements of an array type, and its axes; none for another type."""
+    """Return the base dtype of an array type and its axes; ``()`` for other types."""
     axes: tuple[int, ...] = ()
     while dtype.subdtype is not None:
         dtype, inner = dtype.subdtype
@@ -55,14 +55,14 @@ def axes_of(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def memory_of(did: DatasetID, data: np.ndarray[Any, Any]) -> TypeID | None:
-    """The memory type by which elements of the stored dtype are written; None: that of `data`.
+    """Return the memory type for writing elements of the stored dtype; None for that of `data`.
 
-    NumPy's dtype has lost what HDF5 needs to know: sets of characters, what lengths of their own
-    the items have, which axes are those of an array type.
+    A NumPy dtype lacks what HDF5 needs: character sets, whether elements are variable-length, and
+    which axes belong to an array type.
 
     Args:
         did: the dataset.
-        data: elements of its dtype, of an array type with the axes of that.
+        data: elements of its dtype; for an array type, with its axes.
     """
     if data.dtype.kind not in "OSV" and did.get_type().get_class() != h5t.ARRAY:
         return None

@@ -1,4 +1,4 @@
-"""The table of free space that HDF5 keeps in a file."""
+"""The free-space table of a file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ __all__ = ["keep_free_space"]
 
 
 def keep_free_space(fid: FileID) -> None:
-    """Let HDF5 load the table of free space before it closes a file that it has open for writing.
+    """Make HDF5 load the free-space table of a file before it is closed after writing.
 
-    It writes back the tables that it has loaded, which it does when it takes space, and drops those
-    that it has not: a session that only overwrites in place would lose track of all that is free.
+    HDF5 writes back a table that it has loaded, which it does when it allocates space, and drops
+    one that it has not loaded. Without this, a session that only overwrites data in place would
+    lose track of all free space.
     """
     if fid.get_freespace():
-        # Made without a link and given up at once: a header and some bytes are taken, and free.
+        # A dataset without a link, closed immediately: its header and data are allocated and freed.
         h5d.create(fid, None, BYTE, dataspace((8,)), PLACED_CREATION)

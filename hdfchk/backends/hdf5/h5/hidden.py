@@ -1,10 +1,10 @@
-"""The hidden group: where objects are linked that stand under no key.
+"""The hidden group: links to objects without a key.
 
-HDF5 keeps no count of an object's links but in its header. One that has no link when its header
-leaves the cache of metadata comes back as if it had one, is freed when it is closed, and a link
-that was made meanwhile leads into free space. So no object may be without a link while anything
-else is written: what is made before its place is known, and what is taken out and may have to come
-back, is linked here.
+HDF5 stores the number of links of an object only in its header. If an object has no link when its
+header is evicted from the metadata cache, it is later read as if it had one, is freed when it is
+closed, and a link created meanwhile points into free space. So no object may be without a link
+while anything else is written: objects that are created before their place is known, and objects
+that are removed and may have to be restored, are linked here.
 """
 
 from __future__ import annotations
@@ -21,25 +21,54 @@ from .ids import DatasetID, GroupID, ObjectID
 from .object_info import place_of
 from .removal import remove
 
-__all__ = ["Hidden"]
+__all__ = ["Hidden", "hidden_links"]
 
 NAME = links.HIDDEN + b"tmp"
 DAMAGED = links.HIDDEN + b"damaged"
-"""The group of what was deleted or replaced, and that HDF5 cannot remove, as it is damaged. It
-stays in the file until that is written anew."""
+"""The group of deleted or replaced objects that HDF5 cannot remove, because they are damaged. It
+stays in the file until that is rewritten."""
 _IN_USE: WeakValueDictionary[tuple[int, int], Hidden] = WeakValueDictionary()
-"""File and address of each hidden group that a session of this process works with: several may
-have one file open, and none may take the others' for what a killed process has left."""
+"""File number and address of each hidden group used by a session of this process: several sessions
+may have one file open, and must not take the group of another for that of a killed process."""
+
+
+MOST_GAPS = 3
+"""Of several sessions with a hidden group the first may end first."""
+
+
+def hidden_links(gid: GroupID) -> int:
+    """How many links of a group lead to hidden groups of ours, and are nobody's keys."""
+    found = int(_is_hidden(gid, DAMAGED))
+    gaps = 0
+    for name in _names():
+        if _is_hidden(gid, name):
+            found += 1
+        else:
+            gaps += 1
+            if gaps == MOST_GAPS:
+                break
+    return found
+
+
+def _is_hidden(gid: GroupID, name: bytes) -> bool:
+    return bool(gid.links.exists(name)) and links.is_hidden_group(gid, name)
+
+
+def _names() -> Iterator[bytes]:
+    """The names that hidden groups get, one after the other."""
+    yield NAME
+    for number in itertools.count(1):
+        yield b"%s-%d" % (NAME, number)
 
 
 class Hidden:
-    """The hidden group of one open file, which is in the file while there is something in it.
+    """The hidden group of one open file, which exists only while it contains something.
 
     Args:
         root: the group that is the root of all paths.
 
     Guarantees:
-        `drop` only takes a note, and may be called by a finaliser, in any thread.
+        `drop_draft` only records the name, so a finalizer may call it in any thread.
     """
 
     def __init__(self, root: GroupID) -> None:
@@ -54,7 +83,7 @@ class Hidden:
         self._dropped: deque[bytes] = deque()
 
     def reopen(self, root: GroupID) -> None:
-        """Go on where HDF5 was opened anew: what was committed is there, what was not is gone."""
+        """Continue after HDF5 was reopened: committed objects exist, others are gone."""
         self._root = root
         self._bin = self._bin_name = None
         if self._gid is None:
@@ -70,30 +99,25 @@ class Hidden:
         self._drafts = {name for name in self._drafts if gid.links.exists(name)}
 
     def draft(self, name: bytes) -> DatasetID | None:
-        """The array that is being made under a name; None if it is gone."""
+        """Return the draft of a name; None if it is gone."""
         if self._gid is None or name not in self._drafts:
             return None
         return h5d.open(self._gid, name)
 
     def sweep(self) -> None:
         """Remove what a process that was killed has left."""
-        for name in self._names():
+        for name in _names():
             if not self._root.links.exists(name):
                 return
             if links.is_hidden_group(self._root, name) and not self._is_used(name):
                 remove(self._root, name)
-
-    def _names(self) -> Iterator[bytes]:
-        yield NAME
-        for number in itertools.count(1):
-            yield b"%s-%d" % (NAME, number)
 
     def _is_used(self, name: bytes) -> bool:
         return place_of(h5o.open(self._root, name)) in _IN_USE
 
     def _group(self) -> GroupID:
         if self._gid is None:
-            name = next(name for name in self._names() if not self._root.links.exists(name))
+            name = next(name for name in _names() if not self._root.links.exists(name))
             gid = h5g.create(self._root, name)
             try:
                 links.mark_hidden_group(gid)
@@ -106,13 +130,13 @@ class Hidden:
         return self._gid
 
     def new_name(self) -> bytes:
-        """A name that nothing here has."""
+        """Return an unused name."""
         return b"%d" % next(self._count)
 
     def keep(self, oid: ObjectID) -> None:
-        """Leave an object in the file, under a name that nobody sees."""
+        """Keep a damaged object in the file, under a name that no user sees."""
         root = self._root
-        if root.links.exists(DAMAGED) and links.is_hidden_group(root, DAMAGED):
+        if _is_hidden(root, DAMAGED):
             gid = h5g.open(root, DAMAGED)
         else:
             gid = h5g.create(root, DAMAGED)
@@ -124,13 +148,13 @@ class Hidden:
 
     @property
     def has_drafts(self) -> bool:
-        """Whether arrays are being made that outlive a commit."""
+        """Whether there are drafts, which outlive a commit."""
         return bool(self._drafts)
 
     # -- drafts --------------------------------------------------------------------------------
 
     def begin_draft(self) -> tuple[GroupID, bytes]:
-        """Where an array can be made that is to be moved to its key later: a group and a name."""
+        """Return a group and a name for a new draft."""
         self.tidy()
         gid, name = self._group(), self.new_name()
         self._drafts.add(name)
@@ -142,16 +166,16 @@ class Hidden:
         self._drafts.discard(name)
 
     def drop_draft(self, name: bytes) -> None:
-        """Give up a draft: it goes with the next `tidy`."""
+        """Discard a draft; the next `tidy` removes it."""
         self._dropped.append(name)
 
-    # -- what a commit takes out -----------------------------------------------------------------
+    # -- objects that a commit removes -----------------------------------------------------------
 
     def bin(self) -> GroupID:
-        """The group for what the commit that is under way takes out."""
+        """Return the group for objects that the present commit removes."""
         if self._bin is None:
             gid = self._group()
-            if self._drafts:  # which outlive the commit
+            if self._drafts:  # these outlive the commit
                 name = self.new_name()
                 gid = h5g.create(gid, name)
                 self._bin_name = name
@@ -160,26 +184,26 @@ class Hidden:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is here, nor was since the last commit."""
+        """Whether there is no hidden group, and was none since the last commit."""
         return self._gid is None
 
     def take_out(self, parent: GroupID, raw: bytes, name: bytes) -> None:
-        """Move a link, of any kind, to the name here."""
+        """Move a link, of any kind, into the bin under `name`."""
         parent.links.move(raw, self.bin(), name)
 
     def has(self, name: bytes) -> bool:
-        """Whether something has been taken out to that name."""
+        """Return whether the bin contains `name`."""
         return self._bin is not None and bool(self._bin.links.exists(name))
 
     def bring_back(self, name: bytes, parent: GroupID, raw: bytes) -> None:
-        """Move a link back to where it was."""
+        """Move a link from the bin back to its place."""
         self.bin().links.move(name, parent, raw)
 
     def empty_bin(self) -> None:
-        """Let go what a commit has taken out, all of it by the last call of HDF5's.
+        """Delete everything that a commit has moved to the bin, with a single call of HDF5.
 
         Raises:
-            Whatever HDF5 does; all that was taken out can still be brought back then.
+            Any error of HDF5; everything can still be moved back then.
         """
         if self._gid is None:
             return
@@ -187,7 +211,7 @@ class Hidden:
         if not self._drafts:
             self._remove()
         elif self._bin_name is not None:
-            self._bin = None  # what is open HDF5 deletes when it is closed
+            self._bin = None  # HDF5 deletes open objects only when they are closed
             try:
                 remove(self._gid, self._bin_name)
             except BaseException:
@@ -196,7 +220,7 @@ class Hidden:
         self._bin = self._bin_name = None
 
     def tidy(self) -> None:
-        """Remove drafts that were given up, and the group if nothing is left in it."""
+        """Remove discarded drafts, and the group if it is empty."""
         if self._gid is not None:
             self._remove_dropped(self._gid)
             if self._bin is None and not self._drafts:
@@ -212,7 +236,7 @@ class Hidden:
             self._dropped.popleft()
 
     def clear(self) -> None:
-        """Remove everything, drafts and all: the session ends."""
+        """Remove everything, including drafts, at the end of the session."""
         self._drafts.clear()
         self._bin = self._bin_name = None
         if self._gid is not None:
@@ -220,7 +244,7 @@ class Hidden:
 
     def _remove(self) -> None:
         has_bin = self._bin is not None
-        self._gid = self._bin = None  # what is open HDF5 deletes when it is closed
+        self._gid = self._bin = None  # HDF5 deletes open objects only when they are closed
         try:
             remove(self._root, self._name)
         except BaseException:

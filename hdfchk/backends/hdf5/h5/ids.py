@@ -1,9 +1,9 @@
-"""The types of HDF5's identifiers: h5py's own classes, so that mypy sees where one is mixed up.
+"""The types of HDF5's identifiers: h5py's own classes, so that mypy detects a wrong one.
 
-h5py has no stubs. The folder ``tests/typing`` has some for mypy: what the package uses of h5py, and
-nothing else. Protocols would have been another way. They describe what the package passes on, but
-not what HDF5's functions take and return; and `type(oid) is DatasetID`, by which the kind of an
-object is found, narrows a class, and not a protocol. Neither costs anything at run time.
+h5py has no stubs. The folder ``tests/typing`` has stubs of what the package uses of h5py. Protocols
+would be an alternative. They could describe the objects, but not the arguments and results of
+HDF5's functions; and `type(oid) is DatasetID`, the usual test for the kind of an object, narrows a
+class, but not a protocol. Neither costs anything at run time.
 """
 
 from __future__ import annotations
@@ -45,6 +45,6 @@ __all__ = [
 ]
 
 ObjectID: TypeAlias = DatasetID | GroupID | TypeID
-"""What a link leads to."""
+"""An object: what a link points to."""
 RootID: TypeAlias = FileID | GroupID
-"""What paths begin at, where nothing asks whether it is a group or the file itself."""
+"""Where paths begin: the root group or the file, for functions that accept both."""

@@ -1,12 +1,11 @@
-"""Insertion order of keys that were replaced.
+"""Insertion order of keys whose values were replaced.
 
-A dict keeps the place of a key whose value is replaced; HDF5 numbers links as they are made, so
-that a new object under an old name comes last. Where that happens, the group's attribute
-``hdfchk:order`` lists pairs, one after the other: the number that the link has, and the number
-whose place it takes.
+A dict keeps the position of a key whose value is replaced. HDF5 numbers links in the order of their
+creation, so a new object under an old name comes last. Therefore the attribute ``hdfchk:order`` of
+a group lists pairs, flattened: the creation index of a link, and the index whose position it takes.
 
-Were there but one list, each replacement in a large dict would write all of it anew. So a long one
-is cut: the pairs whose links have the numbers from n * 64 on are in ``hdfchk:order:n``, and
+With a single list, each replacement in a large dict would rewrite all of it. So a long list is
+split: the pairs of links with indices from n * 64 on are in ``hdfchk:order:n``, and
 ``hdfchk:order`` is empty.
 """
 
@@ -23,18 +22,18 @@ __all__ = ["ORDER", "Places", "is_order", "read_order"]
 ORDER = b"hdfchk:order"
 _PART = ORDER + b":"
 PART_ROWS = 64
-"""So many pairs are in one attribute."""
+"""The number of pairs in one attribute."""
 
 Rows = dict[int, int]
 
 
 def is_order(name: bytes) -> bool:
-    """Whether an attribute of a group is about its order."""
+    """Return whether an attribute of a group stores its order."""
     return name == ORDER or name.startswith(_PART)
 
 
 def read_order(gid: GroupID) -> Rows:
-    """The places of moved links: number of the link -> number whose place it takes."""
+    """Return the positions of moved links: creation index -> index whose position it takes."""
     if h5a.get_num_attrs(gid) == 0:
         return {}
     rows = _read(gid, ORDER)
@@ -53,7 +52,7 @@ def _parts(gid: GroupID) -> list[bytes]:
 
 
 def _read(gid: GroupID, name: bytes) -> Rows | None:
-    """The pairs in one attribute; None if it is not there."""
+    """Return the pairs in one attribute; None if it does not exist."""
     if not h5a.exists(gid, name):
         return None
     aid = h5a.open(gid, name)
@@ -61,11 +60,11 @@ def _read(gid: GroupID, name: bytes) -> Rows | None:
     if not pairs.ndim or pairs.size % 2:
         return {}
     aid.read(pairs)
-    return dict(pairs.reshape(-1, 2).tolist())  # earlier versions stored pairs of two axes
+    return dict(pairs.reshape(-1, 2).tolist())  # earlier versions stored a 2-d array of pairs
 
 
 def _write(gid: GroupID, name: bytes, rows: Rows) -> None:
-    pairs = np.array(list(rows.items()), np.int64).reshape(-1)  # netCDF has no other attributes
+    pairs = np.array(list(rows.items()), np.int64).reshape(-1)  # netCDF allows only 1-d attributes
     if h5a.exists(gid, name):
         aid = h5a.open(gid, name)
         if aid.shape == pairs.shape:
@@ -78,13 +77,13 @@ def _write(gid: GroupID, name: bytes, rows: Rows) -> None:
 
 
 class Places:
-    """The places of one group's keys, while a commit moves links.
+    """The positions of the keys of one group, while a commit moves links.
 
     Args:
         gid: the group.
 
     Attributes:
-        is_cut: the pairs are in several attributes.
+        is_cut: the pairs are split over several attributes.
     """
 
     def __init__(self, gid: GroupID) -> None:
@@ -94,7 +93,7 @@ class Places:
         self._written: dict[bytes, Rows | str | None] = {
             ORDER: None if base is None else dict(base)
         }
-        self._anew: Rows = {}
+        self._renumbered: Rows = {}
 
     def _rows(self, gid: GroupID, number: int) -> Rows:
         name = _PART + b"%d" % (number // PART_ROWS) if self.is_cut else ORDER
@@ -106,51 +105,51 @@ class Places:
         return rows
 
     def take(self, gid: GroupID, number: int) -> int:
-        """The place of a link that is about to go."""
-        if number in self._anew:
-            return self._anew.pop(number)
+        """Return and forget the position of a link that is about to be removed."""
+        if number in self._renumbered:
+            return self._renumbered.pop(number)
         return self._rows(gid, number).pop(number, number)
 
     def give(self, gid: GroupID, number: int, place: int) -> None:
-        """Give a new link, which has the highest number of all, a place.
+        """Assign a position to a new link, which has the highest creation index.
 
-        HDF5 begins to count anew when a group's last link goes. What is given a place then is all
-        that is in the group.
+        When the last link of a group is removed, HDF5 restarts its indices at 0. Then all links of
+        the group get a position.
         """
-        if self._anew or number <= place:
-            self._anew[number] = place
+        if self._renumbered or number <= place:
+            self._renumbered[number] = place
         else:
             self._rows(gid, number)[number] = place
 
     def keep(self, gid: GroupID, number: int, place: int) -> None:
-        """Undo a `take`: the link has stayed."""
+        """Undo a `take`, as the link was not removed."""
         if number != place:
             self._rows(gid, number)[number] = place
 
     def write(self, gid: GroupID) -> None:
-        """Store what has changed. May be repeated."""
-        if self._anew:
-            self._settle(gid)
+        """Store the changes. This may be repeated."""
+        if self._renumbered:
+            self._rank_renumbered(gid)
         if not self.is_cut and len(self._known[ORDER]) > PART_ROWS:
-            self._cut(gid)
+            self._split(gid)
         is_empty = self.is_cut and not gid.get_num_objs()
         if is_empty:
             self._forget_all(gid)
         for name, rows in self._known.items():
             wanted = rows if rows or (self.is_cut and not is_empty and name == ORDER) else None
             if wanted != self._written[name]:
-                self._written[name] = "an error may leave anything"
+                self._written[name] = "unknown after an error"
                 if wanted is not None:
                     _write(gid, name, wanted)
                 elif h5a.exists(gid, name):
                     h5a.delete(gid, name)
                 self._written[name] = None if wanted is None else dict(wanted)
 
-    def _settle(self, gid: GroupID) -> None:
-        """Rank the links that were counted anew, before all that comes later."""
+    def _rank_renumbered(self, gid: GroupID) -> None:
+        """Give the links that were numbered again positions before all later ones."""
         self._forget_all(gid)
-        ranked = sorted(self._anew, key=self._anew.__getitem__)
-        self._anew = {}
+        ranked = sorted(self._renumbered, key=self._renumbered.__getitem__)
+        self._renumbered = {}
         if len(ranked) > 1:
             for rank, number in enumerate(ranked):
                 self._rows(gid, number)[number] = rank - len(ranked)
@@ -161,7 +160,7 @@ class Places:
                 self._written[name] = _read(gid, name)
             self._known[name] = {}
 
-    def _cut(self, gid: GroupID) -> None:
+    def _split(self, gid: GroupID) -> None:
         rows, self._known[ORDER] = self._known[ORDER], {}
         self.is_cut = True
         for number, place in rows.items():

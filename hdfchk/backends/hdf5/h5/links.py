@@ -1,4 +1,4 @@
-"""Links: what a path leads to, without ever leaving the file."""
+"""Links: what a path refers to, without leaving the file."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ __all__ = [
     "hard_entries",
     "has_user_link",
     "is_hidden_group",
+    "is_large",
     "is_there",
     "key_of",
     "last",
@@ -41,10 +42,10 @@ __all__ = [
 HARD = h5l.TYPE_HARD
 HIDDEN = to_bytes(HIDDEN_PREFIX)
 _HIDDEN_MARK = b"hdfchk:hidden"
-"""The attribute that tells a group of ours from one of somebody else with the same name."""
+"""The attribute that distinguishes a hidden group from a user's group of the same name."""
 _LINK_MESSAGES = 1 << 6
 SHORT = 64
-"""Groups of so few links are listed as a whole."""
+"""Groups with at most this many links are listed completely."""
 MAX_SOFT_LINKS = 40
 _STRIDE = 16
 
@@ -54,20 +55,20 @@ Entry = tuple[bytes, int, int]
 def entries(
     gid: GroupID, *, marked: bool = True, dangling: bool = False, damaged: bool = False
 ) -> list[Entry]:
-    """Name, link type and address of each child, in insertion order where the group keeps it.
+    """Return name, link type and address of each child, in insertion order if that is tracked.
 
-    Only that of a hard link is an address: where in the file the object lies.
+    Only the address of a hard link is meaningful: that of the object in the file.
 
-    Soft links that lead nowhere are left out: nothing is there. So are our own hidden groups.
+    Dangling soft links are omitted, as there is no value, and so are hidden groups.
 
     Args:
         gid: the group.
-        marked: it may have attributes that tell of its order.
-        dangling: give soft links that lead nowhere, too.
-        damaged: give those whose names no link can have, too.
+        marked: the group may have attributes for its order.
+        dangling: include dangling soft links.
+        damaged: include names that no link can have.
 
     Raises:
-        CorruptFileError: a name has a slash in it: looked up, it would lead to something else.
+        CorruptFileError: a name contains a slash: looking it up would find something else.
     """
     found: list[Entry] = []
     orders: list[int] = []
@@ -81,8 +82,8 @@ def entries(
     try:
         gid.links.iterate(add, idx_type=h5.INDEX_CRT_ORDER, info=True)
     except (RuntimeError, UnicodeDecodeError):
-        # A group that keeps no order; asking it first costs more. What HDF5 says of it may be
-        # memory that it has let go.
+        # A group without creation order; to test for that first costs more. The error message of
+        # HDF5 may refer to memory that it has freed.
         found.clear()
         orders.clear()
         gid.links.iterate(add, idx_type=h5.INDEX_NAME, info=True)
@@ -92,22 +93,24 @@ def entries(
         found = [found[index] for index in sorted(range(len(found)), key=places.__getitem__)]
     if not damaged and (wrong := [name for name, _, _ in found if b"/" in name]):
         raise CorruptFileError(
-            f"a link is named {to_text(wrong[0])!r}, which no link can be",
+            f"a link has the name {to_text(wrong[0])!r}, which is invalid",
             key=key_of(gid),
-            hint="hdfchk.salvage() copies what is whole",
+            hint="hdfchk.salvage() copies what is intact",
         )
     if dangling:
         return found
-    return [entry for entry in found if entry[1] != h5l.TYPE_SOFT or _leads(gid, entry[0])]
+    return [
+        entry for entry in found if entry[1] != h5l.TYPE_SOFT or _is_not_dangling(gid, entry[0])
+    ]
 
 
 def hard_entries(gid: GroupID) -> Iterator[Entry]:
-    """Those of `entries` that are hard links."""
+    """Yield the `entries` that are hard links."""
     return (entry for entry in entries(gid, dangling=True) if entry[1] == HARD)
 
 
 def below(gid: GroupID) -> Iterator[tuple[int, ObjectID]]:
-    """The address of each object to which hard links lead from a group, and the object, once."""
+    """Yield address and object of everything below a group that hard links point to, once each."""
     todo, seen = [gid], set()
     while todo:
         here = todo.pop()
@@ -121,18 +124,18 @@ def below(gid: GroupID) -> Iterator[tuple[int, ObjectID]]:
 
 
 def last(gid: GroupID) -> bytes | None:
-    """The name of the last child, without a look at all others where HDF5 has it at hand."""
+    """Return the name of the last child, without listing all others if HDF5 has an index."""
     count = gid.get_num_objs()
-    if count > SHORT and _is_indexed(gid):
+    if is_large(gid, count):
         moved = read_order(gid)
         found: list[tuple[int, bytes, LinkInfo]] = []
 
         def take(name: bytes, info: LinkInfo) -> None:
             found.append((moved.get(info.corder, info.corder), name, info))
 
-        # One of the moved links is the last child, or the last one of the others is; and what is
-        # moved has a higher number than the place that it takes. HDF5 goes through the links in
-        # the order of their numbers here; in any other it would first read, and sort, them all.
+        # The last child is one of the moved links, or the last of the others; and a moved link
+        # has a higher index than the position that it takes. HDF5 iterates in the order of the
+        # indices here; in any other order it would first read and sort all links.
         gid.links.iterate(
             take,
             idx_type=h5.INDEX_CRT_ORDER,
@@ -148,9 +151,9 @@ def last(gid: GroupID) -> bytes | None:
 
 
 def has_user_link(parent: GroupID, raw: bytes) -> bool:
-    """Whether a link is user-defined, or one in the group that it leads to, at any depth.
+    """Return whether a link, or any link below the group that it points to, is user-defined.
 
-    HDF5 neither moves nor deletes one, and stops in the middle of the group that it is in.
+    HDF5 cannot move or delete such a link, and stops in the middle of the group that contains it.
     """
     known = {HARD, h5l.TYPE_SOFT, h5l.TYPE_EXTERNAL}
     todo: list[tuple[GroupID, bytes, int]] = [(parent, raw, parent.links.get_info(raw).type)]
@@ -178,22 +181,29 @@ def _note_link(
     below.append((gid, name, info.type))
 
 
-def _is_indexed(gid: GroupID) -> bool:
-    """Whether a group has an index of the order in which its links were made."""
+def is_large(gid: GroupID, count: int) -> bool:
+    """Whether a group has many links, with an index of the order in which they were made.
+
+    Args:
+        gid: the group.
+        count: how many links it has.
+    """
+    if count <= SHORT:
+        return False
     if h5o.get_info(gid).hdr.mesg.present & _LINK_MESSAGES:
-        return False  # they are all in its header
+        return False  # all links are in the object header
     return bool(gid.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_INDEXED)
 
 
-def _leads(gid: GroupID, name: bytes) -> bool:
+def _is_not_dangling(gid: GroupID, name: bytes) -> bool:
     try:
         return resolve(gid, (to_text(name),)) is not None
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
-        return True  # out of the file, or by a link of another kind: for the reader to refuse
+        return True  # to another file, or a link of another kind: reading it raises the error
 
 
 def is_hidden_group(gid: RootID, name: bytes) -> bool:
-    """Whether a link, which is there, leads to a hidden group of ours."""
+    """Return whether an existing link points to a hidden group of hdfchk."""
     if gid.links.get_info(name).type != HARD:
         return False
     oid = h5o.open(gid, name)
@@ -201,17 +211,17 @@ def is_hidden_group(gid: RootID, name: bytes) -> bool:
 
 
 def mark_hidden_group(gid: GroupID) -> None:
-    """Mark a group as one of ours, whose content is nobody's value."""
+    """Mark a group as hidden: its contents are no values."""
     h5a.create(gid, _HIDDEN_MARK, BYTE, SCALAR)
 
 
 def locate(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
-    """The name under which HDF5 finds `path`, or None if nothing is there.
+    """Return the name by which HDF5 finds `path`; None if it does not exist.
 
     Raises:
-        UnsafeFileError: the path goes through a link to another file.
+        UnsafeFileError: the path contains a link to another file.
     """
-    if len(path) == 1:  # the common case: one level, a hard link
+    if len(path) == 1:  # the common case: one level and a hard link
         name = to_bytes(path[0])
         if not root.links.exists(name) or (name.startswith(HIDDEN) and is_hidden_group(root, name)):
             return None
@@ -221,7 +231,7 @@ def locate(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
 
 
 def is_there(root: RootID, path: Path) -> bool:
-    """Whether the last level of `path` is a link, wherever it leads."""
+    """Return whether the last level of `path` is a link, even a dangling one."""
     try:
         parent = locate(root, path[:-1]) if len(path) > 1 else b"."
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
@@ -233,53 +243,53 @@ def is_there(root: RootID, path: Path) -> bool:
 
 
 def key_of(oid: ObjectID, root: RootID | None = None) -> str:
-    """The key path by which an object was opened, for messages."""
+    """Return the key path by which an object was opened, for messages."""
     name, above = h5i.get_name(oid) or b"", (h5i.get_name(root) if root is not None else b"/")
     inner = name[len(above) :] if above and name.startswith(above) else name
     return to_text(inner).strip("/") or "/"
 
 
 def path_of(oid: ObjectID) -> bytes:
-    """The path by which an object was opened, from the root of its file."""
+    """Return the path by which an object was opened, from the root of its file."""
     return h5i.get_name(oid) or b"/"
 
 
 def open_object(root: RootID, name: bytes, path: Path) -> ObjectID:
-    """Open what a name that was found leads to.
+    """Open the object of a name that `locate` has returned.
 
     Raises:
-        CheckpointerKeyError: it is in another file, which cannot be opened.
-        CorruptFileError: it is in this one.
+        CheckpointerKeyError: it is in another file, and cannot be opened.
+        CorruptFileError: it is in this file, and cannot be opened.
     """
     try:
         return h5o.open(root, name)
     except RAISED as error:
         if root.links.get_info(name).type == h5l.TYPE_EXTERNAL:
             raise CheckpointerKeyError(
-                f"what it leads to cannot be opened ({error})",
+                f"the target of the link cannot be opened ({error})",
                 key=join(path),
-                hint="is the file that it links to there?",
+                hint="does the file that it points to exist?",
             ) from error
         raise unreadable("it", error, join(path)) from error
 
 
 def resolve(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
-    """As `locate`, level by level; soft links are followed here, so that none leads outside.
+    """Do the same as `locate`, level by level; soft links are followed here, to stay in the file.
 
     Args:
         root: the group that is the root of all paths.
         path: the path.
-        trust: HDF5 may follow links to other files.
+        trust: allow HDF5 to follow links to other files.
     """
     if len(path) > MAX_PATH:
         raise NestingError(
-            f"a path of more than {MAX_PATH} levels",
+            f"the path has more than {MAX_PATH} levels",
             key=f"{join(path[:3])}/…",
-            hint="open a group on the way with plain h5py, and make a store of it",
+            hint="open a group on the path with plain h5py, and create a store on that",
         )
     todo = [to_bytes(name) for name in path]
     done: list[bytes] = []
-    base, near = root, done[:]  # a group on the way, and the names from there on
+    base, near = root, done[:]  # a group on the path, and the names from there on
     followed = 0
     while todo:
         name = b"/".join([*near, todo[0]])
@@ -289,26 +299,26 @@ def resolve(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
             if todo[0].startswith(HIDDEN) and is_hidden_group(base, name):
                 return None
             link = base.links.get_info(name).type
-            if len(near) >= _STRIDE:  # HDF5 would go along all of a long path for each level
+            if len(near) >= _STRIDE:  # HDF5 would follow a long path from its start for each level
                 base, near = h5g.open(base, b"/".join(near)), []
                 name = todo[0]
         except (KeyError, RuntimeError, ValueError, OSError):
-            return None  # a level above is no group
+            return None  # a level above is not a group
         if link == HARD or (trust and link == h5l.TYPE_EXTERNAL):
             near.append(todo[0])
             done.append(todo.pop(0))
         elif link == h5l.TYPE_SOFT:
             followed += 1
             if followed > MAX_SOFT_LINKS:
-                return None  # they lead in a circle
+                return None  # a cycle of soft links
             done, todo = _follow(base.links.get_val(name), done, todo[1:])
             base, near = root, done[:]
         elif link == h5l.TYPE_EXTERNAL:
             target = base.links.get_val(name)
             raise UnsafeFileError(
-                f"a link to another file, {target[0]!r}, which is not followed",
+                f"a link to another file, {target[0]!r}, is not followed",
                 key=join(path),
-                hint="open that file itself; or, if you trust this one, use trust=True",
+                hint="open that file instead; or, if you trust this one, pass trust=True",
             )
         else:
             raise _user_defined(path)
@@ -317,13 +327,13 @@ def resolve(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
 
 def _follow(target: bytes, done: list[bytes], rest: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     names = [name for name in target.split(b"/") if name not in {b"", b"."}]
-    # An empty first name makes the path an absolute one, also where the root is no file's.
+    # An empty first name makes the path absolute, also if `root` is not the root of the file.
     return ([b""] if target.startswith(b"/") else done), names + rest
 
 
 def _user_defined(path: Path) -> UnsupportedStoredError:
     return UnsupportedStoredError(
-        "a user-defined link, of which only the program that has made it knows whereto",
+        "a user-defined link, whose target is known only to the program that created it",
         key=join(path),
-        hint="read the other keys, or leave it out by omitted_keys",
+        hint="read the other keys, or exclude it with omitted_keys",
     )

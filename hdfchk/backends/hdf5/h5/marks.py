@@ -1,40 +1,60 @@
-"""Marks: the attribute that tells what HDF5 alone cannot."""
+"""Marks: the attribute that records what HDF5 alone cannot express."""
 
 from __future__ import annotations
 
-from h5py import h5a, h5g
+import attrs
+from h5py import h5a, h5d, h5g
 
 from ....codecs.packing import mark_from_text, mark_to_text
 from ....errors import CorruptFileError
 from ....keys import to_bytes
-from ....tree import RESERVED_CHILDREN, Leaf, Mark
+from ....tree import RESERVED_CHILDREN, UNITS, Leaf, Mark, units_of
 from .attributes import delete_attribute, read_attribute, write_attribute
 from .ids import ObjectID
 from .links import key_of
 
-__all__ = ["MARK", "is_dict", "read_mark", "set_mark", "write_mark"]
+__all__ = ["MARK", "is_dict", "is_of_mark", "read_mark", "set_mark", "write_mark"]
 
 MARK = b"hdfchk"
+_UNITS = to_bytes(UNITS)
 _BARE = b"_data"
 _RESERVED = tuple(to_bytes(name) for name in RESERVED_CHILDREN if to_bytes(name) != _BARE)
 
 
 def read_mark(oid: ObjectID) -> Mark | None:
-    """The mark of an object, or None."""
+    """Return the mark of an object, or None; its units are those of the attribute ``units``."""
     if h5a.get_num_attrs(oid) == 0 or not h5a.exists(oid, MARK):
         return None
     text = read_attribute(oid, MARK).data
     try:
         if not isinstance(text, str):
-            raise CorruptFileError("a mark that is not a string", hint="restore it from a copy")
-        return mark_from_text(text)
+            raise CorruptFileError("the mark is not a string", hint="restore it from a copy")
+        mark = mark_from_text(text)
+        return mark if units_of(mark) is None else _with_units(oid, mark)
     except CorruptFileError as error:
         error.key = key_of(oid)
         raise
 
 
+def _with_units(oid: ObjectID, mark: Mark) -> Mark:
+    """A mark with the units that another program may have set."""
+    units = read_attribute(oid, _UNITS).data if h5a.exists(oid, _UNITS) else None
+    if not isinstance(units, str) or units == units_of(mark):
+        return mark
+    return attrs.evolve(mark, params={**mark.params, UNITS: units})
+
+
+def is_of_mark(old: ObjectID, new: ObjectID, name: bytes) -> bool:
+    """Whether an attribute goes with the mark of its object: what takes its place has its own."""
+    if name != _UNITS:
+        return False
+    if h5a.exists(new, name):
+        return True
+    return units_of(read_mark(old)) is not None and units_of(read_mark(new)) is None
+
+
 def is_dict(gid: ObjectID, mark: Mark | None) -> bool:
-    """Whether a group stands for a dict, and not for a value of ours or of the older tool."""
+    """Return whether a group represents a dict, not a value of hdfchk or of the older tool."""
     if mark is not None:
         return mark.name == "dict"
     if type(gid) is not h5g.GroupID or any(gid.links.exists(name) for name in _RESERVED):
@@ -43,12 +63,17 @@ def is_dict(gid: ObjectID, mark: Mark | None) -> bool:
 
 
 def write_mark(oid: ObjectID, mark: Mark) -> None:
-    """Set the mark of an object."""
+    """Set the mark of an object, and the attribute that goes with it."""
     write_attribute(oid, MARK, Leaf(mark_to_text(mark)))
+    units = units_of(mark)
+    if units is not None and type(oid) is h5d.DatasetID:
+        write_attribute(oid, _UNITS, Leaf(units))
 
 
 def set_mark(oid: ObjectID, mark: Mark | None) -> None:
-    """Set the mark of an object, or take it away."""
+    """Set the mark of an object, or delete it if `mark` is None."""
+    if units_of(mark) is None and units_of(read_mark(oid)) is not None:
+        delete_attribute(oid, _UNITS)
     if mark is None:
         delete_attribute(oid, MARK)
     else:

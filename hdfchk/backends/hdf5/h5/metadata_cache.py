@@ -1,4 +1,4 @@
-"""HDF5's cache of metadata, which is small, but for work on many objects."""
+"""The size of HDF5's metadata cache: small, except for work on many objects."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from .ids import CacheConfig, ObjectID
 __all__ = ["MetadataCache", "steady"]
 
 OBJECT_BYTES = 400
-"""About so much of it is used for each object: headers, links, their indices."""
+"""The approximate size that each object needs in the cache: headers, links, their indices."""
 MOST_BYTES = 2**25
-"""HDF5's own limit."""
+"""HDF5's maximum."""
 FLASH_THRESHOLD = 0.1
-"""The least share of the cache that HDF5 lets an entry have before it makes the cache larger."""
+"""The smallest fraction of the cache that HDF5 allows an entry before it enlarges the cache."""
 
 
 def steady(config: CacheConfig, size: int) -> CacheConfig:
-    """The configuration of a cache that grows for large entries alone.
+    """Return the configuration of a cache that grows only for large entries.
 
-    The table of a file's free space is one entry, of some ten bytes for each gap. Where it is
-    larger than the cache, HDF5 (2.0 and before) makes room while it is using the table, frees what
-    is in use, and damages its memory.
+    The free-space table of a file is one entry, of about ten bytes per gap. If it is larger than
+    the cache, HDF5 (2.0 and before) evicts it while using it, which corrupts memory.
 
     Args:
-        config: the configuration as it is, which is changed.
-        size: of the cache in bytes, without such entries.
+        config: the present configuration, which is changed.
+        size: the size of the cache in bytes, without such entries.
     """
     config.set_initial_size = True
     config.initial_size = config.min_size = size
@@ -38,10 +37,10 @@ def steady(config: CacheConfig, size: int) -> CacheConfig:
 
 
 class MetadataCache:
-    """The cache of metadata of an open file.
+    """The metadata cache of an open file.
 
-    At each commit HDF5 goes through all that is in it, so that a small one is best for small
-    commits. A commit of more objects than it has room for reads the same metadata again and again.
+    At each commit HDF5 iterates over the whole cache, so a small one is best for small commits. A
+    commit of more objects than fit reads the same metadata again and again.
 
     Args:
         oid: an object of the file.
@@ -53,13 +52,13 @@ class MetadataCache:
         self._bytes = 0
 
     def hold(self, count: int) -> None:
-        """Make it large enough for so many objects; it never gets smaller by this."""
+        """Enlarge the cache, if necessary, for `count` objects."""
         wanted = min(MOST_BYTES, OBJECT_BYTES * count)
         if wanted <= self._bytes:
             return
         fid = h5i.get_file_id(self._oid)
         config = fid.get_mdc_config()
-        if config.incr_mode:  # it grows by itself
+        if config.incr_mode:  # HDF5 resizes it
             self._bytes = config.max_size
             if config.max_size >= wanted:
                 return
@@ -71,9 +70,9 @@ class MetadataCache:
         fid.set_mdc_config(steady(config, self._bytes))
 
     def shrink(self) -> None:
-        """Let it be as large as it was: HDF5 has just written what is in it.
+        """Restore the size of the cache; HDF5 must have just flushed it.
 
-        If it had not, it would have to make room in the middle of writing, where it fails.
+        Otherwise HDF5 would have to evict dirty entries while writing, which fails.
         """
         before, self._before = self._before, 0
         self._bytes = 0

@@ -1,4 +1,4 @@
-"""What HDF5 says of an object: where it is, how many links it has, what is in its header."""
+"""What HDF5 knows of an object: its address, its number of links, the contents of its header."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .ids import DatasetID, ObjectID, ObjInfo
 __all__ = ["EXTERNAL_FILES", "FILTERED", "Target", "info_of", "is_open_elsewhere", "place_of"]
 
 EXTERNAL_FILES = 1 << 7
-"""The bit of an object header that has a list of external files (message type 7)."""
+"""The bit for a list of external files in the object header (message type 7)."""
 FILTERED = 1 << 11
-"""The bit of an object header that has a list of filters."""
+"""The bit for a filter pipeline in the object header (message type 11)."""
 
 
 def info_of(oid: ObjectID, rank: int | None = None) -> ObjInfo:
-    """`h5o.get_info` of an object, which may be damaged.
+    """Return `h5o.get_info` of an object that may be damaged.
 
-    HDF5 asks the index of a dataset's chunks for its size then, and ends the process (seen in 2.0)
-    if that is a B-tree of version 2 whose header is damaged. Looking for a chunk it says so.
+    `h5o.get_info` asks the chunk index of a dataset for its size. If that is a version 2 B-tree
+    with a damaged header, HDF5 (seen in 2.0) crashes; looking up a chunk raises an error instead.
 
     Args:
         oid: the object.
-        rank: the number of a dataset's axes, where it is known: to ask for it takes as long as
+        rank: the number of dimensions of a dataset, if known: to ask for it takes as long as
             the rest.
 
     Raises:
@@ -35,22 +35,22 @@ def info_of(oid: ObjectID, rank: int | None = None) -> ObjInfo:
         space = oid.get_space()
         if space.get_simple_extent_ndims() > 1:
             most = space.get_simple_extent_dims(True)
-            if most.count(h5s.UNLIMITED) > 1:  # others have other indices
+            if most.count(h5s.UNLIMITED) > 1:  # otherwise the index is of another kind
                 oid.get_chunk_info_by_coord((0,) * len(most))
     return h5o.get_info(oid)
 
 
 def place_of(oid: ObjectID) -> tuple[int, int]:
-    """Which file an object is in, by HDF5's count, and its address there."""
+    """Return the number of the file, as HDF5 counts them, and the address of the object in it."""
     info = info_of(oid)
     return info.fileno, info.addr
 
 
 def is_open_elsewhere(did: DatasetID) -> bool:
-    """Whether a dataset has another identifier than this one, by which somebody may have read it.
+    """Return whether a dataset has another open identifier, so that it may have been read.
 
-    HDF5 (2.0) writes past its buffers when it copies a dataset with filters of which unpacked
-    chunks are in memory: as long as it is open they stay there.
+    HDF5 (2.0) writes past its buffers when it copies a filtered dataset of which decoded chunks are
+    cached, and they are cached as long as it is open.
     """
     address = info_of(did).addr
     for other in h5f.get_obj_ids(h5i.get_file_id(did), h5f.OBJ_DATASET):
@@ -60,16 +60,16 @@ def is_open_elsewhere(did: DatasetID) -> bool:
             if info_of(other).addr == address:
                 return True
         except RAISED:
-            return True  # which one it is cannot be told
+            return True  # unknown which dataset it is
     return False
 
 
 class Target(NamedTuple):
-    """A dataset that a value may be written into: what HDF5 was asked of it, once.
+    """A dataset into which a value may be written: properties that are read once.
 
     Attributes:
         shape: its shape; None for a null dataspace.
-        info: what `info_of` says.
+        info: the result of `info_of`.
     """
 
     shape: tuple[int, ...] | None
@@ -77,21 +77,21 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, did: DatasetID) -> Target:
-        """That of a dataset."""
+        """Return the properties of a dataset."""
         shape = did.shape
         return cls(shape, info_of(did, len(shape or ())))
 
     @property
     def is_filtered(self) -> bool:
-        """Whether its chunks go through filters."""
+        """Whether its chunks are filtered."""
         return bool(self.info.hdr.mesg.present & FILTERED)
 
     def has_own_data(self, did: DatasetID) -> bool:
-        """Whether its elements are its own, and in its file."""
+        """Return whether its data are in this file, and are not those of other datasets."""
         if self.info.hdr.mesg.present & EXTERNAL_FILES:
             return False
         return bool(did.get_storage_size()) or did.get_create_plist().get_layout() != h5d.VIRTUAL
 
     def stands_alone(self, did: DatasetID) -> bool:
-        """Whether writing into it changes nothing else: no other key, and no other file."""
+        """Return whether writing into it changes no other key and no other file."""
         return self.info.rc <= 1 and self.has_own_data(did)

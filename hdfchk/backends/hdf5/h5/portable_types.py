@@ -1,7 +1,7 @@
-"""HDF5 types in the form that HDF5 1.8 reads.
+"""HDF5 types in the form that HDF5 1.8 can read.
 
-A type that was read from a file keeps the version of its message, and so do those that are made of
-it. One that is put together anew has the lowest that it can be told in.
+A type read from a file keeps the version of its message, as do types derived from it. A type that
+is created anew has the lowest version that can express it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ __all__ = ["portable_type"]
 
 
 def portable_type(tid: TypeID) -> TypeID:
-    """The same type, put together anew.
+    """Return the same type, created anew.
 
     Raises:
-        UnsupportedStoredError: it cannot be: HDF5 1.8 has no such type.
+        UnsupportedStoredError: HDF5 1.8 does not have this type.
     """
     make = _MAKERS.get(tid.get_class())
     found = None if make is None else make(tid)
     if found is None or not found.equal(tid):
-        raise UnsupportedStoredError("a type that HDF5 1.8 has not")
+        raise UnsupportedStoredError("a type that HDF5 1.8 does not have")
     return found
 
 
@@ -103,7 +103,7 @@ _NAMED = [
         "B64BE",
     )
 ]
-"""Types that cannot be put together."""
+"""Predefined types, which cannot be created from others."""
 
 
 def _named(tid: TypeID) -> TypeID | None:

@@ -1,8 +1,9 @@
-"""HDF5's references: taking them out of items as they were read, and putting others in their place.
+"""HDF5 references: finding them in elements, and replacing them.
 
-A reference to an object is its address in the file; one to a region is the place of a note that has
-the object's address and the selection. Items of fixed size are handled as bytes. Those with parts
-of variable length h5py has to read: it makes a Python object of each reference.
+An object reference is the address of the object in the file. A region reference is the place of a
+heap object that contains the address of the object and the selection. Elements of fixed size are
+handled as bytes. Variable-length elements must be read by h5py, which creates a Python object for
+each reference.
 """
 
 from __future__ import annotations
@@ -37,27 +38,27 @@ OfRegions = Callable[[list[Region]], list[Region]]
 _ADDRESS = np.dtype("<u8")
 _REGION = np.dtype("V12")
 _AT_ONCE = 2**16
-"""So many references are converted by one call."""
+"""The number of references that one call converts."""
 
 
 def has_references(tid: TypeID) -> bool:
-    """Whether items of a type are, or have, references, at any depth."""
+    """Return whether elements of a type contain references, at any depth."""
     return bool(tid.detect_class(h5t.REFERENCE))
 
 
 def check_references(tid: TypeID) -> None:
-    """Refuse a type whose references cannot be read.
+    """Reject a type whose references cannot be read.
 
     Raises:
-        UnsupportedStoredError: they are of the kind that HDF5 has since 1.12 (`H5T_STD_REF`); or
-            lists of references to regions, at which h5py (3.16 and before) ends the process; or
-            NumPy has nothing like the items of variable length around them.
+        UnsupportedStoredError: they are of the kind introduced in HDF5 1.12 (`H5T_STD_REF`); or
+            sequences of region references, for which h5py (3.16 and before) crashes; or
+            NumPy has no equivalent of the variable-length elements that contain them.
     """
     for inner, is_in_list in _references(tid):
         if inner.equal(h5t.STD_REF_DSETREG):
             if is_in_list:
                 raise UnsupportedStoredError(
-                    "references to regions in items of variable length, which h5py cannot read"
+                    "region references in variable-length elements, which h5py cannot read"
                 )
         elif not inner.equal(h5t.STD_REF_OBJ):
             raise UnsupportedStoredError("references of the newer kind, which h5py cannot read")
@@ -71,12 +72,12 @@ def check_references(tid: TypeID) -> None:
 
 
 def references_in(data: np.ndarray[Any, Any]) -> Iterator[Reference]:
-    """The references in items as h5py reads them, as its objects."""
+    """Yield the references in elements as h5py reads them."""
     return (array[place] for array, place in cells(data, data.dtype))
 
 
 def _references(tid: TypeID, *, is_in_list: bool = False) -> Iterator[tuple[TypeID, bool]]:
-    """The types of all references in a type, and whether they are in items of variable length."""
+    """Yield each reference type in a type, and whether it is in a variable-length element."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:
         yield tid, is_in_list
@@ -87,11 +88,11 @@ def _references(tid: TypeID, *, is_in_list: bool = False) -> Iterator[tuple[Type
         yield from _references(tid.get_super(), is_in_list=is_in_list or kind == h5t.VLEN)
 
 
-def _places(tid: TypeID) -> Any:
-    """The dtype that has the references of items of fixed size, and nothing else of them."""
+def _reference_dtype(tid: TypeID) -> Any:
+    """Return the dtype that covers only the references in elements of fixed size."""
     kind = tid.get_class()
     if kind == h5t.ARRAY:
-        return (_places(tid.get_super()), tid.get_array_dims())
+        return (_reference_dtype(tid.get_super()), tid.get_array_dims())
     if kind != h5t.COMPOUND:
         return _ADDRESS if tid.equal(h5t.STD_REF_OBJ) else _REGION
     members = [
@@ -101,7 +102,7 @@ def _places(tid: TypeID) -> Any:
     return np.dtype(
         {
             "names": [f"f{index}" for index in range(len(kept))],
-            "formats": [_places(inner) for inner, _ in kept],
+            "formats": [_reference_dtype(inner) for inner, _ in kept],
             "offsets": [offset for _, offset in kept],
             "itemsize": tid.get_size(),
         }
@@ -109,10 +110,9 @@ def _places(tid: TypeID) -> Any:
 
 
 class ReferenceSwap:
-    """Takes the references out of items, and puts others in their place.
+    """Context that replaces the references in elements by others.
 
-    It has a file in memory, through which HDF5 makes addresses of h5py's objects, and such of
-    addresses: to be used in a ``with`` block.
+    It uses a file in memory, in which HDF5 converts h5py's objects to addresses and back.
     """
 
     def __init__(self) -> None:
@@ -138,20 +138,20 @@ class ReferenceSwap:
         objects: OfObjects,
         regions: OfRegions,
     ) -> None:
-        """Put others in the place of the references of some items.
+        """Replace the references in elements, in place.
 
         Args:
-            data: the items: of fixed size as bytes, others as h5py reads them. They are changed.
+            data: the elements: as bytes if of fixed size, otherwise as h5py reads them.
             tid: their type.
-            objects: is given the addresses of what is referred to, and gives those to be put there;
-                0 is a null reference.
-            regions: the same for references to regions, as h5py's objects; None is a null one.
+            objects: is called with the addresses of the referenced objects, and returns the new
+                ones; 0 is a null reference.
+            regions: does the same for region references, as h5py's objects; None is a null one.
         """
         if has_variable(tid):
             self._in_objects(data, objects, regions)
         else:
             whole = np.dtype(
-                {"names": ["all"], "formats": [_places(tid)], "itemsize": tid.get_size()}
+                {"names": ["all"], "formats": [_reference_dtype(tid)], "itemsize": tid.get_size()}
             )
             self._in_bytes(data.view(whole), objects, regions)
 
@@ -182,15 +182,15 @@ class ReferenceSwap:
             for (array, place), region in zip(at, put, strict=True):
                 array[place] = h5r.RegionReference() if region is None else region
 
-    # -- h5py's objects and the bytes of a file ------------------------------------------------
+    # -- h5py's objects and the bytes in a file ------------------------------------------------
 
     def references(self, addresses: Addresses) -> list[Reference]:
-        """References to the objects at some addresses, which HDF5 can follow in their file."""
+        """Return references to the objects at these addresses, valid in the file of the objects."""
         kind = h5t.STD_REF_OBJ
         return list(self._convert(kind, addresses, kind, np.zeros(len(addresses), h5py.ref_dtype)))
 
     def addresses(self, references: list[Reference]) -> Addresses:
-        """The addresses of what some references lead to, 0 for a null one."""
+        """Return the addresses of the referenced objects; 0 for a null reference."""
         data = _objects(references, h5py.ref_dtype)
         return self._convert(h5t.STD_REF_OBJ, data, None, np.zeros(len(data), _ADDRESS))
 
@@ -208,7 +208,7 @@ class ReferenceSwap:
     def _convert(
         self, kind: TypeID, data: Any, memory: TypeID | None, into: np.ndarray[Any, Any]
     ) -> np.ndarray[Any, Any]:
-        """Write by one type in memory what is read by the other. None: that of the array."""
+        """Write with one memory type, and read with the other; None for that of the array."""
         back = None if memory is not None else kind
         for start in range(0, len(data), _AT_ONCE):
             piece = np.ascontiguousarray(data[start : start + _AT_ONCE])
@@ -225,7 +225,7 @@ def _objects(items: Sequence[Reference], dtype: np.dtype[Any]) -> np.ndarray[Any
 
 
 def cells(data: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Iterator[tuple[Any, Any]]:
-    """Where there are references in items as h5py reads them: an array and an index in it."""
+    """Yield an array and an index in it for each reference in elements as h5py reads them."""
     if dtype.subdtype is not None:
         dtype = dtype.subdtype[0]
     if dtype.names is not None:

@@ -1,4 +1,4 @@
-"""Removal of links: HDF5 goes down all groups that go with one by recursion."""
+"""Removal of links: HDF5 deletes the groups below a link by recursion."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from .ids import GroupID
 __all__ = ["remove"]
 
 LEVELS = 2000
-"""So many nested groups HDF5 deletes on any stack: it uses some 700 bytes for each."""
+"""The number of nested groups that HDF5 can delete on any stack, with some 700 bytes each."""
 LEVEL_BYTES = 40
-"""A group that holds another one takes more of a file."""
+"""The minimum size in the file of a group that contains another one."""
 STACK_BYTES = 1024
-"""What a level is given of a stack."""
+"""The stack size for each level."""
 MOST_STACK_BYTES = 2**30
 LOOKED_AT = 24
-"""To look at more objects takes longer than to start a thread."""
+"""Looking at more objects takes longer than starting a thread."""
 _STARTING = threading.Lock()
 
 
 def remove(parent: GroupID, raw: bytes) -> None:
-    """Remove a link, and what nothing else leads to, at any depth.
+    """Remove a link, and everything that only it leads to, at any depth.
 
-    HDF5 deletes nested groups by recursion, and ends the process where some 10,000 of them are
-    deeper than its stack (seen in HDF5 1.10 to 2.0). Where many levels are possible a thread whose
-    stack is large enough does it. A million levels are.
+    HDF5 deletes nested groups by recursion, and crashes if some 10,000 levels exceed the stack
+    (seen in HDF5 1.10 to 2.0). If there may be many levels, a thread with a sufficient stack
+    removes the link; this works for a million levels.
 
     Args:
         parent: the group that has the link.
-        raw: the link's name.
+        raw: the name of the link.
 
     Raises:
-        NestingError: it is nested too deeply for the stack of this thread, and no other one can be
-            started. Nothing was removed.
+        NestingError: the nesting is too deep for the stack of this thread, and no other thread
+            can be started. Nothing was removed.
     """
     levels = _most_levels(parent, raw)
     if levels <= LEVELS or _is_shallow(parent, raw, LOOKED_AT):
         parent.unlink(raw)
     elif h5py._objects.phil._is_owned() or not _unlink_in_thread(parent, raw, levels):  # noqa: SLF001
-        # Another thread would wait for ever for what this one holds of h5py's.
+        # Another thread would wait forever for h5py's lock, which this one holds.
         if not _is_shallow(parent, raw, None):
             raise NestingError(
-                f"more than {LEVELS} nested groups, which are too many to remove here",
+                f"more than {LEVELS} nested groups, too many to remove here",
                 key=to_text(raw),
-                hint="remove groups further down first",
+                hint="remove groups at a deeper level first",
             )
         parent.unlink(raw)
 
 
 def _most_levels(parent: GroupID, raw: bytes) -> int:
-    """More levels are not below a link: the file has no room for them."""
+    """Return an upper bound of the levels below a link, from the size of the file."""
     if h5g.get_objinfo(parent, raw, follow_link=False).type != h5g.GROUP:
         return 0
     return int(h5i.get_file_id(parent).get_filesize()) // LEVEL_BYTES
@@ -67,7 +67,7 @@ def _unlink_in_thread(parent: GroupID, raw: bytes, levels: int) -> bool:
     def unlink() -> None:
         try:
             parent.unlink(raw)
-        except BaseException as error:  # it is the caller's
+        except BaseException as error:  # raised in the calling thread
             raised.append(error)
 
     thread = threading.Thread(target=unlink, name="hdfchk-removal", daemon=True)
@@ -75,7 +75,7 @@ def _unlink_in_thread(parent: GroupID, raw: bytes, levels: int) -> bool:
         before = threading.stack_size(min(levels * STACK_BYTES + 2**20, MOST_STACK_BYTES))
         try:
             thread.start()
-        except RuntimeError:  # no memory for its stack, or the interpreter ends
+        except RuntimeError:  # no memory for its stack, or the interpreter is exiting
             return False
         finally:
             threading.stack_size(before)
@@ -86,7 +86,7 @@ def _unlink_in_thread(parent: GroupID, raw: bytes, levels: int) -> bool:
 
 
 def _is_shallow(parent: GroupID, raw: bytes, look: int | None) -> bool:
-    """Whether few nested groups are below a link; not if it takes more than `look` looks."""
+    """Return whether few nested groups are below a link; False if more than `look` objects are."""
     todo = [(parent, raw, 0)]
     seen: set[int] = set()
     while todo:

@@ -1,8 +1,8 @@
-"""Dimension scales: two attributes by which arrays and the scales of their axes lead to each other.
+"""Dimension scales: the two attributes by which arrays and the scales of their axes are connected.
 
 An array has ``DIMENSION_LIST``: for each axis, references to its scales. A scale has
-``REFERENCE_LIST``: a reference to each array that it is attached to, and the number of the axis.
-Both are edited in place here, so that everything else of them stays as it was.
+``REFERENCE_LIST``: a reference to each array to which it is attached, and the number of the axis.
+Both are edited in place here, so that all other entries are unchanged.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "address_bytes",
     "arrays_of",
     "detach",
+    "dimensions",
     "move",
     "restore",
     "scales_of",
@@ -34,7 +35,7 @@ USERS = b"REFERENCE_LIST"
 
 
 class Saved(NamedTuple):
-    """An attribute as it was. It holds no object open: a reference is an address."""
+    """The former state of an attribute. It keeps no object open: a reference is an address."""
 
     place: Reference
     name: bytes
@@ -43,41 +44,41 @@ class Saved(NamedTuple):
 
 
 Note = Callable[[Saved], None] | None
-"""Is given what `restore` needs before an attribute is changed; None where nobody wants it."""
+"""Is called with what `restore` needs before an attribute is changed; None to skip that."""
 
 
 def address_bytes(oid: ObjectID) -> int:
-    """How many bytes of a reference are the address of an object; the others are of no meaning."""
+    """Return how many bytes of a reference are the address; the others have no meaning."""
     return int(h5i.get_file_id(oid).get_create_plist().get_sizes()[0])
 
 
 def scales_of(array: ObjectID) -> set[int]:
-    """The addresses of the scales that an array says to have."""
+    """Return the addresses of the scales in the ``DIMENSION_LIST`` of an array."""
     return {info_of(scale).addr for scale in _scales(array)}
 
 
 def arrays_of(scale: ObjectID) -> list[tuple[int, int]]:
-    """The addresses of the arrays that a scale says to be attached to, and the axis of each."""
+    """Return the address and the axis of each array in the ``REFERENCE_LIST`` of a scale."""
     return [(info_of(array).addr, axis) for array, axis in _attached(scale)]
 
 
 def move(old: ObjectID, new: ObjectID, note: Note) -> None:
-    """Let all that hangs together with an array, or a scale, hang together with another one.
+    """Replace an array, or a scale, in the attributes of everything attached to it.
 
     Args:
-        old: the one that is replaced, which is still linked somewhere.
-        new: the one in its place, which has its attributes.
-        note: is given each attribute as it was.
+        old: the object that is replaced; it must still have a link.
+        new: the object that replaces it, and has a copy of its attributes.
+        note: is called with each attribute before it is changed.
     """
     _edit(old, new, note)
 
 
 def detach(oid: ObjectID, note: Note) -> None:
-    """Let nothing hang together with an array or a scale any more, which is about to go.
+    """Detach everything from an array or a scale, which is about to be removed.
 
     Args:
-        oid: the array or scale, which loses its own attributes, too.
-        note: is given each attribute as it was.
+        oid: the array or scale; its own attributes are deleted, too.
+        note: is called with each attribute before it is changed.
     """
     _edit(oid, None, note)
     for name in (DIMENSIONS, USERS):
@@ -109,12 +110,12 @@ def _attached(scale: ObjectID) -> list[tuple[ObjectID, int]]:
     data = np.empty(aid.shape, aid.dtype)
     aid.read(data)
     to, axis = aid.dtype.names or ()
-    found = [(_lead(scale, row[to]), int(row[axis])) for row in data]
+    found = [(_dereference(scale, row[to]), int(row[axis])) for row in data]
     return [(oid, number) for oid, number in found if oid is not None]
 
 
 def _open_users(scale: ObjectID) -> tuple[AttrID, np.dtype[Any]] | None:
-    """The attribute, and the dtype of its bytes."""
+    """Return the attribute, and the dtype of its elements as bytes; None if it is not valid."""
     if type(scale) is not h5d.DatasetID or not h5a.exists(scale, USERS):
         return None
     aid = h5a.open(scale, USERS)
@@ -148,14 +149,14 @@ def _edit_users(scale: ObjectID, address: int, new: ObjectID | None, note: Note)
         return
     aid, dtype = opened
     rows = _read_users(aid, dtype)
-    of_it = rows["to"] == address
-    if not of_it.any():
+    matches = rows["to"] == address
+    if not matches.any():
         return
     _save(scale, USERS, note)
     if new is not None:
-        rows["to"][of_it] = info_of(new).addr
+        rows["to"][matches] = info_of(new).addr
     else:
-        rows = rows[~of_it]
+        rows = rows[~matches]
     _put(scale, USERS, aid.get_type().copy(), rows.view(f"V{dtype.itemsize}"))
 
 
@@ -164,14 +165,14 @@ def _edit_users(scale: ObjectID, address: int, new: ObjectID | None, note: Note)
 
 def _scales(array: ObjectID) -> Iterator[ObjectID]:
     """All scales that an array says to have."""
-    for references in _dimensions(array):
+    for references in dimensions(array):
         for reference in references:
-            found = _lead(array, reference)
+            found = _dereference(array, reference)
             if found is not None:
                 yield found
 
 
-def _dimensions(array: ObjectID) -> list[list[Reference]]:
+def dimensions(array: ObjectID) -> list[list[Reference]]:
     """For each axis of an array the references to its scales."""
     if type(array) is not h5d.DatasetID or not h5a.exists(array, DIMENSIONS):
         return []
@@ -185,24 +186,24 @@ def _dimensions(array: ObjectID) -> list[list[Reference]]:
 
 
 def _edit_dimensions(array: ObjectID, address: int, new: ObjectID | None, note: Note) -> None:
-    axes, has_it, left = _dimensions(array), False, False
-    instead = None if new is None else h5r.create(new, b".", h5r.OBJECT)
+    axes, is_changed, has_others = dimensions(array), False, False
+    replacement = None if new is None else h5r.create(new, b".", h5r.OBJECT)
     for references in axes:
         for index in reversed(range(len(references))):
-            found = _lead(array, references[index])
+            found = _dereference(array, references[index])
             if found is None or info_of(found).addr != address:
-                left = True
+                has_others = True
                 continue
-            has_it = True
-            if instead is not None:
-                references[index] = instead
+            is_changed = True
+            if replacement is not None:
+                references[index] = replacement
             else:
                 del references[index]
-    if not has_it:
+    if not is_changed:
         return
     _save(array, DIMENSIONS, note)
-    if new is None and not left:
-        h5a.delete(array, DIMENSIONS)  # as HDF5 itself does with the last one
+    if new is None and not has_others:
+        h5a.delete(array, DIMENSIONS)  # as HDF5 does when it detaches the last scale
         return
     aid = h5a.open(array, DIMENSIONS)
     data = np.empty(aid.shape, aid.dtype)
@@ -216,8 +217,8 @@ def _edit_dimensions(array: ObjectID, address: int, new: ObjectID | None, note: 
 # -- both -----------------------------------------------------------------------------------------
 
 
-def _lead(oid: ObjectID, reference: Reference) -> ObjectID | None:
-    """What a reference leads to; None if that is gone."""
+def _dereference(oid: ObjectID, reference: Reference) -> ObjectID | None:
+    """Return the object of a reference; None if it is gone."""
     if not reference:
         return None
     try:
@@ -227,7 +228,7 @@ def _lead(oid: ObjectID, reference: Reference) -> ObjectID | None:
 
 
 def _save(oid: ObjectID, name: bytes, note: Note) -> None:
-    """Tell how an attribute comes back as it is now."""
+    """Call `note` with what restores an attribute."""
     if note is None:
         return
     aid = h5a.open(oid, name)
@@ -241,17 +242,17 @@ def _save(oid: ObjectID, name: bytes, note: Note) -> None:
 
 
 def restore(root: GroupID, saved: Saved) -> None:
-    """Let an attribute be what it was.
+    """Restore an attribute.
 
     Args:
         root: any object of the file.
-        saved: what `note` was given.
+        saved: the argument of `note`.
     """
     _put(h5r.dereference(saved.place, root), saved.name, saved.tid, saved.data)
 
 
 def _put(oid: ObjectID, name: bytes, tid: TypeID, data: np.ndarray[Any, Any]) -> None:
-    """Set an attribute of one axis to data that are as they lie in the file, or as h5py reads."""
+    """Set a 1-d attribute, from data as stored in the file or as read by h5py."""
     if h5a.exists(oid, name):
         aid = h5a.open(oid, name)
         if aid.shape == data.shape:

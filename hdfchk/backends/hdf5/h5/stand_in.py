@@ -1,10 +1,10 @@
-"""A stand-in for an object whose header is damaged, so that HDF5 unlinks it.
+"""A stand-in for an object with a damaged header, so that HDF5 can unlink it.
 
-HDF5 reads the header of an object to lower the number of its links, and does not unlink what it
-cannot read. A small header, in the place of the damaged one, can be read: that of a group whose
-list of links is nowhere, so that all other links to it still lead to something damaged. It says
-that very many links lead to it: HDF5 never frees it then, nor takes its space for something else
-while there are others. That space, and what hung on the object, is given back by `compact`.
+HDF5 reads the header of an object to decrement its number of links, and does not unlink an object
+whose header cannot be read. A small valid header is written over the damaged one: that of a group
+whose list of links is invalid, so that all other links to it still point to something damaged. It
+has a very high number of links: HDF5 never frees it while other links exist, nor reuses its
+space. `compact` reclaims that space, and that of everything below the object.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Any
 __all__ = ["put_stand_in", "stand_in_for"]
 
 STAND_IN_BYTES = 40
-"""Hardly an object header takes less."""
+"""Almost every object header is at least this long."""
 HEADER_BYTES = 2**13
-"""So much of a header is looked at."""
+"""The number of bytes of a header that are examined."""
 _LINKS = 2**30
 _CONTINUATION, _SYMBOL_TABLE, _REFERENCE_COUNT = 0x10, 0x11, 0x16
 _LAST_MESSAGE = 0x17
 _MASK = 0xFFFFFFFF
-_TURNS = (4, 6, 8, 16, 19, 4)
-_LAST_TURNS = (14, 11, 25, 16, 4, 14, 24)
+_ROTATIONS = (4, 6, 8, 16, 19, 4)
+_LAST_ROTATIONS = (14, 11, 25, 16, 4, 14, 24)
 
 
 def put_stand_in(file: Any, base: int, address: int) -> bool:
-    """Put a stand-in in the place of a damaged object header.
+    """Write a stand-in over a damaged object header.
 
     Args:
-        file: the file object under HDF5; what is written to it can be given up.
-        base: where in it HDF5's addresses begin.
-        address: of the object.
+        file: the file object under HDF5; it must be able to roll back writes.
+        base: the offset in it of HDF5's address 0.
+        address: the address of the object.
 
     Returns:
-        Whether there are signs that it is a header; else nothing was written.
+        Whether the bytes resemble an object header; otherwise nothing was written.
     """
     header = bytearray(HEADER_BYTES)
     file.seek(base + address)
@@ -49,16 +49,16 @@ def put_stand_in(file: Any, base: int, address: int) -> bool:
 
 
 def stand_in_for(header: bytes, address: int) -> bytes | None:
-    """The bytes to put in the place of a damaged object header; None if it may be none.
+    """Return the bytes to write over a damaged object header; None if it may not be one.
 
-    What is damaged may be the link, and what it leads to something else: so there must be signs
-    that a header is there.
+    The link may be damaged instead, and point to something else: so the bytes must resemble a
+    header.
 
     Args:
-        header: what is in that place.
-        address: of the place.
+        header: the bytes at the address.
+        address: the address.
     """
-    # It says that its B-tree, and its heap of names, are in the middle of itself.
+    # The addresses of its B-tree and its local heap point into the header itself.
     lists = struct.pack("<QQ", address + 8, address + 8)
     if header.startswith(b"OHDR\2"):
         size = _size_of_new(header)
@@ -68,7 +68,7 @@ def stand_in_for(header: bytes, address: int) -> bytes | None:
 
 
 def _size_of_new(header: bytes) -> int:
-    """How long the first part of a header of version 2 is; 0 if it contradicts itself."""
+    """Return the length of the first part of a version 2 header; 0 if it contradicts itself."""
     flags = header[5]
     at = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
     width = 1 << (flags & 3)
@@ -81,10 +81,10 @@ def _ends_with_sum(header: bytes) -> bool:
 
 
 def _is_old(header: bytes) -> bool:
-    """Whether bytes look like a header of version 1: its messages follow one another to its end.
+    """Return whether bytes resemble a version 1 header: its messages follow one another to its end.
 
-    Either their number or their length may be what is damaged, or what one of them holds; and the
-    last ones may be elsewhere.
+    Their number, their total length, or the contents of one may be damaged; and the last ones may
+    be in another block.
     """
     if len(header) < STAND_IN_BYTES:
         return False
@@ -117,7 +117,7 @@ def _new(lists: bytes) -> bytes:
 
 
 def lookup3(data: bytes) -> int:
-    """HDF5's checksum of metadata: Bob Jenkins' lookup3, ``hashlittle``."""
+    """Return HDF5's checksum of metadata: Bob Jenkins' lookup3, ``hashlittle``."""
     a = (0xDEADBEEF + len(data)) & _MASK
     b = c = a
     while len(data) > 12:
@@ -128,8 +128,8 @@ def lookup3(data: bytes) -> int:
         return c
     x, y, z = _words(data.ljust(12, b"\0"))
     a, b, c = (a + x) & _MASK, (b + y) & _MASK, (c + z) & _MASK
-    for turn in _LAST_TURNS:
-        c = ((c ^ b) - _turned(b, turn)) & _MASK
+    for bits in _LAST_ROTATIONS:
+        c = ((c ^ b) - _rotated(b, bits)) & _MASK
         a, b, c = b, c, a
     return b
 
@@ -140,12 +140,12 @@ def _words(data: bytes) -> tuple[int, int, int]:
 
 
 def _mixed(a: int, b: int, c: int) -> tuple[int, int, int]:
-    for turn in _TURNS:
-        a = ((a - c) & _MASK) ^ _turned(c, turn)
+    for bits in _ROTATIONS:
+        a = ((a - c) & _MASK) ^ _rotated(c, bits)
         c = (c + b) & _MASK
         a, b, c = b, c, a
     return a, b, c
 
 
-def _turned(number: int, bits: int) -> int:
+def _rotated(number: int, bits: int) -> int:
     return (number << bits | number >> (32 - bits)) & _MASK

@@ -1,4 +1,4 @@
-"""Strings of others: what a value is in a string type that is there, and if it stays itself."""
+"""Strings in foreign string types: how a value is stored in one, and whether it is unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from h5py import h5t
 
-from ....codecs.packing import unfold
+from ....codecs.packing import KEY, unfold
 from ....codecs.scalars import BYTES, STR
 from ....errors import UnsupportedTypeError
 from ....tree import Leaf, Mark, Sequence, utf8_dtype
@@ -28,18 +28,18 @@ __all__ = [
 
 _SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
 _AS_BYTES = (STR, BYTES)
-"""The marks of strings that HDF5 does not keep as such, and of bytes."""
+"""The marks of strings that HDF5 cannot store as strings, and of bytes."""
 _SHORT = 1024
-"""The text of a sequence without items is shorter."""
+"""The packed text of a sequence without items is shorter."""
 
 
 class StoredTexts(NamedTuple):
     """Strings in the form in which they are read from a string type.
 
     Attributes:
-        array: bytes of the type's width, or `str` objects for one of variable length.
-        tid: the HDF5 type by which such an array is read.
-        mark: what has to be said beside, so that they come back as the value that they are.
+        array: bytes of the type's width, or `str` objects for a variable-length type.
+        tid: the HDF5 memory type for reading such an array.
+        mark: the mark with which the strings are read as the original value.
     """
 
     array: np.ndarray[Any, Any]
@@ -48,12 +48,12 @@ class StoredTexts(NamedTuple):
 
 
 def stored_texts(stored: TypeID, leaf: Leaf) -> StoredTexts | None:
-    """What the strings of a leaf are in a string type of whoever has made it.
+    """Return the strings of a leaf as a given string type stores them.
 
     Args:
-        stored: the type.
-        leaf: a string or an array of strings; or bytes that are read from a string type, as they
-            are no UTF-8. Arrays of bytes are taken as they are by types of their width.
+        stored: the type in the file.
+        leaf: a string or an array of strings; or bytes that are not UTF-8, which a string type
+            returns. A type whose width equals that of an array of bytes stores it unchanged.
 
     Returns:
         The strings; None if the leaf has none, or they are too long.
@@ -66,34 +66,34 @@ def stored_texts(stored: TypeID, leaf: Leaf) -> StoredTexts | None:
     if isinstance(data, (str, bytes)):
         raw: Any = data if isinstance(data, bytes) else data.encode()
         if variable:
-            return _made(np.array(data, object), stored, mark)
-        return _made(raw, stored, mark) if len(raw) <= width else None
+            return _as_stored(np.array(data, object), stored, mark)
+        return _as_stored(raw, stored, mark) if len(raw) <= width else None
     if not isinstance(data, np.ndarray):
         return None
     if data.dtype.kind == "O":
         if variable:
-            return _made(data, stored, mark)
+            return _as_stored(data, stored, mark)
         raw = _encoded(data)
-        return _made(raw, stored, _objects(mark)) if raw.dtype.itemsize <= width else None
+        return _as_stored(raw, stored, _objects(mark)) if raw.dtype.itemsize <= width else None
     if data.dtype.kind != "S":
         return None
     text = h5py.check_string_dtype(data.dtype)
     if text is None or text.encoding != "utf-8":  # bytes
         exact = not variable and mark is None and data.dtype.itemsize == width
-        return _made(data, stored, None) if exact else None
+        return _as_stored(data, stored, None) if exact else None
     if variable:
         objects = np.empty(data.size, object)
         objects[:] = [item.decode() for item in data.ravel().tolist()]
-        return _made(objects.reshape(data.shape), stored, mark)
+        return _as_stored(objects.reshape(data.shape), stored, mark)
     longest = int(np.strings.str_len(data.view(f"S{data.dtype.itemsize}")).max(initial=0))
-    return _made(data, stored, mark) if longest <= width else None
+    return _as_stored(data, stored, mark) if longest <= width else None
 
 
 def _read_from_string(raw: bytes, mark: Mark | None) -> str | bytes | None:
-    """A string with NULs in it, or bytes, as they are read from a string type without a mark.
+    """Return a string with NULs, or bytes, as read from a string type without a mark.
 
     Returns:
-        None if what is read is another value: without the NULs at its end, or text for bytes.
+        None if a different value would be read: without NULs at its end, or text instead of bytes.
     """
     if raw.endswith(b"\0"):
         return None
@@ -105,9 +105,10 @@ def _read_from_string(raw: bytes, mark: Mark | None) -> str | bytes | None:
 
 
 def type_to_write_texts(stored: TypeID, texts: StoredTexts) -> TypeID:
-    """The memory type by which strings are written into a type, and come back as they are.
+    """Return the memory type for writing strings into a type so that they are read back unchanged.
 
-    A conversion leaves room for the NUL that ends a string of C's; without one, it is not needed.
+    A conversion to a null-terminated type reserves a byte for the NUL. So if the stored type is
+    null-terminated, the memory type is, too, and nothing is converted.
     """
     if texts.array.dtype.kind == "O" or stored.get_strpad() != h5t.STR_NULLTERM:
         return texts.tid
@@ -116,14 +117,14 @@ def type_to_write_texts(stored: TypeID, texts: StoredTexts) -> TypeID:
     return memory
 
 
-def _made(texts: Any, stored: TypeID, mark: Mark | None) -> StoredTexts:
+def _as_stored(texts: Any, stored: TypeID, mark: Mark | None) -> StoredTexts:
     if stored.is_variable_str():
         return StoredTexts(texts, PYTHON_STRINGS, mark)
     width = stored.get_size()
     memory = string_type(width)
     if stored.get_cset() != h5t.CSET_UTF8:
         memory = memory.copy()
-        memory.set_cset(stored.get_cset())  # HDF5 converts no sets of characters
+        memory.set_cset(stored.get_cset())  # HDF5 does not convert character sets
     return StoredTexts(np.asarray(texts).astype(f"S{width}"), memory, mark)
 
 
@@ -133,7 +134,7 @@ def _encoded(objects: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _objects(mark: Mark | None) -> Mark:
-    """The mark by which strings of one width are an object array, if another one does not say."""
+    """Return the mark of an object array stored as fixed-width strings, unless it has another."""
     if mark is not None and (mark.name != "ndarray" or "dtype" in mark.params):
         return mark
     params = {} if mark is None else mark.params
@@ -141,31 +142,31 @@ def _objects(mark: Mark | None) -> Mark:
 
 
 def filled(leaf: Leaf) -> Leaf:
-    """A sequence or object array without items as the array of strings that it can be, too."""
+    """Return a sequence or object array without items as an empty array of strings, if possible."""
     data = leaf.data
     if leaf.mark is None or leaf.mark.name != "packed" or not isinstance(data, str):
         return leaf
     node = unfold(leaf) if len(data) < _SHORT else leaf
     if not isinstance(node, Sequence) or node.items:
         return leaf
+    key = {KEY: leaf.mark.params[KEY]} if KEY in leaf.mark.params else {}
     mark = node.mark
     if mark.name in _SEQUENCES:
-        return Leaf(np.empty(0, object), Mark(mark.name, 1, {"item": "str", **mark.params}))
+        return Leaf(np.empty(0, object), Mark(mark.name, 1, {"item": "str", **mark.params, **key}))
     if mark.name != "ndarray" or mark.params.get("dtype") != "|O":
         return leaf
-    rest = {name: mark.params[name] for name in ("order", "class") if name in mark.params}
+    rest = {name: mark.params[name] for name in ("order", "class") if name in mark.params} | key
     array = np.empty(tuple(mark.params["shape"]), object)
     return Leaf(array, Mark("ndarray", 1, rest) if rest else None)
 
 
 def _fits(stored: TypeID, array: np.ndarray[Any, Any], *, converted: bool) -> bool:
-    """Whether strings of a type's width are not cut by its padding, nor what it cannot say.
+    """Return whether strings of a type's width can be stored with its padding.
 
     Args:
         stored: the type.
         array: the strings.
-        converted: they are written by a conversion, which ends them with a NUL where the type has
-            one.
+        converted: HDF5 converts them, and ends them with a NUL if the type is null-terminated.
     """
     if not array.size:
         return True
@@ -176,7 +177,7 @@ def _fits(stored: TypeID, array: np.ndarray[Any, Any], *, converted: bool) -> bo
     raw = raw[:, :width]
     if pad == h5t.STR_NULLPAD:
         return True
-    if (raw[:, :-1] == 0)[raw[:, 1:] != 0].any():  # it would end there
+    if (raw[:, :-1] == 0)[raw[:, 1:] != 0].any():  # the string would end at the first NUL
         return False
     if pad == h5t.STR_NULLTERM:
         return not converted or raw.shape[1] < width or not raw[:, -1].any()
@@ -184,10 +185,10 @@ def _fits(stored: TypeID, array: np.ndarray[Any, Any], *, converted: bool) -> bo
 
 
 def in_type_of(did: DatasetID, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Strings of one width as h5py writes them into a string dataset; all else as it is.
+    """Return fixed-width strings as h5py writes them into a string dataset; others unchanged.
 
     Raises:
-        UnsupportedTypeError: one of them would be cut by the padding, or is no ASCII as the others.
+        UnsupportedTypeError: a string would be truncated, or is not ASCII as the type requires.
     """
     if data.dtype.kind != "S":
         return data
@@ -203,22 +204,22 @@ def in_type_of(did: DatasetID, data: np.ndarray[Any, Any]) -> np.ndarray[Any, An
             f"a string does not fit the stored ones: {stored.get_size()} bytes with their padding"
             + (", in ASCII" if is_ascii else ""),
             key=key_of(did),
-            hint="shorten it, or assign the whole array anew",
+            hint="shorten it, or assign the whole array again",
         )
-    if is_bare == is_ascii:  # HDF5 converts no sets of characters
+    if is_bare == is_ascii:  # HDF5 does not convert character sets
         return data
     width = data.dtype.itemsize
     return data.view(f"S{width}" if is_ascii else utf8_dtype(width))
 
 
 def are_kept(stored: TypeID, texts: StoredTexts) -> bool:
-    """Whether strings that `type_to_write_texts` writes into a type are read back as they are."""
+    """Return whether strings written with `type_to_write_texts` are read back unchanged."""
     array, is_ascii = texts.array, stored.get_cset() == h5t.CSET_ASCII
     if is_ascii and texts.mark is not None and not array.ndim:
         return False  # it would be read as bytes
     if array.dtype.kind == "O":
         items = array.ravel().tolist()
-        if bytes in set(map(type, items)):  # bytes that are no text
+        if bytes in set(map(type, items)):  # bytes that are not text
             return False
         joined = "".join(items)
         return "\0" not in joined and not (is_ascii and not joined.isascii())
@@ -229,13 +230,13 @@ def are_kept(stored: TypeID, texts: StoredTexts) -> bool:
         return joined_raw.isascii()
     try:
         joined_raw.decode()
-    except UnicodeDecodeError:  # bytes that are no text
+    except UnicodeDecodeError:  # bytes that are not text
         return False
     return True
 
 
 def are_same(found: Any, texts: StoredTexts) -> bool:
-    """Whether strings as they are read are these."""
+    """Return whether strings that were read are equal to these."""
     array = texts.array
     if np.shape(found) != array.shape:
         return False

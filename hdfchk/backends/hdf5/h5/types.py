@@ -1,4 +1,4 @@
-"""HDF5's types and property lists, made once: making them is a good part of an object's cost."""
+"""HDF5 types and property lists, created once: creating them takes much of the time per object."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ COMPLEX = h5t.py_create(np.dtype(np.complex128), logical=True)
 SCALAR = h5s.create(h5s.SCALAR)
 
 COMPACT_BYTES = 2048
-"""Up to this size an array lies inside its object header: one read less, and no padding."""
+"""Arrays up to this size are stored compact, in the object header: one read less, no padding."""
 ALIGN_FROM = 65536
 ALIGNMENT = 64
-"""Arrays from `ALIGN_FROM` bytes up start at multiples of `ALIGNMENT`, as vector units like."""
+"""Arrays of at least `ALIGN_FROM` bytes start at multiples of `ALIGNMENT`, for SIMD units."""
 
 META_BLOCK = 10240
-"""Where HDF5 writes a file by its own driver, metadata are allotted in blocks of this size, so that
-they do not lie between the arrays. h5py's driver of file objects takes no part in that: through a
-log each object is allotted where the last one ends, and an array lies behind its header.
+"""With its own driver HDF5 allocates metadata in blocks of this size, which keeps them apart from
+the arrays. h5py's driver for file objects does not support that: through a log each object is
+allocated after the last one, and an array after its header.
 
-It is no multiple of a page: an array that begins where a page does is read some 10 % slower into
-the memory NumPy allocates, which lies 16 bytes behind the beginning of one."""
+It is not a multiple of a page: an array that begins at a page boundary is read some 10 % slower
+into memory that NumPy allocates, which begins 16 bytes after one."""
 
 _T = TypeVar("_T", SpaceID, TypeID)
 CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
@@ -70,15 +70,16 @@ CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 def _group_creation() -> PropGCID:
     plist = h5p.create(h5p.GROUP_CREATE)
+    plist.set_obj_track_times(False)  # or the same data would give other bytes each time
     plist.set_link_creation_order(CREATION_ORDER)
     return plist
 
 
 def group_copy_creation(gid: GroupID) -> PropGCID:
-    """The creation properties for the copy of a group.
+    """Return the creation properties for the copy of a group.
 
-    Not the group's own: these have the places of its links in its file, and HDF5 would look for
-    those of the copy there.
+    The group's own property list has the locations of its links in its file, where HDF5 would look
+    for those of the copy.
     """
     old, plist = gid.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
     plist.set_link_creation_order(old.get_link_creation_order())
@@ -88,22 +89,22 @@ def group_copy_creation(gid: GroupID) -> PropGCID:
 
 
 def keep_attribute_form(old: PropGCID, plist: PropFCID | PropGCID) -> None:
-    """Let attributes lie as before: in the object header up to some number, in order if it was."""
+    """Copy the settings for attribute storage: the maximum number in the header, and the order."""
     plist.set_attr_creation_order(old.get_attr_creation_order())
     plist.set_attr_phase_change(*old.get_attr_phase_change())
 
 
 def new_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
-    """The creation properties of a dataset, to be completed: a list of its own.
+    """Return new creation properties of a dataset, to be modified by the caller.
 
     Args:
-        compact: it lies inside its object header.
-        fill: not every element is written at once.
+        compact: the layout is compact.
+        fill: some elements are written later or never.
     """
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_obj_track_times(False)
     if not fill:
-        plist.set_fill_time(h5d.FILL_TIME_NEVER)  # every element is written at once
+        plist.set_fill_time(h5d.FILL_TIME_NEVER)  # every element is written immediately
     if compact:
         plist.set_layout(h5d.COMPACT)
     return plist
@@ -111,27 +112,27 @@ def new_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
 
 GROUP_CREATION = _group_creation()
 COMPACT_CREATION = new_creation(compact=True)
-"""Of a dataset that lies inside its object header."""
+"""For a compact dataset."""
 _CONTIGUOUS = new_creation()
 PLACED_CREATION = new_creation()
-"""Of a dataset in one piece that has its place from the beginning."""
+"""For a contiguous dataset whose space is allocated at creation."""
 PLACED_CREATION.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-_VARIABLE = new_creation(fill=True)  # HDF5 wants a fill value for variable-length items
+_VARIABLE = new_creation(fill=True)  # HDF5 needs a fill value for variable-length elements
 
 
 def dataset_creation(nbytes: int, *, variable: bool = False) -> PropDCID:
-    """The creation properties of a dataset of `nbytes` bytes that does not grow."""
+    """Return the creation properties of a dataset of `nbytes` bytes that is not resizable."""
     if variable:
         return _VARIABLE
     return COMPACT_CREATION if 0 < nbytes <= COMPACT_BYTES else _CONTIGUOUS
 
 
 def filled_creation(*, fill: bool) -> PropDCID:
-    """The creation properties of a dataset in one piece, written part by part.
+    """Return the creation properties of a contiguous dataset that is written part by part.
 
     Args:
-        fill: not every element is written, and the others must read as the fill value: HDF5 writes
-            it when it takes the space, which may be such as held other data before.
+        fill: some elements may never be written, and must be read as the fill value: HDF5 writes
+            that when it allocates the space, which may contain old data.
     """
     plist = new_creation()
     if fill:
@@ -140,13 +141,14 @@ def filled_creation(*, fill: bool) -> PropDCID:
 
 
 def file_creation(*, keeps_free_space: bool = True) -> PropFCID:
-    """The creation properties of a file: order kept at the root, free space kept across opens.
+    """The creation properties of a file: free space kept across opens; at the root order, no times.
 
     Args:
-        keeps_free_space: the file has the table of its free space, which HDF5 reads since 1.10: up
-            to 1.8 it takes such a file for a damaged one.
+        keeps_free_space: the file stores a free-space table, which HDF5 1.10 and later can read;
+            1.8 and before consider such a file damaged.
     """
     plist = h5p.create(h5p.FILE_CREATE)
+    plist.set_obj_track_times(False)
     plist.set_link_creation_order(CREATION_ORDER)
     if keeps_free_space:
         plist.set_file_space_strategy(h5f.FSPACE_STRATEGY_FSM_AGGR, True, 1)
@@ -154,11 +156,11 @@ def file_creation(*, keeps_free_space: bool = True) -> PropFCID:
 
 
 def file_access(*, metadata_cache: int | None = None, shared: bool = False) -> PropFAID:
-    """The access properties of a file.
+    """Return the access properties of a file.
 
     Args:
-        metadata_cache: the size of HDF5's cache of metadata in bytes, if it is to stay the same.
-        shared: others of this process may have the file open, and close it as they like.
+        metadata_cache: the fixed size of HDF5's metadata cache in bytes; None for the default.
+        shared: other code of this process may have the file open, and close it independently.
     """
     return _file_access(metadata_cache, shared).copy()
 
@@ -168,8 +170,8 @@ def _file_access(metadata_cache: int | None, shared: bool) -> PropFAID:
     plist = h5p.create(h5p.FILE_ACCESS)
     if not shared:
         plist.set_fclose_degree(h5f.CLOSE_STRONG)
-    # Our own objects are all in the forms of HDF5 1.8. A file of others may have types of today,
-    # which a copy of an attribute is made with.
+    # hdfchk's own objects are all in the format of HDF5 1.8. Files of other programs may have newer
+    # types, with which an attribute is copied.
     plist.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
     plist.set_alignment(ALIGN_FROM, ALIGNMENT)
     plist.set_meta_block_size(META_BLOCK)
@@ -182,12 +184,12 @@ _STRING_TYPES: dict[int, TypeID] = {}
 _TYPES: dict[np.dtype[Any], TypeID] = {}
 _CACHED = 512
 PYTHON_STRINGS = h5t.py_create(h5py.string_dtype("utf-8"))
-"""The type in memory of an object array of `str`."""
+"""The memory type of an object array of `str`."""
 _VARIABLE_STRING = h5t.py_create(h5py.string_dtype("utf-8"), logical=True)
 
 
 def string_type(width: int) -> TypeID:
-    """The fixed-width UTF-8 string type of `width` bytes, padded with NULs."""
+    """Return the fixed-width UTF-8 string type of `width` bytes, padded with NULs."""
     found = _STRING_TYPES.get(width)
     if found is None:
         found = h5t.C_S1.copy()
@@ -200,7 +202,7 @@ def string_type(width: int) -> TypeID:
 
 
 def type_for(dtype: np.dtype[Any]) -> TypeID:
-    """The HDF5 type of an array's dtype; of kind O: variable-length UTF-8 strings."""
+    """Return the HDF5 type of an array's dtype; for kind O, variable-length UTF-8 strings."""
     if dtype.kind == "O":
         return _VARIABLE_STRING
     if dtype.metadata or dtype.names:  # equal dtypes may differ in these
@@ -222,11 +224,11 @@ _PLAIN_TYPES = [
 
 
 def plain_dtype(tid: TypeID) -> np.dtype[Any] | None:
-    """The dtype of the most common HDF5 types, or None for all others."""
+    """Return the dtype of the most common HDF5 types, or None for others."""
     order = _PLAIN_TYPES[0]
     for index, (known, dtype) in enumerate(order):
         if tid.equal(known):
-            if index:  # most arrays of a file have one dtype: it is the first to be tried then
+            if index:  # most arrays of a file have one dtype: try it first next time
                 _PLAIN_TYPES[0] = (order[index], *order[:index], *order[index + 1 :])
             return dtype
     return None
@@ -236,7 +238,7 @@ _SPACES: dict[tuple[int, ...], SpaceID] = {}
 
 
 def dataspace(shape: tuple[int, ...]) -> SpaceID:
-    """The dataspace of an array of `shape`. Not to be changed: it may be shared."""
+    """Return the dataspace of an array of `shape`; it is shared, and must not be changed."""
     if not shape:
         return SCALAR
     found = _SPACES.get(shape)
@@ -248,34 +250,34 @@ def dataspace(shape: tuple[int, ...]) -> SpaceID:
 
 
 def numpy_dtype(tid: TypeID) -> np.dtype[Any]:
-    """The dtype by which h5py reads an HDF5 type.
+    """Return the dtype with which h5py reads an HDF5 type.
 
     Raises:
-        UnsupportedStoredError: NumPy has nothing like it.
+        UnsupportedStoredError: NumPy has no equivalent.
     """
     try:
         dtype: np.dtype[Any] = tid.dtype
     except (TypeError, ValueError, NotImplementedError) as error:
         raise UnsupportedStoredError(
-            f"an HDF5 type that NumPy has not ({error})", hint="read it with plain h5py"
+            f"NumPy has no equivalent of the HDF5 type ({error})", hint="read it with plain h5py"
         ) from error
     if h5py.check_ref_dtype(dtype) is not None or _has_reference(dtype):
         raise UnsupportedStoredError(
-            "HDF5 references, which are not values", hint="read them with plain h5py"
+            "HDF5 references are not values", hint="read them with plain h5py"
         )
     return dtype
 
 
 def unmarked(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """A dtype without what h5py notes in it (of an enumeration, say); fields keep theirs."""
+    """Return a dtype without h5py's metadata (of an enumeration, say); fields keep theirs."""
     return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
 
 
 def unshared(found: _T) -> _T:
-    """A type or dataspace by itself, to be used in another file.
+    """Return a copy of a type or dataspace, for use in another file.
 
-    A named type is an object of its file. One of a file with a table of shared messages says where
-    in that table it is, which HDF5 (2.0 and before) writes into the other file as it is.
+    A named type is an object of its file. In a file with shared messages, a type refers to the
+    table of these, and HDF5 (2.0 and before) would write that reference into the other file.
     """
     if isinstance(found, h5s.SpaceID):
         return h5s.decode(found.encode())
@@ -283,7 +285,7 @@ def unshared(found: _T) -> _T:
 
 
 def has_variable(tid: TypeID) -> bool:
-    """Whether items of a type have parts of variable length, which lie elsewhere in the file."""
+    """Return whether elements of a type have variable-length parts, which are stored elsewhere."""
     kind = tid.get_class()
     if kind == h5t.STRING:
         return bool(tid.is_variable_str())
@@ -293,22 +295,22 @@ def has_variable(tid: TypeID) -> bool:
 
 
 def type_to_write(stored: TypeID, tid: TypeID, array: np.ndarray[Any, Any]) -> TypeID | None:
-    """The memory type by which an array is written into a dataset, and comes back as it is.
+    """Return the memory type for writing an array into a dataset so that it is read back unchanged.
 
-    Types of others that NumPy has no name for hold the same numbers: an order of bytes in types of
-    one byte, integers of fewer bits than they have room for, enumerations.
+    Foreign types that NumPy does not have can store the same numbers: one-byte types with a byte
+    order, integers with fewer significant bits, enumerations.
 
     Args:
-        stored: the dataset's type.
-        tid: that of the array.
-        array: what is to be written.
+        stored: the type of the dataset.
+        tid: the type of the array.
+        array: the elements to write.
 
     Returns:
-        A type; None if the dataset cannot take the array.
+        A type; None if the dataset cannot store the array.
     """
     if stored.equal(tid):
         return tid
-    if stored.get_class() == h5t.ENUM:  # but that of h5py's booleans
+    if stored.get_class() == h5t.ENUM:  # except h5py's booleans
         is_kept = stored.get_super().equal(tid) and stored.dtype.kind != "b"
         return stored if is_kept else None
     if stored.get_class() != h5t.INTEGER or tid.get_class() != h5t.INTEGER:

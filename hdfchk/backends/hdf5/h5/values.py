@@ -1,4 +1,4 @@
-"""What h5py hands over as the data of a tree's leaf, and the HDF5 type and dataspace of a leaf."""
+"""Data from h5py to the data of a tree's leaf, and the HDF5 type and dataspace of a leaf."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from h5py import h5f, h5p, h5r, h5s, h5t
 
-from ....tree import NONE_BITS, Mark, is_none_number
+from ....tree import ARRAYS, NONE_BITS, Mark, is_none_number
 from .ids import AttrID, DatasetID, SpaceID, TypeID
 from .types import (
     BOOL,
@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 NONE = np.array(NONE_BITS, np.uint64).view(np.float64)
-"""What is in a file for None."""
-_OF_NUMBERS = frozenset({"float", "ndarray", "numpy", "torch.Tensor"})
+"""The bits that represent None in a file."""
+_OF_NUMBERS = frozenset({"float", "numpy", "torch.Tensor"}) | ARRAYS
 _BUFFERS: dict[type, Any] = {
     bool: np.bool,
     int: np.int64,
@@ -52,14 +52,14 @@ _BUFFERS: dict[type, Any] = {
 
 
 def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """`data` as it is seen by others: strings decoded, no h5py marks in the dtype."""
+    """Return `data` as users see it: strings decoded, no h5py metadata in the dtype."""
     dtype = data.dtype
     if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
         items = data.ravel().tolist()
         plain = np.empty(len(items), object)
         try:
             plain[:] = [item.decode() for item in items]
-        except (AttributeError, UnicodeDecodeError):  # some are no bytes, or no text
+        except (AttributeError, UnicodeDecodeError):  # some are not bytes, or not text
             plain[:] = list(map(decoded, items))
         return plain.reshape(data.shape)
     if dtype.names is not None:
@@ -71,9 +71,9 @@ def plain_array(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:
-    """Decode the items of variable length of a structured array, at any depth, in place."""
+    """Decode the variable-length fields of a structured array, at any depth, in place."""
     for name in names:
-        field = data[name]  # a view, with the axes of an array type
+        field = data[name]  # a view, including the axes of an array type
         if field.dtype.names is not None:
             _decode_fields(field, field.dtype.names)
         elif field.dtype.kind == "O":
@@ -81,9 +81,9 @@ def _decode_fields(data: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:
 
 
 def in_own_order(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Arrays of variable length, with the byte order that they have in the file.
+    """Return variable-length arrays with the byte order that they have in the file.
 
-    h5py (3.16 and before) hands over their bytes as they are there, and calls them native.
+    h5py (3.16 and before) returns their bytes unconverted, with a native dtype.
     """
     if data.dtype.names is not None:
         for name in data.dtype.names:
@@ -100,7 +100,7 @@ def in_own_order(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 @functools.cache
 def _is_order_lost() -> bool:
-    """Whether this h5py calls big-endian arrays of variable length little-endian ones."""
+    """Return whether this h5py returns non-native variable-length arrays with a native dtype."""
     plist = h5p.create(h5p.FILE_ACCESS)
     plist.set_fapl_core(2**12, False)
     one = np.empty((), object)
@@ -111,11 +111,11 @@ def _is_order_lost() -> bool:
 
 
 def number_or_none(value: float, mark: Mark | None) -> float | None:
-    """What a float64 without axes is: a number, or None.
+    """Return the value of a 0-d float64: a number, or None.
 
     Args:
         value: the number.
-        mark: of what has it. Under those of numbers it is the number, whatever its bits.
+        mark: the mark of the object. With the mark of a number it is a number, whatever its bits.
     """
     if not is_none_number(value) or (mark is not None and mark.name in _OF_NUMBERS):
         return value
@@ -123,17 +123,17 @@ def number_or_none(value: float, mark: Mark | None) -> float | None:
 
 
 def decoded(item: Any) -> Any:
-    """A variable-length string as h5py reads it, as text where it is UTF-8."""
+    """Return a variable-length string as read by h5py, decoded if it is UTF-8."""
     if not isinstance(item, bytes):
         return "" if item is None or item == 0 else item
     try:
         return item.decode()
     except UnicodeDecodeError:
-        return item  # not ours, and no text: the bytes are what there is
+        return item  # from another program, and not text: return the bytes
 
 
 def to_scalar(data: np.ndarray[Any, Any], tid: TypeID) -> Any:
-    """A 0-d array as the Python scalar that a tree has for it, or as it is."""
+    """Return a 0-d array as the Python scalar that trees use for it, or unchanged."""
     dtype = data.dtype
     if dtype.kind == "S" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None):
         item: Any = data[()]
@@ -144,15 +144,15 @@ def to_scalar(data: np.ndarray[Any, Any], tid: TypeID) -> Any:
 
 
 def memory_type(dtype: np.dtype[Any]) -> TypeID | None:
-    """The memory type to read by, where that of the array that is read into is another.
+    """Return the memory type for reading, if it differs from that of the array that is read into.
 
-    NumPy takes an array type's axes into the array's own.
+    The axes of an array type are axes of the NumPy array.
     """
     return None if dtype.subdtype is None else h5t.py_create(dtype)
 
 
 def prepare(data: Any) -> tuple[TypeID, SpaceID, np.ndarray[Any, Any]]:
-    """The HDF5 type, the dataspace and the array of a leaf's data."""
+    """Return the HDF5 type, the dataspace and the array of a leaf's data."""
     if data is None:
         return FLOAT, SCALAR, NONE
     if isinstance(data, np.ndarray):
@@ -166,18 +166,18 @@ def prepare(data: Any) -> tuple[TypeID, SpaceID, np.ndarray[Any, Any]]:
 
 
 def raw_type(tid: TypeID) -> TypeID | None:
-    """The memory type by which data are copied as they are; None: as h5py sees them."""
-    return None if has_variable(tid) else tid  # whatever NumPy makes of it, the bytes are
+    """Return the memory type for copying data without conversion; None for that of h5py."""
+    return None if has_variable(tid) else tid  # the bytes are copied, whatever NumPy makes of them
 
 
 def raw_buffer(oid: AttrID | DatasetID, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """An array to read a dataset or attribute into, to be written elsewhere as it is."""
+    """Return an array to read a dataset or attribute into, for copying without conversion."""
     tid = oid.get_type()
     return np.zeros(shape, oid.dtype if raw_type(tid) is None else f"V{tid.get_size()}")
 
 
 def raw_data(did: DatasetID) -> np.ndarray[Any, Any]:
-    """All data of a dataset as they are."""
+    """Return all data of a dataset without conversion."""
     data = raw_buffer(did, did.shape)
     if data.size:
         did.read(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))
@@ -185,9 +185,9 @@ def raw_data(did: DatasetID) -> np.ndarray[Any, Any]:
 
 
 def same_items(first: Any, second: Any) -> bool:
-    """Whether two arrays as h5py reads them, or two of their items, are equal, bit by bit.
+    """Return whether two arrays as read by h5py, or two of their elements, are equal bit by bit.
 
-    HDF5's references are taken for equal: h5py does not compare them.
+    HDF5 references are considered equal: h5py cannot compare them.
     """
     if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray)):
         is_reference = isinstance(first, h5r.Reference)
@@ -202,6 +202,6 @@ def same_items(first: Any, second: Any) -> bool:
 
 
 def write_raw(did: DatasetID, data: np.ndarray[Any, Any]) -> None:
-    """Write all data of a dataset, as `raw_data` gave them."""
+    """Write all data of a dataset, as returned by `raw_data`."""
     if data.size:
         did.write(h5s.ALL, h5s.ALL, data, raw_type(did.get_type()))

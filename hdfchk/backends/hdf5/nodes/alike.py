@@ -1,7 +1,7 @@
-"""Writing into datasets whose types others have made, where what is read back is what was written.
+"""Writing into datasets of types that hdfchk does not create, if the value is read back unchanged.
 
-Such a type may hold the very values that NumPy has another type for: numbers in the other order of
-bytes, bit fields, strings with other padding inside compounds, array types, lists.
+Such a type may represent the same values as NumPy's: numbers in the other byte order, bit fields,
+strings with other padding in compounds, array types, variable-length sequences.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from h5py import h5d, h5t
 
 from ....codecs import dtypes
 from ....codecs.arrays import object_array
-from ....codecs.packing import PACKED, unfold
+from ....codecs.packing import KEY, PACKED, unfold
 from ....errors import HdfchkError
 from ....tree import Branch, Leaf, Sequence
 from ..h5.errors import RAISED
@@ -28,19 +28,19 @@ from ..h5.values import prepare
 __all__ = ["alike", "whole_leaf"]
 
 _LIKE_PYTHON = (INT, FLOAT, COMPLEX, BOOL)
-"""The types whose scalars are read as Python's; those of others as NumPy's."""
+"""The types whose scalars are read as Python's; those of other types are read as NumPy's."""
 
 
 def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | None:
-    """The elements of a leaf as those of a dataset of another type that reads as the leaf's.
+    """Return the elements of a leaf in the type of a dataset that differs from the leaf's.
 
     Args:
         did: the dataset.
         stored: its type.
-        leaf: what is to be written.
+        leaf: the value to write.
 
     Returns:
-        An array, and its type in memory; None if what is read back would be something else.
+        An array and its memory type; None if the value would be read back differently.
     """
     if leaf.data is None or did.shape is None or read_mark(did) is not None:
         return None
@@ -52,7 +52,7 @@ def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | No
     try:
         dtype = numpy_dtype(stored)
     except HdfchkError:
-        return None  # NumPy has nothing like it
+        return None  # NumPy has no equivalent
     array = leaf.data if isinstance(leaf.data, np.ndarray) else prepare(leaf.data)[2]
     if stored.get_class() == h5t.VLEN:
         return _lists(did, stored, dtype, array)
@@ -62,7 +62,7 @@ def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | No
     if has_variable(stored):
         return _rows(did, stored, dtype, array)
     if not did.shape and array.dtype == base.newbyteorder("="):
-        array = array.astype(base)  # scalars have the order of bytes of this machine
+        array = array.astype(base)  # scalars have the native byte order
     if array.dtype != unmarked(base):
         return None
     raw = _converted(stored, dtype, np.ascontiguousarray(array))
@@ -70,48 +70,48 @@ def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | No
 
 
 def _is_number(leaf: Leaf, stored: TypeID) -> bool:
-    """Whether a mark says what a scalar of another type than Python's has without one."""
+    """Return whether the leaf is a NumPy scalar that a dataset of this type needs no mark for."""
     mark = leaf.mark
     if mark is None or mark.name != "numpy" or any(stored.equal(tid) for tid in _LIKE_PYTHON):
         return False
-    if type(leaf.data) not in {bool, int, float, complex}:
+    if type(leaf.data) not in {bool, int, float, complex} or KEY in mark.params:
         return False
     return bool(mark.params["dtype"] == dtypes.describe(np.asarray(leaf.data).dtype))
 
 
 def _converted(stored: TypeID, dtype: np.dtype[Any], array: Any) -> Any:
-    """Elements in the stored type, as bytes; None if they would not come back bit by bit."""
+    """Return elements in the stored type as bytes; None if they would not be read back exactly."""
     size, inner = stored.get_size(), stored
     while inner.get_class() == h5t.ARRAY:
         inner = inner.get_super()
     base = axes_of(dtype)[0]
-    # Of a bit field NumPy's dtype has the same bits in the same order.
+    # The dtype of a bit field has the same bits in the same order.
     if inner.get_class() == h5t.BITFIELD or inner.equal(h5t.py_create(base)):
         return np.frombuffer(array.tobytes(), f"V{size}")
     memory, given = h5t.py_create(dtype), array.tobytes()
-    raw = _kept(stored, memory, array)
+    raw = _converted_exactly(stored, memory, array)
     if raw is not None:
         return np.frombuffer(raw, f"V{size}")
-    # Strings without room for a NUL are kept by no conversion, but as they are.
-    if size == dtype.itemsize and _comes_back(stored, memory, given, array):
+    # No conversion keeps strings without space for a NUL; the unconverted bytes may do.
+    if size == dtype.itemsize and _is_read_back(stored, memory, given, array):
         return np.frombuffer(given, f"V{size}")
     return None
 
 
-def _kept(stored: TypeID, memory: TypeID, array: Any) -> bytes | None:
-    """Elements as HDF5 converts them to the stored type, if they come back bit by bit."""
+def _converted_exactly(stored: TypeID, memory: TypeID, array: Any) -> bytes | None:
+    """Return elements as HDF5 converts them to the stored type, if they are read back exactly."""
     raw = _convert(memory, stored, array.tobytes(), array.nbytes // memory.get_size())
-    return raw if raw is not None and _comes_back(stored, memory, raw, array) else None
+    return raw if raw is not None and _is_read_back(stored, memory, raw, array) else None
 
 
-def _comes_back(stored: TypeID, memory: TypeID, raw: bytes, array: Any) -> bool:
-    """Whether elements of a file are read as those of an array."""
+def _is_read_back(stored: TypeID, memory: TypeID, raw: bytes, array: Any) -> bool:
+    """Return whether the bytes of a file are read as the elements of `array`."""
     found = _convert(stored, memory, raw, len(raw) // stored.get_size())
     return found is not None and _are_equal(array.ravel(), np.frombuffer(found, array.dtype))
 
 
 def _convert(source: TypeID, target: TypeID, data: bytes, count: int) -> bytes | None:
-    """Elements of one type as those of another, by HDF5; None if it has no way."""
+    """Convert elements with HDF5; return None if it has no conversion."""
     sizes = source.get_size(), target.get_size()
     buffer = np.zeros(count * max(sizes), np.uint8)
     buffer[: len(data)] = np.frombuffer(data, np.uint8)
@@ -123,7 +123,7 @@ def _convert(source: TypeID, target: TypeID, data: bytes, count: int) -> bytes |
 
 
 def _are_equal(first: Any, second: Any) -> bool:
-    """Whether elements are equal bit by bit, but for what is between their fields."""
+    """Return whether elements are equal bit by bit, ignoring padding between fields."""
     names = first.dtype.names
     if names is None:
         return bool(first.tobytes() == second.tobytes())
@@ -133,7 +133,7 @@ def _are_equal(first: Any, second: Any) -> bool:
 def _lists(
     did: DatasetID, stored: TypeID, dtype: np.dtype[Any], array: Any
 ) -> tuple[Any, TypeID] | None:
-    """Arrays as elements of variable length."""
+    """Return arrays as variable-length elements."""
     inner = h5py.check_vlen_dtype(dtype)
     items = [array] if not did.shape and array.dtype.kind != "O" else array.ravel().tolist()
     if (did.shape and array.shape != did.shape) or len(items) != math.prod(did.shape):
@@ -149,23 +149,25 @@ def _lists(
 
 
 def _are_lists(items: list[Any], inner: Any, stored: TypeID) -> bool:
-    """Whether all items are arrays of one axis, of elements that HDF5 keeps by a conversion."""
+    """Return whether all items are 1-d arrays that HDF5 converts to `stored` exactly."""
     if not isinstance(inner, np.dtype) or inner.hasobject or inner.subdtype:
         return False
     plain = unmarked(inner)
     if any(type(item) is not np.ndarray or item.dtype != plain or item.ndim != 1 for item in items):
         return False
     memory = h5t.py_create(inner)
-    return all(_kept(stored, memory, np.ascontiguousarray(item)) is not None for item in items)
+    return all(
+        _converted_exactly(stored, memory, np.ascontiguousarray(item)) is not None for item in items
+    )
 
 
 def _rows(
     did: DatasetID, stored: TypeID, dtype: np.dtype[Any], array: Any
 ) -> tuple[Any, TypeID] | None:
-    """Rows of which some fields are strings of any length, or lists."""
+    """Return rows with fields that are variable-length strings or sequences."""
     if dtype.names is None or array.shape != did.shape:
         return None
-    if array.dtype != dtype or not _is_field(stored, dtype, array):
+    if array.dtype != dtype or not _fits_field(stored, dtype, array):
         return None
     made = np.empty(array.shape, dtype)
     for name in dtype.names:
@@ -173,19 +175,19 @@ def _rows(
     return made.reshape(did.shape), h5t.py_create(dtype)
 
 
-def _is_field(stored: TypeID, dtype: np.dtype[Any], column: Any) -> bool:
-    """Whether a column is read back as it is from a field."""
+def _fits_field(stored: TypeID, dtype: np.dtype[Any], column: Any) -> bool:
+    """Return whether a column is read back unchanged from a field."""
     if dtype.names is not None and dtype.hasobject:
         return all(
-            _is_field(stored.get_member_type(number), dtype[name], column[name])
+            _fits_field(stored.get_member_type(number), dtype[name], column[name])
             for number, name in enumerate(dtype.names)
         )
     if dtype.subdtype is not None:
-        return _is_field(stored.get_super(), dtype.subdtype[0], column)
-    if dtype.kind != "O":  # h5py has HDF5 convert it
+        return _fits_field(stored.get_super(), dtype.subdtype[0], column)
+    if dtype.kind != "O":  # HDF5 converts it for h5py
         if dtype.hasobject or column.dtype != unmarked(dtype):
             return False
-        found = _kept(stored, h5t.py_create(dtype), np.ascontiguousarray(column))
+        found = _converted_exactly(stored, h5t.py_create(dtype), np.ascontiguousarray(column))
         return found is not None
     items = column.ravel().tolist()
     if h5py.check_string_dtype(dtype) is not None:
@@ -197,14 +199,14 @@ def _is_field(stored: TypeID, dtype: np.dtype[Any], column: Any) -> bool:
 
 
 def whole_leaf(did: ObjectID, node: object) -> Leaf | None:
-    """An array of objects, which is stored in parts, as one leaf that `alike` may take.
+    """Return an array of objects, which the codec splits into parts, as one leaf for `alike`.
 
     Args:
-        did: what stands where it is to be written.
-        node: what is to be written.
+        did: the existing object under the key.
+        node: the value to write.
 
     Returns:
-        A leaf; None if it is none, or the dataset has no items of variable length.
+        A leaf; None if `node` is not one, and the dataset has no variable-length elements.
     """
     if isinstance(node, Leaf) and node.mark != PACKED:
         return node
@@ -223,7 +225,7 @@ def whole_leaf(did: ObjectID, node: object) -> Leaf | None:
 
 
 def _value_of(node: object) -> Any:
-    """A plain array or string, or an array or a row of such; None for what is none of these."""
+    """Return a plain array or string, or an array or row of these; None for anything else."""
     if isinstance(node, Leaf):
         return node.data if node.mark is None else None
     if not isinstance(node, Sequence) or node.mark.name not in {"ndarray", "numpy"}:
@@ -234,7 +236,7 @@ def _value_of(node: object) -> Any:
         return None
     is_row = node.mark.name == "numpy"
     if not is_row and (params.keys() != {"dtype", "shape"} or not params["shape"]):
-        return None  # an array without axes would come back as what is in it
+        return None  # a 0-d array would be read back as its element
     shape = (1,) if is_row else tuple(params["shape"])
     if params["dtype"] == "|O":
         return object_array(items, shape)

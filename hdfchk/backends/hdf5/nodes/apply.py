@@ -14,7 +14,7 @@ from h5py import h5a, h5d, h5f, h5g, h5o, h5p
 from ....errors import CorruptFileError, HdfchkError, NotAGroupError, UnsupportedTypeError
 from ....keys import Path, join, to_bytes
 from ....tree import RESERVED_CHILDREN, Leaf, Mark
-from ...base import Stored
+from ...base import Moved, Stored
 from ..h5 import checksums as sums
 from ..h5 import links, scales
 from ..h5.attributes import (
@@ -26,14 +26,16 @@ from ..h5.attributes import (
 from ..h5.errors import NO_CLASS, RAISED, errno_of, unless_damaged, unwritable, user_link
 from ..h5.ids import DatasetID, FileID, GroupID, LinkInfo, ObjectID
 from ..h5.key_order import Places
-from ..h5.marks import MARK, read_mark, set_mark, write_mark
+from ..h5.marks import MARK, is_of_mark, read_mark, set_mark, write_mark
 from ..h5.object_info import Target, is_open_elsewhere
 from ..h5.removal import remove
 from ..h5.types import GROUP_CREATION, has_variable
 from ..h5.values import write_raw
 from .alike import whole_leaf
+from .copying import Copied
 from .damage import copy_readable_attributes, is_damaged, removing
 from .fits import Fit
+from .moving import require_movable
 from .pins import ASIDE_BYTES, Kept, keep
 from .references import References
 from .unchanged import is_unchanged, leads_to_value
@@ -183,7 +185,7 @@ class Commit:
         if self._references is not None:
             self._references.forget_walk()
         self._groups.clear()
-        _let_go_of_objects(error)
+        _close_objects_of(error)
         if self._rolls_back:
             return
         last = [(self._write_places, ()), (self._hidden.empty_bin, ())]
@@ -262,22 +264,25 @@ class Commit:
         above = path[:-1]
         parent = self._group(above)
         raw = to_bytes(path[-1])
+        self._writer.at = path
         try:
             if above not in self._empty:
                 if parent.links.exists(raw):
                     self._replace(path, parent, raw, node)
                 else:
                     self._undo.append((self._unlink, (path,)))
-                    self._writer.create(parent, raw, node, path)
+                    self._create(parent, raw, node, path)
             else:
                 if not (above or self._rolls_back):  # all others go with the group that is new
                     self._undo.append((self._unlink, (path,)))
-                self._writer.create(parent, raw, node, path)
+                self._create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
             if isinstance(error, (HdfchkError, RecursionError)) or NO_CLASS in str(error):
                 raise
             raise UnsupportedTypeError(
-                f"HDF5 cannot keep it ({error})", key=join(path), hint="store it in parts"
+                f"HDF5 cannot keep it ({error})",
+                key=join(self._writer.at),
+                hint="store it in parts",
             ) from error
         self._guard_name(above, parent, path[-1])
 
@@ -318,11 +323,34 @@ class Commit:
             parent.unlink(raw)
             old = h5o.open(self._aside, aside)
         self._forget_below(path)
-        new = self._writer.create(parent, raw, node, path)
-        if old is not None:
+        new = self._create(parent, raw, node, path)
+        if old is not None and not isinstance(node, (Copied, Moved)):  # which have their own
             self._hand_on(old, new, kept, is_damaged=is_kept)
         if places is not None and place is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
+
+    def _create(self, parent: GroupID, raw: bytes, node: Stored, path: Path) -> ObjectID:
+        """Make what a step puts under a name, or move it there."""
+        if not isinstance(node, Moved):
+            return self._writer.create(parent, raw, node, path)
+        above, name = self._group(node.path[:-1]), to_bytes(node.path[-1])
+        info = require_movable(above, name, node.path, parent, path)
+        _, place = self._take_place(node.path[:-1], above, info)
+        self._undo.append((self._move_back, (path, node.path, place)))
+        above.links.move(name, parent, raw)
+        self._forget_below(node.path)
+        if self._references is not None:  # it knows paths
+            self._references.forget_walk()
+        return h5o.open(parent, raw) if info.type == links.HARD else parent
+
+    def _move_back(self, path: Path, home: Path, place: int | None) -> None:
+        parent, raw = self._group(path[:-1]), to_bytes(path[-1])
+        above, name = self._group(home[:-1]), to_bytes(home[-1])
+        moved = not above.links.exists(name)
+        if moved:
+            parent.links.move(raw, above, name)
+        self._forget_below(path)
+        self._give_back_place(above, name, place, moved=moved)
 
     def _hide(self, path: Path, parent: GroupID, raw: bytes, place: int | None) -> None:
         """Keep what is replaced under a hidden name until the commit is through."""
@@ -345,7 +373,7 @@ class Commit:
             copy_readable_attributes(old, new)
             return
         with removing():
-            copy_attributes(old, new, is_own)
+            copy_attributes(old, new, lambda name: is_own(name) or is_of_mark(old, new, name))
             if kept is not None and kept.moves:
                 scales.move(old, new, self._note)
 
@@ -624,7 +652,7 @@ def _objects_in(parent: GroupID, raw: bytes) -> int:
     return int(oid.get_num_objs()) if type(oid) is h5g.GroupID else 0
 
 
-def _let_go_of_objects(error: BaseException | None) -> None:
+def _close_objects_of(error: BaseException | None) -> None:
     """Close what the frames of an error hold open: HDF5 deletes it only when it is closed."""
     while error is not None:
         clear_frames(error.__traceback__)

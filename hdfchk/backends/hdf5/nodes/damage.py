@@ -1,4 +1,4 @@
-"""Whether HDF5 can remove an object: it reads all that says where its parts are, to free them."""
+"""Whether HDF5 can remove an object: it must read all metadata of its storage to free that."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ __all__ = [
 
 
 class NotRemovedError(CorruptFileError):
-    """HDF5 cannot remove, or write into, what a commit replaces or deletes."""
+    """HDF5 cannot remove, or write into, an object that a commit replaces or deletes."""
 
     def for_callers(self, root: GroupID, steps: Iterable[Path]) -> HdfchkError:
-        """The error that is told: of damage, unless what is there shows none.
+        """Return the error for the caller: of damage, unless the object shows none.
 
         Args:
             root: the group that is the root of all paths.
-            steps: what was to be replaced or deleted.
+            steps: the paths that were to be replaced or deleted.
         """
-        if not self.key or self.key == "/":  # all were looked at together
+        if not self.key or self.key == "/":  # the error may belong to any of the steps
             path = next((path for path in steps if _may_be_damaged(root, path, new=False)), ())
             self.key = join(path) if path else self.key
         elif self.__cause__ is not None and not _may_be_damaged(root, parse(self.key)):
-            told = unwritable("it", self.__cause__, self.key)
-            if told is not None:
-                return told
+            explained = unwritable("it", self.__cause__, self.key)
+            if explained is not None:
+                return explained
         return CorruptFileError(self.problem, file=self.file, key=self.key, hint=self.hint)
 
 
 @contextmanager
 def removing() -> Iterator[None]:
-    """A block that removes something, or writes into it, which may be damaged."""
+    """Context of an operation that removes an object, or writes into it; it may be damaged."""
     try:
         yield
     except (OSError, RuntimeError, KeyError) as error:
         if isinstance(error, HdfchkError) or errno_of(error) or not is_of_hdf5(error):
             raise
-        if NO_CLASS in str(error):  # that is no damage
+        if NO_CLASS in str(error):  # not damage
             raise
         raise NotRemovedError(
-            f"HDF5 cannot replace or remove what is there ({error})",
+            f"HDF5 cannot replace or remove the object ({error})",
             hint="it may be damaged: see verify(), and hdfchk.salvage(path, to)",
         ) from error
 
 
 def _may_be_damaged(root: GroupID, path: Path, *, new: bool = True) -> bool:
-    """Whether what is at a path shows damage; `new` where nothing is there."""
+    """Return whether the object at a path shows damage; `new` if there is none."""
     try:
         name = links.locate(root, path)
         return new if name is None else is_damaged(h5o.open(root, name))
@@ -69,7 +69,7 @@ def _may_be_damaged(root: GroupID, path: Path, *, new: bool = True) -> bool:
 
 
 def is_damaged(oid: ObjectID) -> bool:
-    """Whether an object, or one that goes with it, cannot be removed."""
+    """Return whether an object, or one that is removed with it, cannot be removed."""
     todo = [oid]
     seen: set[int] = set()
     while todo:
@@ -90,7 +90,7 @@ def is_damaged(oid: ObjectID) -> bool:
 
 
 def copy_readable_attributes(source: ObjectID, target: ObjectID) -> None:
-    """Copy all attributes that can be read, but for the library's own."""
+    """Copy all attributes that can be read, except those of hdfchk."""
     try:
         names = attribute_names(source)
     except RAISED:
@@ -100,7 +100,8 @@ def copy_readable_attributes(source: ObjectID, target: ObjectID) -> None:
             raw_attribute(h5a.open(source, name))
         except RAISED:
             continue
-        copy_attributes(source, target, partial(_is_another, name))
+        if not h5a.exists(target, name):  # units, say, that the new value has
+            copy_attributes(source, target, partial(_is_another, name))
 
 
 def _is_another(wanted: bytes, name: bytes) -> bool:

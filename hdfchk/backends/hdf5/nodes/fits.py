@@ -1,4 +1,4 @@
-"""How a value is written into a dataset that is there, to be read back as it is."""
+"""How a value is written into the existing dataset, if it is read back unchanged."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ __all__ = ["Fit", "can_have", "fit_of"]
 
 
 class Fit(NamedTuple):
-    """What is written over a dataset.
+    """A value to write into an existing dataset.
 
     Attributes:
         target: the dataset.
-        array: the elements. Of another shape than the dataset where that can be given it.
-        tid: the HDF5 type of the array.
-        mark: the dataset's mark.
-        new_mark: the one that it has to have.
-        is_there: all of it is there already.
-        is_raw: the items of the array are the bytes of elements.
+        array: the elements; of another shape than the dataset if that can be resized.
+        tid: the HDF5 memory type of the array.
+        mark: the mark of the dataset.
+        new_mark: the mark that it must have.
+        is_there: the dataset already contains all of it.
+        is_raw: the elements of the array are raw bytes in the stored type.
     """
 
     target: Target
@@ -51,18 +51,18 @@ class Fit(NamedTuple):
 
     @property
     def keeps_form(self) -> bool:
-        """Whether nothing of the dataset changes but the elements."""
+        """Whether nothing of the dataset changes except its elements."""
         return bool(self.mark == self.new_mark and self.target.shape == self.array.shape)
 
 
 def fit_of(did: DatasetID, target: Target, leaf: Leaf, guard: Guard) -> Fit | None:
-    """How `leaf` can be written into a dataset, to be read back as it is, if it can.
+    """Return how `leaf` can be written into a dataset and read back unchanged, or None.
 
     Args:
         did: the dataset.
-        target: what HDF5 says of it.
-        leaf: what is to be written.
-        guard: of the file.
+        target: its properties.
+        leaf: the value to write.
+        guard: the limits for reading the file.
     """
     mark = read_mark(did) if target.info.num_attrs else None
     stored, shape = did.get_type(), target.shape
@@ -75,7 +75,7 @@ def fit_of(did: DatasetID, target: Target, leaf: Leaf, guard: Guard) -> Fit | No
     is_text = stored.get_class() == h5t.STRING
     if is_text and (array.dtype.kind == "O" or not stored.equal(tid) or mark != leaf.mark):
         return _text_fit(did, target, stored, mark, leaf, guard)
-    is_other = not isinstance(leaf.data, np.ndarray) and not stored.equal(tid)  # NumPy's scalar
+    is_other = not isinstance(leaf.data, np.ndarray) and not stored.equal(tid)  # a NumPy scalar
     if mark != leaf.mark or bool(shape) != bool(array.shape) or is_other:
         return _like_fit(did, target, stored, mark, leaf)
     if shape != array.shape:
@@ -91,7 +91,7 @@ def fit_of(did: DatasetID, target: Target, leaf: Leaf, guard: Guard) -> Fit | No
 def _like_fit(
     did: DatasetID, target: Target, stored: TypeID, mark: Mark | None, leaf: Leaf
 ) -> Fit | None:
-    """How a value is written into a dataset of a type that only reads as the value's."""
+    """Return how to write into a dataset of another type that is read as the value's."""
     found = alike(did, stored, leaf)
     if found is None:
         return None
@@ -102,17 +102,17 @@ def _like_fit(
 def _text_fit(
     did: DatasetID, target: Target, stored: TypeID, mark: Mark | None, leaf: Leaf, guard: Guard
 ) -> Fit | None:
-    """How strings are written into a string dataset."""
+    """Return how to write strings into a string dataset."""
     leaf = filled(leaf)
     if type(leaf.data) is str and leaf.mark is not None and leaf.mark != mark:
-        return None  # a value of another kind, whose form is a text
+        return None  # a value of another type, which is stored as text
     texts = stored_texts(stored, leaf)
     if texts is None:
         return None
     if texts.mark == mark:
         are_there = unless_damaged(lambda: _are_there(did, texts, guard))
         if are_there is None:
-            return None  # what cannot be read is replaced
+            return None  # a dataset that cannot be read is replaced
         if are_there:
             return Fit(target, texts.array, texts.tid, mark, mark, is_there=True)
     if not are_kept(stored, texts) or not can_have(did, texts.array.shape):
@@ -121,7 +121,7 @@ def _text_fit(
 
 
 def can_have(did: DatasetID, shape: tuple[int, ...]) -> bool:
-    """Whether a dataset has a shape, or can be given it."""
+    """Return whether a dataset has a shape, or can be resized to it."""
     old = did.shape
     if old == shape:
         return True
@@ -137,7 +137,7 @@ def can_have(did: DatasetID, shape: tuple[int, ...]) -> bool:
 
 
 def _are_there(did: DatasetID, texts: StoredTexts, guard: Guard) -> bool:
-    """Whether a dataset has these very strings.
+    """Return whether a dataset contains exactly these strings.
 
     Raises:
         HdfchkError: it cannot be read.
@@ -149,7 +149,7 @@ def _are_there(did: DatasetID, texts: StoredTexts, guard: Guard) -> bool:
         return True
     guard.begin()
     dtype = did.dtype if array.dtype.kind == "O" else array.dtype
-    if array.ndim:  # other strings mostly differ in the first or last one
+    if array.ndim:  # different arrays mostly differ in the first or last element
         for index in ((0,) * array.ndim, tuple(length - 1 for length in array.shape)):
             item = np.zeros((1,) * array.ndim, dtype)
             space = did.get_space()

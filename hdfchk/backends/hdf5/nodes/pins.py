@@ -1,10 +1,10 @@
-"""What a commit must not part from what points at it: how each such object is kept, or refused.
+"""How a commit preserves what points to objects: each pinned object is kept, or rejected.
 
-References, dimension scales and further hard links lead to an object, and not to its key. So before
-a commit changes anything in a file that may have such, its steps are looked at: an array is written
-into the dataset that is there, if that can take it; a dict that replaces one is put key by key; the
-dimension scales of an array, or the arrays of a scale, are led to what takes its place. What cannot
-be kept is refused, unless the caller has said to replace it all the same.
+References, dimension scales and further hard links point to an object, not to its key. So the steps
+of a commit are checked before anything changes: an array is written into the existing dataset, if
+that can store it; a dict that replaces a dict is assigned key by key; dimension scales, and the
+arrays attached to a scale, are moved to the object that replaces it. A step that cannot preserve
+these is rejected, unless the caller has passed ``replace=True``.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ from .writer import Writer
 __all__ = ["ASIDE_BYTES", "Kept", "Plan", "keep"]
 
 ASIDE_BYTES = 2**26
-"""What is written over is kept in memory up to so many bytes a commit, unless it is pinned."""
+"""At most this many bytes of overwritten data are kept in memory by one commit, unless pinned."""
 LOOK_AFTER = 8
-"""Only after so many arrays were written over in place it is worth to know which are free."""
-TOLD = 3
-"""So many of what points at an object are named."""
-_HINT_OF_SCALES = "assign it together with the arrays whose scale it is, in one update(); or "
-_HINT = "put(key, value, replace=True) replaces it all the same"
+"""The file is searched only after this many arrays were overwritten in place."""
+NAMED = 3
+"""The number of holders that a message names."""
+_HINT_OF_SCALES = "assign it and the arrays that use it as their scale in one update(); or "
+_HINT = "put(key, value, replace=True) replaces it nevertheless"
 
 
 @attrs.define
 class Kept:
-    """What a step does beside, to keep what points at its object.
+    """How a step preserves what points to its object.
 
     Args:
-        fit: what is written over the dataset that is there, and by which type; None if another
-            one takes its place.
-        moves: what hangs together with the old one as a dimension scale is led to the new one.
-            In any case that has another address: what still points at the old one leads to nothing.
-        detached: the paths of arrays and scales that go, and from which others are detached.
+        fit: what is written into the existing dataset, and in which type; None if another object
+            replaces it.
+        moves: dimension scales attached to the old object, or arrays that use it as a scale, are
+            moved to the new one. That has another address: other pointers to the old one are lost.
+        detached: the paths of the removed arrays and scales from which others are detached.
     """
 
     fit: Fit | None = None
@@ -68,12 +68,12 @@ Steps = dict[Path, Stored | None]
 
 @attrs.define
 class Plan:
-    """The steps of a commit, once what points at their objects is seen to.
+    """The steps of a commit that preserves what points to its objects.
 
     Args:
-        steps: what is to be done; where need be in more and smaller steps.
-        kept: what is to be done beside, by path.
-        free: keys at whose objects nothing points when the commit is through.
+        steps: the steps; a dict may be split into its keys.
+        kept: how each pinned object is preserved, by path.
+        free: the keys whose objects are not pinned after the commit.
     """
 
     steps: Steps
@@ -91,19 +91,19 @@ def keep(
     replace: bool,
     keeps_damaged: bool = False,
 ) -> Plan:
-    """How the steps of a commit keep what points at their objects.
+    """Plan how the steps of a commit preserve what points to their objects.
 
     Args:
         root: the group that is the root of all paths.
-        writer: makes the objects.
-        references: what points at what.
-        steps: what is to be done.
-        rolls_back: an error gives all up that was not committed before.
-        replace: refuse nothing.
-        keeps_damaged: what is damaged stays in the file, for all that points at it.
+        writer: creates the objects.
+        references: what points to what.
+        steps: the steps of the commit.
+        rolls_back: the caller rolls back after an error.
+        replace: reject nothing.
+        keeps_damaged: damaged objects stay in the file, for everything that points to them.
 
     Raises:
-        ReferencedError: something would lead to nothing. Nothing was done.
+        ReferencedError: something would point to nothing. Nothing was changed.
     """
     walks = references.walks
     options = rolls_back, replace, keeps_damaged
@@ -112,22 +112,22 @@ def keep(
     except ReferencedError:
         if references.walks != walks:
             raise
-        references.walk(root, writer.guard)  # some of it may have gone since; and names are told
+        references.walk(root, writer.guard)  # references may be gone; and paths are needed
         return _Keeper(root, writer, references, *options).run(steps)
 
 
 @attrs.define
 class _Old:
-    """An object that goes: its address, and whether other hard links lead to it."""
+    """An object that is removed: its address, and whether it has other hard links."""
 
     address: int
     shape: tuple[int, ...] | None
-    """Of a dataset."""
+    """The shape of a dataset; otherwise None."""
     is_shared: bool
 
 
 class _Keeper:
-    """One look at the steps of a commit."""
+    """The planning of one commit."""
 
     def __init__(
         self,
@@ -145,22 +145,22 @@ class _Keeper:
         self._replace = replace
         self._keeps_damaged = keeps_damaged
         self._is_whole: dict[Path, bool] = {}
-        self._aside = 0
+        self._overwritten_bytes = 0
         self._steps: Steps = {}
         self._kept: dict[Path, Kept] = {}
-        self._going: dict[Path, _Old] = {}
-        """What is deleted, or replaced by another object."""
-        self._gone: dict[int, Path] = {}
-        """The addresses of all objects that go with these, and a path of each."""
-        self._goes: dict[Path, list[int]] = {}
-        """By the path of a step, the addresses of what goes with it."""
+        self._replaced: dict[Path, _Old] = {}
+        """The objects that are deleted, or replaced by others."""
+        self._removed: dict[int, Path] = {}
+        """The addresses of all objects that are removed with these, and a path of each."""
+        self._removed_by_step: dict[Path, list[int]] = {}
+        """The addresses of the objects that each step removes, by the path of the step."""
         self._pins: dict[Path, list[tuple[int, Holder]]] = {}
-        """Of these, at which something points that stays, and what that is."""
+        """The removed objects to which remaining objects point: their addresses and holders."""
         self._is_blind = False
 
     def run(self, steps: Steps) -> Plan:
-        stays = {path: self._is_written_over(path, node) for path, node in steps.items()}
-        changed = [path for path, is_written_over in stays.items() if not is_written_over]
+        stays = {path: self._keeps_object(path, node) for path, node in steps.items()}
+        changed = [path for path, keeps_object in stays.items() if not keeps_object]
         references = self._references
         references.overwrites += len(steps) - len(changed)
         if not changed and references.overwrites < LOOK_AFTER:
@@ -176,41 +176,41 @@ class _Keeper:
         while todo:
             path, node = todo.pop()
             old = self._open(path)
-            is_written_over = stays.pop(path, None)
-            if is_written_over is None:  # a key of a dict
-                is_written_over = self._is_written_over(path, node)
-            if old is None or is_written_over:
+            keeps_object = stays.pop(path, None)
+            if keeps_object is None:  # a key of a dict that was split
+                keeps_object = self._keeps_object(path, node)
+            if old is None or keeps_object:
                 self._steps[path] = node
             elif type(old) is h5g.GroupID and self._is_pinned_dict(old, node):
                 todo += self._key_by_key(path, old, node)[::-1]
             else:
                 self._steps[path] = node
-                self._going[path] = _old(old)
+                self._replaced[path] = _old(old)
         if references.has_any:
-            self._follow()
+            self._find_removed()
             self._find_pins()
-        for path, there in self._going.items():
+        for path, there in self._replaced.items():
             self._decide(path, there)
         free = [] if self._is_blind else [path for path in self._steps if self._is_free(path)]
         return Plan(self._steps, self._kept, free)
 
     def _is_free(self, path: Path) -> bool:
-        """Whether nothing points at what will be at a key."""
+        """Return whether nothing will point to the object at a key."""
         if path in self._kept or self._steps[path] is None:
             return False
-        old = None if path in self._going else self._open(path)
+        old = None if path in self._replaced else self._open(path)
         if old is None or self._references.known.no_references:
             return True
         address = info_of(old).addr
         return not (self._references.unreadable or address in self._references.holders)
 
     def _open(self, path: Path) -> ObjectID | None:
-        """What a hard link at a path leads to.
+        """Open the object of a hard link.
 
-        None if there is none, it cannot be opened, or is damaged and kept.
+        Return None if there is none, it cannot be opened, or it is damaged and kept.
         """
         oid = unless_damaged(lambda: self._open_hard(path))
-        if oid is None:  # if it is damaged, the step itself finds out, and tells
+        if oid is None:  # if it is damaged, the step itself raises the error
             return None
         if not self._keeps_damaged:
             return oid
@@ -230,10 +230,10 @@ class _Keeper:
             return None
         return h5o.open(parent, raw)
 
-    # -- what stays --------------------------------------------------------------------------------
+    # -- what remains ------------------------------------------------------------------------------
 
-    def _is_written_over(self, path: Path, node: Stored | None) -> bool:
-        """Whether no object goes: nothing is there, or what is there surely takes the value."""
+    def _keeps_object(self, path: Path, node: Stored | None) -> bool:
+        """Return whether a step removes no object: there is none, or it can store the value."""
         old = self._open(path)
         if old is None:
             return True
@@ -246,9 +246,9 @@ class _Keeper:
         fit = self._fit(old, whole_leaf(old, node))
         if fit is None or not self._may_unpack(old, fit):
             return False
-        self._aside += fit.array.nbytes
-        if not self._rolls_back and self._aside > ASIDE_BYTES:
-            return False  # it is replaced, unless something points at it
+        self._overwritten_bytes += fit.array.nbytes
+        if not self._rolls_back and self._overwritten_bytes > ASIDE_BYTES:
+            return False  # it is replaced, unless it is pinned
         if fit.target.info.rc > 1:
             self._kept[path] = Kept(fit)
         return True
@@ -263,7 +263,7 @@ class _Keeper:
         return self._writer.may_unpack(old, fit, kept=not self._rolls_back)
 
     def _is_pinned_dict(self, old: GroupID, node: Any) -> bool:
-        """Whether a dict is put key by key over one: something points at it, or into it."""
+        """Return whether a dict is assigned key by key, as something points into it."""
         if not is_dict(node) or self._replace or not is_dict_group(old, read_mark(old)):
             return False
         if info_of(old).rc > 1 or (not self._references.known.no_names and _shares(old, node)):
@@ -286,12 +286,12 @@ class _Keeper:
         ]
         return found + [((*path, name), child) for name, child in node.children.items()]
 
-    # -- what goes ---------------------------------------------------------------------------------
+    # -- what is removed ---------------------------------------------------------------------------
 
-    def _follow(self) -> None:
-        """Find all objects that go: those to which no hard link is left."""
+    def _find_removed(self) -> None:
+        """Find all objects that are removed: those that keep no hard link."""
         left: dict[int, int] = {}
-        for top in self._going:
+        for top in self._replaced:
             todo = [top]
             while todo:
                 path = todo.pop()
@@ -300,30 +300,30 @@ class _Keeper:
                     continue
                 info = info_of(oid)
                 left[info.addr] = left.get(info.addr, info.rc) - 1
-                if left[info.addr] > 0 or info.addr in self._gone:
+                if left[info.addr] > 0 or info.addr in self._removed:
                     continue
-                self._gone[info.addr] = path
-                self._goes.setdefault(top, []).append(info.addr)
+                self._removed[info.addr] = path
+                self._removed_by_step.setdefault(top, []).append(info.addr)
                 if type(oid) is h5g.GroupID:
                     for name, kind, _ in links.entries(oid, dangling=True):
                         if kind == links.HARD:
                             todo.append((*path, to_text(name)))
 
     def _find_pins(self) -> None:
-        """Find what points at these, and stays."""
+        """Find the remaining objects that point to removed ones."""
         references = self._references
         replaced = {
-            there.address for path, there in self._going.items() if self._steps[path] is not None
+            there.address for path, there in self._replaced.items() if self._steps[path] is not None
         }
-        if replaced & references.held:  # their attributes go to other objects
+        if replaced & references.held:  # their attributes are copied to new objects
             references.is_stale = True
 
         def stays(holder: Holder) -> bool:
-            if holder.address not in self._gone:
+            if holder.address not in self._removed:
                 return True
             return holder.attribute is not None and holder.address in replaced
 
-        for top, goes in self._goes.items():
+        for top, goes in self._removed_by_step.items():
             self._pins[top] = [
                 (address, holder)
                 for address in goes
@@ -332,44 +332,44 @@ class _Keeper:
             ]
 
     def _decide(self, path: Path, old: _Old) -> None:
-        """How the object of one step is kept, or why it cannot be."""
+        """Determine how the object of a step is preserved, or reject the step."""
         node = self._steps[path]
         pins, kept = self._pins.get(path, []), Kept()
         hard: list[Holder] = []
         for address, holder in pins:
-            stays = address == old.address and node is not None  # the key does, for another object
+            stays = address == old.address and node is not None  # the key keeps an object
             is_scale = holder.attribute in {scales.USERS, scales.DIMENSIONS}
-            if stays and is_scale and self._moves(path, old, holder):
+            if stays and is_scale and self._can_move(path, old, holder):
                 kept.moves = True
             elif (
                 is_scale
                 and holder not in self._references.unreadable
                 and (self._replace or (not stays and holder.attribute == scales.USERS))
             ):
-                kept.detached.append(self._gone[address])
+                kept.detached.append(self._removed[address])
             else:
                 hard.append(holder)
-        is_parted = old.is_shared and node is not None
-        if (hard or kept.moves or is_parted) and isinstance(node, Leaf):
-            fit = self._taken(path, node)
+        is_split = old.is_shared and node is not None
+        if (hard or kept.moves or is_split) and isinstance(node, Leaf):
+            fit = self._pinned_fit(path, node)
             if fit is not None:
                 self._kept[path] = Kept(fit)
                 return
         if not self._replace:
             if hard:
                 self._refuse(path, hard, is_deleted=node is None)
-            if is_parted:
-                self._refuse_to_part(path, old)
+            if is_split:
+                self._refuse_other_names(path, old)
         if self._is_blind and old.shape is not None:
             kept.detached.append(path)
         kept.detached = list(dict.fromkeys(kept.detached))
         if path in kept.detached:
             kept.moves = False
-        if hard or is_parted or kept.moves or kept.detached:
+        if hard or is_split or kept.moves or kept.detached:
             self._kept[path] = kept
 
-    def _moves(self, path: Path, old: _Old, holder: Holder) -> bool:
-        """Whether what is at the end of a dimension scale can be led to the new object."""
+    def _can_move(self, path: Path, old: _Old, holder: Holder) -> bool:
+        """Return whether the other end of a dimension scale can be moved to the new object."""
         shape = _shape_of(self._steps[path])
         if shape is None or old.shape is None or len(shape) != len(old.shape):
             return False
@@ -387,16 +387,16 @@ class _Keeper:
         return all(axis < len(there) and there[axis] == shape[0] for axis in axes)
 
     def _shape_after(self, holder: Holder) -> tuple[int, ...] | None:
-        """The shape that an array has when the commit is through."""
-        path = self._gone.get(holder.address)
-        if path is not None and self._going.get(path) is not None:
+        """Return the shape that an array has after the commit."""
+        path = self._removed.get(holder.address)
+        if path is not None and self._replaced.get(path) is not None:
             return _shape_of(self._steps[path])
         oid = h5o.open(h5g.open(self._root, b"/"), holder.path)
         shape: tuple[int, ...] | None = oid.shape if type(oid) is h5d.DatasetID else None
         return shape
 
-    def _taken(self, path: Path, leaf: Leaf) -> Fit | None:
-        """How a pinned dataset takes a value: with another mark or, where it can, another shape."""
+    def _pinned_fit(self, path: Path, leaf: Leaf) -> Fit | None:
+        """Return how a pinned dataset can store a value: with another mark, or another shape."""
         old = self._open(path)
         if self._writer.layout is not None or type(old) is not h5d.DatasetID:
             return None
@@ -410,36 +410,38 @@ class _Keeper:
             fit = None if fit is None else fit._replace(new_mark=leaf.mark)
         return fit if fit is not None and self._may_unpack(old, fit) else None
 
-    # -- what is refused ---------------------------------------------------------------------------
+    # -- what is rejected --------------------------------------------------------------------------
 
     def _refuse(self, path: Path, holders: list[Holder], *, is_deleted: bool) -> NoReturn:
-        told = list(dict.fromkeys(map(str, holders)))
-        named = ", ".join(told[:TOLD]) + (f" and {len(told) - TOLD} more" if told[TOLD:] else "")
+        names = list(dict.fromkeys(map(str, holders)))
+        named = ", ".join(names[:NAMED]) + (
+            f" and {len(names) - NAMED} more" if names[NAMED:] else ""
+        )
         if holders[0] in self._references.unreadable:
-            named += " (which may point at anything: h5py cannot read these references)"
+            named += " (which may point to anything: h5py cannot read these references)"
         if is_deleted:
             raise ReferencedError(
-                f"it cannot be deleted, as something in the file points at it: {named}",
+                f"it cannot be deleted, because something in the file points to it: {named}",
                 key=join(path),
-                hint="delete that first; or put(key, None, replace=True), and delete it then",
+                hint="delete that first; or put(key, None, replace=True), and then delete it",
             )
         raise ReferencedError(
-            "the object that is there cannot take this value, and in place of another one "
-            f"something in the file would point at nothing: {named}",
+            "the object cannot store this value in place, and if another object replaced it, "
+            f"something in the file would point to nothing: {named}",
             key=join(path),
             hint=_HINT_OF_SCALES + _HINT if holders[0].attribute == scales.DIMENSIONS else _HINT,
         )
 
-    def _refuse_to_part(self, path: Path, old: _Old) -> NoReturn:
+    def _refuse_other_names(self, path: Path, old: _Old) -> NoReturn:
         names = self._references.names.get(old.address, [])
         own = to_bytes("/" + join(path))
         others = [repr(to_text(name.strip(b"/"))) for name in names if not name.endswith(own)]
         raise ReferencedError(
-            "the object that is there has other names in the file "
-            f"({', '.join(others[:TOLD]) or 'hard links'}), and cannot take this value: under them "
-            "the old one would stay",
+            "the object has other names in the file "
+            f"({', '.join(others[:NAMED]) or 'hard links'}), and cannot store this value: the "
+            "other names would keep the old object",
             key=join(path),
-            hint=_HINT + ", under this name alone",
+            hint=_HINT + ", under this name only",
         )
 
 
@@ -450,16 +452,16 @@ def _old(oid: ObjectID) -> _Old:
 
 
 def _shape_of(node: Any) -> tuple[int, ...] | None:
-    """The shape of what a step puts; None where that is no array."""
+    """Return the shape that a step assigns; None if that is not an array."""
     if not isinstance(node, Leaf):
-        return getattr(getattr(node, "did", None), "shape", None)  # a draft has one
+        return getattr(getattr(node, "did", None), "shape", None)  # of a draft
     if node.data is None:
         return None
     return node.data.shape if isinstance(node.data, np.ndarray) else ()
 
 
 def _resized(did: DatasetID, target: Target, leaf: Leaf) -> Fit | None:
-    """How a dataset takes an array of another shape, to which it can be made; None if it cannot."""
+    """Return how a dataset can store an array of another shape, if it can be resized to that."""
     tid, _, array = prepare(leaf.data)
     if not array.ndim or not can_have(did, array.shape):
         return None
@@ -469,7 +471,7 @@ def _resized(did: DatasetID, target: Target, leaf: Leaf) -> Fit | None:
 
 
 def _shares(old: GroupID, node: Any) -> bool:
-    """Whether a child that a dict replaces, at any depth, has other hard links."""
+    """Return whether a child that a dict would replace, at any depth, has other hard links."""
     todo = [(old, node)]
     while todo:
         group, branch = todo.pop()

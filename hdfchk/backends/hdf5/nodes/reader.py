@@ -1,6 +1,6 @@
-"""From HDF5 objects to trees, on h5py's low-level API.
+"""HDF5 objects to trees, with h5py's low-level API.
 
-Per-object cost is what this module is about: a scalar without a mark is read in five calls.
+The cost per object matters here: a scalar without a mark is read in five calls.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from ..h5.values import decoded, memory_type, number_or_none, plain_array, to_sc
 __all__ = ["DirectIO", "Reader"]
 
 Place = tuple[int, int]
-"""Which file an object is in, by HDF5's count, and its address there."""
+"""The number of the file, as HDF5 counts them, and the address of the object in it."""
 MAX_LEVELS = 2 * MAX_DEPTH
-"""How deeply groups may nest that are read: twice what is written."""
+"""The maximum nesting of groups in reading: twice that in writing."""
 MAX_VISITS = 1000
-"""How often one group may come, by several links, in what is read at once. Groups that share groups
-that share groups would else grow with each level, to more than any memory holds."""
+"""How often one group may occur, by several links, in one read. Groups that share groups that
+share groups would otherwise grow exponentially with each level."""
 
 
 class DirectIO:
-    """A block in which a reader reads some datasets without HDF5.
+    """Context in which a reader reads some datasets without HDF5.
 
     Args:
         reader: the reader.
-        descriptor: of the file, if all that is read is in it, and may be read past HDF5; else -1.
+        descriptor: of the file, if HDF5 may be bypassed for all that is read; otherwise -1.
         mapper: maps arrays that need not be read.
-        meter: is told how many bytes of the file are read.
+        meter: counts the bytes that are read.
     """
 
     __slots__ = ("_descriptor", "_mapper", "_meter", "_reader")
@@ -79,42 +79,42 @@ class Reader:
 
     Args:
         root: the group that is the root of all paths.
-        guard: what the file cannot make the reader do.
-        cache: HDF5's cache of the file's metadata.
+        guard: the limits for reading the file.
+        cache: HDF5's metadata cache of the file.
     """
 
     def __init__(self, root: RootID, guard: Guard, cache: MetadataCache) -> None:
         self.root = root
         self._cache = cache
         self._objects = 0
-        """How many are in the groups that were read since it began."""
+        """The number of links in the groups read since the outermost one."""
         self._guard = guard
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self._visits: dict[Place, int] = {}
         self.mapper: Mapper | None = None
-        """Maps arrays that need not be read, while that is wanted."""
+        """Maps arrays that need not be read; None unless maps are wanted."""
         self.descriptor = -1
-        """Of the file, while all that is read is in it, and may be read past HDF5."""
+        """The descriptor of the file while HDF5 may be bypassed; otherwise -1."""
         self.meter: Meter | None = None
-        """Is told how many bytes of the file are read, while somebody wants to know."""
+        """Counts the bytes that are read, if wanted."""
 
     def dataset(self, did: DatasetID) -> Leaf:
-        """One dataset, whole.
+        """Return one whole dataset.
 
         Raises:
-            UnsafeFileError: its elements lie in another file.
-            UnsupportedStoredError: NumPy has nothing like its type.
+            UnsafeFileError: its data are in another file.
+            UnsupportedStoredError: NumPy has no equivalent of its type.
             CorruptFileError: the data cannot be read.
         """
         self._guard.begin()
         try:
-            return self._measured(did)
+            return self._read_counted(did)
         except HdfchkError as error:
             error.key = key_of(did, self.root)
             raise
 
-    def _measured(self, did: DatasetID) -> Leaf:
+    def _read_counted(self, did: DatasetID) -> Leaf:
         if self.meter is None:
             return self._dataset(did)
         before = self.meter.done
@@ -125,7 +125,7 @@ class Reader:
     def _dataset(self, did: DatasetID) -> Leaf:
         in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
         shape = did.shape
-        if in_one_piece:  # of this file, without filters: there is less to ask for
+        if in_one_piece:  # contiguous, in this file: fewer properties to ask for
             mark, present = read_mark(did), 0
         else:
             info = info_of(did, len(shape or ()))
@@ -143,20 +143,20 @@ class Reader:
             if view is not None:
                 return Leaf(view, mark)
         dtype = plain_dtype(tid)
-        if dtype is not None:  # the usual types: no look at what else the type may be
-            data = self._room(did, shape, dtype, present, in_one_piece=in_one_piece)
+        if dtype is not None:  # a common type: no need to look for special ones
+            data = self._allocate(did, shape, dtype, present, in_one_piece=in_one_piece)
             if data.size and not (
                 in_one_piece and read_piece(self.descriptor, did, data, self.meter)
             ):
                 self._read_into(did, present, data, tid)
             return Leaf(data, mark)
         dtype = numpy_dtype(tid)
-        data = self._room(did, shape, dtype, present)
+        data = self._allocate(did, shape, dtype, present)
         if data.size:
             self._read_into(did, present, data, memory_type(dtype))
         return Leaf(plain_array(data), mark)
 
-    def _room(
+    def _allocate(
         self,
         did: DatasetID,
         shape: tuple[int, ...],
@@ -165,14 +165,14 @@ class Reader:
         *,
         in_one_piece: bool = False,
     ) -> np.ndarray[Any, Any]:
-        """An array to read into: of zeros, as HDF5 leaves alone what was never written.
+        """Return an array to read into: zeros, since HDF5 does not fill what was never written.
 
         Args:
             did: the dataset.
             shape: its shape.
-            dtype: of the array.
-            present: the kinds of messages in the dataset's header, as a set of bits.
-            in_one_piece: all of it is in the file, and will be read.
+            dtype: the dtype of the array.
+            present: the kinds of messages in the dataset's object header, as a bit set.
+            in_one_piece: the dataset is contiguous in this file, and will be read completely.
         """
         nbytes = math.prod(shape) * dtype.itemsize
         if nbytes > CHECK_FROM or present & FILTERED:  # a chunk may be larger than the array
@@ -204,7 +204,7 @@ class Reader:
         if tid.equal(FLOAT):
             self._float[()] = 0
             did.read(h5s.ALL, h5s.ALL, self._float, FLOAT)
-            value = self._float.item()  # None is a NaN: all other numbers equal themselves
+            value = self._float.item()  # None is stored as a NaN; other numbers equal themselves
             return Leaf(value if value == value else number_or_none(value, mark), mark)  # noqa: PLR0124
         if tid.equal(INT):
             self._int[()] = 0
@@ -214,7 +214,7 @@ class Reader:
             if tid.get_size() > CHECK_FROM:
                 self._guard.size(did, tid.get_size())
             raw = np.zeros((), f"S{tid.get_size()}")
-            if tid.get_strpad() != h5t.STR_NULLPAD:  # C's strings end at a NUL, Fortran's at blanks
+            if tid.get_strpad() != h5t.STR_NULLPAD:  # C strings end at a NUL, Fortran's at spaces
                 tid = tid.copy()
                 tid.set_strpad(h5t.STR_NULLPAD)
             self._read_into(did, present, raw, tid)
@@ -222,21 +222,21 @@ class Reader:
                 return Leaf(raw, mark)
             return Leaf(decoded(raw.item()), mark)
         dtype = numpy_dtype(tid)
-        data = self._room(did, (), dtype)
+        data = self._allocate(did, (), dtype)
         self._read_into(did, present, data, memory_type(dtype))
-        if data.ndim:  # a scalar of an array type
+        if data.ndim:  # a scalar dataset of an array type
             return Leaf(plain_array(data), mark)
-        # Marked data of an array's dtype stay arrays: a variable string stays a string.
+        # Marked data keep the dtype of an array, but a variable-length string becomes str.
         return Leaf(to_scalar(data, tid), mark)
 
     def look_at_bytes(self, did: DatasetID) -> None:
-        """Have HDF5 read all data of a dataset, as they are, for errors and checksums of chunks.
+        """Make HDF5 read all raw data of a dataset, to find errors and wrong chunk checksums.
 
-        Those of variable length, and in other files, are left out.
+        Variable-length data, and data in other files, are omitted.
 
         Raises:
-            UnsafeFileError, CorruptFileError: they cannot be read.
-            UnsupportedStoredError: a filter is not there.
+            UnsafeFileError, CorruptFileError: the data cannot be read.
+            UnsupportedStoredError: a filter is not available.
         """
         tid, shape = did.get_type(), did.shape
         present = info_of(did).hdr.mesg.present
@@ -267,15 +267,15 @@ class Reader:
         above: frozenset[Place] = frozenset(),
         place: Place | None = None,
     ) -> Leaf | Branch:
-        """One group with all below it that `select` wants; a named datatype is read as a dtype.
+        """Return a group and everything below it that `select` accepts, or a named datatype.
 
         Args:
             gid: the group.
             mark: its mark.
-            path: where it is.
-            select: what is wanted of what is below.
-            above: the places of the groups in which it is.
-            place: its own, if it is known.
+            path: its path.
+            select: decides which objects below it are read; None for all.
+            above: the places of the groups above it.
+            place: its own place, if known.
         """
         if type(gid) is not h5g.GroupID:
             return _named_type(gid, path)
@@ -297,7 +297,7 @@ class Reader:
                 oid = links.open_object(gid, raw, inner)
                 inner_place = (place[0], address)
             else:
-                # What nobody wants is not followed: the link may lead out of the file.
+                # Links that are not selected are not followed: they may point out of the file.
                 wanted = select is None or select(inner, True)
                 oid = self._open_soft(inner) if wanted else None
                 if oid is None:
@@ -305,7 +305,7 @@ class Reader:
             if type(oid) is h5d.DatasetID:
                 try:
                     if select is None or select(inner, False):
-                        children[name] = self._measured(oid)
+                        children[name] = self._read_counted(oid)
                 except HdfchkError as error:
                     error.key = join(inner)
                     raise
@@ -316,7 +316,7 @@ class Reader:
         return Branch(children, mark)
 
     def _check_visit(self, place: Place, path: Path, above: frozenset[Place]) -> None:
-        """Refuse a group that holds itself, or comes again and again."""
+        """Reject a group that contains itself, or occurs too often."""
         if not above:
             self._objects = 0
             self._visits.clear()
@@ -324,13 +324,13 @@ class Reader:
         visits = self._visits[place] = self._visits.get(place, 0) + 1
         if visits > MAX_VISITS:
             raise NestingError(
-                f"one group that is reached by more than {MAX_VISITS} ways",
+                f"one group is reached by more than {MAX_VISITS} paths",
                 key=join(path),
                 hint="read single keys below it",
             )
         if place in above or len(above) > MAX_LEVELS:
             raise NestingError(
-                "a group that holds itself, by a link"
+                "a group contains itself, by a link"
                 if place in above
                 else f"groups nested more than {MAX_LEVELS} levels deep",
                 key=join(path),
@@ -350,17 +350,17 @@ class Reader:
             as_dict = is_dict(oid, mark)
             if not select(path, as_dict):
                 return None
-            select = select if as_dict else None  # a value is read whole
+            select = select if as_dict else None  # a value is read completely
         return self.group(oid, mark, path, select, above, place)
 
     def _open_soft(self, path: Path) -> ObjectID | None:
-        """Open what a link that is not hard leads to; None if it leads nowhere."""
+        """Open the target of a soft or external link; return None if it does not exist."""
         found = links.resolve(self.root, path, trust=self._guard.trusts)
         return None if found is None else links.open_object(self.root, found, path)
 
 
 def _named_type(tid: TypeID, path: Path) -> Leaf:
-    """A named datatype: the dtype that it is."""
+    """Return the leaf of the dtype of a named datatype."""
     try:
         dtype = numpy_dtype(tid)
     except HdfchkError as error:

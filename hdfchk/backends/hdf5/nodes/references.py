@@ -1,4 +1,4 @@
-"""What in a file points at its objects: HDF5's references, found by going through the file once."""
+"""What in a file points to its objects: HDF5's references, found in one walk over the file."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from ..h5.values import memory_type
 __all__ = ["Holder", "Knowledge", "References"]
 
 SEARCHED_UP_TO = 2**27
-"""The bytes of shorter files are searched for types of references, which is a hundred times as fast
-as to open every object."""
+"""Files up to this size, in bytes, are searched for reference datatypes, which is a hundred
+times as fast as opening every object."""
 BLOCK_BYTES = 2**22
 ADDRESS_BYTES = (2, 4, 8, 16, 32)
-"""An address in a file has one of these lengths; a reference to a region has four bytes more."""
+"""The possible sizes of an address in a file; a region reference has four more bytes."""
 MOST_OBJECTS = 2**20
 MOST_BYTES = 2**26
-"""No more objects are opened, nor bytes of references read."""
+"""The maximum numbers of objects that are opened, and of bytes of references that are read."""
 _PLAIN = frozenset({h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.BITFIELD, h5t.OPAQUE, h5t.ENUM})
 
 
 @attrs.frozen
 class Holder:
-    """What holds references: a dataset, or an attribute of an object.
+    """A dataset or attribute that contains references.
 
     Args:
-        address: of the object.
+        address: the address of the object.
         path: one of its paths in the file.
-        attribute: the attribute's name; None for the data of a dataset.
+        attribute: the name of the attribute; None for the elements of a dataset.
     """
 
     address: int
@@ -51,7 +51,7 @@ class Holder:
     attribute: bytes | None
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """The name of the holder in messages."""
         name = repr(to_text(self.path.strip(b"/")) or "/")
         if self.attribute is None:
             return name
@@ -60,11 +60,12 @@ class Holder:
 
 @attrs.define
 class Knowledge:
-    """What is known of a file without a look.
+    """What is known of a file without a search.
 
     Args:
-        no_references: there are none in it.
-        no_names: nor has an object more than one hard link; it is never told of one alone.
+        no_references: it contains no references.
+        no_names: moreover, no object has more than one hard link; never True without
+            `no_references`.
     """
 
     no_references: bool = False
@@ -72,25 +73,25 @@ class Knowledge:
 
 
 class References:
-    """What points at what in one open file. It is looked for when that is first needed.
+    """What points to what in one open file; found when it is first needed.
 
-    Edits of ours make no references, but for attributes that go with a key whose value is
-    replaced: so what was found can only come to be more than there is, and is looked for again
-    before anything is refused.
+    Edits by hdfchk create no references, except in attributes that stay with a key whose value is
+    replaced. So the results can only contain too much, and the file is walked again before
+    a step is rejected.
 
     Args:
-        known: what is known without a look.
+        known: what is known without a search.
 
     Attributes:
-        known: what is known of the file; another file's bytes may tell the same.
-        holders: by the address of an object, what points at it.
-        names: by the address of an object that has several hard links, their paths.
-        held: the addresses of all objects that hold references.
-        unreadable: what holds references that cannot be read: they may point at anything.
-        walks: how often it was looked for.
-        free: keys at whose objects nothing points, as far as that was asked, where something may.
-        overwrites: how many arrays were written over without a look.
-        is_stale: what holds references is about to be at another address.
+        known: what is known of the file.
+        holders: the holders that point to an object, by its address.
+        names: the paths of an object with several hard links, by its address.
+        held: the addresses of all objects that contain references.
+        unreadable: the holders whose references cannot be read: these may point to anything.
+        walks: the number of walks.
+        free: keys whose objects are known not to be pinned, although other objects may be.
+        overwrites: the number of arrays that were overwritten without a search.
+        is_stale: the addresses of holders are about to change.
     """
 
     def __init__(self, known: Knowledge | None = None) -> None:
@@ -101,25 +102,25 @@ class References:
         self.unreadable: list[Holder] = []
         self.free: set[Path] = set()
         self._growing: set[Path] = set()
-        """Where arrays are that take rows without becoming other objects."""
+        """The paths of arrays that can take rows without being replaced."""
         self.walks = 0
         self.overwrites = 0
         self.is_stale = False
-        self._was_walked = False
+        self._is_walked = False
 
     @property
     def has_any(self) -> bool:
-        """Whether there are references, as far as was looked."""
+        """Whether there are references, according to the last search."""
         return bool(self.holders or self.unreadable)
 
     def forget(self) -> None:
-        """Somebody else has had the file: nothing is known."""
+        """Forget everything, as other programs may have changed the file."""
         self.known = Knowledge()
         self.forget_walk()
 
     def forget_walk(self) -> None:
-        """Objects are at other addresses now."""
-        self._was_walked = self.is_stale = False
+        """Forget the results of the walk, as addresses of objects have changed."""
+        self._is_walked = self.is_stale = False
         self.free.clear()
         self._growing.clear()
         self.holders.clear()
@@ -128,60 +129,61 @@ class References:
         self.unreadable.clear()
 
     def note_free(self, paths: Iterable[Path]) -> None:
-        """Take a note of keys at whose objects nothing points."""
+        """Record keys whose objects are not pinned."""
         if not self.known.no_names:
             self.free.update(paths)
 
     def note_growing(self, path: Path, did: DatasetID) -> None:
-        """Take a note of an array that has taken rows, if it can always do so where it is."""
+        """Record an array that has taken rows, if it can always be extended in place."""
         if self.known.no_names or did.get_create_plist().get_layout() != h5d.CHUNKED:
             return
         if did.get_space().get_simple_extent_dims(True)[0] == h5s.UNLIMITED:
             self._growing.add(path)
 
     def takes_rows(self, path: Path) -> bool:
-        """Whether nothing is parted from the array at a path when it takes rows."""
+        """Return whether the array at `path` can take rows and remain the same object."""
         return self.known.no_names or path in self._growing or path in self.free
 
     def look(self, root: ObjectID, guard: Guard) -> None:
-        """Find out, if it is not known, what points at what.
+        """Find what points to what, unless it is known.
 
         Args:
             root: any object of the file.
-            guard: what the file cannot make its reader do.
+            guard: the limits for reading the file.
 
         Raises:
-            ReferencedError: the file is too large for that.
+            ReferencedError: the file is too large for a search.
         """
-        if not (self.known.no_references or self._was_walked):
+        if not (self.known.no_references or self._is_walked):
             if _holds_no_references(h5i.get_file_id(root)):
                 self.known = Knowledge(no_references=True)
             else:
                 self.walk(root, guard)
 
     def walk(self, root: ObjectID, guard: Guard) -> None:
-        """Go through all objects of a file.
+        """Walk over all objects of a file.
 
         Args:
             root: any object of the file.
-            guard: what the file cannot make its reader do.
+            guard: the limits for reading the file.
 
         Raises:
-            ReferencedError: there are too many, or too many references.
+            ReferencedError: there are too many objects, or too many bytes of references.
         """
         self.forget_walk()
         self.walks += 1
         _Walk(self, root, guard).run()
-        self._was_walked = True
+        self._is_walked = True
         if not self.has_any:
             self.known = Knowledge(no_references=True, no_names=not self.names)
 
 
 def _holds_no_references(fid: FileID) -> bool:
-    """Whether the bytes of a file have no HDF5 type of references anywhere, if they are not many.
+    """Return whether a small file contains no byte sequence of a reference datatype.
 
-    In each version of the format such a type begins with a byte whose lower half is 7 and whose
-    upper half is the version. A byte for the kind follows, two of zero, and the size in four.
+    In each version of the format such a datatype begins with a byte whose lower half is 7 and whose
+    upper half is the version. The next byte is the kind of reference, followed by two zero bytes
+    and the size as uint32.
     """
     size = fid.get_filesize()
     if size > SEARCHED_UP_TO:
@@ -189,7 +191,7 @@ def _holds_no_references(fid: FileID) -> bool:
     h5f.flush(fid)
     try:
         image = np.frombuffer(fid.get_file_image(), np.uint8)
-    except RAISED:  # a file in several parts, say
+    except RAISED:  # for example, a file in several parts
         return False
     return not any(
         _has_reference_type(image[start : start + BLOCK_BYTES + 7])
@@ -204,13 +206,13 @@ def _has_reference_type(data: np.ndarray[Any, Any]) -> bool:
     for ahead in (2, 3, 5, 6, 7):
         places = places[data[places + ahead] == 0]
     kinds, sizes = data[places + 1], data[places + 4]
-    is_new = np.isin(kinds & 0x0F, (2, 3, 4)) & (sizes > 0)  # of HDF5 1.12
+    is_new = np.isin(kinds & 0x0F, (2, 3, 4)) & (sizes > 0)  # since HDF5 1.12
     is_old = np.isin(sizes - 4 * kinds, ADDRESS_BYTES) & (kinds < 2)
     return bool(np.any((is_new | is_old) & (data[places] > 0x0F)))
 
 
 class _Walk:
-    """One look at all objects of a file."""
+    """One walk over all objects of a file."""
 
     def __init__(self, found: References, root: ObjectID, guard: Guard) -> None:
         self._found = found
@@ -221,26 +223,26 @@ class _Walk:
         self._width = min(8, address_bytes(root))
 
     def run(self) -> None:
-        self._look_at(self._root, b"")
+        self._visit(self._root, b"")
         todo = [b""]
         while todo:
             path = todo.pop()
             group = h5g.open(self._root, path) if path else self._root
             for name, oid in self._children(group):
                 inner = path + b"/" + name
-                if self._look_at(oid, inner) and type(oid) is h5g.GroupID:
+                if self._visit(oid, inner) and type(oid) is h5g.GroupID:
                     todo.append(inner)
 
     def _children(self, group: GroupID) -> Iterator[tuple[bytes, ObjectID]]:
-        """Names of hard links, and their objects: nobody gets at references in damaged ones."""
+        """Yield name and object of each hard link; references in damaged ones are unreadable."""
         found = unless_damaged(lambda: list(links.hard_entries(group)))
         for name, _, _ in found or ():
             oid = unless_damaged(partial(h5o.open, group, name))
             if oid is not None:
                 yield name, oid
 
-    def _look_at(self, oid: ObjectID, path: bytes) -> bool:
-        """Look at one object; whether that is the first time."""
+    def _visit(self, oid: ObjectID, path: bytes) -> bool:
+        """Visit one object; return whether this is the first visit."""
         info = unless_damaged(lambda: info_of(oid))
         if info is None:
             return False
@@ -252,19 +254,19 @@ class _Walk:
         if len(self._seen) > MOST_OBJECTS:
             raise _too_large(f"more than {MOST_OBJECTS} objects")
         if type(oid) is h5d.DatasetID:
-            self._take(oid, Holder(info.addr, path, None))
+            self._collect(oid, Holder(info.addr, path, None))
         if h5a.get_num_attrs(oid):
-            self._take_attributes(oid, info.addr, path)
+            self._collect_attributes(oid, info.addr, path)
         return True
 
-    def _take_attributes(self, oid: ObjectID, address: int, path: bytes) -> None:
+    def _collect_attributes(self, oid: ObjectID, address: int, path: bytes) -> None:
         for name in unless_damaged(lambda: attribute_names(oid)) or ():
             aid = unless_damaged(partial(h5a.open, oid, name))
             if aid is not None:
-                self._take(aid, Holder(address, path, name))
+                self._collect(aid, Holder(address, path, name))
 
-    def _take(self, oid: AttrID | DatasetID, holder: Holder) -> None:
-        """Take the references in a dataset or attribute."""
+    def _collect(self, oid: AttrID | DatasetID, holder: Holder) -> None:
+        """Collect the references in a dataset or attribute."""
         tid = oid.get_type()
         if tid.get_class() in _PLAIN or not has_references(tid):
             return
@@ -286,8 +288,8 @@ class _Walk:
     def _addresses(self, oid: AttrID | DatasetID, tid: TypeID, count: int) -> set[int]:
         if not count:
             return set()
-        places = _places(tid)
-        if places is not None:  # the bytes are the addresses
+        places = _address_offsets(tid)
+        if places is not None:  # the raw bytes are the addresses
             size = tid.get_size()
             raw = np.zeros(oid.shape, f"V{size}")
             self._read(oid, raw, tid)
@@ -296,7 +298,7 @@ class _Walk:
             return {number for column in columns for number in _numbers(column)}
         data = np.zeros(oid.shape, oid.dtype)
         self._read(oid, data, None)
-        return {address for item in references_in(data) if (address := self._led_to(item))}
+        return {address for item in references_in(data) if (address := self._target_address(item))}
 
     def _read(
         self, oid: AttrID | DatasetID, data: np.ndarray[Any, Any], tid: TypeID | None
@@ -313,9 +315,9 @@ class _Walk:
         with self._guard.decoding(oid):
             oid.read(h5s.ALL, h5s.ALL, data, tid)
 
-    def _led_to(self, reference: Reference) -> int:
+    def _target_address(self, reference: Reference) -> int:
         found = unless_damaged(lambda: info_of(h5r.dereference(reference, self._root)))
-        return 0 if found is None else int(found.addr)  # it leads to nothing
+        return 0 if found is None else int(found.addr)  # it points to nothing
 
 
 def _numbers(column: np.ndarray[Any, Any]) -> list[int]:
@@ -325,21 +327,21 @@ def _numbers(column: np.ndarray[Any, Any]) -> list[int]:
     return [number for number in found if number]
 
 
-def _places(tid: TypeID) -> list[int] | None:
-    """Where in an item's bytes addresses of objects are; None where these do not tell."""
+def _address_offsets(tid: TypeID) -> list[int] | None:
+    """Return the offsets of addresses in an element; None if its bytes do not contain them."""
     kind = tid.get_class()
     if kind == h5t.REFERENCE:
         return [0] if tid.equal(h5t.STD_REF_OBJ) else None
     if kind == h5t.COMPOUND:
         found: list[int] = []
         for index in range(tid.get_nmembers()):
-            inner = _places(tid.get_member_type(index))
+            inner = _address_offsets(tid.get_member_type(index))
             if inner is None:
                 return None
             found += [tid.get_member_offset(index) + at for at in inner]
         return found
     if kind == h5t.ARRAY:
-        inner, base = _places(tid.get_super()), tid.get_super().get_size()
+        inner, base = _address_offsets(tid.get_super()), tid.get_super().get_size()
         if inner is None:
             return None
         return [base * index + at for index in range(tid.get_size() // base) for at in inner]
@@ -350,7 +352,7 @@ def _places(tid: TypeID) -> list[int] | None:
 
 def _too_large(what: str) -> ReferencedError:
     return ReferencedError(
-        f"it cannot be told whether something in the file points at it: there are {what}",
-        hint="put(key, value, replace=True) replaces it all the same; what points at it then leads "
-        "to nothing",
+        f"cannot determine whether something in the file points to it: there are {what}",
+        hint="put(key, value, replace=True) replaces it nevertheless; what points to it is then "
+        "broken",
     )

@@ -1,4 +1,4 @@
-"""Whether a value that is assigned is the one that is there: then nothing is replaced."""
+"""Whether an assigned value equals the stored one: then nothing is replaced."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["is_unchanged", "leads_to_value"]
 
 
 def is_unchanged(root: GroupID, writer: Writer, oid: ObjectID, node: Any) -> bool:
-    """Whether an object of others reads as the value that is to replace it.
+    """Return whether a foreign object is read as the value that is to replace it.
 
-    That is asked only of objects into which no value is written: datasets with items of variable
-    length that are no strings, or not all of them text, and named datatypes.
+    This is needed only for objects into which no value is written: named datatypes, and datasets
+    with variable-length elements other than strings, or with strings that are not all text.
 
     Args:
         root: the group that is the root of all paths.
-        writer: knows what the file cannot make its reader do.
+        writer: has the limits for reading the file.
         oid: the object.
         node: the value.
     """
@@ -45,17 +45,17 @@ def is_unchanged(root: GroupID, writer: Writer, oid: ObjectID, node: Any) -> boo
         else:
             return False
         return found is not None and _reads_as(found, node)
-    except (HdfchkError, KeyError):  # it cannot be read, or HDF5 does not convert it: another value
+    except (HdfchkError, KeyError):  # it cannot be read, or not be converted: a different value
         return False
 
 
 def leads_to_value(root: GroupID, writer: Writer, path: Path, node: Any) -> bool:
-    """Whether a link leads to what reads as the value that is to replace the link.
+    """Return whether the target of a link is read as the value that is to replace the link.
 
     Args:
         root: the group that is the root of all paths.
-        writer: knows what the file cannot make its reader do.
-        path: of the link, which is no hard one.
+        writer: has the limits for reading the file.
+        path: the path of the link, which is a soft or external one.
         node: the value.
     """
     try:
@@ -72,7 +72,7 @@ def leads_to_value(root: GroupID, writer: Writer, path: Path, node: Any) -> bool
             )
         )
         return found is not None and (_same(found, node) or _reads_as(found, node))
-    except (HdfchkError, KeyError):  # it leads out of the file, or cannot be read: another value
+    except (HdfchkError, KeyError):  # outside the file, or unreadable: a different value
         return False
 
 
@@ -83,7 +83,7 @@ def _reads_as(found: Any, node: Any) -> bool:
 def _is_variable(did: DatasetID, node: Any) -> bool:
     tid = did.get_type()
     kind = tid.get_class()
-    if kind == h5t.STRING:  # texts beside bytes that are none
+    if kind == h5t.STRING:  # some elements are bytes that are not text
         is_packed = isinstance(node, (Leaf, Branch)) and node.mark == PACKED
         return is_packed and bool(tid.is_variable_str())
     return kind in {h5t.VLEN, h5t.COMPOUND, h5t.ARRAY} and has_variable(tid)

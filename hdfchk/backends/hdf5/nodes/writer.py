@@ -76,6 +76,7 @@ class Writer:
         layout: how all arrays that are written now are to lie in the file, whatever the options
             say.
         meter: is told how many bytes of arrays are written.
+        at: the path of what is being written.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Writer:
         self._options = options
         self.layout: Layout | None = None
         self.meter: Meter | None = None
+        self.at: Path = ()
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
         self.cache = cache or MetadataCache(root)
@@ -148,6 +150,7 @@ class Writer:
             self.pause()
             self.cache.hold(2 * self._made)
         if isinstance(node, Leaf):
+            self.at = path
             oid = self._dataset(parent, name, node, path)
             if node.mark is not None:
                 write_mark(oid, node.mark)

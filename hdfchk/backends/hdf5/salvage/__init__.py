@@ -1,1 +1,1 @@
-"""Copying all that is whole out of a damaged file."""
+"""Copying everything intact out of a damaged file."""

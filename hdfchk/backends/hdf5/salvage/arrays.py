@@ -1,4 +1,4 @@
-"""Reading all of a dataset, to tell which parts of it are whole, and copying these alone."""
+"""Reading a whole dataset, to find out which parts are intact, and copying only these."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from .steps import CAUGHT, Steps, explained
 __all__ = ["Damage", "StoredArray", "copy_parts", "look_at"]
 
 MOST_PLACES = 2**20
-"""Where the index of chunks is damaged, so many places are looked up one by one."""
+"""If the chunk index is damaged, at most this many chunks are looked up one by one."""
 MOST_FAILURES = 1000
-"""After so many parts of one array that cannot be read the rest is given up."""
+"""After this many unreadable parts of one array, the rest is considered lost."""
 ITEM_BYTES = 256
-"""What an item of variable length is taken to have, for the size of blocks."""
+"""The assumed size of a variable-length element in bytes, for the size of blocks."""
 
 
 @attrs.define
 class Damage:
-    """What of an array cannot be read.
+    """Which parts of an array cannot be read.
 
     Attributes:
-        problem: what was raised first.
-        whole: the parts that can be read.
-        lost: those that cannot.
-        chunks: how many chunks are lost.
-        checksum: of what can be read, whatever the order; None where that is not one block of
-            bytes.
+        problem: the first error.
+        whole: the intact parts.
+        lost: the other parts.
+        chunks: the number of lost chunks.
+        checksum: a checksum of the intact parts, independent of their order; None if the elements
+            are not of fixed size.
     """
 
     problem: HdfchkError | None = None
@@ -54,8 +54,8 @@ class Damage:
     checksum: int | None = None
 
     def note(self, error: BaseException, box: Box | None = None) -> None:
-        """Something cannot be read."""
-        if isinstance(error, UnsafeFileError):  # of a part: the file contradicts itself
+        """Record that a part, or something else, cannot be read."""
+        if isinstance(error, UnsafeFileError):  # for a single part: the file contradicts itself
             error = CorruptFileError(error.problem)
         self.problem = self.problem or explained("the data", error)
         if box is None:
@@ -66,7 +66,7 @@ class Damage:
             self.lost.append(box)
 
     def add(self, box: Box, data: np.ndarray[Any, Any]) -> None:
-        """A part can be read."""
+        """Record that a part is intact."""
         self.whole.append(box)
         if not data.dtype.hasobject:
             place = repr([part.start for part in box]).encode()
@@ -74,12 +74,12 @@ class Damage:
 
     @property
     def elements(self) -> int:
-        """How many elements are lost."""
+        """The number of lost elements."""
         return sum(_size(box) for box in self.lost)
 
     @property
     def rows(self) -> int:
-        """How many indices of the first axis have lost elements."""
+        """The number of indices of the first axis with lost elements."""
         end = rows = 0
         for part in sorted((box[0].start, box[0].stop) for box in self.lost if box):
             rows += max(0, part[1] - max(part[0], end))
@@ -92,7 +92,7 @@ def _size(box: Box) -> int:
 
 
 def _joined(first: Box, second: Box) -> Box | None:
-    """Two parts as one, if they lie beside one another."""
+    """Return two parts as one, if they are adjacent."""
     apart = [axis for axis, pair in enumerate(zip(first, second, strict=True)) if _differ(*pair)]
     if len(apart) != 1:
         return None
@@ -107,7 +107,7 @@ def _differ(first: slice, second: slice) -> bool:
 
 
 def is_read_by_item(tid: TypeID) -> bool:
-    """Whether HDF5 has to make something of the elements of a type: they lie elsewhere."""
+    """Return whether HDF5 must convert elements of a type, whose data are stored elsewhere."""
     return has_variable(tid) or bool(tid.detect_class(h5t.REFERENCE))
 
 
@@ -131,15 +131,15 @@ class StoredArray:
                 self.dtype = self.tid.dtype
             except (TypeError, ValueError, NotImplementedError) as error:
                 raise UnsupportedStoredError(
-                    f"it is not looked at, as NumPy has not its type ({error})",
-                    hint="read it with another tool: h5dump, say",
+                    f"it cannot be checked, because NumPy has no equivalent of its type ({error})",
+                    hint="read it with another tool, for example h5dump",
                 ) from error
             self.memory = memory_type(self.dtype)
         else:
             self.dtype, self.memory = np.dtype(f"V{self.tid.get_size()}"), self.tid
 
     def spaces(self, box: Box) -> tuple[SpaceID | int, SpaceID | int]:
-        """The dataspaces of a part, in memory and in the file."""
+        """Return the dataspaces of a part, in memory and in the file."""
         if not box:
             return h5s.ALL, h5s.ALL
         count = tuple(part.stop - part.start for part in box)
@@ -160,15 +160,15 @@ class StoredArray:
 
 
 def look_at(did: DatasetID, guard: Guard, steps: Steps) -> Damage:
-    """Read all that is stored of a dataset, part by part.
+    """Read everything that is stored of a dataset, part by part.
 
     Args:
-        did: the dataset, whose elements are in the file.
-        guard: of the file.
-        steps: those of this process.
+        did: the dataset, whose elements must be in the file.
+        guard: the limits for reading the file.
+        steps: the steps of this process.
 
     Raises:
-        UnsupportedStoredError: it cannot be read for want of a filter, or of a NumPy type.
+        UnsupportedStoredError: a filter or an equivalent NumPy type is missing.
     """
     damage = Damage()
     if did.shape is None or not math.prod(did.shape):
@@ -199,7 +199,7 @@ def look_at(did: DatasetID, guard: Guard, steps: Steps) -> Damage:
 
 
 def _halves(array: StoredArray, box: Box) -> list[Box]:
-    """A part as two; nothing where it is read as a whole, or not at all."""
+    """Split a part in two; return nothing if it must be read as a whole, or is a single element."""
     if array.is_chunked and not array.by_item:
         return []
     for axis, part in enumerate(box):
@@ -213,7 +213,7 @@ def _halves(array: StoredArray, box: Box) -> list[Box]:
 
 
 def _parts(array: StoredArray, damage: Damage) -> Iterable[Box]:
-    """The parts in which a dataset is read; those that cannot be are noted."""
+    """Return the parts in which a dataset is read; record those that cannot be read."""
     if not array.is_chunked:
         size = ITEM_BYTES if array.by_item else max(1, array.tid.get_size())
         return blocks_of(array.shape, size) if array.shape else [()]
@@ -221,7 +221,7 @@ def _parts(array: StoredArray, damage: Damage) -> Iterable[Box]:
 
 
 def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
-    """The chunks that are stored, and that the file can have."""
+    """Yield the stored chunks that the file can contain."""
     did, chunk = array.did, tuple(map(int, array.plist.get_chunk()))
     infos: list[tuple[tuple[int, ...], StoreInfo]] = []
     seen: set[tuple[int, ...]] = set()
@@ -231,15 +231,15 @@ def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
         damage.note(error)
         places = [range(0, size, step) for size, step in zip(array.shape, chunk, strict=True)]
         if math.prod(map(len, places)) <= MOST_PLACES:
-            infos = list(_looked_up(array, itertools.product(*places), chunk, damage))
+            infos = list(_look_up(array, itertools.product(*places), chunk, damage))
     size = math.prod(chunk) * array.tid.get_size()
     for place, info in infos:
         offset = tuple(map(int, place))
         box = _box(offset, chunk, array.shape)
         if box is None or any(at % step for at, step in zip(offset, chunk, strict=True)):
-            damage.note(CorruptFileError("a chunk lies beside the array"))
+            damage.note(CorruptFileError("a chunk is not on the chunk grid of the array"))
             continue
-        problem = "two chunks are in one place" if offset in seen else None
+        problem = "two chunks have one offset" if offset in seen else None
         seen.add(offset)
         problem = problem or _problem_of(array, info, size)
         if problem is None:
@@ -249,10 +249,10 @@ def _chunks(array: StoredArray, damage: Damage) -> Iterator[Box]:
             damage.chunks += 1
 
 
-def _looked_up(
+def _look_up(
     array: StoredArray, places: Iterable[tuple[int, ...]], chunk: tuple[int, ...], damage: Damage
 ) -> Iterator[tuple[tuple[int, ...], StoreInfo]]:
-    """Look for chunks one by one, where their index is damaged."""
+    """Look up chunks one by one, if their index is damaged."""
     for place in places:
         array.steps.go_on()
         try:
@@ -275,29 +275,29 @@ def _box(offset: tuple[int, ...], chunk: tuple[int, ...], shape: tuple[int, ...]
 
 
 def _problem_of(array: StoredArray, info: StoreInfo, size: int) -> str | None:
-    """Why a chunk cannot be what it says to be; None if it can."""
+    """Return why a chunk cannot have its claimed size and place; None if it can."""
     if info.byte_offset + info.size > array.file_size:
-        return "a chunk lies behind the end of the file"
+        return "a chunk extends beyond the end of the file"
     filtered = array.plist.get_nfilters()
     ratio = greatest_ratio(array.plist, info.filter_mask) if filtered else 1
     if ratio is not None and size > ratio * info.size:
-        return f"a chunk of {size} bytes, of which the file has {info.size}"
+        return f"a chunk of {size} bytes has only {info.size} bytes in the file"
     if ratio is None and size > max(DEFAULT_LIMIT, EXPANSION * info.size):
-        return f"a chunk of {size} bytes, of which the file has {info.size}"
+        return f"a chunk of {size} bytes has only {info.size} bytes in the file"
     try:
         found = array.did.get_chunk_info_by_coord(info.chunk_offset)
     except RAISED as error:
         return str(error)
-    # Some versions of HDF5 count with the user block here, and without it there.
+    # Some versions of HDF5 include the user block in only one of these offsets.
     if abs((found.byte_offset or 0) - info.byte_offset) not in {0, array.userblock}:
-        return "the index of the chunks contradicts itself"
+        return "the chunk index contradicts itself"
     return None
 
 
 def copy_parts(did: DatasetID, new: DatasetID, damage: Damage, guard: Guard, steps: Steps) -> None:
-    """Copy the parts of a dataset that are whole into one that is empty.
+    """Copy the intact parts of a dataset to an empty one.
 
-    Chunks are copied as they are, packed.
+    Chunks are copied in their encoded form.
     """
     array = StoredArray(did, guard, steps)
     for box in damage.whole:

@@ -22,17 +22,16 @@ __all__ = ["check_copy"]
 def check_copy(
     copy: FileID, checksums: Mapping[Path, int | None], guard: Guard, steps: Steps
 ) -> None:
-    """Read all that was copied, and compare what was read before.
+    """Read everything that was copied, and compare it with what was read before.
 
     Args:
         copy: the identifier of the copy.
-        checksums: the paths of all that is to be read, and checksums of the data, where there are
-            some.
-        guard: of the copy.
-        steps: those of this process.
+        checksums: the paths of all objects to read, with the checksums of their data, or None.
+        guard: the limits for reading the copy.
+        steps: the steps of this process.
 
     Raises:
-        CorruptFileError: something is not as it was read in the file.
+        CorruptFileError: something differs from what was read in the damaged file.
     """
     root = h5g.open(copy, b"/")
     steps.say({"at": ["check"]})
@@ -48,11 +47,11 @@ def check_copy(
                 continue
             damage = look_at(oid, guard, steps)
         except CAUGHT as error:
-            _refuse(path, str(error))
+            _reject(path, str(error))
         if damage.problem is not None:
-            _refuse(path, damage.problem.problem)
+            _reject(path, damage.problem.problem)
         if checksum is not None and damage.checksum != checksum:
-            _refuse(path, "its data differ")
+            _reject(path, "its data differ")
 
 
 def _read_attribute(oid: ObjectID, name: bytes) -> None:
@@ -63,10 +62,10 @@ def _read_attribute(oid: ObjectID, name: bytes) -> None:
             raise
 
 
-def _refuse(path: Path, problem: str) -> NoReturn:
+def _reject(path: Path, problem: str) -> NoReturn:
     error: HdfchkError = CorruptFileError(
-        f"the copy is not as the file was read ({problem})",
+        f"the copy differs from what was read in the file ({problem})",
         key=join(path),
-        hint="nothing was made; report it, please",
+        hint="the copy was discarded; please report this bug",
     )
     raise error

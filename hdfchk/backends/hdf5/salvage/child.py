@@ -1,4 +1,4 @@
-"""The process that copies a damaged file, and the one that begins it anew where HDF5 ends it."""
+"""The process that copies a damaged file, and the one that restarts it after a crash of HDF5."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from .steps import CAUGHT, CopiedFile, Steps, explained, keep_output
 __all__ = ["STEP_SECONDS", "salvage_file"]
 
 STEP_SECONDS = 60.0
-"""Of processor time that a step may take without a sign of life."""
+"""The processor time, in seconds, that a step may take without progress."""
 USERBLOCK_BYTES = 2**20
 
 
 def salvage_file(path: str, to: str, tell: Progress) -> Findings:
-    """Copy all that is whole of a damaged file into a new one, which appears when it is done.
+    """Copy everything intact in a damaged file to a new file, which appears when it is complete.
 
     Args:
         path: the file: absolute, without symbolic links. Nothing is written to it.
-        to: the new one: absolute, without symbolic links.
-        tell: is told how many bytes of the file are read.
+        to: the new file: absolute, without symbolic links.
+        tell: called with the number of bytes of the file that were read, and the total.
 
     Raises:
-        FileExistsError: there is a file of that name.
+        FileExistsError: the new file exists already.
         CorruptFileError: nothing can be copied.
     """
     damaged = Descriptor(open_regular(path, os.O_RDONLY))
@@ -57,7 +57,7 @@ def salvage_file(path: str, to: str, tell: Progress) -> Findings:
         try:
             new = NewFile(lock, durable=True)
             copy_owner_and_mode(damaged.fd, new.file.fd)
-            found = _copy_by_others(path, new.beside, tell)
+            found = _copy_in_children(path, new.beside, tell)
             new.appear()
             new.make_durable()
         finally:
@@ -69,12 +69,12 @@ def salvage_file(path: str, to: str, tell: Progress) -> Findings:
     return found
 
 
-def _copy_by_others(path: str, beside: str, tell: Progress) -> Findings:
-    """Have processes copy the file, one after the other, until one comes to its end."""
+def _copy_in_children(path: str, beside: str, tell: Progress) -> Findings:
+    """Copy the file in child processes, one after the other, until one succeeds."""
     left_out: list[tuple[list[str], str]] = []
     while True:
-        said = {"path": path, "to": beside, "left_out": left_out, "seconds": STEP_SECONDS}
-        child = _Child(said)
+        task = {"path": path, "to": beside, "left_out": left_out, "seconds": STEP_SECONDS}
+        child = _Child(task)
         found = child.run(tell)
         if found is not None:
             return found
@@ -89,22 +89,25 @@ def _copy_by_others(path: str, beside: str, tell: Progress) -> Findings:
 
 @attrs.define
 class _Child:
-    """One process that copies.
+    """One copying process.
+
+    Args:
+        task: the task.
 
     Attributes:
-        step: what it was at when it ended.
-        how: it ended.
+        step: the last step that it began.
+        how: how it ended.
     """
 
-    said: dict[str, Any]
+    task: dict[str, Any]
     step: list[str] | None = None
     how: str = ""
 
     def run(self, tell: Progress) -> Findings | None:
-        """What it has found; None if HDF5 has ended it.
+        """Return its findings; None if it has crashed.
 
         Raises:
-            Exception: what it has met.
+            Exception: the error that it has reported.
         """
         child = subprocess.Popen(  # noqa: S603  our own interpreter
             [sys.executable, "-c", _MAIN],
@@ -117,10 +120,10 @@ class _Child:
             assert child.stdin is not None  # noqa: S101
             assert child.stdout is not None  # noqa: S101
             with contextlib.suppress(BrokenPipeError), child.stdin:
-                child.stdin.write(json.dumps(self.said).encode())
+                child.stdin.write(json.dumps(self.task).encode())
             found = None
             for line in child.stdout:
-                found = self._hear(line, tell) or found
+                found = self._read_report(line, tell) or found
             child.wait()
         finally:
             if child.poll() is None:
@@ -132,30 +135,30 @@ class _Child:
         self.how = f"ended by signal {-code}" if code < 0 else f"ended with {code}"
         return found
 
-    def _hear(self, line: bytes, tell: Progress) -> Findings | None:
+    def _read_report(self, line: bytes, tell: Progress) -> Findings | None:
         if not line.endswith(b"\n"):
-            return None  # it has ended in the middle of it
-        told = json.loads(line)
-        if "at" in told:
-            self.step = told["at"]
-        elif "done" in told:
-            tell(told["done"], told["total"])
-        elif "error" in told:
-            raise _raised(told["error"], self.said["path"])
-        elif "found" in told:
-            return Findings.of(told["found"])
+            return None  # the process has ended while writing the line
+        report = json.loads(line)
+        if "at" in report:
+            self.step = report["at"]
+        elif "done" in report:
+            tell(report["done"], report["total"])
+        elif "error" in report:
+            raise _raised(report["error"], self.task["path"])
+        elif "found" in report:
+            return Findings.of(report["found"])
         return None
 
 
 _MAIN = f"from {__name__} import main; main()"
 
 
-def _raised(said: dict[str, Any], path: str) -> Exception:
-    if said["type"] == "MemoryError":
+def _raised(report: dict[str, Any], path: str) -> Exception:
+    if report["type"] == "MemoryError":
         return MemoryError(f"too little memory is left to copy {path}")
-    if said["errno"] and said["type"] not in {"CorruptFileError", "SystemRefusalError"}:
-        return OSError(said["errno"], said["problem"], said["file"] or path)
-    error = error_from(said)
+    if report["errno"] and report["type"] not in {"CorruptFileError", "SystemRefusalError"}:
+        return OSError(report["errno"], report["problem"], report["file"] or path)
+    error = error_from(report)
     error.file = error.file or path
     return error
 
@@ -164,29 +167,29 @@ def _raised(said: dict[str, Any], path: str) -> Exception:
 
 
 def main() -> None:
-    """The process that copies: its task is on standard input."""
-    told = json.loads(sys.stdin.read())
+    """Run the copying process: the task is on standard input."""
+    task = json.loads(sys.stdin.read())
     keep_output()
     status = 0
     try:
-        Steps.say({"found": _copy(told).say()})
-    except Exception as error:  # it is raised where it is waited for
+        Steps.say({"found": _copy(task).say()})
+    except Exception as error:  # the waiting process raises it
         Steps.say({"error": said_of(error)})
         status = 1
-    os._exit(status)  # HDF5 still has the damaged file open, and would close it
+    os._exit(status)  # HDF5 still has the damaged file open, and must not close it
 
 
-def _copy(told: dict[str, Any]) -> Findings:
-    path = told["path"]
+def _copy(task: dict[str, Any]) -> Findings:
+    path = task["path"]
     file = DamagedFile(path, LOCK_TIMEOUT)
     fid = file.h5.id
-    steps = Steps(told["left_out"], told["seconds"], int(fid.get_filesize()))
-    scratch = CopiedFile(Descriptor(open_regular(told["to"], os.O_RDWR | os.O_TRUNC)))
+    steps = Steps(task["left_out"], task["seconds"], int(fid.get_filesize()))
+    scratch = CopiedFile(Descriptor(open_regular(task["to"], os.O_RDWR | os.O_TRUNC)))
     scratch.steps = steps
     old, plist = fid.get_create_plist(), file_creation()
     userblock = old.get_userblock()
     plist.set_userblock(userblock)
-    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
+    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files with other sizes
     target = create_on(scratch, plist, (h5f.LIBVER_V18, h5f.LIBVER_LATEST))
     guard = Guard(file.h5, Options())
     try:
@@ -207,7 +210,7 @@ def _copy(told: dict[str, Any]) -> Findings:
             for start in range(0, userblock, USERBLOCK_BYTES):
                 part = whole.read(min(USERBLOCK_BYTES, userblock - start))
                 write_all(scratch.file.fd, part, start)
-    _check(told["to"], copy, steps)
+    _check(task["to"], copy, steps)
     found.journal, found.missing = file.journal, file.missing
     return found
 

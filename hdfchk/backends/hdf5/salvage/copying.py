@@ -1,4 +1,4 @@
-"""The copy of a damaged file: group by group, each object that is whole by HDF5's own copy."""
+"""Copying a damaged file group by group; HDF5 itself copies each intact object."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from .steps import CAUGHT, Steps, explained
 __all__ = ["Copy"]
 
 MAX_LEVELS = MAX_PATH
-"""What is nested more deeply can be named by no key, and is not copied."""
+"""More deeply nested groups cannot be named by a key, and are not copied."""
 _BARE = h5p.create(h5p.OBJECT_COPY)
 _BARE.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
 
 
 @attrs.define(eq=False)
 class _Value:
-    """A value that is stored as a group: whole only with all that is in it.
+    """A value that is stored as a group, which is intact only if everything in it is.
 
     Attributes:
         path: its path.
-        copied: the paths of what is whole in it.
+        copied: the paths of the intact objects in it.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class _Level:
         old: the group.
         new: its copy.
         path: its path.
-        rest: the links that are still to be copied.
+        rest: the links that are not yet copied.
         value: the value that it is, or is a part of.
         is_value: it is marked as a value.
         is_cut: something in it is not in the copy.
@@ -83,13 +83,14 @@ class _Attributes:
     """The attributes of an object.
 
     Attributes:
-        address: of the object.
-        names: of those that are whole, in their order.
-        lost: the names of those that are not.
-        problem: what was raised first.
-        unlisted: how many more there should be.
-        references: which of `names` hold references.
-        foreign: which of them h5py cannot read: only HDF5 can copy them, with their object.
+        address: the address of the object.
+        names: the names of the intact attributes, in order.
+        lost: the names of the others.
+        problem: the first error.
+        unlisted: the number of attributes whose names are unknown.
+        references: those of `names` that contain references.
+        foreign: those of `names` that h5py cannot read, with the errors: only HDF5 can copy them,
+            together with their object.
     """
 
     address: int
@@ -101,21 +102,21 @@ class _Attributes:
     foreign: dict[bytes, HdfchkError] = attrs.Factory(dict)
 
     def lose(self, name: bytes, problem: HdfchkError) -> None:
-        """One of them cannot be copied."""
+        """Record that an attribute cannot be copied."""
         self.lost.append(name)
         self.problem = self.problem or problem
 
 
 class Copy:
-    """The copy of all that is whole of one file to another.
+    """Copies everything intact from one file to another.
 
     Args:
         source: the identifier of the file.
-        target: that of the copy.
-        guard: of the file.
-        reader: of the file.
-        steps: those of this process.
-        read: reads bytes of the file from an address.
+        target: the identifier of the copy.
+        guard: the limits for reading the file.
+        reader: the reader of the file.
+        steps: the steps of this process.
+        read: ``read(address, length)`` returns bytes of the file.
     """
 
     def __init__(
@@ -134,16 +135,16 @@ class Copy:
         self._read = read
         self.findings = Findings()
         self._places: dict[int, Path] = {}
-        """The address of an object -> where its copy is, or would be."""
+        """The address of each object that was visited -> its path."""
         self._made: dict[int, Path] = {}
-        """Of those that are in the copy."""
+        """The address of each object that is in the copy -> its path there."""
         self.checksums: dict[Path, int | None] = {}
-        """The paths of objects that are in the copy, to be read there; those of whole data."""
-        self._to_point: list[tuple[Path, int, bytes | list[Box]]] = []
-        """Where references are, in an attribute or in parts of the data, and the address of what
-        they are made of."""
+        """The objects in the copy, to be checked: path -> checksum of intact data, or None."""
+        self._reference_places: list[tuple[Path, int, bytes | list[Box]]] = []
+        """Where references are (in an attribute, or in parts of the data), and the address of the
+        object that contains the originals."""
         self._virtual: list[tuple[Path, set[str]]] = []
-        """Arrays that are put together of others in the file, and the names of these."""
+        """Virtual datasets whose sources are in the file, and the names of these."""
         self._addresses = Addresses(source)
         self._level: _Level | None = None
 
@@ -170,30 +171,30 @@ class Copy:
                 todo.pop()
                 self._end(level, todo[-1] if todo else None)
         self._level = None
-        self._point()
+        self._convert_references()
         self._check_virtual()
         return self.findings
 
-    # -- what was found --------------------------------------------------------------------------
+    # -- findings --------------------------------------------------------------------------------
 
-    def _whole(self, path: Path) -> None:
+    def _record_copied(self, path: Path) -> None:
         level = self._level
         value = None if level is None else level.value
         (self.findings.copied if value is None else value.copied).append(path)
 
-    def _cut(self) -> None:
+    def _mark_incomplete(self) -> None:
         if self._level is not None:
             self._level.is_cut = True
 
-    def _not_copied(self, path: Path, error: BaseException, what: str = "it") -> None:
+    def _record_error(self, path: Path, error: BaseException, what: str = "it") -> None:
         found = explained(what, error)
         unsupported = isinstance(found, (UnsupportedStoredError, UnsafeFileError, NestingError))
         (self.findings.skipped if unsupported else self.findings.damaged)[path] = found
-        self._cut()
+        self._mark_incomplete()
 
-    def _lose(self, path: Path, loss: Loss) -> None:
+    def _record_loss(self, path: Path, loss: Loss) -> None:
         self.findings.lose(path, loss)
-        self._cut()
+        self._mark_incomplete()
 
     # -- groups ----------------------------------------------------------------------------------
 
@@ -210,7 +211,7 @@ class Copy:
                 mark = read_mark(new)
                 level.is_value = mark is not None and mark.name != "dict"
         except CAUGHT as error:
-            self._lose(path, Loss(explained("its attributes", error)))
+            self._record_loss(path, Loss(explained("its attributes", error)))
         if level.is_value and value is None:
             level.value = _Value(path)
         try:
@@ -219,24 +220,22 @@ class Copy:
             level.rest = iter(listed.links)
             if listed.problem is not None:
                 problem = explained("the list of its keys", listed.problem)
-                self._lose(path, Loss(problem, unlisted=listed.unlisted))
+                self._record_loss(path, Loss(problem, unlisted=listed.unlisted))
                 for name, cause in listed.lost:
-                    self._not_copied((*path, to_text(name)), cause)
+                    self._record_error((*path, to_text(name)), cause)
         except CAUGHT as error:
-            self._lose(path, Loss(explained("the list of its keys", error)))
+            self._record_loss(path, Loss(explained("the list of its keys", error)))
         self._level = before
         return level
 
     def _end(self, level: _Level, above: _Level | None) -> None:
-        """All of a group is copied. A value that is cut is no value: it becomes a dict."""
+        """Finish a group that was copied. An incomplete value is no value: it becomes a dict."""
         if level.is_cut and level.is_value:
             h5a.delete(level.new, MARK)
             write_mark(level.new, Mark("dict"))
             self.findings.lose(
                 level.path,
-                Loss(
-                    CorruptFileError("a part of this value is lost: the rest of it is a dict now")
-                ),
+                Loss(CorruptFileError("a part of this value is lost: the rest is a dict now")),
             )
         if above is not None and level.is_cut and above.value is not None:
             above.is_cut = True
@@ -245,7 +244,7 @@ class Copy:
             self.findings.copied.extend(value.copied if level.is_cut else [value.path])
 
     def _link(self, level: _Level, name: bytes, kind: int, address: int) -> _Level | None:
-        """Copy a link and, unless it is a group, what it leads to; a group is to be gone into."""
+        """Copy a link and its object; for a group return the level that copies its contents."""
         path = (*level.path, to_text(name))
         if kind == links.HARD:
             return self._object(level, name, path, address)
@@ -256,21 +255,21 @@ class Copy:
                 file, inner = level.old.links.get_val(name)
                 level.new.links.create_external(name, file, inner)
                 self.findings.unread[path] = UnsafeFileError(
-                    f"a link to another file, {file!r}: it was copied as a link"
+                    f"a link to another file, {file!r}, was copied as a link"
                 )
             else:
                 raise UnsupportedStoredError(
-                    "a user-defined link", hint="only the program that made it can follow it"
+                    "a user-defined link", hint="only the program that created it can follow it"
                 )
             self.findings.links += 1
         except CAUGHT as error:
-            self._not_copied(path, error, "the link")
+            self._record_error(path, error, "the link")
         return None
 
     def _open(self, level: _Level, name: bytes, address: int) -> ObjectID:
         try:
             return h5o.open(level.old, name)
-        except CAUGHT:  # its name may be in a part of an index that is damaged
+        except CAUGHT:  # the name may be in a damaged part of an index
             return self._addresses.open(address)
 
     def _object(self, level: _Level, name: bytes, path: Path, address: int) -> _Level | None:
@@ -278,10 +277,10 @@ class Copy:
             self._steps.begin("object", path)
             oid = self._open(level, name, address)
         except CAUGHT as error:
-            self._not_copied(path, error)
+            self._record_error(path, error)
             return None
         if address in self._places:
-            self._again(level, name, path, address)
+            self._link_again(level, name, path, address)
             return None
         self._places[address] = path
         try:
@@ -290,34 +289,34 @@ class Copy:
             self._dataset(level, oid, name, path, address)
             self._made[address] = path
         except CAUGHT as error:
-            self._not_copied(path, error)
+            self._record_error(path, error)
         return None
 
-    def _again(self, level: _Level, name: bytes, path: Path, address: int) -> None:
-        """Another link to what was seen before; what was found of that holds for this one, too."""
+    def _link_again(self, level: _Level, name: bytes, path: Path, address: int) -> None:
+        """Copy another link to an object; what was found of the object is recorded for it, too."""
         first, found = self._places[address], self.findings
         if address not in self._made:
             kinds = found.skipped if first in found.skipped else found.damaged
             error = kinds.get(first, CorruptFileError("it is not in the copy"))
-            self._not_copied(path, error)
+            self._record_error(path, error)
             return
         try:
             h5o.link(h5o.open(self._target, name_of(self._made[address])), level.new, name)
         except CAUGHT as error:
-            self._not_copied(path, error)
+            self._record_error(path, error)
             return
         if first in found.in_part:
-            self._lose(path, found.in_part[first])
+            self._record_loss(path, found.in_part[first])
         elif first in found.unread:
             found.unread[path] = found.unread[first]
         elif type(h5o.open(level.new, name)) is not h5g.GroupID:
-            self._whole(path)
+            self._record_copied(path)
 
     def _group(self, level: _Level, oid: GroupID, name: bytes, path: Path, address: int) -> _Level:
         if len(path) > MAX_LEVELS:
             raise NestingError(
-                f"groups nested more than {MAX_LEVELS} levels deep, which are not copied",
-                hint="copy them by h5copy, or by plain h5py",
+                f"groups nested more than {MAX_LEVELS} levels deep are not copied",
+                hint="copy them with h5copy, or with plain h5py",
             )
         new = h5g.create(level.new, name, gcpl=_group_plist(oid))
         self.findings.groups += 1
@@ -357,7 +356,7 @@ class Copy:
         kept: _Attributes,
         but: Callable[[bytes], bool],
     ) -> None:
-        """Copy those that are whole; what is lost of them is noted."""
+        """Copy the intact attributes; record which are lost."""
         for name in kept.names:
             if but(name):
                 continue
@@ -367,7 +366,7 @@ class Copy:
                 kept.lose(name, explained(f"the attribute {to_text(name)!r}", error))
         if kept.problem is not None:
             names = tuple(to_text(name) for name in kept.lost)
-            self._lose(path, Loss(kept.problem, attributes=names, unlisted=kept.unlisted))
+            self._record_loss(path, Loss(kept.problem, attributes=names, unlisted=kept.unlisted))
 
     def _copy_attribute(
         self, old: ObjectID, new: ObjectID, path: Path, name: bytes, kept: _Attributes
@@ -378,7 +377,7 @@ class Copy:
         tid = unshared(aid.get_type())
         made = h5a.create(new, name, tid, unshared(aid.get_space()))
         if name in kept.references:
-            self._to_point.append((path, kept.address, name))
+            self._reference_places.append((path, kept.address, name))
             return
         data = raw_attribute(aid)
         if data is not None:
@@ -387,21 +386,21 @@ class Copy:
     # -- datasets --------------------------------------------------------------------------------
 
     def _dataset(self, level: _Level, oid: ObjectID, name: bytes, path: Path, address: int) -> None:
-        """Copy what is no group."""
+        """Copy an object that is not a group."""
         kept = self._attributes(oid, path, address)
         damage, unread = Damage(), None
         self._steps.begin("data", path)
         if type(oid) is h5d.DatasetID:
             try:
-                damage = self._look_at(oid, path)
+                damage = self._read_all(oid, path)
             except (UnsupportedStoredError, UnsafeFileError) as error:
                 unread = error
-                # What HDF5 does not change of a reference would lead anywhere in the copy.
-                if _refuses(oid):
+                # References that HDF5 does not convert would point anywhere in the copy.
+                if _is_copy_impossible(oid):
                     raise
             self._steps.count(oid.get_storage_size())
-            # HDF5 (2.0) writes past its buffers when it copies packed chunks with checksums of a
-            # dataset that is open, and of which it has read some.
+            # HDF5 (2.0) writes past its buffers when it copies filtered chunks with checksums of
+            # an open dataset that was partly read.
             oid.close()
             oid = self._open(level, name, address)
         if damage.problem is not None and not damage.whole and damage.lost:
@@ -413,28 +412,28 @@ class Copy:
                 oid, new, path, kept, but=lambda one: is_cut and one == checksums.SUM
             )
         else:
-            self._to_point.extend((path, address, one) for one in kept.references)
+            self._reference_places.extend((path, address, one) for one in kept.references)
         if (
             type(oid) is h5d.DatasetID
             and oid.get_type().detect_class(h5t.REFERENCE)
             and oid.get_storage_size()
         ):
-            self._to_point.append((path, address, damage.whole))
+            self._reference_places.append((path, address, damage.whole))
         if is_cut:
-            self._lose(path, _loss_of(damage))
+            self._record_loss(path, _loss_of(damage))
         elif unread is not None:
             self.findings.unread[path] = unread
         elif kept.problem is None:
-            self._whole(path)
+            self._record_copied(path)
         if unread is None:
             self.checksums[path] = None if is_cut else damage.checksum
 
-    def _look_at(self, did: DatasetID, path: Path) -> Damage:
-        """Read all of a dataset.
+    def _read_all(self, did: DatasetID, path: Path) -> Damage:
+        """Read a whole dataset.
 
         Raises:
-            UnsafeFileError: its elements are in other files.
-            UnsupportedStoredError: it cannot be read for want of a filter, or of a NumPy type.
+            UnsafeFileError: its data are in other files.
+            UnsupportedStoredError: a filter or an equivalent NumPy type is missing.
             CorruptFileError: its checksum differs.
         """
         self._guard.begin()
@@ -453,14 +452,14 @@ class Copy:
     def _copy_data(
         self, level: _Level, oid: ObjectID, name: bytes, damage: Damage, kept: _Attributes
     ) -> bool:
-        """Copy an object; whether its attributes have still to be copied."""
+        """Copy an object; return whether its attributes have not been copied."""
         if damage.problem is None:
             try:
                 self._copy_whole(oid, level.new, name, kept)
                 return kept.problem is not None
             except HdfchkError:
                 if not damage.whole:
-                    raise  # what can be read can be copied in parts
+                    raise  # otherwise, the intact parts can be copied
         self._copy_in_part(level, cast(DatasetID, oid), name, damage)
         return True
 
@@ -477,7 +476,7 @@ class Copy:
     def _copy_in_part(self, level: _Level, oid: DatasetID, name: bytes, damage: Damage) -> None:
         plist = oid.get_create_plist()
         if plist.get_layout() == h5d.CONTIGUOUS and plist.fill_value_defined():
-            plist.set_fill_time(h5d.FILL_TIME_ALLOC)  # or what is lost would be whatever was there
+            plist.set_fill_time(h5d.FILL_TIME_ALLOC)  # or lost elements would be old data
         try:
             tid, space = unshared(oid.get_type()), unshared(oid.get_space())
             new = h5d.create(level.new, name, tid, space, plist)
@@ -487,12 +486,12 @@ class Copy:
                 level.new.unlink(name)
             raise explained("it", error) from error
 
-    # -- what leads elsewhere --------------------------------------------------------------------
+    # -- references and virtual datasets ---------------------------------------------------------
 
-    def _point(self) -> None:
-        """Let all references in the copy lead to what is in it."""
+    def _convert_references(self) -> None:
+        """Make all references in the copy point to objects in it."""
         references = References(self._source, self._target, self._made)
-        for path, address, where in self._to_point:
+        for path, address, where in self._reference_places:
             self._steps.go_on()
             references.lost = 0
             new = h5o.open(self._target, name_of(path))
@@ -510,50 +509,50 @@ class Copy:
                     h5g.open(self._target, b"/").unlink(name_of(path))
                     self.checksums.pop(path, None)
                     self.findings.damaged[path] = explained("its references", error)
-                self._take_back(path, Loss(explained("its references", error), references=1))
+                self._retract(path, Loss(explained("its references", error), references=1))
                 continue
             if references.lost:
-                problem = CorruptFileError("what a reference leads to is not in the copy")
-                self._take_back(path, Loss(problem, references=references.lost))
+                problem = CorruptFileError("the object of a reference is not in the copy")
+                self._retract(path, Loss(problem, references=references.lost))
 
     def _check_virtual(self) -> None:
-        """An array that is put together of others is whole if these are."""
+        """Check virtual datasets: they are intact if their sources are."""
         found = self.findings
         whole = set(found.copied)
         for path, names in self._virtual:
             sources = {tuple(filter(None, name.split("/"))) for name in names}
             if not sources <= whole:
-                problem = CorruptFileError("an array of which it is put together is not whole")
-                self._take_back(path, Loss(problem))
+                problem = CorruptFileError("a source of this virtual dataset is not intact")
+                self._retract(path, Loss(problem))
 
-    def _take_back(self, path: Path, loss: Loss) -> None:
-        """What was copied is not whole, after all."""
+    def _retract(self, path: Path, loss: Loss) -> None:
+        """Record that an object, which was recorded as copied, is not intact."""
         self.findings.lose(path, loss)
         if path in self.findings.copied:
             self.findings.copied.remove(path)
 
 
-def _refuses(did: DatasetID) -> bool:
-    """Whether a dataset that was not looked at cannot be copied, either."""
+def _is_copy_impossible(did: DatasetID) -> bool:
+    """Return whether a dataset that could not be checked cannot be copied, either."""
     if did.get_create_plist().get_external_count():
         return True
     return bool(did.get_type().detect_class(h5t.REFERENCE))
 
 
 def _loss_of(damage: Damage) -> Loss:
-    assert damage.problem is not None  # noqa: S101  the caller has looked
+    assert damage.problem is not None  # noqa: S101  checked by the caller
     return Loss(damage.problem, damage.elements, damage.rows, damage.chunks, tuple(damage.lost))
 
 
 def _address_of(gid: GroupID) -> int:
     try:
         return int(h5o.get_info(gid).addr)
-    except CAUGHT:  # HDF5 looks for how large the list of its keys is, too
+    except CAUGHT:  # HDF5 also asks for the size of the list of links
         return -1
 
 
 def _is_of_file(name: bytes) -> bool:
-    """Whether an attribute of a group is of the file: the copy gets its own."""
+    """Return whether an attribute of a group describes the file: the copy gets its own."""
     return name == STAMP or is_order(name)
 
 

@@ -1,8 +1,8 @@
 """The links of a group, and the attributes of an object, as far as they can be listed.
 
-HDF5 stops at the first that it cannot read. Here it is begun anew behind that one, and by the other
-index; and groups of the older format have the names of all their links in one place, by which HDF5
-finds those that it could not list.
+HDF5 stops at the first one that it cannot read. Here the iteration is continued after that, and
+repeated with the other index. Groups of the older format store all names in one heap, with which
+HDF5 finds links that it could not list.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from ..h5.links import Entry
 __all__ = ["Entry", "Listed", "attributes_of", "links_of"]
 
 MOST_TRIES = 1000
-"""So often a listing is begun anew. Each time HDF5 goes through all that comes before."""
+"""How often an iteration is continued. Each time HDF5 iterates from the beginning."""
 MOST_HEAP_BYTES = 2**26
 _STAB, _CONTINUATION = 0x11, 0x10
 _MOST_CONTINUATIONS = 64
 
 Found = dict[bytes, tuple[int, int] | None]
-"""By name, the kind of a link and where it leads; None where that has still to be asked."""
+"""By name, the type of a link and its address; None if these are not known yet."""
 
 
 class Listed:
     """What could be listed.
 
     Attributes:
-        links: those that are there, in their order as far as it is known.
-        lost: the names of those that are there, and cannot be reached, each with its error.
-        unlisted: how many more there should be.
-        problem: what has kept HDF5 from listing all; None if nothing has.
+        links: the links that can be opened, in order as far as that is known.
+        lost: the names of links that exist but cannot be opened, each with its error.
+        unlisted: the number of links whose names are unknown.
+        problem: the error that has prevented HDF5 from listing all; None without one.
     """
 
     def __init__(self) -> None:
@@ -50,18 +50,18 @@ class Listed:
 
 
 def links_of(gid: GroupID, address: int, read: Callable[[int, int], bytes]) -> Listed:
-    """The links of a group, but for hidden groups of ours.
+    """Return the links of a group, except for hidden groups.
 
     Args:
         gid: the group.
-        address: where it is.
-        read: reads so many bytes of the file from a place.
+        address: its address.
+        read: ``read(address, length)`` returns bytes of the file.
     """
     listed = _listed(gid, address, read)
     named = [link for link in listed.links if _is_name(link[0])]
     if len(named) < len(listed.links):
-        # Looked up, such a name would lead to something else.
-        problem = CorruptFileError("a link has a name that no link can have")
+        # Looking up such a name would find something else.
+        problem = CorruptFileError("a link has an invalid name")
         listed.lost += [(name, problem) for name, _, _ in listed.links if not _is_name(name)]
         listed.links, listed.problem = named, listed.problem or problem
     return listed
@@ -108,7 +108,7 @@ def _count(gid: GroupID) -> int | None:
     try:
         return int(gid.get_num_objs())
     except RAISED:
-        return None  # HDF5 counts them by going through them all
+        return None  # HDF5 counts them by iterating over all of them
 
 
 def _iterate(
@@ -118,7 +118,7 @@ def _iterate(
     order: int,
     count: int | None,
 ) -> None:
-    """List by one index, behind each link that cannot be read anew."""
+    """Iterate with one index; continue after each link that cannot be read."""
     start = 0
     for _ in range(MOST_TRIES):
         seen = 0
@@ -126,7 +126,7 @@ def _iterate(
         def add(name: bytes, info: LinkInfo) -> None:
             nonlocal seen
             seen += 1
-            found.setdefault(name, (info.type, info.u))  # h5py uses one object for all
+            found.setdefault(name, (info.type, info.u))  # h5py reuses one object for all
 
         try:
             gid.links.iterate(add, idx_type=index, order=order, idx=start, info=True)
@@ -138,7 +138,7 @@ def _iterate(
 
 
 def attributes_of(oid: ObjectID) -> tuple[list[bytes], int, Exception | None]:
-    """The names of the attributes of an object; how many more there are, and why."""
+    """Return the names of the attributes of an object, the number of others, and the error."""
     try:
         return attribute_names(oid), 0, None
     except RAISED as error:
@@ -147,21 +147,21 @@ def attributes_of(oid: ObjectID) -> tuple[list[bytes], int, Exception | None]:
     try:
         count = int(h5a.get_num_attrs(oid))
     except RAISED:
-        return [], 1, problem  # one at least
+        return [], 1, problem  # at least one
     for kind in (h5.INDEX_CRT_ORDER, h5.INDEX_NAME):
         for order in (h5.ITER_NATIVE, h5.ITER_INC):
             names: list[bytes] = []
-            with contextlib.suppress(*RAISED):  # as far as it goes
+            with contextlib.suppress(*RAISED):  # as far as possible
                 h5a.iterate(oid, names.append, index_type=kind, order=order)
             found.update(dict.fromkeys(names))
     return list(found), max(0, count - len(found)), problem
 
 
-# -- the names of the older format ---------------------------------------------------------------
+# -- names in groups of the older format ---------------------------------------------------------
 
 
 def _names_in_heap(address: int, read: Callable[[int, int], bytes]) -> list[bytes]:
-    """What may be the names of the links of a group of the older format: strings in its heap."""
+    """Return possible names of the links of a group of the older format: strings in its heap."""
     try:
         heap = _heap_of(address, read)
         if heap is None:
@@ -178,7 +178,7 @@ def _names_in_heap(address: int, read: Callable[[int, int], bytes]) -> list[byte
 
 
 def _strings(data: bytes) -> Iterator[bytes]:
-    """What ends with a NUL, and begins where HDF5 begins one."""
+    """Yield strings that end with a NUL, and begin where HDF5 aligns them."""
     start = 0
     while start < len(data):
         end = data.find(b"\0", start)
@@ -190,7 +190,7 @@ def _strings(data: bytes) -> Iterator[bytes]:
 
 
 def _heap_of(address: int, read: Callable[[int, int], bytes]) -> int | None:
-    """The address of a group's local heap, from its object header (version 1)."""
+    """Return the address of a group's local heap, from its object header (version 1)."""
     version, _, _, _, size = struct.unpack("<BBHII", read(address, 12))
     if version != 1:
         return None

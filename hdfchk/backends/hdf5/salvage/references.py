@@ -1,4 +1,4 @@
-"""HDF5 references in a copy: they are addresses, and lead to the copies of what they led to."""
+"""HDF5 references in a copy, which are converted to point to the copies of their objects."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Addresses", "References", "name_of"]
 
 
 def name_of(path: Path) -> bytes:
-    """The name by which HDF5 finds a path from the root."""
+    """Return the name by which HDF5 finds a path from the root."""
     return b"/" + b"/".join(map(to_bytes, path))
 
 
 class Addresses:
-    """Opens objects by their addresses, where the names that lead to them cannot be looked up.
+    """Opens objects by their addresses, if their names cannot be looked up.
 
     Args:
-        source: HDF5's identifier of the file.
+        source: the identifier of the file.
     """
 
     def __init__(self, source: FileID) -> None:
@@ -34,7 +34,7 @@ class Addresses:
         self._swap: ReferenceSwap | None = None
 
     def open(self, address: int) -> ObjectID:
-        """The object at an address: h5py has no call for it, but that a reference is an address."""
+        """Open the object at an address: h5py has no call for that, but a reference is one."""
         if self._swap is None:
             self._swap = ReferenceSwap()
         (reference,) = self._swap.references(np.array([address], "<u8"))
@@ -42,15 +42,15 @@ class Addresses:
 
 
 class References:
-    """Makes references of a copy from those of the file that it is made of.
+    """Converts references of a file to references of its copy.
 
     Args:
-        source: HDF5's identifier of that file.
-        target: that of the copy.
+        source: the identifier of the file.
+        target: the identifier of the copy.
         places: address of an object -> the path of its copy.
 
     Attributes:
-        lost: how many led to what is not in the copy, since this was set to 0.
+        lost: the number of references to objects that are not in the copy; the caller resets it.
     """
 
     def __init__(self, source: FileID, target: FileID, places: dict[int, Path]) -> None:
@@ -60,7 +60,7 @@ class References:
         self.lost = 0
 
     def attribute(self, old: ObjectID, new: ObjectID, name: bytes) -> None:
-        """Fill an attribute of the copy, which has the type and shape of the old one."""
+        """Write an attribute of the copy, which has the type and shape of the old one."""
         aid = h5a.open(old, name)
         if aid.get_space().get_simple_extent_type() != h5s.NULL:
             data, memory = np.zeros(aid.shape, aid.dtype), memory_type(aid.dtype)
@@ -68,10 +68,10 @@ class References:
             h5a.open(new, name).write(self.converted(data), memory)
 
     def converted(self, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Change all references in an array as h5py reads it, in place.
+        """Convert all references in an array as read by h5py, in place.
 
         Args:
-            data: the array; its items may be arrays, and have fields.
+            data: the array; its elements may be arrays, and have fields.
         """
         for array, place in cells(data, data.dtype):
             array[place] = self._of(array[place])
@@ -89,6 +89,6 @@ class References:
                     return h5r.create(self._target, name_of(path), h5r.DATASET_REGION, space)
                 return h5r.create(self._target, name_of(path), h5r.OBJECT)
         except RAISED:
-            pass  # it leads nowhere, or to what cannot be opened
+            pass  # its object is gone, or cannot be opened
         self.lost += 1
         return empty

@@ -1,4 +1,4 @@
-"""Opening a damaged file as its readers see it; of one that is cut short, what there is."""
+"""Opening a damaged file as readers see it; of a truncated file, the part that exists."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from ..open_files import SnapshotFile
 
 __all__ = ["DamagedFile"]
 
-_CUT = re.compile(r"truncated file: eof = (\d+), sblock->base_addr = (\d+), stored_eof = (\d+)")
+_TRUNCATED = re.compile(
+    r"truncated file: eof = (\d+), sblock->base_addr = (\d+), stored_eof = (\d+)"
+)
 
 
-class CutFile(FileObject):
-    """A file that lacks its end, under HDF5: what is not there cannot be read.
+class TruncatedFile(FileObject):
+    """The file object under HDF5 for a truncated file: missing bytes cannot be read.
 
     Args:
         file: the open file.
-        size: how long it should be.
+        size: the length that it should have.
     """
 
     def __init__(self, file: Descriptor, size: int) -> None:
@@ -38,11 +40,11 @@ class CutFile(FileObject):
         """Fill a buffer.
 
         Raises:
-            OSError: the file has not so many bytes.
+            OSError: the file is too short.
         """
         view = memoryview(buffer).cast("B")
         if read_into(self._file.fd, view, self._position) < len(view):
-            raise OSError("the file is cut short before these bytes")
+            raise OSError("the file is truncated before these bytes")
         self._position += len(view)
         return len(view)
 
@@ -56,48 +58,48 @@ class DamagedFile:
 
     Attributes:
         h5: the open `h5py.File`.
-        journal: what is to be said of the journal beside it; empty if there is none.
-        missing: how many bytes it lacks at its end.
+        journal: a message about its journal; empty if there is none.
+        missing: the number of bytes that are missing at its end.
 
     Raises:
-        CorruptFileError: HDF5 cannot open it at all; the hint says what can be done.
+        CorruptFileError: HDF5 cannot open it; the hint says what can be done.
     """
 
     def __init__(self, path: str, lock_timeout: float) -> None:
         self.journal = ""
         self.missing = 0
-        self._held: SnapshotFile | None = None
-        self._cut: Descriptor | None = None
-        with warnings.catch_warnings(record=True) as told:
+        self._snapshot: SnapshotFile | None = None
+        self._truncated: Descriptor | None = None
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                self._held = SnapshotFile(path, lock_timeout=lock_timeout)
-                self.h5 = self._held.h5
-                if self._held.state is not None and self._held.state[1]:
-                    self.journal = "the commits in the journal beside it are in the copy, too"
+                self._snapshot = SnapshotFile(path, lock_timeout=lock_timeout)
+                self.h5 = self._snapshot.h5
+                if self._snapshot.state is not None and self._snapshot.state[1]:
+                    self.journal = "the copy includes the commits in its journal"
             except RAISED as error:
-                cut = _CUT.search(str(error))
-                if cut is None:
+                match = _TRUNCATED.search(str(error))
+                if match is None:
                     raise _explained(error, path) from error
-                self._open_cut(path, lock_timeout, *map(int, cut.groups()))
-        for warning in told:
+                self._open_truncated(path, lock_timeout, *map(int, match.groups()))
+        for warning in caught:
             if issubclass(warning.category, JournalMismatchWarning):
-                self.journal = f"the journal beside it was left out: {warning.message}"
+                self.journal = f"its journal was ignored: {warning.message}"
 
     def read(self, address: int, length: int) -> bytes:
-        """Bytes of the file, from an address of HDF5's; those that are not there are zeros."""
+        """Return bytes of the file, from an address of HDF5's; zeros beyond its end."""
         start = address + int(self.h5.userblock_size)
-        if self._held is not None:
-            return self._held.read_bytes(start, length)
-        assert self._cut is not None  # noqa: S101  it is one of both
-        return read_all(self._cut.fd, length, start).ljust(length, b"\0")
+        if self._snapshot is not None:
+            return self._snapshot.read_bytes(start, length)
+        assert self._truncated is not None  # noqa: S101  one of both is open
+        return read_all(self._truncated.fd, length, start).ljust(length, b"\0")
 
-    def _open_cut(self, path: str, timeout: float, size: int, base: int, end: int) -> None:
-        file = self._cut = Descriptor(open_regular(path, os.O_RDONLY))
+    def _open_truncated(self, path: str, timeout: float, size: int, base: int, end: int) -> None:
+        file = self._truncated = Descriptor(open_regular(path, os.O_RDONLY))
         wait_lock_shared(file.fd, path, timeout)
         self.missing = base + end - size
         try:
-            self.h5 = open_on(CutFile(file, base + end), h5f.ACC_RDONLY)
+            self.h5 = open_on(TruncatedFile(file, base + end), h5f.ACC_RDONLY)
         except RAISED as error:
             raise _explained(error, path) from error
 
@@ -106,7 +108,7 @@ def _explained(error: Exception, path: str) -> Exception:
     found = explain_open(error, path, writable=False)
     if isinstance(found, CorruptFileError) and "h5clear" not in (found.hint or ""):
         found.hint = (
-            "nothing can be copied out of it, as its superblock, or its root group, is damaged, "
+            "nothing can be copied out of it, because its superblock or its root group is damaged, "
             "or it is not an HDF5 file: restore it from a copy"
         )
     return found

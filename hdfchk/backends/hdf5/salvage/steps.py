@@ -1,7 +1,7 @@
-"""The steps of the process that copies, told to the one that waits for it.
+"""The steps of the copying process, which it reports to the waiting process.
 
-HDF5 may crash on what is damaged, or never come back from it. So each step is told before it is
-taken; the process that ends in one is begun anew, and leaves that step out.
+HDF5 may crash on damaged data, or never return. So each step is reported before it begins; if the
+process ends in a step, a new one is started, which omits that step.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ..wal.new_file import ScratchFile
 __all__ = ["CAUGHT", "CopiedFile", "Steps", "explained", "keep_output"]
 
 CAUGHT = (*RAISED, MemoryError)
-"""What reading a damaged object may raise."""
-_TELL_SECONDS = 0.1
+"""The exceptions that reading a damaged object may raise."""
+_REPORT_SECONDS = 0.1
 
 
 class Steps:
     """The steps of one process.
 
     Args:
-        left_out: the steps in which others have ended, each with how.
-        seconds: of processor time that one may take without a sign of life.
-        total: how many bytes there are to read.
+        left_out: the steps in which other processes have ended, each with how.
+        seconds: the processor time that a step may take without progress.
+        total: the number of bytes to read.
     """
 
     def __init__(self, left_out: list[tuple[list[str], str]], seconds: float, total: int) -> None:
@@ -39,39 +39,39 @@ class Steps:
         self._seconds = seconds
         self._total = total
         self._done = 0
-        self._told = 0.0
+        self._reported = 0.0
 
     def begin(self, kind: str, path: Path) -> None:
-        """Begin a step: "object", "attributes", "links" or "data" of what stands at a path.
+        """Begin a step: "object", "attributes", "links" or "data" of the object at a path.
 
         Raises:
-            CorruptFileError: another process has ended in it.
+            CorruptFileError: another process has ended in this step.
         """
         how = self._left_out.get((kind, *path))
         if how is not None:
             raise CorruptFileError(
-                f"HDF5 does not come back from reading it: the process that did {how}",
+                f"HDF5 cannot read it: the process that tried {how}",
                 hint="restore it from a copy",
             )
         self.say({"at": (kind, *path)})
         self.go_on()
 
     def go_on(self) -> None:
-        """Give a sign of life: what loops for ever in HDF5 is ended by the system."""
+        """Restart the time limit: the system ends a process that loops forever in HDF5."""
         if self._seconds:
             signal.setitimer(signal.ITIMER_PROF, self._seconds)
 
     def count(self, nbytes: int) -> None:
-        """So many bytes more are read."""
+        """Report that `nbytes` more bytes were read."""
         self._done = min(self._total, self._done + nbytes)
         now = time.monotonic()
-        if now - self._told >= _TELL_SECONDS:
-            self._told = now
+        if now - self._reported >= _REPORT_SECONDS:
+            self._reported = now
             self.say({"done": self._done, "total": self._total})
 
     @staticmethod
     def say(what: dict[str, Any]) -> None:
-        """Tell the process that waits."""
+        """Report something to the waiting process."""
         print(json.dumps(what), file=_ANSWERS[-1], flush=True)
 
 
@@ -79,7 +79,7 @@ _ANSWERS: list[Any] = [sys.stdout]
 
 
 def keep_output() -> None:
-    """Keep standard output for what is told: h5py writes to it what it thinks of some types."""
+    """Reserve standard output for reports: h5py prints messages about some types to it."""
     _ANSWERS.append(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -87,7 +87,7 @@ def keep_output() -> None:
 
 
 class CopiedFile(ScratchFile):
-    """The file that is made: each write to it is a sign of life."""
+    """The file object of the copy: each write restarts the time limit."""
 
     steps: Steps
 
@@ -98,12 +98,12 @@ class CopiedFile(ScratchFile):
 
 
 def explained(what: str, error: BaseException) -> HdfchkError:
-    """An error of ours for what reading something has raised."""
+    """Return an hdfchk error for an exception in reading something."""
     if isinstance(error, HdfchkError):
         return error
     if isinstance(error, MemoryError):
-        return CorruptFileError(f"{what} takes more memory than there is")
-    assert isinstance(error, Exception)  # noqa: S101  no other one is caught
+        return CorruptFileError(f"{what} needs more memory than is available")
+    assert isinstance(error, Exception)  # noqa: S101  no other exceptions are caught
     found = unreadable(what, error, None)
     if isinstance(found, CorruptFileError):
         found.hint = "restore it from a copy"

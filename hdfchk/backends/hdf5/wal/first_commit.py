@@ -12,7 +12,9 @@ from ....tree import nbytes_of
 from ...base import Change, Put
 from ..data.direct_io import WriteAt
 from ..h5.file_object import close_file, create_in_memory, create_on
+from ..h5.timeless import clear_time
 from ..nodes.references import Knowledge
+from .content_stamp import Content
 from .new_file import NewFile, ScratchFile
 from .replay import write_stamp
 from .seal import seal
@@ -26,8 +28,14 @@ writes into a file object. What it makes of small objects takes no more memory t
 Python. Larger arrays would be copied twice, and go into the file at once."""
 
 
+NO_STAMP = 1
+"""The stamp of a file whose contents are not known yet."""
+
+
 class FirstCommit:
     """A new file, beside its place. HDF5 makes it in memory, until `leave_memory`.
+
+    Its stamp is made of what is written: the same data give the same bytes.
 
     Args:
         lock: the right to write it.
@@ -47,9 +55,12 @@ class FirstCommit:
             raise
 
     def _begin(self) -> None:
+        self._content = Content()
+        if self._scratch is not None:
+            self._scratch.content = self._content
         self.h5 = create_in_memory() if self._scratch is None else create_on(self._scratch)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
-        write_stamp(self.h5.id)
+        write_stamp(self.h5.id, NO_STAMP)
 
     @property
     def write_past(self) -> WriteAt | None:
@@ -103,6 +114,13 @@ class FirstCommit:
         Raises:
             OSError: it could not be written; nothing is in its place.
         """
+        self.h5.flush()
+        if self._scratch is None:
+            self._content.add(self.h5.id.get_file_image(), 0)
+        else:
+            self._scratch.flush()
+        # What is written from here on follows from what was written, and the stamp.
+        write_stamp(self.h5.id, self._content.stamp())
         if self._scratch is None:
             self.h5.flush()
             image = self.h5.id.get_file_image()
@@ -110,6 +128,7 @@ class FirstCommit:
             write_all(self._new.file.fd, image, 0, pausing=True)
         else:
             close_file(self.h5)
+            clear_time(self._scratch)
             if (error := self._scratch.take_error()) is not None:
                 raise error
         seal(self._new.file.fd, known)

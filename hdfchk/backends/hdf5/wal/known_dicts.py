@@ -1,4 +1,4 @@
-"""Where dicts are in which the log alone can put small values, without a look into the file."""
+"""The dicts to which small values can be assigned without looking into the file."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ __all__ = ["KnownDicts"]
 
 
 class KnownDicts:
-    """The dicts that are known to be there, since nothing but small assignments was done."""
+    """The dicts known to exist, as only small assignments were made since they were seen."""
 
     def __init__(self) -> None:
         self._dicts: set[Path] = set()
         self._small: set[Path] = set()
-        """Where small values are that were put there since."""
+        """The paths of small values assigned since."""
 
     def begin(self, above: set[Path] | None) -> None:
-        """HDF5 is about to change the file.
+        """Forget everything, as HDF5 is about to change the file.
 
         Args:
-            above: where dicts will be after that.
+            above: the paths of the dicts that will exist afterwards.
         """
         self._dicts.clear()
         self._small.clear()
@@ -27,12 +27,12 @@ class KnownDicts:
             self._dicts |= above
 
     def has_above(self, path: Path) -> bool:
-        """Whether what is above a path is known to be a dict."""
+        """Return whether the parent of a path is known to be a dict."""
         return len(path) == 1 or path[:-1] in self._dicts
 
     def note_put(self, path: Path) -> None:
-        """A small value was put at a path."""
+        """Record the assignment of a small value."""
         if path not in self._small:
-            # It may have taken the place of a dict, to which links may lead by other paths.
+            # It may have replaced a dict, to which other paths may lead by links.
             self._dicts &= {path[:depth] for depth in range(1, len(path))}
             self._small.add(path)

@@ -1,12 +1,12 @@
-"""The write-ahead log: what was committed and is not yet in the file.
+"""The write-ahead log: the commits that are not yet in the file.
 
-``FILE-journal`` begins with a header (magic, owner, the state of the file it was begun on) and goes
-on with records. A record holds writes, each a place in the file and its bytes; one that ends a
-commit holds the length of the file, too. Or it holds a small assignment or rows to append, which
-are commits by themselves, until the next commit of writes, which has them done. Each carries a
-checksum that goes on from that of the record before, and from the salt: a torn record, or one of an
-earlier use of the log, ends it. The idea is that of SQLite's
-(https://www.sqlite.org/walformat.html).
+``FILE-journal`` consists of a header (magic, owner, the state of the file for which the log was
+begun) followed by records. A record contains writes, each an offset in the file and its bytes. A
+record that ends a commit also contains the length of the file. Other records contain a small
+assignment or rows to append. These are commits by themselves; the next commit of writes includes
+their effect. The checksum of each record continues that of the record before it, starting from the
+salt, so a torn record, or a record of an earlier use of the log, ends the log. SQLite's log works
+in the same way (https://www.sqlite.org/walformat.html).
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 PAGE = 4096
-"""The unit in which what is not in the file yet is laid over it, in bytes."""
+"""The unit, in bytes, in which the log is applied on top of the file."""
 _MAGIC = b"hdfchkJ3"
 _OLD_MAGICS = {b"hdfchkJ1", b"hdfchkJ2"}
-"""These do not say which file they were made for."""
+"""Headers of older versions, which do not record the file that they belong to."""
 _OLD_HEADER = struct.Struct("<8s8sQ64sI")
 _OWNER = struct.Struct("<8sQ64s16sI")
 _STATE = struct.Struct("<8sQQQII8II")
@@ -55,30 +55,30 @@ _PLACE = struct.Struct("<QQ")
 _PAGE_SUMS = struct.Struct("<Q8I")
 _SUM = struct.Struct("<I")
 KEEP_BYTES = 2**25
-"""A longer log is cut when it is emptied."""
+"""A longer log is truncated when it is emptied."""
 MANY = 4096
-"""So many bytes of one write stay in the log until they are needed."""
+"""The data of a write of at least this many bytes stay in the log until they are needed."""
 READ_BYTES = 2**20
 _PART, _COMMIT, _PUT, _ROWS = b"PART", b"DONE", b"PUTS", b"ROWS"
 _UNDER, _CHECKPOINT = b"UNDR", b"CKPT"
 _KINDS = {_PART, _COMMIT, _PUT, _ROWS, _UNDER, _CHECKPOINT}
 
 Write = tuple[int, bytes | memoryview]
-"""A place in the file, and what is written there."""
+"""An offset in the file, and the bytes written there."""
 Sums = tuple[int, ...]
-"""The CRC-32 of each sector of 512 bytes of a page; 0 for one that is not to be looked at."""
+"""The CRC-32 of each of the 8 sectors (512 bytes) of a page; 0 for a sector to ignore."""
 
 
 @attrs.frozen
 class Base:
-    """The state of a file on which a log was begun.
+    """The state of the file for which a log was begun.
 
     Args:
-        size: its length.
-        stamp: the random number that the last checkpoint put into it; 0 for none.
-        stamp_at: where it is in the file.
-        total: a checksum of its bytes, where it has no stamp; 0 for none.
-        first: the checksums of its first page.
+        size: the length of the file in bytes.
+        stamp: the random number that the last checkpoint stored in it; 0 for none.
+        stamp_at: the offset of the stamp in the file.
+        total: a checksum of all bytes of a file without a stamp; otherwise 0.
+        first: the checksums of the first page.
     """
 
     size: int = 0
@@ -93,23 +93,23 @@ NO_BASE = Base()
 
 @attrs.frozen
 class Recovered:
-    """What a log says of a file.
+    """The contents of a log.
 
     Args:
-        writes: where each write goes in the file, its length, and its bytes, or where they begin
-            in the log, if they are many; in their order.
-        size: the length of the file, or None if nothing was committed.
-        end: where the last commit ends in the log.
-        checksum: the checksum to go on from.
-        records: the small assignments (``PUTS``) and rows (``ROWS``) that were committed behind the
-            last writes, in their order.
-        commits: how many commits there are.
-        base: the state of the file on which it was begun; None for a log of an older version.
-        under: what the file held under each page that the log changes.
-        checkpoints: what a checkpoint that had begun was writing, page by page.
-        cut_to: the least length that such a checkpoint may have given the file; None if there was
-            none.
-        salt: tells one use of the log from another.
+        writes: offset in the file, length, and data of each write, in order. The data are bytes,
+            or, if there are many, their offset in the log.
+        size: the length of the file after the last commit of writes; None without such a commit.
+        end: the offset in the log of the end of the last commit.
+        checksum: the checksum that the next record continues.
+        records: the logical records (``PUTS`` and ``ROWS``) committed after the last writes, in
+            order.
+        commits: the number of commits.
+        base: the state of the file for which the log was begun; None for a log of an older version.
+        under: the checksums of the pages of the file before the log changed them.
+        checkpoints: the checksums of the pages that an unfinished checkpoint was writing.
+        cut_to: the least length to which such a checkpoint may have truncated the file; None
+            without such a checkpoint.
+        salt: distinguishes this use of the log from others.
     """
 
     writes: Sequence[tuple[int, int, bytes | int]] = ()
@@ -126,40 +126,40 @@ class Recovered:
 
     @property
     def has_commits(self) -> bool:
-        """Whether it says anything that the file itself does not."""
+        """Whether it contains anything that is not in the file."""
         return self.size is not None or bool(self.records)
 
 
 def log_of(path: str) -> str:
-    """The name of the log of a file."""
+    """Return the name of the log of a file."""
     return f"{path}-journal"
 
 
 def is_ours(descriptor: int) -> bool:
-    """Whether an open file is a log, or the beginning of one, or empty."""
+    """Return whether an open file is a log, the beginning of one, or empty."""
     begin = read_all(descriptor, HEADER_BYTES, 0)
     if any(magic.startswith(begin[:8]) for magic in (_MAGIC, *_OLD_MAGICS)):
         return True
-    # Its length has reached the disk, and its beginning has not.
+    # After a loss of power the length may be on disk, and the first bytes not.
     return not any(begin)
 
 
 def require_ours(descriptor: int, name: str) -> None:
-    """Refuse a neighbour that is somebody else's.
+    """Reject a file that has the name of a log, but is something else.
 
     Raises:
         NotAFileError: it is not a log.
     """
     if not is_ours(descriptor):
         raise NotAFileError(
-            "a file that is not a log of hdfchk has the name of one",
+            "this file has the name of a journal, but hdfchk did not write it",
             file=name,
             hint="rename it: the store keeps its write-ahead log there",
         )
 
 
 def owner_of(descriptor: int) -> str:
-    """Who holds a log: process and host, as it says itself."""
+    """Return the owner of a log, as recorded in it: process and host."""
     header = read_all(descriptor, _OWNER.size, 0)
     if header[:8] in _OLD_MAGICS and len(header) >= _OLD_HEADER.size:
         _, _, pid, host, _ = _OLD_HEADER.unpack(header[: _OLD_HEADER.size])
@@ -173,7 +173,7 @@ def owner_of(descriptor: int) -> str:
 
 
 def note_of(descriptor: int) -> str:
-    """The end of the name of the file that an owner was making; empty for none."""
+    """Return the end of the name of the file that the owner was creating; empty for none."""
     header = read_all(descriptor, _OWNER.size, 0)
     if len(header) < _OWNER.size or header[:8] != _MAGIC:
         return ""
@@ -187,14 +187,14 @@ def note_of(descriptor: int) -> str:
 
 
 class _Scan:
-    """One pass over a log, as far as it is whole."""
+    """One pass over a log, up to the first invalid record."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._whole = os.fstat(descriptor).st_size
+        self._log_size = os.fstat(descriptor).st_size
         self._writes: list[tuple[int, int, bytes | int]] = []
         self._under: dict[int, Sums] = {}
-        self._reach = self._committed = self._commits = 0
+        self._data_end = self._committed = self._commits = 0
         self._records: list[tuple[bytes, bytes]] = []
         self._size: int | None = None
         self._kept_under: dict[int, Sums] = {}
@@ -216,7 +216,9 @@ class _Scan:
             if kind not in _KINDS or zlib.crc32(head[:-4], chain) != own_sum:
                 break
             payload = offset + _RECORD.size
-            if length > self._whole - payload or not self._is_whole(payload, length, payload_sum):
+            if length > self._log_size - payload or not self._is_whole(
+                payload, length, payload_sum
+            ):
                 break
             if not self._take(kind, count, payload, length, size):
                 break
@@ -260,7 +262,7 @@ class _Scan:
         return found == checksum
 
     def _take(self, kind: bytes, count: int, start: int, length: int, size: int) -> bool:
-        """Take one record; False if it cannot be one, although its checksum is right."""
+        """Add one record; return False if it is invalid although its checksum matches."""
         if kind in {_PUT, _ROWS}:
             self._records.append((kind, read_all(self._descriptor, length, start)))
             self._commits += 1
@@ -270,8 +272,8 @@ class _Scan:
         if not self._take_writes(count, start, length):
             return False
         if kind == _COMMIT:
-            if self._reach > size:  # what was behind the end is not to come back
-                self._writes, self._reach = _cut(self._writes, size), size
+            if self._data_end > size:  # data beyond the end of the file must not reappear
+                self._writes, self._data_end = _clipped(self._writes, size), size
             self._size, self._committed = size, len(self._writes)
             self._commits += 1
             self._records.clear()
@@ -299,7 +301,7 @@ class _Scan:
             return False
         at = start + places
         found: list[tuple[int, int, bytes | int]] = []
-        reach = self._reach
+        reach = self._data_end
         for place, extent in _PLACE.iter_unpack(read_all(self._descriptor, places, start)):
             if not extent or extent > start + length - at or place + extent > 2**63:
                 return False
@@ -310,19 +312,19 @@ class _Scan:
         if at != start + length:
             return False
         self._writes += found
-        self._reach = reach
+        self._data_end = reach
         return True
 
 
 def scan(descriptor: int) -> Recovered:
-    """Read a log as far as it is whole."""
+    """Read a log up to the first invalid record."""
     return _Scan(descriptor).run()
 
 
-def _cut(
+def _clipped(
     writes: list[tuple[int, int, bytes | int]], size: int
 ) -> list[tuple[int, int, bytes | int]]:
-    """Writes as far as they are inside a file of a length."""
+    """Return the parts of `writes` that are within a file of `size` bytes."""
     kept: list[tuple[int, int, bytes | int]] = []
     for place, extent, source in writes:
         inside = min(extent, size - place)
@@ -343,19 +345,19 @@ class Log:
 
     def __init__(self, file: Descriptor) -> None:
         self.file = file
-        # Each a place and the checksum to go on from: they change together, whatever comes between.
+        # Pairs of offset and checksum to continue: replaced as a whole, for signal handlers.
         self._tail = self._committed = (HEADER_BYTES, 0)
         self._synced = 0
-        """What is before it is on the disk."""
+        """Everything before this offset is on disk."""
         self._sync_failed = False
         self._syncing = threading.RLock()
         self.commits = 0
         self.logical_bytes = 0
-        """How many bytes of small assignments and rows were committed behind the last writes."""
+        """The size of the logical records committed since the last writes, in bytes."""
 
     @property
     def size(self) -> int:
-        """How long the log is, in bytes."""
+        """The length of the log in bytes."""
         return self._tail[0]
 
     @property
@@ -365,26 +367,26 @@ class Log:
 
     @property
     def is_synced(self) -> bool:
-        """Whether all commits are on the disk."""
+        """Whether all commits are on disk."""
         return self._synced >= self._committed[0] and not self._sync_failed
 
     def claim(self, note: str = "") -> None:
-        """Say who holds the log, and which file beside it is being made.
+        """Record the owner of the log, and the file beside it that is being created.
 
         Args:
-            note: the end of the name of that file, ASCII, 16 characters at most.
+            note: the end of the name of that file: ASCII, at most 16 characters.
         """
         magic = read_all(self.file.fd, 8, 0)
-        if magic not in _OLD_MAGICS:  # those have no room for it
+        if magic not in _OLD_MAGICS:  # their headers have no space for it
             write_all(self.file.fd, _owner(note), 0)
 
     def begin(self, base: Base, *, durable: bool = False) -> None:
-        """Empty the log: what was in it is in the file, durably.
+        """Empty the log, whose commits must all be in the file (and synced, if `durable`).
 
         Args:
-            base: the state that the file is in.
-            durable: bring the new beginning to the disk before anything is written over what was
-                in the log: else, after a loss of power, new records could follow an old beginning.
+            base: the present state of the file.
+            durable: sync the new header before later records overwrite the old ones. Otherwise,
+                after a loss of power, new records could follow an old header.
 
         Raises:
             OSError: nothing has changed.
@@ -402,7 +404,7 @@ class Log:
                 self._sync_beginning(before)
             self._tail = self._committed = (HEADER_BYTES, zlib.crc32(salt))
             self.commits = self.logical_bytes = 0
-            with contextlib.suppress(OSError):  # else it is written over: its blocks are there
+            with contextlib.suppress(OSError):  # a long log is overwritten instead
                 if os.fstat(self.file.fd).st_size > KEEP_BYTES:
                     os.ftruncate(self.file.fd, HEADER_BYTES)
 
@@ -414,18 +416,18 @@ class Log:
             try:
                 write_all(self.file.fd, before, 0)
             except OSError:
-                return  # it cannot be taken back, and is there for all who read it now
+                return  # the new header cannot be undone: it is what readers see now
             raise
         self._sync_failed = False
         self._synced = HEADER_BYTES
 
     def resume(self, found: Recovered) -> None:
-        """Go on behind the last commit of another writer."""
+        """Continue after the last commit of another writer."""
         self._tail = self._committed = (found.end, found.checksum)
         self.commits = found.commits
         self.logical_bytes = sum(len(payload) for _, payload in found.records)
         self._synced = 0
-        self._sync_failed = True  # perhaps a sync of theirs had: all of it is written anew
+        self._sync_failed = True  # a sync of that writer may have failed: write everything again
         os.ftruncate(self.file.fd, found.end)
 
     def append(
@@ -434,18 +436,18 @@ class Log:
         size: int | None,
         under: Iterable[tuple[int, Sums]] = (),
     ) -> int:
-        """Append a record; with a size it ends a commit, which is decided then.
+        """Append a record; with a `size` it ends a commit, which is thereby decided.
 
         Args:
-            writes: what is written where.
-            size: the length of the file after the commit; None if that is still to come.
-            under: what the file holds under the pages that were not changed before.
+            writes: offsets and data.
+            size: the length of the file after the commit; None before the last record of a commit.
+            under: the checksums of pages of the file that no earlier commit of the log changed.
 
         Returns:
-            Where the bytes of the first write begin in the log.
+            The offset in the log of the data of the first write.
 
         Raises:
-            OSError: it is not in the log.
+            OSError: the record was not appended.
         """
         sums = _sums(_UNDER, under)
         places = b"".join([_PLACE.pack(place, len(data)) for place, data in writes])
@@ -459,28 +461,28 @@ class Log:
         return start + len(places)
 
     def append_logical(self, payload: bytes, *, rows: bool = False) -> None:
-        """Append a small assignment, or rows, which are a commit by themselves."""
+        """Append a small assignment, or rows; each is a commit by itself."""
         self._write([(_ROWS if rows else _PUT, 0, 0, payload)], commit=True)
         self.commits += 1
         self.logical_bytes += len(payload)
 
     def append_checkpoint(self, sums: Iterable[tuple[int, Sums]]) -> None:
-        """Say what a checkpoint is about to write, so that it can be told where it was cut."""
+        """Record what a checkpoint is about to write, so that a partial one is recognized."""
         if records := _sums(_CHECKPOINT, sums):
             self._write(records, commit=True)
 
     def _write(self, records: list[tuple[bytes, int, int, bytes]], *, commit: bool) -> None:
-        """Write records behind the last one.
+        """Write records after the last one.
 
-        A handler of a signal may run between any two steps and write records of its own: then these
-        are written again, behind them.
+        A signal handler may run between any two steps and write records of its own. Then these
+        records are written again, after the handler's.
         """
         try:
             while True:
                 tail = self._tail
-                data, after = _joined(records, *tail)
+                data, after = _packed_records(records, *tail)
                 file = self.file.fd
-                # No call between the look and the write, at which a handler could run.
+                # No call between the check and the write: a handler could run at it.
                 done = os.pwrite(file, data, tail[0]) if self._tail is tail else 0
                 if done < len(data) and self._tail is tail:
                     write_all(file, memoryview(data)[done:], tail[0] + done)
@@ -494,7 +496,7 @@ class Log:
             raise
 
     def _erase(self) -> None:
-        """Remove what may have been written behind the last record: it must not be found."""
+        """Remove what may have been written after the last record, so that no scan finds it."""
         end = self._tail[0]
         try:
             os.ftruncate(self.file.fd, end)
@@ -503,27 +505,27 @@ class Log:
                 write_all(self.file.fd, bytes(_RECORD.size), end)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of a write that was appended."""
+        """Return bytes of a write in the log."""
         return read_all(self.file.fd, length, offset)
 
     def forget(self) -> None:
-        """Drop what was appended since the last commit."""
+        """Discard what was appended since the last commit."""
         if self._tail is not self._committed:
             with self._syncing:
                 self._tail = self._committed
                 self._erase()
 
     def sync(self) -> None:
-        """Bring the log to the disk.
+        """Sync the log.
 
-        After a sync that has failed, the system may take pages for clean that are not on the disk:
-        what was not synced before is written anew.
+        After a failed sync the system may consider pages clean that are not on disk. Therefore
+        everything that was not synced before is written again.
 
         Raises:
-            OSError: it is not known what is on the disk.
+            OSError: it is unknown which part is on disk.
         """
         with self._syncing:
-            if not self.file.is_open:  # another one has taken its place, and is on the disk
+            if not self.file.is_open:  # another log has replaced it, and was synced
                 return
             end = self._tail[0]
             if self._sync_failed:
@@ -539,12 +541,12 @@ class Log:
             self._synced = end
 
     def close(self) -> None:
-        """Close the file, unless a thread is bringing it to the disk: then after that."""
+        """Close the file, after any sync in another thread."""
         with self._syncing:
             self.file.close()
 
     def after_fork(self) -> None:
-        """In a child process: a thread that is not there may have held the lock."""
+        """Replace the lock in a child of `fork`: a thread of the parent may hold it."""
         self._syncing = threading.RLock()
 
 
@@ -562,10 +564,10 @@ def _sums(kind: bytes, sums: Iterable[tuple[int, Sums]]) -> list[tuple[bytes, in
     return [(kind, len(packed), 0, b"".join(packed))] if packed else []
 
 
-def _joined(
+def _packed_records(
     records: list[tuple[bytes, int, int, bytes]], end: int, chain: int
 ) -> tuple[bytes, tuple[int, int]]:
-    """The bytes of records, where they end, and the checksum to go on from."""
+    """Return the bytes of records, and the offset and checksum after them."""
     parts: list[bytes] = []
     for kind, count, size, payload in records:
         head = _HEAD.pack(kind, count, len(payload), size, zlib.crc32(payload))

@@ -1,8 +1,8 @@
-"""Small assignments and rows to append as the log holds them, without HDF5's part.
+"""Logical records: small assignments and rows to append, as the log stores them.
 
-HDF5 takes ten times as long to make a commit of a number as it takes to write it down. So the log
-holds the assignment, or the row, itself; HDF5 does it later, with others, before anything that
-would see the difference.
+HDF5 takes ten times as long to commit a number as a single write to the log. So the log stores the
+assignment, or the rows, themselves. HDF5 applies them later, many at once, before any operation
+that would see the difference.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ _LENGTH = struct.Struct("<I")
 TABLE_BYTES = 2**20
 """No more rows of several arrays are one record."""
 Rows = bytes | list[str]
-"""Rows in the bytes of the stored dtype, or texts."""
+"""Rows as bytes of the stored dtype, or as texts."""
 
 
 @attrs.define(eq=False)
 class Pending:
-    """What the log holds of small assignments and rows, and HDF5 has still to do.
+    """The logical records that HDF5 has yet to apply.
 
     Attributes:
         puts: the last value of each path.
-        rows: the rows to append, array by array, after all of `puts`: an assignment takes away what
-            waited for the array that it replaces.
+        rows: the rows to append to each array, after all of `puts`: an assignment discards the
+            rows that wait for the array it replaces.
     """
 
     puts: dict[Path, Leaf] = attrs.field(factory=dict)
     rows: dict[Path, list[Rows]] = attrs.field(factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether there is anything."""
+        """Whether there are any records."""
         return bool(self.puts) or bool(self.rows)
 
     @classmethod
     def of(cls, records: Iterable[tuple[bytes, bytes]]) -> Pending:
-        """What records of a log say.
+        """Unpack records of a log.
 
         Raises:
-            CorruptFileError: one of them cannot be read, although its checksum is right.
+            CorruptFileError: a record cannot be decoded, although its checksum matches.
         """
         pending = cls()
         for kind, payload in records:
@@ -77,7 +77,7 @@ class Pending:
         return pending
 
     def put(self, path: Path, leaf: Leaf) -> None:
-        """Take an assignment; rows for what it replaces are gone with that."""
+        """Add an assignment, and discard rows that wait for what it replaces."""
         for array in [array for array in self.rows if array[: len(path)] == path]:
             del self.rows[array]
         self.puts[path] = leaf
@@ -104,37 +104,37 @@ class Pending:
                 self.rows.pop(path, None)
 
     def add(self, later: Pending) -> None:
-        """Take what came after all of this."""
+        """Add records that are later than all of these."""
         for path, leaf in later.puts.items():
             self.put(path, leaf)
         for path, blocks in later.rows.items():
             self.rows.setdefault(path, []).extend(blocks)
 
     def takes_put(self, path: Path) -> bool:
-        """Whether an assignment at a path does not touch an array that waits for rows."""
+        """Return whether an assignment at `path` affects no array for which rows wait."""
         return not any(array[: len(path)] == path for array in self.rows)
 
     def takes_rows(self, path: Path) -> bool:
-        """Whether rows for an array at a path do not depend on an assignment that waits."""
+        """Return whether rows for the array at `path` depend on no assignment that waits."""
         puts = self.puts
         return not any(path[:depth] in puts for depth in range(1, len(path) + 1))
 
     def copy(self) -> Pending:
-        """The same, to go back to."""
+        """Return a copy, to which a rollback can return."""
         return Pending(dict(self.puts), {path: [*rows] for path, rows in self.rows.items()})
 
     def clear(self) -> None:
-        """All of it is done."""
+        """Remove all records."""
         self.puts.clear()
         self.rows.clear()
 
 
 def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
-    """The bytes of rows for an array; None where they are too many.
+    """Return the bytes of rows for an array; None if they are too large.
 
-    Layout: the length of the path, uint16, the number of rows, uint32, and the kind of the data,
-    one byte; then the path, and the data: the bytes of the elements as they are stored, or, for
-    texts, the length, uint32, and UTF-8 bytes of each.
+    Layout: the length of the path in bytes, uint16; the number of rows, uint32; the kind of data,
+    one byte; then the path, and the data. Data are the bytes of the elements in the stored dtype,
+    or, for texts, the length in bytes (uint32) and the UTF-8 bytes of each.
     """
     if rows.nbytes > SMALL_BYTES or not rows.size:
         return None
@@ -185,12 +185,12 @@ def _packed_path(path: Path) -> bytes:
 
 
 def unpack_rows(raw: bytes) -> list[tuple[Path, Rows]]:
-    """The inverse of `pack_rows` and `pack_table`: for each array its path and rows.
+    """Invert `pack_rows` and `pack_table`: return the path and rows of each array.
 
-    Their dtype and shape are those of the array.
+    Dtype and shape of the rows are those of the array.
 
     Raises:
-        CorruptFileError: they are no such bytes, although their checksum is right.
+        CorruptFileError: the bytes are invalid, although their checksum matches.
     """
     try:
         length, count, kind = _ROWS.unpack_from(raw)
@@ -204,7 +204,7 @@ def unpack_rows(raw: bytes) -> list[tuple[Path, Rows]]:
         if kind == b"r":
             return [(path, raw[at:])]
         if kind != b"s":
-            raise ValueError(f"a kind {kind!r} of rows")
+            raise ValueError(f"unknown kind {kind!r} of rows")
         texts: list[str] = []
         while at < len(raw):
             (size,) = struct.unpack_from("<I", raw, at)
@@ -213,8 +213,8 @@ def unpack_rows(raw: bytes) -> list[tuple[Path, Rows]]:
         return [(path, texts)]
     except (struct.error, ValueError, TypeError, IndexError) as error:
         raise CorruptFileError(
-            f"the journal has rows that cannot be read ({error})",
-            hint="it was written by another version of hdfchk: use that one",
+            f"the journal has rows that cannot be decoded ({error})",
+            hint="another version of hdfchk may have written them: use that version",
         ) from error
 
 
@@ -233,10 +233,10 @@ def _unpacked_table(raw: bytes) -> list[tuple[Path, Rows]]:
 
 
 def pack_put(path: Path, leaf: Leaf) -> bytes | None:
-    """The bytes of a small assignment; None where it is none.
+    """Return the bytes of a small assignment; None if the data are too large or of another type.
 
-    Layout: the lengths of path, mark and data, uint16 each, and the kind of the data, one byte;
-    then the path, its levels separated by ``/``, the mark, and the data.
+    Layout: the lengths of path, mark and data in bytes, uint16 each; the kind of data, one byte;
+    then the path with ``/`` between its levels, the mark, and the data.
     """
     found = _packed(leaf.data)
     if found is None:
@@ -283,10 +283,10 @@ def _packed_array(data: np.ndarray[Any, Any]) -> tuple[bytes, bytes] | None:
 
 
 def unpack_put(raw: bytes) -> tuple[Path, Leaf]:
-    """The inverse of `pack_put`.
+    """Invert `pack_put`.
 
     Raises:
-        CorruptFileError: they are no such bytes, although their checksum is right.
+        CorruptFileError: the bytes are invalid, although their checksum matches.
     """
     try:
         lengths = _HEAD.unpack_from(raw)
@@ -300,15 +300,15 @@ def unpack_put(raw: bytes) -> tuple[Path, Leaf]:
         )
     except (struct.error, ValueError, TypeError, IndexError, KeyError) as error:
         raise CorruptFileError(
-            f"the journal has an assignment that cannot be read ({error})",
-            hint="it was written by another version of hdfchk: use that one",
+            f"the journal has an assignment that cannot be decoded ({error})",
+            hint="another version of hdfchk may have written it: use that version",
         ) from error
 
 
 def _unpacked_path(raw: bytes) -> Path:
     path = tuple(map(to_text, raw.split(b"/")))
     if not all(path):
-        raise ValueError("a key without a name")
+        raise ValueError("a path with an empty key")
     return path
 
 
@@ -327,7 +327,7 @@ def _unpacked(kind: bytes, data: bytes) -> Any:
         return _unpacked_array(data)
     if kind == b"n":
         return None
-    raise ValueError(f"a kind {kind!r} of data")
+    raise ValueError(f"unknown kind {kind!r} of data")
 
 
 def _unpacked_array(data: bytes) -> np.ndarray[Any, Any]:

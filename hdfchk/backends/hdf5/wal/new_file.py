@@ -1,4 +1,4 @@
-"""A file that is made beside its place, and appears there, whole, when it is done."""
+"""A file that is created beside its place, and appears there complete."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ....runtime.posix import (
     write_all,
 )
 from ..h5.file_object import FileObject
+from .content_stamp import Content
 from .writer_lock import WriterLock
 
 __all__ = ["NewFile", "ScratchFile"]
@@ -32,31 +33,33 @@ BUFFER_BYTES = 2**16
 
 
 class ScratchFile(FileObject):
-    """The file object under HDF5 of a file that nobody sees yet: it writes what it is given.
+    """The file object under HDF5 for a file that no other process sees yet.
 
-    What HDF5 calls never fails: bytes that cannot be written stay in memory, and the error is
+    Callbacks from HDF5 never fail: bytes that cannot be written stay in memory, and the error is
     kept.
 
     Args:
         file: the open file.
+        content: takes in all that is written, and where.
 
     Attributes:
-        error: what a callback has met.
+        error: the first error of a callback.
     """
 
-    def __init__(self, file: Descriptor) -> None:
+    def __init__(self, file: Descriptor, content: Content | None = None) -> None:
         self.file = file
+        self.content = content
         self.error: Exception | None = None
         self._position = 0
         self._size = os.fstat(file.fd).st_size
         self._kept: list[tuple[int, bytes]] = []
         self._buffer = bytearray()
-        """What was written last, in one piece: HDF5 writes its metadata one by one."""
+        """The bytes written last, which are contiguous: HDF5 writes its metadata piece by piece."""
         self._buffer_end = 0
-        """Where what is written next belongs to it."""
+        """The offset in the file after the buffer."""
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; what was never written reads as zeros."""
+        """Fill a buffer; bytes that were never written read as zeros."""
         view, start = memoryview(buffer).cast("B"), self._position
         self.flush()
         done = read_into(self.file.fd, view, start)
@@ -73,7 +76,7 @@ class ScratchFile(FileObject):
         """Write at the position. It never fails: see `take_error`."""
         start, length = self._position, len(data)
         self._position = end = start + length
-        if end > self._size:  # noqa: PLR1730  it is called for each object
+        if end > self._size:  # noqa: PLR1730  called for each object
             self._size = end
         if start != self._buffer_end or length >= BUFFER_BYTES:
             self.flush()
@@ -84,7 +87,7 @@ class ScratchFile(FileObject):
         try:
             self._buffer += data
         except MemoryError as error:
-            self.error = self.error or error  # it is lost, with the file that is being made
+            self.error = self.error or error  # the new file will be discarded
             self._buffer.clear()
         if len(self._buffer) >= BUFFER_BYTES:
             self.flush()
@@ -94,22 +97,25 @@ class ScratchFile(FileObject):
         try:
             if self._kept:
                 raise self.error or OSError(errno.EIO, "an earlier write has failed")
+            if self.content is not None:
+                self.content.add(data, start)
             write_all(self.file.fd, data, start)
         except Exception as error:
             self.error = self.error or error
-            with contextlib.suppress(MemoryError):  # it is lost, with the file that is being made
+            with contextlib.suppress(MemoryError):  # the new file will be discarded
                 self._kept.append((start, bytes(data)))
 
     def write_past(self, data: Any, start: int) -> None:
-        """Write what HDF5 does not know of, where it has nothing to write.
+        """Write data that HDF5 does not know of, where HDF5 will not write.
 
         Raises:
-            OSError: it was not written.
+            OSError: the data were not written.
         """
         end = start + len(data)
         if start < self._buffer_end and self._buffer_end - len(self._buffer) < end:
             self.flush()  # what waits is of an object that was there before
-        write_all(self.file.fd, data, start, pausing=True)
+        with self.content.adding(data, start) if self.content else contextlib.nullcontext():
+            write_all(self.file.fd, data, start, pausing=True)
         self._size = max(self._size, end)
 
     def truncate(self, size: int | None = None) -> int:
@@ -123,51 +129,51 @@ class ScratchFile(FileObject):
         return self._size
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the buffer."""
         if self._buffer:
             self._write(bytes(self._buffer), self._buffer_end - len(self._buffer))
             self._buffer.clear()
 
     def take_error(self) -> Exception | None:
-        """What a callback has met. It stays: the file is not whole."""
+        """Return the first error of a callback. It is kept: the file is incomplete."""
         self.flush()
         return self.error
 
 
 class NewFile:
-    """A file in the making.
+    """A file that is being created.
 
     Args:
-        lock: the right to write it. What its log holds for a file that is there was brought in.
-        durable: bring it to the disk before it appears.
+        lock: the lock to write the file. The log of an existing file must be checkpointed.
+        durable: sync the new file before it appears.
 
     Attributes:
-        beside: where it is made.
+        beside: the path where it is created.
     """
 
     def __init__(self, lock: WriterLock, *, durable: bool) -> None:
         self._lock = lock
         self._durable = durable
         self.names_left = 0
-        """How many other names of the file that was there still lead to what it was."""
+        """The number of other hard links to the replaced file."""
         self.beside = lock.new_name()
         self.file = Descriptor(open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         if lock.file is not None:
             copy_owner_and_mode(lock.file.fd, self.file.fd)
 
     def appear(self) -> None:
-        """Put the file in its place; what was there is gone then, and not before.
+        """Move the new file to its place; an existing file is replaced atomically.
 
         Raises:
-            FileExistsError: a file has come meanwhile, where there was none.
-            FileReplacedError: another file is in the place of the one that was locked.
+            FileExistsError: another program created the file meanwhile.
+            FileReplacedError: another file has replaced the one that was locked.
         """
         lock = self._lock
         if self._durable:
             sync(self.file.fd)
         lock.lock_new(self.file.fd)
-        # Or another program could lock it between its appearance and our own lock: the commit
-        # would stand, and be an error.
+        # Otherwise another program could lock it between its appearance and our lock: the commit
+        # would be decided, and still raise an error.
         try_lock_shared(self.file.fd)
         if lock.file is None:
             self._link()
@@ -176,26 +182,26 @@ class NewFile:
             self.names_left = os.fstat(lock.file.fd).st_nlink
         else:
             raise FileReplacedError(
-                "another file has taken its place while it was being written anew",
+                "another file has replaced it while it was being rewritten",
                 file=lock.path,
-                hint="nothing was changed; do it again",
+                hint="nothing was changed; try again",
             )
         old, lock.file, self.file = lock.file, self.file, Descriptor(-1)
         if old is not None:
             old.close()
 
     def make_durable(self) -> None:
-        """Bring its name to the disk.
+        """Sync the folder, so that the name is on disk.
 
         Warns:
-            HardLinksLeftWarning: what was in its place has other names, which lead to what it was.
+            HardLinksLeftWarning: the replaced file has other hard links.
         """
         if self._durable:
             sync_folder(self._lock.path)
         if self.names_left:
             warnings.warn(
-                f"{self._lock.path!r} is a new file now: {self.names_left} hard link(s) to it lead "
-                "to the old one",
+                f"{self._lock.path!r} is a new file now: {self.names_left} hard link(s) to it "
+                "still refer to the old file",
                 HardLinksLeftWarning,
                 stacklevel=2,
             )
@@ -205,14 +211,14 @@ class NewFile:
             os.link(self.beside, self._lock.path)
         except FileExistsError as error:
             raise FileExistsError(
-                errno.EEXIST, "another program has made the file meanwhile", self._lock.path
+                errno.EEXIST, "another program created the file meanwhile", self._lock.path
             ) from error
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
             if os.path.lexists(self._lock.path):
                 raise FileExistsError(
-                    errno.EEXIST, "another program has made the file meanwhile", self._lock.path
+                    errno.EEXIST, "another program created the file meanwhile", self._lock.path
                 ) from error
             os.rename(self.beside, self._lock.path)
             return
@@ -220,6 +226,6 @@ class NewFile:
         self._lock.remove_beside(self.beside)
 
     def close(self) -> None:
-        """Give it up, if it has not appeared."""
+        """Remove the file, unless it has appeared."""
         self.file.close()
         self._lock.remove_beside(self.beside)

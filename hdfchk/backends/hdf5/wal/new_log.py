@@ -1,4 +1,4 @@
-"""A log that is written anew, beside the one whose place it takes."""
+"""A log that is created beside the one it replaces."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["NewLog"]
 
 
 class NewLog:
-    """A log in the making.
+    """A log that is being created.
 
     Args:
-        lock: the right to write the file, which passes to the new log.
+        lock: the lock to write the file, which will hold the new log.
     """
 
     def __init__(self, lock: WriterLock) -> None:
         self._lock = lock
         self._name = ""
         self.is_in_place = False
-        """Whether it has taken the old one's place."""
+        """Whether it has replaced the old log."""
 
     def make(self) -> Descriptor:
-        """The new log, locked; a kill leaves its name in the old one."""
+        """Create and lock the new log; the old log records its name, in case of a kill."""
         self._name = self._lock.new_name()
         made = Descriptor(open_regular(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         copy_owner_and_mode(self._lock.log.fd, made.fd)
@@ -35,13 +35,13 @@ class NewLog:
         return made
 
     def put(self, made: Descriptor) -> None:
-        """Put it in the old one's place."""
+        """Replace the old log."""
         os.replace(self._name, log_of(self._lock.path))
         self._lock.log = made
         self.is_in_place = True
 
     def close(self) -> None:
-        """Remove it, if it has not taken the old one's place."""
+        """Remove the new log, unless it has replaced the old one."""
         if self._name and not self.is_in_place:
             with contextlib.suppress(OSError):  # the next writer removes it
                 os.unlink(self._name)

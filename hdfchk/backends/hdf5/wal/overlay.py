@@ -1,4 +1,4 @@
-"""One committed state of a file: the file, with the pages of its log laid over it."""
+"""One committed state of a file: the file with the pages of its log applied on top."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["OverlayFile", "Pages"]
 
 COPY_BYTES = 2**22
 Pages = dict[int, bytearray | int]
-"""Number of a page -> its bytes, or where they begin in the log."""
+"""Page number -> the bytes of the page, or their offset in the log."""
 
 
 class OverlayFile(FileObject):
-    """One committed state of a file, to be read by HDF5: the file under the writes in a log.
+    """One committed state of a file, read by HDF5: the file with the log applied on top.
 
     Args:
         file: the open file.
         log: its log.
-        found: what the log says.
+        found: the contents of the log.
 
     Attributes:
-        records: small assignments and rows that HDF5 has still to do.
-        error: what a callback of HDF5's has met; whoever called HDF5 raises it.
+        records: the logical records that HDF5 has yet to apply.
+        error: the error of a callback from HDF5; the caller of HDF5 raises it.
     """
 
     def __init__(self, file: Descriptor, log: Log, found: Recovered) -> None:
@@ -42,14 +42,14 @@ class OverlayFile(FileObject):
         self._size = os.fstat(file.fd).st_size if found.size is None else found.size
         self.records: Sequence[tuple[bytes, bytes]] = found.records
         for place, extent, source in found.writes:
-            self._lay(self._pages, place, extent, source)
+            self._apply(self._pages, place, extent, source)
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; what was never written reads as zeros."""
+        """Fill a buffer; bytes that were never written read as zeros."""
         try:
             return self._read_into(memoryview(buffer).cast("B"))
         except OSError as error:
-            self.error = error  # HDF5 makes another one of it
+            self.error = error  # HDF5 raises a different one
             raise
 
     def _read_into(self, view: memoryview) -> int:
@@ -63,7 +63,7 @@ class OverlayFile(FileObject):
         return length
 
     def take_error(self) -> Exception | None:
-        """What a callback has met since the last call."""
+        """Return the error of a callback since the last call of this method."""
         error, self.error = self.error, None
         return error
 
@@ -85,8 +85,10 @@ class OverlayFile(FileObject):
             found = self._pages.get(number)
         return self.log.read(found, PAGE) if isinstance(found, int) else found
 
-    def _lay(self, pages: Pages, start: int, length: int, source: bytes | memoryview | int) -> None:
-        """Lay a write over the file: whole pages, and parts of what is there."""
+    def _apply(
+        self, pages: Pages, start: int, length: int, source: bytes | memoryview | int
+    ) -> None:
+        """Apply a write on top of the file: whole pages, and parts of existing ones."""
         done = 0
         while done < length:
             number, inside = divmod(start + done, PAGE)
@@ -106,7 +108,7 @@ class OverlayFile(FileObject):
             done += count
 
     def _page(self, pages: Pages, number: int) -> bytearray:
-        """A page of one layer, to be changed."""
+        """Return a page of one layer, to be modified."""
         found = pages.get(number)
         if isinstance(found, bytearray):
             return found
@@ -119,11 +121,11 @@ class OverlayFile(FileObject):
         return page
 
     def mapper(self, path: str) -> Mapper:
-        """Maps of what the file itself, which has this path, holds."""
+        """Return a `Mapper` of the file itself, which has this path."""
         return Mapper(path, self.file.fd, self.holds)
 
     def holds(self, start: int, end: int) -> bool:
-        """Whether the file itself holds what it should, from one byte up to another."""
+        """Return whether no page of the log covers the bytes from `start` to `end` of the file."""
         first, last = start // PAGE, (end - 1) // PAGE
         pages = (self._pages, self._pending)
         if sum(map(len, pages)) < last - first:
@@ -131,7 +133,7 @@ class OverlayFile(FileObject):
         return not any(n in laid for n in range(first, last + 1) for laid in pages)
 
     def copy_to(self, target: int) -> None:
-        """Write it, whole, into another open file, and bring that to the disk."""
+        """Write this state of the file to another open file, and sync that."""
         buffer = bytearray(COPY_BYTES)
         for start in range(0, self._size, len(buffer)):
             part = memoryview(buffer)[: self._size - start]
@@ -142,9 +144,9 @@ class OverlayFile(FileObject):
         sync(target)
 
     def write(self, data: Any) -> int:
-        """Lay a write over the snapshot: it is in memory only."""
+        """Apply a write on top of the snapshot, in memory only."""
         view = memoryview(data).cast("B")
-        self._lay(self._pending, self._position, len(view), view)
+        self._apply(self._pending, self._position, len(view), view)
         self._position += len(view)
         self._size = max(self._size, self._position)
         return len(view)

@@ -1,4 +1,4 @@
-"""A file that is held for reading, with the commits that its log holds."""
+"""A file that is open for reading, with the commits of its log."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ __all__ = ["ReaderFile", "State", "state_of"]
 
 _NOTHING = Recovered()
 State = tuple[tuple[int, int], bytes, int]
-"""Tells one commit of a file from another: which file it is, which use of the log, and how much."""
+"""Identifies a commit: the file, the salt of its log, and the end of the commit in the log."""
 
 
 def state_of(descriptor: int, found: Recovered) -> State:
-    """Which commit of an open file it is whose log says this."""
+    """Return which commit an open file with these contents of the log is at."""
     if not found.has_commits:
         return file_key(descriptor), b"", 0
     return file_key(descriptor), found.salt, found.end
 
 
 class ReaderFile:
-    """A file that is held for reading, and its log, if that holds commits.
+    """A file that is open for reading, and its log, if that has commits.
 
-    A shared lock on the file, which is held as long as it is read, keeps checkpoints away: what the
-    log says of the file stays true.
+    The shared lock on the file, held until it is closed, prevents checkpoints: the scan of the log
+    stays valid.
 
     Args:
         path: the path: absolute, without symbolic links.
         timeout: seconds to wait for a process that is writing the file itself.
 
     Attributes:
-        snapshot: the last commit, or None where it is the file as it stands.
-        state: which commit it is.
+        snapshot: the last commit; None if that is the file itself.
+        state: identifies the commit.
     """
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
-        self._owned: list[Descriptor] = []
+        self._descriptors: list[Descriptor] = []
         self.snapshot: OverlayFile | None = None
         self.state: State | None = None
         try:
@@ -64,12 +64,12 @@ class ReaderFile:
 
     def _open(self, path: str, timeout: float) -> bool:
         file = Descriptor(open_regular(path, os.O_RDONLY))
-        self._owned.append(file)
+        self._descriptors.append(file)
         wait_lock_shared(file.fd, path, timeout)
         found = _NOTHING
         log = self._open_log(path)
         if log is not None:
-            self._owned.append(log)
+            self._descriptors.append(log)
             found = scan(log.fd)
         if found.has_commits and log is not None:
             live = is_being_written(file.fd)
@@ -80,13 +80,14 @@ class ReaderFile:
                 self.snapshot = OverlayFile(file, Log(log), found)
             else:
                 warnings.warn(
-                    f"the journal beside {path!r} does not fit it ({problem}): the file is read as "
-                    "it stands. Writing it raises JournalMismatchError, which says what to do",
+                    f"the journal of {path!r} does not match it ({problem}): the file is read "
+                    "without it. Writing the file raises JournalMismatchError, "
+                    "which says what to do",
                     JournalMismatchWarning,
                     stacklevel=2,
                 )
         self.state = state_of(file.fd, found if self.snapshot is not None else _NOTHING)
-        # Or another file has taken this one's place, and the log belongs to that.
+        # Otherwise another file has replaced this one, and the log belongs to that file.
         return is_at(file.fd, path)
 
     def _open_log(self, path: str) -> Descriptor | None:
@@ -95,8 +96,8 @@ class ReaderFile:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
-            # A neighbour that is not ours, or cannot be one: the name is too long, say.
-            if _may_be_ours(log_of(path)):
+            # A file of another program, or a name that cannot be one: too long, for example.
+            if _may_be_log(log_of(path)):
                 raise
             return None
         if is_ours(log.fd):
@@ -106,34 +107,34 @@ class ReaderFile:
 
     @property
     def is_left_a_log(self) -> bool:
-        """Whether there is a log now, and nobody who writes the file, as far as one can tell."""
-        file = self._owned[0] if self._owned else None
+        """Whether the file has a log now, and, as far as can be seen, no writer."""
+        file = self._descriptors[0] if self._descriptors else None
         if file is None or not os.access(log_of(self._path), os.F_OK):
             return False
         try:
             return not is_being_written(file.fd)
-        except OSError:  # what was to be read is read: whoever brings the log in tells of it
+        except OSError:  # the caller has read its data: the checkpoint that follows reports it
             return True
 
     def read_bytes(self, start: int, length: int) -> bytes:
-        """Bytes of the file itself."""
-        return read_all(self._owned[0].fd, length, start)
+        """Return bytes of the file itself, without its log."""
+        return read_all(self._descriptors[0].fd, length, start)
 
     def abandon(self) -> None:
-        """Let go of the files in a child process, whose parent goes on with them."""
-        for file in self._owned:
+        """Release the files in a child of `fork`; the parent continues to use them."""
+        for file in self._descriptors:
             if file.is_open:
-                redirect_to_scratch(file.fd)  # HDF5 may still try to use it
+                redirect_to_scratch(file.fd)  # HDF5 may still use the descriptor
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self.snapshot = None
-        while self._owned:
-            self._owned.pop().close()
+        while self._descriptors:
+            self._descriptors.pop().close()
 
 
-def _may_be_ours(name: str) -> bool:
-    """Whether a log that cannot be opened may be ours: then its commits must not be missed."""
+def _may_be_log(name: str) -> bool:
+    """Return whether a log that cannot be opened may be ours: its commits must not be missed."""
     with contextlib.suppress(OSError):
         import stat
 

@@ -1,4 +1,4 @@
-"""Bringing into a file what a writer that is gone has left in its log."""
+"""Replaying the log of a writer that is gone, and applying logical records."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ def materialize(
     rolls_back: bool,
     stand_in: Callable[[int], bool] | None = None,
 ) -> None:
-    """Let HDF5 do small assignments and append rows, one after the other.
+    """Make HDF5 apply logical records, one after the other.
 
     Args:
         root: the root group.
-        writer: makes the objects.
-        pending: what is to be done; what is done leaves it.
-        done: what was done enters it.
-        rolls_back: after an error, all that was not committed is given up.
-        stand_in: as for a `Commit`.
+        writer: creates the objects.
+        pending: the records to apply; each is removed when it is applied.
+        done: the applied records are added to it.
+        rolls_back: the caller rolls back after an error, so no step needs to be undone.
+        stand_in: see `Commit`.
 
     Raises:
-        HdfchkError: one of them cannot be done, now or ever; it has left `pending`.
+        HdfchkError: a record cannot be applied; it was removed from `pending`.
     """
     steps: dict[Path, Stored | None] = {**pending.puts}
     if steps:
@@ -122,20 +122,20 @@ def append_rows(
     rolls_back: bool,
     references: References | None = None,
 ) -> None:
-    """Append rows to the array at a path, making it growable if it was not.
+    """Append rows to the array at `path`; make it resizable if necessary.
 
     Args:
         root: the root group.
-        path: where the array is.
-        rows: in their stored form, or as the log has them.
-        writer: makes the objects.
-        rolls_back: after an error, all that was not committed is given up anyway.
-        references: what in the file points at its objects; None where nobody asks.
+        path: the path of the array.
+        rows: rows in their stored form, or as in the log.
+        writer: creates the objects.
+        rolls_back: the caller rolls back after an error, so no step needs to be undone.
+        references: what in the file points to its objects; None if that does not matter.
 
     Raises:
-        ReferencedError: something points at it, and it cannot grow.
-        UnsupportedStoredError: no array is there, or one without axes.
-        CorruptFileError: they are rows of the log, and not of this array.
+        ReferencedError: something points to the array, and it is not resizable.
+        UnsupportedStoredError: there is no array, or its shape is ``()``.
+        CorruptFileError: rows from the log do not fit this array.
     """
     name = links.locate(root, path)
     did = None if name is None else h5o.open(root, name)
@@ -143,7 +143,7 @@ def append_rows(
         raise UnsupportedStoredError("there is no array to append rows to", key=join(path))
     if isinstance(rows, list):
         try:
-            rows = _joined(did, rows)
+            rows = _concatenated(did, rows)
         except (ValueError, TypeError) as error:
             raise CorruptFileError(
                 f"the journal has rows that do not fit the array ({error})", key=join(path)
@@ -157,7 +157,7 @@ def append_rows(
     commit.run({path: draft})
 
 
-def _joined(did: DatasetID, rows: list[Rows]) -> np.ndarray[Any, Any]:
+def _concatenated(did: DatasetID, rows: list[Rows]) -> np.ndarray[Any, Any]:
     dtype, inner = axes_of(numpy_dtype(did.get_type()))
     if isinstance(rows[0], list):
         texts = [text for block in rows for text in block]
@@ -170,12 +170,12 @@ def _joined(did: DatasetID, rows: list[Rows]) -> np.ndarray[Any, Any]:
 
 
 def replay_logical(file: OverlayFile) -> None:
-    """Let HDF5 do the small assignments and rows that a file has only in its log."""
+    """Make HDF5 apply the logical records of a file."""
     if not file.records:
         return
     pending = Pending.of(file.records)
     stream = open_on(file, h5f.ACC_RDWR)
-    # Closing and all: HDF5 calls back.
+    # Including close(): HDF5 calls back.
     with defer_interrupts():
         try:
             root = h5g.open(stream.id, b".")
@@ -193,11 +193,11 @@ def replay_logical(file: OverlayFile) -> None:
                         rolls_back=False,
                         stand_in=partial(put_stand_in, file, int(stream.userblock_size)),
                     )
-                except HdfchkError as error:  # it must not keep all the others from their readers
-                    if file.error is not None:  # it is the disk that has failed
+                except HdfchkError as error:  # one record must not hide all others from readers
+                    if file.error is not None:  # the disk has failed, not the record
                         raise file.error from error
                     warnings.warn(
-                        f"an assignment in the journal is lost: {error}",
+                        f"an assignment in the journal cannot be applied, and is lost: {error}",
                         JournalMismatchWarning,
                         stacklevel=2,
                     )
@@ -207,15 +207,21 @@ def replay_logical(file: OverlayFile) -> None:
     file.records = ()
 
 
-def write_stamp(fid: FileID) -> None:
-    """Give a file a new stamp, which tells the state it comes to from all that it was in."""
-    root, number = h5g.open(fid, b"/"), np.array(secrets.randbits(62) | 1, np.int64)
+def write_stamp(fid: FileID, stamp: int | None = None) -> None:
+    """Give a file a stamp, which tells the state it comes to from all that it was in.
+
+    Args:
+        fid: the file.
+        stamp: the stamp; by default a random one.
+    """
+    bits = secrets.randbits(62) | 1 if stamp is None else stamp
+    root, number = h5g.open(fid, b"/"), np.array(bits, np.int64)
     if not h5a.exists(root, STAMP):
         h5a.create(root, STAMP, INT, SCALAR).write(number)
         return
-    stamp = h5a.open(root, STAMP)
-    if stamp.shape == () and stamp.get_type().equal(INT):  # else it is not ours
-        stamp.write(number)
+    there = h5a.open(root, STAMP)
+    if there.shape == () and there.get_type().equal(INT):  # else it is not ours
+        there.write(number)
 
 
 # -- whole logs ----------------------------------------------------------------------------------
@@ -224,19 +230,19 @@ def write_stamp(fid: FileID) -> None:
 def lock_to_write(
     path: str, timeout: float, *, absent: bool = False
 ) -> tuple[WriterLock, Recovered]:
-    """Take the right to write a file, and see what its log holds.
+    """Take the lock to write a file, and scan its log.
 
-    A log whose file is gone is set aside, with a warning.
+    If the log has commits and the file does not exist, the log is renamed, with a warning.
 
     Args:
         path: the file.
         timeout: seconds to wait for another writer.
-        absent: it is to be made: one that is there is an error, whoever holds it.
+        absent: the file is to be created: if it exists, raise an error immediately.
 
     Raises:
-        LockedError: another process has the right.
-        FileExistsError: the file is there, and should not.
-        JournalMismatchError: the log was made for another state of the file.
+        LockedError: another process is writing the file.
+        FileExistsError: `absent`, and the file exists.
+        JournalMismatchError: the log was written for another state of the file.
     """
     if absent:
         require_absent(path)
@@ -249,7 +255,7 @@ def lock_to_write(
             if not found.has_commits:
                 return lock, Recovered()
             if lock.file is not None:
-                _require_fit(lock.file.fd, found, path)
+                _require_match(lock.file.fd, found, path)
                 return lock, found
             aside = _set_aside(lock)
         except BaseException:
@@ -257,33 +263,33 @@ def lock_to_write(
             raise
         lock.release()
         warnings.warn(
-            f"{path!r} is not there any more, but its journal is: it was set aside as {aside!r}, "
-            "and a new file is begun",
+            f"{path!r} does not exist any more, but its journal does: the journal was set aside as "
+            f"{aside!r}, and a new file is created",
             JournalMismatchWarning,
             stacklevel=2,
         )
 
 
 def _other_names(path: str) -> list[str]:
-    """Other names of a file, in its folder, under which commits wait in a journal.
+    """Return other names of a file, in its folder, whose journal has commits.
 
-    Were it written without them, they would not fit it any more.
+    If the file were written without them, they would no longer match it.
     """
     found = []
-    with contextlib.suppress(OSError):  # it is not there, or its folder cannot be read
+    with contextlib.suppress(OSError):  # it does not exist, or its folder cannot be listed
         there = os.stat(path)
         if there.st_nlink < 2 or os.path.lexists(log_of(path)):
             return []
         folder, ending = os.path.dirname(path), log_of("")
         for name in os.listdir(folder):
             other = os.path.join(folder, name.removesuffix(ending))
-            if name.endswith(ending) and os.path.lexists(other) and _is_same(other, there):
+            if name.endswith(ending) and os.path.lexists(other) and _has_pending_log(other, there):
                 found.append(other)
     return found
 
 
-def _is_same(other: str, there: os.stat_result) -> bool:
-    """Whether a name is one of a file, and its journal has commits."""
+def _has_pending_log(other: str, there: os.stat_result) -> bool:
+    """Return whether a name is another name of a file, and its journal has commits."""
     try:
         if os.path.islink(other) or not os.path.samestat(os.stat(other), there):
             return False
@@ -296,19 +302,19 @@ def _is_same(other: str, there: os.stat_result) -> bool:
         log.close()
 
 
-def _require_fit(descriptor: int, found: Recovered, path: str) -> None:
+def _require_match(descriptor: int, found: Recovered, path: str) -> None:
     problem = problem_of(descriptor, found)
     if problem is not None:
         raise JournalMismatchError(
-            f"the journal beside it, of {found.commits} commit(s), does not fit it: {problem}",
+            f"its journal of {found.commits} commit(s) does not match the file: {problem}",
             file=path,
             hint="recover(discard=True) sets the journal aside and keeps the file as it is; "
-            "recover(into=COPY) makes a copy of the file with the journal laid over it",
+            "recover(into=COPY) creates a copy of the file with the journal applied",
         )
 
 
 def _set_aside(lock: WriterLock) -> str:
-    """Give the log another name: ``FILE-journal.1``, or the next that is free."""
+    """Rename the log to ``FILE-journal.1``, or the next free number; return that name."""
     name, number = log_of(lock.path), 1
     while os.path.lexists(f"{name}.{number}"):
         number += 1
@@ -318,7 +324,7 @@ def _set_aside(lock: WriterLock) -> str:
 
 
 def discard_log(path: str, timeout: float) -> bool:
-    """Set the log of a file aside, whether it fits or not; whether there was one with commits."""
+    """Rename the log of a file, matching or not; return whether it had commits."""
     if not os.path.lexists(log_of(path)):
         return False
     lock = WriterLock(path, timeout)
@@ -332,24 +338,24 @@ def discard_log(path: str, timeout: float) -> bool:
 
 
 def recover_into(path: str, timeout: float, copy: str) -> bool:
-    """Make a copy of a file with its log laid over it, fitting or not; both stay as they are.
+    """Create a copy of a file with its log applied, matching or not; keep both originals.
 
     Raises:
-        FileExistsError: there is a file of that name.
-        CorruptFileError: what comes of it is not an HDF5 file.
+        FileExistsError: the copy exists already.
+        CorruptFileError: the result is not an HDF5 file.
     """
     lock = WriterLock(path, timeout)
     try:
         if lock.file is None:
             raise FileNotFoundError(2, "no such file", path)
-        wait_lock_shared(lock.file.fd, path, timeout)  # not while another program writes it
+        wait_lock_shared(lock.file.fd, path, timeout)  # not while another program writes the file
         found = scan(lock.log.fd)
         made, done = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL)), False
         try:
-            laid = OverlayFile(lock.file, Log(lock.log), found)
-            replay_logical(laid)
-            _check_whole(laid)
-            _fill(made.fd, copy, laid, like=lock.file.fd)
+            overlay = OverlayFile(lock.file, Log(lock.log), found)
+            replay_logical(overlay)
+            _check_whole(overlay)
+            _fill(made.fd, copy, overlay, like=lock.file.fd)
             done = True
         finally:
             made.close()
@@ -361,10 +367,10 @@ def recover_into(path: str, timeout: float, copy: str) -> bool:
         lock.leave()
 
 
-def _fill(made: int, copy: str, laid: OverlayFile, *, like: int) -> None:
+def _fill(made: int, copy: str, overlay: OverlayFile, *, like: int) -> None:
     try:
         copy_owner_and_mode(like, made)
-        laid.copy_to(made)
+        overlay.copy_to(made)
         sync_folder(copy)
     except OSError as error:
         error.filename = error.filename or copy
@@ -372,11 +378,11 @@ def _fill(made: int, copy: str, laid: OverlayFile, *, like: int) -> None:
 
 
 def _check_whole(file: OverlayFile) -> None:
-    """Open HDF5 on it, and all objects in it.
+    """Open the file in HDF5, and every object in it.
 
     Raises:
-        CorruptFileError: one of them cannot be opened.
-        OSError: the system does not let it be read.
+        CorruptFileError: an object cannot be opened.
+        OSError: the system cannot read the file.
     """
     try:
         stream = open_on(file, h5f.ACC_RDONLY)
@@ -389,34 +395,34 @@ def _check_whole(file: OverlayFile) -> None:
         if file.error is not None:
             raise file.error from error
         raise CorruptFileError(
-            f"the file with the journal laid over it cannot be read ({error})",
-            hint="neither was changed; recover(discard=True) keeps the file as it is",
+            f"the file with the journal applied cannot be read ({error})",
+            hint="file and journal are unchanged; recover(discard=True) keeps the file as it is",
         ) from error
 
 
 def recover(
     lock: WriterLock, found: Recovered, *, durable: bool, progress: Progress | None = None
 ) -> bool:
-    """Bring what the log holds into its file; being killed here, it is done again.
+    """Checkpoint the commits of a log; after a kill in between, this is repeated.
 
     Args:
-        lock: the right to write it.
-        found: what its log holds.
-        durable: bring it to the disk.
-        progress: is told how many bytes are written.
+        lock: the lock to write the file.
+        found: the contents of its log.
+        durable: sync log and file.
+        progress: called with the number of bytes written, and the total.
 
     Returns:
-        Whether there was anything.
+        Whether there were commits.
 
     Raises:
         LockedError: readers hold the file.
     """
     if not found.has_commits or lock.file is None:
         return False
-    lock.claim()  # or it would name who was killed
+    lock.claim()  # otherwise the log would name the killed process
     wait_lock_shared(lock.file.fd, lock.path, lock.timeout)
     if durable:
-        sync_folder(lock.path)  # a log that has no name on the disk is no help
+        sync_folder(lock.path)  # the name of the log must be on disk before its commits count
     file = WalFile(lock.file, Log(lock.log), durable=durable, found=found)
     replay_logical(file)
     with defer_interrupts():
@@ -425,18 +431,18 @@ def recover(
     while True:
         if not file.is_in_place(lock.path):
             raise FileReplacedError(
-                "it was moved or replaced while its journal was brought in",
+                "the file was moved or replaced during the checkpoint of its journal",
                 file=lock.path,
-                hint="the journal is as it was",
+                hint="the journal is unchanged",
             )
         with defer_interrupts():
             if file.checkpoint(progress=progress):
                 return True
         if time.monotonic() > end:
             raise LockedError(
-                "commits in the journal wait for readers, or maps, of the file to end",
+                "commits in the journal wait for readers or memory maps of the file",
                 file=lock.path,
-                hint="close the readers, or raise lock_timeout",
+                hint="close the readers and delete the arrays, or raise lock_timeout",
             )
         check_pending()
         time.sleep(RETRY_SECONDS)
@@ -445,10 +451,10 @@ def recover(
 def recover_file(
     path: str, timeout: float, progress: Progress | None = None, *, durable: bool = True
 ) -> bool:
-    """Bring a log that a killed writer has left into its file, if there is one.
+    """Checkpoint the log that a killed writer has left, if there is one.
 
     Returns:
-        Whether there was anything to bring in.
+        Whether there were commits.
     """
     if not os.path.lexists(log_of(path)):
         return False
@@ -458,14 +464,14 @@ def recover_file(
     lock, found = lock_to_write(path, timeout)
     done = False
     try:
-        brought = recover(lock, found, durable=durable, progress=progress)
+        had_commits = recover(lock, found, durable=durable, progress=progress)
         done = True
     finally:
         lock.release(remove=done)
     sync_folder(path)
-    return brought
+    return had_commits
 
 
 def _remove_empty(path: str, timeout: float) -> None:
-    """Remove a log whose file never appeared; one with commits is all that is left of a file."""
+    """Remove an empty log without a file; a log with commits is kept."""
     WriterLock(path, timeout).leave()

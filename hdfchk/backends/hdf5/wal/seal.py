@@ -1,8 +1,8 @@
-"""The seal: what a file's time of modification tells of what points at its objects.
+"""The seal: the modification time that records that nothing in a file points to an object.
 
-To look for references in a file takes a while, and most files have none. So a writer that knows
-that sets the time of modification, when it has brought its commits into the file, to one whose last
-digits are those of the file's stamp. Whoever else writes the file gives it another time.
+A search of a file for references takes time, and most files have none. So a writer that knows this
+sets the modification time, after its checkpoint, to one whose last digits are those of the file's
+stamp. Any other program that writes the file gives it another time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .fit import stamp_of
 __all__ = ["read_seal", "seal"]
 
 DIGITS = 10**6
-"""Of the nanoseconds: a millisecond is as exactly as systems note times."""
+"""In nanoseconds: a millisecond is the finest resolution that all systems store."""
 _SHIFT = 20
 
 
 def read_seal(descriptor: int) -> Knowledge:
-    """What is known of a file that is open, and whose log holds nothing."""
+    """Return what the seal says of an open file, whose log must be empty."""
     stamp = stamp_of(descriptor)
     if not stamp:
         return Knowledge()
@@ -34,7 +34,7 @@ def read_seal(descriptor: int) -> Knowledge:
 
 
 def seal(descriptor: int, known: Knowledge) -> None:
-    """Let a file tell what is known of it, to whoever opens it next."""
+    """Set the modification time to record what is known of a file."""
     if os.utime not in os.supports_fd:
         return
     stamp = stamp_of(descriptor) if known.no_references else 0
@@ -44,7 +44,7 @@ def seal(descriptor: int, known: Knowledge) -> None:
     wanted = now - now % DIGITS + _digits(stamp, no_names=known.no_names)
     if wanted > now:
         wanted -= DIGITS
-    with contextlib.suppress(OSError):  # it is another user's: the next writer looks
+    with contextlib.suppress(OSError):  # another user's file: the next writer searches it
         os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, wanted))
 
 

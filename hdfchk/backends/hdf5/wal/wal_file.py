@@ -1,14 +1,13 @@
-"""The file object under HDF5 of the one writer: every change goes through the write-ahead log.
+"""The file object under HDF5 of the writer: every change goes through the write-ahead log.
 
-Writes below the end of the last commit, and small ones anywhere, are kept until the commit appends
-them to the log. Large ones beyond that end go straight into the file, once, and are on the disk
-before the commit that needs them is written. A checkpoint brings what is in the log into the file,
-after the log itself is on the disk.
+Writes before the end of the last commit, and small ones anywhere, are kept in memory until the
+commit appends them to the log. Large writes beyond that end go directly to the file, once, and are
+synced before the commit that needs them is appended. A checkpoint transfers the commits from the
+log to the file, after the log itself was synced.
 
-Three rules hold the layers together. A commit is decided when its record is in the log, and by
-nothing else. What HDF5 calls never fails: bytes that cannot be written stay in memory, and the
-error is kept for whoever called HDF5. A checkpoint is a step of its own, whose failure leaves the
-log, and the commits in it, as they are.
+Three rules: A commit is decided when its record is in the log, and by nothing else. Callbacks from
+HDF5 never fail: bytes that cannot be written stay in memory, and the error is kept for the caller
+of HDF5. A checkpoint is a separate step: if it fails, the log and its commits are unchanged.
 """
 
 from __future__ import annotations
@@ -41,23 +40,23 @@ from .overlay import OverlayFile
 __all__ = ["WalFile"]
 
 DIRECT_BYTES = 2**16
-"""Writes from this size up, beyond what is committed, go straight into the file."""
+"""Writes of at least this size, beyond the last commit, go directly to the file."""
 SPILL_BYTES = 2**24
-"""So much may wait in memory; more goes to the log before its commit."""
+"""This much may wait in memory; more is spilled to the log before its commit."""
 PIECE_BYTES = 2**22
-"""Large writes go to the log in records of this size."""
+"""Large writes are appended to the log in records of this size."""
 CHECKPOINT_BYTES = 2**24
-"""A log that is longer is brought into the file."""
+"""A longer log is checkpointed."""
 CHECKPOINT_WRITES = 2**13
-"""A log of more writes is brought into the file: readers have to lay them all over it."""
+"""A log with more writes is checkpointed: readers have to apply all of them."""
 MANY_PAGES = 1024
-"""Of more pages that a commit changes, only some of those that are side by side are summed up."""
+"""If a commit changes more pages, checksums are stored for only some pages of each run."""
 RUN_PAGES = 256
-"""So many pages that are neighbours are written as one."""
+"""At most this many adjacent pages are written at once."""
 LOGICAL_BYTES = 2**20
-"""So many bytes of small assignments and rows may wait for HDF5: readers let it do them, too."""
+"""At most this many bytes of logical records may wait: readers have to apply them, too."""
 TABLES_BYTES = 2**24
-"""So many bytes may wait with rows of tables, which it appends many at a time."""
+"""At most this many bytes may wait with rows of tables, which HDF5 appends many at once."""
 
 
 class WalFile(OverlayFile):
@@ -66,8 +65,8 @@ class WalFile(OverlayFile):
     Args:
         file: the main file, open for reading and writing.
         log: the log, whose lock is held.
-        durable: bring commits to the disk.
-        found: what the log holds of a writer that is gone; None to begin it anew.
+        durable: sync commits.
+        found: the contents of the log of a writer that is gone; None to begin a new log.
     """
 
     def __init__(
@@ -76,51 +75,51 @@ class WalFile(OverlayFile):
         super().__init__(file, log, Recovered())
         self.durable = durable
         self._process = os.getpid()
-        self._base = self._committed_size = self._size
-        """The end of the last state that something still needs; that of the last commit."""
+        self._needed_size = self._committed_size = self._size
+        """The end of the last state that is still needed; the length after the last commit."""
         self._bulk: list[tuple[int, int]] = []
-        """What was written straight into the file since the last commit: from where to where."""
+        """The ranges written directly to the file since the last commit: start and end."""
         self._record: list[Write] = []
-        """What was written since the last commit or spill."""
-        self._waiting = 0
-        """How many bytes these are."""
-        self._laid = 0
-        """How many of these are in the pending pages."""
-        self._late: dict[tuple[int, int], Any] = {}
-        """What was committed, and is not in the pages yet, as nobody has asked for it: place and
-        length -> bytes. The same place is written again and again."""
+        """The writes since the last commit or spill."""
+        self._record_bytes = 0
+        """The size of these writes in bytes."""
+        self._applied = 0
+        """The number of these writes that are applied to the pending pages."""
+        self._unapplied: dict[tuple[int, int], Any] = {}
+        """Committed writes that are not yet applied to the pages, as nothing has read them: offset
+        and length -> bytes. HDF5 writes the same places again and again."""
         self._in_memory: set[int] = set()
         """The pending pages that may be in memory, and not in the log."""
         self._spilled: set[int] = set()
-        """The pages that the log has of what is not committed yet."""
-        self._spill_at = SPILL_BYTES
-        self._reach = self._size
-        """Where what is in memory, or in the log, ends: perhaps behind the end of the file."""
-        self._writes = 0
+        """The uncommitted pages that are in the log."""
+        self._spill_bytes = SPILL_BYTES
+        self._data_end = self._size
+        """The end of the data in memory and in the log, which may be beyond the end of the file."""
+        self._write_count = 0
         self._under: dict[int, Sums] = {}
-        """What the file holds under pages that the log changes, as the log says."""
-        self._begun_on = NO_BASE
-        self._was_cut = found is not None and bool(found.checkpoints)
-        """Whether a checkpoint has begun and did not come to its end."""
-        self._start = self._size
-        """How long the file was when the log was begun."""
+        """The checksums of pages of the file before the log changed them, as stored in the log."""
+        self._log_base = NO_BASE
+        self._has_partial_checkpoint = found is not None and bool(found.checkpoints)
+        """Whether a checkpoint has begun, but not finished."""
+        self._begin_size = self._size
+        """The length of the file when the log was begun."""
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
         """Whether the commits in the log give the file a new stamp."""
         self.has_begun = False
-        """Whether the log has its header: a file that is only made, and left, needs none."""
+        """Whether the log has a header: a file that is only opened needs none."""
         if found is not None and found.has_commits:
             self._adopt(found)
 
     def _begin(self, *, durable: bool = False) -> None:
         """Empty the log."""
-        # What is behind it belongs to a commit that is still to come.
+        # Data beyond this length belong to the next commit.
         start = self._committed_size
-        begun_on = base_of(self.file.fd, start)
-        self.log.begin(begun_on, durable=durable)
-        self._start, self._begun_on = start, begun_on
+        base = base_of(self.file.fd, start)
+        self.log.begin(base, durable=durable)
+        self._begin_size, self._log_base = start, base
         self.has_begun = True
-        self._was_cut = False
+        self._has_partial_checkpoint = False
         self._under.clear()
         self._next_checkpoint = CHECKPOINT_BYTES
         self.is_stamped = False
@@ -130,42 +129,42 @@ class WalFile(OverlayFile):
             self._begin()
 
     def _adopt(self, found: Recovered) -> None:
-        """Take over the commits of a writer that is gone."""
+        """Continue the log of a writer that is gone."""
         self.log.resume(found)
         self.has_begun = True
         self.records = list(found.records)
         for place, extent, source in found.writes:
-            self._lay(self._pages, place, extent, source)
+            self._apply(self._pages, place, extent, source)
         self._under = dict(found.under)
-        self._begun_on = found.base or NO_BASE
-        self._start = self._base if found.base is None else found.base.size
+        self._log_base = found.base or NO_BASE
+        self._begin_size = self._needed_size if found.base is None else found.base.size
         self.is_stamped = found.size is not None and found.base is not None
-        self._writes = len(found.writes)
+        self._write_count = len(found.writes)
         if found.size is not None:
-            self._size = self._committed_size = self._reach = found.size
-            self._base = max(self._base, found.size)
+            self._size = self._committed_size = self._data_end = found.size
+            self._needed_size = max(self._needed_size, found.size)
 
-    # -- what HDF5 calls -------------------------------------------------------------------------
+    # -- callbacks from HDF5 ---------------------------------------------------------------------
 
     def _read_into(self, view: memoryview) -> int:
-        self._settle()
+        self._apply_record()
         return super()._read_into(view)
 
     def holds(self, start: int, end: int) -> bool:
-        """Whether the file itself holds what it should, from one byte up to another."""
-        self._settle()
+        """Return whether the bytes from `start` to `end` of the file itself are current."""
+        self._apply_record()
         return super().holds(start, end)
 
-    def _settle(self) -> None:
-        """Lay all that was written over the file."""
-        for (place, extent), data in self._late.items():
-            self._lay(self._pages, place, extent, data)
-        self._late.clear()
-        while self._laid < len(self._record):
-            place, data = self._record[self._laid]
-            self._lay(self._pending, place, len(data), data)
+    def _apply_record(self) -> None:
+        """Apply all writes to the pages."""
+        for (place, extent), data in self._unapplied.items():
+            self._apply(self._pages, place, extent, data)
+        self._unapplied.clear()
+        while self._applied < len(self._record):
+            place, data = self._record[self._applied]
+            self._apply(self._pending, place, len(data), data)
             self._in_memory.update(range(place // PAGE, (place + len(data) - 1) // PAGE + 1))
-            self._laid += 1
+            self._applied += 1
 
     def write(self, data: Any) -> int:
         """Write at the position. It never fails: see `take_error`."""
@@ -173,7 +172,7 @@ class WalFile(OverlayFile):
         start, length = self._position, len(view)
         self._position = end = start + length
         if self.discarding:
-            # It goes with the rollback that follows; HDF5 may read it again before.
+            # The following rollback discards it; HDF5 may read it before that.
             if os.getpid() == self._process:
                 self._record.append((start, bytes(view)))
             return length
@@ -184,16 +183,16 @@ class WalFile(OverlayFile):
                 self._write_large(start, view)
         except Exception as error:  # the bytes stay in memory, and the commit fails
             self.error = self.error or error
-            # Without memory they are lost, with all that is not committed: it is given up.
+            # Without memory they are lost: the rollback discards all uncommitted data anyway.
             with contextlib.suppress(MemoryError):
                 self._record.append((start, bytes(view)))
         self._size = max(self._size, end)
-        self._reach = max(self._reach, end)
+        self._data_end = max(self._data_end, end)
         return length
 
     def _write_large(self, start: int, view: memoryview) -> None:
         end = start + len(view)
-        direct = -(-max(start, self._base) // PAGE) * PAGE
+        direct = -(-max(start, self._needed_size) // PAGE) * PAGE
         direct_end = end // PAGE * PAGE
         if direct_end - direct < DIRECT_BYTES:
             self._spill_large(start, view)
@@ -201,7 +200,7 @@ class WalFile(OverlayFile):
         if direct > start:
             self._write_large_part(start, view[: direct - start])
         if any(direct <= number * PAGE < direct_end for number in self._spilled):
-            # The log has older bytes of this place, and would bring them back.
+            # The log has older bytes of these pages, and would restore them.
             self._spill_large(direct, view[direct - start :])
             return
         write_all(self.file.fd, view[direct - start : direct_end - start], direct)
@@ -217,10 +216,10 @@ class WalFile(OverlayFile):
             self._spill_large(start, view)
 
     def _drop(self, first: int, end: int) -> None:
-        """Forget what waits for pages that a direct write has replaced."""
-        self._settle()
+        """Discard what waits for pages that a direct write has replaced."""
+        self._apply_record()
         self._record = list(_outside(self._record, first * PAGE, end * PAGE))
-        self._laid = len(self._record)
+        self._applied = len(self._record)
         if len(self._pending) < end - first:
             gone = [number for number in self._pending if first <= number < end]
         else:
@@ -231,17 +230,17 @@ class WalFile(OverlayFile):
     def _keep(self, start: int, view: memoryview) -> None:
         """Keep a write until the commit."""
         self._record.append((start, bytes(view)))
-        self._waiting += len(view)
-        if self._waiting > self._spill_at:
+        self._record_bytes += len(view)
+        if self._record_bytes > self._spill_bytes:
             try:
                 self._spill()
-            except OSError as error:  # it is in memory; the commit will fail
+            except OSError as error:  # the data are in memory; the commit will fail
                 self.error = self.error or error
-                self._spill_at *= 2
+                self._spill_bytes *= 2
 
     def _spill(self) -> None:
-        """Bring what waits to the log before its commit, so that memory is bounded."""
-        self._settle()
+        """Append the waiting writes to the log before the commit, to limit memory."""
+        self._apply_record()
         here = ((n, self._pending.get(n)) for n in sorted(self._in_memory))
         items = [(n, bytes(page)) for n, page in here if isinstance(page, bytearray)]
         self._require_begun()
@@ -249,33 +248,33 @@ class WalFile(OverlayFile):
         for index, (number, _) in enumerate(items):
             self._pending[number] = start + index * PAGE
             self._spilled.add(number)
-        self._writes += len(items)
+        self._write_count += len(items)
         self._record.clear()
         self._in_memory.clear()
-        self._waiting = self._laid = 0
-        self._spill_at = SPILL_BYTES
+        self._record_bytes = self._applied = 0
+        self._spill_bytes = SPILL_BYTES
 
     def _spill_large(self, start: int, view: memoryview) -> None:
-        """Bring a large write to the log at once."""
+        """Append a large write to the log immediately."""
         self._spill()
         for offset in range(0, len(view), PIECE_BYTES):
             piece = view[offset : offset + PIECE_BYTES]
             at = self.log.append([(start + offset, piece)], None)
-            self._lay(self._pending, start + offset, len(piece), at)
+            self._apply(self._pending, start + offset, len(piece), at)
             first, last = (start + offset) // PAGE, (start + offset + len(piece) - 1) // PAGE
-            self._in_memory.update((first, last))  # if the piece has but a part of them
+            self._in_memory.update((first, last))  # the piece may cover only a part of them
             self._spilled.update(range(first, last + 1))
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the length. Nothing that a commit needs is cut off before the next checkpoint."""
+        """Set the length. Data that a commit needs are kept until the next checkpoint."""
         size = self._position if size is None else size
         if not self.discarding:
             self._size = size
             try:
-                if os.fstat(self.file.fd).st_size > max(size, self._base):
-                    os.ftruncate(self.file.fd, max(size, self._base))
+                if os.fstat(self.file.fd).st_size > max(size, self._needed_size):
+                    os.ftruncate(self.file.fd, max(size, self._needed_size))
             except OSError:
-                pass  # what is behind the end is in the way of nobody; a checkpoint cuts it off
+                pass  # data beyond the end do no harm; a checkpoint truncates the file
         return size
 
     # -- commits ---------------------------------------------------------------------------------
@@ -287,14 +286,14 @@ class WalFile(OverlayFile):
         return bool(self._record or self._pending or self._bulk or changed)
 
     def commit(self) -> bool:
-        """Make all that was written one commit: a kill from now on leaves it there.
+        """Commit everything that was written; a later kill does not undo it.
 
         Returns:
-            Whether there was anything.
+            Whether there was anything to commit.
 
         Raises:
-            OSError: it could not be put into the log. The state is that of the last commit, after
-                `rollback`.
+            OSError: the log could not be written. After `rollback` the state is that of the last
+                commit.
         """
         if os.getpid() != self._process:
             return False
@@ -303,33 +302,33 @@ class WalFile(OverlayFile):
             raise error
         if not self.has_changes and not self.log.logical_bytes:
             return False
-        if self._reach > self._size:
+        if self._data_end > self._size:
             self._trim_pending()
         if self._bulk and self.durable:
             sync(self.file.fd)
         under = self._sums_under()
         self._require_begun()
         self.log.append(self._record, self._size, under)
-        # It is decided. From here on nothing may fail.
-        self._writes += len(self._record)
+        # The commit is decided. Nothing that follows may fail.
+        self._write_count += len(self._record)
         self._under.update(under)
         self._pages.update(self._pending)
         self._pending.clear()
-        late = self._late
-        for place, data in self._record[self._laid :]:
+        unapplied = self._unapplied
+        for place, data in self._record[self._applied :]:
             key = (place, len(data))
-            late.pop(key, None)  # it comes last now
-            late[key] = data
+            unapplied.pop(key, None)  # move it to the end
+            unapplied[key] = data
         self._clear_record()
         self._committed_size = self._size
-        self._base = max(self._base, self._size)
-        if self._reach > self._size:
+        self._needed_size = max(self._needed_size, self._size)
+        if self._data_end > self._size:
             self._trim_committed()
         return True
 
     def _sums_under(self) -> list[tuple[int, Sums]]:
-        """What the file holds under the pages that this commit is the first to change."""
-        known, end = self._under, -(-self._start // PAGE)
+        """Return the checksums of the pages of the file that this commit is the first to change."""
+        known, end = self._under, -(-self._begin_size // PAGE)
         touched = {number for number in self._pending if number < end}
         for place, data in self._record:
             last = min((place + len(data) - 1) // PAGE, end - 1)
@@ -338,35 +337,35 @@ class WalFile(OverlayFile):
             touched = set(thinned(sorted(touched)))
         bulk = {n for start, stop in self._bulk for n in samples(start, stop)}
         ends = {
-            number: PAGE if number in bulk else self._start - number * PAGE
+            number: PAGE if number in bulk else self._begin_size - number * PAGE
             for number in (touched | bulk) - known.keys()
         }
         return sums_at(self.file.fd, ends)
 
     def _trim_pending(self) -> None:
-        """Forget what is behind the end of the file: HDF5 has taken the space, and given it back.
+        """Discard data beyond the end of the file: HDF5 has allocated that space and freed it.
 
-        Had it stayed, it would be laid over what is written there later, straight into the file.
+        Otherwise they would hide what is written there later, directly to the file.
         """
-        self._settle()
-        self._record = list(_outside(self._record, self._size, self._reach))
-        self._laid = len(self._record)
+        self._apply_record()
+        self._record = list(_outside(self._record, self._size, self._data_end))
+        self._applied = len(self._record)
         for number in [number for number in self._pending if number * PAGE >= self._size]:
             del self._pending[number]
 
     def _trim_committed(self) -> None:
-        """As `_trim_pending`, for what was committed before: only when this commit is decided."""
+        """Do the same as `_trim_pending` with committed data, after this commit is decided."""
         end = self._size
-        for key in [key for key in self._late if key[0] + key[1] > end]:
-            data = self._late.pop(key)
+        for key in [key for key in self._unapplied if key[0] + key[1] > end]:
+            data = self._unapplied.pop(key)
             if key[0] < end:
-                self._late[key[0], end - key[0]] = data[: end - key[0]]
+                self._unapplied[key[0], end - key[0]] = data[: end - key[0]]
         for number in [number for number in self._pages if number * PAGE >= end]:
             del self._pages[number]
-        self._reach = end
+        self._data_end = end
 
     def put(self, payload: bytes, *, rows: bool = False, most: int = LOGICAL_BYTES) -> bool:
-        """Commit a small assignment, or rows, which HDF5 is still to do; False if it cannot be now.
+        """Commit a small assignment, or rows, that HDF5 applies later; False if this is impossible.
 
         Args:
             payload: of the record.
@@ -374,7 +373,7 @@ class WalFile(OverlayFile):
             most: where more bytes wait for HDF5, it is to do them first.
 
         Raises:
-            OSError: it is not in the log.
+            OSError: the record was not appended.
         """
         log = self.log
         if (
@@ -393,75 +392,74 @@ class WalFile(OverlayFile):
         self._in_memory.clear()
         self._spilled.clear()
         self._bulk.clear()
-        self._waiting = self._laid = 0
-        self._spill_at = SPILL_BYTES
+        self._record_bytes = self._applied = 0
+        self._spill_bytes = SPILL_BYTES
 
     def rollback(self) -> None:
-        """Give up all that was written since the last commit."""
+        """Discard everything that was written since the last commit."""
         self.error = None
         self._pending.clear()
         self._clear_record()
         self._size = self._committed_size
-        self._reach = max(self._reach, self._size)
+        self._data_end = max(self._data_end, self._size)
         self.log.forget()
         try:
-            if os.fstat(self.file.fd).st_size > self._base:
-                os.ftruncate(self.file.fd, self._base)
+            if os.fstat(self.file.fd).st_size > self._needed_size:
+                os.ftruncate(self.file.fd, self._needed_size)
         except OSError:
-            pass  # nothing needs what is there
+            pass  # nothing needs these bytes
 
     # -- checkpoints -----------------------------------------------------------------------------
 
     @property
     def has_log(self) -> bool:
-        """Whether the log has commits that the file itself has not."""
+        """Whether the log has commits that are not in the file."""
         return self.log.commits > 0
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether the log has become long."""
+        """Whether the log is long enough for a checkpoint."""
         return self.log.size > self._next_checkpoint or (
-            self._writes > CHECKPOINT_WRITES and self.log.size > self._next_checkpoint // 8
+            self._write_count > CHECKPOINT_WRITES and self.log.size > self._next_checkpoint // 8
         )
 
     def checkpoint(self, *, last: bool = False, progress: Progress | None = None) -> bool:
-        """Bring all commits into the file, and empty the log.
+        """Transfer all commits to the file, and empty the log.
 
         Args:
             last: the log is about to be removed, and need not be emptied.
-            progress: is told how many bytes are written.
+            progress: called with the number of bytes written, and the total.
 
         Returns:
-            Whether it was done: not while somebody reads the file or maps what would change, while
-            something is written that is not committed, nor while HDF5 has still to do small
-            assignments.
+            Whether it was done: not while another process reads the file or maps bytes that would
+            change, while there are uncommitted writes, nor while logical records wait.
 
         Raises:
-            OSError: there is no room; all commits are still in the log.
+            OSError: for example, the disk is full; all commits are still in the log.
         """
         self._next_checkpoint = max(self._next_checkpoint, self.log.size + CHECKPOINT_BYTES)
         if self._record or self._pending or self._bulk or self.log.logical_bytes:
             return False
-        if not self._lock_alone():
+        if not self._lock_exclusively():
             return False
         try:
-            self._settle()
+            self._apply_record()
             if self._is_mapped():
                 return False
             self._check_base()
             self.log.append_checkpoint(self._sums_after())
             if self.durable:
                 self.log.sync()
-            self._was_cut = True
+            self._has_partial_checkpoint = True
             self._write_pages(progress)
             if not last:
                 self._begin(durable=self.durable)
             else:
                 self.log.commits = 0
-            # With the log's new beginning: what is in memory may name places in the old one.
+            # Only after the log is emptied: pages may refer to offsets in its earlier contents.
             self._pages.clear()
-            self._writes = 0
-            self._base = self._committed_size
+            self._write_count = 0
+            self._needed_size = self._committed_size
             if self.durable and not self.log.is_synced:
                 self.log.sync()
         finally:
@@ -469,20 +467,20 @@ class WalFile(OverlayFile):
         return True
 
     def _check_base(self) -> None:
-        """Make sure that the file is what the log was begun on.
+        """Check that the file is in the state for which the log was begun.
 
         Raises:
-            JournalMismatchError: another program has written it meanwhile.
+            JournalMismatchError: another program has written the file meanwhile.
         """
-        if self._begun_on is NO_BASE or self._was_cut:
+        if self._log_base is NO_BASE or self._has_partial_checkpoint:
             return
-        found = Recovered(size=self._committed_size, base=self._begun_on, under=self._under)
+        found = Recovered(size=self._committed_size, base=self._log_base, under=self._under)
         problem = problem_of(self.file.fd, found)
         if problem is not None:
             raise JournalMismatchError(
-                f"the commits stay in the journal, which does not fit the file any more: {problem}",
+                f"the commits stay in the journal, which no longer matches the file: {problem}",
                 hint="recover(discard=True) sets the journal aside and keeps the file as it is; "
-                "recover(into=COPY) makes a copy of the file with the journal laid over it",
+                "recover(into=COPY) creates a copy of the file with the journal applied",
             )
 
     def _write_pages(self, progress: Progress | None) -> None:
@@ -495,15 +493,15 @@ class WalFile(OverlayFile):
             done += len(data)
             if progress is not None:
                 progress(done, len(self._pages) * PAGE)
-            if done - looked >= SPILL_BYTES:  # handlers cannot use the store in the middle of it
-                run_pending()  # the log has it all, and what is being written
+            if done - looked >= SPILL_BYTES:  # handlers cannot use the store during a checkpoint
+                run_pending()  # the log is complete, including the pages being written
                 looked = done
         os.ftruncate(self.file.fd, self._committed_size)
         if self.durable:
             sync(self.file.fd)
 
     def _is_mapped(self) -> bool:
-        """Whether somebody maps bytes that a checkpoint would change or cut off."""
+        """Return whether a process maps bytes that a checkpoint would change or truncate."""
         if not is_mapped(self.file.fd, 0, 2**60):
             return False
         end = os.fstat(self.file.fd).st_size
@@ -518,7 +516,7 @@ class WalFile(OverlayFile):
         )
 
     def _changes_map(self, start: int, data: bytes) -> bool:
-        """Whether somebody maps bytes of the file that differ from these."""
+        """Return whether a process maps bytes of the file that differ from `data`."""
         here = read_all(self.file.fd, len(data), start)
         new = np.frombuffer(data, np.uint8)[: len(here)]
         differs = np.flatnonzero(new != np.frombuffer(here, np.uint8))
@@ -528,7 +526,7 @@ class WalFile(OverlayFile):
         return is_mapped(self.file.fd, start + first, last - first + 1)
 
     def _sums_after(self) -> list[tuple[int, Sums]]:
-        """What a checkpoint writes over the pages of which the log says what was there."""
+        """Return the checksums of what a checkpoint writes to the pages in `_under`."""
         return [
             (number, sums_of(self._overlaid(number) or b""))
             for number in sorted({0, *self._under})
@@ -536,7 +534,7 @@ class WalFile(OverlayFile):
         ]
 
     def _extents(self) -> Iterator[tuple[int, int]]:
-        """Committed pages that are neighbours, a MiB at most: the first one, and how many."""
+        """Yield runs of adjacent committed pages, at most 1 MiB each: first page, and number."""
         first = after = -1
         for number in sorted(self._pages):
             if number * PAGE >= self._committed_size:
@@ -550,30 +548,30 @@ class WalFile(OverlayFile):
             yield first, after - first
 
     def _run(self, first: int, count: int) -> bytes:
-        """The bytes of committed pages that are neighbours."""
+        """Return the bytes of a run of committed pages."""
         pages = [self._pages[number] for number in range(first, first + count)]
         read = self.log.read
         return b"".join([read(page, PAGE) if isinstance(page, int) else page for page in pages])
 
-    def _lock_alone(self) -> bool:
+    def _lock_exclusively(self) -> bool:
         if try_lock_exclusive(self.file.fd):
             return True
-        try_lock_shared(self.file.fd)  # a failed conversion may have lost the shared lock
+        try_lock_shared(self.file.fd)  # a failed conversion may have released the shared lock
         return False
 
-    # -- the log beside readers that stay --------------------------------------------------------
+    # -- the log while readers delay checkpoints --------------------------------------------------
 
     @property
     def wants_compaction(self) -> bool:
-        """Whether most of a long log is older states of what is in it, too."""
+        """Whether most of a long log consists of earlier states of the same pages."""
         if self._record or self._pending or self._bulk or self.log.logical_bytes:
             return False
-        live = (len(self._pages) + len(self._late)) * (PAGE + 16 + 40)
+        live = (len(self._pages) + len(self._unapplied)) * (PAGE + 16 + 40)
         return self.log.size > 2 * live + CHECKPOINT_BYTES // 8
 
     def is_held_up(self) -> bool:
-        """Whether readers, or maps, keep a checkpoint away."""
-        alone = self._lock_alone()
+        """Return whether readers, or memory maps, delay a checkpoint."""
+        alone = self._lock_exclusively()
         if alone:
             try_lock_shared(self.file.fd)
         return not alone or is_mapped(self.file.fd, 0, 2**60)
@@ -581,21 +579,21 @@ class WalFile(OverlayFile):
     def compact_log(
         self, make: Callable[[], Descriptor], put: Callable[[Descriptor], None]
     ) -> None:
-        """Write the log anew, with the last state of each page alone.
+        """Rewrite the log, with the last state of each page only.
 
         Args:
-            make: makes the file for it, locked.
-            put: puts that in the place of the log.
+            make: creates the new log, locked.
+            put: replaces the log by it.
 
         Raises:
-            OSError: the log is as it was.
+            OSError: the log is unchanged.
         """
-        self._settle()
+        self._apply_record()
         new = Log(make())
         try:
             old = self.log
             found = scan(old.file.fd)
-            new.begin(found.base or base_of(self.file.fd, self._start))
+            new.begin(found.base or base_of(self.file.fd, self._begin_size))
             under = [(page, sums) for page, sums in found.under.items()]
             after = [(page, sums) for page, many in found.checkpoints.items() for sums in many]
             if found.cut_to is not None:
@@ -619,18 +617,18 @@ class WalFile(OverlayFile):
             number: places.get(number, page) if isinstance(page, int) else page
             for number, page in self._pages.items()
         }
-        self._writes = len(self._pages)
+        self._write_count = len(self._pages)
         self._next_checkpoint = max(CHECKPOINT_BYTES, 2 * new.size)
 
-    # -- where the file is -----------------------------------------------------------------------
+    # -- the place of the file --------------------------------------------------------------------
 
     def is_in_place(self, path: str) -> bool:
-        """Whether the file is still the one of that name."""
+        """Return whether the path still refers to this file."""
         return is_at(self.file.fd, path)
 
 
 def _outside(writes: Iterable[Write], start: int, end: int) -> Iterator[Write]:
-    """The parts of writes that are not between two places."""
+    """Yield the parts of writes that are outside the range from `start` to `end`."""
     for place, data in writes:
         after = place + len(data)
         if after <= start or place >= end:

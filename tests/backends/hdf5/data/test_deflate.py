@@ -27,10 +27,10 @@ from hdfchk.backends.hdf5.data.deflate import (
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the fast library, and as if it were not there."""
     if request.param == "zlib":
-        monkeypatch.setattr(deflate, "_library", lambda: zlib)
+        monkeypatch.setattr(deflate, "zlib_library", lambda: zlib)
     else:
         pytest.importorskip("isal")
-        assert deflate._library() is not zlib
+        assert deflate.zlib_library() is not zlib
     return request.param
 
 

@@ -151,14 +151,14 @@ def test_maps_hold_no_lock(path: str) -> None:
     ("key", "why"),
     [
         ("small", "small"),
-        ("grown", "grow"),
+        ("grown", "resizable"),
         ("packed", "compressed"),
         ("summed", "checksums"),
         ("text", "another form"),
         ("objects", "another form"),
         ("empty", "no elements"),
-        ("unwritten", "nothing was written"),
-        ("virtual", "other arrays"),
+        ("unwritten", "nothing has been written"),
+        ("virtual", "virtual dataset"),
     ],
 )
 def test_why_not(path: str, key: str, why: str) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import hdfchk
-from hdfchk import HDF5Checkpointer, InvalidKeyError
+from hdfchk import HDF5Checkpointer, InvalidKeyError, NotAGroupError
+from hdfchk.backends.hdf5.h5 import links
 from tests.support.exact import differs
 
 KEYS = ["hdfchk:x", "a/hdfchk:tmp", ("a", "hdfchk:"), "hdfchk:x/y"]
@@ -75,6 +76,34 @@ def test_foreign_groups_stay(path: str, journal: bool) -> None:
         HDF5Checkpointer(path).compact()
     with h5py.File(path) as file:
         assert set(file) == {"a", "x", "hdfchk:tmp"} and file["hdfchk:tmp/0"][()] == 5
+
+
+@pytest.mark.parametrize("mode", ["r", "a"])
+def test_len_lists_nothing(path: str, mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of keys of a large dict is HDF5's, less the hidden links; none is looked at."""
+    tree = {f"k{n}": n for n in range(200)}
+    hdfchk.save(path, {**tree, "g": tree})
+    for name in ("hdfchk:tmp-1", "hdfchk:tmp-2", "hdfchk:damaged", "g/hdfchk:tmp"):
+        leave(path, name, marked=True)
+    leave(path, "hdfchk:tmp", marked=False)
+    chk = HDF5Checkpointer(path, mode=mode)
+    assert len(list(chk)) == 202 and len(list(chk["g"])) == 200
+    monkeypatch.setattr(links, "entries", None)
+    assert len(chk) == 202 and len(chk["g"]) == 200
+    assert len(HDF5Checkpointer(path, mode=mode).group("g")) == 200
+
+
+def test_len_of_what_is_no_dict(path: str) -> None:
+    """A group that is gone, or a value now, has no length."""
+    with HDF5Checkpointer(path) as chk:
+        chk["g"] = {"a": 1}
+        group = chk["g"]
+        del chk["g"]
+        with pytest.raises(KeyError):
+            len(group)
+        chk["g"] = 1
+        with pytest.raises(NotAGroupError):
+            len(group)
 
 
 def test_compaction_copies_no_hidden_group(path: str) -> None:

@@ -1,0 +1,281 @@
+"""Copies of HDF5 objects, of the same file or of another one: no value is read, no chunk unpacked.
+
+A copy is made in the hidden group, object by object, and moved to its key at the end. Hard links
+inside of what is copied lead to copies; references lead where they led, which only the same file
+has; dimension scales that are copied with their arrays are attached to the copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+from h5py import h5a, h5d, h5ds, h5g, h5i, h5l, h5o, h5p, h5r
+
+from ....errors import CheckpointerKeyError, NestingError, UnsupportedStoredError
+from ....keys import MAX_PATH, Path, join, to_text
+from ..data.anew import copy_parts, is_copied_by_hdf5, make_anew
+from ..data.limits import Guard
+from ..h5 import links, scales
+from ..h5.attributes import attribute_names, copy_attribute
+from ..h5.errors import RAISED, unreadable, user_link
+from ..h5.hidden import Hidden
+from ..h5.ids import DatasetID, GroupID, ObjectID
+from ..h5.key_order import is_order
+from ..h5.marks import is_dict, read_mark
+from ..h5.object_info import info_of, place_of
+from ..h5.references import has_references
+from ..h5.types import group_copy_creation, unshared
+
+__all__ = ["Copied", "Origin", "copy_object"]
+
+Seen = Callable[[Path, bool, bool], bool]
+"""``seen(path, is_dict, is_part)``: whether to copy what stands at a path below what is copied.
+
+It may be a part of a value that is no dict; then it is copied, or an error is raised."""
+_BARE = h5p.create(h5p.OBJECT_COPY)
+_BARE.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
+
+
+@attrs.frozen(eq=False)
+class Origin:
+    """What is copied.
+
+    Args:
+        oid: the object.
+        root: the group that is the root of all paths there.
+        path: where it stands.
+        guard: what its file cannot make its reader do.
+        left: attributes that are not copied.
+    """
+
+    oid: ObjectID
+    root: GroupID
+    path: Path
+    guard: Guard
+    left: frozenset[bytes]
+
+
+class Copied:
+    """A copy that waits for its key.
+
+    Args:
+        hidden: the hidden group in which it is.
+
+    Attributes:
+        adds_names: it has references, or objects with several names.
+    """
+
+    def __init__(self, hidden: Hidden) -> None:
+        self._hidden: Hidden | None = hidden
+        self.parent, self.name = hidden.begin_draft()
+        self.adds_names = False
+
+    def place(self, parent: GroupID, name: bytes) -> ObjectID:
+        """Move it to where it shall stand."""
+        assert self._hidden is not None  # noqa: S101  it is placed once
+        self._hidden.place_draft(self.name, parent, name)
+        self._hidden = None
+        return h5o.open(parent, name)
+
+    def __del__(self) -> None:
+        """What was not placed is given up; it goes with the session's next commit, or its end."""
+        hidden = getattr(self, "_hidden", None)
+        if hidden is not None and hasattr(self, "name"):
+            hidden.drop_draft(self.name)
+
+
+def copy_object(
+    origin: Origin, hidden: Hidden, pause: Callable[[], None], seen: Seen | None
+) -> Copied:
+    """Copy an object, and all below it.
+
+    Args:
+        origin: the object.
+        hidden: the hidden group of the file of the copy.
+        pause: is called now and then.
+        seen: what of it is copied; None for all.
+
+    Raises:
+        UnsupportedStoredError: a part of it cannot be copied; the error names it.
+    """
+    made = Copied(hidden)
+    _Copy(origin, made, pause, seen).run()
+    return made
+
+
+_Step = tuple[GroupID, GroupID, Iterator[links.Entry], Path, bool]
+"""A group, its copy, the links of it that are still to be copied, where it is below what is copied,
+and whether it is a value that is no dict, or a part of one."""
+
+
+class _Copy:
+    """The copy of one object, with all below it."""
+
+    def __init__(
+        self, origin: Origin, made: Copied, pause: Callable[[], None], seen: Seen | None
+    ) -> None:
+        self._origin = origin
+        self._made = made
+        self._pause = pause
+        self._seen = seen
+        self._is_same_file = False
+        self._has_same_sizes = False
+        self._copies: dict[int, ObjectID] = {}
+        """The address of a group, a scale or an object with several links -> its copy."""
+        self._scaled: list[tuple[ObjectID, DatasetID]] = []
+        self._todo: list[_Step] = []
+
+    def run(self) -> None:
+        """Copy it."""
+        oid, parent = self._origin.oid, self._made.parent
+        self._is_same_file = place_of(oid)[0] == place_of(parent)[0]
+        sizes = [_sizes_of(of) for of in (oid, parent)]
+        self._has_same_sizes = sizes[0] == sizes[1]
+        self._object(oid, parent, self._made.name, (), is_part=False)
+        while self._todo:
+            old, new, rest, path, is_part = self._todo[-1]
+            entry = next(rest, None)
+            if entry is None:
+                self._todo.pop()
+                continue
+            name, kind, _ = entry
+            self._link(old, new, name, kind, (*path, to_text(name)), is_part)
+        self._attach()
+
+    def _link(
+        self, old: GroupID, new: GroupID, name: bytes, kind: int, path: Path, is_part: bool
+    ) -> None:
+        """Copy a link, and what it leads to if it is a hard one."""
+        whole = (*self._origin.path, *path)
+        if kind == h5l.TYPE_HARD:
+            self._object_if_seen(links.open_object(old, name, whole), new, name, path, is_part)
+        elif kind == h5l.TYPE_SOFT and not (self._is_same_file and self._seen is None):
+            # In another file it would lead to something else, and through a filter to all.
+            found = links.locate(self._origin.root, whole)
+            if found is None:
+                return
+            oid = links.open_object(self._origin.root, found, whole)
+            if any(info_of(oid).addr == info_of(step[0]).addr for step in self._todo):
+                raise _refusal("a soft link to a group that it is in", whole)
+            self._object_if_seen(oid, new, name, path, is_part)
+        elif kind in {h5l.TYPE_SOFT, h5l.TYPE_EXTERNAL}:
+            if self._seen is not None and not self._seen(path, False, is_part):
+                return
+            value = old.links.get_val(name)
+            if kind == h5l.TYPE_SOFT:
+                new.links.create_soft(name, value)
+            else:
+                new.links.create_external(name, *value)
+        else:
+            raise user_link(join(whole))
+
+    def _object_if_seen(
+        self, oid: ObjectID, new: GroupID, name: bytes, path: Path, is_part: bool
+    ) -> None:
+        if self._seen is not None:
+            is_inner_dict = type(oid) is h5g.GroupID and is_dict(oid, read_mark(oid))
+            if not self._seen(path, is_inner_dict, is_part):
+                return
+        self._object(oid, new, name, path, is_part=is_part)
+
+    def _object(
+        self, oid: ObjectID, parent: GroupID, name: bytes, path: Path, *, is_part: bool
+    ) -> None:
+        self._pause()
+        info, whole = info_of(oid), (*self._origin.path, *path)
+        known = self._copies.get(info.addr)
+        if known is not None:
+            h5o.link(known, parent, name)
+            self._made.adds_names = True
+            return
+        try:
+            if type(oid) is h5g.GroupID:
+                if len(whole) > MAX_PATH:
+                    raise NestingError(
+                        f"groups nested more than {MAX_PATH} levels deep", key=join(whole[:3])
+                    )
+                group = h5g.create(parent, name, gcpl=group_copy_creation(oid))
+                is_value = is_part or not is_dict(oid, read_mark(oid))
+                entries = iter(links.entries(oid, dangling=True))
+                self._todo.append((oid, group, entries, path, is_value))
+                copy: ObjectID = group
+            elif type(oid) is h5d.DatasetID:
+                copy = self._dataset(oid, parent, name, whole)
+            else:
+                h5o.copy(oid, b".", parent, name, copypl=_BARE)
+                copy = h5o.open(parent, name)
+            self._attributes(oid, copy, whole)
+        except RAISED as error:
+            if isinstance(error, (CheckpointerKeyError, UnsupportedStoredError, NestingError)):
+                raise
+            raise unreadable("it", error, join(whole)) from error
+        is_scale = type(oid) is h5d.DatasetID and h5a.exists(oid, scales.USERS)
+        if info.rc > 1 or is_scale or type(oid) is h5g.GroupID:
+            self._copies[info.addr] = copy
+
+    def _dataset(self, oid: DatasetID, parent: GroupID, name: bytes, path: Path) -> DatasetID:
+        guard, tid, info = self._origin.guard, oid.get_type(), info_of(oid)
+        guard.begin()
+        guard.inside(oid)
+        guard.claims(oid)
+        refers = has_references(tid)
+        if refers and not self._is_same_file:
+            raise _refusal("HDF5 references, which lead to nothing in another file", path)
+        self._made.adds_names = self._made.adds_names or refers
+        is_virtual = oid.get_create_plist().get_layout() == h5d.VIRTUAL
+        if is_virtual and not self._is_same_file:
+            raise _refusal("elements that are those of other arrays (a virtual dataset)", path)
+        by_hdf5 = self._has_same_sizes and is_copied_by_hdf5(oid, tid, info)
+        if by_hdf5 and not refers and not tid.committed():
+            h5o.copy(oid, b".", parent, name, copypl=_BARE)
+            return h5d.open(parent, name)
+        copy = make_anew(oid, parent, name, portable=False)
+        copy_parts(oid, copy, guard)
+        return copy
+
+    def _attributes(self, old: ObjectID, new: ObjectID, path: Path) -> None:
+        for name in attribute_names(old):
+            if name in self._origin.left or name == scales.USERS or is_order(name):
+                continue
+            if name == scales.DIMENSIONS and type(new) is h5d.DatasetID:
+                self._scaled.append((old, new))
+                continue
+            tid = h5a.open(old, name).get_type()
+            if has_references(tid):
+                if not self._is_same_file:
+                    raise _refusal(
+                        f"an attribute {to_text(name)!r} of HDF5 references, which lead to nothing"
+                        " in another file",
+                        path,
+                    )
+                self._made.adds_names = True
+            copy_attribute(old, new, name, unshared(tid))
+
+    def _attach(self) -> None:
+        """Attach the copies of arrays to the copies of their scales, or to these themselves."""
+        for old, new in self._scaled:
+            for axis, references in enumerate(scales.dimensions(old)):
+                for reference in references:
+                    scale = h5r.dereference(reference, old) if reference else None
+                    if scale is None:
+                        continue
+                    copy = self._copies.get(info_of(scale).addr)
+                    if copy is None and self._is_same_file:
+                        copy = scale
+                    if copy is not None:
+                        h5ds.attach_scale(new, copy, axis)
+                        self._made.adds_names = True
+
+
+def _sizes_of(oid: ObjectID) -> tuple[int, int]:
+    sizes: tuple[int, int] = h5i.get_file_id(oid).get_create_plist().get_sizes()
+    return sizes
+
+
+def _refusal(what: str, path: Path) -> UnsupportedStoredError:
+    return UnsupportedStoredError(
+        f"it cannot be copied: it has {what}",
+        key=join(path),
+        hint="nothing was written; copy the values: chk[key] = other.load(key)",
+    )

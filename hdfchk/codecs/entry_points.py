@@ -1,0 +1,54 @@
+"""Codecs of other packages, which name them in the entry-point group ``hdfchk.codecs``.
+
+They are loaded where a type, or an encoding in a file, is met that no codec knows: never at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .codec import Codec
+
+__all__ = ["GROUP", "load"]
+
+GROUP = "hdfchk.codecs"
+
+
+def load(add: Callable[[Codec], object], known: Callable[[str], Codec | None]) -> list[Exception]:
+    """Add the codecs of all entry points; return what went wrong, with a note of which one.
+
+    Args:
+        add: adds a codec.
+        known: returns the codec of a name, or None.
+    """
+    import importlib.metadata  # which takes as long as all of hdfchk's codecs
+
+    failures: list[Exception] = []
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        try:
+            for codec in _codecs_of(entry.load()):
+                if known(codec.name) is not codec:  # the user may have added it
+                    add(codec)
+        except Exception as error:
+            package = entry.dist.name if entry.dist is not None else "an unknown package"
+            error.add_note(
+                f"the entry point {entry.name!r} ({entry.value}) of {package}, "
+                f"in the group {GROUP}, failed: {type(error).__name__}: {error}"
+            )
+            failures.append(error)
+    return failures
+
+
+def _codecs_of(loaded: object) -> list[Codec]:
+    """Return the codecs that an entry point has: one, or an iterable of them.
+
+    Raises:
+        TypeError: it has something else.
+    """
+    codecs = [loaded] if isinstance(loaded, Codec) else loaded
+    found: list[Any] = list(codecs) if isinstance(codecs, Iterable) else [codecs]
+    for codec in found:
+        if not isinstance(codec, Codec):
+            raise TypeError(f"{codec!r} is not a Codec")
+    return found

@@ -1,0 +1,84 @@
+"""Codec of pint quantities of the application's registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tree import UNITS, Branch, Leaf, Mark, Node, params_of
+from .codec import Codec, Decoder, Encoder
+from .optional import need
+from .packing import mark_from_text, mark_to_text
+
+__all__ = ["CODECS"]
+
+
+def _pint() -> Any:
+    return need("pint", "a pint quantity", "its values by chk.array(key) or h5py")
+
+
+def _text_of(value: Any, encoder: Encoder) -> str:
+    """Return the text from which the application's registry makes the same units again."""
+    registry = _pint().get_application_registry()
+    its = value._REGISTRY  # noqa: SLF001  there is no public name
+    if its is not registry and its is not registry.get():
+        encoder.refuse(
+            value,
+            "of another registry than the application's",
+            "call pint.set_application_registry(registry), here and where it is read",
+        )
+    items = sorted(value.unit_items())
+    exact = " * ".join(f"{name} ** {exponent!r}" for name, exponent in items)
+    text = f"{value.units:D}"  # which has fewer digits
+    try:
+        if not _reads(text, items):
+            text = exact
+        same = _reads(text, items)
+    except Exception:  # a unit of any name may raise anything
+        same = False
+    if not same:
+        encoder.refuse(
+            value,
+            f"whose units {text!r} pint cannot read from text",
+            "convert it with .to(units)",
+        )
+    return text
+
+
+def _reads(text: str, items: list[Any]) -> bool:
+    registry = _pint().get_application_registry()
+    made = registry.Quantity(1, registry.parse_units(text))
+    return sorted(made.unit_items()) == items
+
+
+def _encode(value: Any, encoder: Encoder) -> Node:
+    params: dict[str, Any] = {UNITS: _text_of(value, encoder)}
+    if type(value) is _pint().Quantity:
+        params["of"] = "pint"  # and not the registry's own class
+    node = encoder.encode(value.magnitude)
+    if not isinstance(node, Leaf):
+        return Branch({"magnitude": node}, Mark("pint.Quantity", 1, params))
+    if node.mark is not None and node.mark.name == "ndarray":
+        params = {**params_of(node), **params}
+    elif node.mark is not None or not isinstance(value.magnitude, np.ndarray):
+        params["magnitude"] = "" if node.mark is None else mark_to_text(node.mark)
+    return Leaf(node.data, Mark("pint.Quantity", 1, params), node.inline)
+
+
+def _decode(node: Leaf | Branch, decoder: Decoder) -> Any:
+    params = params_of(node)
+    if isinstance(node, Branch):
+        magnitude = decoder.fields(node)["magnitude"]
+    else:
+        mark: Mark | None = Mark("ndarray", 1, params)
+        if "magnitude" in params:
+            mark = mark_from_text(params["magnitude"]) if params["magnitude"] else None
+        magnitude = decoder.decode(Leaf(node.data, mark))
+    registry = _pint().get_application_registry()
+    units = registry.parse_units(params[UNITS])
+    cls = _pint().Quantity if params.get("of") == "pint" else registry.Quantity
+    return cls(magnitude, units)
+
+
+CODECS = (Codec("pint.Quantity", ("pint.Quantity",), _encode, _decode),)

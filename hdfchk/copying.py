@@ -1,0 +1,162 @@
+"""Copies of what is stored, live groups and arrays, to keys of the same store or another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import attrs
+
+from .backends.base import Session, Stored
+from .errors import InvalidKeyError
+from .keys import Path, join, missing
+from .location import Location, Placed
+from .tree import Leaf
+from .views import access
+from .views.key_filter import Verdict
+
+__all__ = ["Copies", "attributes_of", "can_copy", "refuse_itself", "refuse_overlap"]
+
+Attributes = dict[str, Leaf]
+
+
+def can_copy(location: Location, value: Placed) -> bool:
+    """Whether stores copy from each other what they have, without a look at the values.
+
+    One that starts a file anew cannot, from the file as it was.
+    """
+    place = _place(value)
+    ours, theirs = location.handle.backend, place.handle.backend
+    if ours.kind != theirs.kind:
+        return False
+    if _is_same_store(location, place):
+        return True
+    return set(ours.share_keys()).isdisjoint(theirs.share_keys())
+
+
+def refuse_itself(location: Location, source: Location) -> None:
+    """Refuse to copy something onto itself.
+
+    Raises:
+        InvalidKeyError: both are the same place.
+    """
+    if location.path == source.path and _is_same_store(location, source):
+        raise InvalidKeyError(
+            "it cannot be copied onto itself", key=join(location.path), hint="give another key"
+        )
+
+
+def refuse_overlap(path: Path, to: Path) -> None:
+    """Refuse to move something onto itself, into itself, or in place of what it is in.
+
+    Raises:
+        InvalidKeyError: the keys are such.
+    """
+    if path == to:
+        problem = "it cannot be moved onto itself"
+    elif to[: len(path)] == path:
+        problem = f"it cannot be moved into itself, to {join(to)!r}"
+    elif path[: len(to)] == to:
+        problem = f"it cannot take the place of {join(to)!r}, which it is in"
+    else:
+        return
+    raise InvalidKeyError(problem, key=join(path), hint="move it to a key outside of it")
+
+
+def _is_same_store(location: Location, source: Location) -> bool:
+    ours, theirs = location.handle, source.handle
+    return ours is theirs or ours.connection is theirs.connection
+
+
+@attrs.define(eq=False)
+class Copies:
+    """Live groups and arrays that are to be put at paths of a store, as they are stored.
+
+    Args:
+        location: of the store.
+        values: by path: what is to be there.
+    """
+
+    location: Location
+    values: dict[Path, Placed]
+    _sessions: dict[int, Session] = attrs.field(factory=dict, init=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Context in which all other stores of which something is copied are open to read."""
+        with ExitStack() as stack:
+            handles = {id(place.handle): place for place in map(_place, self.values.values())}
+            for number, place in handles.items():
+                if not _is_same_store(self.location, place):
+                    self._sessions[number] = stack.enter_context(place.handle.reading())
+            try:
+                yield
+            finally:
+                self._sessions.clear()
+
+    def nodes(self, session: Session) -> dict[Path, Stored]:
+        """Copies of all values, by their paths, in a session to write to."""
+        return {path: self._copy(session, path, value) for path, value in self.values.items()}
+
+    def _source(self, session: Session, place: Location) -> Session:
+        known = self._sessions.get(id(place.handle))
+        if known is not None:
+            return known
+        storage = place.handle.connection.storage
+        return session if storage is None else place.handle.session_on(storage)
+
+    def _copy(self, session: Session, path: Path, value: Placed) -> Any:
+        place = _place(value)
+        source = self._source(session, place)
+        verdict = access.check_visible(place.filters, place.path)
+        stat = source.stat(place.path)
+        if stat is None or not place.filters.wants(place.path, stat.is_dict):
+            raise missing(place.path)
+        if not stat.is_dict and verdict is Verdict.PART:
+            raise access.refused(place.path)
+        access.check_arriving(self.location.filters, path, stat.is_dict)
+        seen = access.copying(place.filters, place.path, self.location.filters, path)
+        return session.copy_of(place.path, source, seen)
+
+    def by_value(self, session: Session) -> dict[Path, Stored]:
+        """The values themselves, read whole, by their paths: where objects must stay."""
+        found: dict[Path, Stored] = {}
+        for path, value in self.values.items():
+            place = _place(value)
+            source = self._source(session, place)
+            select = None if place.filters.is_whole(place.path) else place.filters.wants
+            node = source.read(place.path, select)
+            access.check_read(place.filters, place.path, node)
+            found[path] = node
+        return found
+
+
+def attributes_of(value: Placed, path: Path) -> dict[Path, dict[str, Leaf]]:
+    """The attributes of what is copied by its value, and of what is in its dicts.
+
+    Args:
+        value: what is copied.
+        path: where the copy will be.
+    """
+    place = _place(value)
+    found: dict[Path, dict[str, Leaf]] = {}
+    with place.handle.reading() as session:
+        todo: list[Path] = [()]
+        while todo:
+            below = todo.pop()
+            inner = place.path + below
+            stat = session.stat(inner)
+            if stat is None or not place.filters.wants(inner, stat.is_dict):
+                continue
+            names = session.attribute_names(inner)
+            leaves = {name: session.read_attribute(inner, name) for name in names}
+            if leaves or not below:
+                found[path + below] = {n: leaf for n, leaf in leaves.items() if leaf is not None}
+            if stat.is_dict:
+                todo += [(*below, name) for name in session.names(inner)]
+    return found
+
+
+def _place(value: Placed) -> Location:
+    return value._location  # noqa: SLF001  a handle of ours

@@ -1,0 +1,44 @@
+"""Parts of a file that are read when they are asked for, and written back as they are."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from ..codecs.codec import Decoder
+
+__all__ = ["Foreign", "decoded"]
+
+
+class Foreign:
+    """A part of a file that the older toolbox has written in a form of its own.
+
+    Reading it may need a registered class, or a pickle, which the caller must allow. The rest of
+    the file can be read, and the file written anew, without that.
+    """
+
+    @abstractmethod
+    def decode(self, decoder: Decoder) -> Any:
+        """The value that it stands for.
+
+        Raises:
+            UnsupportedStoredError: it is a pickle, which the caller does not allow.
+            UnknownTypeError: its class is not registered.
+        """
+
+
+def decoded(value: Any, decoder: Decoder) -> Any:
+    """A value whose foreign parts are read; the very object if it has none."""
+    if isinstance(value, Foreign):
+        return value.decode(decoder)
+    if type(value) is dict:
+        items = {key: decoded(item, decoder) for key, item in value.items()}
+        return items if any(items[key] is not value[key] for key in items) else value
+    if type(value) is list:
+        found = [decoded(item, decoder) for item in value]
+        return found if any(map(_differs, found, value)) else value
+    return value
+
+
+def _differs(left: object, right: object) -> bool:
+    return left is not right

@@ -1,0 +1,60 @@
+"""Weak references without callbacks."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+__all__ = ["WeakObjects"]
+
+T = TypeVar("T")
+PRUNE_FROM = 64
+
+
+class WeakObjects(Generic[T]):
+    """A set of objects that does not keep them alive.
+
+    When an object ceases to exist, `weakref.WeakSet` runs Python code. A signal handler may run in
+    it, and Python ignores an exception that it raises there. Here nothing runs: references to
+    objects that no longer exist are removed later.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # reentrant: a handler may run here while it is held
+        self._known: dict[int, weakref.ref[T]] = {}
+        self._prune_at = PRUNE_FROM
+
+    def __bool__(self) -> bool:
+        """Whether there may be any."""
+        return bool(self._known)
+
+    def __iter__(self) -> Iterator[T]:
+        """Iterate over those that exist."""
+        is_any_gone = False
+        for reference in list(self._known.values()):
+            found = reference()
+            if found is None:
+                is_any_gone = True
+            else:
+                yield found
+        if is_any_gone:
+            self._prune()
+
+    def add(self, item: T) -> None:
+        """Add an object."""
+        with self._lock:
+            self._known[id(item)] = weakref.ref(item)
+            if len(self._known) > self._prune_at:
+                self._prune()
+
+    def _prune(self) -> None:
+        with self._lock:
+            known = self._known.items()
+            self._known = {key: there for key, there in known if there() is not None}
+            self._prune_at = max(PRUNE_FROM, 2 * len(self._known))
+
+    def after_fork(self) -> None:
+        """In a child process: a thread of the parent may have held the lock."""
+        self._lock = threading.RLock()
