@@ -131,8 +131,10 @@ class Elements:
         Returns:
             None if it is no such array, or `value` no strings that have a width.
         """
+        if self.stored.kind != "S":
+            return None
         given = np.asarray(value)
-        if self.stored.kind != "S" or given.dtype.kind not in "UTS":
+        if given.dtype.kind not in "UTS":
             return None
         texts = given if given.dtype.kind == "S" else strings.to_bytes(np.asarray(given, np.str_))
         if texts.dtype.kind != "S":

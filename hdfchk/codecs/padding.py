@@ -14,6 +14,7 @@ import numpy as np
 __all__ = ["without_padding"]
 
 Array = np.ndarray[Any, Any]
+_LONG = frozenset({np.longdouble, np.clongdouble})
 _X87_BYTES = 10
 """Of a long double of 80 bits, which takes 12 or 16 bytes."""
 
@@ -52,8 +53,8 @@ def _used(dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[np.bool]]:
 
 def _used_by_number(dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[np.bool]]:
     used = np.ones(dtype.itemsize, np.bool)
-    if dtype.char in "gG" and np.finfo(np.longdouble).nmant == 63:
-        halves = used.reshape(2 if dtype.char == "G" else 1, -1)
+    if dtype.type in _LONG and np.finfo(np.longdouble).nmant == 63:
+        halves = used.reshape(2 if dtype.type is np.clongdouble else 1, -1)
         if dtype.isnative == np.little_endian:
             halves[:, _X87_BYTES:] = False
         else:

@@ -242,7 +242,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     chk = HDF5Checkpointer(tmp_path / "x.hdf5")
     for key in values:
-        with pytest.raises(MissingExtraError, match=r"ml_dtypes.*hdfchk\[types\]") as caught:
+        with pytest.raises(MissingExtraError, match=r"pip install ml_dtypes") as caught:
             chk.load(key)
         assert caught.value.key.startswith(key)
     for read in (lambda: chk.array("a")[0], lambda: chk.array("a").attrs["n"]):

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+import pandas as pd
 
 from hdfchk import HDF5Checkpointer, HdfchkWarning, NotDurableError
 from tests.support.exact import differs
@@ -166,8 +167,15 @@ def change_array(store: Any, model: State, key: str, chance: random.Random) -> N
 
 
 def small(store: Any, model: State, chance: random.Random) -> None:
-    """An assignment, or a row, that the log takes as it is."""
+    """An assignment, or rows, that the log takes as they are."""
     held = model.tree
+    if chance.random() < 0.15:
+        count = chance.choice([1, 3, 200])
+        rows = pd.DataFrame({"x": np.full(count, chance.random()), "n": np.arange(count)})
+        there = held.get("frame")
+        held["frame"] = rows if there is None else pd.concat([there, rows], ignore_index=True)
+        store.append("frame", rows)
+        return
     if chance.random() < 0.4:
         row = chance.random()
         held["log"] = np.append(held.get("log", np.empty(0)), row)
