@@ -434,6 +434,24 @@ def rows_expected() -> dict[str, Any]:
     return {**begun(), "log": log, "grid": np.array(grid), "n": 1, "text": "x" * 3000}
 
 
+def tables(path: str) -> None:
+    """Rows of a DataFrame, all columns in one record, that stand in the journal as they are."""
+    import pandas as pd
+
+    begin(path)
+    with HDF5Checkpointer(path) as chk:
+        for number in range(5):
+            chk.append("t", pd.DataFrame({"x": [number + 0.5], "n": [number]}))
+        kill()
+
+
+def tables_expected() -> dict[str, Any]:
+    """What is read of them."""
+    import pandas as pd
+
+    return {**begun(), "t": pd.DataFrame({"x": np.arange(5) + 0.5, "n": np.arange(5)})}
+
+
 CASES = (
     Case("puts", puts, puts_expected, "PUTS( PUTS){20}"),
     Case("commits", no_puts, no_puts_expected, "DONE( DONE)+"),
@@ -453,6 +471,7 @@ CASES = (
     Case("removed", no_puts, dict, "DONE( DONE)+", remove),
     Case("older", no_puts, no_puts_expected, "DONE( DONE)+", old_magic, sets=(1,)),
     Case("rows", rows, rows_expected, "DONE.* ROWS( DONE)?( ROWS)*", sets=(2,)),
+    Case("tables", tables, tables_expected, "(PART )*DONE( ROWS){4}", sets=(4,)),
 )
 
 

@@ -111,6 +111,7 @@ SETS[4] = (
     File("instances", values_types.instances),
     File("results", values_types.results, needs=("scipy",)),
     File("frames of version 2", values_types.frames, needs=("pandas",)),
+    File("grown frames", values_types.grown, values_types.make_grown, needs=("pandas",)),
 )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from hdfchk import HDF5Checkpointer
+
 from .values import numbered
 
 
@@ -82,5 +84,39 @@ def frames() -> dict[str, Any]:
             months,
             pd.date_range("2020-01-01", periods=3, freq=pd.offsets.DateOffset(months=1, days=2)),
         ],
+        wide=[pd.DataFrame(np.arange(900.0).reshape(3, 300)).assign(last=["a", "b", "c"])],
         levels=[pd.MultiIndex.from_product([["a", "b"], [1, 2]]).sortlevel()[0]],
     )
+
+
+def _pieces() -> list[Any]:
+    import pandas as pd
+
+    return [
+        pd.DataFrame({"x": np.full(n, n + 0.5), "t": pd.Categorical(["a", "b", "c"][:n])})
+        for n in (2, 1, 3)
+    ]
+
+
+def grown() -> dict[str, Any]:
+    """DataFrames that were made, and extended, by `append`."""
+    import pandas as pd
+
+    first, *others = _pieces()
+    whole = first
+    for piece in others:
+        kinds = pd.api.types.union_categoricals([whole["t"], piece["t"]])
+        whole = pd.concat([whole[["x"]], piece[["x"]]], ignore_index=True).assign(t=kinds)
+    wide = pd.DataFrame(np.arange(600.0).reshape(2, 300))
+    return {"frame": whole, "wide": pd.concat([wide, wide], ignore_index=True)}
+
+
+def make_grown(path: str) -> None:
+    """Make the file of `grown`."""
+    import pandas as pd
+
+    chk = HDF5Checkpointer(path)
+    for piece in _pieces():
+        chk.append("frame", piece)
+    for _ in range(2):
+        chk.append("wide", pd.DataFrame(np.arange(600.0).reshape(2, 300)))
