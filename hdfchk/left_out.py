@@ -112,7 +112,7 @@ def _warn(warning: LeftOutWarning) -> None:
     level, frame = 1, sys._getframe(1)  # noqa: SLF001  public but for its name
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, _CONTEXTS)):
         frame, level = frame.f_back, level + 1
-    warnings.warn(warning, stacklevel=level + 1)
+    warnings.warn(warning, LeftOutWarning, stacklevel=level + 1)
 
 
 _CONTEXTS = contextmanager.__code__.co_filename

@@ -36,7 +36,7 @@ def put(
         params["freq"], version = str(freq.freqstr), 1
     else:
         # pandas makes the calendar from the others.
-        kwds = {name: item for name, item in freq.kwds.items() if name != "calendar"}
+        kwds = {name: item for name, item in sorted(freq.kwds.items()) if name != "calendar"}
         spec = {"n": freq.n, "normalize": bool(freq.normalize), "kwds": kwds}
         parts["freq"], version = {"class": type(freq).__name__, **spec}, 2
     try:

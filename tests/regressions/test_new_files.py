@@ -96,7 +96,7 @@ def test_random_transactions_that_make_a_file(tmp_path: Path, seed: int) -> None
 def test_a_file_that_has_appeared_is_a_commit(tmp_path: Path) -> None:
     """A disk that fails when a new file has its place, and is read, takes nothing back."""
     stood = 0
-    for first in range(16):
+    for first in range(40):
         folder = tmp_path / str(first)
         folder.mkdir()
         path, expected = folder / "x.hdf5", {"b": 2}

@@ -175,14 +175,19 @@ def test_the_end_of_a_process(path: str, program: str) -> None:
     ],
 )
 def test_nothing_is_cut(path: str, stored: np.ndarray, value: Any) -> None:
-    """What would come back as something else is refused, by slices, appends and blocks."""
+    """What would come back as something else is refused, by slices, appends and blocks.
+
+    But for texts that are longer, for which `append` makes the array wider.
+    """
     chk = HDF5Checkpointer(path)
     chk["x"] = stored
-    for write in (
+    writes = [
         lambda: chk.array("x").__setitem__(0, value),
-        lambda: chk.append("x", value),
         lambda: chk.write_blocks("y", [stored, np.array([value], getattr(value, "dtype", None))]),
-    ):
+    ]
+    if stored.dtype.kind != "U":
+        writes.append(lambda: chk.append("x", value))
+    for write in writes:
         with pytest.raises((UnsupportedTypeError, OverflowError)):
             write()
     assert np.array_equal(chk["x"], stored) and "y" not in chk

@@ -289,7 +289,11 @@ class WalWriter(OpenFile):
     def settle(self) -> None:
         """Make HDF5 apply all logical records."""
         if not self.h5:  # reopening has failed, after a rollback or the first commit
-            self._open_h5()
+            if self._first is None:
+                self._open_h5()
+            else:
+                self._first.begin_anew()
+                self._set_h5(self._first.h5)
         if not self._pending:
             return
         root = h5g.open(self.h5.id, b".")

@@ -57,7 +57,7 @@ def test_other_bytes(change: Callable[[bytes], bytes]) -> None:
     """Bytes that are no such record are refused, although their checksum may be right."""
     raw = pack_table(("t",), ROWS)
     assert raw is not None and change(raw) != raw
-    with pytest.raises(CorruptFileError, match="rows that cannot be read"):
+    with pytest.raises(CorruptFileError, match="rows that cannot be decoded"):
         unpack_rows(change(raw))
 
 
