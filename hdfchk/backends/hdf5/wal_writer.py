@@ -243,7 +243,7 @@ class WalWriter(OpenFile):
             done = file.put(payload)
         finally:
             if not done:
-                _restore(puts, path, before)
+                pending.restore(path, before)
         if not done:
             return False
         self._dicts.note_put(path)
@@ -662,10 +662,3 @@ class WalWriter(OpenFile):
         self._lock.log.close()
         self._lock.named.close()
         super().abandon()
-
-
-def _restore(puts: dict[Path, Leaf], path: Path, before: Leaf | None) -> None:
-    if before is None:
-        puts.pop(path, None)
-    else:
-        puts[path] = before

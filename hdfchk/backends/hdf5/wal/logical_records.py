@@ -95,6 +95,13 @@ class Pending:
             blocks.append(list(block.flat) if block.dtype.hasobject else block.tobytes())
         return counts
 
+    def restore(self, path: Path, before: Leaf | None) -> None:
+        """Restore an assignment whose successor is not in the log."""
+        if before is None:
+            self.puts.pop(path, None)
+        else:
+            self.puts[path] = before
+
     def give_up(self, counts: Mapping[Path, int]) -> None:
         """Remove rows that are not in the log."""
         for path, count in counts.items():
