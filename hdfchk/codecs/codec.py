@@ -175,19 +175,21 @@ def without_attributes(
 
     Args:
         encode: of a codec.
-        own: names that the library uses, besides those that begin with an underscore: it keeps
-            there what it needs, and computes some of it later. Others, which depend on its version,
-            are those that the class, or a copy of the value, has too.
+        own: names that the library uses. Others, which depend on its version, are those that the
+            class, or a copy of the value, has too; of a value that has no copies (a `Timedelta`,
+            which computes some later), those that begin with an underscore.
     """
     known = frozenset(own)
 
     def checked(value: Any, encoder: Encoder) -> Node:
-        names = getattr(value, "__dict__", ())
-        private = [name for name in names if str(name).startswith("_")]
-        if len(names) > len(private) and not known.issuperset({*names} - {*private}):
-            copied = vars(value.copy()) if hasattr(value, "copy") else ()
+        names = getattr(value, "__dict__", None)
+        if names and not known.issuperset(names):
+            if hasattr(value, "copy"):
+                copied = [*vars(value.copy())]
+            else:
+                copied = [name for name in names if str(name).startswith("_")]
             of_class = [name for name in names if hasattr(type(value), name)]
-            encoder.refuse_attributes(value, {*known, *copied, *of_class, *private})
+            encoder.refuse_attributes(value, {*known, *copied, *of_class})
         return encode(value, encoder)
 
     return checked
