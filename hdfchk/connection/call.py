@@ -1,7 +1,6 @@
 """One call on a file: its turn, its session, and its end.
 
-Every operation of a store runs inside one, so these are classes and not generators: they are
-entered several hundred thousand times a second.
+Every operation of a store runs inside one. For speed these are classes, not generators.
 """
 
 from __future__ import annotations

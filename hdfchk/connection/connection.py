@@ -18,15 +18,13 @@ from ..keys import Path
 from ..runtime.interrupts import defer_interrupts, run_pending
 from ..runtime.process_hooks import register
 from ..runtime.scheduler import Alarm, weakly
-from ..runtime.weak_objects import WeakObjects
+from ..runtime.weak_values import WeakValues
 from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
 from .owner import Owner
 
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
-PRUNE_FROM = 64
-"""With fewer known keys, those of connections that no longer exist are not looked for."""
 EXIT_SECONDS = 5.0
 """How long the exit of the process waits for a thread that is using a store."""
 
@@ -125,7 +123,7 @@ class Connection:
         """Whether the caller has the library's own object, and may change arrays through it."""
         self.was_read = False
         """Whether a caller has read from the storage since it was opened."""
-        self.watches: WeakObjects[Watch] = WeakObjects()
+        self.watches: WeakValues[int, Watch] = WeakValues()
         self.leaving: list[Callable[[], None]] = []
         """Functions that end blocks that others left during the transaction."""
         self._must_close = False
@@ -448,7 +446,7 @@ class Connection:
         self.is_lent = False
         self._error = None
         self._alarm.is_set = False
-        self.watches = WeakObjects()
+        self.watches = WeakValues()
         self.leaving = []
         storage, self.storage = self.storage, None
         if storage is not None:
@@ -460,9 +458,7 @@ class _Connections:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._known: dict[Hashable, weakref.ref[Connection]] = {}
-        """References without callbacks (see `WeakObjects`)."""
-        self._prune_at = PRUNE_FROM
+        self._known: WeakValues[Hashable, Connection] = WeakValues()
         self.held: dict[int, weakref.ref[Connection]] = {}
         """All connections that a store holds, shared or not."""
         self.is_over = False
@@ -473,39 +469,28 @@ class _Connections:
         with self._lock:
             keys = backend.share_keys()
             name = keys[-1]
-            found = self._find(name)
+            found = self._known.get(name)
             if found is None and len(keys) > 1:
-                found = self._find(keys[0])
+                found = self._known.get(keys[0])
                 if found is not None and not backend.is_same(keys[0], found.name):
                     found = None  # the inode number of a deleted file was reused
             if found is None:
                 found = Connection(backend.address)
                 found.name = name
             for key in keys:
-                if self._find(key) is not found:
-                    self._set(key, found)
+                if self._known.get(key) is not found:
+                    self._known[key] = found
             return found
-
-    def _find(self, key: Hashable) -> Connection | None:
-        reference = self._known.get(key)
-        return None if reference is None else reference()
-
-    def _set(self, key: Hashable, connection: Connection) -> None:
-        self._known[key] = weakref.ref(connection)
-        if len(self._known) > self._prune_at:
-            known = self._known.items()
-            self._known = {key: there for key, there in known if there() is not None}
-            self._prune_at = max(PRUNE_FROM, 2 * len(self._known))
 
     def put(self, connection: Connection, backend: Backend) -> None:
         with self._lock:
             for key in backend.share_keys():
-                self._set(key, connection)
+                self._known[key] = connection
 
     def after_fork(self) -> None:
         """In a child process: a thread of the parent may have held the lock."""
         self._lock = threading.RLock()
-        self._known = {}
+        self._known = WeakValues()
         self.held = {}
 
     def at_exit(self) -> None:

@@ -572,7 +572,7 @@ class Handle:
     def watch(self, path: Path) -> Watch:
         """Return a `Watch` for changes to the keys of a group, while the storage is held."""
         watch = Watch(path)
-        self.connection.watches.add(watch)
+        self.connection.watches[id(watch)] = watch
         return watch
 
     def touch(self, paths: Iterable[Path]) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from .weak_objects import WeakObjects
+from .weak_values import WeakValues
 
 __all__ = ["register", "run_first"]
 
@@ -23,12 +23,12 @@ class Hooked(Protocol):
         """When the process exits: close the storage, even if it is in use."""
 
 
-_HOOKED: WeakObjects[Hooked] = WeakObjects()
+_HOOKED: WeakValues[int, Hooked] = WeakValues()
 
 
 def register(hooked: Hooked) -> None:
     """Register the hooks of an object, while it exists, for fork and exit."""
-    _HOOKED.add(hooked)
+    _HOOKED[id(hooked)] = hooked
 
 
 def run_first() -> None:

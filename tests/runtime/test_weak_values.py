@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, load, save
-from hdfchk.runtime.weak_objects import PRUNE_FROM, WeakObjects
+from hdfchk.runtime.weak_values import PRUNE_FROM, WeakValues
 from tests.support.inside import is_deferring
 
 
@@ -23,14 +23,15 @@ class Item:
 
 def test_those_that_exist() -> None:
     """Iteration gives what exists; what does not is removed, by iteration or by adding."""
-    known: WeakObjects[Item] = WeakObjects()
+    known: WeakValues[int, Item] = WeakValues()
     kept = [Item() for _ in range(3)]
     for item in kept:
-        known.add(item)
-    known.add(Item())
-    assert known and set(known) == set(kept)
-    for _ in range(10 * PRUNE_FROM):
-        known.add(Item())
+        known[id(item)] = item
+    known[-1] = Item()
+    assert known and set(known) == set(kept) and known.get(-1) is None
+    assert known.get(id(kept[0])) is kept[0]
+    for number in range(10 * PRUNE_FROM):
+        known[-number] = Item()
     assert len(known._known) <= 2 * PRUNE_FROM and set(known) == set(kept)
     kept.clear()
     del item

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["WeakObjects"]
+__all__ = ["WeakValues"]
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 PRUNE_FROM = 64
 
 
-class WeakObjects(Generic[T]):
-    """A set of objects that does not keep them alive.
+class WeakValues(Generic[K, T]):
+    """Objects by key, which are not kept alive.
 
-    When an object ceases to exist, `weakref.WeakSet` runs Python code. A signal handler may run in
-    it, and Python ignores an exception that it raises there. Here nothing runs: references to
-    objects that no longer exist are removed later.
+    When an object ceases to exist, `weakref.WeakValueDictionary` runs Python code. A signal handler
+    may run in it, and Python ignores an exception that it raises there. Here nothing runs:
+    references to objects that no longer exist are removed later.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # reentrant: a handler may run here while it is held
-        self._known: dict[int, weakref.ref[T]] = {}
+        self._known: dict[K, weakref.ref[T]] = {}
         self._prune_at = PRUNE_FROM
 
     def __bool__(self) -> bool:
@@ -31,7 +32,7 @@ class WeakObjects(Generic[T]):
         return bool(self._known)
 
     def __iter__(self) -> Iterator[T]:
-        """Iterate over those that exist."""
+        """Iterate over the objects that exist."""
         is_any_gone = False
         for reference in list(self._known.values()):
             found = reference()
@@ -42,10 +43,15 @@ class WeakObjects(Generic[T]):
         if is_any_gone:
             self._prune()
 
-    def add(self, item: T) -> None:
-        """Add an object."""
+    def get(self, key: K) -> T | None:
+        """Return the object of a key, or None."""
+        reference = self._known.get(key)
+        return None if reference is None else reference()
+
+    def __setitem__(self, key: K, item: T) -> None:
+        """Set the object of a key."""
         with self._lock:
-            self._known[id(item)] = weakref.ref(item)
+            self._known[key] = weakref.ref(item)
             if len(self._known) > self._prune_at:
                 self._prune()
 
