@@ -78,6 +78,8 @@ class _Handlers:
         self.main = threading.main_thread().ident
         """The thread that runs handlers."""
         self.depth = 0
+        self.is_complete = False
+        """Whether all handlers are replaced: between two steps of `defer` they are not."""
         self._thread = 0
         """The thread that defers them."""
         self._replaced: dict[int, Any] = {}
@@ -94,29 +96,38 @@ class _Handlers:
         self._arrived.append(number)
 
     def defer(self) -> None:
-        """Record signals from now on."""
-        try:
-            there = list(map(_getsignal, _NUMBERS))
-            if there != self._seen:  # most programs have the same handlers at each call
-                pairs = zip(_NUMBERS, there, strict=True)
-                self._handled = [number for number, handler in pairs if callable(handler)]
-                self._seen = there
-            for number in self._handled:
-                handler = _getsignal(number)
-                if callable(handler) and handler is not self._keep:
-                    self._replaced[number] = handler
-                    _signal(number, self._keep)
-        except BaseException:  # from a handler not replaced yet
-            self._restore()
-            raise
+        """Record signals from now on.
+
+        A handler that is not replaced yet may run between two steps, and defer, too: it completes
+        this first, and leaves it so. Nothing is restored before the outermost `resume`.
+        """
         self._thread = get_ident()
-        self.depth = 1
+        self.depth += 1
+        try:
+            self._replace()
+        except BaseException:  # from a handler not replaced yet
+            self.resume()
+            raise
+
+    def _replace(self) -> None:
+        there = list(map(_getsignal, _NUMBERS))
+        if there != self._seen:  # most programs have the same handlers at each call
+            pairs = zip(_NUMBERS, there, strict=True)
+            self._handled = [number for number, handler in pairs if callable(handler)]
+            self._seen = there
+        for number in self._handled:
+            handler = _getsignal(number)
+            if callable(handler) and handler is not self._keep:
+                self._replaced[number] = handler
+                _signal(number, self._keep)
+        self.is_complete = True
 
     def resume(self) -> None:
         """Restore the handlers, and call those whose signals arrived."""
         if self.depth > 1:
             self.depth -= 1
             return
+        self.is_complete = False
         self.depth = 0
         self._restore()
 
@@ -132,14 +143,18 @@ class _Handlers:
                     del replaced[number]
             except BaseException as raised:  # from a restored handler: restore the others too
                 error = error or raised
+        later: list[int] = []
         while self._arrived:
             number = self._arrived.pop(0)
             try:
                 handler = _getsignal(number)
-                if callable(handler):
+                if handler is self._keep:  # an outer call is about to restore it, and then calls it
+                    later.append(number)
+                elif callable(handler):
                     handler(number, sys._getframe())  # noqa: SLF001  as Python passes one
             except BaseException as raised:
                 error = error or raised
+        self._arrived += later
         if error is not None:
             raise error
 
@@ -147,6 +162,7 @@ class _Handlers:
         """In a child process forked by another thread: restore the handlers."""
         self.main = threading.main_thread().ident
         if self.depth and self._thread != get_ident():
+            self.is_complete = False
             self.depth = 0
             self._arrived.clear()  # they belong to the parent
             self._restore()
@@ -160,9 +176,12 @@ class _Handlers:
         """Call the handlers of signals that arrived, at a safe point."""
         if self._arrived:
             depth, self.depth = self.depth, 0
-            self._restore()
-            self.defer()
-            self.depth = depth
+            self.is_complete = False
+            try:
+                self._restore()
+            finally:  # what is rolled back after a handler's exception is not interrupted either
+                self.defer()
+                self.depth = depth
 
 
 _COLLECTOR = _Collector()
@@ -178,7 +197,7 @@ class _Deferral:
     def __enter__(self) -> None:
         handlers = _HANDLERS
         self._is_main = is_main = get_ident() == handlers.main
-        self._is_inner = is_inner = is_main and handlers.depth > 0
+        self._is_inner = is_inner = is_main and handlers.is_complete
         if is_inner:
             handlers.depth += 1
             return
