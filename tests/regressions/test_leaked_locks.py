@@ -148,13 +148,15 @@ def work():
             chk["n"] = n + 1
             n += 1
 over = False
-while not over:
+while True:
     try:
-        try:
-            work()
-            over = True
-        except KeyboardInterrupt:
-            came += 1
+        while not over:  # what the first one held is freed before the next round: one may come there
+            try:
+                work()
+                over = True
+            except KeyboardInterrupt:
+                came += 1
+        break
     except KeyboardInterrupt:  # it came where the first was taken
         came += 1
 while True:
