@@ -90,7 +90,7 @@ class DenseForm:
         value = elements_of(mark, data.dtype).decode(data)
         if names:
             value = value[names[0] if len(names) == 1 else names]
-        return value[()] if value.ndim == 0 and index is not Ellipsis else value
+        return value[()] if value.ndim == 0 and not _keeps_array(index) else value
 
     def write(self, session: Session, index: Any, value: Any) -> None:
         """Write elements, broadcast to the index."""
@@ -162,7 +162,7 @@ class MaskedForm(DenseForm):
     def read(self, session: Session, index: Any) -> Any:
         """The elements at an index, masked where they are."""
         value = self._read(session, index)
-        return value[()] if value.ndim == 0 and index is not Ellipsis else value
+        return value[()] if value.ndim == 0 and not _keeps_array(index) else value
 
     def _read(self, session: Session, index: Any) -> Any:
         path = self.location.path
@@ -221,6 +221,12 @@ class MaskedForm(DenseForm):
             dtype = np.ma.make_mask_descr(self.elements(session).dtype)
             node.children["mask"] = Leaf(np.zeros(self.info(session).shape, dtype))
             session.apply([Put(self.location.path, node)])
+
+
+def _keeps_array(index: Any) -> bool:
+    """Whether NumPy gives an array for a single element, as it does for an index with an ellipsis."""
+    parts = index if type(index) is tuple else (index,)
+    return any(part is Ellipsis for part in parts)
 
 
 def _names_in(index: Any) -> tuple[list[str], Any]:

@@ -75,7 +75,7 @@ class MemoryDraft:
             return first
         if len(self.blocks) == 1 and self.blocks[0].shape == first.shape:
             return self.blocks[0]
-        return np.concatenate([first, *self.blocks])
+        return np.concatenate([first, *self.blocks], dtype=first.dtype)
 
 
 @attrs.frozen(eq=False)
@@ -434,7 +434,8 @@ class MemorySession:
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
         leaf = self._array(path)
-        data = np.concatenate([leaf.data, rows])
+        dtype = leaf.data.dtype if leaf.data.dtype == rows.dtype else None
+        data = np.concatenate([leaf.data, rows], dtype=dtype)  # its byte order stays
         parent = self._parent(path, create=False) or {}
         parent[path[-1]] = data if self.raw else Leaf(data, leaf.mark)
 

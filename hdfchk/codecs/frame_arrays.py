@@ -32,6 +32,7 @@ def checked(encode: Callable[[Any, Encoder], Node]) -> Callable[[Any, Encoder], 
 
 _ATTRIBUTES = (
     *("_mgr", "_item_cache", "_attrs", "_flags", "_name", "_cache", "_id", "_references"),
+    *("_cacher", "_is_copy"),  # of pandas 2: the frame of which it is a part
     *("_data", "_mask", "_ndarray", "_dtype", "_freq", "_readonly", "_left", "_right", "_range"),
     *("_levels", "_codes", "_names", "sortorder", "_categories", "_ordered"),
 )

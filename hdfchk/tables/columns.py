@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..backends.base import Session
 from ..codecs.elements import has_elements
 from ..codecs.frames import closed, is_open_range, series
@@ -13,7 +15,7 @@ from ..location import Location
 from ..tree import Branch, Leaf, Node
 from .trees import params_at
 
-__all__ = ["FrameColumns", "column"]
+__all__ = ["FrameColumns", "column", "in_order"]
 
 ALL = slice(None)
 _ROWS = {
@@ -82,6 +84,12 @@ class FrameColumns:
         if node is None:
             return self.values(number)[rows]
         return self._location.decode(node, path)
+
+    def numbers_of(self, names: list[Any] | None) -> list[int]:
+        """The numbers of the columns of some names; None for all, also those of the same name."""
+        if names is None:
+            return list(range(len(self.names)))
+        return [self.number_of(name) for name in names]
 
     def length(self) -> int:
         """How many rows there are; nothing is read for it where the file says it."""
@@ -155,6 +163,18 @@ def column(location: Location, path: Path, name: Any) -> Any:
     return series(values, index, columns.names[number])
 
 
+def in_order(rows: Any) -> tuple[Any, Any]:
+    """Rows as HDF5 reads them, in order and each once, and where the wanted ones are among them.
+
+    Args:
+        rows: a slice, or an array of numbers of rows.
+    """
+    if isinstance(rows, slice) or not len(rows) or bool((np.diff(rows) > 0).all()):
+        return rows, ALL
+    ordered, places = np.unique(rows, return_inverse=True)
+    return ordered, places
+
+
 def _is_all(rows: Any) -> bool:
     return isinstance(rows, slice) and rows == ALL
 
@@ -178,10 +198,12 @@ def _rows_at(session: Session, path: Path) -> int | None:
     """How many rows a column, or an index, has; None where only its value says that."""
     stat = session.stat(path)
     if stat is not None and stat.is_group:
-        for name in ("values", "codes", "codes0", "utc", "data", "ordinals", "texts", "left"):
-            if session.has(path, name):
-                return _rows_at(session, (*path, name))
-        return None
+        name, params = ("", {}) if stat.mark is None else (stat.mark.name, stat.mark.params)
+        if name == "pandas.Index":
+            return _rows_at(session, (*path, "codes0" if "levels" in params else "values"))
+        # Other parts have other lengths: a sparse array stores some of its values.
+        rows = _ROWS.get(params.get("kind", ""), ()) if name == "pandas.array" else ()
+        return _rows_at(session, (*path, rows[0])) if rows else None
     shape = session.array_info(path).shape if _is_array(session, path) else ()
     return shape[0] if len(shape) == 1 else None
 

@@ -57,6 +57,8 @@ class FrameForm:
             return None
         leaves = _columns(node)
         arrays = {p: (leaf.data.dtype, leaf.mark) for p, leaf in leaves.items() if p in rows.arrays}
+        if not arrays:
+            return None  # nothing but the index says how many rows there are
         rest = {place: leaf for place, leaf in leaves.items() if place not in rows.arrays}
         dtypes = {made for made, _ in arrays.values()}
         is_plain = (

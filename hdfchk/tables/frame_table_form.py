@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backends.base import Session
+from ..codecs.frames import series
 from ..codecs.optional import need
 from ..errors import InvalidOptionError
 from ..keys import join
 from ..location import Location
-from .columns import FrameColumns
+from .columns import FrameColumns, in_order
 from .frames import append_frame
 
 __all__ = ["FrameTableForm"]
@@ -45,11 +46,24 @@ class FrameTableForm:
         columns = FrameColumns(self._location, session)
         return {name: columns.values(columns.number_of(name), rows) for name in names}
 
-    def frame(self, session: Session, data: Mapping[Any, Any], rows: Any) -> Any:
-        """A DataFrame of what was read, with its index."""
-        columns = FrameColumns(self._location, session)
-        made = need("pandas", "a DataFrame").DataFrame(dict(data), index=columns.index(rows))
-        return made.rename_axis(columns=columns.names.name)
+    def frame(self, session: Session, columns: list[Any] | None, rows: Any) -> Any:
+        """Some rows of some columns as a DataFrame, with its index and the names of its columns.
+
+        Args:
+            session: reads them.
+            columns: the names of the columns; None for all, also for several of one name.
+            rows: a slice, or numbers of rows, in any order.
+        """
+        stored = FrameColumns(self._location, session)
+        numbers, (ordered, places) = stored.numbers_of(columns), in_order(rows)
+        index = stored.index(ordered)[places]
+        data = {
+            n: series(stored.values(number, ordered)[places], index, None)
+            for n, number in enumerate(numbers)
+        }
+        made = need("pandas", "a DataFrame").DataFrame(data, index=index)
+        made.columns = stored.names if columns is None else stored.names.take(numbers)
+        return made
 
     def append(self, data: Mapping[Any, Any]) -> None:
         """Append rows with a default index, converted to the dtypes of the columns."""

@@ -73,12 +73,29 @@ def _append_object(location: Location, frame: Any) -> None:
 
 def _trees(location: Location, frame: Any) -> tuple[Branch, Branch]:
     """The tree of a frame, and that of each of its rows twice."""
-    twice = frame.take(np.arange(len(frame)).repeat(2))
+    twice = _twice(frame)
     made: Any = (
         by_rows(location.encode(frame, location.path)),
         by_rows(location.encode(twice, location.path)),
     )
     return made  # type: ignore[no-any-return]
+
+
+def _twice(frame: Any) -> Any:
+    """A frame with each row twice. pandas takes no rows of arrays in another byte order."""
+    rows = np.arange(len(frame)).repeat(2)
+    foreign = [n for n, dtype in enumerate(frame.dtypes) if _is_foreign(dtype)]
+    if not foreign:
+        return frame.take(rows)
+    numbered = frame.set_axis(range(frame.shape[1]), axis=1)
+    made = numbered.drop(columns=foreign).take(rows)
+    for number in foreign:
+        made.insert(number, number, numbered[number].to_numpy()[rows])
+    return made.set_axis(frame.columns, axis=1)
+
+
+def _is_foreign(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and not dtype.isnative
 
 
 def _begin(location: Location, frame: Any) -> None:

@@ -14,6 +14,7 @@ from ..lengths import count_of
 from ..location import Location, Placed
 from ..runtime.interrupts import BLOCK_BYTES
 from . import libraries
+from .columns import in_order
 from .forms import TableForm
 from .frame_table_form import FrameTableForm
 from .frames import append_frame, is_frame
@@ -28,14 +29,35 @@ Where = Callable[[dict[Any, Any]], Any]
 class _Block(dict[Any, Any]):
     """The columns of a block of rows; one that was not read is read when it is asked for."""
 
-    def __init__(self, read: Callable[[list[Any]], dict[Any, Any]]) -> None:
+    def __init__(self, names: list[Any], read: Callable[[list[Any]], dict[Any, Any]]) -> None:
         super().__init__()
+        self._names = names
         self._read = read
 
     def __missing__(self, name: Any) -> Any:
         """Read a column."""
         self.update(self._read([name]))
         return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a column."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[Any]:
+        """The names of all columns, also of those that were not read yet."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """The number of columns."""
+        return len(self._names)
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        """A column, or `default` if there is none."""
+        return self[name] if name in self else default
+
+    keys = Mapping.keys  # type: ignore[assignment]
+    values = Mapping.values  # type: ignore[assignment]
+    items = Mapping.items  # type: ignore[assignment]
 
 
 class Table(Placed):
@@ -142,7 +164,7 @@ class Table(Placed):
         """What is wanted of each block, and the numbers of these rows; at least one block."""
         with self._location.handle.reading() as session:
             names = self._names(session, columns)
-            length = self._form.length(session)
+            known, length = self._form.columns(session), self._form.length(session)
             step = self._step(session)
         wanted = _rows(rows, length)
         numbers = np.arange(length)[wanted] if not isinstance(wanted, slice) else None
@@ -153,8 +175,8 @@ class Table(Placed):
                 part = spans[start : start + step]
                 index: Any = slice(part.start, max(part.stop, 0), part.step)
                 if part.step < 0:
-                    index = np.array(part)
-                here = np.array(part)
+                    index = np.array(part, np.intp)
+                here = np.array(part, np.intp)
             else:
                 here = index = numbers[start : start + step]  # type: ignore[index]
 
@@ -162,15 +184,15 @@ class Table(Placed):
                 with self._location.handle.reading() as session:
                     return self._part(session, self._names(session, names), index)
 
-            block = _Block(read)
+            block = _Block(known, read)
             mask = self._mask(where(block), len(here))
             yield {name: block[name][mask] for name in names}, here[mask]
 
     def _part(self, session: Session, names: list[Any], rows: Any) -> dict[Any, Any]:
-        if isinstance(rows, slice) or not len(rows) or bool((np.diff(rows) > 0).all()):
-            return self._form.read(session, names, rows)
-        ordered, places = np.unique(rows, return_inverse=True)  # HDF5 reads them in order
+        ordered, places = in_order(rows)
         found = self._form.read(session, names, ordered)
+        if ordered is rows:
+            return found
         return {name: values[places] for name, values in found.items()}
 
     def _mask(self, mask: Any, length: int) -> Any:
@@ -273,15 +295,11 @@ class Table(Placed):
 
     def _frame(self, form: FrameTableForm, columns: Any, rows: Any, where: Where | None) -> Any:
         with self._location.handle.held():
-            if where is None:
-                data = self.read(columns, rows)
-                numbers = _rows(rows, len(self))
-            else:
-                parts = list(self._matching(columns, rows, where))
-                data = _joined([part for part, _ in parts])
-                numbers = np.concatenate([found for _, found in parts])
+            if where is not None:
+                rows = np.concatenate([found for _, found in self._matching([], rows, where)])
             with self._location.handle.reading() as session:
-                return form.frame(session, data, numbers)
+                names = None if columns is None else self._names(session, columns)
+                return form.frame(session, names, _rows(rows, form.length(session)))
 
     def to_polars(self, columns: Any = None, rows: Any = None, where: Where | None = None) -> Any:
         """A polars DataFrame of what `read` reads.
@@ -331,7 +349,7 @@ def _joined(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
     for name, first in parts[0].items():
         pieces = [part[name] for part in parts]
         if isinstance(first, np.ndarray):
-            joined[name] = np.concatenate(pieces)
+            joined[name] = np.concatenate(pieces, dtype=first.dtype)  # its byte order, too
         else:
             joined[name] = libraries.concatenated(pieces)
     return joined

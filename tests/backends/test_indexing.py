@@ -202,3 +202,28 @@ def test_a_failed_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="full"):
         chk.array("x")[[7, 2]] = [70, 20]
     assert chk["x"].tolist() == value.tolist()
+
+
+@pytest.mark.parametrize("where", ["memory", "file", "chunks"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([b"a\0", b"abc"]),
+        np.array(["a", "abc"]),
+        np.array(["a", "abc"], object),
+        np.array([("a", 1), ("abc", 2)], [("s", "U3"), ("n", ">i4")]),
+        np.ma.array([1.5, 2.5], mask=[1, 0]),
+    ],
+    ids=["bytes", "strings", "objects", "fields", "masked"],
+)
+def test_single_elements(where: str, value: Any) -> None:
+    """One element is a scalar, with an ellipsis or a new axis an array, with its whole dtype."""
+    with store_of(where) as chk:
+        for item in (value, value[0, ...], value[1, ...]):
+            put(chk, where, item)
+            for index in (..., (..., None), (None, ...), None, (), (0, ...), (..., -1), (0, None)):
+                if item.ndim or not (isinstance(index, tuple) and {0, -1} & {*index}):
+                    found, wanted = chk.array("x")[index], item[index]
+                    assert type(found) is type(wanted) and np.shape(found) == np.shape(wanted)
+                    assert np.asarray(found).dtype == np.asarray(wanted).dtype
+                    assert same(found, wanted)

@@ -61,9 +61,8 @@ def agree(found: dict[Any, Any], rows: Any, names: Any) -> None:
     whole = COLUMNS
     if "c" in names or getattr(found.get("t"), "unit", ""):
         arrays = {name: frame()[name].array for name in frame()}
-        whole = {name: getattr(arrays[name], "_ndarray", arrays[name]) for name in "xy"} | {
-            name: arrays[name] for name in "tco"
-        }
+        names_of_numpy = [name for name in arrays if isinstance(frame()[name].dtype, np.dtype)]
+        whole = arrays | {name: arrays[name].to_numpy() for name in names_of_numpy if name != "t"}
     for name in names:
         expected = whole[name][rows]
         assert len(found[name]) == len(expected), name
@@ -353,3 +352,48 @@ def test_structured_arrays_of_other_programs(path: str) -> None:
     table.append({"n": [3, 4], "s": ["a longer text", ""]})
     assert len(table) == 4 and list(table["s"]) == ["a", "b", "a longer text", ""]
     assert table.read("n", where=lambda block: block["s"] == "a")["n"].tolist() == [1]
+
+
+def test_names_of_columns_in_frames(path: str) -> None:
+    """A frame of some columns has their index: names, levels and dtype, also twice the same name."""
+    pd = pytest.importorskip("pandas")
+    values = np.arange(12.0).reshape(3, 4)
+    for names in (
+        pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["k", None]),
+        pd.Index(["a", "b", "a", "c"], name="n"),
+        pd.date_range("2020", periods=4),
+        pd.Index([1, "a", None, ("b", 2)], dtype=object),
+        pd.RangeIndex(4),
+    ):
+        chk = HDF5Checkpointer(path)
+        chk["t"] = whole = pd.DataFrame(values, columns=names, index=[5, 6, 7])
+        table = chk.table("t")
+        pd.testing.assert_frame_equal(table.to_pandas(), whole)
+        pd.testing.assert_frame_equal(table.to_pandas(rows=[2, 0, 0]), whole.iloc[[2, 0, 0]])
+        found = table.to_pandas(where=lambda block: block[names[1]] > 1)
+        pd.testing.assert_frame_equal(found, whole.iloc[1:])
+        found = table.to_pandas(columns=[names[3], names[1]], rows=slice(None, None, -1))
+        pd.testing.assert_frame_equal(found, whole.iloc[::-1, [3, 1]])
+        assert table.to_pandas(columns=[]).shape == (3, 0)
+
+
+@pytest.mark.parametrize("key", ["group", "records", "frame", "grown"])
+def test_where_is_given_a_dict(tables: HDF5Checkpointer, key: str) -> None:
+    """It has all columns, as a dict has them, before any of them is read."""
+    table = tables.table(key)
+    seen: list[Any] = []
+
+    def where(block: dict[Any, Any]) -> Any:
+        assert isinstance(block, dict) and list(block) == table.columns == [*block.keys()]
+        assert len(block) == len(table.columns) and "x" in block and "no" not in block
+        assert block.get("no", 5) == 5 and block.get("x").tolist() == [*range(20)]
+        assert [len(values) for values in block.values()] == [20] * len(block)
+        assert list(dict(block)) == [name for name, _ in block.items()] == list({**block})
+        with pytest.raises(CheckpointerKeyError):
+            block["no"]
+        seen.append(block)
+        return np.zeros(20, np.bool)
+
+    assert table.read("x", where=where)["x"].size == 0 and len(seen) == 1
+    with pytest.raises(ZeroDivisionError):
+        table.read(where=lambda block: 1 / 0)

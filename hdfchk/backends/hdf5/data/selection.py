@@ -134,7 +134,8 @@ def _picked(did: DatasetID, wanted: Picked, guard: Guard, descriptor: int) -> np
     def read_box(box: Box) -> np.ndarray[Any, Any]:
         rows = read_run(did, box[:axes], guard, descriptor)
         found = _selected(did, box[:axes], guard) if rows is None else rows
-        return np.asarray(plain_array(found)[(slice(None),) * axes + box[axes:]])
+        # With an ellipsis it is an array, also of a single element.
+        return np.asarray(plain_array(found)[((slice(None),) * axes + box[axes:]) + (Ellipsis,)])
 
     found: np.ndarray[Any, Any] | None = None
     for pick in wanted.boxes(itemsize, chunks=_packed_chunks(did)):
@@ -176,15 +177,13 @@ def _selected(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
 def _read(dataset: Any, index: Any) -> np.ndarray[Any, Any]:
     """What h5py reads, as an array of the dataset's dtype."""
     found = dataset[index]
-    if dataset.dtype.kind == "O" and not _are_objects(found):
-        item = np.empty((), dataset.dtype)  # h5py gives a single item as it is
+    is_single = not isinstance(found, np.ndarray)
+    if is_single or (dataset.dtype.kind == "O" and found.dtype.kind != "O"):
+        # h5py gives a single item as it is: a string without the zeros that fill it up.
+        item = np.empty((), dataset.dtype)
         item[()] = found
         return item
     return np.asarray(found)
-
-
-def _are_objects(found: Any) -> bool:
-    return isinstance(found, np.ndarray) and found.dtype.kind == "O"
 
 
 def _selection(dataset: Any, index: Any) -> Any:
