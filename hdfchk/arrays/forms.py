@@ -224,7 +224,7 @@ class MaskedForm(DenseForm):
 
 
 def _keeps_array(index: Any) -> bool:
-    """Whether NumPy gives an array for a single element, as it does for an index with an ellipsis."""
+    """Whether NumPy gives an array for a single element: the index has an ellipsis."""
     parts = index if type(index) is tuple else (index,)
     return any(part is Ellipsis for part in parts)
 

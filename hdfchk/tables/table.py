@@ -53,7 +53,7 @@ class _Block(dict[Any, Any]):
 
     def get(self, name: Any, default: Any = None) -> Any:
         """A column, or `default` if there is none."""
-        return self[name] if name in self else default
+        return self[name] if name in self._names else default
 
     keys = Mapping.keys  # type: ignore[assignment]
     values = Mapping.values  # type: ignore[assignment]

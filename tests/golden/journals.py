@@ -20,6 +20,8 @@ import numpy as np
 
 from hdfchk import HDF5Checkpointer
 
+from .pandas_3 import as_pandas_3
+
 KILLED = 9
 LARGE = 80_000
 """So many bytes go straight into the file, where nothing that is needed lies."""
@@ -445,6 +447,7 @@ def tables(path: str) -> None:
         kill()
 
 
+@as_pandas_3
 def tables_expected() -> dict[str, Any]:
     """What is read of them."""
     import pandas as pd

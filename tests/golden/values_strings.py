@@ -10,6 +10,7 @@ import numpy as np
 
 from hdfchk import HDF5Checkpointer
 
+from .pandas_3 import as_pandas_3
 from .values import numbered
 
 STRINGS = np.dtypes.StringDType
@@ -58,6 +59,7 @@ def numbers() -> dict[str, Any]:
     }
 
 
+@as_pandas_3
 def text_frames() -> dict[str, Any]:
     """pandas objects with strings as objects."""
     import pandas as pd
@@ -67,7 +69,7 @@ def text_frames() -> dict[str, Any]:
         "frame": pd.DataFrame(columns, dtype=object),
         "series": pd.Series(["a", "é", ""], dtype=object, name="texts"),
         "index": pd.Series([1, 2], index=pd.Index(["x", "y"], dtype=object)),
-        "stamp": pd.Timestamp("2024-02-29"),
+        "stamp": pd.Timestamp("2024-02-29").as_unit("us"),
     }
 
 

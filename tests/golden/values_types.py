@@ -12,6 +12,7 @@ import numpy as np
 
 from hdfchk import HDF5Checkpointer
 
+from .pandas_3 import as_pandas_3
 from .values import numbered
 
 
@@ -71,18 +72,24 @@ def results() -> dict[str, Any]:
     )
 
 
+@as_pandas_3
 def frames() -> dict[str, Any]:
     """Pandas objects in the second version of their encodings."""
     import pandas as pd
 
-    months = pd.date_range("2020-01-31", periods=3, freq=pd.offsets.MonthEnd(2))
+    months = pd.date_range("2020-01-31", periods=3, freq=pd.offsets.MonthEnd(2), unit="us")
     frame = pd.DataFrame({"a": np.arange(3), "t": [1.5, None, 2.5]})
     return numbered(
         flags=[frame.set_flags(allows_duplicate_labels=False)],
         sparse=[pd.Series(pd.arrays.SparseArray([0.0, 0.0, 1.0], fill_value=0.0))],
         frequencies=[
             months,
-            pd.date_range("2020-01-01", periods=3, freq=pd.offsets.DateOffset(months=1, days=2)),
+            pd.date_range(
+                "2020-01-01",
+                periods=3,
+                freq=pd.offsets.DateOffset(months=1, days=2),
+                unit="us",
+            ),
         ],
         wide=[pd.DataFrame(np.arange(900.0).reshape(3, 300)).assign(last=["a", "b", "c"])],
         levels=[pd.MultiIndex.from_product([["a", "b"], [1, 2]]).sortlevel()[0]],
@@ -98,6 +105,7 @@ def _pieces() -> list[Any]:
     ]
 
 
+@as_pandas_3
 def grown() -> dict[str, Any]:
     """DataFrames that were made, and extended, by `append`."""
     import pandas as pd
