@@ -111,7 +111,7 @@ class Assignment:
         if path not in live:
             self._add_value(path, value, left)
         for inner, placed in live.items():
-            access.check_visible(self._location.filters, inner)
+            self._location.at(inner).check_visible()
             if can_copy(self._location, placed):
                 self._puts.append(_Put(inner, None))
                 self._copies.values[inner] = placed
@@ -268,7 +268,7 @@ def encode(
         UnsupportedTypeError: it cannot be kept exactly.
         CheckpointerKeyError: a filter refuses the path, or a part of the value.
     """
-    access.check_visible(location.filters, path)
+    location.at(path).check_visible()
     if isinstance(value, Placed):
         value = value._loaded()  # noqa: SLF001  a handle of ours
     node: Any = location.encode(value, path) if left is None else left.encode(value, path)

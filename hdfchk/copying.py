@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from .backends.base import Session, Stored
-from .errors import InvalidKeyError
+from .errors import HdfchkError, InvalidKeyError
 from .keys import Path, join, missing
 from .location import Location, Placed
 from .tree import Leaf
@@ -43,11 +43,14 @@ def refuse_itself(location: Location, source: Location) -> None:
     """
     if location.path == source.path and _is_same_store(location, source):
         raise InvalidKeyError(
-            "it cannot be copied onto itself", key=join(location.path), hint="give another key"
+            "it cannot be copied onto itself",
+            file=location.file,
+            key=join(location.path),
+            hint="give another key",
         )
 
 
-def refuse_overlap(path: Path, to: Path) -> None:
+def refuse_overlap(location: Location, path: Path, to: Path) -> None:
     """Refuse to move something onto itself, into itself, or in place of what it is in.
 
     Raises:
@@ -61,7 +64,9 @@ def refuse_overlap(path: Path, to: Path) -> None:
         problem = f"it cannot take the place of {join(to)!r}, which it is in"
     else:
         return
-    raise InvalidKeyError(problem, key=join(path), hint="move it to a key outside of it")
+    raise InvalidKeyError(
+        problem, file=location.file, key=join(path), hint="move it to a key outside of it"
+    )
 
 
 def _is_same_store(location: Location, source: Location) -> bool:
@@ -109,15 +114,17 @@ class Copies:
     def _copy(self, session: Session, path: Path, value: Placed) -> Any:
         place = _place(value)
         source = self._source(session, place)
-        verdict = access.check_visible(place.filters, place.path)
-        stat = source.stat(place.path)
-        if stat is None or not place.filters.wants(place.path, stat.is_dict):
-            raise missing(place.path)
-        if not stat.is_dict and verdict is Verdict.PART:
-            raise access.refused(place.path)
+        with _naming(place):
+            verdict = access.check_visible(place.filters, place.path)
+            stat = source.stat(place.path)
+            if stat is None or not place.filters.wants(place.path, stat.is_dict):
+                raise missing(place.path)
+            if not stat.is_dict and verdict is Verdict.PART:
+                raise access.refused(place.path)
         access.check_arriving(self.location.filters, path, stat.is_dict)
         seen = access.copying(place.filters, place.path, self.location.filters, path)
-        return session.copy_of(place.path, source, seen)
+        with _naming(place):
+            return session.copy_of(place.path, source, seen)
 
     def by_value(self, session: Session) -> dict[Path, Stored]:
         """The values themselves, read whole, by their paths: where objects must stay."""
@@ -130,6 +137,16 @@ class Copies:
             access.check_read(place.filters, place.path, node)
             found[path] = node
         return found
+
+
+@contextmanager
+def _naming(place: Location) -> Iterator[None]:
+    """Context in which errors are about the file of what is copied, if they do not name another."""
+    try:
+        yield
+    except HdfchkError as error:
+        error.file = error.file or place.file
+        raise
 
 
 def attributes_of(value: Placed, path: Path) -> dict[Path, dict[str, Leaf]]:

@@ -335,7 +335,8 @@ class Group(MutableMapping[str, Any], Placed):
         Raises:
             InvalidKeyError: something is there, and is not to be replaced (a `ValueError`).
             CheckpointerKeyError: there is no such key, or a filter refuses a part of the copy.
-            UnsupportedStoredError: a part of it can be in its own file alone (HDF5 references).
+            UnsupportedStoredError: a part of it can be in its own file alone: HDF5 references to
+                what is not copied with them, virtual datasets.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -385,7 +386,7 @@ class Group(MutableMapping[str, Any], Placed):
         """
         path = self._location.path + keys.parse_for_read(key)
         target = self._location.path + keys.parse(to)
-        refuse_overlap(path, target)
+        refuse_overlap(self._location, path, target)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             access.check_visible(self._location.filters, path)
             with self._location.handle.reading() as session:

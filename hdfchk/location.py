@@ -115,7 +115,8 @@ class Location:
         Raises:
             CheckpointerKeyError: they do.
         """
-        access.check_visible(self.filters, self.path)
+        with self.naming():
+            access.check_visible(self.filters, self.path)
 
     def check_whole(self) -> None:
         """Refuse a place at which the filters let only a dict be stored.
@@ -123,8 +124,9 @@ class Location:
         Raises:
             CheckpointerKeyError: they do, or they hide it.
         """
-        if access.check_visible(self.filters, self.path) is not Verdict.FULL:
-            raise access.refused(self.path, "the key filter lets only a dict stand at this key")
+        with self.naming():
+            if access.check_visible(self.filters, self.path) is not Verdict.FULL:
+                raise access.refused(self.path, "the key filter lets only a dict stand at this key")
 
     def has(self, path: Path) -> bool:
         """Whether something is stored at a path that the filters let through."""

@@ -1,8 +1,9 @@
 """Copies of HDF5 objects, of the same file or of another one: no value is read, no chunk unpacked.
 
 A copy is made in the hidden group, object by object, and moved to its key at the end. Hard links
-inside of what is copied lead to copies; references lead where they led, which only the same file
-has; dimension scales that are copied with their arrays are attached to the copies.
+inside of what is copied lead to copies. References lead where they led in the same file; in
+another file they lead to the copies, and those to anything else are refused. Dimension scales that
+are copied with their arrays are attached to the copies.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from ..h5 import links, scales
 from ..h5.attributes import attribute_names, copy_attribute
 from ..h5.errors import RAISED, unreadable, user_link
 from ..h5.hidden import Hidden
-from ..h5.ids import DatasetID, GroupID, ObjectID
+from ..h5.ids import DatasetID, GroupID, ObjectID, TypeID
 from ..h5.key_order import is_order
 from ..h5.marks import is_dict, read_mark
 from ..h5.object_info import info_of, place_of
-from ..h5.references import has_references
+from ..h5.references import ReferenceSwap, check_references, has_references
 from ..h5.types import group_copy_creation, unshared
+from .rewriting import Rewriter
 
 __all__ = ["Copied", "Origin", "copy_object"]
 
@@ -124,6 +126,9 @@ class _Copy:
         self._copies: dict[int, ObjectID] = {}
         """The address of a group, a scale or an object with several links -> its copy."""
         self._scaled: list[tuple[ObjectID, DatasetID]] = []
+        self._referring: list[tuple[DatasetID, DatasetID]] = []
+        """Arrays of references, in another file, and their copies, which are still empty."""
+        self._attributes_to_point: list[tuple[ObjectID, ObjectID, bytes]] = []
         self._todo: list[_Step] = []
 
     def run(self) -> None:
@@ -142,6 +147,7 @@ class _Copy:
             name, kind, _ = entry
             self._link(old, new, name, kind, (*path, to_text(name)), is_part)
         self._attach()
+        self._point()
 
     def _link(
         self, old: GroupID, new: GroupID, name: bytes, kind: int, path: Path, is_part: bool
@@ -220,8 +226,6 @@ class _Copy:
         guard.inside(oid)
         guard.claims(oid)
         refers = has_references(tid)
-        if refers and not self._is_same_file:
-            raise _refusal("HDF5 references, which lead to nothing in another file", path)
         self._made.adds_names = self._made.adds_names or refers
         is_virtual = oid.get_create_plist().get_layout() == h5d.VIRTUAL
         if is_virtual and not self._is_same_file:
@@ -231,7 +235,11 @@ class _Copy:
             h5o.copy(oid, b".", parent, name, copypl=_BARE)
             return h5d.open(parent, name)
         copy = make_anew(oid, parent, name, portable=False)
-        copy_parts(oid, copy, guard)
+        if refers and not self._is_same_file:
+            self._require_known(tid, path)
+            self._referring.append((oid, copy))
+        else:
+            copy_parts(oid, copy, guard)
         return copy
 
     def _attributes(self, old: ObjectID, new: ObjectID, path: Path) -> None:
@@ -244,13 +252,36 @@ class _Copy:
             tid = h5a.open(old, name).get_type()
             if has_references(tid):
                 if not self._is_same_file:
-                    raise _refusal(
-                        f"an attribute {to_text(name)!r} of HDF5 references, which lead to nothing"
-                        " in another file",
-                        path,
-                    )
+                    self._require_known(tid, path)
+                    self._attributes_to_point.append((old, new, name))
                 self._made.adds_names = True
             copy_attribute(old, new, name, unshared(tid))
+
+    def _require_known(self, tid: TypeID, path: Path) -> None:
+        try:
+            check_references(tid)
+        except UnsupportedStoredError as error:
+            raise _refusal(error.problem, path) from error
+
+    def _point(self) -> None:
+        """Point the references in copies in another file to the copies of their objects."""
+        if not (self._referring or self._attributes_to_point):
+            return
+        origin, root = self._origin, h5o.open(self._made.parent, self._made.name)
+        places = _places(origin.oid, root)
+        with ReferenceSwap() as swap:
+            rewriter = Rewriter(origin.oid, root, origin.guard, places, swap, self._uncopied)
+            for array, copy in self._referring:
+                rewriter.elements(array, copy)
+            for old, new, name in self._attributes_to_point:
+                rewriter.attribute(old, new, name)
+
+    def _uncopied(self, oid: ObjectID) -> UnsupportedStoredError:
+        # A filter may hide the object, and its key with it.
+        place = f" ({links.key_of(oid)!r})" if self._seen is None else ""
+        error = _refusal(f"an HDF5 reference to an object that is not copied with it{place}", ())
+        error.hint = f"{error.hint}; or copy a group that has both"
+        return error
 
     def _attach(self) -> None:
         """Attach the copies of arrays to the copies of their scales, or to these themselves."""
@@ -266,6 +297,25 @@ class _Copy:
                     if copy is not None:
                         h5ds.attach_scale(new, copy, axis)
                         self._made.adds_names = True
+
+
+def _places(old: ObjectID, new: ObjectID) -> dict[int, int]:
+    """The address of each copy in another file, by the address of what it is a copy of."""
+    places: dict[int, int] = {}
+    todo: list[tuple[ObjectID, ObjectID]] = [(old, new)]
+    aliases: list[tuple[ObjectID, ObjectID]] = []
+    while todo:
+        above, copied = todo.pop()
+        if info_of(above).addr not in places:
+            places[info_of(above).addr] = info_of(copied).addr
+            if type(above) is type(copied) is h5g.GroupID:
+                for name, _, _ in links.hard_entries(copied):
+                    is_alias = above.links.get_info(name).type != h5l.TYPE_HARD
+                    pair = h5o.open(above, name), h5o.open(copied, name)
+                    (aliases if is_alias else todo).append(pair)
+        if not todo:  # of several copies of an object it is the one by its own name
+            todo, aliases = aliases, []
+    return places
 
 
 def _sizes_of(oid: ObjectID) -> tuple[int, int]:
