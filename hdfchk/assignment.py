@@ -274,7 +274,8 @@ def encode(
     node: Any = location.encode(value, path) if left is None else left.encode(value, path)
     if node is None:
         return None
-    access.check_written(location.filters, path, node)
+    with location.at(path).naming():
+        access.check_written(location.filters, path, node)
     made: Leaf | Branch = node
     return made
 

@@ -121,7 +121,8 @@ class Copies:
                 raise missing(place.path)
             if not stat.is_dict and verdict is Verdict.PART:
                 raise access.refused(place.path)
-        access.check_arriving(self.location.filters, path, stat.is_dict)
+        with _naming(self.location):
+            access.check_arriving(self.location.filters, path, stat.is_dict)
         seen = access.copying(place.filters, place.path, self.location.filters, path)
         with _naming(place):
             return session.copy_of(place.path, source, seen)
@@ -141,7 +142,7 @@ class Copies:
 
 @contextmanager
 def _naming(place: Location) -> Iterator[None]:
-    """Context in which errors are about the file of what is copied, if they do not name another."""
+    """Context in which errors are about the file of a place, if they do not name another one."""
     try:
         yield
     except HdfchkError as error:

@@ -388,7 +388,7 @@ class Group(MutableMapping[str, Any], Placed):
         target = self._location.path + keys.parse(to)
         refuse_overlap(self._location, path, target)
         if self._lacks(key):  # a key that is not there must not open the file for writing
-            access.check_visible(self._location.filters, path)
+            self._location.at(path).check_visible()
             with self._location.handle.reading() as session:
                 raise self._location.missing(session, path)
         self._location.handle.touch([path])
@@ -475,7 +475,7 @@ class Group(MutableMapping[str, Any], Placed):
         """
         path = self._location.path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
-            access.check_visible(self._location.filters, path)
+            self._location.at(path).check_visible()
             with self._location.handle.reading() as session:
                 raise self._location.missing(session, path)
         apply(

@@ -324,7 +324,7 @@ def test_filters(chk: HDF5Checkpointer, other: HDF5Checkpointer) -> None:
     ):
         with pytest.raises(CheckpointerKeyError) as error:
             work()
-        assert error.value.file and error.value.key
+        assert error.value.file and error.value.key, error.value
     assert differs(before, other.load()) is None and "d" not in chk
 
 

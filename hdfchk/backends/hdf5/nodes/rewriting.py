@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from h5py import h5a, h5d, h5r
+from h5py import h5a, h5r
 
 from ....errors import HdfchkError, UnsupportedStoredError
 from ....keys import to_text
