@@ -117,7 +117,7 @@ class Assignment:
                 self._copies.values[inner] = placed
             else:
                 self._add_value(inner, placed, left)
-                self._attributes.update(attributes_of(placed, inner))
+                self._attributes.update(attributes_of(self._location, placed, inner))
 
     def _add_value(self, path: Path, value: Any, left: LeftOut | None) -> None:
         known = len(left.paths) if left is not None else 0

@@ -21,6 +21,10 @@ __all__ = ["Copies", "attributes_of", "can_copy", "refuse_itself", "refuse_overl
 Attributes = dict[str, Leaf]
 
 
+_OF_SCALES = frozenset({"DIMENSION_LIST", "REFERENCE_LIST"})
+"""Attributes that attach arrays of a file to their dimension scales in it."""
+
+
 def can_copy(location: Location, value: Placed) -> bool:
     """Whether stores copy from each other what they have, without a look at the values.
 
@@ -150,15 +154,18 @@ def _naming(place: Location) -> Iterator[None]:
         raise
 
 
-def attributes_of(value: Placed, path: Path) -> dict[Path, dict[str, Leaf]]:
+def attributes_of(location: Location, value: Placed, path: Path) -> dict[Path, dict[str, Leaf]]:
     """The attributes of what is copied by its value, and of what is in its dicts.
 
     Args:
+        location: of the store for the copy.
         value: what is copied.
         path: where the copy will be.
     """
     place = _place(value)
     found: dict[Path, dict[str, Leaf]] = {}
+    is_same_kind = location.handle.backend.kind == place.handle.backend.kind
+    left = frozenset() if is_same_kind else _OF_SCALES
     with place.handle.reading() as session:
         todo: list[Path] = [()]
         while todo:
@@ -167,7 +174,7 @@ def attributes_of(value: Placed, path: Path) -> dict[Path, dict[str, Leaf]]:
             stat = session.stat(inner)
             if stat is None or not place.filters.wants(inner, stat.is_dict):
                 continue
-            names = session.attribute_names(inner)
+            names = [name for name in session.attribute_names(inner) if name not in left]
             leaves = {name: session.read_attribute(inner, name) for name in names}
             if leaves or not below:
                 found[path + below] = {n: leaf for n, leaf in leaves.items() if leaf is not None}

@@ -352,6 +352,9 @@ def test_copies_of_scales(path: str, tmp_path: Path) -> None:
             assert copy["soft"][2] == 2 and len(copy["time"].attrs["REFERENCE_LIST"]) == 1
     with h5py.File(path) as file:
         assert file[file["refs2"][0]] == file["out"] and len(file["g/time"].attrs["REFERENCE_LIST"])
+    memory = HDF5Checkpointer(None)
+    memory["g"] = chk["g"]
+    assert memory["g/x"].tolist() == [0, 1, 2] and "DIMENSION_LIST" not in memory.array("g/x").attrs
     with pytest.raises(ReferencedError):
         other["copy"].put("time", "text")
     assert list(other) == ["copy"]
