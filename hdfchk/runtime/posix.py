@@ -154,8 +154,20 @@ def read_all(descriptor: int, length: int, offset: int) -> bytes:
 
 
 def read_each(descriptor: int, length: int, offsets: Iterable[int]) -> list[bytes]:
-    """Read `length` bytes, or up to the end of the file, at each offset."""
-    return [read_all(descriptor, length, offset) for offset in offsets]
+    """Read `length` bytes, or up to the end of the file, at each offset.
+
+    Where one of them ends at the next offset, both are read at once.
+    """
+    found: list[bytes] = []
+    todo, start = list(offsets), 0
+    while start < len(todo):
+        stop = start + 1
+        while stop < len(todo) and todo[stop] == todo[stop - 1] + length:
+            stop += 1
+        data = read_all(descriptor, length * (stop - start), todo[start])
+        found += [data[at * length : (at + 1) * length] for at in range(stop - start)]
+        start = stop
+    return found
 
 
 def redirect_to_scratch(descriptor: int) -> None:
