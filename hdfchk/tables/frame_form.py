@@ -12,6 +12,7 @@ from ..codecs.frame_blocks import by_rows
 from ..keys import Path
 from ..location import Location
 from ..tree import Branch, Leaf, Mark, Node
+from .text_columns import has_texts, with_texts
 from .trees import Place, RowPlaces, is_equal, leaves_of
 
 __all__ = ["FrameForm"]
@@ -30,6 +31,7 @@ class FrameForm:
         arrays: the dtype and mark of each array of rows, by its place.
         rest: all other nodes, by their places.
         plain: the dtype of all columns, if each is an array of it and nothing else.
+        texts: the names of the columns, in the tree, whose strings are stored with rows.
     """
 
     columns: Any
@@ -40,6 +42,7 @@ class FrameForm:
     arrays: dict[Place, tuple[np.dtype[Any], Mark | None]]
     rest: dict[Place, Node]
     plain: np.dtype[Any] | None
+    texts: frozenset[str]
 
     @classmethod
     def of(cls, frame: Any, node: Branch, rows: RowPlaces) -> FrameForm | None:
@@ -69,9 +72,9 @@ class FrameForm:
         dtype = dtypes.pop() if is_plain else None
         if dtype is not None and (dtype.kind not in "biufc" or not is_native(dtype)):
             dtype = None
-        return cls(
-            frame.columns, index.start, index.step, index.name, len(index), arrays, rest, dtype
-        )
+        texts = frozenset(name for name, part in node.children.items() if has_texts(part.mark))
+        known = frame.columns, index.start, index.step, index.name, len(index)
+        return cls(*known, arrays, rest, dtype, texts)
 
     def rows_of(self, location: Location, frame: Any) -> dict[Path, Any] | None:
         """The rows of a frame in their stored form; None if it is not of this form."""
@@ -88,7 +91,7 @@ class FrameForm:
         node = by_rows(location.encode(frame, path))
         if not isinstance(node, Branch):
             return None
-        leaves, found = _columns(node), {}
+        leaves, found = _columns(with_texts(location, node, self.texts)), {}
         if len(leaves) != len(self.arrays) + len(self.rest):
             return None
         for place, leaf in leaves.items():

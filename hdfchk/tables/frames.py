@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..location import Location
 from ..tree import Branch, Leaf, Mark, Node
 from .columns import FrameColumns
 from .frame_form import FrameForm
+from .text_columns import has_texts, with_texts
 from .trees import DiffersError, Growth, RowPlaces, grow, growable, params_at
 
 __all__ = ["append_frame", "is_frame"]
@@ -71,14 +73,16 @@ def _append_object(location: Location, frame: Any) -> None:
         session.apply([Put(path, Leaf(frame))])
 
 
-def _trees(location: Location, frame: Any) -> tuple[Branch, Branch]:
-    """The tree of a frame, and that of each of its rows twice."""
-    twice = _twice(frame)
-    made: Any = (
-        by_rows(location.encode(frame, location.path)),
-        by_rows(location.encode(twice, location.path)),
-    )
-    return made  # type: ignore[no-any-return]
+def _trees(location: Location, frame: Any, texts: Container[str] = ()) -> tuple[Branch, Branch]:
+    """The tree of a frame, and that of each of its rows twice; in all columns that can have rows.
+
+    Args:
+        location: of the stored frame.
+        frame: the frame.
+        texts: the names of the columns, in the tree, whose strings are stored with rows.
+    """
+    made: Any = [by_rows(location.encode(f, location.path)) for f in (frame, _twice(frame))]
+    return with_texts(location, made[0], texts), with_texts(location, made[1], texts)
 
 
 def _twice(frame: Any) -> Any:
@@ -195,7 +199,7 @@ class _Append:
         self._index()
         frame = self.frame.set_axis(_plain_range(len(self.frame)), axis=0)
         frame.attrs = {}
-        node, twice = _trees(self.location, frame)
+        node, twice = _trees(self.location, frame, self._columns_of_texts())
         rows = RowPlaces.of(node, twice)
         names = [name for name in node.children if name.startswith(("column", "block"))]
         for name in names:
@@ -209,6 +213,11 @@ class _Append:
         if self.growth.puts or not is_open_range(params):
             return None
         return FrameForm.of(self.frame, node, rows)
+
+    def _columns_of_texts(self) -> set[str]:
+        names = [f"column{number}" for number in range(len(self.columns))]
+        stats = {name: self.session.stat((*self.path, name)) for name in names}
+        return {name for name, stat in stats.items() if stat is not None and has_texts(stat.mark)}
 
     def _grown(self, name: str, node: Node, rows: RowPlaces) -> Growth:
         path = (*self.path, name)
