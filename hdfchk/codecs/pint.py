@@ -14,6 +14,9 @@ from .packing import mark_from_text, mark_to_text
 __all__ = ["CODECS"]
 
 
+_CACHED = ("_dimensionality",)
+
+
 def _pint() -> Any:
     return need("pint", "a pint quantity", "its values by chk.array(key) or h5py")
 
@@ -28,10 +31,13 @@ def _text_of(value: Any, encoder: Encoder) -> str:
             "of another registry than the application's",
             "call pint.set_application_registry(registry), here and where it is read",
         )
+    cls = type(value)
+    encoder.refuse_attributes(value, {"_magnitude", "_units", *vars(cls(1, value.units)), *_CACHED})
     items = sorted(value.unit_items())
     exact = " * ".join(f"{name} ** {exponent!r}" for name, exponent in items)
-    text = f"{value.units:D}"  # which has fewer digits
+    text = exact
     try:
+        text = f"{value.units:D}"  # which has fewer digits
         if not _reads(text, items):
             text = exact
         same = _reads(text, items)
