@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import fractions
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,18 @@ def test_an_own_registry(path: str, another_registry: Any) -> None:
     assert chk.array("x")[:].tolist() == [1.0, 1.0]
 
 
+def _with_attribute() -> Any:
+    value = ureg.Quantity(1.0, "m")
+    value.mine = 1
+    return value
+
+
 REFUSED = {
+    "attribute": (_with_attribute, "mine"),
+    "fractions": (
+        lambda: ureg.Quantity(1.0, ureg.meter ** fractions.Fraction(1, 3)),
+        r"\.to\(units\)",
+    ),
     "registry": (lambda: pint.UnitRegistry().Quantity(1.0, "m"), "set_application_registry"),
     "unit": (lambda: ureg.meter, r"str\(value\)"),
 }
