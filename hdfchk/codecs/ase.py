@@ -18,10 +18,13 @@ _OWN = frozenset(
 
 
 _CONSTRAINTS = frozenset(
-    "FixAtoms FixBondLength FixBondLengths FixCartesian FixCartesianParametricRelations FixCom "
-    "FixInternals FixLinearTriatomic FixParametricRelations FixScaled "
-    "FixScaledParametricRelations FixSubsetCom FixedLine FixedMode FixedPlane ExternalForce "
-    "Hookean MirrorForce MirrorTorque".split()
+    {
+        *("FixAtoms", "FixBondLength", "FixBondLengths", "FixCartesian", "FixCom", "FixInternals"),
+        *("FixLinearTriatomic", "FixScaled", "FixSubsetCom", "FixedLine", "FixedMode"),
+        *("FixedPlane", "ExternalForce", "Hookean", "MirrorForce", "MirrorTorque"),
+        *("FixParametricRelations", "FixScaledParametricRelations"),
+        "FixCartesianParametricRelations",
+    }
 )
 """Those that a file can name: ASE itself calls what its table of names has, functions too."""
 

@@ -16,8 +16,8 @@ __all__ = ["guarded"]
 def guarded(codec: Codec, library: str) -> Codec:
     """Return a codec whose `decode` raises no errors of the library's own classes.
 
-    Libraries have their own classes of errors, and those of Rust end a call with a `PanicException`,
-    which is no `Exception`.
+    Libraries have their own classes of errors, and those of Rust end a call with a
+    `PanicException`, which is no `Exception`.
 
     Args:
         codec: a codec of the library's values.

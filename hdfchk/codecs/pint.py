@@ -14,6 +14,7 @@ from .packing import mark_from_text, mark_to_text
 __all__ = ["CODECS"]
 
 
+_MOST_CHARACTERS = 1000
 _CACHED = ("_dimensionality",)
 
 
@@ -52,9 +53,15 @@ def _text_of(value: Any, encoder: Encoder) -> str:
     return text
 
 
+def _units(text: str) -> Any:
+    """Return the units that the application's registry makes of a text."""
+    if len(text) > _MOST_CHARACTERS:  # pint has a call for each operator
+        raise ValueError(f"units of {len(text)} characters")
+    return _pint().get_application_registry().parse_units(text)
+
+
 def _reads(text: str, items: list[Any]) -> bool:
-    registry = _pint().get_application_registry()
-    made = registry.Quantity(1, registry.parse_units(text))
+    made = _pint().get_application_registry().Quantity(1, _units(text))
     return sorted(made.unit_items()) == items
 
 
@@ -82,7 +89,7 @@ def _decode(node: Leaf | Branch, decoder: Decoder) -> Any:
             mark = mark_from_text(params["magnitude"]) if params["magnitude"] else None
         magnitude = decoder.decode(Leaf(node.data, mark))
     registry = _pint().get_application_registry()
-    units = registry.parse_units(params[UNITS])
+    units = _units(params[UNITS])
     cls = _pint().Quantity if params.get("of") == "pint" else registry.Quantity
     return cls(magnitude, units)
 

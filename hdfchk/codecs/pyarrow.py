@@ -262,7 +262,7 @@ def _whole(column: Any, owner: Any, encoder: Encoder) -> Any:
 
 
 def _require_valid(value: Any, encoder: Encoder) -> None:
-    """Reject what could not be read again: Arrow takes any bytes for text, and any number as a date."""
+    """Reject what could not be read again: Arrow takes any bytes as text, any number as a date."""
     try:
         value.validate(full=True)
     except _arrow().ArrowException as error:
@@ -298,7 +298,10 @@ def _encode_table(value: Any, encoder: Encoder) -> Node:
     kind = type(value).__name__
     if len(set(names)) < len(names):
         encoder.refuse(value, "with two columns of one name", "rename_columns() first")
-    parts: dict[str, Any] = {"schema": _described(value.schema, value, encoder), "rows": value.num_rows}
+    parts: dict[str, Any] = {
+        "schema": _described(value.schema, value, encoder),
+        "rows": value.num_rows,
+    }
     columns = {}
     for name, column in zip(names, value.columns, strict=True):
         found = _parts(_whole(column, value, encoder), value, encoder)

@@ -92,6 +92,17 @@ def _with_attribute() -> Any:
     return value
 
 
+@pytest.mark.parametrize("text", ["m*" * 3000 + "m", "9**9**9**9", "f(m)"], ids=range(3))
+def test_units_that_are_none(text: str, path: str) -> None:
+    """A text that is no units is an error of ours, at once."""
+    chk = HDF5Checkpointer(path)
+    chk["x"] = CASES["array"]
+    with h5py.File(path, "r+") as file:
+        file["x"].attrs["units"] = text
+    with pytest.raises(CorruptFileError):
+        chk["x"]
+
+
 REFUSED = {
     "attribute": (_with_attribute, "mine"),
     "fractions": (

@@ -119,9 +119,7 @@ REFUSED = {
     "a date that is none": (lambda: pa.array([1]).view(pa.date64()), "validate"),
     "in a column": (lambda: pa.table({"a": _any_bytes(pa.string())}), "validate"),
     "dictionaries of dictionaries": (
-        lambda: pa.DictionaryArray.from_arrays(
-            pa.array([0]), pa.array(["a"]).dictionary_encode()
-        ),
+        lambda: pa.DictionaryArray.from_arrays(pa.array([0]), pa.array(["a"]).dictionary_encode()),
         r"cast\(\)",
     ),
     "intervals": (lambda: pa.array([(1, 2, 3)], pa.month_day_nano_interval()), None),

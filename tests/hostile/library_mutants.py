@@ -26,7 +26,21 @@ from hdfchk.tree import Branch, Leaf, Sequence
 
 MEMORY = 2**36  # libraries reserve much that they do not use
 SECONDS = 20
-WORDS = ["os.system", "load", "read_csv", "__class__", "", "f4", "utf8", -1, 2**62, 0.5, [], {}, None]
+WORDS = [
+    "os.system",
+    "load",
+    "read_csv",
+    "__class__",
+    "",
+    "f4",
+    "utf8",
+    -1,
+    2**62,
+    0.5,
+    [],
+    {},
+    None,
+]
 
 
 def _nodes(node: Any) -> list[Any]:
@@ -38,7 +52,9 @@ def _nodes(node: Any) -> list[Any]:
 def _change_data(node: Leaf, chance: random.Random) -> None:
     data = node.data
     if not isinstance(data, np.ndarray) or chance.random() < 0.2:
-        node.data = chance.choice([0, -1, 2**62, 1.5, "x", None, True, np.arange(3), np.zeros((2, 0))])
+        node.data = chance.choice(
+            [0, -1, 2**62, 1.5, "x", None, True, np.arange(3), np.zeros((2, 0))]
+        )
         return
     kind, data = chance.randrange(6), data.copy()
     if kind == 0 and data.size and data.dtype.kind in "iu":

@@ -22,6 +22,7 @@ from hdfchk import HDF5Checkpointer
 from .form import BESIDE, BESIDE_DATA, KEY, Either, Form, Json, stored, value
 from .library_forms import library_forms
 
+
 @hdfchk.register(name="readers.Point")
 @dataclasses.dataclass
 class Point:
