@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -21,6 +22,24 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 
 
 HERE = Path(__file__).parent
+
+
+def pytest_sessionstart() -> None:
+    """Stop where a library is missing that must not be: tests that need it would be skipped.
+
+    ``HDFCHK_REQUIRE_LIBRARIES``, a list with blanks between, names them, as in CI. The tests skip in
+    many ways, as parts of tables of values, too: only here is one place for all.
+
+    Raises:
+        UsageError: one is not installed.
+    """
+    for name in os.environ.get("HDFCHK_REQUIRE_LIBRARIES", "").split():
+        if importlib.util.find_spec(name) is None:
+            raise pytest.UsageError(
+                f"{name} is not installed, and HDFCHK_REQUIRE_LIBRARIES names it"
+            )
+
+
 SLOW_SUITES = ("crash", "hostile")
 """Their tests have the mark of this name, and are slow."""
 

@@ -15,7 +15,7 @@ from ..backends.base import ArrayForm, Draft
 from ..backends.layout import Layout, growing
 from ..backends.meter import Meter
 from ..codecs.elements import Elements, elements_of, form_of
-from ..errors import InvalidOptionError
+from ..errors import InvalidOptionError, UnsupportedTypeError
 from ..keys import Path, join
 from ..location import Location
 from ..progress import Tell
@@ -57,7 +57,7 @@ def source_of(value: Any) -> Source | None:
 
     Raises:
         InvalidOptionError: a dask array that does not know its shape (a `ValueError`).
-        UnsupportedTypeError: a dask array of objects.
+        UnsupportedTypeError: a dask array of objects, or of other arrays than those of NumPy.
     """
     if isinstance(value, Array):
         if not value._form.can_stream or value.ndim == 0:  # noqa: SLF001  a handle of ours
@@ -72,7 +72,14 @@ def source_of(value: Any) -> Source | None:
         if elements_of(mark, stored).dtype != stored and stored.kind == "S":
             stored = utf8_dtype(stored.itemsize)
         return Source(ArrayForm(info.shape, stored, mark), _rows(value))
-    if type(value).__module__.partition(".")[0] == "dask" and hasattr(value, "numblocks"):
+    if _is_dask_array(value):
+        blocks = type(value._meta)  # noqa: SLF001  an empty array as its blocks are
+        if blocks is not np.ndarray:
+            raise UnsupportedTypeError(
+                f"a dask array of {blocks.__module__}.{blocks.__qualname__}, of which NumPy's "
+                "arrays have the elements alone",
+                hint="store value.compute()",
+            )
         if any(math.isnan(length) for length in value.shape):
             raise InvalidOptionError(
                 "a dask array that does not know its shape", hint="call compute_chunk_sizes()"
@@ -80,6 +87,14 @@ def source_of(value: Any) -> Source | None:
         stored, mark = form_of(value.dtype)
         return Source(ArrayForm(tuple(map(int, value.shape)), stored, mark), _dask_blocks(value))
     return None
+
+
+def _is_dask_array(value: Any) -> bool:
+    """Whether it is one; other objects of dask may have attributes of any name."""
+    return type(value).__module__.partition(".")[0] == "dask" and any(
+        base.__module__ == "dask.array.core" and base.__name__ == "Array"
+        for base in type(value).__mro__
+    )
 
 
 def _rows(array: Array) -> Generator[Part, None, None]:

@@ -17,6 +17,18 @@ _OWN = frozenset(
 )
 
 
+_CONSTRAINTS = frozenset(
+    {
+        *("FixAtoms", "FixBondLength", "FixBondLengths", "FixCartesian", "FixCom", "FixInternals"),
+        *("FixLinearTriatomic", "FixScaled", "FixSubsetCom", "FixedLine", "FixedMode"),
+        *("FixedPlane", "ExternalForce", "Hookean", "MirrorForce", "MirrorTorque"),
+        *("FixParametricRelations", "FixScaledParametricRelations"),
+        "FixCartesianParametricRelations",
+    }
+)
+"""Those that a file can name: ASE itself calls what its table of names has, functions too."""
+
+
 def _ase(module: str) -> Any:
     return need(module, "an ase.Atoms", "its arrays by chk.group(key) or h5py")
 
@@ -36,11 +48,22 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def _made(said: Any) -> Any:
+    """Return a constraint of its dict.
+
+    Raises:
+        ValueError: it is not a constraint that a file can name.
+    """
+    if said["name"] not in _CONSTRAINTS:
+        raise ValueError(f"{said['name']!r} is not a constraint that a file can name")
+    return _ase("ase.constraints").dict2constraint(said)
+
+
 def _constraint(value: Any, owner: Any, encoder: Encoder) -> dict[str, Any]:
     """Return a constraint as the dict from which ASE makes the same one again."""
     try:
         said: dict[str, Any] = value.todict()
-        same = _same(_ase("ase.constraints").dict2constraint(said), value)
+        same = _same(_made(said), value)
     except Exception:  # whatever a constraint of the user's raises: it has no dict
         same = False
     if not same:
@@ -63,8 +86,9 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     if more:
         encoder.refuse(value, f"with the attribute {more[0]!r}", "store it in value.info")
     parts: dict[str, Any] = {"arrays": value.arrays, "cell": value.cell.array, "pbc": value.pbc}
-    if value.get_celldisp().any():
-        parts["celldisp"] = value.get_celldisp()
+    displaced = value.get_celldisp()
+    if displaced.any() or displaced.shape != (3, 1):  # as it is by default
+        parts["celldisp"] = displaced
     if value.info:
         parts["info"] = value.info
     if value.constraints:
@@ -82,8 +106,7 @@ def _decode(node: Branch, decoder: Decoder) -> Any:
     )
     atoms.arrays = parts["arrays"]
     if "constraints" in parts:
-        make = _ase("ase.constraints").dict2constraint
-        atoms.set_constraint([make(one) for one in parts["constraints"]])
+        atoms.set_constraint([_made(one) for one in parts["constraints"]])
     return atoms
 
 

@@ -22,6 +22,11 @@ _INFO = ("name", "description", "format")
 """What the ``info`` of a value says, besides its ``meta``."""
 _TIMES = ("delta_ut1_utc", "delta_tdb_tt")
 """Corrections that a time may have, as private attributes of these names."""
+_OF_TIMES = {
+    *("_time", "_format", "_location", "SCALES", "cache", "_id_cache", "info"),
+    *(f"_{name}" for name in _TIMES),
+}
+"""Attributes that belong to every time."""
 
 
 def _astropy(module: str) -> Any:
@@ -35,7 +40,7 @@ def _text_of(unit: Any, value: Any, encoder: Encoder) -> str:
     """Return the text from which astropy makes the same unit again."""
     text = str(unit.to_string())
     try:
-        same = is_plain_text(text) and _unit(text) == unit and _unit(text).to_string() == text
+        same = is_plain_text(text) and _same_unit(_unit(text), unit)
     except (ValueError, TypeError):
         same = False
     if not same:
@@ -45,6 +50,19 @@ def _text_of(unit: Any, value: Any, encoder: Encoder) -> str:
             "convert it with .to(unit) to units that astropy.units.Unit(text) knows",
         )
     return text
+
+
+def _same_unit(made: Any, unit: Any) -> bool:
+    """Whether two units are the same: to astropy, scales are equal that differ by rounding."""
+    if made.to_string() != unit.to_string() or made != unit:
+        return False
+    if not hasattr(unit, "bases"):  # as structured units, which consist of others
+        return bool(made == unit)
+    left, right = (
+        (one.scale, [(base.name, power) for base, power in zip(one.bases, one.powers, strict=True)])
+        for one in (made, unit)
+    )
+    return bool(left == right)
 
 
 def _unit(text: str) -> Any:
@@ -67,8 +85,7 @@ def _info_of(value: Any, encoder: Encoder) -> dict[str, Any]:
     if info is None:
         return {}
     said = {name: getattr(info, name) for name in _INFO}
-    if info.meta:
-        said["meta"] = info.meta
+    said["meta"] = info.meta
     params = {name: item for name, item in said.items() if item is not None}
     for name, item in params.items():
         if not is_json(item):
@@ -130,6 +147,7 @@ def _decode_masked(node: Branch, decoder: Decoder) -> Any:
 
 
 def _encode_time(value: Any, encoder: Encoder) -> Node:
+    _require_known(value, _OF_TIMES, encoder)
     if getattr(value, "location", None) is not None:
         encoder.refuse(
             value,
@@ -177,14 +195,17 @@ def _decode_time(node: Branch, decoder: Decoder) -> Any:
 
 
 def _encode_column(value: Any, encoder: Encoder) -> Node:
+    _require_known(value, {*vars(type(value)([0])), "info"}, encoder)
     params: dict[str, Any] = {name: getattr(value, name) for name in _INFO}
     params["meta"] = value.meta or None
     params = {name: item for name, item in params.items() if item is not None}
     if not is_json(params):
+        odd = next(name for name, item in params.items() if not is_json(item))
+        instead = "set it to {}" if odd == "meta" else "set another one"
         encoder.refuse(
             value,
-            "whose name, description, format or meta JSON does not keep",
-            "store the meta under a key of its own, and set it to {}",
+            f"whose {odd} JSON does not keep, {params[odd]!r},",
+            f"store the {odd} under a key of its own, and {instead}",
         )
     if value.unit is not None:
         params[UNITS] = _text_of(value.unit, value, encoder)
@@ -225,9 +246,29 @@ def _decode_column(node: Leaf | Branch | Sequence, decoder: Decoder) -> Any:
     return value
 
 
+_OF_TABLES = {"_groups", "_first_colname", "_meta", "meta"}
+"""Attributes that a table may have besides those of an empty one."""
+
+
 def _encode_table(value: Any, encoder: Encoder) -> Node:
     if value.indices:
         encoder.refuse(value, "with indices", "call remove_indices() for each of its columns first")
+    _require_known(value, {*vars(type(value)()), *_OF_TABLES}, encoder)
+    if getattr(vars(value).get("_groups"), "keys", None) is not None:
+        encoder.refuse(
+            value,
+            "that is grouped",
+            "store type(table)(table.columns, meta=table.meta), and group it again after reading",
+        )
+    for name, column in value.columns.items():
+        made = type(value)({name: column[:0]}, masked=value.masked).columns[name]
+        if type(made) is not type(column):
+            encoder.refuse(
+                value,
+                f"whose column {name!r}, a {type(column).__name__}, is made a "
+                f"{type(made).__name__} where it is added to such a table",
+                f"convert the column: table[{name!r}] = {type(made).__name__}(table[{name!r}])",
+            )
     parts = {"columns": dict(value.columns), "meta": value.meta}
     params = {"masked": bool(value.masked)}
     return encoder.branch(value, parts, Mark(f"astropy.{type(value).__name__}", 1, params))

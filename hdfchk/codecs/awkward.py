@@ -17,6 +17,7 @@ def _awkward() -> Any:
 
 def _encode(value: Any, encoder: Encoder) -> Node:
     ak = _awkward()
+    encoder.refuse_attributes(value, vars(ak.Array(value.layout)))
     if value.behavior is not None:
         encoder.refuse(
             value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 
 from . import (
@@ -28,6 +29,7 @@ from . import (
     tensors,
 )
 from .codec import Codec
+from .library_errors import guarded
 
 __all__ = ["CODECS", "LIBRARIES", "codecs_of"]
 
@@ -51,7 +53,7 @@ CODECS = (
     *frame_blocks.CODECS,
     *frames.CODECS,
     *labelled.CODECS,
-    *tensors.CODECS,
+    *(guarded(codec, "torch") for codec in tensors.CODECS),
     *portable.CODECS,
 )
 
@@ -73,10 +75,11 @@ It is imported where a value of such a package, or such an encoding, is met.
 """
 
 
+@functools.cache
 def codecs_of(package: str) -> tuple[Codec, ...]:
     """Return the codecs of a package in `LIBRARIES`; of others, none."""
     module = LIBRARIES.get(package)
     if module is None:
         return ()
     found: tuple[Codec, ...] = importlib.import_module(f".{module}", __package__).CODECS
-    return found
+    return tuple(guarded(codec, codec.name.partition(".")[0]) for codec in found)

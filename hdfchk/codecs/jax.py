@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UnsupportedStoredError
 from ..tree import Leaf, Mark, Node, params_of
+from . import ml_types
 from .arrays import decode_array, encode_as
 from .codec import Codec, Decoder, Encoder, no_value
 from .optional import need
@@ -31,9 +32,13 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     params: dict[str, Any] = {}
     if value.weak_type:
         params["weak"] = True
-    if array.dtype.kind in "biufc" and array.dtype.isbuiltin == 1:
+    if array.dtype != value.dtype:  # JAX makes booleans of integers of one bit
+        leaf = None
+    elif array.dtype.kind in "biufc" and array.dtype.isbuiltin == 1:
         leaf = encode_as("jax.Array", array, encoder, **params)
-    else:  # a type of ml_dtypes: its bits
+    elif not _is_kept(array.dtype):
+        leaf = None
+    else:  # its bits
         params["type"] = array.dtype.name
         bits = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}").reshape(array.shape)
         leaf = encode_as("jax.bits", bits, encoder, **params)
@@ -42,10 +47,16 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     return leaf
 
 
+def _is_kept(dtype: np.dtype[Any]) -> bool:
+    """Whether JAX makes an array of this type of ml_dtypes; of integers of one bit it may not."""
+    made = _jax().numpy.asarray(np.zeros(1, dtype))
+    return ml_types.is_one(dtype) and bool(made.dtype == dtype)
+
+
 def _decode(node: Leaf, decoder: Decoder) -> Any:
     jax, array, params = _jax(), decode_array(node, decoder), params_of(node)
     if "type" in params:
-        array = array.view(getattr(jax.numpy, params["type"]).dtype)
+        array = array.view(ml_types.rebuild({ml_types.LIBRARY: params["type"]}))
     if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
         raise UnsupportedStoredError(
             f"a JAX array of {array.dtype}, which JAX would make smaller: jax_enable_x64 is off",
@@ -53,6 +64,11 @@ def _decode(node: Leaf, decoder: Decoder) -> Any:
             "chk.array(key)",
         )
     value = jax.numpy.asarray(array)
+    if value.dtype != array.dtype:
+        raise UnsupportedStoredError(
+            f"a JAX array of {array.dtype}, of which JAX {jax.__version__} makes {value.dtype}",
+            hint="read it by chk.array(key), or with another version of JAX",
+        )
     return _weak(value) if "weak" in params else value
 
 

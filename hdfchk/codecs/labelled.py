@@ -24,8 +24,13 @@ def _encode_variable(value: Any, encoder: Encoder) -> Node:
     else:
         data = value.data
         if not isinstance(data, np.ndarray):
+            is_lazy = hasattr(data, "compute")
             encoder.refuse(
-                value, f"over a {type(data).__name__}", "call .load() or .compute() first"
+                value,
+                f"over a {type(data).__name__}",
+                "call .load() or .compute() first"
+                if is_lazy
+                else "make its data a NumPy array, with its units, mask or fill value in .attrs",
             )
     parts = {"dims": tuple(value.dims), "data": data, "attrs": dict(value.attrs)}
     if value.encoding:

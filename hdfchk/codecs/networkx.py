@@ -22,8 +22,13 @@ def _networkx() -> Any:
 
 def _require_plain(value: Any, encoder: Encoder) -> None:
     """Reject views, frozen graphs, and attributes of the object (as opposed to the graph)."""
-    # What a class has too is a cached property, or, if the graph is frozen, a method.
-    more = [name for name in vars(value) if name not in _OWN and not hasattr(type(value), name)]
+    # What a class has too is a cached property; or a method, which someone has replaced.
+    cls = type(value)
+    more = [
+        name
+        for name in vars(value)
+        if name not in _OWN and (not hasattr(cls, name) or callable(getattr(cls, name)))
+    ]
     if more:
         encoder.refuse(
             value,

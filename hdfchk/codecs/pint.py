@@ -14,6 +14,10 @@ from .packing import mark_from_text, mark_to_text
 __all__ = ["CODECS"]
 
 
+_MOST_CHARACTERS = 1000
+_CACHED = ("_dimensionality",)
+
+
 def _pint() -> Any:
     return need("pint", "a pint quantity", "its values by chk.array(key) or h5py")
 
@@ -28,10 +32,13 @@ def _text_of(value: Any, encoder: Encoder) -> str:
             "of another registry than the application's",
             "call pint.set_application_registry(registry), here and where it is read",
         )
+    cls = type(value)
+    encoder.refuse_attributes(value, {"_magnitude", "_units", *vars(cls(1, value.units)), *_CACHED})
     items = sorted(value.unit_items())
     exact = " * ".join(f"{name} ** {exponent!r}" for name, exponent in items)
-    text = f"{value.units:D}"  # which has fewer digits
+    text = exact
     try:
+        text = f"{value.units:D}"  # which has fewer digits
         if not _reads(text, items):
             text = exact
         same = _reads(text, items)
@@ -46,9 +53,15 @@ def _text_of(value: Any, encoder: Encoder) -> str:
     return text
 
 
+def _units(text: str) -> Any:
+    """Return the units that the application's registry makes of a text."""
+    if len(text) > _MOST_CHARACTERS:  # pint has a call for each operator
+        raise ValueError(f"units of {len(text)} characters")
+    return _pint().get_application_registry().parse_units(text)
+
+
 def _reads(text: str, items: list[Any]) -> bool:
-    registry = _pint().get_application_registry()
-    made = registry.Quantity(1, registry.parse_units(text))
+    made = _pint().get_application_registry().Quantity(1, _units(text))
     return sorted(made.unit_items()) == items
 
 
@@ -76,7 +89,7 @@ def _decode(node: Leaf | Branch, decoder: Decoder) -> Any:
             mark = mark_from_text(params["magnitude"]) if params["magnitude"] else None
         magnitude = decoder.decode(Leaf(node.data, mark))
     registry = _pint().get_application_registry()
-    units = registry.parse_units(params[UNITS])
+    units = _units(params[UNITS])
     cls = _pint().Quantity if params.get("of") == "pint" else registry.Quantity
     return cls(magnitude, units)
 

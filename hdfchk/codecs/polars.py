@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tree import Branch, Leaf, Mark, Node, Sequence, params_of
 from .arrays import decode_array, encode_as
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Decoder, Encoder, without_attributes
 from .optional import need
 
 __all__ = ["CODECS"]
@@ -87,6 +87,12 @@ def _dtype(spec: Any) -> Any:
 
 
 # -- series ----------------------------------------------------------------------------------------
+
+
+def _require_lengths(lengths: Any, total: int) -> None:
+    """Reject lengths that are negative, or that are not those of so many items."""
+    if (lengths < 0).any() or int(lengths.sum()) != total:
+        raise ValueError(f"lengths that are not those of {total} items")
 
 
 def _encode_series(value: Any, encoder: Encoder) -> Node:
@@ -171,11 +177,10 @@ def _made(parts: dict[str, Any], dtype: Any, name: str) -> Any:
     """Return a series of all items, with some value for those that are missing."""
     pl = _polars()
     if name == "Null":
-        return pl.Series([None] * parts["length"], dtype=dtype)
+        return _same(None, dtype, parts["length"])
     if name == "Struct":
         fields = [one.alias(field) for field, one in parts["fields"].items()]
-        frame = pl.DataFrame(fields) if fields else pl.DataFrame({"": [0] * parts["length"]})
-        return frame.to_struct() if fields else frame.select(pl.lit({}, dtype)).to_series()
+        return pl.DataFrame(fields).to_struct() if fields else _same({}, dtype, parts["length"])
     values = parts["values"]
     if name in _PLAIN:
         return pl.Series(values, dtype=dtype)
@@ -188,6 +193,7 @@ def _made(parts: dict[str, Any], dtype: Any, name: str) -> Any:
     if name in _AS_TEXT or name in {"String", "Categorical"}:
         return pl.Series(values.tolist(), dtype=pl.String).cast(dtype)
     if name == "Binary":
+        _require_lengths(parts["lengths"], len(values))
         data, ends = values.tobytes(), np.cumsum(parts["lengths"]).tolist()
         starts = [0, *ends[:-1]] if ends else []
         items = [data[a:b] for a, b in zip(starts, ends, strict=True)]
@@ -195,15 +201,24 @@ def _made(parts: dict[str, Any], dtype: Any, name: str) -> Any:
     return _lists(parts, dtype, name)
 
 
+def _same(item: Any, dtype: Any, length: int) -> Any:
+    """Return a series of one item many times."""
+    one = _polars().Series([item], dtype=dtype)
+    return one.new_from_index(0, length) if length else one.clear()
+
+
 def _lists(parts: dict[str, Any], dtype: Any, name: str) -> Any:
     """Return a series of lists, or of arrays, of the items of a series."""
     pl, items = _polars(), parts["values"]
+    if name == "Array" and not dtype.size:
+        return _same([], dtype, parts["length"])
     if name == "Array":
         lengths = np.full(parts["length"], dtype.size)
         if "valid" in parts:
             lengths[~parts["valid"]] = 0
     else:
         lengths = parts["lengths"]
+    _require_lengths(lengths, len(items))
     rows = np.repeat(np.arange(len(lengths)), lengths)
     frame = pl.DataFrame({"row": rows, "item": items})
     lists = frame.group_by("row", maintain_order=True).agg("item")
@@ -236,6 +251,16 @@ def _decode_frame(node: Branch, decoder: Decoder) -> Any:
 
 
 CODECS = (
-    Codec("polars.Series", ("polars.Series",), _encode_series, _decode_series),
-    Codec("polars.DataFrame", ("polars.DataFrame",), _encode_frame, _decode_frame),
+    Codec(
+        "polars.Series",
+        ("polars.Series",),
+        without_attributes(_encode_series, "_s"),
+        _decode_series,
+    ),
+    Codec(
+        "polars.DataFrame",
+        ("polars.DataFrame",),
+        without_attributes(_encode_frame, "_df"),
+        _decode_frame,
+    ),
 )

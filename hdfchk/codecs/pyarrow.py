@@ -31,6 +31,16 @@ def _schema_bytes(schema: Any) -> bytes:
     return bytes(schema.serialize())
 
 
+def _described(schema: Any, owner: Any, encoder: Encoder) -> bytes:
+    """Return a schema as Arrow writes it, if Arrow reads the same one from that."""
+    raw = _schema_bytes(schema)
+    if not _schema(raw).equals(schema, check_metadata=True):  # as dictionaries of dictionaries
+        encoder.refuse(
+            owner, f"with types that Arrow does not write ({schema})", "cast() them to others first"
+        )
+    return raw
+
+
 def _schema(raw: bytes) -> Any:
     pa = _arrow()
     return need("pyarrow.ipc", "a pyarrow object").read_schema(pa.py_buffer(raw))
@@ -140,7 +150,21 @@ def _number_type(dtype: Any) -> str | None:
 
 
 def _made(parts: dict[str, Any], dtype: Any) -> Any:
-    """Return the array of its parts."""
+    """Return the array of its parts.
+
+    Raises:
+        ValueError: the parts do not fit the type, or each other. Arrow itself would read memory
+            that is not theirs.
+    """
+    array = _built(parts, dtype)
+    valid = parts.get("valid")
+    if valid is not None and (valid.dtype != np.bool or valid.shape != (len(array),)):
+        raise ValueError(f"{valid.shape} booleans of {len(array)} items")
+    array.validate(full=True)
+    return array
+
+
+def _built(parts: dict[str, Any], dtype: Any) -> Any:
     pa = _arrow()
     if _is("null", dtype):
         return pa.nulls(parts["length"])
@@ -166,18 +190,23 @@ def _made(parts: dict[str, Any], dtype: Any) -> Any:
         if "lengths" not in parts:
             values = values.tolist()
         else:
+            _require_lengths(parts["lengths"], len(values))
             ends, data = np.cumsum(parts["lengths"]), values.tobytes()
             starts = ends - parts["lengths"]
             values = [data[a:b] for a, b in zip(starts, ends, strict=True)]
         return pa.array(values, dtype, mask=missing)
     if _is("boolean", dtype):
         return pa.array(values, dtype, mask=missing)
+    number = _number_type(dtype)
+    if number is None or values.dtype != np.dtype(number) or values.ndim != 1:
+        raise ValueError(f"items of {values.dtype} for {dtype}")
     raw = pa.py_buffer(np.ascontiguousarray(values).tobytes())
     return pa.Array.from_buffers(dtype, len(values), [bitmap, raw])
 
 
 def _made_lists(parts: dict[str, Any], dtype: Any, bitmap: Any) -> Any:
     pa, lengths = _arrow(), parts["lengths"]
+    _require_lengths(lengths, None)
     width = np.int64 if _is("large_list", dtype) else np.int32
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(width)
     if _is("map", dtype):
@@ -193,6 +222,9 @@ def _made_fixed(parts: dict[str, Any], dtype: Any, bitmap: Any) -> Any:
     """Return lists of one length; those that are missing have items too, which say nothing."""
     pa, length, size = _arrow(), parts["length"], dtype.list_size
     items = _made(parts["values"], dtype.value_type)
+    count = length if "valid" not in parts else int(parts["valid"].sum())
+    if len(items) != count * size:
+        raise ValueError(f"{len(items)} items in {count} lists of {size}")
     if "valid" in parts:
         rows = np.cumsum(parts["valid"]) - 1
         places = (rows[:, np.newaxis] * size + np.arange(size)).ravel()
@@ -201,21 +233,53 @@ def _made_fixed(parts: dict[str, Any], dtype: Any, bitmap: Any) -> Any:
     return pa.Array.from_buffers(dtype, length, [bitmap], children=[items])
 
 
-def _whole(column: Any) -> Any:
+def _require_lengths(lengths: Any, total: int | None) -> None:
+    """Reject lengths that are negative, or that are not those of so many items."""
+    if lengths.dtype != np.int64 or (lengths < 0).any():
+        raise ValueError("the lengths are no lengths")
+    if total is not None and int(lengths.sum()) != total:
+        raise ValueError(f"lengths of {int(lengths.sum())} items, but there are {total}")
+
+
+def _whole(column: Any, owner: Any, encoder: Encoder) -> Any:
     """Return a chunked array as one array."""
     pa = _arrow()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):  # of older versions
-            column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
-    return column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    try:
+        joined = column.combine_chunks()
+    except pa.ArrowException:  # offsets of 32 bits are too short for all of them
+        joined = column
+    if isinstance(joined, pa.ChunkedArray):  # as versions do that do not raise then
+        if joined.num_chunks > 1:
+            encoder.refuse(
+                owner,
+                f"whose chunks of {column.type} do not fit into one",
+                "cast() it to a large_ type, or store parts of it",
+            )
+        joined = joined.chunk(0) if joined.num_chunks else pa.array([], column.type)
+    return joined
+
+
+def _require_valid(value: Any, encoder: Encoder) -> None:
+    """Reject what could not be read again: Arrow takes any bytes as text, any number as a date."""
+    try:
+        value.validate(full=True)
+    except _arrow().ArrowException as error:
+        encoder.refuse(
+            value,
+            f"that is not valid ({error})",
+            "mend what value.validate(full=True) finds, or view() it as another type",
+        )
 
 
 def _encode_array(value: Any, encoder: Encoder) -> Node:
     pa = _arrow()
+    _require_valid(value, encoder)
     kind = "chunked" if isinstance(value, pa.ChunkedArray) else "array"
-    parts: dict[str, Any] = {"schema": _schema_bytes(pa.schema([pa.field("", value.type)]))}
-    parts |= _parts(_whole(value), value, encoder)
+    schema = pa.schema([pa.field("", value.type)])
+    parts: dict[str, Any] = {"schema": _described(schema, value, encoder)}
+    parts |= _parts(_whole(value, value, encoder), value, encoder)
     return encoder.branch(value, parts, Mark("pyarrow.Array", 1, {"kind": kind}))
 
 
@@ -229,14 +293,18 @@ def _decode_array(node: Branch, decoder: Decoder) -> Any:
 
 
 def _encode_table(value: Any, encoder: Encoder) -> Node:
+    _require_valid(value, encoder)
     names = value.schema.names
     kind = type(value).__name__
     if len(set(names)) < len(names):
         encoder.refuse(value, "with two columns of one name", "rename_columns() first")
-    parts: dict[str, Any] = {"schema": _schema_bytes(value.schema), "rows": value.num_rows}
+    parts: dict[str, Any] = {
+        "schema": _described(value.schema, value, encoder),
+        "rows": value.num_rows,
+    }
     columns = {}
     for name, column in zip(names, value.columns, strict=True):
-        found = _parts(_whole(column), value, encoder)
+        found = _parts(_whole(column, value, encoder), value, encoder)
         columns[name] = found["values"] if list(found) == ["values"] else found
     parts["columns"] = columns
     return encoder.branch(value, parts, Mark("pyarrow.Table", 1, {"class": kind}))

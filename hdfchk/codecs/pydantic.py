@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import UnknownTypeError
+from ..errors import UnknownTypeError, UnsupportedTypeError
 
 __all__ = ["from_state_of", "is_model", "to_state"]
 
@@ -26,6 +26,12 @@ def to_state(value: Any) -> dict[str, Any]:
     """Return the fields of an instance, and what pydantic knows beside them, if anything."""
     inside = value.__getstate__()
     state = dict(inside[_FIELDS])
+    missing = [name for name in type(value).model_fields if name not in state]
+    if missing:  # as of model_construct(), which checks nothing
+        raise UnsupportedTypeError(
+            f"a {type(value).__qualname__} without its field {missing[0]!r}",
+            hint="set all fields first",
+        )
     if inside[_SET] != set(type(value).model_fields):
         state[_SET] = set(inside[_SET])
     return state | {name: inside[name] for name in _MORE if inside.get(name) is not None}

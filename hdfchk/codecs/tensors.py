@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnknownTypeError
 from ..tree import Leaf, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
@@ -31,10 +32,28 @@ def _torch() -> Any:
 def _encode(value: Any, encoder: Encoder) -> Node:
     torch = _torch()
     name = str(value.dtype).removeprefix("torch.")
-    if value.layout is not torch.strided or value.is_quantized or vars(value):
-        encoder.refuse(value, "that is sparse, quantized or has attributes", "store its parts")
+    encoder.refuse_attributes(value)
+    if value.is_nested:
+        encoder.refuse(value, "that is nested", "store list(value.unbind())")
+    if value.layout is not torch.strided:
+        encoder.refuse(
+            value,
+            f"that is sparse ({value.layout})",
+            "store value.to_dense(), or its indices, values and shape in a dict",
+        )
+    if value.is_quantized:
+        encoder.refuse(
+            value,
+            "that is quantized",
+            "store value.int_repr() and its scale and zero point (or those of each channel) in a "
+            "dict, or value.dequantize()",
+        )
+    if value.device.type == "meta":
+        encoder.refuse(value, "without data (on the device meta)", "store its shape and dtype")
     if value.device.type != "cpu":
         encoder.refuse(value, f"on the device {value.device}", "call .cpu() first")
+    if value._backward_hooks:  # noqa: SLF001  there is no public name
+        encoder.refuse(value, "with hooks", "call .detach() first")
     if value.grad_fn is not None or value.grad is not None or value.is_conj() or value.is_neg():
         encoder.refuse(value, "with a gradient or a lazy view", "call .detach().clone() first")
     params: dict[str, Any] = {"dtype": name, "class": type(value).__name__}
@@ -66,15 +85,32 @@ def to_array(value: Any, params: Mapping[str, Any] | None = None) -> np.ndarray[
 
 def dtype_of(params: Mapping[str, Any]) -> Any:
     """Return the torch dtype of a stored tensor."""
-    return getattr(_torch(), params["dtype"])
+    return _dtype_named(params["dtype"])
+
+
+def _dtype_named(name: Any) -> Any:
+    """Return the dtype of a name. A file can name nothing else of torch, nor have it import more.
+
+    Raises:
+        UnknownTypeError: torch has no dtype of this name.
+    """
+    torch = _torch()
+    found = vars(torch).get(name)  # attributes that are modules are imported on access
+    if not isinstance(found, torch.dtype):
+        raise UnknownTypeError(
+            f"torch {torch.__version__} has no dtype {name!r}",
+            hint="update torch, or read the elements by h5py",
+        )
+    return found
 
 
 def from_array(data: np.ndarray[Any, Any], params: Mapping[str, Any]) -> Any:
     """Return stored elements as a tensor that shares their memory."""
     torch, name, dtype = _torch(), params["dtype"], dtype_of(params)
+    data = np.asarray(data)
     if not data.flags.writeable:
         data = data.copy()  # torch has no read-only tensors
-    value = torch.from_numpy(data) if data.ndim else torch.tensor(data[()], dtype=None)
+    value = torch.from_numpy(data)
     if name in _BITS:
         return value.to(getattr(torch, _BITS[name])).view(dtype)
     return value if value.dtype is dtype else value.to(dtype)
@@ -95,13 +131,8 @@ def _encode_name(value: Any, _: Encoder) -> Node:
 
 
 def _decode_name(node: Leaf, _: Decoder) -> Any:
-    torch, name = _torch(), str(node.data)
-    if params_of(node)["class"] == "device":
-        return torch.device(name)
-    dtype = getattr(torch, name)
-    if not isinstance(dtype, torch.dtype):
-        raise TypeError(f"{name!r} is not a dtype")
-    return dtype
+    name = str(node.data)
+    return _torch().device(name) if params_of(node)["class"] == "device" else _dtype_named(name)
 
 
 CODECS = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from typing import Any
 
 import numpy as np
@@ -19,14 +21,57 @@ def _unyt() -> Any:
     return need("unyt", "a unyt array", "its values by chk.array(key) or h5py")
 
 
+_NUMBER = r"\d{1,400}(?:\.\d*)?(?:e[+-]?\d{1,3})?(?!\w)"
+_EXPONENT = r"(?:\d{1,3}(?:\.\d*)?|\(-?\d{1,3}(?:\.\d*)?(?:/\d{1,3})?\))"
+_TOKEN = re.compile(
+    rf" *(?:(?P<name>[^\W\d]\w*|°\w+|%)|{_NUMBER}|\*\*{_EXPONENT}(?! *\*\*|\w)|\*(?!\*)|[/()-]) *"
+)
+_MOST_CHARACTERS = 1000
+_SYMBOL = "(dimensionless)"
+"""The units that unyt makes of the text; those of pure numbers are others to it."""
+_NOT_UNITS = frozenset({"Symbol", "Integer", "Float", "Rational", *keyword.kwlist})
+
+
+def _require_product(text: str) -> None:
+    """Reject what is not a product of powers of names and numbers.
+
+    unyt has sympy read the text, which has Python evaluate it: a file could run any code, or have
+    a number raised to a number until the memory is full.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    place = 0
+    while place < len(text) <= _MOST_CHARACTERS:
+        token = _TOKEN.match(text, place)
+        if token is None:
+            break
+        name, place = token["name"], token.end()
+        is_call = text[place : place + 1] == "("
+        if name in _NOT_UNITS or (name is not None and is_call and name != "sqrt"):
+            break
+    else:
+        if len(text) <= _MOST_CHARACTERS:
+            return
+    raise ValueError(f"{text[:80]!r} is not a product of powers of units")
+
+
 def _unit(text: str) -> Any:
     unit = _unyt().Unit
-    return unit() if text == "dimensionless" else unit(text)
+    if text == "dimensionless":
+        return unit()
+    if text == _SYMBOL:
+        return unit("dimensionless")
+    text = text.replace("Δ°", "delta_deg")  # which unyt writes, but does not read
+    _require_product(text)
+    return unit(text)
 
 
 def _text_of(value: Any, encoder: Encoder) -> str:
     """Return the text from which unyt makes the same units again."""
     text = str(value.units)
+    if text == "dimensionless" and value.units.is_atomic:
+        text = _SYMBOL
     try:
         made = _unit(text)
         same = made.expr == value.units.expr and made.base_value == value.units.base_value

@@ -179,6 +179,19 @@ def test_dask(path: str) -> None:
     assert np.array_equal(chk["x"], data + 1) and "z" not in chk
 
 
+def test_dask_of_other_arrays(path: str) -> None:
+    """The mask of a masked array is not dropped; objects of dask that are no arrays are refused."""
+    dask_array = pytest.importorskip("dask.array")
+    from dask import delayed
+
+    masked = dask_array.ma.masked_array(dask_array.ones(4, chunks=2), mask=[True, False] * 2)
+    chk = HDF5Checkpointer(path)
+    for value in (masked, delayed(len)([1])):
+        with pytest.raises(UnsupportedTypeError, match=r"value\.compute\(\)"):
+            chk["x"] = value
+    assert not Path(path).exists()
+
+
 MEMORY = """
 import sys
 import numpy as np

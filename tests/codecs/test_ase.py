@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
 from tests.support import exact
 from tests.support.libraries import check_missing, check_round_trip, is_untouched, library
 
@@ -68,6 +68,7 @@ CASES = {
     "all": _atoms(),
     "constraints": _constrained(),
     "none": Atoms(),
+    "not displaced": Atoms("Au", celldisp=[0, 0, 0]),
     "displaced": Atoms("Au", cell=[4, 4, 4], celldisp=[1, 0, 0.5], pbc=True),
 }
 
@@ -112,6 +113,19 @@ def _with_attribute() -> Any:
     atoms = Atoms("H")
     atoms.mine = 1
     return atoms
+
+
+@pytest.mark.parametrize("name", ["constrained_indices", "dict2constraint", "FixSymmetry"])
+def test_a_file_names_constraints_alone(name: str) -> None:
+    """A file cannot make its reader call anything else of ASE."""
+    registry = CodecRegistry()
+    atoms = Atoms("H")
+    atoms.set_constraint(constraints.FixAtoms([0]))
+    node: Any = registry.encode(atoms)
+    kept = registry.decode(node.children["constraints"])
+    node.children["constraints"] = registry.encode([{**kept[0], "name": name}])
+    with pytest.raises(CorruptFileError, match="not a constraint that a file can name"):
+        registry.decode(node)
 
 
 REFUSED = {

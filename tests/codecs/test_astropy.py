@@ -83,7 +83,14 @@ def _quantities() -> list[Any]:
         named,
         Masked([1.0, 2.0] * u.s, mask=[True, False]),
         Masked(1.0 * u.s, mask=True),
+        _empty_meta(),
     ]
+
+
+def _empty_meta() -> Any:
+    value = [1.0] * u.m
+    value.info.meta = {}
+    return value
 
 
 def _times() -> list[Any]:
@@ -257,6 +264,15 @@ def _with_attribute() -> Any:
     return value
 
 
+def _mine(value: Any) -> Any:
+    value.mine = 1
+    return value
+
+
+def _scaled(scale: float) -> Any:
+    return u.Quantity([1.0], u.CompositeUnit(scale, [u.m], [1]))
+
+
 def _indexed() -> Any:
     table = tables.Table({"a": [1, 2]})
     table.add_index("a")
@@ -267,6 +283,18 @@ REFUSED = {
     "unit": (lambda: 3 * u.def_unit("smoot"), "smoot"),
     "meta": (lambda: _named_in([1.0] * u.m), "info.meta"),
     "attribute": (lambda: _with_attribute(), "'mine'"),
+    "attribute of a time": (lambda: _mine(times.Time("2020-01-01")), "'mine'"),
+    "attribute of a column": (lambda: _mine(tables.Column([1])), "'mine'"),
+    "attribute of a masked column": (lambda: _mine(tables.MaskedColumn([1])), "'mine'"),
+    "attribute of a table": (lambda: _mine(tables.Table({"a": [1]})), "'mine'"),
+    "scale": (lambda: _scaled(0.1 * 3), r"\.to\(unit\)"),
+    "scale that is next to 2.5": (lambda: _scaled(np.nextafter(2.5, 3)), r"\.to\(unit\)"),
+    "groups": (lambda: tables.Table({"a": [1, 1]}).group_by("a"), "group it again"),
+    "column of a QTable": (
+        lambda: tables.QTable({"a": [True]}, units={"a": "m"}),
+        r"table\['a'\] = Quantity",
+    ),
+    "name": (lambda: tables.Column([1], name="a\ud800"), "name"),
     "magnitude": (lambda: u.Magnitude(1.0), "Magnitude"),
     "index": (_indexed, "remove_indices"),
     "location": (lambda: times.Time("2020-01-01", location=("1d", "2d")), "location"),

@@ -67,7 +67,14 @@ def test_readable_without_awkward(path: str, monkeypatch: pytest.MonkeyPatch) ->
         assert file["x/buffers/node1-data"][:].tolist() == [1, 2, 3]
 
 
+def _with_attribute() -> Any:
+    value = ak.Array([1])
+    value._mine = 1
+    return value
+
+
 REFUSED = {
+    "attribute": (_with_attribute, "_mine"),
     "behavior": (lambda: ak.Array([1], behavior={"p": object}), "behavior"),
     "record": (lambda: ak.Array([{"x": 1}])[0], r"awkward\.Array\(\[value\]\)"),
 }

@@ -9,7 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, UnsupportedStoredError
+from hdfchk import (
+    CodecRegistry,
+    HDF5Checkpointer,
+    UnknownTypeError,
+    UnsupportedStoredError,
+    UnsupportedTypeError,
+)
 from tests.support.libraries import check_missing, check_round_trip, library
 
 jax: Any = library("jax")
@@ -59,6 +65,27 @@ def test_readable_without_jax(path: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert chk.array("x")[1].tolist() == [3, 4, 5]
     with h5py.File(path) as file:
         assert file["x"].dtype == np.int8 and file["x"].shape == (2, 3)
+
+
+def test_bits_of_one(path: str) -> None:
+    """What JAX cannot make again of its own bits is refused, never changed."""
+    for dtype in (jnp.int1, jnp.uint1):
+        value = jnp.array(1, dtype)
+        try:
+            HDF5Checkpointer(path)["x"] = value
+        except UnsupportedTypeError as error:
+            assert "astype" in str(error)
+        else:
+            assert differs(value, HDF5Checkpointer(path)["x"]) is None
+
+
+def test_a_file_names_types_alone() -> None:
+    """A file cannot make its reader reach anything else of JAX."""
+    registry = CodecRegistry()
+    node: Any = registry.encode(jnp.array([1.5], jnp.bfloat16))
+    node.mark.params["type"] = "linalg"
+    with pytest.raises(UnknownTypeError, match="linalg"):
+        registry.decode(node)
 
 
 @pytest.fixture

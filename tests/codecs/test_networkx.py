@@ -101,7 +101,14 @@ def _with_attribute() -> Any:
     return graph
 
 
+def _with_a_method() -> Any:
+    graph = nx.Graph()
+    graph.add_node = len
+    return graph
+
+
 REFUSED = {
+    "method": (_with_a_method, "'add_node'"),
     "view": (lambda: nx.path_graph(3).subgraph([0, 1]), r"\.copy\(\)"),
     "frozen": (lambda: nx.freeze(nx.path_graph(3)), r"\.copy\(\)"),
     "attribute": (_with_attribute, "'mine'"),

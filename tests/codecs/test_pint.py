@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import fractions
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,29 @@ def test_an_own_registry(path: str, another_registry: Any) -> None:
     assert chk.array("x")[:].tolist() == [1.0, 1.0]
 
 
+def _with_attribute() -> Any:
+    value = ureg.Quantity(1.0, "m")
+    value.mine = 1
+    return value
+
+
+@pytest.mark.parametrize("text", ["m*" * 3000 + "m", "9**9**9**9", "f(m)"], ids=range(3))
+def test_units_that_are_none(text: str, path: str) -> None:
+    """A text that is no units is an error of ours, at once."""
+    chk = HDF5Checkpointer(path)
+    chk["x"] = CASES["array"]
+    with h5py.File(path, "r+") as file:
+        file["x"].attrs["units"] = text
+    with pytest.raises(CorruptFileError):
+        chk["x"]
+
+
 REFUSED = {
+    "attribute": (_with_attribute, "mine"),
+    "fractions": (
+        lambda: ureg.Quantity(1.0, ureg.meter ** fractions.Fraction(1, 3)),
+        r"\.to\(units\)",
+    ),
     "registry": (lambda: pint.UnitRegistry().Quantity(1.0, "m"), "set_application_registry"),
     "unit": (lambda: ureg.meter, r"str\(value\)"),
 }

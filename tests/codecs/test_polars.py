@@ -64,6 +64,9 @@ SERIES = {
     "arrays": pl.Series("a", [[1, 2], None, [3, None]], dtype=pl.Array(pl.Int8, 2)),
     "structs": pl.Series("r", [{"a": 1, "b": "x"}, None, {"a": None, "b": None}]),
     "lists of structs": pl.Series("r", [[{"a": 1}], None, [], [{"a": 2}, None]]),
+    "structs without fields": pl.Series("r", [{}, None, {}]),
+    "arrays of nothing": pl.Series("a", [[], None], dtype=pl.Array(pl.Int8, 0)),
+    "no structs without fields": pl.Series("r", [{}]).clear(),
     "nothing": pl.Series("o", [None, None]),
     "empty": pl.Series("", [], dtype=pl.String),
     "empty list": pl.Series("", [], dtype=pl.List(pl.Int8)),
@@ -106,7 +109,14 @@ def test_rows_are_appended(path: str) -> None:
     assert differs(chk["s"], pl.Series("n", [1, 2, 3, 4], dtype=pl.Int32)) is None
 
 
+def _with_attribute(value: Any) -> Any:
+    value.mine = 1
+    return value
+
+
 REFUSED = {
+    "attribute": (lambda: _with_attribute(pl.Series([1])), "mine"),
+    "attribute of a frame": (lambda: _with_attribute(pl.DataFrame({"a": [1]})), "mine"),
     "objects": (lambda: pl.Series([object()], dtype=pl.Object), "cast"),
     "lazy": (lambda: pl.DataFrame({"a": [1]}).lazy(), r"\.collect\(\)"),
 }

@@ -109,7 +109,19 @@ def test_readable_without_arrow(path: str, monkeypatch: pytest.MonkeyPatch) -> N
         assert columns["s/valid"][:].tolist() == [True, False]
 
 
+def _any_bytes(kind: Any) -> Any:
+    offsets = pa.py_buffer(b"\0\0\0\0\1\0\0\0")
+    return pa.Array.from_buffers(kind, 1, [None, offsets, pa.py_buffer(b"\xff")])
+
+
 REFUSED = {
+    "text that is none": (lambda: _any_bytes(pa.string()), "validate"),
+    "a date that is none": (lambda: pa.array([1]).view(pa.date64()), "validate"),
+    "in a column": (lambda: pa.table({"a": _any_bytes(pa.string())}), "validate"),
+    "dictionaries of dictionaries": (
+        lambda: pa.DictionaryArray.from_arrays(pa.array([0]), pa.array(["a"]).dictionary_encode()),
+        r"cast\(\)",
+    ),
     "intervals": (lambda: pa.array([(1, 2, 3)], pa.month_day_nano_interval()), None),
     "in a table": (
         lambda: pa.table({"a": [(1, 2, 3)]}, pa.schema([("a", pa.month_day_nano_interval())])),
@@ -128,6 +140,26 @@ def test_refused(name: str, path: str) -> None:
     with pytest.raises(UnsupportedTypeError, match=told) as caught:
         HDF5Checkpointer(path)["a"] = {"x": make()}
     assert caught.value.key == "a/x" and is_untouched(path)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_chunks_that_do_not_fit(raises: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that Arrow does not join, with more text than 32 bits count, are refused, not cut."""
+
+    def joined(chunks: Any) -> Any:
+        if raises:
+            raise pa.ArrowInvalid("offset overflow while concatenating arrays")
+        return chunks
+
+    from hdfchk.codecs import pyarrow as codec
+    from hdfchk.codecs.codec import Encoder
+
+    monkeypatch.setattr(codec, "_arrow", lambda: pa)
+    value = pa.chunked_array([["a"], ["b"]])
+    made = type("Fake", (), {"num_chunks": 2, "type": value.type, "combine_chunks": joined})()
+    monkeypatch.setattr(pa, "ChunkedArray", type(made))
+    with pytest.raises(UnsupportedTypeError, match="large_"):
+        codec._whole(made, made, Encoder(CodecRegistry()))
 
 
 def test_a_file_names_tables_alone() -> None:

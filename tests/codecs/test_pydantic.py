@@ -123,6 +123,13 @@ def test_versions() -> None:
     assert new.decode(node) == Newer(b=4)
 
 
+def test_a_missing_field(path: str) -> None:
+    """A model that lacks a field, as one of model_construct(), could not be read: it is refused."""
+    with pytest.raises(UnsupportedTypeError, match="without its field 'a'") as caught:
+        HDF5Checkpointer(path, REGISTRY)["x"] = {"y": Frozen.model_construct()}
+    assert caught.value.key == "x/y" and is_untouched(path)
+
+
 def test_unregistered(path: str) -> None:
     """A model that is not registered is refused with the way out, before a file is made."""
     with pytest.raises(UnsupportedTypeError, match=r"pass its class to hdfchk\.register") as caught:

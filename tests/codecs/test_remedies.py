@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import collections
+import ctypes
+import decimal
 import functools
 import io
+import itertools
+import logging
+import queue
+import random
 import re
+import sqlite3
 import threading
 import types
 from pathlib import Path
@@ -15,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hdfchk import CodecRegistry, HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, HDF5Checkpointer, UnsupportedTypeError, mcutils
 from hdfchk.codecs.remedies import _OF_TYPES
 from tests.support.exact import differs
 
@@ -71,6 +78,32 @@ class MyDict(dict):
     pass
 
 
+class Module:
+    """As those of several libraries of neural networks."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def made(package: str, *names: str, array: bool = True) -> Any:
+    """An instance of a class of another library that has this place, with bases of it."""
+    cls: type = object
+    more = {"__array__": len} if array else {}
+    for name in reversed(names):
+        cls = type(name, (cls,), {"__module__": f"{package}.inside", **more})
+    return object.__new__(cls)
+
+
+def _in_memory() -> Any:
+    with sqlite3.connect(":memory:") as connection:
+        connection.row_factory = sqlite3.Row
+        row = connection.execute("select 1 as a").fetchone()
+    connection.close()
+    return row
+
+
 ADVICE: dict[str, tuple[Any, str, str]] = {
     "function": (lambda: len, "its name", "asarray"),
     "lambda": (lambda: lambda: 1, "its name", "to_state"),
@@ -94,8 +127,57 @@ ADVICE: dict[str, tuple[Any, str, str]] = {
         "parts|register",
         "asarray",
     ),
+    "cached function": (lambda: functools.lru_cache(len), "its name", "to_state"),
+    "endless iterator": (itertools.count, "no end", "list"),
+    "match": (lambda: re.match("a", "a"), r"groups\(\)", "to_state"),
+    "exception": (lambda: ValueError("x"), "__name__", "to_state"),
+    "event": (threading.Event, "leave it out", "to_state"),
+    "queue": (queue.Queue, "items", "to_state"),
+    "logger": (lambda: logging.getLogger("a"), "its name", "to_state"),
+    "random": (random.Random, "getstate", "to_state"),
+    "decimal context": (decimal.Context, "prec", "to_state"),
+    "sqlite row": (_in_memory, r"dict\(value\)", "to_state"),
+    "C array": (lambda: (ctypes.c_double * 2)(), r"list\(value\)", "to_state"),
+    "polynomial": (lambda: np.poly1d([1, 2]), "coeffs", "asarray"),
+    "model": (Module, r"state_dict\(\)", "asarray"),
+    "group in a list": (lambda: CHK["g"], r"chk\[key\] = group", "to_state"),
+    "array in a list": (lambda: CHK.array("a"), r"chk\[key\] = array", "to_state"),
+    "checkpointer": (lambda: mcutils.DictCheckpointer({}), r"dict\(value\)", "to_state"),
+    "dataset of h5py": (lambda: made("h5py", "Dataset", "HLObject"), "attrs", "asarray"),
+    "file of h5py": (lambda: made("h5py", "File", "Group"), r"hdfchk\.load", "asarray"),
+    "array of PyTables": (lambda: made("tables", "Array", "Leaf"), "attrs", "list"),
+    "variable of netCDF4": (lambda: made("netCDF4", "Variable"), "attributes", "asarray"),
+    "array of zarr": (lambda: made("zarr", "Array"), "attrs", "asarray"),
+    "array of Arrow": (lambda: made("pyarrow", "UuidArray", "Array"), "storage", "asarray"),
+    "tensor of Arrow": (lambda: made("pyarrow", "Tensor"), "dim_names", "asarray"),
+    "estimator": (lambda: made("sklearn", "Ridge", "BaseEstimator"), "get_params", "asarray"),
+    "figure": (lambda: made("matplotlib", "Figure"), "data", "asarray"),
+    "image": (lambda: made("PIL", "PngImageFile", "Image"), "getpalette", "to_state"),
+    "expression": (lambda: made("sympy", "Symbol", "Basic"), r"str\(value\)", "asarray"),
+    "matrix of expressions": (lambda: made("sympy", "Matrix", "MatrixBase"), "str", "asarray"),
+    "uncertain number": (
+        lambda: made("uncertainties", "Variable", "AffineScalarFunc"),
+        "std_dev",
+        "asarray",
+    ),
+    "coordinates": (lambda: made("astropy", "Angle", "Quantity"), "units", "asarray"),
+    "logarithmic unit": (lambda: made("astropy", "DexUnit", "FunctionUnitBase"), "str", "asarray"),
+    "time series": (lambda: made("astropy", "TimeSeries", "BaseTimeSeries"), "QTable", "asarray"),
+    "row": (lambda: made("astropy", "Row"), "one row", "asarray"),
+    "cell": (lambda: made("ase", "Cell"), r"value\.array", "asarray"),
+    "constraint": (lambda: made("ase", "FixAtoms", "FixConstraint"), "todict", "asarray"),
+    "builder": (lambda: made("awkward", "ArrayBuilder"), "snapshot", "asarray"),
+    "view of nodes": (lambda: made("networkx", "NodeView"), "graph", "asarray"),
+    "task": (lambda: made("dask", "Delayed"), "compute", "asarray"),
+    "loader": (lambda: made("torch", "DataLoader"), "data set", "asarray"),
+    "molecule": (lambda: made("rdkit", "Mol", array=False), r"parts.*register", "units"),
+    "system": (lambda: made("openmm", "System", array=False), r"parts.*register", "units"),
     "object": (object, r"parts.*register.*to_state=", "asarray"),
 }
+
+
+CHK = HDF5Checkpointer(None)
+CHK.update({"g": {"x": 1}, "a": np.ones(2)})
 
 
 @pytest.mark.parametrize("name", ADVICE)

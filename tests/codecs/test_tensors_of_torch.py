@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, HDF5Checkpointer, UnknownTypeError, UnsupportedTypeError
 from hdfchk.tree import Leaf, Mark
 from tests.support import exact, roundtrip_optional
 from tests.support.libraries import check_missing, check_round_trip, is_untouched, library
@@ -21,6 +22,8 @@ CASES = {
     **{name: torch.tensor([[1.5], [-2.0]]).to(getattr(torch, name)) for name in FLOATS},
     "0-d bfloat16": torch.tensor(1.5, dtype=torch.bfloat16),
     "unsigned": torch.tensor([1, 65535], dtype=torch.uint16),
+    "0-d of 64 bits": torch.from_numpy(np.array(2**64 - 1, "u8")),
+    "0-d signalling NaN": torch.from_numpy(np.array([0x7F80DEAD], "u4").view("f4"))[0],
     "size": torch.Size([2, 3]),
     "no size": torch.Size([]),
     "dtype": torch.bfloat16,
@@ -81,9 +84,14 @@ def test_readable_without_torch(path: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_names_are_of_dtypes() -> None:
     """A file cannot make its reader hand out anything else of torch."""
-    node = Leaf("load", Mark("torch.name", 1, {"class": "dtype"}))
-    with pytest.raises(CorruptFileError, match="not a dtype"):
-        CodecRegistry().decode(node)
+    before = set(sys.modules)
+    for name in ("load", "_dynamo", "onnx", "__name__"):
+        named = Leaf(name, Mark("torch.name", 1, {"class": "dtype"}))
+        of_a_tensor = Leaf(np.zeros(2), Mark("torch.Tensor", 1, {"dtype": name, "class": "Tensor"}))
+        for node in (named, of_a_tensor):
+            with pytest.raises(UnknownTypeError, match=f"no dtype '{name}'"):
+                CodecRegistry().decode(node)
+    assert set(sys.modules) == before
 
 
 class Mine(torch.Tensor):
@@ -96,17 +104,31 @@ def _with_attribute() -> Any:
     return value
 
 
+def _with_hook() -> Any:
+    value = torch.ones(2, requires_grad=True)
+    value.register_hook(lambda gradient: gradient)
+    return value
+
+
 REFUSED = {
-    "sparse": (lambda: torch.ones(2).to_sparse(), "sparse"),
+    "sparse": (lambda: torch.ones(2).to_sparse(), "to_dense"),
     "graph": (lambda: torch.ones(2, requires_grad=True) * 2, "detach"),
     "subclass": (lambda: torch.ones(2).as_subclass(Mine), "register"),
-    "attribute": (_with_attribute, "parts"),
+    "attribute": (_with_attribute, "mine"),
+    "hooks": (_with_hook, "detach"),
+    "quantized": (
+        lambda: torch.quantize_per_tensor(torch.ones(2), 0.5, 0, torch.quint8),
+        "int_repr",
+    ),
+    "nested": (lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(2)]), "unbind"),
+    "meta": (lambda: torch.ones(2, device="meta"), "shape and dtype"),
     "module": (lambda: torch.nn.Linear(1, 1), r"state_dict\(\)"),
     "optimizer": (lambda: torch.optim.SGD([torch.ones(1)]), r"state_dict\(\)"),
     "generator": (lambda: torch.Generator(), "get_state"),
 }
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of what is new or old in it
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str, path: str) -> None:
     """What could not be read back exactly is refused, before a file is made."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from hdfchk import CodecRegistry, HDF5Checkpointer, UnsupportedTypeError
+from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
 from tests.support import exact
 from tests.support.libraries import check_missing, check_round_trip, is_untouched, library
 
@@ -33,6 +34,11 @@ CASES = {
     "no units": unyt.unyt_array([1.0, 2.0]),
     "named": unyt.unyt_array([1.0], "Msun", name="mass"),
     "root": unyt.unyt_quantity(2.0, "m") ** 0.5,
+    "difference of temperatures": unyt.unyt_array([20.0], "degC") - unyt.unyt_array([1.0], "degC"),
+    "said to have none": unyt.unyt_array([1.5], "dimensionless"),
+    "percent": unyt.unyt_quantity(5.0, "percent"),
+    "odd powers": unyt.unyt_quantity(2.0, "m") ** -1.25 / unyt.unyt_quantity(2.0, "g") ** 0.1,
+    "large scale": unyt.unyt_array([1.0], unyt.Unit("1e30*g")),
     "empty": unyt.unyt_array(np.zeros((0, 2)), "m"),
 }
 
@@ -84,6 +90,35 @@ def test_refused(name: str, path: str) -> None:
     with pytest.raises(UnsupportedTypeError, match=told) as caught:
         HDF5Checkpointer(path)["a"] = {"x": make()}
     assert caught.value.key == "a/x" and is_untouched(path)
+
+
+CODE = [
+    """m*f"{open('made', 'w')}\"""",
+    "m.__class__",
+    "lambda: m",
+    "Symbol(m)",
+    "m(s)",
+    "m[s]",
+    "m, s",
+    "m if m else s",
+    "9**9**9**9",
+    "9**99999999",
+    "m**(9**9)",
+    "m" * 1001,
+]
+
+
+@pytest.mark.parametrize("text", CODE, ids=range(len(CODE)))
+def test_units_are_no_code(text: str, path: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """unyt has Python evaluate the text of units: what is not a product of powers is an error."""
+    monkeypatch.chdir(tmp_path)
+    chk = HDF5Checkpointer(path)
+    chk["x"] = CASES["array"]
+    with h5py.File(path, "r+") as file:
+        file["x"].attrs["units"] = text
+    with pytest.raises(CorruptFileError, match="product of powers"):
+        chk["x"]
+    assert not tmp_path.joinpath("made").exists() and chk.array("x")[0] == 1.5
 
 
 def test_elements_have_no_units() -> None:

@@ -21,6 +21,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--form", metavar="TEXT", default="", help="forms with this in their names")
     options = parser.parse_args(arguments)
     forms = [form for form in FORMS if options.form in form.name]
+    lacking = {form.needs for form in forms if not form.can_be_made()}
+    if lacking:
+        sys.exit(f"not installed: {', '.join(sorted(lacking))} (pip install 'hdfchk[test,types]')")
     readers = present(options.only)
     missing = [one.name for one in READERS if one.name not in {found.name for found, _ in readers}]
     if missing and not options.only:

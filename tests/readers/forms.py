@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import dataclasses
 import datetime as dt
 import decimal
 import fractions
 import pathlib
+import types
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-import attrs
 import numpy as np
 
 import hdfchk
 from hdfchk import HDF5Checkpointer
 
-KEY = "x"
-BESIDE = "beside"  # an ordinary array in each file: is it the key, or the file, that is not read?
-BESIDE_DATA = [0.0, 1.0, 2.0]
-
-
-@attrs.frozen
-class Either:
-    """Plain data that may come in one of several orders: by rows or by columns, say."""
-
-    orders: tuple[Any, ...]
-
-
-@attrs.frozen
-class Json:
-    """A JSON text of this value."""
-
-    value: Any
-
-
-@attrs.frozen
-class Form:
-    """A kind of value as it lies in a file.
-
-    Args:
-        family: the part of the table.
-        name: what the row is called.
-        make: puts the form at `KEY` of a store.
-        plain: by the path below `KEY` ("" for itself), what must be found there. Datasets that are
-            not named must be read without an error, whatever they hold.
-        needs: a library that the form needs.
-    """
-
-    family: str
-    name: str
-    make: Callable[[HDF5Checkpointer], None]
-    plain: dict[str, Any]
-    needs: str = ""
-
-    @property
-    def row(self) -> tuple[str, str]:
-        """Where it stands in the table."""
-        return self.family, self.name
+from .form import BESIDE, BESIDE_DATA, KEY, Either, Form, Json, stored, value
+from .library_forms import library_forms
 
 
 @hdfchk.register(name="readers.Point")
@@ -67,21 +28,6 @@ class Form:
 class Point:
     x: float
     y: int
-
-
-def value(family: str, name: str, item: Any, plain: Any = None, needs: str = "") -> Form:
-    """A form that an assignment makes. Without `plain` the value itself is what is to be found."""
-
-    def make(chk: HDF5Checkpointer) -> None:
-        chk[KEY] = item() if needs else item
-
-    found = item if plain is None else plain
-    return Form(family, name, make, found if isinstance(found, dict) else {"": found}, needs)
-
-
-def stored(family: str, name: str, array: Any, needs: str = "", **options: Any) -> Form:
-    """A form that `put` makes, with options."""
-    return Form(family, name, lambda chk: chk.put(KEY, array, **options), {"": array}, needs)
 
 
 MANY = {f"key{n}": float(n) for n in range(200)}
@@ -242,6 +188,10 @@ def _layouts() -> list[Form]:
     ]
 
 
+def _random(chk: HDF5Checkpointer) -> None:
+    chk[KEY] = np.random.default_rng(1)
+
+
 def _containers() -> list[Form]:
     part = "Containers"
     default: collections.defaultdict[str, int] = collections.defaultdict(int, a=1)
@@ -260,6 +210,24 @@ def _containers() -> list[Form]:
         value(part, "lists of unequal lengths (packed text)", [[1, 2], [3]], Json([[1, 2], [3]])),
         value(part, "empty list (packed text)", [], Json([])),
         value(part, "list with arrays", ["t", np.arange(3)], {"0": [0, 1, 2]}),
+        value(
+            part,
+            "list of arrays of unequal lengths",
+            [np.arange(n / 2, n) for n in range(9)],
+            {
+                "values": [x for n in range(9) for x in np.arange(n / 2, n)],
+                "offsets": np.cumsum([0, *(len(np.arange(n / 2, n)) for n in range(9))]),
+            },
+        ),
+        value(
+            part,
+            "list of arrays of unequal shapes",
+            [np.full((n % 2 + 1, n % 3 + 1), n) for n in range(8)],
+            {
+                "values": [n for n in range(8) for _ in range((n % 2 + 1) * (n % 3 + 1))],
+                "shapes": [x for n in range(8) for x in (n % 2 + 1, n % 3 + 1)],
+            },
+        ),
         value(part, "dict, nested", {"a": {"b": {"c": 1}}}, {"a/b/c": 1}),
         value(part, "dict, empty", {}),
         value(part, "dict of 200 keys", MANY, {"key0": 0.0, "key199": 199.0}),
@@ -269,6 +237,12 @@ def _containers() -> list[Form]:
         value(part, "Counter", collections.Counter("aab"), {"a": 2, "b": 1}),
         value(part, "range (packed text)", range(3), Json([0, 3, 1])),
         value(part, "dataclass", Point(1.5, 2), {"x": 1.5, "y": 2}),
+        value(part, "SimpleNamespace", types.SimpleNamespace(n=1, s="é"), {"n": 1, "s": "é"}),
+        value(part, "array.array", array.array("h", [1, -2]), [1, -2]),
+        value(part, "memoryview", memoryview(b"ab"), np.array([97, 98], "u1")),
+        value(part, "class (text)", np.float32, "numpy.float32"),
+        value(part, "result of NumPy", np.linalg.slogdet(np.eye(2)), {"sign": 1, "logabsdet": 0}),
+        Form(part, "NumPy's random generator", _random, {}),
     ]
 
 
@@ -289,7 +263,13 @@ def _libraries() -> list[Form]:
     def texts() -> Any:
         import pandas
 
-        return pandas.DataFrame({"s": ["a", "bé"], "c": pandas.Categorical(["u", "v"])})
+        with pandas.option_context("mode.string_storage", "python"):
+            return pandas.DataFrame({"s": ["a", "bé"], "c": pandas.Categorical(["u", "v"])})
+
+    def wide() -> Any:
+        import pandas
+
+        return pandas.DataFrame(np.arange(600.0).reshape(2, 300))
 
     def series() -> Any:
         import pandas
@@ -316,6 +296,15 @@ def _libraries() -> list[Form]:
 
         return xarray.DataArray([1.5, 2.5], {"t": [10, 20]}, ("t",), name="n")
 
+    def rows(chk: HDF5Checkpointer) -> None:
+        for _ in range(2):
+            chk.append(KEY, frame())
+
+    def wide_rows(chk: HDF5Checkpointer) -> None:
+        for _ in range(2):
+            chk.append(KEY, wide())
+
+    across = np.arange(600.0).reshape(2, 300)
     return [
         value(
             part,
@@ -330,6 +319,27 @@ def _libraries() -> list[Form]:
             "DataFrame with strings and categories",
             texts,
             {"column1/codes": [0, 1]},
+            "pandas",
+        ),
+        Form(
+            part,
+            "DataFrame, grown by `append`",
+            rows,
+            {"column0": [1, 2] * 2, "column1": [0.5, 1.5] * 2},
+            "pandas",
+        ),
+        value(
+            part,
+            "DataFrame of 300 columns (one array)",
+            wide,
+            {"block0/values": across.T, "block0/places": list(range(300))},
+            "pandas",
+        ),
+        Form(
+            part,
+            "DataFrame of 300 columns, grown by `append`",
+            wide_rows,
+            {"block0/values": np.concatenate([across, across])},
             "pandas",
         ),
         value(part, "Series", series, {"values": [1.5, 2.5], "name": "s"}, "pandas"),
@@ -403,6 +413,7 @@ FORMS: list[Form] = [
     *_layouts(),
     *_containers(),
     *_libraries(),
+    *library_forms(),
     *_names(),
 ]
 

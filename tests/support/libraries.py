@@ -22,8 +22,8 @@ POOR = Capabilities(
 def library(name: str) -> Any:
     """Import a library of the extra `types`, or skip the tests of the module that asks for it.
 
-    Where ``HDFCHK_REQUIRE_LIBRARIES``, a list with blanks between, names it, as in CI, this fails
-    instead.
+    One that is installed but cannot be imported is an error where ``HDFCHK_REQUIRE_LIBRARIES``
+    names it; one that is not installed ends the session there (`tests/conftest.py`).
     """
     try:
         return importlib.import_module(name)
