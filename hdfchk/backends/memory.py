@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -18,6 +18,10 @@ from .changeset import plan
 from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
+
+if TYPE_CHECKING:
+    from ..info import Info
+    from .entries import Entry
 
 __all__ = ["BackendDefaults", "MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
 
@@ -269,6 +273,20 @@ class MemorySession:
         """Return a read-only session whose root is the dict at `path`."""
         notes: Any = _NotesBelow(self.notes, path)
         return MemorySession(MemoryStorage(self._need(path), notes, raw=self.raw, writable=False))
+
+    def entries(
+        self,
+        path: Path,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        select: Select | None = None,
+        values: bool = False,
+    ) -> list[Entry]:
+        """List what is stored at and below a path."""
+        from .entries import entries_of
+
+        return entries_of(self, path, depth=depth, limit=limit, select=select, values=values)
 
     def identity(self, path: Path) -> Any:
         """Return the `id` of the node."""
@@ -575,6 +593,13 @@ class BackendDefaults:
 
     def checkpoint_pending(self) -> None:
         """Do nothing: there is no log."""
+
+    def info(self) -> Info:
+        """Return the name, and whether there is anything."""
+        from ..info import Info
+
+        backend: Any = self
+        return Info(backend.address, exists=backend.exists())
 
 
 @attrs.define(eq=False)

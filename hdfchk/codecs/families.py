@@ -10,10 +10,6 @@ from . import (
     buffers,
     classes,
     containers,
-    frame_arrays,
-    frame_blocks,
-    frames,
-    labelled,
     mappings,
     masked,
     namespaces,
@@ -49,10 +45,6 @@ CODECS = (
     *results.CODECS,
     *records.CODECS,
     *sparse.CODECS,
-    *frame_arrays.CODECS,
-    *frame_blocks.CODECS,
-    *frames.CODECS,
-    *labelled.CODECS,
     *(guarded(codec, "torch") for codec in tensors.CODECS),
     *portable.CODECS,
 )
@@ -64,10 +56,12 @@ LIBRARIES = {
     "jax": "jax",
     "jaxlib": "jax",
     "networkx": "networkx",
+    "pandas": "frames",
     "pint": "pint",
     "polars": "polars",
     "pyarrow": "pyarrow",
     "unyt": "unyt",
+    "xarray": "labelled",
 }
 """By the package in which a type, or the name of an encoding, is: the module with its codecs.
 
