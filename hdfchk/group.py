@@ -33,6 +33,7 @@ from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
 from .tables.columns import column
 from .tables.frames import append_frame, is_frame
+from .tables.logs import append_dict
 from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
 from .views import access
@@ -709,16 +710,22 @@ class Group(MutableMapping[str, Any], Placed):
         and the index at once, as by `pandas.concat`; a default index goes on. They are committed
         when it returns.
 
+        A dict is a row of a log of several values: each value is appended to its key in the group
+        at `key`, which the first row makes. It has the keys of the group, all of them and no
+        others. After a kill all keys have the row, or none.
+
         Args:
             key: where the array is, or will be.
-            rows: an array whose shape is that of a row, or has one more axis in front; or a
-                DataFrame.
+            rows: an array whose shape is that of a row, or has one more axis in front; a
+                DataFrame; or a dict of rows by key. An array of Python's integers that gets a
+                float becomes one of floats, if all of them are exactly floats.
 
         Raises:
-            InvalidOptionError: the shape, the columns or the index do not fit (a `ValueError`).
+            InvalidOptionError: the shape, the columns, the keys or the index do not fit (a
+                `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype, or a column has another
                 dtype than the stored one.
-            UnsupportedStoredError: a DataFrame is appended to something else.
+            UnsupportedStoredError: a DataFrame or a dict is appended to something else.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -726,8 +733,9 @@ class Group(MutableMapping[str, Any], Placed):
             >>> with chk:
             ...     for step in range(3):
             ...         chk.append("loss", 1 / (step + 1))
-            >>> chk["loss"].round(2).tolist()
-            [1.0, 0.5, 0.33]
+            ...         chk.append("log", {"step": step, "accuracy": step / 3})
+            >>> chk["loss"].round(2).tolist(), chk["log/step"].tolist()
+            ([1.0, 0.5, 0.33], [0, 1, 2])
         """
         location = self._location
         path = location.path + keys.parse(key)
@@ -736,6 +744,9 @@ class Group(MutableMapping[str, Any], Placed):
                 return
             if is_frame(rows):
                 append_frame(location.at(path), rows)
+                return
+            if isinstance(rows, Mapping):
+                append_dict(location.at(path), rows)
                 return
             creation.append(location.at(path), rows)
 
