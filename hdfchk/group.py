@@ -19,6 +19,7 @@ from .backends.layout import Compression
 from .backends.meter import Meter
 from .copying import refuse_itself, refuse_overlap
 from .description import Description, describe
+from .display.texts import problem_of
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -29,9 +30,10 @@ from .errors import (
 )
 from .keys import Key, Path, join
 from .left_out import leaving_out
-from .location import Location, Placed
+from .location import Location
 from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
+from .shown import Shown
 from .tables.columns import column
 from .tables.frames import append_frame, is_frame
 from .tables.logs import append_dict
@@ -44,6 +46,8 @@ __all__ = ["Group"]
 
 T = TypeVar("T")
 _MISSING: Any = object()
+MOST_KEYS = 50
+"""A view of the keys shows no more of them."""
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
 """Types of values that may be so small that there is a faster way to store them."""
 
@@ -56,11 +60,17 @@ class Keys(KeysView[str]):
         return list(self)[index]
 
     def __repr__(self) -> str:
-        """The keys."""
-        return f"Keys({list(self)!r})"
+        """The first keys, and how many there are."""
+        try:
+            names = list(self)
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            return f"Keys({problem_of(error)})"
+        if len(names) <= MOST_KEYS:
+            return f"Keys({names!r})"
+        return f"Keys({', '.join(map(repr, names[:MOST_KEYS]))}, …: {len(names):,} keys)"
 
 
-class Group(MutableMapping[str, Any], Placed):
+class Group(Shown, MutableMapping[str, Any]):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -88,15 +98,6 @@ class Group(MutableMapping[str, Any], Placed):
 
     def __init__(self, location: Location) -> None:
         self._location = location
-
-    def __repr__(self) -> str:
-        """Place and count, not contents."""
-        try:
-            count = f"{len(self)} keys"
-        except (HdfchkError, OSError) as error:
-            count = type(error).__name__
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<{type(self).__name__} {place}: {count}>"
 
     # -- places --------------------------------------------------------------------------------
 

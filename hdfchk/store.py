@@ -166,10 +166,6 @@ class HDF5Checkpointer(Group):
         self.allowed_keys = allowed_keys
         self.omitted_keys = omitted_keys
 
-    def __repr__(self) -> str:
-        """Address and count."""
-        return super().__repr__().replace(" '/' in ", " ")
-
     # -- the handle ----------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
