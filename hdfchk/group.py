@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar, overload
 
 import attrs
@@ -20,6 +21,7 @@ from .backends.meter import Meter
 from .copying import refuse_itself, refuse_overlap
 from .description import Description, describe
 from .display.texts import problem_of
+from .editing import editing
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -657,6 +659,38 @@ class Group(Shown, MutableMapping[str, Any]):
         if default is _MISSING:
             return self.load(key)  # its error says what is missing
         return default
+
+    def edit(self, key: Key) -> AbstractContextManager[Any]:
+        """A block that changes the value at a key in place, and writes it back; one commit.
+
+        It is a transaction from its beginning: it reads the newest commit, and nobody else writes
+        until its end. If the value is unchanged, or an exception leaves the block, nothing is
+        written. Of a dict the changed keys alone are written: others stay as they are, with their
+        attributes and layout.
+
+        Args:
+            key: of a list, a dict, an array, an object of a registered class: of what can be
+                changed in place. The block gets it as `load` gives it.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            InvalidOptionError: the value cannot be changed in place (a number, say).
+            Everything that an assignment and a `transaction` raise.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["list"] = [1, 2]
+            >>> chk["list"].append(3)  # changes a copy
+            >>> with chk.edit("list") as value:
+            ...     value.append(4)
+            >>> chk["list"]
+            [1, 2, 4]
+        """
+        path = self._location.path + keys.parse_for_read(key)
+        if self._lacks(key):  # a key that is not there must not open the file for writing
+            self._missing(key, _MISSING)
+        return editing(self._location, path)
 
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""

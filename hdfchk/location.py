@@ -13,6 +13,7 @@ from .backends.base import Session
 from .codecs.portable import Capabilities
 from .connection.handle import Handle
 from .errors import CheckpointerKeyError, HdfchkError
+from .freezing import freeze, freeze_leaves
 from .keys import Path, join, missing
 from .tree import Node
 from .views import access
@@ -43,6 +44,7 @@ class Location:
         path: the place, from the root of the store.
         filters: what of the store may be seen.
         leaves_out: values that cannot be kept are left out, with a warning.
+        frozen: arrays that are read cannot be written to.
     """
 
     handle: Handle
@@ -52,6 +54,7 @@ class Location:
     path: Path = ()
     filters: Filters = attrs.field(factory=Filters)
     leaves_out: bool = False
+    frozen: bool = False
 
     def at(self, path: Path, filters: Filters | None = None) -> Location:
         """Another place in the store.
@@ -68,6 +71,7 @@ class Location:
             path,
             self.filters if filters is None else filters,
             self.leaves_out,
+            self.frozen,
         )
 
     @property
@@ -87,9 +91,14 @@ class Location:
     def decode(self, node: Node, path: Path) -> Any:
         """The value of the tree that is stored at `path`."""
         try:
-            return self.codecs.decode(node, allow_pickle=self.allow_pickle)
+            if not self.frozen:
+                return self.codecs.decode(node, allow_pickle=self.allow_pickle)
+            freeze_leaves(node)
+            value = self.codecs.decode(node, allow_pickle=self.allow_pickle)
         except HdfchkError as error:
             raise self._named(error, path) from error.__cause__
+        freeze(value)
+        return value
 
     def _named(self, error: HdfchkError, path: Path) -> HdfchkError:
         error.file = error.file or self.file
