@@ -119,4 +119,4 @@ def _is_same_data(first: Any, second: Any) -> bool:
         is_equal: bool = first.tolist() == second.tolist()
         return is_equal
     raw: bytes = first.tobytes()
-    return raw == second.tobytes()
+    return bool(raw == second.tobytes())
