@@ -174,6 +174,7 @@ class Group(Shown, MutableMapping[str, Any]):
             return default
 
     def _value(self, key: Key, *, suggests: bool) -> Any:
+        __tracebackhide__ = True
         path = self._location.path + keys.parse_for_read(key)
         with self._location.handle.reading() as session:
             verdict = access.check_visible(self._location.filters, path)
@@ -294,6 +295,7 @@ class Group(Shown, MutableMapping[str, Any]):
         return value
 
     def _read(self, path: Path, mapped: bool, meter: Meter | None) -> Leaf | Branch:
+        __tracebackhide__ = True
         with self._location.handle.reading() as session:
             verdict = access.check_visible(self._location.filters, path)
             select = None if self._location.filters.is_whole(path) else self._location.filters.wants

@@ -83,6 +83,7 @@ class Location:
 
     def encode(self, value: Any, path: Path) -> Any:
         """The tree of `value`, which is to be put at `path`."""
+        __tracebackhide__ = True
         try:
             return self.codecs.encode(value, self.handle.backend.capabilities)
         except HdfchkError as error:
@@ -90,6 +91,7 @@ class Location:
 
     def decode(self, node: Node, path: Path) -> Any:
         """The value of the tree that is stored at `path`."""
+        __tracebackhide__ = True
         try:
             if not self.frozen:
                 return self.codecs.decode(node, allow_pickle=self.allow_pickle)
@@ -147,6 +149,10 @@ class Location:
         self, error: CheckpointerKeyError, session: Session, path: Path
     ) -> CheckpointerKeyError:
         """The error for a key below this place that does not exist, with the nearest one."""
+        if session.last_name(()) is None and not self.handle.backend.exists():
+            error.file = self.file
+            error.hint = "the file does not exist: check its path"
+            return error
         return access.suggesting(error, session, self.filters, self.path, path)
 
     def missing(self, session: Session, path: Path) -> CheckpointerKeyError:

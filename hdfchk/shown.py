@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .description import Description, describe
 from .display import html
@@ -16,12 +16,35 @@ from .location import Placed
 
 __all__ = ["Shown"]
 
+_ELSEWHERE = {
+    "create_dataset": "chk[key] = value, or create(key, shape, dtype)",
+    "create_group": "group(key, create=True)",
+    "flush": "commit()",
+    "remove": "del chk[key]",
+    "rename": "move(key, to)",
+    "require_group": "group(key, create=True)",
+    "to_dict": "load()",
+    "visit": "describe()",
+    "visititems": "describe()",
+}
+"""By name of a method that other libraries have: what does it here."""
 NAMES = 12
 """So many names are read for a short text."""
 
 
 class Shown(Placed):
     """What a `Group` shows of itself. No array is read, and all of it is bounded."""
+
+    if not TYPE_CHECKING:  # type checkers know what is there, and say what is not
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise the error for what other libraries have; it names the method to use here."""
+            error = AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+            if name in _ELSEWHERE:
+                error = AttributeError(f"{error}; use {_ELSEWHERE[name]}")
+            raise error
 
     def __repr__(self) -> str:
         """Place, number of keys, and the first of them; what is wrong, if something is."""

@@ -15,6 +15,7 @@ from .backends.resolve import UnknownTargetError, backend_for
 from .backends.settings import Options
 from .codecs.registry import default_registry
 from .connection.handle import Handle
+from .connection.modes import mode_meant
 from .errors import InvalidOptionError, UnsupportedStoredError
 from .group import Group
 from .keys import Key, parse_for_read, require_names
@@ -148,6 +149,7 @@ class HDF5Checkpointer(Group):
             raise InvalidOptionError(
                 f"on_unsupported={on_unsupported!r}", hint='it is "raise" or "warn"'
             )
+        _check_serializer(serializer)
         backend = backend_for(
             checkpoint_file,
             Options(
@@ -470,6 +472,17 @@ class HDF5Checkpointer(Group):
             require_names(checkpoint.items(), backend.address)
             return cls(backend)
         return cls.from_file(checkpoint)
+
+
+def _check_serializer(serializer: object) -> None:
+    is_text = isinstance(serializer, (str, bytes))
+    if serializer is None or (hasattr(serializer, "encode") and not is_text):
+        return
+    meant = mode_meant(serializer)
+    raise InvalidOptionError(
+        f"serializer={serializer!r}",
+        hint=f"did you mean mode={meant!r}?" if meant else "it is a CodecRegistry, or None",
+    )
 
 
 def _rebuild(args: tuple[Any, ...], options: dict[str, Any], target: Any) -> HDF5Checkpointer:
