@@ -20,7 +20,6 @@ from .backends.layout import Compression
 from .backends.meter import Meter
 from .copying import refuse_itself, refuse_overlap
 from .description import Description, describe
-from .display.texts import problem_of
 from .editing import editing
 from .equality import same
 from .errors import (
@@ -30,6 +29,7 @@ from .errors import (
     NotAGroupError,
     UnsupportedTypeError,
 )
+from .key_view import Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
@@ -48,28 +48,8 @@ __all__ = ["Group"]
 
 T = TypeVar("T")
 _MISSING: Any = object()
-MOST_KEYS = 50
-"""A view of the keys shows no more of them."""
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
 """Types of values that may be so small that there is a faster way to store them."""
-
-
-class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
-
-    def __getitem__(self, index: Any) -> Any:
-        """The key at a position, or a list of those of a slice."""
-        return list(self)[index]
-
-    def __repr__(self) -> str:
-        """The first keys, and how many there are."""
-        try:
-            names = list(self)
-        except Exception as error:  # a debugger shows what is locked, damaged or gone
-            return f"Keys({problem_of(error)})"
-        if len(names) <= MOST_KEYS:
-            return f"Keys({names!r})"
-        return f"Keys({', '.join(map(repr, names[:MOST_KEYS]))}, …: {len(names):,} keys)"
 
 
 class Group(Shown, MutableMapping[str, Any]):
