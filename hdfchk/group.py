@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import attrs
 import numpy as np
@@ -18,9 +18,6 @@ from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
-from .copying import refuse_itself, refuse_overlap
-from .description import Description, describe
-from .editing import editing
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -33,16 +30,15 @@ from .key_view import Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
-from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
 from .shown import Shown
-from .tables.columns import column
-from .tables.frames import append_frame, is_frame
-from .tables.logs import append_dict
-from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
+
+if TYPE_CHECKING:
+    from .description import Description
+    from .tables.table import Table
 
 __all__ = ["Group"]
 
@@ -331,6 +327,8 @@ class Group(Shown, MutableMapping[str, Any]):
             run/names list of str None
         """
         path = self._location.path + (() if key is None else keys.parse_for_read(key))
+        from .description import describe
+
         return describe(self._location, path, depth=depth, limit=limit, values=values)
 
     def load_parameter(self, key: Key) -> Any:
@@ -385,6 +383,8 @@ class Group(Shown, MutableMapping[str, Any]):
         source = Group(self._location.at(self._location.path + keys.parse_for_read(key)))
         location = target._location  # noqa: SLF001
         path = location.path + keys.parse(wanted)
+        from .copying import refuse_itself
+
         refuse_itself(location.at(path), source._location)
         Assignment(location, [(path, source)], anew=not replace).commit()
         return None
@@ -416,6 +416,8 @@ class Group(Shown, MutableMapping[str, Any]):
         """
         path = self._location.path + keys.parse_for_read(key)
         target = self._location.path + keys.parse(to)
+        from .copying import refuse_overlap
+
         refuse_overlap(path, target)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             access.check_visible(self._location.filters, path)
@@ -560,6 +562,8 @@ class Group(Shown, MutableMapping[str, Any]):
             >>> chk.load("run")
             {'steps': 500, 'out': {'a': 1, 'b': 2}}
         """
+        from .merging import merge
+
         merge(self._location, self._location.path + keys.parse(key), mapping)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
@@ -672,6 +676,8 @@ class Group(Shown, MutableMapping[str, Any]):
         path = self._location.path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             self._missing(key, _MISSING)
+        from .editing import editing
+
         return editing(self._location, path)
 
     def clear(self) -> None:
@@ -804,10 +810,14 @@ class Group(Shown, MutableMapping[str, Any]):
         with leaving_out(location, join(path)):
             if not location.filters.stack and location.handle.append_row(path, rows):
                 return
+            from .tables.frames import append_frame, is_frame
+
             if is_frame(rows):
                 append_frame(location.at(path), rows)
                 return
             if isinstance(rows, Mapping):
+                from .tables.logs import append_dict
+
                 append_dict(location.at(path), rows)
                 return
             creation.append(location.at(path), rows)
@@ -925,6 +935,8 @@ class Group(Shown, MutableMapping[str, Any]):
         """
         path = self._location.path + keys.parse_for_read(key)
         self._location.at(path).check_whole()
+        from .tables.columns import column
+
         return column(self._location, path, name)
 
     def table(self, key: Key) -> Table:
@@ -937,6 +949,8 @@ class Group(Shown, MutableMapping[str, Any]):
             CheckpointerKeyError: there is no such key, or a filter refuses it.
             UnsupportedStoredError: what stands there is not a table.
         """
+        from .tables.table import table_at
+
         return table_at(self._location, self._location.path + keys.parse_for_read(key))
 
     # -- functions -----------------------------------------------------------------------------
