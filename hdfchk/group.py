@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import attrs
@@ -25,10 +26,12 @@ from .errors import (
     NotAGroupError,
     UnsupportedTypeError,
 )
+from .key_view import Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
-from .location import Location, Placed
+from .location import Location
 from .progress import ProgressOption, is_wanted, reporting
+from .shown import Shown
 from .tree import Branch, Leaf, is_dict
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
@@ -45,19 +48,7 @@ _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.n
 """Types of values that may be so small that there is a faster way to store them."""
 
 
-class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
-
-    def __getitem__(self, index: Any) -> Any:
-        """The key at a position, or a list of those of a slice."""
-        return list(self)[index]
-
-    def __repr__(self) -> str:
-        """The keys."""
-        return f"Keys({list(self)!r})"
-
-
-class Group(MutableMapping[str, Any], Placed):
+class Group(Shown, MutableMapping[str, Any]):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -85,15 +76,6 @@ class Group(MutableMapping[str, Any], Placed):
 
     def __init__(self, location: Location) -> None:
         self._location = location
-
-    def __repr__(self) -> str:
-        """Place and count, not contents."""
-        try:
-            count = f"{len(self)} keys"
-        except (HdfchkError, OSError) as error:
-            count = type(error).__name__
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<{type(self).__name__} {place}: {count}>"
 
     # -- places --------------------------------------------------------------------------------
 
@@ -195,6 +177,7 @@ class Group(MutableMapping[str, Any], Placed):
             return default
 
     def _value(self, key: Key, *, suggests: bool) -> Any:
+        __tracebackhide__ = True
         path = self._location.path + keys.parse_for_read(key)
         with self._location.handle.reading() as session:
             verdict = access.check_visible(self._location.filters, path)
@@ -315,6 +298,7 @@ class Group(MutableMapping[str, Any], Placed):
         return value
 
     def _read(self, path: Path, mapped: bool, meter: Meter | None) -> Leaf | Branch:
+        __tracebackhide__ = True
         with self._location.handle.reading() as session:
             verdict = access.check_visible(self._location.filters, path)
             select = None if self._location.filters.is_whole(path) else self._location.filters.wants
@@ -690,6 +674,40 @@ class Group(MutableMapping[str, Any], Placed):
             return self.load(key)  # its error says what is missing
         return default
 
+    def edit(self, key: Key) -> AbstractContextManager[Any]:
+        """A block that changes the value at a key in place, and writes it back; one commit.
+
+        It is a transaction from its beginning: it reads the newest commit, and nobody else writes
+        until its end. If the value is unchanged, or an exception leaves the block, nothing is
+        written. Of a dict the changed keys alone are written: others stay as they are, with their
+        attributes and layout.
+
+        Args:
+            key: of a list, a dict, an array, an object of a registered class: of what can be
+                changed in place. The block gets it as `load` gives it.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            InvalidOptionError: the value cannot be changed in place (a number, say).
+            Everything that an assignment and a `transaction` raise.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["list"] = [1, 2]
+            >>> chk["list"].append(3)  # changes a copy
+            >>> with chk.edit("list") as value:
+            ...     value.append(4)
+            >>> chk["list"]
+            [1, 2, 4]
+        """
+        path = self._location.path + keys.parse_for_read(key)
+        if self._lacks(key):  # a key that is not there must not open the file for writing
+            self._missing(key, _MISSING)
+        from .editing import editing
+
+        return editing(self._location, path)
+
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""
         with self._location.handle.looking():
@@ -788,16 +806,22 @@ class Group(MutableMapping[str, Any], Placed):
         and the index at once, as by `pandas.concat`; a default index goes on. They are committed
         when it returns.
 
+        A dict is a row of a log of several values: each value is appended to its key in the group
+        at `key`, which the first row makes. It has the keys of the group, all of them and no
+        others. After a kill all keys have the row, or none.
+
         Args:
             key: where the array is, or will be.
-            rows: an array whose shape is that of a row, or has one more axis in front; or a
-                DataFrame.
+            rows: an array whose shape is that of a row, or has one more axis in front; a
+                DataFrame; or a dict of rows by key. An array of Python's integers that gets a
+                float becomes one of floats, if all of them are exactly floats.
 
         Raises:
-            InvalidOptionError: the shape, the columns or the index do not fit (a `ValueError`).
+            InvalidOptionError: the shape, the columns, the keys or the index do not fit (a
+                `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype, or a column has another
                 dtype than the stored one.
-            UnsupportedStoredError: a DataFrame is appended to something else.
+            UnsupportedStoredError: a DataFrame or a dict is appended to something else.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -805,8 +829,9 @@ class Group(MutableMapping[str, Any], Placed):
             >>> with chk:
             ...     for step in range(3):
             ...         chk.append("loss", 1 / (step + 1))
-            >>> chk["loss"].round(2).tolist()
-            [1.0, 0.5, 0.33]
+            ...         chk.append("log", {"step": step, "accuracy": step / 3})
+            >>> chk["loss"].round(2).tolist(), chk["log/step"].tolist()
+            ([1.0, 0.5, 0.33], [0, 1, 2])
         """
         location = self._location
         path = location.path + keys.parse(key)
@@ -817,6 +842,11 @@ class Group(MutableMapping[str, Any], Placed):
 
             if is_frame(rows):
                 append_frame(location.at(path), rows)
+                return
+            if isinstance(rows, Mapping):
+                from .tables.logs import append_dict
+
+                append_dict(location.at(path), rows)
                 return
             creation.append(location.at(path), rows)
 

@@ -24,6 +24,8 @@ from .forms import DenseForm
 
 __all__ = ["Array"]
 
+_ADVICE = "array[2:4] reads these rows alone, array[...] all; array[0] = 1 writes to the file"
+
 
 class Array(Placed):
     """A handle on one stored array: it holds a place, and reads only what is asked for.
@@ -66,9 +68,49 @@ class Array(Placed):
         self._form = form
 
     def __repr__(self) -> str:
-        """Place, shape and dtype."""
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<Array {place}: shape {self.shape}, dtype {self.dtype}>"
+        """Place, shape and dtype; what is wrong, if something is."""
+        from ..display.texts import problem_of
+
+        try:
+            with self._location.glance():
+                told = f"shape {self.shape}, dtype {self.dtype}"
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            told = problem_of(error)
+        return f"<Array {join(self._location.path)!r} in {self._location.file}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """Its properties, and how it is read; no element is."""
+        from ..display import html
+        from ..display.texts import near, problem_of
+
+        kind = type(self).__name__
+        place = f"{join(self._location.path)!r} in {near(self._location.file)}"
+        try:
+            with self._location.glance():
+                return html.box(
+                    kind, place, "", html.properties(self._properties()), html.note(_ADVICE)
+                )
+        except Exception as error:
+            return html.box(kind, place, "", html.problem(problem_of(error)))
+
+    def _properties(self) -> list[tuple[str, str]]:
+        from ..display.texts import cut, keys_of, size_of
+
+        info, shape = self._info(), self.shape
+        found = [
+            ("shape", str(shape)),
+            ("dtype", cut(str(self.dtype))),
+            ("size", size_of(self.nbytes)),
+        ]
+        if info.chunks:
+            found.append(("chunks", str(info.chunks)))
+        if info.compression:
+            found.append(("compression", info.compression))
+        if any(length is None for length in info.maxshape):
+            found.append(("maxshape", str(info.maxshape)))
+        if names := list(self.attrs):
+            found.append(("attributes", keys_of(len(names), names, "attribute")))
+        return found
 
     # -- the outside ---------------------------------------------------------------------------
 

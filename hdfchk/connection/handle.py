@@ -11,7 +11,6 @@ from typing import Any
 from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
-    InvalidOptionError,
     LockedError,
     ReadOnlyError,
     SnapshotChangedWarning,
@@ -25,12 +24,12 @@ from ..tree import Leaf
 from .append_buffers import AppendBuffers, RowBuffer
 from .call import ReadCall, WriteCall
 from .connection import Connection, Transaction, Watch, connection_of, share
+from .modes import check_mode
 from .owner import Owner
+from .patience import patience
 from .turn import STANDS, Turn, explained
 
-__all__ = ["MODES", "Handle"]
-
-MODES = frozenset({"a", "r", "r+", "w", "x"})
+__all__ = ["Handle"]
 
 
 class Handle:
@@ -52,10 +51,7 @@ class Handle:
     """
 
     def __init__(self, backend: Backend, mode: str) -> None:
-        if mode not in MODES:
-            raise InvalidOptionError(
-                f"mode {mode!r} is not one of {', '.join(sorted(MODES))}", hint="see h5py.File"
-            )
+        check_mode(mode)
         self.backend = backend
         self.mode = mode
         self._depth = self._blocks = self._looks = 0
@@ -98,7 +94,7 @@ class Handle:
 
     def turn(self) -> Turn:
         """Return a context in which no other thread uses the file."""
-        return Turn(self.connection, self.backend.lock_timeout)
+        return Turn(self.connection, patience(self.backend))
 
     # -- holding the storage open ----------------------------------------------------------------
 
@@ -327,7 +323,7 @@ class Handle:
 
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage. A signal handler may use the store meanwhile, and open it first."""
-        end = time.monotonic() + self.backend.lock_timeout
+        end = time.monotonic() + patience(self.backend)
         connection.raise_error()
         connection.refuse_self_wait(self.backend, mode)
         with defer_interrupts():  # a handler running inside would wait for its own process

@@ -90,9 +90,16 @@ class Table(Placed):
         self._form = form
 
     def __repr__(self) -> str:
-        """Place, columns and length."""
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<Table {place}: {len(self)} rows of {len(self.columns)} columns>"
+        """Place, length and columns; what is wrong, if something is."""
+        from ..display.texts import keys_of, problem_of
+
+        try:
+            with self._location.glance():
+                columns = self.columns
+                told = f"{len(self)} rows of {keys_of(len(columns), columns, 'column')}"
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            told = problem_of(error)
+        return f"<Table {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     @property
     def columns(self) -> list[Any]:
