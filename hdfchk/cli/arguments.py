@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -24,6 +24,11 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:  # click before 8.4 has it without parameters
+    ParamType = click.ParamType
 
 
 class FileCommand(click.Command):
@@ -53,7 +58,7 @@ def as_key(text: str | None) -> str | None:
     return (text or "").strip("/") or None
 
 
-class KeyType(click.ParamType):
+class KeyType(ParamType):
     """A key of the file that is given before it; shells complete it."""
 
     name = "key"
@@ -82,7 +87,7 @@ class Place(NamedTuple):
     key: str | None
 
 
-class PlaceType(click.ParamType):
+class PlaceType(ParamType):
     """``FILE``, ``FILE::KEY``, or ``::KEY`` in the file of the place before."""
 
     name = "place"
@@ -111,7 +116,7 @@ class PlaceType(click.ParamType):
         ]
 
 
-class SliceType(click.ParamType):
+class SliceType(ParamType):
     """Slices as NumPy writes them: ``0:10,3``, with or without brackets."""
 
     name = "slice"

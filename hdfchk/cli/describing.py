@@ -74,7 +74,7 @@ def value_text(entry: Description, most: int = 60) -> str:
     if not entry.has_value or entry.value is None:
         return ""
     try:
-        text = escaped(" ".join(_repr(entry.value).split()))
+        text = escaped(_repr(entry.value))
     except Exception:
         return ""
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -82,7 +82,9 @@ def value_text(entry: Description, most: int = 60) -> str:
 
 def _repr(value: Any) -> str:
     """Text and bytes with quotes, all else as it is printed."""
-    return repr(value) if isinstance(value, str | bytes | list | tuple | dict | set) else str(value)
+    if isinstance(value, str | bytes | list | tuple | dict | set):
+        return repr(value)
+    return " ".join(str(value).split())
 
 
 def style_of(entry: Description) -> str:

@@ -163,10 +163,11 @@ def _values(stores: Any, one: Any, two: Any, tolerance: Tolerance) -> str | None
     large = (one.nbytes or 0) > _BLOCK_BYTES and one.kind == two.kind == "array"
     if large and one.shape == two.shape and one.shape:
         start = 0
-        blocks = [store.array(entry.key) for store, entry in zip(stores, (one, two), strict=True)]
+        first, second = stores[0].array(one.key), stores[1].array(two.key)
         step = max(1, _BLOCK_BYTES * one.shape[0] // one.nbytes)
         while start < one.shape[0]:
-            text = difference(*(block[start : start + step] for block in blocks), tolerance)
+            rows = slice(start, start + step)
+            text = difference(first[rows], second[rows], tolerance)
             if text is not None:
                 return f"in rows {start} to {min(start + step, one.shape[0]) - 1}: {text}"
             start += step

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "save_picture", "sparkline"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_SHADES = " ░▒▓█"
 
 
 def draw(
@@ -36,6 +37,9 @@ def draw(
         logarithmic: the axis of values.
         title: above it.
     """
+    pictures = [part for part in parts if isinstance(part, Picture)]
+    if len(pictures) == len(parts):
+        return "\n".join([escaped(title), *_shades(pictures[0].values, width, height - 1)])
     plot = _plotext()
     import numpy as np
 
@@ -45,27 +49,35 @@ def draw(
     if title:
         plot.title(escaped(title))
     curves = [part for part in parts if isinstance(part, Curve)]
-    if curves:
-        for curve in curves:
-            seen = np.isfinite(curve.y) & ((curve.y > 0) if logarithmic else True)
-            if seen.any():
-                label = escaped(curve.name) if len(curves) > 1 else None
-                plot.plot(
-                    curve.x[seen].tolist(), curve.y[seen].tolist(), label=label, marker="braille"
-                )
-        if logarithmic:
-            plot.yscale("log")
-    else:
-        rows = _fit(parts[0].values, width, height)  # type: ignore[union-attr]
-        plot.matrix_plot(np.nan_to_num(rows).tolist())
+    for curve in curves:
+        seen = np.isfinite(curve.y) & ((curve.y > 0) if logarithmic else True)
+        if seen.any():
+            label = escaped(curve.name) if len(curves) > 1 else None
+            plot.plot(
+                curve.x[seen].tolist(), curve.y[seen].tolist(), label=label, marker="braille"
+            )
+    if logarithmic:
+        plot.yscale("log")
     text: str = plot.build()
     plot.clear_figure()
     return text if colours else plot.uncolorize(text)
 
 
-def _fit(values: Any, width: int, height: int) -> Any:
+def _shades(values: Any, width: int, height: int) -> list[str]:
+    """An array of two axes as lines of shades, and a line with its least and largest value."""
+    import numpy as np
+
     rows, columns = values.shape
-    return values[:: max(1, rows // height), :: max(1, columns // width)]
+    rows_to = [int(i * rows / min(rows, height - 1)) for i in range(min(rows, height - 1))]
+    wide = max(1, min(4, width // columns))
+    columns_to = [int(i * columns / min(columns, width)) for i in range(min(columns, width))]
+    values = values[np.ix_(rows_to, columns_to)]
+    seen = values[np.isfinite(values)]
+    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 0.0)
+    scale = (len(_SHADES) - 1) / ((high - low) or 1.0)
+    index = np.nan_to_num((values - low) * scale, posinf=len(_SHADES) - 1, neginf=0.0)
+    lines = ["".join(_SHADES[int(i)] * wide for i in row) for row in index.round()]
+    return [*lines, f"{_SHADES[1]} {low:.6g} … {_SHADES[-1]} {high:.6g}"]
 
 
 def _plotext() -> Any:

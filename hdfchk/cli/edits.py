@@ -79,7 +79,8 @@ def mv_command(file: str, key: str, to: str, force: bool, wait: float) -> None:
 @click.command(
     "cp",
     cls=FileCommand,
-    epilog="\b\nExamples:\n  hdfchk cp run.h5::params ::backup\n  hdfchk cp run.h5::params other.h5",
+    epilog="\b\nExamples:\n  hdfchk cp run.h5::params ::backup\n"
+    "  hdfchk cp run.h5::params other.h5",
 )
 @click.argument("source", type=PlaceType(), metavar="FILE[::KEY]")
 @click.argument("target", type=PlaceType(), metavar="[FILE][::KEY]")

@@ -36,7 +36,12 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.code = code
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """The exit code."""
+        return self.code
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line."""

@@ -83,7 +83,7 @@ def _write(path: str, value: Any, key: str) -> None:
     try:
         write_value(path + form, value)
     except Failure as failure:
-        raise Failure(f"{failure.message} (key {key!r})", failure.exit_code) from failure
+        raise Failure(f"{failure.message} (key {key!r})", failure.code) from failure
 
 
 def file_name(name: str) -> str:

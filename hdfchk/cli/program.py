@@ -135,14 +135,14 @@ def _show_version(ctx: click.Context) -> None:
 def run(args: Sequence[str] | None) -> int:
     """Run the program, and return its exit code."""
     shown = warnings.showwarning
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         code = program.main(
             None if args is None else list(args), prog_name="hdfchk", standalone_mode=False
         )
     except Failure as failure:
         failure.show()
-        return failure.exit_code
+        return failure.code
     except click.ClickException as error:
         error.show()
         return USAGE

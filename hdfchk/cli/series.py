@@ -9,7 +9,7 @@ from .exits import USAGE, Failure
 if TYPE_CHECKING:
     from hdfchk import Description
 
-__all__ = ["Curve", "Picture", "is_plottable", "thinned", "to_plot"]
+__all__ = ["Curve", "Picture", "is_plottable", "numbers", "thinned", "to_plot"]
 
 _MOST_POINTS = 4000
 _MOST_CURVES = 8
@@ -106,25 +106,22 @@ def _of_matrix(array: Any, entry: Description) -> list[Curve | Picture]:
             for number in range(columns)
         ]
     step = max(1, rows // _MOST_PIXELS), max(1, columns // _MOST_PIXELS)
-    return [Picture(entry.key, _numbers(array[:: step[0], :: step[1]]))]
+    return [Picture(entry.key, numbers(array[:: step[0], :: step[1]]))]
 
 
-def _numbers(values: Any) -> Any:
+def numbers(values: Any) -> Any:
     """Values as float64; of complex ones their absolute values."""
     import numpy as np
 
-    values = (
-        np.ma.filled(values, np.nan)
-        if np.ma.isMaskedArray(values) and values.dtype.kind == "f"
-        else values
-    )
+    if np.ma.isMaskedArray(values):
+        values = np.ma.filled(values.astype(float), np.nan)
     values = np.asarray(values)
     return np.abs(values).astype(float) if values.dtype.kind == "c" else values.astype(float)
 
 
 def thinned_values(values: Any) -> tuple[Any, Any]:
     """Positions and values of a curve in memory."""
-    values = _numbers(values)
+    values = numbers(values)
     return thinned(values, len(values))
 
 
@@ -142,12 +139,12 @@ def thinned(array: Any, length: int, column: int | None = None) -> tuple[Any, An
     import numpy as np
 
     if length <= _MOST_POINTS:
-        return np.arange(length), _numbers(_part(array, 0, length, column))
+        return np.arange(length), numbers(_part(array, 0, length, column))
     width = -(-length // (_MOST_POINTS // 2))
     step = max(1, (1 << 20) // width) * width
     positions, values = [], []
     for start in range(0, length, step):
-        part = _numbers(_part(array, start, min(start + step, length), column))
+        part = numbers(_part(array, start, min(start + step, length), column))
         padded = np.full(-(-len(part) // width) * width, np.nan)
         padded[: len(part)] = part
         bins = padded.reshape(-1, width)

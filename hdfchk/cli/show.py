@@ -143,7 +143,8 @@ def text_of(value: Any) -> str:
     else:
         text = str(value)
     if len(text) > _MOST_CHARACTERS:
-        text = f"{text[:_MOST_CHARACTERS]}\n… {len(text) - _MOST_CHARACTERS:,} characters more (hdfchk get)"
+        more = len(text) - _MOST_CHARACTERS
+        text = f"{text[:_MOST_CHARACTERS]}\n… {more:,} characters more (hdfchk get)"
     return text
 
 

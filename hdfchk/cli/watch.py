@@ -18,7 +18,7 @@ from .drawing import sparkline
 from .escapes import escaped
 from .exits import USAGE, Failure
 from .opening import read
-from .series import is_plottable
+from .series import is_plottable, numbers
 from .values import json_line
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def watch_command(
 ) -> None:
     """Show what a running job writes.
 
-    With each commit: keys that are new, values that have changed, arrays that have grown, with
+    What is there, and with each commit: keys that are new, values that have changed, arrays that have grown, with
     their last value and their curve. KEYs may be globs. The file is opened for a moment each time,
     never held. It ends with Ctrl-C (exit code 130), or as --until and --count say.
     """
@@ -166,7 +166,7 @@ class _Watch:
     def line(self, entry: Description) -> Line:
         """A line on what has changed."""
         before = self._before.get(entry.key)
-        sign = "+" if before is None else "~"
+        sign = "~" if before is not None else "+" if self._before else "="
         parts = [self.clock, sign, escaped(entry.key), type_text(entry)]
         if before is not None and entry.length is not None and before.length is not None:
             parts.append(f"({entry.length - before.length:+,})")
@@ -206,13 +206,10 @@ def _curve(store: Any, entry: Description, before: str | None) -> str:
     """The end of an array as a line of blocks, and its last value."""
     if before is not None:
         return before
-    import numpy as np
-
     length = (entry.shape or (0,))[0]
-    values = np.asarray(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
+    values = numbers(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
     if not len(values):
         return ""
-    values = np.abs(values) if values.dtype.kind == "c" else values.astype(float)
     return f"{sparkline(values)} {values[-1]:.6g}"
 
 
