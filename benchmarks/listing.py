@@ -30,10 +30,9 @@ def with_h5py(path: str) -> list[tuple[Any, ...]]:
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             plist = item.id.get_create_plist()
-            found.append(
-                (name, item.shape, item.dtype, item.nbytes, item.id.get_storage_size())
-                + (plist.get_layout(), item.chunks, item.compression, len(item.attrs))
-            )
+            stored, layout = item.id.get_storage_size(), plist.get_layout()
+            array = name, item.shape, item.dtype, item.nbytes, item.chunks, item.compression
+            found.append((*array, stored, layout, len(item.attrs)))
         else:
             found.append((name, len(item), len(item.attrs)))
 
@@ -47,7 +46,9 @@ def with_hdfchk(path: str) -> list[Any]:
     return list(HDF5Checkpointer(path, mode="r").describe())
 
 
-def least(work: Callable[[str], Any], other: Callable[[str], Any], path: str) -> tuple[float, float]:
+def least(
+    work: Callable[[str], Any], other: Callable[[str], Any], path: str
+) -> tuple[float, float]:
     """Return the least processor time of each of two functions, which take turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
