@@ -12,7 +12,7 @@ from textual.widgets import Footer, Input, Static, Tree
 
 import hdfchk
 
-from .attributes import attributes_of
+from .attributes import attribute_text, attributes_of
 from .changes import Stamp, stamp_of
 from .describing import style_of, type_text, value_text
 from .drawing import draw
@@ -167,7 +167,7 @@ class Browser(App[None]):
         elements = plot = Text()
         try:
             lines += [
-                Text(escaped(f"@{name} = {value!r}"))
+                Text(attribute_text(name, value))
                 for name, value in attributes_of(self._store, entry).items()
             ]
             if entry.kind != "group" and entry.problem is None:
