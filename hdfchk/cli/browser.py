@@ -161,6 +161,8 @@ class Browser(App[None]):
     # -- what is at a key ----------------------------------------------------------------------
 
     def _show(self, entry: Description) -> None:
+        if not self.query("#facts"):
+            return
         self._shown = entry
         lines = [Text(escaped(entry.key) or "/", style="bold")]
         lines += [Text(f"{name:<10}{text}") for name, text in facts(entry)]
@@ -209,6 +211,8 @@ class Browser(App[None]):
 
     def action_reload(self) -> None:
         """Read again what is on the screen."""
+        if not self.query("#facts"):  # a timer may go off while the program ends
+            return
         todo = [self._tree.root]
         while todo:
             node = todo.pop()

@@ -80,8 +80,10 @@ def diff_command(
     with progress("compare") as tell:
         for change in _changes(left, right, tolerance, ignore, attrs=attrs, tell=tell):
             seen.add(change.what)
-            if quiet:
+            if quiet and change.what == "unread":
                 continue
+            if quiet:
+                break
             if as_json:
                 click.echo(
                     json_line({"key": change.key, "change": change.what, "text": change.text})

@@ -15,6 +15,7 @@ from .escapes import escaped
 from .exits import NO, UNREADABLE, USAGE, Failure, failure_of
 from .formats import WRITERS, columns_of, extension_of, write_value
 from .opening import read
+from .sizes import count_text
 
 __all__ = ["export_command", "file_name"]
 
@@ -54,7 +55,8 @@ def export_command(file: str, output: str, key: str | None, force: bool) -> None
         why = str(error) if failure is None else failure.message
         click.echo(f"hdfchk: left out: {escaped(name)}: {escaped(why)}", err=True)
     if failed:
-        raise Failure(f"{len(failed)} values were left out; the others are in {output}", UNREADABLE)
+        left = f"{count_text(len(failed), 'value')} left out"
+        raise Failure(f"{left}; the others are in {output}", UNREADABLE)
 
 
 def _export_folder(store: Any, key: str | None, folder: str) -> dict[str, Exception]:
