@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
-from typing import Any, Self, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar, overload
 
 import attrs
 import numpy as np
@@ -35,30 +35,21 @@ from .tables.columns import column
 from .tables.frames import append_frame, is_frame
 from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
+from .typing import CompressionOption, Condition, KeyRule
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
+from .views.keys_view import ContainsPaths, Keys
 
 __all__ = ["Group"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 _MISSING: Any = object()
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
 """Types of values that may be so small that there is a faster way to store them."""
 
 
-class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
-
-    def __getitem__(self, index: Any) -> Any:
-        """The key at a position, or a list of those of a slice."""
-        return list(self)[index]
-
-    def __repr__(self) -> str:
-        """The keys."""
-        return f"Keys({list(self)!r})"
-
-
-class Group(MutableMapping[str, Any], Placed):
+class Group(ContainsPaths, MutableMapping[str, Any], Placed):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -134,7 +125,9 @@ class Group(MutableMapping[str, Any], Placed):
         """The HDF5 attributes of this group, as a mapping."""
         return Attributes(self._location, self._location.check_visible)
 
-    def view(self, *, allowed_keys: Any = None, omitted_keys: Any = None) -> Group:
+    def view(
+        self, *, allowed_keys: KeyRule | None = None, omitted_keys: KeyRule | None = None
+    ) -> Group:
         """The same group through one more filter.
 
         Args:
@@ -249,7 +242,7 @@ class Group(MutableMapping[str, Any], Placed):
         with self._location.handle.reading() as session:
             return session.last_name(self._location.path) is not None
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> Keys:
         """The keys, as a live view."""
         return Keys(self)
 
@@ -409,7 +402,7 @@ class Group(MutableMapping[str, Any], Placed):
             return NotImplemented
         return same(self.load(), other.load() if isinstance(other, Group) else other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __or__(self, other: Any) -> dict[str, Any]:
         """A plain dict of these keys and those of `other`, which win."""
@@ -653,7 +646,7 @@ class Group(MutableMapping[str, Any], Placed):
         chunks: tuple[int, ...] | None = None,
         maxshape: tuple[int | None, ...] | None = None,
         fill_value: Any = None,
-        compression: Any = INHERIT,
+        compression: CompressionOption = INHERIT,
         checksum: bool | None = None,
     ) -> Array:
         """Make an array whose elements are written later, slice by slice; one commit.
@@ -744,7 +737,7 @@ class Group(MutableMapping[str, Any], Placed):
         key: Key,
         value: Any,
         *,
-        compression: Any = INHERIT,
+        compression: CompressionOption = INHERIT,
         chunks: tuple[int, ...] | None = None,
         checksum: bool | None = None,
         progress: ProgressOption = None,
@@ -792,7 +785,7 @@ class Group(MutableMapping[str, Any], Placed):
         *,
         rows: int | None = None,
         dtype: Any = None,
-        compression: Any = INHERIT,
+        compression: CompressionOption = INHERIT,
         chunks: tuple[int, ...] | None = None,
         checksum: bool | None = None,
         progress: ProgressOption = None,
@@ -868,12 +861,45 @@ class Group(MutableMapping[str, Any], Placed):
 
     # -- functions -----------------------------------------------------------------------------
 
+    @overload
+    def cached_eval(
+        self,
+        key: Key,
+        generator: Callable[[], T],
+        *,
+        condition: Condition = ...,
+        strict: bool = ...,
+    ) -> T: ...
+
+    @overload
     def cached_eval(
         self,
         key: Key,
         generator: Callable[..., T],
         *,
-        condition: Callable[[Key], object] | None = None,
+        condition: Condition = ...,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any] | None = ...,
+        strict: bool = ...,
+    ) -> T: ...
+
+    @overload
+    def cached_eval(
+        self,
+        key: Key,
+        generator: Callable[..., T],
+        *,
+        condition: Condition = ...,
+        kwargs: Mapping[str, Any] | None,
+        strict: bool = ...,
+    ) -> T: ...
+
+    def cached_eval(
+        self,
+        key: Key,
+        generator: Callable[..., T],
+        *,
+        condition: Condition = None,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
         strict: bool = False,
@@ -910,9 +936,9 @@ class Group(MutableMapping[str, Any], Placed):
         self,
         key: Key | Callable[..., Key],
         *,
-        condition: Callable[[Key], object] | None = None,
+        condition: Condition = None,
         strict: bool = False,
-    ) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    ) -> Callable[[Callable[P, T]], Callable[P, T]]:
         """A decorator that keeps a function's result at a key: `cached_eval` at every call.
 
         Args:

@@ -10,6 +10,7 @@ import reprlib
 from collections.abc import Iterable
 
 from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError
+from .typing import Key
 
 __all__ = [
     "HIDDEN_PREFIX",
@@ -25,9 +26,6 @@ __all__ = [
     "to_bytes",
     "to_text",
 ]
-
-Key = str | tuple[str, ...]
-"""The keys accepted by ``chk[...]``."""
 
 Path = tuple[str, ...]
 """A parsed key: one name per level; the empty tuple is the root."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import attrs
 
@@ -11,6 +10,7 @@ from .backends.findings import Findings, Loss
 from .errors import HdfchkError
 from .keys import Path, join
 from .progress import ProgressOption, reporting
+from .typing import FilePath
 
 __all__ = ["Loss", "SalvageReport", "salvage"]
 
@@ -79,7 +79,7 @@ class SalvageReport:
         return "\n".join(lines)
 
 
-def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageReport:
+def salvage(path: FilePath, to: FilePath, *, progress: ProgressOption = None) -> SalvageReport:
     """Copy all that is whole out of a damaged file into a new one.
 
     Each object is read whole before it counts as whole, and is copied as HDF5 has it: types,
@@ -126,7 +126,7 @@ def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageRe
     return _report(found, source)
 
 
-def _real_path(target: Any) -> str:
+def _real_path(target: FilePath) -> str:
     from .backends.resolve import UnknownTargetError, require_path
 
     if not isinstance(target, (str, bytes, os.PathLike)):

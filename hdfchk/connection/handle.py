@@ -57,7 +57,7 @@ class Handle:
                 f"mode {mode!r} is not one of {', '.join(sorted(MODES))}", hint="see h5py.File"
             )
         self.backend = backend
-        self.mode = mode
+        self.mode: str = mode
         self._depth = self._blocks = self._looks = 0
         self._held: Connection | None = None
         self._session: tuple[Storage, Session] | None = None

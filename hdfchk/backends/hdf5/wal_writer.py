@@ -101,7 +101,7 @@ class WalWriter(OpenFile):
         self._synced = time.monotonic()
         self._name_is_synced = False
         self._alarm = Alarm(weakly(self._sync_scheduled))
-        self.generation = 0
+        self.generation: int = 0
         self.address = path
         self.writable = True
         self.h5: Any = None

@@ -23,7 +23,7 @@ class NewLog:
     def __init__(self, lock: WriterLock) -> None:
         self._lock = lock
         self._name = ""
-        self.is_in_place = False
+        self.is_in_place: bool = False
         """Whether it has replaced the old log."""
 
     def make(self) -> Descriptor:

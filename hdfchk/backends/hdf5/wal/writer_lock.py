@@ -138,10 +138,10 @@ class WriterLock:
         self.timeout = timeout
         self.file: Descriptor | None = None
         self._leftover = ""
-        self.named = Descriptor(-1)
+        self.named: Descriptor = Descriptor(-1)
         self._process = os.getpid()
         self._absent = absent
-        self.log = self._take(log_of(path))
+        self.log: Descriptor = self._take(log_of(path))
         try:
             self._remove_leftover()
             self._remove_first_names()
