@@ -9,6 +9,7 @@ import attrs
 from .backends.findings import Findings, Loss
 from .errors import HdfchkError
 from .keys import Path, join
+from .logger import INFO, note
 from .progress import ProgressOption, reporting
 from .typing import FilePath
 
@@ -123,7 +124,13 @@ def salvage(path: FilePath, to: FilePath, *, progress: ProgressOption = None) ->
     source, target = _real_path(path), _real_path(to)
     with reporting(progress, source, "B") as tell:
         found = salvage_file(source, target, tell)
-    return _report(found, source)
+    report = _report(found, source)
+    note(INFO, "%s: salvaged to %s: %d values, %d damaged", source, target, *_counts(report))
+    return report
+
+
+def _counts(report: SalvageReport) -> tuple[int, int]:
+    return len(report.copied), len(report.damaged) + len(report.in_part)
 
 
 def _real_path(target: FilePath) -> str:
