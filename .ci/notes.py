@@ -1,6 +1,6 @@
 """Print the notes of a release: the section of CHANGELOG.md that is named after a version.
 
-``python .ci/notes.py VERSION [FILE]``: FILE is another changelog. It fails if there is no such section.
+``python .ci/notes.py VERSION [FILE]``; FILE is another changelog. It fails without such a section.
 """
 
 from __future__ import annotations

@@ -75,6 +75,16 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
+def test_import_gives_no_warnings() -> None:
+    """No module of the package gives a warning when it is imported, of deprecations neither."""
+    code = (
+        "import importlib, pkgutil, hdfchk; from hdfchk import *\n"
+        "for found in pkgutil.walk_packages(hdfchk.__path__, 'hdfchk.'):\n"
+        "    if not found.name.endswith('__main__'): importlib.import_module(found.name)"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=PACKAGE.parent)
+
+
 def lines_of_code(text: str) -> int:
     """The lines of a module but for blank ones, comments and docstrings."""
     tree = ast.parse(text)
