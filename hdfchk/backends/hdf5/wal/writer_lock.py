@@ -33,7 +33,7 @@ from ....runtime.posix import (
 )
 from .log import Log, log_of, note_of, owner_of, require_ours, scan
 
-__all__ = ["WriterLock", "is_being_written", "require_absent"]
+__all__ = ["WriterLock", "is_being_written", "require_absent", "waiting_writers"]
 
 _LOCK_OFFSET = 2**62
 _QUEUE_SIZE = 64
@@ -44,6 +44,15 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.0005, 0.01
 def is_being_written(descriptor: int) -> bool:
     """Return whether a process has the lock to write an open file."""
     return not try_lock_range(descriptor, _LOCK_OFFSET, 1, probe=True)
+
+
+def waiting_writers(descriptor: int) -> int:
+    """Return the number of writers that wait in the queue of an open file."""
+    first = _LOCK_OFFSET + 1
+    if try_lock_range(descriptor, first, _QUEUE_SIZE, probe=True):
+        return 0
+    places = range(first, first + _QUEUE_SIZE)
+    return sum(not try_lock_range(descriptor, place, 1, probe=True) for place in places)
 
 
 def require_absent(path: str) -> None:
@@ -304,6 +313,13 @@ class WriterLock:
                 if is_at(self.file.fd, name):
                     return name
         return None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether another writer waits for the lock, as far as the system tells."""
+        if self.file is None or not self.file.is_open:
+            return False
+        return not try_lock_range(self.file.fd, _LOCK_OFFSET + 1, _QUEUE_SIZE, probe=True)
 
     def claim(self) -> None:
         """Record this process in the log as its owner."""
