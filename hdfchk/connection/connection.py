@@ -131,7 +131,7 @@ class Connection:
         """Functions that end blocks that others left during the transaction."""
         self.writes = 0
         """Counts the writing calls."""
-        self.opened = Opened()
+        self.opened: Opened = Opened()
         self._must_close = False
         self._error: Exception | None = None
         self._alarm = Alarm(weakly(self._write_rows_late))
