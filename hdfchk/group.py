@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, ClassVar, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, overload
 
 import attrs
 import numpy as np
@@ -17,8 +17,6 @@ from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
-from .copying import refuse_itself, refuse_overlap
-from .description import Description, describe
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -30,16 +28,16 @@ from .errors import (
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location, Placed
-from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
-from .tables.columns import column
-from .tables.frames import append_frame, is_frame
-from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
 from .typing import CompressionOption, Condition, KeyRule
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
 from .views.keys_view import ContainsPaths, Keys
+
+if TYPE_CHECKING:
+    from .description import Description
+    from .tables.table import Table
 
 __all__ = ["Group"]
 
@@ -338,6 +336,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
             run/names list of str None
         """
         path = self._location.path + (() if key is None else keys.parse_for_read(key))
+        from .description import describe
+
         return describe(self._location, path, depth=depth, limit=limit, values=values)
 
     def load_parameter(self, key: Key) -> Any:
@@ -392,6 +392,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
         source = Group(self._location.at(self._location.path + keys.parse_for_read(key)))
         location = target._location  # noqa: SLF001
         path = location.path + keys.parse(wanted)
+        from .copying import refuse_itself
+
         refuse_itself(location.at(path), source._location)
         Assignment(location, [(path, source)], anew=not replace).commit()
         return None
@@ -423,6 +425,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
         """
         path = self._location.path + keys.parse_for_read(key)
         target = self._location.path + keys.parse(to)
+        from .copying import refuse_overlap
+
         refuse_overlap(path, target)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             access.check_visible(self._location.filters, path)
@@ -567,6 +571,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
             >>> chk.load("run")
             {'steps': 500, 'out': {'a': 1, 'b': 2}}
         """
+        from .merging import merge
+
         merge(self._location, self._location.path + keys.parse(key), mapping)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
@@ -772,6 +778,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
         with leaving_out(location, join(path)):
             if not location.filters.stack and location.handle.append_row(path, rows):
                 return
+            from .tables.frames import append_frame, is_frame
+
             if is_frame(rows):
                 append_frame(location.at(path), rows)
                 return
@@ -890,6 +898,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
         """
         path = self._location.path + keys.parse_for_read(key)
         self._location.at(path).check_whole()
+        from .tables.columns import column
+
         return column(self._location, path, name)
 
     def table(self, key: Key) -> Table:
@@ -902,6 +912,8 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
             CheckpointerKeyError: there is no such key, or a filter refuses it.
             UnsupportedStoredError: what stands there is not a table.
         """
+        from .tables.table import table_at
+
         return table_at(self._location, self._location.path + keys.parse_for_read(key))
 
     # -- functions -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import hdfchk
 from tests.support.libraries import library
 
 library("mypy")
@@ -21,6 +22,9 @@ REPOSITORY = Path(__file__).parents[2]
 SNIPPETS = Path(__file__).parent / "snippets"
 LEAST_SCORE = 0.98
 """The part of the public names whose types pyright must know."""
+
+NAMES = "import hdfchk\n" + "".join(f"reveal_type(hdfchk.{name})\n" for name in hdfchk.__all__)
+"""Asks for the type of each public name: they are imported when they are used."""
 
 Found = dict[tuple[str, int], set[str]]
 """By file and line: the names of the errors."""
@@ -55,31 +59,40 @@ def test_mypy(tmp_path: Path) -> None:
         "[mypy-hdfchk.*]\nfollow_imports = silent\n"  # as for a package that is installed
         "[mypy-h5py.*]\nignore_missing_imports = True\n"
     )
-    text = run(
-        "mypy", "--config-file", str(config), "right.py", "wrong.py", MYPYPATH=str(REPOSITORY)
-    )
+    names = tmp_path / "names.py"
+    names.write_text(NAMES)
+    files = ("right.py", "wrong.py", str(names))
+    text = run("mypy", "--config-file", str(config), *files, MYPYPATH=str(REPOSITORY))
     found: Found = {}
     for name, number, code in re.findall(r"(?m)^(\w+\.py):(\d+): error: .*\[([\w-]+)\]$", text):
         found.setdefault((name, int(number)), set()).add(code)
     assert found == expected(0), text
+    told = re.findall(r'names\.py:\d+: note: Revealed type is "(.*)"', text)
+    assert len(told) == len(hdfchk.__all__) and "Any" not in told, told
 
 
 def test_pyright(tmp_path: Path) -> None:
     """So does pyright."""
     config = {
         "typeCheckingMode": "standard", "reportUnusedExpression": False,
-        "include": [str(SNIPPETS)], "extraPaths": [str(REPOSITORY)],
+        "include": [str(SNIPPETS), str(tmp_path)], "extraPaths": [str(REPOSITORY)],
     }  # fmt: skip
+    (tmp_path / "names.py").write_text(NAMES)
     project = tmp_path / "pyrightconfig.json"
     project.write_text(json.dumps(config))
     text = run(
         "basedpyright", "--project", str(project), "--pythonpath", sys.executable, "--outputjson"
     )
     found: Found = {}
+    told = []
     for note in json.loads(text)["generalDiagnostics"]:
+        if note["severity"] == "information":
+            told.append(note["message"].partition('" is ')[2])
+            continue
         place = (Path(note["file"]).name, note["range"]["start"]["line"] + 1)
         found.setdefault(place, set()).add(note["rule"])
     assert found == expected(1), text
+    assert len(told) == len(hdfchk.__all__) and not {'"Any"', '"Unknown"'} & set(told), told
 
 
 def test_score() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import hdfchk
 from hdfchk import HDF5Checkpointer, load, register, save
 
 
@@ -20,6 +21,7 @@ Point("a")  #: arg-type | reportArgumentType
 Point(1.0).y  #: attr-defined | reportAttributeAccessIssue
 register(3)  #: call-overload | reportCallIssue, reportArgumentType
 
+hdfchk.HDF5Checkpionter(None)  #: attr-defined | reportAttributeAccessIssue
 HDF5Checkpointer(3.5)  #: arg-type | reportArgumentType
 HDF5Checkpointer({"a": 1})  #: arg-type | reportArgumentType
 HDF5Checkpointer(open("run.hdf5"))  #: arg-type | reportArgumentType
