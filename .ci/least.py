@@ -26,7 +26,7 @@ def least(requirements: list[str]) -> Iterator[str]:
             for extra in own[1].split(","):
                 yield from least(extras[extra])
         else:
-            found = re.fullmatch(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", requirement)
+            found = re.fullmatch(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)(?:,<[\d.]+)?", requirement)
             if found is None:
                 sys.exit(f"{requirement}: it has no least version")
             # ".*": a version may be there only with a further number, or as a post-release.

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from .errors import UnsupportedStoredError
 from .keys import Key
 from .progress import ProgressOption
 from .store import HDF5Checkpointer
+from .typing import BinaryFile, FilePath, H5Group, StoreOptions
 
 __all__ = ["load", "save"]
 
 
 def save(
-    path: Any, mapping: Mapping[str, Any], *, progress: ProgressOption = None, **options: Any
+    path: FilePath | BinaryFile,
+    mapping: Mapping[str, Any],
+    *,
+    progress: ProgressOption = None,
+    **options: Unpack[StoreOptions],
 ) -> None:
     """Write a whole dict to a new file, or in place of an old one.
 
@@ -46,36 +51,36 @@ def save(
 
 @overload
 def load(
-    path: Any,
+    path: FilePath | BinaryFile | H5Group,
     key: None = None,
     *,
     isolated: bool = False,
     timeout: float | None = None,
     progress: ProgressOption = None,
-    **options: Any,
+    **options: Unpack[StoreOptions],
 ) -> dict[str, Any]: ...
 
 
 @overload
 def load(
-    path: Any,
+    path: FilePath | BinaryFile | H5Group,
     key: Key,
     *,
     isolated: bool = False,
     timeout: float | None = None,
     progress: ProgressOption = None,
-    **options: Any,
+    **options: Unpack[StoreOptions],
 ) -> Any: ...
 
 
 def load(
-    path: Any,
+    path: FilePath | BinaryFile | H5Group,
     key: Key | None = None,
     *,
     isolated: bool = False,
     timeout: float | None = None,
     progress: ProgressOption = None,
-    **options: Any,
+    **options: Unpack[StoreOptions],
 ) -> Any:
     """Read a whole file, or what is at one of its keys, as plain dicts and values.
 

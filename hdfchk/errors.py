@@ -73,9 +73,9 @@ class HdfchkError(Exception):
     ) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.file = file
-        self.key = key
-        self.hint = hint
+        self.file: str | None = file
+        self.key: str | None = key
+        self.hint: str | None = hint
 
     # KeyError prints the repr of its argument, and OSError treats two arguments as an errno and a
     # message. Therefore all of them format their text here.
@@ -246,7 +246,7 @@ class LeftOutWarning(HdfchkWarning):
 
     def __init__(self, file: str, reasons: Mapping[str, str]) -> None:
         super().__init__(file, reasons)
-        self.file = file
+        self.file: str | None = file
         self.reasons = reasons
 
     def __str__(self) -> str:

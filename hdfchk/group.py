@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, overload
 
 import attrs
 import numpy as np
@@ -26,13 +26,14 @@ from .errors import (
     NotAGroupError,
     UnsupportedTypeError,
 )
-from .key_view import Keys
+from .key_view import ContainsPaths, Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
 from .progress import ProgressOption, is_wanted, reporting
 from .shown import Shown
 from .tree import Branch, Leaf, is_dict
+from .typing import CompressionOption, Condition, KeyRule
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
 
@@ -43,12 +44,13 @@ if TYPE_CHECKING:
 __all__ = ["Group"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 _MISSING: Any = object()
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
 """Types of values that may be so small that there is a faster way to store them."""
 
 
-class Group(Shown, MutableMapping[str, Any]):
+class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -142,7 +144,9 @@ class Group(Shown, MutableMapping[str, Any]):
                 raise access.refused(location.path)
         return Attributes(location, location.check_visible)
 
-    def view(self, *, allowed_keys: Any = None, omitted_keys: Any = None) -> Group:
+    def view(
+        self, *, allowed_keys: KeyRule | None = None, omitted_keys: KeyRule | None = None
+    ) -> Group:
         """The same group through one more filter.
 
         Args:
@@ -258,7 +262,7 @@ class Group(Shown, MutableMapping[str, Any]):
         with self._location.handle.reading() as session:
             return session.last_name(self._location.path) is not None
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> Keys:
         """The keys, as a live view."""
         return Keys(self)
 
@@ -470,7 +474,7 @@ class Group(Shown, MutableMapping[str, Any]):
             return NotImplemented
         return same(self.load(), other.load() if isinstance(other, Group) else other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __or__(self, other: Any) -> dict[str, Any]:
         """A plain dict of these keys and those of `other`, which win."""
@@ -750,7 +754,7 @@ class Group(Shown, MutableMapping[str, Any]):
         chunks: tuple[int, ...] | None = None,
         maxshape: tuple[int | None, ...] | None = None,
         fill_value: Any = None,
-        compression: Any = INHERIT,
+        compression: CompressionOption = INHERIT,
         checksum: bool | None = None,
     ) -> Array:
         """Make an array whose elements are written later, slice by slice; one commit.
@@ -855,7 +859,7 @@ class Group(Shown, MutableMapping[str, Any]):
         key: Key,
         value: Any,
         *,
-        compression: Any = INHERIT,
+        compression: CompressionOption = INHERIT,
         chunks: tuple[int, ...] | None = None,
         checksum: bool | None = None,
         progress: ProgressOption = None,
@@ -903,7 +907,7 @@ class Group(Shown, MutableMapping[str, Any]):
         *,
         rows: int | None = None,
         dtype: Any = None,
-        compression: Any = INHERIT,
+        compression: CompressionOption = INHERIT,
         chunks: tuple[int, ...] | None = None,
         checksum: bool | None = None,
         progress: ProgressOption = None,
@@ -988,7 +992,7 @@ class Group(Shown, MutableMapping[str, Any]):
         key: Key,
         generator: Callable[..., T],
         *,
-        condition: Callable[[Key], object] | None = None,
+        condition: Condition = None,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
         strict: bool = False,
@@ -1025,9 +1029,9 @@ class Group(Shown, MutableMapping[str, Any]):
         self,
         key: Key | Callable[..., Key],
         *,
-        condition: Callable[[Key], object] | None = None,
+        condition: Condition = None,
         strict: bool = False,
-    ) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    ) -> Callable[[Callable[P, T]], Callable[P, T]]:
         """A decorator that keeps a function's result at a key: `cached_eval` at every call.
 
         Args:

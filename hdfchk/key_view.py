@@ -1,22 +1,38 @@
-"""`Keys`: a live view of the keys of a group."""
+"""`Keys`: the keys of a group as a live view; and what type checkers know of `in`."""
 
 from __future__ import annotations
 
-from collections.abc import KeysView
-from typing import Any
+from collections.abc import Container, KeysView
+from typing import Any, overload
 
-__all__ = ["Keys"]
+from .typing import Key
+
+__all__ = ["ContainsPaths", "Keys"]
 
 MOST_KEYS = 50
 """The view shows no more of them."""
 
 
 class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
+    """A live view of the keys; as the older checkpointer's list, it can be indexed, too.
+
+    Example:
+        >>> from hdfchk import HDF5Checkpointer
+        >>> chk = HDF5Checkpointer(None)
+        >>> chk.update(a=1, b=2)
+        >>> chk.keys(), chk.keys()[0]
+        (Keys(['a', 'b']), 'a')
+    """
 
     def __init__(self, group: Any) -> None:
         super().__init__(group)
         self._group = group
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
 
     def __getitem__(self, index: Any) -> Any:
         """The key at a position, or a list of those of a slice."""
@@ -34,3 +50,12 @@ class Keys(KeysView[str]):
         if len(names) <= MOST_KEYS:
             return f"Keys({names!r})"
         return f"Keys({', '.join(map(repr, names[:MOST_KEYS]))}, …: {len(names):,} keys)"
+
+
+class ContainsPaths(Container[Key]):
+    """What may be asked whether it has a path: a mapping by `str` alone is asked for a `str`.
+
+    It is for type checkers, and comes before the mapping among the bases.
+    """
+
+    __slots__ = ()

@@ -11,6 +11,7 @@ import reprlib
 from collections.abc import Iterable
 
 from .errors import CheckpointerKeyError, InvalidKeyError, InvalidKeyTypeError
+from .typing import Key
 
 __all__ = [
     "HIDDEN_PREFIX",
@@ -26,9 +27,6 @@ __all__ = [
     "to_bytes",
     "to_text",
 ]
-
-Key = str | tuple[str, ...]
-"""The keys accepted by ``chk[...]``."""
 
 Path = tuple[str, ...]
 """A parsed key: one name per level; the empty tuple is the root."""

@@ -6,7 +6,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from .errors import (
     CheckpointerKeyError,
@@ -16,10 +16,12 @@ from .errors import (
 )
 from .keys import Key, join, parse
 from .location import Location
+from .typing import Condition
 
 __all__ = ["cached", "cached_eval", "keyword_names"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 _KEYWORD = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -40,7 +42,7 @@ def cached_eval(
     keep: Callable[[Key, Any], None],
     key: Key,
     generator: Callable[..., T],
-    condition: Callable[[Key], object] | None,
+    condition: Condition,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     *,
@@ -97,12 +99,12 @@ def _not_stored(location: Location, key: Key, error: Exception) -> str:
 
 
 def cached(
-    evaluate: Callable[..., T],
+    evaluate: Callable[..., Any],
     key: Key | Callable[..., Key],
-    condition: Callable[[Key], object] | None,
+    condition: Condition,
     *,
     strict: bool,
-) -> Callable[[Callable[..., T]], Callable[..., T]]:
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A decorator: `cached_eval` of a group at every call.
 
     Args:
@@ -112,11 +114,12 @@ def cached(
         strict: likewise.
     """
 
-    def decorate(func: Callable[..., T]) -> Callable[..., T]:
+    def decorate(func: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(func)
-        def call(*args: Any, **kwargs: Any) -> T:
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
             where = key(*args, **kwargs) if callable(key) else key
-            return evaluate(where, func, condition, args, kwargs, strict=strict)
+            value: T = evaluate(where, func, condition, args, kwargs, strict=strict)
+            return value
 
         return call
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["ProgressOption", "Tell", "is_wanted", "reporting"]
+from .typing import ProgressOption, Tell
 
-Tell = Callable[[int, int], object]
-ProgressOption = bool | Tell | None
-"""The option: None or False for nothing, True for a progress bar, or
-``progress(done, total)``, where a total of 0 means that it is unknown."""
+__all__ = ["ProgressOption", "Tell", "is_wanted", "reporting"]
 
 _SECONDS = 1.0
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import attrs
 
 from .backends.findings import Findings, Loss
 from .errors import HdfchkError
 from .keys import Path, join
+from .logger import INFO, note
 from .progress import ProgressOption, reporting
+from .typing import FilePath
 
 __all__ = ["Loss", "SalvageReport", "salvage"]
 
@@ -79,7 +80,7 @@ class SalvageReport:
         return "\n".join(lines)
 
 
-def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageReport:
+def salvage(path: FilePath, to: FilePath, *, progress: ProgressOption = None) -> SalvageReport:
     """Copy all that is whole out of a damaged file into a new one.
 
     Each object is read whole before it counts as whole, and is copied as HDF5 has it: types,
@@ -123,10 +124,16 @@ def salvage(path: Any, to: Any, *, progress: ProgressOption = None) -> SalvageRe
     source, target = _real_path(path), _real_path(to)
     with reporting(progress, source, "B") as tell:
         found = salvage_file(source, target, tell)
-    return _report(found, source)
+    report = _report(found, source)
+    note(INFO, "%s: salvaged to %s: %d values, %d damaged", source, target, *_counts(report))
+    return report
 
 
-def _real_path(target: Any) -> str:
+def _counts(report: SalvageReport) -> tuple[int, int]:
+    return len(report.copied), len(report.damaged) + len(report.in_part)
+
+
+def _real_path(target: FilePath) -> str:
     from .backends.resolve import UnknownTargetError, require_path
 
     if not isinstance(target, (str, bytes, os.PathLike)):

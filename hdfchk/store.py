@@ -21,6 +21,7 @@ from .keys import Key, parse_for_read, require_names
 from .location import Codecs, Location
 from .older_api import check_extension, is_specification, options_of
 from .progress import ProgressOption, is_wanted, reporting
+from .typing import CompressionRulesOption, FilePath, KeyRule, Mode, OnUnsupported, Target
 from .views.key_filter import Filters, KeyFilter
 
 if TYPE_CHECKING:
@@ -130,23 +131,23 @@ class HDF5Checkpointer(Group):
 
     def __init__(
         self,
-        checkpoint_file: Any,
+        checkpoint_file: Target,
         serializer: Codecs | None = None,
-        allowed_keys: Any = None,
-        omitted_keys: Any = None,
+        allowed_keys: KeyRule | None = None,
+        omitted_keys: KeyRule | None = None,
         *,
-        mode: str = "a",
+        mode: Mode = "a",
         allow_pickle: bool = False,
         lock_timeout: float = 10.0,
         journal: bool = True,
         durable: bool = True,
         sync_interval: float = 1.0,
         checksum: bool = False,
-        compression: Any = None,
+        compression: CompressionRulesOption = None,
         mmap: bool = False,
         trust: bool = False,
         expand_limit: int | None = None,
-        on_unsupported: Literal["raise", "warn"] = "raise",
+        on_unsupported: OnUnsupported = "raise",
         frozen: bool = False,
     ) -> None:
         if on_unsupported not in {"raise", "warn"}:
@@ -405,7 +406,11 @@ class HDF5Checkpointer(Group):
             return verify(self._location, tell if is_wanted(progress) else None)
 
     def recover(
-        self, progress: ProgressOption = None, *, discard: bool = False, into: Any = None
+        self,
+        progress: ProgressOption = None,
+        *,
+        discard: bool = False,
+        into: FilePath | None = None,
     ) -> bool:
         """Bring in what a killed writer has left in the journal. The next write does it, too.
 
@@ -505,7 +510,7 @@ class HDF5Checkpointer(Group):
         self._location.at(parse_for_read(key)).check_visible()
 
     @classmethod
-    def from_file(cls, file: Any, **opts: Any) -> HDF5Checkpointer:
+    def from_file(cls, file: Target, **opts: Any) -> HDF5Checkpointer:
         """The store of a file; `opts` are those of the class.
 
         Raises:

@@ -54,7 +54,8 @@ def test_no_workplace_words() -> None:
     files = [
         *ROOT.glob("*.md"),
         *ROOT.glob("*.toml"),
-        *(ROOT / ".ci").iterdir(),
+        *(path for hidden in (".ci", ".github") for path in (ROOT / hidden).rglob("*.*")),
+        *(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
         ROOT / ".gitignore",
     ]
     for folder in ("hdfchk", "docs", "tests", "examples", "benchmarks"):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hdfchk import errors
 from hdfchk.codecs import families
 
 TESTS = Path(__file__).parent
@@ -141,6 +142,26 @@ def test_no_module_has_the_name_of_a_function() -> None:
     import hdfchk
 
     assert not {path.stem for path in PACKAGE.iterdir()} & set(hdfchk.__all__)
+def test_import_gives_no_warnings() -> None:
+    """No module of the package gives a warning when it is imported, of deprecations neither."""
+    code = (
+        "import importlib, pkgutil, hdfchk; from hdfchk import *\n"
+        "for found in pkgutil.walk_packages(hdfchk.__path__, 'hdfchk.'):\n"
+        "    if not found.name.endswith('__main__'): importlib.import_module(found.name)"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=PACKAGE.parent)
+
+
+def test_warnings_are_ours() -> None:
+    """The category of each warning is a class of `hdfchk.errors`, or the warning is an object of one."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                if len(node.args) == 1 and isinstance(node.args[0], ast.Call):
+                    continue
+                kind = getattr(errors, ast.unparse(node.args[1]), None)
+                assert kind is not None, f"{path}:{node.lineno}"
+                assert issubclass(kind, errors.HdfchkWarning), f"{path}:{node.lineno}"
 
 
 def lines_of_code(text: str) -> int:
@@ -179,7 +200,13 @@ SUITES = {
     "support", "tools", "typing",
 }  # fmt: skip
 """Folders of tests that are about a promise, and about no single module."""
-OF_THE_REPOSITORY = {"test_docs", "test_examples", "test_format_doc", "test_layout"}
+OF_THE_REPOSITORY = {
+    "test_docs",
+    "test_examples",
+    "test_format_doc",
+    "test_layout",
+    "test_packaging",
+}
 """Tests of what is beside the package."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -122,10 +122,11 @@ class Array(Placed):
             return self._form.shape(session)
 
     @property
-    def dtype(self) -> Any:
-        """The dtype of the values: a `numpy.dtype`, or a ``torch.dtype`` for a tensor."""
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the values: a `numpy.dtype`; of a tensor a ``torch.dtype``."""
         info = self._info()
-        return elements_of(info.mark, info.dtype, info.form).dtype
+        dtype: np.dtype[Any] = elements_of(info.mark, info.dtype, info.form).dtype
+        return dtype
 
     @property
     def ndim(self) -> int:
@@ -293,7 +294,7 @@ class Array(Placed):
             for start in range(0, len(self), step)
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def _is_same_sparse(self, other: Any) -> Any:
         is_handle = isinstance(other, Array) and not other._form.is_dense  # noqa: SLF001

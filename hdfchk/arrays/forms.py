@@ -171,12 +171,12 @@ class DenseForm:
 class MaskedForm(DenseForm):
     """A `numpy.ma.MaskedArray`: a dataset of its data, and one of its mask if it has one."""
 
-    parts = ("data", "mask", "fill_value")
+    parts: ClassVar[tuple[str, ...]] = ("data", "mask", "fill_value")
     can_stream = False
 
     def __init__(self, location: Location) -> None:
         super().__init__(location)
-        self.stored = (*location.path, "data")
+        self.stored: Path = (*location.path, "data")
         self._mask: Path = (*location.path, "mask")
 
     def read(self, session: Session, index: Any) -> Any:

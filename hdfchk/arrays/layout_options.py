@@ -11,6 +11,7 @@ from ..backends.base import Session
 from ..backends.layout import AUTO, Compression, Layout
 from ..keys import Path
 from ..lengths import lengths_of
+from ..typing import CompressionOption, CompressionRulesOption
 from ..views.key_filter import KeyFilter, Verdict
 
 __all__ = ["INHERIT", "CompressionRules", "layout_for"]
@@ -29,7 +30,7 @@ INHERIT: Any = _Inherit()
 def layout_for(
     session: Session,
     path: Path,
-    compression: Any = INHERIT,
+    compression: CompressionOption = INHERIT,
     checksum: bool | None = None,
     chunks: tuple[int, ...] | None = None,
     maxshape: tuple[int | None, ...] | None = None,
@@ -75,7 +76,7 @@ class CompressionRules:
     rules: tuple[tuple[KeyFilter, Compression | None], ...]
 
     @classmethod
-    def make(cls, given: Any) -> CompressionRules | None:
+    def make(cls, given: CompressionRulesOption) -> CompressionRules | None:
         """The rules of what a caller says; None for no compression at all.
 
         Args:

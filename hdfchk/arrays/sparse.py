@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..backends.base import ArrayInfo, Session
 from ..codecs.sparse import from_parts
 from ..errors import UnsupportedStoredError, UnsupportedTypeError
-from ..keys import join
+from ..keys import Path, join
 from ..location import Location
 from ..tree import Mark
 from .forms import DenseForm
@@ -25,13 +25,13 @@ class SparseForm(DenseForm):
     else the index says is done in memory. It is written as a whole.
     """
 
-    parts = ("data", "indices", "indptr")
+    parts: ClassVar[tuple[str, ...]] = ("data", "indices", "indptr")
     is_dense = False
     can_stream = False
 
     def __init__(self, location: Location) -> None:
         super().__init__(location)
-        self.stored = (*location.path, "data")
+        self.stored: Path = (*location.path, "data")
 
     def shape(self, session: Session) -> tuple[int, ...]:
         """The lengths of the axes."""

@@ -8,6 +8,7 @@ import attrs
 
 from ..errors import InvalidKeyTypeError, InvalidOptionError
 from ..keys import Path
+from ..typing import CompressionOption
 
 __all__ = ["AUTO", "COMPRESSIONS", "Compression", "CompressionRule", "Layout", "growing"]
 
@@ -46,7 +47,7 @@ class Compression:
     level: int | None = None
 
     @classmethod
-    def parse(cls, given: Any) -> Compression | None:
+    def parse(cls, given: CompressionOption | Compression) -> Compression | None:
         """Parse the option: a name, a pair of name and level, a `Compression`, or None.
 
         Raises:
@@ -59,7 +60,8 @@ class Compression:
         """
         if given is None or isinstance(given, Compression):
             return given
-        name, level = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+        asked: Any = given  # callers without types pass anything
+        name, level = asked if isinstance(asked, tuple) and len(asked) == 2 else (asked, None)
         if not isinstance(name, str) or not (level is None or type(level) is int):
             raise InvalidKeyTypeError(
                 f"compression must be a name or a pair of name and level, not {given!r}",

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ..errors import HdfchkError
+from ..typing import Target
 from .base import Backend
 from .settings import Options
 
@@ -25,7 +26,7 @@ class UnknownTargetError(HdfchkError, TypeError):
     """The target is not a path, a file object, or an open HDF5 object."""
 
 
-def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
+def backend_for(target: Target, options: Options, **of_files: Any) -> Backend:
     """Return the backend for a target.
 
     Args:
@@ -56,7 +57,8 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
 
         return StreamBackend(target, options, **known)
     if hasattr(target, "open_storage") and hasattr(target, "capabilities"):
-        return target  # type: ignore[no-any-return]
+        backend: Any = target
+        return backend  # type: ignore[no-any-return]
     raise UnknownTargetError(
         f"cannot open {target!r} as a store",
         hint="pass a path, an open binary file, an open h5py.File or h5py.Group, or None",

@@ -14,18 +14,20 @@ from .codec import Codec, Decoder, Encoder
 __all__ = ["CODECS"]
 
 _CODES = "bBhHiIlLqQfd"
-_WIDE = {"u": np.dtype(f"u{array.array('u').itemsize}"), "w": np.dtype("u4")}
-"""Characters are stored as code points."""
 
 
 def _dtype_of(code: str) -> np.dtype[Any]:
-    """Return the dtype of the items of a type code.
+    """Return the dtype of the items of a type code; that of characters is of code points.
 
     Raises:
         ValueError: there is no such type code.
     """
-    if code in _WIDE:
-        return _WIDE[code]
+    if code == "w":
+        return np.dtype("u4")
+    if code == "u":  # which Python 3.13 marks as deprecated: not even its size may be asked for
+        import ctypes
+
+        return np.dtype(f"u{ctypes.sizeof(ctypes.c_wchar)}")
     if len(code) != 1 or code not in _CODES:
         raise ValueError(f"{code!r} is not a type code of arrays")
     return np.dtype(code)

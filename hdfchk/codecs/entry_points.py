@@ -5,14 +5,19 @@ They are loaded where a type, or an encoding in a file, is met that no codec kno
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..logger import DEBUG, note
 from .codec import Codec
 
 __all__ = ["GROUP", "load"]
 
 GROUP = "hdfchk.codecs"
+
+SWITCH = "HDFCHK_NO_PLUGINS"
+"""The environment variable that turns them off; ``0`` and nothing leave them on."""
 
 
 def load(add: Callable[[Codec], object], known: Callable[[str], Codec | None]) -> list[Exception]:
@@ -22,10 +27,14 @@ def load(add: Callable[[Codec], object], known: Callable[[str], Codec | None]) -
         add: adds a codec.
         known: returns the codec of a name, or None.
     """
+    if os.environ.get(SWITCH, "0") not in {"", "0"}:
+        note(DEBUG, "entry points of %s are not loaded, as %s is set", GROUP, SWITCH)
+        return []
     import importlib.metadata  # which takes as long as all of hdfchk's codecs
 
     failures: list[Exception] = []
     for entry in importlib.metadata.entry_points(group=GROUP):
+        note(DEBUG, "loading the entry point %s (%s) of %s", entry.name, entry.value, GROUP)
         try:
             for codec in _codecs_of(entry.load()):
                 if known(codec.name) is not codec:  # the user may have added it

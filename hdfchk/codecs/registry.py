@@ -19,8 +19,9 @@ from .records import Record
 
 __all__ = ["CodecRegistry", "default_registry"]
 
-T = TypeVar("T")
 C = TypeVar("C")
+F = TypeVar("F", bound=Callable[..., Any])
+"""A class, or the default factory of a `defaultdict`."""
 Encode = Callable[[Any, Encoder], Node]
 _loading = threading.RLock()
 """Held while codecs are loaded: registries of all threads wait for each other."""
@@ -120,12 +121,12 @@ class CodecRegistry:
     @overload
     def register(
         self,
-        cls: T,
+        cls: F,
         *,
         name: str | None = None,
         version: int = 1,
         migrate: Callable[[Any, int], Any] | None = None,
-    ) -> T: ...
+    ) -> F: ...
 
     @overload
     def register(
@@ -137,7 +138,7 @@ class CodecRegistry:
         name: str | None = None,
         version: int = 1,
         migrate: Callable[[Any, int], Any] | None = None,
-    ) -> Callable[[T], T]: ...
+    ) -> Callable[[F], F]: ...
 
     def register(
         self,

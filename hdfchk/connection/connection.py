@@ -111,27 +111,27 @@ class Connection:
         self.address = address
         self.name: Any = None
         """The first key by which it was found."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.storage: Storage | None = None
         self.backend: Backend | None = None
         """The backend of the store that opened the storage."""
         self.transaction: Transaction | None = None
-        self.appends = AppendBuffers()
-        self.guard = BusyGuard()
-        self.blocks = 0
+        self.appends: AppendBuffers = AppendBuffers()
+        self.guard: BusyGuard = BusyGuard()
+        self.blocks: int = 0
         """The number of callers' ``with`` blocks."""
         self.threads: list[int] = []
         """The threads in which stores began to hold it."""
-        self.is_lent = False
+        self.is_lent: bool = False
         """Whether the caller has the library's own object, and may change arrays through it."""
-        self.was_read = False
+        self.was_read: bool = False
         """Whether a caller has read from the storage since it was opened."""
         self.watches: WeakValues[int, Watch] = WeakValues()
         self.leaving: list[Callable[[], None]] = []
         """Functions that end blocks that others left during the transaction."""
         self.writes = 0
         """Counts the writing calls."""
-        self.opened = Opened()
+        self.opened: Opened = Opened()
         self._must_close = False
         self._error: Exception | None = None
         self._alarm = Alarm(weakly(self._write_rows_late))

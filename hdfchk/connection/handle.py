@@ -53,10 +53,10 @@ class Handle:
     def __init__(self, backend: Backend, mode: str) -> None:
         check_mode(mode)
         self.backend = backend
-        self.mode = mode
+        self.mode: str = mode
         self._depth = self._blocks = self._looks = 0
         self._held: Connection | None = None
-        self.is_opened = False
+        self.is_opened: bool = False
         """Whether it holds the storage by `open`."""
         self._session: tuple[Storage, Session] | None = None
         self._snapshots: dict[Owner, Connection] = {}

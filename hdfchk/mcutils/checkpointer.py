@@ -285,7 +285,7 @@ class Checkpointer(MutableMapping[Any, Any]):
         """Whether `other` is a mapping with equal contents; arrays are compared by value."""
         return same(dict(self.items()), other) if isinstance(other, Mapping) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def get_keys(self, keys: Iterable[Any]) -> list[Any]:
         """The values at several keys, in their order, the file being opened once."""

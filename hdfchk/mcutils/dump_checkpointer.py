@@ -45,7 +45,7 @@ class DumpCheckpointer(Checkpointer):
     ) -> None:
         super().__init__(file, allowed_keys, omitted_keys)
         self.backend: Any = cache
-        self.open_kwargs = {"mode": "w+"} if open_kwargs is None else open_kwargs
+        self.open_kwargs: Mapping[str, Any] = {"mode": "w+"} if open_kwargs is None else open_kwargs
         self._is_changed = False
         self._is_one_call = False
         self._new: NewFile | None = None

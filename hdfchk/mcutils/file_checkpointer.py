@@ -79,7 +79,7 @@ class FileCheckpointer(DumpCheckpointer):
             return
         state = self._state()
         if self.backend is None or state != self._read:
-            self.backend = {} if state is None else self._from_file()
+            self.backend: Any = {} if state is None else self._from_file()
             self._read = state
 
     def _state(self) -> tuple[int, ...] | None:

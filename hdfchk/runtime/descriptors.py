@@ -13,7 +13,7 @@ class _Number:
     __slots__ = ("fd",)
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        self.fd: int = fd
 
     @property
     def is_open(self) -> bool:

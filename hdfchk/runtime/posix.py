@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import LockedError, NoLocksWarning, NotAFileError
+from ..logger import INFO, note
 from .interrupts import BLOCK_BYTES, check_pending, run_pending
 
 if sys.platform != "win32":
@@ -334,6 +335,7 @@ def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
         LockedError: another process holds an exclusive lock for longer than `timeout` seconds.
     """
     end = time.monotonic() + timeout
+    has_waited = False
     while not try_lock_shared(descriptor):
         if time.monotonic() > end:
             raise LockedError(
@@ -342,6 +344,9 @@ def wait_lock_shared(descriptor: int, path: str, timeout: float) -> None:
                 hint="close it there, or raise lock_timeout",
             )
         check_pending()
+        if not has_waited:
+            has_waited = True
+            note(INFO, "%s: waiting until it is not in use", path)
         time.sleep(RETRY_SECONDS)
 
 

@@ -55,7 +55,7 @@ class FrameColumns:
             raise UnsupportedStoredError(
                 "the value is not a DataFrame", key=join(self._path), hint="read it by chk[key]"
             )
-        self.names = self._part("columns")
+        self.names: Any = self._part("columns")
         self._blocks: dict[int, tuple[str, int]] = {}
         """By the number of a column: the block that has it, and its place there."""
         for number in range(stat.mark.params.get("blocks", 0)):

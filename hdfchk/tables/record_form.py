@@ -36,7 +36,7 @@ class RecordForm:
 
     def columns(self, session: Session) -> list[Any]:
         """The names of the fields."""
-        return list(self._array.dtype.names)
+        return list(self._array.dtype.names or ())
 
     def length(self, session: Session) -> int:
         """How many elements there are."""
@@ -57,7 +57,7 @@ class RecordForm:
         with self._location.handle.writing_alone():
             self._check_no_index(path)
             dtype = array.dtype
-            if set(data) != set(dtype.names):
+            if set(data) != set(dtype.names or ()):
                 raise self._refused(f"the rows have the columns {list(data)}", dtype)
             lengths = {name: len(values) for name, values in data.items()}
             if len(set(lengths.values())) > 1:
@@ -118,7 +118,7 @@ class HdfStoreForm:
         """By the name of a column: its field, and its place there."""
         found: dict[Any, tuple[str, int | None]] = {}
         dtype = self._array.dtype
-        for field in dtype.names:
+        for field in dtype.names or ():
             names = _names_in(self._text(session, f"{field}_kind"))
             shape = dtype[field].shape
             if not shape or names is None or len(names) != shape[0]:

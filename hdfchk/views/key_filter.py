@@ -12,6 +12,7 @@ import attrs
 from .. import keys
 from ..errors import InvalidKeyTypeError
 from ..keys import Path
+from ..typing import KeyRule
 
 __all__ = ["Filters", "KeyFilter", "Verdict"]
 
@@ -106,7 +107,9 @@ class KeyFilter:
     omitted: tuple[Rule, ...] = ()
 
     @classmethod
-    def make(cls, allowed_keys: Any = None, omitted_keys: Any = None) -> KeyFilter:
+    def make(
+        cls, allowed_keys: KeyRule | None = None, omitted_keys: KeyRule | None = None
+    ) -> KeyFilter:
         """The filter of what callers pass: a key, an iterable of keys, or a callable, each.
 
         Raises:

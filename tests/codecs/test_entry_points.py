@@ -20,7 +20,7 @@ from hdfchk import (
     UnknownTypeError,
     UnsupportedTypeError,
 )
-from hdfchk.codecs.entry_points import GROUP
+from hdfchk.codecs.entry_points import GROUP, SWITCH
 from hdfchk.tree import Leaf, Mark
 
 PAGE = (Path(__file__).parents[2] / "docs" / "codecs.md").read_text(encoding="utf-8")
@@ -192,3 +192,21 @@ def test_threads(thermo: Site) -> None:
         with ThreadPoolExecutor(4) as pool:
             marks = list(pool.map(lambda _: registry.encode(value).mark.name, range(8)))
         assert marks == ["thermo.Temperatures"] * 8
+
+
+@pytest.mark.parametrize("value, is_off", [("1", True), ("yes", True), ("0", False), ("", False)])
+def test_no_plugins(
+    thermo: Site, path: str, monkeypatch: pytest.MonkeyPatch, value: str, is_off: bool
+) -> None:
+    """`HDFCHK_NO_PLUGINS` turns entry points off: their types, and encodings in files, are unknown."""
+    kept = HDF5Checkpointer(path, CodecRegistry())
+    kept["t"] = temperatures()
+    monkeypatch.setenv(SWITCH, value)
+    chk = HDF5Checkpointer(path, CodecRegistry())
+    if not is_off:
+        assert chk["t"].scale == "C"
+        return
+    with pytest.raises(UnknownTypeError):
+        chk["t"]
+    with pytest.raises(UnsupportedTypeError):
+        chk["u"] = temperatures()

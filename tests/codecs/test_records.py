@@ -362,4 +362,4 @@ def test_types_of_register() -> None:
     """A type checker knows what `register` gives back, as a call and as a decorator."""
     typed = typing.get_overloads(CodecRegistry.register)
     results = [str(inspect.signature(one).return_annotation) for one in typed]
-    assert results == ["type[C]", "T", "Callable[[T], T]"]
+    assert results == ["type[C]", "F", "Callable[[F], F]"]

@@ -134,7 +134,7 @@ def results_of_scipy() -> list[Any]:
 
     x = np.array([1.0, 2, 3, 4, 6, 5, 9])
     y = x**2
-    return [
+    made = [
         *(
             optimize.minimize(square, [1.0, 2.0]),
             optimize.minimize(square, [1.0], method="Nelder-Mead"),
@@ -168,3 +168,5 @@ def results_of_scipy() -> list[Any]:
         *(stats.cramervonmises(x, "norm"), stats.page_trend_test([[1, 2, 3], [1, 3, 2]])),
         *(stats.mstats.kruskal(x, y), stats.contingency.crosstab([1, 2], [1, 2])),
     ]
+    # From SciPy 1.18 on some have private state, and are refused.
+    return [value for value in made if "_xp" not in getattr(value, "__dict__", {})]

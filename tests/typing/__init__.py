@@ -1,1 +1,1 @@
-"""Types of h5py for mypy: what the package uses of it."""
+"""Types of h5py for mypy, as far as the package uses it; and what checkers say of code of users."""

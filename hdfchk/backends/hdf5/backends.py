@@ -30,6 +30,7 @@ from ...errors import (
 )
 from ...info import Info
 from ...keys import Path, join
+from ...logger import INFO, note
 from ...runtime.descriptors import Descriptor
 from ...runtime.interrupts import Interrupted, check_pending, run_pending
 from ...runtime.posix import (
@@ -321,13 +322,15 @@ class FileBackend(_Hdf5Backend):
             work = partial(
                 compact_file, durable=self.durable, options=self.options, portable=portable
             )
-            return _retry_interrupted(work, self.resolved, self.lock_timeout, progress)
+            freed = _retry_interrupted(work, self.resolved, self.lock_timeout, progress)
         except HdfchkError as error:
             error.file = error.file or self.path
             raise
         except RAISED as error:
             what = "it cannot be copied: a part of it cannot be read"
             raise explain_open(error, self.path, writable=True, what=what) from error
+        note(INFO, "%s: compacted, %d bytes freed", self.path, freed)
+        return freed
 
 
 def _retry_interrupted(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:

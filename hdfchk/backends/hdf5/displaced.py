@@ -11,6 +11,7 @@ from ...errors import (
     NotDurableError,
     PendingJournalWarning,
 )
+from ...logger import INFO, note
 from ...runtime.descriptors import Descriptor
 from ...runtime.posix import copy_owner_and_mode, is_at, open_regular, sync_folder
 from .wal.log import log_of
@@ -38,6 +39,7 @@ def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedE
         saved = _save_copy(file, path)
     if not file.log.logical_bytes:
         _drop_log(file, path)
+    note(INFO, "%s: it was moved, removed or replaced; %s", path, saved)
     return FileReplacedError(
         "the file was moved, removed or replaced while it was being written",
         file=path,

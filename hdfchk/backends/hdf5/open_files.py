@@ -51,10 +51,10 @@ class OpenFile(Storage):
     """
 
     def __init__(self, h5: Any, *, address: str, writable: bool) -> None:
-        self.h5 = h5
+        self.h5: Any = h5
         self.address = address
         self.writable = writable
-        self.generation = 0
+        self.generation: int = 0
         if writable:
             self._references = References()
 
@@ -267,7 +267,7 @@ class SnapshotFile(OpenFile):
                 # If locks are disabled, another store of this process may write the file. Then HDF5
                 # shares one open file between them, and buffers some of its bytes in memory.
                 if h5.id.get_intent() == h5f.ACC_RDONLY:
-                    self.direct_fd = descriptor
+                    self.direct_fd: int = descriptor
             super().__init__(h5, address=path, writable=False)
         except BaseException:
             self._reader.close()

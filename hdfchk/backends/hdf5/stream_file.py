@@ -192,7 +192,7 @@ class StreamFile(OpenFile):
         empty = not file.seek(0, io.SEEK_END)
         super().__init__(None, address=address, writable=writable)
         with defer_interrupts():
-            self.h5 = self._open(create=writable and (truncate or empty))
+            self.h5: Any = self._open(create=writable and (truncate or empty))
 
     def _open(self, *, create: bool) -> h5py.File:
         if create:

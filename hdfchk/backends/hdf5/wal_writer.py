@@ -21,6 +21,7 @@ from ...errors import (
     NotDurableError,
 )
 from ...keys import Path
+from ...logger import DEBUG, note
 from ...runtime.posix import (
     RETRY_SECONDS,
     redirect_to_scratch,
@@ -97,7 +98,7 @@ class WalWriter(OpenFile):
         self._synced = time.monotonic()
         self._name_is_synced = False
         self._alarm = Alarm(weakly(self._sync_scheduled))
-        self.generation = 0
+        self.generation: int = 0
         self.address = path
         self.writable = True
         self.h5: Any = None
@@ -491,9 +492,11 @@ class WalWriter(OpenFile):
             # A partial checkpoint can be repaired only by a log that has its name on disk.
             sync_folder(self.address)
             self._name_is_synced = True
+        commits, size = file.log.commits, file.log.size
         done = file.checkpoint(last=last)
         if done:
             seal(file.file.fd, self._references.known)
+            note(DEBUG, "%s: checkpoint of %d commits, %d bytes", self.address, commits, size)
         return done
 
     def _checkpoint_if_due(self) -> None:
@@ -557,11 +560,8 @@ class WalWriter(OpenFile):
             FileReplacedError: the file was moved, removed or replaced.
         """
         self._alarm.cancel()
-        if self._first is not None:
-            self._abort()
-            return
         file = self._file
-        if file is None:  # the new file has appeared, but could not be opened
+        if self._first is not None or file is None:  # it has not appeared, or was never opened
             self._abort()
             return
         if not file.file.is_open:

@@ -88,7 +88,7 @@ class Places:
 
     def __init__(self, gid: GroupID) -> None:
         base = _read(gid, ORDER) if h5a.get_num_attrs(gid) else None
-        self.is_cut = base is not None and not base
+        self.is_cut: bool = base is not None and not base
         self._known: dict[bytes, Rows] = {ORDER: base or {}}
         self._written: dict[bytes, Rows | str | None] = {
             ORDER: None if base is None else dict(base)

@@ -96,7 +96,7 @@ class Commit:
         self._replace_all = replace
         self._put_stand_in = put_stand_in
         self._keeps_damaged = keeps_damaged
-        self.has_kept = False
+        self.has_kept: bool = False
         self.free: list[Path] = []
         self._kept: dict[Path, Kept] = {}
         """By path: how what points at an object is kept."""

@@ -70,6 +70,8 @@ class Copied:
 
     def __init__(self, hidden: Hidden) -> None:
         self._hidden: Hidden | None = hidden
+        self.parent: GroupID
+        self.name: bytes
         self.parent, self.name = hidden.begin_draft()
         self.adds_names = False
 

@@ -95,7 +95,7 @@ class References:
     """
 
     def __init__(self, known: Knowledge | None = None) -> None:
-        self.known = known or Knowledge()
+        self.known: Knowledge = known or Knowledge()
         self.holders: dict[int, list[Holder]] = {}
         self.names: dict[int, list[bytes]] = {}
         self.held: set[int] = set()
@@ -103,9 +103,9 @@ class References:
         self.free: set[Path] = set()
         self._growing: set[Path] = set()
         """The paths of arrays that can take rows without being replaced."""
-        self.walks = 0
+        self.walks: int = 0
         self.overwrites = 0
-        self.is_stale = False
+        self.is_stale: bool = False
         self._is_walked = False
 
     @property

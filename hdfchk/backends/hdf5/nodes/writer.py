@@ -88,7 +88,7 @@ class Writer:
         cache: MetadataCache | None = None,
         guard: Guard | None = None,
     ) -> None:
-        self.hidden = hidden or Hidden(root)
+        self.hidden: Hidden = hidden or Hidden(root)
         self._root = root
         self._write_past = write_past
         self._options = options
@@ -97,8 +97,8 @@ class Writer:
         self.at: Path = ()
         self._float = np.empty((), np.float64)
         self._int = np.empty((), np.int64)
-        self.cache = cache or MetadataCache(root)
-        self.guard = guard or Guard(h5py.Group(root), options)
+        self.cache: MetadataCache = cache or MetadataCache(root)
+        self.guard: Guard = guard or Guard(h5py.Group(root), options)
         self._keeper: DatasetID | None = None
         self._made = 0
         self._paused = time.monotonic()

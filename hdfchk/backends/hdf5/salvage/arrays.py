@@ -116,16 +116,17 @@ class StoredArray:
 
     def __init__(self, did: DatasetID, guard: Guard, steps: Steps) -> None:
         self.did = did
+        self.dtype: np.dtype[Any]
         self.guard = guard
         self.steps = steps
         self.shape: tuple[int, ...] = did.shape
-        self.tid = did.get_type()
-        self.plist = did.get_create_plist()
-        self.is_chunked = self.plist.get_layout() == h5d.CHUNKED
+        self.tid: TypeID = did.get_type()
+        self.plist: Any = did.get_create_plist()
+        self.is_chunked: bool = self.plist.get_layout() == h5d.CHUNKED
         fid = h5i.get_file_id(did)
-        self.file_size = int(fid.get_filesize())
-        self.userblock = int(fid.get_create_plist().get_userblock())
-        self.by_item = is_read_by_item(self.tid)
+        self.file_size: int = int(fid.get_filesize())
+        self.userblock: int = int(fid.get_create_plist().get_userblock())
+        self.by_item: bool = is_read_by_item(self.tid)
         if self.by_item:
             try:
                 self.dtype = self.tid.dtype

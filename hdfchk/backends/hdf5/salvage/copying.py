@@ -133,7 +133,7 @@ class Copy:
         self._reader = reader
         self._steps = steps
         self._read = read
-        self.findings = Findings()
+        self.findings: Findings = Findings()
         self._places: dict[int, Path] = {}
         """The address of each object that was visited -> its path."""
         self._made: dict[int, Path] = {}

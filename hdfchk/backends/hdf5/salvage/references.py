@@ -57,7 +57,7 @@ class References:
         self._source = h5g.open(source, b"/")
         self._target = h5g.open(target, b"/")
         self._places = places
-        self.lost = 0
+        self.lost: int = 0
 
     def attribute(self, old: ObjectID, new: ObjectID, name: bytes) -> None:
         """Write an attribute of the copy, which has the type and shape of the old one."""

@@ -66,15 +66,15 @@ class DamagedFile:
     """
 
     def __init__(self, path: str, lock_timeout: float) -> None:
-        self.journal = ""
-        self.missing = 0
+        self.journal: str = ""
+        self.missing: int = 0
         self._snapshot: SnapshotFile | None = None
         self._truncated: Descriptor | None = None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 self._snapshot = SnapshotFile(path, lock_timeout=lock_timeout)
-                self.h5 = self._snapshot.h5
+                self.h5: Any = self._snapshot.h5
                 if self._snapshot.state is not None and self._snapshot.state[1]:
                     self.journal = "the copy includes the commits in its journal"
             except RAISED as error:

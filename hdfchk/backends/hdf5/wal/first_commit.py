@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from h5py import h5a, h5g
 
@@ -58,7 +59,7 @@ class FirstCommit:
         self._content = Content()
         if self._scratch is not None:
             self._scratch.content = self._content
-        self.h5 = create_in_memory() if self._scratch is None else create_on(self._scratch)
+        self.h5: Any = create_in_memory() if self._scratch is None else create_on(self._scratch)
         # It comes first, so that it is where it is looked for: at the beginning of the root group.
         write_stamp(self.h5.id, NO_STAMP)
 

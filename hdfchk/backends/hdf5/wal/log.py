@@ -361,8 +361,8 @@ class Log:
         """Everything before this offset is on disk."""
         self._sync_failed = False
         self._syncing = threading.RLock()
-        self.commits = 0
-        self.logical_bytes = 0
+        self.commits: int = 0
+        self.logical_bytes: int = 0
         """The size of the logical records committed since the last writes, in bytes."""
 
     @property

@@ -47,7 +47,7 @@ class ScratchFile(FileObject):
     """
 
     def __init__(self, file: Descriptor, content: Content | None = None) -> None:
-        self.file = file
+        self.file: Descriptor = file
         self.content = content
         self.error: Exception | None = None
         self._position = 0
@@ -154,10 +154,12 @@ class NewFile:
     def __init__(self, lock: WriterLock, *, durable: bool) -> None:
         self._lock = lock
         self._durable = durable
-        self.names_left = 0
+        self.names_left: int = 0
         """The number of other hard links to the replaced file."""
-        self.beside = lock.new_name()
-        self.file = Descriptor(open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        self.beside: str = lock.new_name()
+        self.file: Descriptor = Descriptor(
+            open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        )
         if lock.file is not None:
             copy_owner_and_mode(lock.file.fd, self.file.fd)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ....logger import DEBUG, note
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import copy_owner_and_mode, open_regular, try_lock_exclusive
 from .log import log_of
@@ -23,7 +24,7 @@ class NewLog:
     def __init__(self, lock: WriterLock) -> None:
         self._lock = lock
         self._name = ""
-        self.is_in_place = False
+        self.is_in_place: bool = False
         """Whether it has replaced the old log."""
 
     def make(self) -> Descriptor:
@@ -39,6 +40,9 @@ class NewLog:
         os.replace(self._name, log_of(self._lock.path))
         self._lock.log = made
         self.is_in_place = True
+        note(
+            DEBUG, "%s: its journal was compacted, as readers delay the checkpoint", self._lock.path
+        )
 
     def close(self) -> None:
         """Remove the new log, unless it has replaced the old one."""

@@ -25,6 +25,7 @@ from ....errors import (
     UnsupportedStoredError,
 )
 from ....keys import Path, join
+from ....logger import INFO, note
 from ....runtime.descriptors import Descriptor
 from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
@@ -256,6 +257,8 @@ def lock_to_write(
                 return lock, Recovered()
             if lock.file is not None:
                 _require_match(lock.file.fd, found, path)
+                text = "%s: its journal has %d commits of a writer that ended before a checkpoint"
+                note(INFO, text, path, found.commits)
                 return lock, found
             aside = _set_aside(lock)
         except BaseException:
@@ -331,7 +334,7 @@ def discard_log(path: str, timeout: float) -> bool:
     try:
         found = scan(lock.log.fd).has_commits
         if found:
-            _set_aside(lock)
+            note(INFO, "%s: its journal is set aside as %s", path, _set_aside(lock))
         return found
     finally:
         lock.leave()

@@ -104,9 +104,9 @@ class WalFile(OverlayFile):
         self._begin_size = self._size
         """The length of the file when the log was begun."""
         self._next_checkpoint = CHECKPOINT_BYTES
-        self.is_stamped = False
+        self.is_stamped: bool = False
         """Whether the commits in the log give the file a new stamp."""
-        self.has_begun = False
+        self.has_begun: bool = False
         """Whether the log has a header: a file that is only opened needs none."""
         if found is not None and found.has_commits:
             self._adopt(found)

@@ -19,6 +19,7 @@ import secrets
 import time
 
 from ....errors import LockedError
+from ....logger import INFO, note
 from ....runtime.descriptors import Descriptor
 from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
@@ -147,10 +148,10 @@ class WriterLock:
         self.timeout = timeout
         self.file: Descriptor | None = None
         self._leftover = ""
-        self.named = Descriptor(-1)
+        self.named: Descriptor = Descriptor(-1)
         self._process = os.getpid()
         self._absent = absent
-        self.log = self._take(log_of(path))
+        self.log: Descriptor = self._take(log_of(path))
         try:
             self._remove_leftover()
             self._remove_first_names()
@@ -163,7 +164,7 @@ class WriterLock:
     def _take(self, name: str) -> Descriptor:
         end = time.monotonic() + self.timeout
         queue, wait = _Queue(), _FIRST_WAIT
-        who = "another process"
+        who, has_waited = "another process", False
         # A handler that ran here and wrote the file would wait for this place in the queue.
         with defer_interrupts():
             try:
@@ -180,6 +181,10 @@ class WriterLock:
                             hint="wait for it, or raise lock_timeout",
                         )
                     check_pending()
+                    if not has_waited:
+                        has_waited = True
+                        writer = who or _other_writer(self.path)
+                        note(INFO, "%s: waiting for %s, which is writing it", self.path, writer)
                     time.sleep(wait)
                     wait = min(2 * wait, _LONGEST_WAIT)
             finally:

@@ -1,0 +1,3 @@
+"""The snippets are read by checkers, and not run: some of them are wrong."""
+
+collect_ignore = ["snippets"]

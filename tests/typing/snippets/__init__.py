@@ -1,0 +1,1 @@
+"""Code of users, which checkers read and nobody runs."""
