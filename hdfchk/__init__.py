@@ -14,6 +14,7 @@ from .backends.settings import trusting
 from .codecs.codec import Codec
 from .codecs.registry import CodecRegistry, default_registry
 from .convenience import load, save
+from .description import Description
 from .errors import (
     CheckpointerKeyError,
     CheckpointWarning,
@@ -71,6 +72,7 @@ __all__ = [
     "CodecRegistry",
     "CorruptFileError",
     "CycleError",
+    "Description",
     "FileReplacedError",
     "Group",
     "HDF5Checkpointer",

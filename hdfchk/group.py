@@ -18,6 +18,7 @@ from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
 from .copying import refuse_itself, refuse_overlap
+from .description import Description, describe
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -301,6 +302,50 @@ class Group(MutableMapping[str, Any], Placed):
                 raise access.refused(path)
             access.check_read(self._location.filters, path, node)
         return node
+
+    def describe(
+        self,
+        key: Key | None = None,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        values: bool = False,
+    ) -> list[Description]:
+        """What is stored here, key by key: types, shapes, sizes. No array is read.
+
+        The file is opened once, and closed at the end of the call. Soft links, and links to other
+        files, are not followed. What is damaged, or of a type that cannot be read, is described
+        with its problem, and the rest all the same.
+
+        Args:
+            key: a key below this group; None for this group.
+            depth: of a dict, the number of levels below it: 1 for its own keys, 0 for itself
+                alone, None for all.
+            limit: the maximum number of descriptions.
+            values: give small values, too: scalars, short strings and lists.
+
+        Returns:
+            For a dict all that is below it, depth first, in the order of keys. For anything else
+            one `Description`, also if it is stored as a group.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            InvalidOptionError: `depth` or `limit` is negative (a `ValueError`).
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500, "x": np.zeros((2, 3)), "names": ["a", "b"]}
+            >>> for found in chk.describe():
+            ...     print(found.key, found.type, found.shape)
+            run dict None
+            run/steps int None
+            run/x ndarray (2, 3)
+            run/names list of str None
+        """
+        path = self._location.path + (() if key is None else keys.parse_for_read(key))
+        return describe(self._location, path, depth=depth, limit=limit, values=values)
 
     def load_parameter(self, key: Key) -> Any:
         """The value at a key, dicts as plain dicts: `load` under its older name."""
