@@ -6,6 +6,8 @@ every path: whoever does not know it sees nothing, and no cookie is needed.
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
 import secrets
 import warnings
@@ -18,7 +20,7 @@ from ..store import HDF5Checkpointer
 from .entities import Dataset, Entity, Folder
 from .protocol import attributes_of, elements_in, json_text, metadata_of
 from .selection import parse
-from .stored import Stored
+from .stored import Points, Stored
 from .version import state_of
 
 __all__ = ["HEADERS", "make_app", "need_extra"]
@@ -41,6 +43,7 @@ HEADERS = {
 MOST_PATHS = 10_000
 """So many paths can be searched on the page."""
 
+_log = logging.getLogger(__name__)
 _STATIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "static")
 _THREADS = 2
 """Requests that read at the same time: each may take memory."""
@@ -58,13 +61,11 @@ def need_extra() -> None:
     Raises:
         MissingExtraError: they are not; the message names the extra.
     """
-    try:
-        import starlette
-        import uvicorn
-    except ImportError as error:
-        missing = error.name or "starlette"
-        raise MissingExtraError.naming(missing, "view", "the viewer", None) from error
-    assert starlette and uvicorn
+    for library in ("starlette", "uvicorn"):
+        try:
+            importlib.import_module(library)
+        except ImportError as error:
+            raise MissingExtraError.naming(library, "view", "the viewer") from error
 
 
 class _Guard:
@@ -110,6 +111,8 @@ class Endpoints:
     def __init__(self, path: str, **options: Any) -> None:
         self._path = os.path.abspath(path)
         self._options = options
+        self._version = ""
+        self._thinned: dict[str, Points] = {}
 
     def answer(self, name: str, query: Query) -> tuple[int, bytes, str]:
         """Return status, body and media type of an answer.
@@ -121,21 +124,26 @@ class Endpoints:
         try:
             if name == "info":
                 return 200, self._info(), "application/json"
-            state_of(self._path)
+            self._forget_if(state_of(self._path).version)
             store = HDF5Checkpointer(self._path, mode="r", **self._options)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with store:
                     body, kind = self._read(store, name, query)
             return 200, body, kind
-        except (HdfchkError, OSError, MemoryError, ValueError) as error:
+        except Exception as error:
             return _failed(error)
+
+    def _forget_if(self, version: str) -> None:
+        """Forget the thinned curves of another version of the file."""
+        if version != self._version:
+            self._version, self._thinned = version, {}
 
     def _read(self, store: HDF5Checkpointer, name: str, query: Query) -> tuple[bytes, str]:
         path = query.get("path", "/")
         if name == "paths":
             return json_text(_paths(store)), "application/json"
-        entity = Stored(store).find(path)
+        entity = Stored(store, self._thinned).find(path)
         if name == "meta":
             found: Any = metadata_of(path.rstrip("/").rpartition("/")[2], entity)
             return json_text(found), "application/json"
@@ -159,8 +167,17 @@ class Endpoints:
 
 
 def _failed(error: Exception) -> tuple[int, bytes, str]:
-    status = 404 if isinstance(error, (CheckpointerKeyError, FileNotFoundError)) else 422
-    message = "the memory does not suffice" if isinstance(error, MemoryError) else str(error)
+    """The answer to a request that failed: the page shows the message."""
+    message = str(error)
+    if isinstance(error, (CheckpointerKeyError, FileNotFoundError)):
+        status = 404
+    elif isinstance(error, (HdfchkError, OSError)):
+        status = 422
+    elif isinstance(error, MemoryError):
+        status, message = 422, "there is not enough memory to read this"
+    else:  # a fault of the viewer's, or of a library that makes values
+        status, message = 500, f"{type(error).__name__}: {error}"
+        _log.exception("a request failed")
     return status, json_text({"message": message}), "application/json"
 
 

@@ -67,4 +67,8 @@ def in_memory(
 ) -> Dataset:
     """A dataset of an array in memory, whose dtype is one of those of `Dataset`."""
     shape = data.shape[:-1] if fields else data.shape
-    return Dataset(shape, data.dtype, lambda index: data[index], attributes or {}, fields)
+
+    def read(index: tuple[Any, ...]) -> AnyArray:
+        return np.asarray(data[index], data.dtype)  # also of one text, which has no dtype
+
+    return Dataset(shape, data.dtype, read, attributes or {}, fields)

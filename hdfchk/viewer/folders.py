@@ -13,7 +13,7 @@ __all__ = ["child_name", "folder_of", "plot_of", "showing"]
 
 def child_name(name: object) -> str:
     """Return a name as that of a child: without ``/``, which separates levels."""
-    return str(name).replace("/", "∕") or "''"
+    return str(name).replace("/", "\N{DIVISION SLASH}") or "''"
 
 
 def folder_of(
@@ -27,7 +27,12 @@ def folder_of(
         table: what the folder itself shows.
     """
     named = {child_name(name): child for name, child in children.items()}
-    return showing(lambda: named, _finder(named), attributes, table and (lambda: table))
+
+    def contents() -> Dataset:
+        assert table is not None  # noqa: S101 - it is asked for where there is one
+        return table
+
+    return showing(lambda: named, _finder(named), attributes, contents if table else None)
 
 
 def _finder(named: Mapping[str, Entity]) -> Callable[[str], Entity]:
@@ -65,15 +70,22 @@ def showing(
 
 
 def plot_of(
-    children: Mapping[str, Entity], signal: str, axes: list[str], attributes: Mapping[str, Any]
+    children: Callable[[], Mapping[str, Entity]],
+    signal: str,
+    axes: list[str],
+    attributes: Mapping[str, Any],
 ) -> Folder:
     """Return a folder that shows itself as a plot: in NeXus's words, an NXdata group.
 
     Args:
-        children: arrays.
+        children: returns arrays.
         signal: the name of the one that is plotted.
         axes: for each of its axes the name of the array along it, or ``"."``.
         attributes: more attributes.
     """
     nexus = {"NX_class": "NXdata", "signal": signal, "axes": axes}
-    return Folder(lambda: children, _finder(children), {**attributes, **nexus})
+
+    def find(name: str) -> Entity:
+        return _finder(children())(name)
+
+    return Folder(children, find, {**attributes, **nexus})

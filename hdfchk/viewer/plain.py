@@ -58,6 +58,10 @@ def plain(data: Any) -> AnyArray:
     """
     if hasattr(data, "toarray"):
         data = data.toarray()
+    if hasattr(data, "to_numpy"):  # of pandas: what has no dtype of NumPy's are objects
+        data = data.to_numpy()
+    if isinstance(data, list):
+        data = _objects(data)
     if hasattr(data, "detach"):
         data = data.detach()
         data = data.float() if "float8" in str(data.dtype) or "bfloat" in str(data.dtype) else data
@@ -72,6 +76,12 @@ def plain(data: Any) -> AnyArray:
     if mask is not None and mask.any():
         found = found.copy()
         found[mask] = "--" if dtype == TEXT else np.nan
+    return found
+
+
+def _objects(items: list[Any]) -> AnyArray:
+    found = np.empty(len(items), object)
+    found[:] = items
     return found
 
 

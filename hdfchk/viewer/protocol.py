@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidOptionError
-from .entities import TEXT, AnyArray, Dataset, Entity, Folder
+from .entities import TEXT, AnyArray, Dataset, Entity, Folder, in_memory
+from .plain import text_of
 from .values import entity_of
 
 __all__ = ["FORMATS", "attributes_of", "elements_in", "json_text", "metadata_of"]
@@ -81,10 +81,7 @@ def _type_of(dtype: np.dtype[Any]) -> dict[str, Any]:
 
 def _attribute(value: Any) -> Dataset:
     found = entity_of(value)
-    if isinstance(found, Folder):
-        found = entity_of(repr(value))
-        assert isinstance(found, Dataset)
-    return found
+    return in_memory(np.array(text_of(value), object)) if isinstance(found, Folder) else found
 
 
 def attributes_of(entity: Entity) -> dict[str, Any]:
@@ -96,9 +93,7 @@ def attributes_of(entity: Entity) -> dict[str, Any]:
     return found
 
 
-def elements_in(
-    dataset: Dataset, data: AnyArray, form: str, *, flatten: bool
-) -> tuple[bytes, str]:
+def elements_in(dataset: Dataset, data: AnyArray, form: str, *, flatten: bool) -> tuple[bytes, str]:
     """Return elements in one of `FORMATS`, and its media type.
 
     Args:
@@ -113,12 +108,10 @@ def elements_in(
     if form not in FORMATS:
         raise InvalidOptionError(f"there is no format {form!r}", hint=f"use one of {FORMATS}")
     if form == "json":
-        if flatten:
+        if flatten and dataset.shape:
             data = data.reshape(-1, len(dataset.fields)) if dataset.fields else data.reshape(-1)
-            scalar = not dataset.shape
-            data = data[0] if scalar else data
         return json_text(_plain(data, nan="NaN")), "application/json"
-    if dataset.dtype == TEXT or dataset.dtype.kind == "c" and form == "bin":
+    if dataset.dtype == TEXT or (dataset.dtype.kind == "c" and form == "bin"):
         raise InvalidOptionError(f"such elements have no format {form!r}", hint="use json")
     if form == "bin":
         return _safe(data).tobytes(), "application/octet-stream"
@@ -163,6 +156,3 @@ def _finite(value: Any, nan: str | None) -> Any:
     if math.isnan(value):
         return nan
     return "Infinity" if value > 0 else "-Infinity"
-
-
-Json = Mapping[str, Any]

@@ -36,7 +36,9 @@ def parse(text: str, shape: tuple[int, ...]) -> Index:
     if len(parts) > len(shape):
         raise InvalidOptionError(f"the selection {text!r} has more axes than the shape {shape}")
     parts += [":"] * (len(shape) - len(parts))
-    return tuple(_part(part.strip(), length, text) for part, length in zip(parts, shape, strict=True))
+    return tuple(
+        _part(part.strip(), length, text) for part, length in zip(parts, shape, strict=True)
+    )
 
 
 def _part(part: str, length: int, text: str) -> int | slice:

@@ -1,25 +1,32 @@
-"""What stands at a path of a store, as an entity of the page. Nothing is read before it is shown."""
+"""What stands at a path of a store, as entities of the page, which read what they show."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from itertools import islice
 from typing import Any
 
+import attrs
 import numpy as np
 
 from ..arrays.array import Array
-from ..errors import CheckpointerKeyError, HdfchkError, UnsafeFileError, UnsupportedStoredError
+from ..description import Description
+from ..errors import (
+    CheckpointerKeyError,
+    HdfchkError,
+    NotAGroupError,
+    UnsafeFileError,
+    UnsupportedStoredError,
+)
 from ..group import Group
 from .entities import CONTENTS, TEXT, AnyArray, Dataset, Entity, Folder, in_memory
 from .folders import child_name, plot_of, showing
-from .listing import Entry, entries_of
 from .plain import UNITS, plain, plain_dtype, text_of
-from .thinning import MOST_POINTS, extremes, steps_of
+from .thinning import BINS, MOST_POINTS, extremes, steps_of
 from .values import MOST_ROWS, entity_of, rows_of
 
-__all__ = ["MOST_BYTES", "MOST_CHILDREN", "Stored"]
+__all__ = ["MOST_BYTES", "MOST_CHILDREN", "Points", "Stored"]
 
 MOST_CHILDREN = 1000
 """So many keys of a group are listed; the rest is one entry more."""
@@ -29,15 +36,21 @@ MOST_VALUE_BYTES = 16 * 2**20
 """A value that is no array is shown up to this size."""
 
 
+Points = tuple[AnyArray, AnyArray]
+"""Places and values of a curve."""
+
+
 class Stored:
     """Entities of one store, which is open while they are used.
 
     Args:
         store: the store, or a group in it.
+        thinned: keeps thinned curves, by key, as long as the file has not changed.
     """
 
-    def __init__(self, store: Group) -> None:
+    def __init__(self, store: Group, thinned: MutableMapping[str, Points] | None = None) -> None:
         self._store = store
+        self._thinned: MutableMapping[str, Points] = {} if thinned is None else thinned
 
     def find(self, path: str) -> Entity:
         """Return what is at a path of the page.
@@ -48,7 +61,7 @@ class Stored:
         Raises:
             CheckpointerKeyError: nothing is there.
         """
-        entity: Entity = self._folder(self._store)
+        entity: Entity = self._folder(self._store, "")
         for name in path.strip("/").split("/") if path.strip("/") else ():
             if not isinstance(entity, Folder):
                 raise CheckpointerKeyError("there is nothing below a value", key=path)
@@ -57,9 +70,12 @@ class Stored:
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def _folder(self, group: Group, type_name: str | None = None) -> Folder:
+    def _folder(self, group: Group, above: str, type_name: str | None = None) -> Folder:
         def children() -> Mapping[str, Entity]:
-            found = {entry.key: self._listed(group, entry) for entry in self._entries(group)}
+            found = {
+                entry.key: self._listed(group, above, entry.key, entry)
+                for entry in self._entries(group)
+            }
             rest = len(group) - len(found)
             if rest > 0:
                 found[f"… {rest:,} more keys"] = in_memory(
@@ -68,8 +84,8 @@ class Stored:
             return found
 
         def child(name: str) -> Entity:
-            entries = entries_of(group, only=name)
-            return self._listed(group, entries[0]) if entries else self._missing(name)
+            found = group.describe(name, depth=0, values=True)[0]
+            return self._listed(group, above, name, found)
 
         attributes = _attributes(group)
         if type_name is not None:
@@ -79,8 +95,13 @@ class Stored:
     def _missing(self, name: str) -> Entity:
         raise CheckpointerKeyError("no such key", key=name)
 
-    def _entries(self, group: Group) -> list[Entry]:
-        return entries_of(group, limit=MOST_CHILDREN)
+    def _entries(self, group: Group) -> list[Description]:
+        found = group.describe(depth=1, limit=MOST_CHILDREN, values=True)
+        if len(found) == 1 and not found[0].key and found[0].kind != "group":
+            # The parts of a record are no keys, but can be asked for one by one.
+            names = islice(group, MOST_CHILDREN)
+            return [group.describe(name, depth=0, values=True)[0] for name in names]
+        return found
 
     def _contents(self, group: Group) -> Dataset:
         """What a group shows itself: a line for each key."""
@@ -90,102 +111,180 @@ class Stored:
             table[number] = row
         return in_memory(table, fields=("key", "value", "type"))
 
-    def _listed(self, group: Group, entry: Entry) -> Entity:
+    def _listed(self, group: Group, above: str, name: str, entry: Description) -> Entity:
         """A child of a group, of which no more than a small value has been read."""
         if entry.problem is not None:
             return in_memory(np.array(f"cannot be read: {entry.problem}", object))
         if entry.kind == "group":
-            return self._folder(group.group(entry.key))
+            return self._folder(group.group(name), f"{above}{name}/")
         try:
             if entry.kind == "array":
-                return self._array(group, entry)
-            return self._value(group, entry)
+                return self._array(group, above, name, entry)
+            return self._value(group, above, name, entry)
         except HdfchkError as error:
             return in_memory(np.array(f"cannot be read: {error}", object))
 
     # -- values ----------------------------------------------------------------------------------
 
-    def _value(self, group: Group, entry: Entry) -> Entity:
+    def _value(self, group: Group, above: str, name: str, entry: Description) -> Entity:
         note = {"type": entry.type}
         if entry.has_value:
-            return entity_of(entry.value, note)
+            return entity_of(entry.value, {} if _is_plain(entry.value) else note)
         if entry.type.startswith("DataFrame"):
-            return self._frame(group, entry)
+            return self._frame(group, name, entry)
+        if not entry.type.startswith(_WHOLE):
+            try:
+                return self._folder(group.group(name), f"{above}{name}/", entry.type)
+            except NotAGroupError:
+                pass
 
         def read() -> Entity:
-            _check_size(entry.nbytes, MOST_VALUE_BYTES, entry.key)
-            return entity_of(group[entry.key], note)
+            _check_size(_bytes_of(group, name, entry), MOST_VALUE_BYTES, name)
+            return entity_of(group[name], note)
 
-        parts = _parts(group, entry)
-        if parts is not None:
-            return self._folder(parts, entry.type)
-        return _lazily(read, note)
+        shape, dtype = _known_form(entry)
+        if shape is None:
+            return _lazily(read, note)
+        return Dataset(shape, dtype, lambda index: _array_of(read(), shape, dtype)[index], note)
 
-    def _frame(self, group: Group, entry: Entry) -> Entity:
+    def _frame(self, group: Group, name: str, entry: Description) -> Entity:
         """A DataFrame, of which no more rows are read than are shown."""
-        table = group.table(entry.key)
-        names, length = table.columns, len(table)
-        columns = {
-            child_name(name): Dataset(
-                (min(length, MOST_POINTS),),
-                plain(table.read(columns=[name], rows=slice(0, 1))[name]).dtype,
-                lambda index, name=name: plain(table.read(columns=[name], rows=index[0])[name]),  # type: ignore[misc]
-            )
-            for name in names[:MOST_CHILDREN]
-        }
+        table = group.table(name)
 
-        def rows(wanted: slice) -> list[AnyArray]:
-            found = table.read(columns=names[:MOST_CHILDREN], rows=wanted)
-            return [np.asarray(found[name]) for name in names[:MOST_CHILDREN]]
+        def named() -> dict[str, Any]:
+            return {child_name(column): column for column in table.columns[:MOST_CHILDREN]}
 
-        contents = rows_of(list(columns), length, rows)
-        return showing(
-            lambda: columns,
-            lambda name: columns[name] if name in columns else self._missing(name),
-            {"type": entry.type},
-            lambda: contents,
-        )
+        def column(shown: str) -> Dataset:
+            own = named().get(shown, shown)
+            rows = min(len(table), MOST_POINTS)
+
+            def read(index: tuple[Any, ...]) -> AnyArray:
+                (wanted,) = index
+                if isinstance(wanted, slice):
+                    return plain(table.read(columns=[own], rows=wanted)[own])
+                return plain(table.read(columns=[own], rows=slice(wanted, wanted + 1))[own])[0]
+
+            return Dataset((rows,), read((slice(0, 1),)).dtype, read)
+
+        def contents() -> Dataset:
+            own = named()
+
+            def rows(wanted: slice) -> list[Any]:
+                found = table.read(columns=list(own.values()), rows=wanted)
+                return [found[column] for column in own.values()]
+
+            return rows_of(list(own), len(table), rows)
+
+        def children() -> Mapping[str, Entity]:
+            return {shown: column(shown) for shown in named()}
+
+        return showing(children, column, {"type": entry.type}, contents)
 
     # -- arrays ----------------------------------------------------------------------------------
 
-    def _array(self, group: Group, entry: Entry) -> Entity:
-        attributes = {"type": entry.type} if entry.type != "ndarray" else {}
-        try:
-            array = group.array(entry.key)
+    def _array(self, group: Group, above: str, name: str, entry: Description) -> Entity:
+        array = group.array(name) if entry.type not in _NO_SLICES else _Whole(group, name)
+        attributes: dict[str, Any] = {"type": entry.type} if entry.type != "ndarray" else {}
+        if entry.attributes:
+            attributes |= _attributes(group.array(name))
+        shape, dtype = entry.shape, entry.dtype
+        if shape is None or dtype is None or entry.type.startswith("torch."):
             shape, dtype = array.shape, array.dtype
-        except UnsupportedStoredError:  # sparse, in a format without slices
-            return _lazily(lambda: _whole(group, entry), attributes)
-        attributes |= _attributes(array) if entry.attributes else {}
-        kind = getattr(dtype, "kind", "")
-        if kind == "m":
+        if getattr(dtype, "kind", "") == "m":
             attributes["units"] = UNITS.get(np.datetime_data(dtype)[0], "")
         if getattr(dtype, "names", None) and len(shape) == 1:
-            return self._records(array, attributes)
-        shown = _shown_dtype(array, dtype)
+            return _records(array, shape, dtype, attributes)
+        shown = plain_dtype(dtype)
+        if "masked" in entry.type.lower() and shown.kind in "iub":  # gaps are NaN
+            shown = np.dtype("f8")
+        source = _Source(above + name, array, shape, _itemsize(dtype), shown, attributes)
         if len(shape) == 1 and shape[0] > MOST_POINTS:
             if shown.kind in "iufb":
-                return _thinned(array, shown, attributes)
+                return self._curve(source)
             attributes["shown"] = f"the first {MOST_POINTS:,} of {shape[0]:,} elements"
-            shape = (MOST_POINTS,)
+            return Dataset((MOST_POINTS,), shown, source.read, attributes)
         if len(shape) >= 2 and any(step > 1 for step in steps_of(shape)):
-            return _coarse(array, shown, attributes)
+            return _coarse(source)
+        chunks = entry.chunks if entry.chunks and len(entry.chunks) == len(shape) else None
+        return Dataset(shape, shown, source.read, attributes, chunks=chunks)
 
-        def read(index: tuple[Any, ...]) -> AnyArray:
-            _check_size(_count(index, shape) * _itemsize(dtype), MOST_BYTES, entry.key)
-            return plain(array[index]).astype(shown, copy=False)
+    def _curve(self, source: _Source) -> Folder:
+        """A long curve, as the least and largest values of its parts, over their places."""
+        length = source.shape[0]
 
-        return Dataset(shape, shown, read, attributes, chunks=_chunks(array))
+        def points() -> Points:
+            if source.key not in self._thinned:
+                most = max(1, MOST_BYTES // 8 // max(1, source.itemsize))
+                found = extremes(length, lambda a, b: source.read((slice(a, b),)), most)
+                self._thinned[source.key] = found
+            return self._thinned[source.key]
 
-    def _records(self, array: Array, attributes: dict[str, Any]) -> Dataset:
-        """An array of records, as a table."""
-        names = list(array.dtype.names)
+        note = f"{length:,} points: the least and the largest of each of {BINS:,} parts"
 
-        def rows(wanted: slice) -> list[AnyArray]:
-            found = array[wanted]
-            return [_column(found[name]) for name in names]
+        def children() -> Mapping[str, Entity]:
+            places, values = points()
+            return {
+                "values": in_memory(values, source.attributes),
+                "row": in_memory(places),
+                "title": in_memory(np.array(note, object)),
+            }
 
-        table = rows_of(names, len(array), rows)
-        return Dataset(table.shape, TEXT, table.read, {**attributes, **table.attributes}, tuple(names))
+        return plot_of(children, "values", ["row"], {**source.attributes, "shown": note})
+
+
+@attrs.frozen(eq=False)
+class _Source:
+    """An array of a store, of which parts are read.
+
+    Args:
+        key: its key.
+        array: a handle on it.
+        shape: the lengths of its axes.
+        itemsize: bytes of one element.
+        dtype: that of the elements that are shown.
+        attributes: its attributes.
+    """
+
+    key: str
+    array: Any
+    shape: tuple[int, ...]
+    itemsize: int
+    dtype: np.dtype[Any]
+    attributes: Mapping[str, Any]
+
+    def read(self, index: tuple[Any, ...]) -> AnyArray:
+        """Return elements; no more than `MOST_BYTES`."""
+        lengths = [
+            len(range(*part.indices(length))) if isinstance(part, slice) else None
+            for part, length in zip(index, self.shape, strict=True)
+        ]
+        kept = tuple(length for length in lengths if length is not None)
+        _check_size(math.prod(kept) * self.itemsize, MOST_BYTES, self.key)
+        return plain(self.array[index]).astype(self.dtype, copy=False).reshape(kept)
+
+
+class _Whole:
+    """A sparse array in a format without slices: it is read as a whole."""
+
+    def __init__(self, group: Group, name: str) -> None:
+        self._group = group
+        self._name = name
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        """Elements at an index."""
+        return self._group[self._name].tocsr()[index]
+
+
+def _records(array: Any, shape: tuple[int, ...], dtype: Any, attributes: dict[str, Any]) -> Dataset:
+    """An array of records, as a table."""
+    names = list(dtype.names)
+
+    def rows(wanted: slice) -> list[AnyArray]:
+        found = array[wanted]
+        return [_column(found[name]) for name in names]
+
+    table = rows_of(names, shape[0], rows)
+    return Dataset(table.shape, TEXT, table.read, {**attributes, **table.attributes}, tuple(names))
 
 
 def _column(values: AnyArray) -> AnyArray:
@@ -198,47 +297,30 @@ def _column(values: AnyArray) -> AnyArray:
 
 
 def _lazily(read: Callable[[], Entity], attributes: Mapping[str, Any]) -> Folder:
-    """A folder without children, whose contents are read when it is selected."""
+    """A folder that is what `read` returns, which is called when it is selected."""
+
+    def children() -> Mapping[str, Entity]:
+        found = read()
+        return found.children() if isinstance(found, Folder) else {}
 
     def child(name: str) -> Entity:
         found = read()
-        return found.child(name) if isinstance(found, Folder) else found
+        if name == CONTENTS:
+            shows = isinstance(found, Folder) and found.attributes.get("default") == name
+            return found.child(name) if shows else found
+        if isinstance(found, Folder):
+            return found.child(name)
+        raise CheckpointerKeyError("there is nothing below a value", key=name)
 
-    return Folder(dict, child, {**attributes, "default": CONTENTS})
-
-
-def _whole(group: Group, entry: Entry) -> Entity:
-    _check_size(math.prod(entry.shape or ()) * 8, MOST_BYTES, entry.key)
-    return entity_of(group[entry.key])
+    return Folder(children, child, {**attributes, "default": CONTENTS})
 
 
 def _attributes(place: Group | Array) -> dict[str, Any]:
     return dict(islice(place.attrs.items(), 200))
 
 
-def _chunks(array: Array) -> tuple[int, ...] | None:
-    chunks = array.chunks
-    return None if chunks is None or len(chunks) != array.ndim else tuple(chunks)
-
-
-def _shown_dtype(array: Array, dtype: Any) -> np.dtype[Any]:
-    """The dtype that is shown: with gaps, integers and booleans are floats."""
-    shown = plain_dtype(dtype)
-    if array._form.parts and array._form.is_dense and shown.kind in "iub":  # noqa: SLF001
-        return np.dtype("f8")
-    return shown
-
-
 def _itemsize(dtype: Any) -> int:
     return int(getattr(dtype, "itemsize", 8))
-
-
-def _count(index: tuple[Any, ...], shape: tuple[int, ...]) -> int:
-    lengths = [
-        len(range(*part.indices(length))) if isinstance(part, slice) else 1
-        for part, length in zip(index, shape, strict=True)
-    ]
-    return math.prod(lengths)
 
 
 def _check_size(nbytes: int | None, most: int, key: str) -> None:
@@ -250,7 +332,7 @@ def _check_size(nbytes: int | None, most: int, key: str) -> None:
         )
 
 
-def _glance(entry: Entry) -> str:
+def _glance(entry: Description) -> str:
     """A small value, or the shape or length of another."""
     if entry.problem is not None:
         return entry.problem
@@ -261,59 +343,80 @@ def _glance(entry: Entry) -> str:
         return " × ".join(f"{length:,}" for length in entry.shape)
     if entry.length is None:
         return ""
-    return f"{entry.length:,} {'keys' if entry.kind == 'group' else 'items'}"
+    noun = "key" if entry.kind == "group" else "item"
+    return f"{entry.length:,} {noun}{'' if entry.length == 1 else 's'}"
 
 
-def _parts(group: Group, entry: Entry) -> Group | None:
-    """The group of the fields of a record, which is shown field by field; None for another value."""
-    if not entry.is_record:
-        return None
-    return group.group(entry.key)
-
-
-def _thinned(array: Array, shown: np.dtype[Any], attributes: dict[str, Any]) -> Folder:
-    """A long curve, as the least and largest values of its parts, over their places."""
-    length = len(array)
-    cache: list[tuple[AnyArray, AnyArray]] = []
-
-    def points() -> tuple[AnyArray, AnyArray]:
-        if not cache:
-            most = max(1, MOST_BYTES // 8 // max(1, _itemsize(array.dtype)))
-            cache.append(extremes(length, lambda a, b: plain(array[a:b]).astype(shown), most))
-        return cache[0]
-
-    count = len(points()[0])
-    note = f"{count:,} of {length:,} points: the least and the largest of each part"
-    children: dict[str, Entity] = {
-        "values": Dataset((count,), shown, lambda index: points()[1][index], attributes),
-        "row": Dataset((count,), np.dtype("i8"), lambda index: points()[0][index]),
-        "title": in_memory(np.array(note, object)),
-    }
-    return plot_of(children, "values", ["row"], {**attributes, "shown": note})
-
-
-def _coarse(array: Array, shown: np.dtype[Any], attributes: dict[str, Any]) -> Folder:
+def _coarse(source: _Source) -> Folder:
     """A large image, or a stack of such: each n-th row and column, over their numbers."""
-    shape = array.shape
+    shape = source.shape
     steps = steps_of(shape)
     small = tuple(-(-length // step) for length, step in zip(shape, steps, strict=True))
 
     def read(index: tuple[Any, ...]) -> AnyArray:
-        _check_size(_count(index, small) * _itemsize(array.dtype), MOST_BYTES, "values")
         wide = tuple(
             slice(part.start * step, part.stop * step, part.step * step)
             if isinstance(part, slice)
             else part * step
             for part, step in zip(index, steps, strict=True)
         )
-        return plain(array[wide]).astype(shown, copy=False)
+        return source.read(wide)
 
-    note = f"each {steps[-2]}th row and each {steps[-1]}th column of {shape[-2]:,} × {shape[-1]:,}"
+    rows, columns = shape[-2:]
+    note = f"{small[-2]:,} × {small[-1]:,} of {rows:,} × {columns:,} elements, evenly spaced"
     children: dict[str, Entity] = {
-        "values": Dataset(small, shown, read, attributes),
-        "row": in_memory(np.arange(0, shape[-2], steps[-2])),
-        "column": in_memory(np.arange(0, shape[-1], steps[-1])),
+        "values": Dataset(small, source.dtype, read, source.attributes),
+        "row": in_memory(np.arange(0, rows, steps[-2])),
+        "column": in_memory(np.arange(0, columns, steps[-1])),
         "title": in_memory(np.array(note, object)),
     }
     axes = ["."] * (len(shape) - 2) + ["row", "column"]
-    return plot_of(children, "values", axes, {**attributes, "shown": note})
+    return plot_of(lambda: children, "values", axes, {**source.attributes, "shown": note})
+
+
+_WHOLE = (
+    "list", "tuple", "set", "frozenset", "deque", "dict", "Counter", "OrderedDict", "defaultdict",
+    "Series", "Index", "DataArray", "Dataset", "Variable", "polars.", "pyarrow.", "range",
+)  # fmt: skip
+"""Beginnings of the types of values that are shown as one; the parts of others are listed."""
+
+_NO_SLICES = frozenset(
+    f"{kind}_{form}" for kind in ("coo", "bsr", "dia", "dok", "lil") for form in ("array", "matrix")
+)
+
+_ITEMS = {"int": "i8", "float": "f8", "bool": "?", "complex": "c16"}
+_PLAIN = (bool, int, float, complex, str)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether its form tells its type."""
+    return type(value) in _PLAIN
+
+
+def _known_form(entry: Description) -> tuple[tuple[int, ...] | None, np.dtype[Any]]:
+    """The shape of a value that has not been read, if it can be told, and its dtype."""
+    kind, _, item = entry.type.partition(" of ")
+    if entry.length is None or kind not in {"list", "tuple", "deque", "set", "frozenset"}:
+        return None, TEXT
+    if item in _ITEMS:
+        return (entry.length,), np.dtype(_ITEMS[item])
+    return ((min(entry.length, MOST_ROWS),), TEXT) if item == "str" else (None, TEXT)
+
+
+def _array_of(found: Entity, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
+    """The elements of what has been read, in the form in which it was announced."""
+    if isinstance(found, Folder) or found.fields or len(found.shape) != 1:
+        raise UnsupportedStoredError("the value is of another form than its description says")
+    data = found.read((slice(None),))
+    return data.astype(dtype, copy=False)[: shape[0]]
+
+
+def _bytes_of(group: Group, name: str, entry: Description) -> int | None:
+    """The size of a value in memory, or that of its parts together, as far as it is known."""
+    if entry.nbytes is not None or entry.stored is not None:
+        return max(entry.nbytes or 0, entry.stored or 0)
+    try:
+        parts = group.group(name).describe(limit=MOST_ROWS)
+    except NotAGroupError:
+        return None
+    return sum(max(part.nbytes or 0, part.stored or 0) for part in parts)

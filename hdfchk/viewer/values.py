@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .entities import TEXT, AnyArray, Dataset, Entity, in_memory
-from .folders import folder_of
+from .entities import TEXT, AnyArray, Dataset, Entity, Folder, in_memory
+from .folders import child_name, folder_of, plot_of
 from .plain import plain, plain_dtype, text_of
 
-__all__ = ["MOST_ROWS", "columns_of", "entity_of", "table_of"]
+__all__ = ["MOST_ROWS", "entity_of", "rows_of", "table_of"]
 
 MOST_ROWS = 10_000
 """Tables and lists of text are shown up to so many rows."""
@@ -47,7 +47,9 @@ def entity_of(value: Any, attributes: Mapping[str, Any] | None = None) -> Entity
     if isinstance(value, Mapping):
         rows = [[text_of(key), text_of(item)] for key, item in _head(value.items())]
         return in_memory(_rows(rows, 2), given, ("key", "value"))
-    columns = columns_of(value)
+    if type(value).__module__.partition(".")[0] == "xarray" and hasattr(value, "dims"):
+        return _of_xarray(value, given)
+    columns = _columns_of(value)
     if columns is not None:
         return table_of(columns, given)
     return in_memory(_text(text_of(value)), given)
@@ -95,55 +97,60 @@ def _rows(rows: list[list[str]], width: int) -> AnyArray:
     return found
 
 
-def columns_of(value: Any) -> Mapping[str, AnyArray] | None:
-    """Return the columns of a table, or the axes of an array, of another library, by name.
-
-    Returns:
-        None for a value that has none.
-    """
+def _columns_of(value: Any) -> Mapping[str, Any] | None:
+    """The columns of a table of another library, by name; None for a value that has none."""
     library = type(value).__module__.partition(".")[0]
     if library == "pandas":
         return _of_pandas(value)
     if library == "polars" and hasattr(value, "to_dict"):
         return {name: column.to_numpy() for name, column in value.to_dict(as_series=True).items()}
     if library == "pyarrow" and hasattr(value, "column_names"):
-        return {
-            name: np.asarray(value.column(name).to_pylist(), object) for name in value.column_names
-        }
-    if library == "xarray":
-        return _of_xarray(value)
+        return {name: value.column(name).to_pylist() for name in value.column_names}
+    if library == "astropy" and hasattr(value, "colnames"):
+        return {name: np.asarray(value[name]) for name in value.colnames}
     return None
 
 
-def _of_pandas(value: Any) -> Mapping[str, AnyArray] | None:
+def _of_pandas(value: Any) -> Mapping[str, Any] | None:
     kind = type(value).__name__
     if kind == "DataFrame":
         named = {str(name): value.iloc[:, n] for n, name in enumerate(value.columns)}
     elif kind == "Series":
         named = {"values" if value.name is None else str(value.name): value}
     elif hasattr(value, "to_numpy"):
-        return {"values": _array(value)}
+        return {"values": value}
     else:
         return None
     if type(value.index).__name__ != "RangeIndex":
-        named = {str(value.index.name or "index"): value.index, **named}
-    return {name: _array(column) for name, column in named.items()}
+        return {str(value.index.name or "index"): value.index, **named}
+    return named
 
 
-def _array(column: Any) -> AnyArray:
-    """A column as an array; what NumPy has no dtype for as text."""
-    found = column.to_numpy()
-    return found if found.dtype.kind != "O" else np.asarray(found, object)
-
-
-def _of_xarray(value: Any) -> Mapping[str, AnyArray]:
-    found = {str(name): np.asarray(coordinate) for name, coordinate in value.coords.items()}
+def _of_xarray(value: Any, attributes: Mapping[str, Any]) -> Folder:
+    """An array with coordinates as a plot over them; a Dataset as a folder of these."""
+    coordinates: dict[str, Entity] = {
+        str(name): in_memory(plain(np.asarray(along)))
+        for name, along in getattr(value, "coords", {}).items()
+    }
     if hasattr(value, "data_vars"):
-        return found | {str(name): np.asarray(data) for name, data in value.data_vars.items()}
-    return found | {"values" if value.name is None else str(value.name): np.asarray(value)}
+        arrays = {str(name): _of_xarray(array, {}) for name, array in value.data_vars.items()}
+        return folder_of({**coordinates, **arrays}, attributes)
+    array = in_memory(plain(np.asarray(value)))
+    signal = "values" if getattr(value, "name", None) in {None, *coordinates} else str(value.name)
+    children = {child_name(name): entity for name, entity in coordinates.items()}
+    children[child_name(signal)] = array
+    if array.dtype == TEXT or not array.shape:
+        return folder_of(children, attributes)
+    axes = [child_name(dim) if _is_axis(children, dim) else "." for dim in value.dims]
+    return plot_of(lambda: children, child_name(signal), axes, attributes)
 
 
-def table_of(columns: Mapping[str, AnyArray], attributes: Mapping[str, Any]) -> Entity:
+def _is_axis(children: Mapping[str, Entity], name: object) -> bool:
+    along = children.get(child_name(name))
+    return isinstance(along, Dataset) and along.dtype.kind in "iuf" and len(along.shape) == 1
+
+
+def table_of(columns: Mapping[str, Any], attributes: Mapping[str, Any]) -> Entity:
     """Return a folder of columns, which shows them as one table if they have one length."""
     children = {name: in_memory(plain(column)) for name, column in columns.items()}
     lengths = {column.shape for column in children.values()}
@@ -155,7 +162,7 @@ def table_of(columns: Mapping[str, AnyArray], attributes: Mapping[str, Any]) -> 
     return folder_of(children, attributes, table=rows_of(list(children), lengths.pop()[0], read))
 
 
-def rows_of(names: list[str], length: int, read: Callable[[slice], list[AnyArray]]) -> Dataset:
+def rows_of(names: list[str], length: int, read: Callable[[slice], list[Any]]) -> Dataset:
     """Return the table of columns, as text, up to `MOST_ROWS` rows.
 
     Args:
