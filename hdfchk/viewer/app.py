@@ -89,9 +89,8 @@ class _Guard:
 
         if scope["type"] != "http":
             return
-        _, first, *rest = [*scope["path"].split("/", 2), ""]
-        known = secrets.compare_digest(first.encode("utf-8", "replace"), self._token)
-        if not known or not rest:
+        first = scope["path"].lstrip("/").partition("/")[0]
+        if not secrets.compare_digest(first.encode("utf-8", "replace"), self._token):
             await PlainTextResponse("not found", 404)(scope, receive, sending)
         elif scope["method"] not in {"GET", "HEAD"}:
             answer = PlainTextResponse("only GET", 405, {"Allow": "GET, HEAD"})
@@ -235,4 +234,5 @@ def make_app(path: str, token: str, *, hosts: tuple[str, ...] = (), **options: A
     routes = [Route(f"/{{token}}/api/{name}", answer) for name in names]
     pages = Mount("/{token}", StaticFiles(directory=_STATIC, html=True))
     guarded = _Guard(Starlette(routes=[*routes, pages]), token)
-    return TrustedHostMiddleware(guarded, ["127.0.0.1", "localhost", "[::1]", *hosts])
+    app: App = TrustedHostMiddleware(guarded, ["127.0.0.1", "localhost", *hosts])
+    return app

@@ -72,10 +72,8 @@ class Stored:
 
     def _folder(self, group: Group, above: str, type_name: str | None = None) -> Folder:
         def children() -> Mapping[str, Entity]:
-            found = {
-                entry.key: self._listed(group, above, entry.key, entry)
-                for entry in self._entries(group)
-            }
+            entries = self._entries(group)
+            found = {entry.key: self._listed(group, above, entry.key, entry) for entry in entries}
             rest = len(group) - len(found)
             if rest > 0:
                 found[f"… {rest:,} more keys"] = in_memory(
@@ -144,7 +142,7 @@ class Stored:
 
         shape, dtype = _known_form(entry)
         if shape is None:
-            return _lazily(read, note)
+            return _lazily(read, note, has_children=entry.type.startswith(_WITH_CHILDREN))
         return Dataset(shape, dtype, lambda index: _array_of(read(), shape, dtype)[index], note)
 
     def _frame(self, group: Group, name: str, entry: Description) -> Entity:
@@ -162,7 +160,8 @@ class Stored:
                 (wanted,) = index
                 if isinstance(wanted, slice):
                     return plain(table.read(columns=[own], rows=wanted)[own])
-                return plain(table.read(columns=[own], rows=slice(wanted, wanted + 1))[own])[0]
+                found = plain(table.read(columns=[own], rows=slice(wanted, wanted + 1))[own])
+                return found.reshape(())
 
             return Dataset((rows,), read((slice(0, 1),)).dtype, read)
 
@@ -183,7 +182,7 @@ class Stored:
     # -- arrays ----------------------------------------------------------------------------------
 
     def _array(self, group: Group, above: str, name: str, entry: Description) -> Entity:
-        array = group.array(name) if entry.type not in _NO_SLICES else _Whole(group, name)
+        array: Any = group.array(name) if entry.type not in _NO_SLICES else _Whole(group, name)
         attributes: dict[str, Any] = {"type": entry.type} if entry.type != "ndarray" else {}
         if entry.attributes:
             attributes |= _attributes(group.array(name))
@@ -296,18 +295,24 @@ def _column(values: AnyArray) -> AnyArray:
     return found
 
 
-def _lazily(read: Callable[[], Entity], attributes: Mapping[str, Any]) -> Folder:
-    """A folder that is what `read` returns, which is called when it is selected."""
+def _lazily(
+    read: Callable[[], Entity], attributes: Mapping[str, Any], *, has_children: bool
+) -> Folder:
+    """A folder that is what `read` returns, which is called when it is selected.
+
+    The page asks for the children of each folder that it lists: they are read if there are any.
+    """
 
     def children() -> Mapping[str, Entity]:
-        found = read()
+        found = read() if has_children else None
         return found.children() if isinstance(found, Folder) else {}
 
     def child(name: str) -> Entity:
         found = read()
         if name == CONTENTS:
-            shows = isinstance(found, Folder) and found.attributes.get("default") == name
-            return found.child(name) if shows else found
+            if isinstance(found, Folder) and found.attributes.get("default") == name:
+                return found.child(name)
+            return found
         if isinstance(found, Folder):
             return found.child(name)
         raise CheckpointerKeyError("there is nothing below a value", key=name)
@@ -374,9 +379,10 @@ def _coarse(source: _Source) -> Folder:
     return plot_of(lambda: children, "values", axes, {**source.attributes, "shown": note})
 
 
+_WITH_CHILDREN = ("Series", "Index", "DataArray", "Dataset", "Variable", "polars.", "pyarrow.")
 _WHOLE = (
     "list", "tuple", "set", "frozenset", "deque", "dict", "Counter", "OrderedDict", "defaultdict",
-    "Series", "Index", "DataArray", "Dataset", "Variable", "polars.", "pyarrow.", "range",
+    "range", *_WITH_CHILDREN,
 )  # fmt: skip
 """Beginnings of the types of values that are shown as one; the parts of others are listed."""
 

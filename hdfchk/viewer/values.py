@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,7 @@ def _text(text: str) -> AnyArray:
 
 
 def _head(items: Any) -> list[Any]:
-    found = []
-    for item in items:
-        if len(found) == MOST_ROWS:
-            break
-        found.append(item)
-    return found
+    return list(islice(items, MOST_ROWS))
 
 
 def _items(value: Any) -> AnyArray:

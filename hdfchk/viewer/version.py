@@ -37,7 +37,7 @@ def state_of(path: str) -> FileState:
     Raises:
         FileNotFoundError: there is neither the file nor a journal of it.
     """
-    found = []
+    found: list[os.stat_result | None] = []
     for name in (path, f"{path}-journal"):
         try:
             found.append(os.stat(name))
