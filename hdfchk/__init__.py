@@ -54,6 +54,7 @@ from .errors import (
     UnsupportedTypeError,
 )
 from .group import Group
+from .info import Info
 from .salvage import Loss, SalvageReport, salvage
 from .store import HDF5Checkpointer
 from .tables.table import Table
@@ -79,6 +80,7 @@ __all__ = [
     "HardLinksLeftWarning",
     "HdfchkError",
     "HdfchkWarning",
+    "Info",
     "InvalidKeyError",
     "InvalidKeyTypeError",
     "InvalidOptionError",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..codecs.casting import Form
 from ..codecs.portable import Capabilities
+from ..info import Info
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
 from .entries import Entry, entries_of
@@ -581,6 +582,9 @@ class Backend(Protocol):
 
     def checkpoint_pending(self) -> None:
         """Checkpoint pending commits in a log, if the file has no other users."""
+
+    def info(self) -> Info:
+        """Return the state of the location as a whole, without waiting for anybody."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as the address and the options, or raise `TypeError`."""

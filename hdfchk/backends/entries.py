@@ -23,7 +23,7 @@ from ..keys import MAX_PATH, Path
 from ..tree import Leaf
 
 if TYPE_CHECKING:
-    from .base import Session, Select
+    from .base import Select, Session
 
 __all__ = ["MAX_VISITS", "SMALL_VALUE", "Entry", "entries_of", "problem_of"]
 

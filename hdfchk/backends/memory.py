@@ -11,6 +11,7 @@ import numpy as np
 from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import NotAGroupError, UnsupportedStoredError
+from ..info import Info
 from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, UNITS, Branch, Leaf, Mark, nbytes_of, units_of
 from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
@@ -587,6 +588,11 @@ class BackendDefaults:
 
     def checkpoint_pending(self) -> None:
         """Do nothing: there is no log."""
+
+    def info(self) -> Info:
+        """Return the name, and whether there is anything."""
+        backend: Any = self
+        return Info(backend.address, exists=backend.exists())
 
 
 @attrs.define(eq=False)
