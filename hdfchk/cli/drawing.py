@@ -53,9 +53,7 @@ def draw(
         seen = np.isfinite(curve.y) & ((curve.y > 0) if logarithmic else True)
         if seen.any():
             label = escaped(curve.name) if len(curves) > 1 else None
-            plot.plot(
-                curve.x[seen].tolist(), curve.y[seen].tolist(), label=label, marker="braille"
-            )
+            plot.plot(curve.x[seen].tolist(), curve.y[seen].tolist(), label=label, marker="braille")
     if logarithmic:
         plot.yscale("log")
     text: str = plot.build()

@@ -95,7 +95,7 @@ def _counts(array: AnyArray) -> AnyArray:
 def texts(array: AnyArray) -> AnyArray:
     """Return each element as text, in an array of the same shape."""
     if array.dtype.kind == "M":
-        listed: Any = np.datetime_as_string(array).tolist()
+        listed: Any = np.datetime_as_string(array, unit="auto").tolist()
     else:
         listed = array.tolist() if array.dtype.kind != "O" else None
     found = np.empty(array.shape, object)

@@ -23,6 +23,7 @@ _INTEGER, _FLOAT, _STRING, _COMPOUND, _ENUM = 0, 1, 3, 6, 8
 _LITTLE = 0
 _UNSIGNED, _SIGNED = 0, 1
 _UTF8, _NULLTERM = 1, 0
+_CELL = 17
 
 
 def metadata_of(name: str, entity: Entity, *, with_children: bool = True) -> dict[str, Any]:
@@ -52,7 +53,9 @@ def metadata_of(name: str, entity: Entity, *, with_children: bool = True) -> dic
 
 def _form_of(dataset: Dataset) -> dict[str, Any]:
     if dataset.fields:
-        members = [{"name": name, **_type_of(dataset.dtype)} for name in dataset.fields]
+        # The page makes columns as wide as their texts may be.
+        text = {"class": _STRING, "size": _CELL, "cset": _UTF8, "strPad": _NULLTERM, "vlen": False}
+        members = [{"name": name, **text} for name in dataset.fields]
         kind: dict[str, Any] = {"class": _COMPOUND, "size": 0, "members": members}
     else:
         kind = _type_of(dataset.dtype)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
+import urllib.parse
 import webbrowser
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,6 +41,7 @@ class Viewer:
     Args:
         path: the file.
         port: the port; 0 for a free one.
+        key: the key that is shown first.
 
     Attributes:
         port: the port.
@@ -48,7 +53,7 @@ class Viewer:
         InvalidOptionError: the port is taken, or not allowed (a `ValueError`).
     """
 
-    def __init__(self, path: str, port: int = 0) -> None:
+    def __init__(self, path: str, port: int = 0, key: str | None = None) -> None:
         need_extra()
         state_of(path)
         token = secrets.token_urlsafe(24)
@@ -56,7 +61,8 @@ class Viewer:
         self._app = make_app(path, token)
         self._socket = _listening(port)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{HOST}:{self.port}/{token}/"
+        place = f"#/{urllib.parse.quote(key)}" if key else ""
+        self.url = f"http://{HOST}:{self.port}/{token}/{place}"
 
     def announce(self, say: Callable[[str], Any] = print) -> None:
         """Say the address, and how to reach it from another machine."""
@@ -128,7 +134,7 @@ def _opened_in_browser(url: str) -> Iterator[None]:
     descriptor, name = tempfile.mkstemp(prefix="hdfchk-view-", suffix=".html")  # mode 600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(_REDIRECT.format(url=url))
+            file.write(_REDIRECT.format(url=html.escape(url)))
         webbrowser.open(f"file://{name}")
         yield
     finally:
@@ -136,8 +142,30 @@ def _opened_in_browser(url: str) -> Iterator[None]:
             os.unlink(name)
 
 
+@contextlib.contextmanager
+def _ending_at_sigterm() -> Iterator[None]:
+    """A block that SIGTERM leaves as an exception does, so that nothing is left behind."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def view(
-    path: str, *, port: int = 0, browser: bool = True, say: Callable[[str], Any] = print
+    path: str,
+    *,
+    key: str | None = None,
+    port: int = 0,
+    browser: bool = True,
+    say: Callable[[str], Any] = print,
 ) -> int:
     """Show a file in the browser until Ctrl-C.
 
@@ -146,6 +174,7 @@ def view(
 
     Args:
         path: the file.
+        key: the key that is shown first.
         port: the port on 127.0.0.1; 0 for a free one.
         browser: open a browser, where there is a display.
         say: gets lines of text for the user.
@@ -158,13 +187,13 @@ def view(
         MissingExtraError: the extra ``view`` is not installed.
         InvalidOptionError: the port is taken, or not allowed (a `ValueError`).
     """
-    viewer = Viewer(path, port)
+    viewer = Viewer(path, port, key)
     viewer.announce(say)
     opened = (
         _opened_in_browser(viewer.url) if browser and _has_browser() else contextlib.nullcontext()
     )
     try:
-        with opened:
+        with _ending_at_sigterm(), opened:
             viewer.run()
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -45,7 +46,7 @@ def state_of(path: str) -> FileState:
             found.append(None)
     file, journal = found
     if file is None and journal is None:
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     version = "-".join(
         "0" if stat is None else f"{stat.st_ino:x}.{stat.st_mtime_ns:x}.{stat.st_size:x}"
         for stat in found

@@ -8,6 +8,8 @@ import "./page.css";
 const EVERY = 2000; // milliseconds between two looks at the file
 // Absolute: the exports of the app call `new URL(base + ...)`. The token is in the path.
 const API = new URL("api", document.baseURI).href;
+// A key after the `#` is what is shown first.
+const FIRST = decodeURIComponent(location.hash.slice(1)) || "/";
 
 async function fetchInfo() {
   const response = await fetch(`${API}/info`);
@@ -68,7 +70,7 @@ function Page() {
       <div className="app">
         {info && (
           <H5GroveProvider url={API} filepath={info.file} resetKeys={[info.version]}>
-            <App sidebarOpen />
+            <App sidebarOpen initialPath={FIRST} />
           </H5GroveProvider>
         )}
       </div>
