@@ -13,6 +13,9 @@ __all__ = ["MOST_LETTERS", "UNITS", "plain", "plain_dtype", "text_of", "texts"]
 MOST_LETTERS = 10_000
 """Longer texts are cut."""
 
+_MOST_BITS = 10_000
+"""Larger integers are shown in hexadecimal form: Python limits the digits of decimal ones."""
+
 UNITS = {
     "Y": "years", "M": "months", "W": "weeks", "D": "days", "h": "hours", "m": "minutes",
     "s": "s", "ms": "ms", "us": "us", "ns": "ns", "ps": "ps", "fs": "fs", "as": "as",
@@ -95,7 +98,9 @@ def _counts(array: AnyArray) -> AnyArray:
 def texts(array: AnyArray) -> AnyArray:
     """Return each element as text, in an array of the same shape."""
     if array.dtype.kind == "M":
-        listed: Any = np.datetime_as_string(array, unit="auto").tolist()
+        has_unit = np.datetime_data(array.dtype)[0] != "generic"
+        shown = np.datetime_as_string(array, unit="auto") if has_unit else array.astype("i8")
+        listed: Any = shown.tolist()
     else:
         listed = array.tolist() if array.dtype.kind != "O" else None
     found = np.empty(array.shape, object)
@@ -124,8 +129,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         found = str(value)
     elif isinstance(value, (bytes, bytearray, memoryview)):
-        head = bytes(value[:256])
-        found = f"{len(value):,} bytes: {head.hex(' ')}{' …' if len(value) > 256 else ''}"
+        raw = bytes(value)
+        found = f"{len(raw):,} bytes: {raw[:256].hex(' ')}{' …' if len(raw) > 256 else ''}"
     elif isinstance(value, np.void) and value.dtype.names is None:
         return text_of(value.tobytes())
     elif isinstance(value, np.ndarray):
@@ -135,8 +140,10 @@ def text_of(value: Any) -> str:
         found = " ".join(found.split())
     elif isinstance(value, (list, tuple, dict, set, frozenset)):
         found = repr(value)
-    elif type(value).__module__ == "numpy":
-        return text_of(value.item()) if isinstance(value.item(), (str, bytes)) else str(value)
+    elif isinstance(value, (np.str_, np.bytes_)):
+        return text_of(value.item())
+    elif type(value) is int and value.bit_length() > _MOST_BITS:
+        found = f"{value.bit_length():,} bits: {value:#x}"
     else:
         found = str(value)
     return found if len(found) <= MOST_LETTERS else f"{found[:MOST_LETTERS]} …"

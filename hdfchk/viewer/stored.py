@@ -82,7 +82,13 @@ class Stored:
             return found
 
         def child(name: str) -> Entity:
-            found = group.describe(name, depth=0, values=True)[0]
+            try:
+                found = group.describe(name, depth=0, values=True)[0]
+            except HdfchkError:  # a link that is not followed, which is listed as such
+                listed = [entry for entry in self._entries(group) if entry.key == name]
+                if not listed:
+                    raise
+                found = listed[0]
             return self._listed(group, above, name, found)
 
         attributes = _attributes(group)
@@ -143,7 +149,11 @@ class Stored:
         shape, dtype = _known_form(entry)
         if shape is None:
             return _lazily(read, note, has_children=entry.type.startswith(_WITH_CHILDREN))
-        return Dataset(shape, dtype, lambda index: _array_of(read(), shape, dtype)[index], note)
+
+        def elements(index: tuple[Any, ...]) -> AnyArray:
+            return np.asarray(_array_of(read(), shape, dtype)[index], dtype)
+
+        return Dataset(shape, dtype, elements, note)
 
     def _frame(self, group: Group, name: str, entry: Description) -> Entity:
         """A DataFrame, of which no more rows are read than are shown."""
@@ -182,7 +192,11 @@ class Stored:
     # -- arrays ----------------------------------------------------------------------------------
 
     def _array(self, group: Group, above: str, name: str, entry: Description) -> Entity:
-        array: Any = group.array(name) if entry.type not in _NO_SLICES else _Whole(group, name)
+        array: Any
+        try:
+            array = group.array(name)
+        except UnsupportedStoredError:
+            array = _Whole(group, name, entry)
         attributes: dict[str, Any] = {"type": entry.type} if entry.type != "ndarray" else {}
         if entry.attributes:
             attributes |= _attributes(group.array(name))
@@ -263,15 +277,32 @@ class _Source:
 
 
 class _Whole:
-    """A sparse array in a format without slices: it is read as a whole."""
+    """An array that is stored without slices, as one of objects: it is read as a whole."""
 
-    def __init__(self, group: Group, name: str) -> None:
+    def __init__(self, group: Group, name: str, entry: Description) -> None:
         self._group = group
         self._name = name
+        self._entry = entry
+
+    def _read(self) -> Any:
+        most = _bytes_of(self._group, self._name, self._entry)
+        _check_size(most, MOST_VALUE_BYTES, self._name)
+        return self._group[self._name]
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
         """Elements at an index."""
-        return self._group[self._name].tocsr()[index]
+        value = self._read()
+        return value.tocsr()[index] if hasattr(value, "tocsr") else np.asarray(value)[index]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return np.shape(self._read())
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the elements."""
+        return self._read().dtype
 
 
 def _records(array: Any, shape: tuple[int, ...], dtype: Any, attributes: dict[str, Any]) -> Dataset:
@@ -385,10 +416,6 @@ _WHOLE = (
     "range", *_WITH_CHILDREN,
 )  # fmt: skip
 """Beginnings of the types of values that are shown as one; the parts of others are listed."""
-
-_NO_SLICES = frozenset(
-    f"{kind}_{form}" for kind in ("coo", "bsr", "dia", "dok", "lil") for form in ("array", "matrix")
-)
 
 _ITEMS = {"int": "i8", "float": "f8", "bool": "?", "complex": "c16"}
 _PLAIN = (bool, int, float, complex, str)

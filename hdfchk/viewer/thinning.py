@@ -65,10 +65,11 @@ def _of_bins(block: AnyArray, size: int) -> list[AnyArray]:
     """The places of the least and of the largest value of each bin of a block."""
     whole = len(block) // size * size
     found = []
-    for part, offset in ((block[:whole], 0), (block[whole:], whole)):
+    rest = len(block) - whole
+    for part, offset, width in ((block[:whole], 0, size), (block[whole:], whole, rest)):
         if not len(part):
             continue
-        bins = part.reshape(-1, size if offset == 0 else len(part))
+        bins = part.reshape(-1, width)
         begins = offset + np.arange(len(bins)) * bins.shape[1]
         low, high = bins, bins
         if block.dtype.kind == "f":

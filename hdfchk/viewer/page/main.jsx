@@ -1,5 +1,5 @@
 // The app of H5Web over the endpoints of hdfchk.viewer, with a line of status below it.
-import React, { startTransition, useEffect, useState } from "react";
+import React, { useEffect, useRef, useState, useTransition } from "react";
 import { createRoot } from "react-dom/client";
 import { App, H5GroveProvider } from "@h5web/app";
 import "@h5web/app/styles.css";
@@ -23,26 +23,30 @@ async function fetchInfo() {
 function useInfo() {
   const [info, setInfo] = useState();
   const [problem, setProblem] = useState();
+  const [isPending, startTransition] = useTransition();
+  const pending = useRef(false);
+  pending.current = isPending;
 
   useEffect(() => {
     let timer;
     let ended = false;
     async function look() {
-      try {
-        const found = document.hidden ? undefined : await fetchInfo();
-        if (found) {
+      // Not while the page still reads what the last change has brought, nor where nobody looks.
+      if (!pending.current && !document.hidden) {
+        try {
+          const found = await fetchInfo();
           // In a transition the app keeps what it shows until the new data are there.
           startTransition(() =>
             setInfo((old) => (old?.version === found.version ? old : found)),
           );
           setProblem(undefined);
+        } catch (error) {
+          setProblem(
+            error instanceof TypeError
+              ? "No answer: hdfchk view has ended, or the connection is lost."
+              : error.message,
+          );
         }
-      } catch (error) {
-        setProblem(
-          error instanceof TypeError
-            ? "No answer: hdfchk view has ended, or the connection is lost."
-            : error.message,
-        );
       }
       if (!ended) {
         timer = setTimeout(look, EVERY);
