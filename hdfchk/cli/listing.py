@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,6 +80,7 @@ def tree_command(
     globs = [key for key in keys if any(sign in key for sign in "*?[")]
     if globs:
         shown = _tree(read(file, allowed_keys=list(keys)), None, depth)
+        shown = [(key, _without_idle(entries, keys)) for key, entries in shown]
     else:
         store = read(file)
         shown = [part for key in keys or (None,) for part in _tree(store, key, depth)]
@@ -98,6 +100,18 @@ def tree_command(
 
 def _tree(store: Any, key: str | None, depth: int | None) -> list[tuple[str | None, Any]]:
     return [(key or None, describe(store, key or None, depth=depth))]
+
+
+def _without_idle(entries: list[Description], keys: tuple[str, ...]) -> list[Description]:
+    """What is left without the dicts in which nothing matches."""
+    parents: set[str] = set()
+    kept = []
+    for entry in reversed(entries):
+        is_idle = entry.kind == "group" and entry.key not in parents
+        if not is_idle or any(fnmatchcase(entry.key, key) for key in keys):
+            kept.append(entry)
+            parents.add(entry.key.rpartition("/")[0])
+    return kept[::-1]
 
 
 class _Attributes:

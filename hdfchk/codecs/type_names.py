@@ -83,6 +83,8 @@ _NAMES = {
 _IN_BYTES = frozenset({"item", "numpy", "bytes", "bytearray", "array.array", "memoryview"})
 """Encodings, or parameters of them, of which the dataset has the bytes of the value."""
 _ITEMS = {bool: "bool", int: "int", float: "float", str: "str", type(None): "None"}
+_WRONG = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What parameters raise that are not those of their encoding: reading the value will tell."""
 _MARK_IN_TEXT = re.compile(r'\{"\$":("(?:[^"\\]|\\.)*")')
 
 
@@ -106,7 +108,7 @@ def named(mark: Mark) -> str:
 
 
 def _numpy_scalar(spec: Any) -> str:
-    if spec in {"U", "S"}:
+    if spec in ("U", "S"):
         return "numpy.str_" if spec == "U" else "numpy.bytes_"
     try:
         return scalar_name(dtypes.rebuild(spec))
@@ -142,6 +144,15 @@ def told_of_leaf(outline: Outline, text: Text) -> Told:
     mark, shape, dtype = outline
     if mark is None:
         return _unmarked(shape, dtype)
+    try:
+        return _marked(mark, shape, dtype, text)
+    except HdfchkError:
+        raise
+    except _WRONG:
+        return Told("value", mark.name)
+
+
+def _marked(mark: Mark, shape: tuple[int, ...] | None, dtype: AnyDType | None, text: Text) -> Told:
     if mark.name in ARRAYS or mark.name in {"torch.Tensor", "jax.bits"}:
         return _array(mark, shape, dtype)
     if mark.name == "packed":
@@ -152,7 +163,8 @@ def told_of_leaf(outline: Outline, text: Text) -> Told:
     if mark.name in {"array.array", "memoryview", "bytes", "bytearray"}:
         return Told("value", named(mark), shape[0] if shape else None)
     if mark.name == "numpy":
-        return Told("value", named(mark), dtype=_dtype_of(mark, dtype))
+        is_text = mark.params.get("dtype") in ("U", "S")
+        return Told("value", named(mark), dtype=None if is_text else _dtype_of(mark, dtype))
     if mark.name == "constant":
         return Told("value", text() or "constant")
     if mark.name == "masked":
@@ -255,6 +267,15 @@ def told_of_group(mark: Mark | None, names: Sequence[str], part: Part, text: Tex
     """
     if mark is None:
         return _older(names, part)
+    try:
+        return _marked_group(mark, names, part, text)
+    except HdfchkError:
+        raise
+    except _WRONG:
+        return Told("value", mark.name)
+
+
+def _marked_group(mark: Mark, names: Sequence[str], part: Part, text: Text) -> Told:
     if mark.name == "packed":
         return _packed(text())
     if mark.name == "ragged":
@@ -269,7 +290,9 @@ def told_of_group(mark: Mark | None, names: Sequence[str], part: Part, text: Tex
     if mark.name == "sparse":
         shape = tuple(mark.params.get("shape", ()))
         data = part("data")
-        return Told("array", named(mark), None, shape, None if data is None else data.dtype)
+        return Told(
+            "array", named(mark), None, shape, None if data is None else _dtype_of(mark, data.dtype)
+        )
     if mark.name in {"pandas.DataFrame", "polars.DataFrame"}:
         return _frame(mark, names, part)
     if mark.name in {"pandas.Series", "pandas.Index"}:

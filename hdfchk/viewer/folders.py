@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import CheckpointerKeyError
-from .entities import CONTENTS, Dataset, Entity, Folder
+from .entities import CONTENTS, Dataset, Entity, Folder, in_memory
 
 __all__ = ["child_name", "folder_of", "plot_of", "showing"]
 
@@ -24,15 +26,22 @@ def folder_of(
     Args:
         children: the children.
         attributes: of the folder.
-        table: what the folder itself shows.
+        table: what the folder itself shows; by default the names and shapes of its children.
     """
     named = {child_name(name): child for name, child in children.items()}
 
     def contents() -> Dataset:
-        assert table is not None  # noqa: S101 - it is asked for where there is one
-        return table
+        return _shapes(named) if table is None else table
 
-    return showing(lambda: named, _finder(named), attributes, contents if table else None)
+    return showing(lambda: named, _finder(named), attributes, contents)
+
+
+def _shapes(named: Mapping[str, Entity]) -> Dataset:
+    found = np.empty((len(named), 2), object)
+    for number, (name, child) in enumerate(named.items()):
+        shape = child.shape if isinstance(child, Dataset) else ()
+        found[number] = [name, " × ".join(f"{length:,}" for length in shape)]
+    return in_memory(found, fields=("key", "shape"))
 
 
 def _finder(named: Mapping[str, Entity]) -> Callable[[str], Entity]:

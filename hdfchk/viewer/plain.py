@@ -111,6 +111,14 @@ def texts(array: AnyArray) -> AnyArray:
     return found
 
 
+def _said(value: Any) -> str:
+    """What Python says of a value."""
+    try:
+        return str(value)
+    except ValueError:  # integers in it have too many digits for Python
+        return f"a {type(value).__name__} with numbers that are too long to be shown"
+
+
 def _flat(listed: Any, ndim: int) -> list[Any]:
     if ndim == 0:
         return [listed]
@@ -138,12 +146,14 @@ def text_of(value: Any) -> str:
         if value.size > 20 or value.ndim > 1:
             found = f"{value.dtype} {' × '.join(map(str, value.shape))}: {found}"
         found = " ".join(found.split())
-    elif isinstance(value, (list, tuple, dict, set, frozenset)):
-        found = repr(value)
+    elif isinstance(value, np.void):
+        found = f"({', '.join(text_of(value[name]) for name in value.dtype.names or ())})"
+    elif isinstance(value, np.datetime64):
+        found = str(texts(np.asarray(value))[()])
     elif isinstance(value, (np.str_, np.bytes_)):
         return text_of(value.item())
     elif type(value) is int and value.bit_length() > _MOST_BITS:
         found = f"{value.bit_length():,} bits: {value:#x}"
     else:
-        found = str(value)
+        found = _said(value)
     return found if len(found) <= MOST_LETTERS else f"{found[:MOST_LETTERS]} …"

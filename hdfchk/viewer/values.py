@@ -38,7 +38,7 @@ def entity_of(value: Any, attributes: Mapping[str, Any] | None = None) -> Entity
     if isinstance(value, (bool, np.bool_)):
         return in_memory(np.asarray(bool(value)), given)
     if isinstance(value, int) and type(value) is int:
-        return in_memory(np.asarray(value) if value in _INT64 else _text(str(value)), given)
+        return in_memory(np.asarray(value) if value in _INT64 else _text(text_of(value)), given)
     if isinstance(value, (float, complex)) or _has_numbers(value):
         return in_memory(plain(value), given)
     if isinstance(value, np.ndarray) or hasattr(value, "toarray"):
