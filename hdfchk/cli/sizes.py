@@ -19,10 +19,10 @@ def size_text(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     size = float(count)
-    for unit in _UNITS:
-        size /= 1000
-        if size < 999.95:
-            break
+    units = iter(_UNITS)
+    unit = ""
+    while size >= 999.95 and unit != _UNITS[-1]:
+        size, unit = size / 1000, next(units)
     return f"{size:.1f} {unit}"
 
 
