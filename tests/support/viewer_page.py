@@ -97,7 +97,12 @@ def request(
     """Ask an ASGI application, without a socket."""
     sent: list[dict[str, Any]] = []
 
+    received: list[str] = []
+
     async def receive() -> dict[str, Any]:
+        if received:  # the client stays connected, and sends nothing more
+            await asyncio.Event().wait()
+        received.append("all")
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
