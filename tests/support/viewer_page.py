@@ -52,7 +52,10 @@ class Page:
             found = np.frombuffer(raw, dtype)
             return found.reshape(shape) if selection is None else found
         found = self.ask("data", **query, flatten="true")
-        is_complex = kind["class"] == COMPOUND and [m["name"] for m in kind["members"]] == ["r", "i"]
+        is_complex = kind["class"] == COMPOUND and [m["name"] for m in kind["members"]] == [
+            "r",
+            "i",
+        ]
         if is_complex:
             pairs = found if shape else [found]
             array = np.array([complex(float(r), float(i)) for r, i in pairs])

@@ -33,7 +33,14 @@ def test_licences_of_all_that_is_in_the_page() -> None:
     text = (VIEWER / "static" / "LICENSES.md").read_text(encoding="utf-8")
     named = dict(re.findall(r"^## (\S+) - .*\((.+)\)$", text, re.MULTILINE))
     assert {"@h5web/app", "@h5web/lib", "react", "react-dom", "three"} <= named.keys()
-    assert set(named.values()) <= {"MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "0BSD"}
+    assert set(named.values()) <= {
+        "MIT",
+        "ISC",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "Apache-2.0",
+        "0BSD",
+    }
     locked = json.loads((VIEWER / "page" / "package-lock.json").read_text(encoding="utf-8"))
     versions = {
         name.rpartition("node_modules/")[2]: package["version"]

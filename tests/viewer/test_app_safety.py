@@ -58,10 +58,14 @@ def test_without_the_token(app: Any, path: str) -> None:
 def test_no_other_file_is_served(app: Any, path: str) -> None:
     """With the token, too, there are the page and the endpoints alone."""
     found = request(app, f"/{TOKEN}{path}")
-    assert found.status in {404, 405} and b"secret" not in found.body and b"import" not in found.body
+    assert (
+        found.status in {404, 405} and b"secret" not in found.body and b"import" not in found.body
+    )
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::2]"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::2]"]
+)
 def test_other_hosts(app: Any, host: str) -> None:
     """A page of another name that leads to this machine gets nothing."""
     assert request(app, f"/{TOKEN}/api/meta", host=host, path="/").status == 400
@@ -73,7 +77,9 @@ def test_own_hosts(app: Any, host: str) -> None:
     assert request(app, f"/{TOKEN}/api/meta", host=host, path="/").status == 200
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"])
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"]
+)
 def test_methods(app: Any, method: str) -> None:
     """Nothing can be sent."""
     for path in ("/", "/api/meta", "/api/data"):

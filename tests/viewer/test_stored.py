@@ -37,7 +37,8 @@ def test_scalars(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["?", "i1", "u1", ">i2", "u4", ">i8", "u8", "f2", "f4", ">f8", "longdouble", "c8", "c16"]
+    "dtype",
+    ["?", "i1", "u1", ">i2", "u4", ">i8", "u8", "f2", "f4", ">f8", "longdouble", "c8", "c16"],
 )
 def test_arrays_of_numbers(tmp_path: Path, dtype: str) -> None:
     """Every dtype of numbers comes over with its values, whatever the order of its bytes."""
@@ -146,7 +147,9 @@ def test_a_record_shows_its_fields(tmp_path: Path) -> None:
 
 def test_structured_arrays(tmp_path: Path) -> None:
     """An array of records is a table."""
-    rows = np.array([(1, 2.5, [1, 2]), (8, 16.0, [3, 4])], [("z", "i4"), ("m", "f8"), ("a", "i1", 2)])
+    rows = np.array(
+        [(1, 2.5, [1, 2]), (8, 16.0, [3, 4])], [("z", "i4"), ("m", "f8"), ("a", "i1", 2)]
+    )
     page = page_of(tmp_path, rows=rows, grid=rows.reshape(1, 2))
     assert [m["name"] for m in page.meta("/rows")["type"]["members"]] == ["z", "m", "a"]
     assert page.value("/rows") == [["1", "2.5", "[1, 2]"], ["8", "16.0", "[3, 4]"]]
@@ -241,7 +244,9 @@ def test_what_one_request_reads_is_limited(tmp_path: Path, monkeypatch: pytest.M
     page = page_of(
         tmp_path, x=np.zeros((10, 100)), words=["a" * 100] * 99, arrays=[np.arange(999.0)] * 9
     )
-    with pytest.raises(Failed, match="8,000 bytes are more than the viewer reads at once.*chk.array"):
+    with pytest.raises(
+        Failed, match="8,000 bytes are more than the viewer reads at once.*chk.array"
+    ):
         page.value("/x")
     assert page.value("/x", "3,:").shape == (100,)
     for path in ("/words", "/arrays"):
@@ -262,7 +267,9 @@ def test_long_texts_and_tables_are_cut(tmp_path: Path, monkeypatch: pytest.Monke
 # -- what is not there, or cannot be read --------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/p/nothing", "/p/steps/more", "/p/..", "/../p", "/p/./x"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/p/nothing", "/p/steps/more", "/p/..", "/../p", "/p/./x"]
+)
 def test_nothing_there(tmp_path: Path, path: str) -> None:
     """A path that leads nowhere is a 404, with its key."""
     page = page_of(tmp_path, p={"steps": 5})
