@@ -58,7 +58,8 @@ def watch_command(
 
     What is there, and with each commit: keys that are new, values that have changed, arrays that
     have grown, with their last value and their curve. KEYs may be globs. The file is opened for a
-    moment each time, never held. It ends with Ctrl-C (exit code 130), or as --until and --count say.
+    moment each time, never held. It ends with Ctrl-C (exit code 130), or as --until and --count
+    say.
     """
     goal = None if until is None else _Goal(until)
     watch = _Watch(file, keys)
@@ -198,8 +199,13 @@ def _curve(store: Any, entry: Description, before: str | None) -> str:
     """The end of an array as a line of blocks, and its last value."""
     if before is not None:
         return before
+    import hdfchk
+
     length = (entry.shape or (0,))[0]
-    values = numbers(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
+    try:
+        values = numbers(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
+    except (hdfchk.UnsupportedStoredError, hdfchk.UnsafeFileError, hdfchk.CheckpointerKeyError):
+        return ""
     if not len(values):
         return ""
     return f"{sparkline(values)} {values[-1]:.6g}"

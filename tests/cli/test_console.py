@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 
@@ -20,8 +19,8 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Any:
+def shown(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """A terminal of 40 columns in place of the outputs: in the test, after pytest has set its own."""
     found = Screen()
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(f"sys.{name}", found)
@@ -31,8 +30,9 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Any:
     return found
 
 
-def test_terminals(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal shows colours, unless it is dumb or NO_COLOR is set, to anything but nothing."""
+    screen = shown(monkeypatch)
     assert console.is_terminal(screen) and console.can_colour(screen)
     monkeypatch.setenv("NO_COLOR", "")
     assert console.can_colour(screen)
@@ -45,15 +45,17 @@ def test_terminals(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not console.is_terminal(screen)
 
 
-def test_lines(screen: Screen) -> None:
+def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines are cut at the edge, in colours; markup of rich is text."""
+    screen = shown(monkeypatch)
     console.put_lines([[("[bold]x[/bold]", "red"), (" " + "y" * 60, "")]] * 600)
     lines = screen.getvalue().splitlines()
     assert len(lines) == 600 and "\x1b[31m[bold]x[/bold]" in lines[0] and "…" in lines[0]
 
 
-def test_progress(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bar for what takes long; none for what is done at once, nor without a terminal."""
+    screen = shown(monkeypatch)
     with console.progress("short") as tell:
         assert tell is not None
         tell(1, 2)

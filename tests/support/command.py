@@ -16,9 +16,9 @@ from tests.support.libraries import library
 library("click")
 library("rich")
 
-from click.testing import CliRunner
+from click.testing import CliRunner  # noqa: E402
 
-from hdfchk.cli.program import program
+from hdfchk.cli.program import program  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -46,9 +46,12 @@ def invoke(*args: object, input: str | None = None) -> Result:
     return Result(found.exit_code, found.stdout, found.stderr)
 
 
+_UNSET = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED"}
+
+
 def environment(**more: str) -> dict[str, str]:
     """The environment of a child: our tree, and nothing that decides on colours."""
-    env = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}}
+    env = {k: v for k, v in os.environ.items() if k not in _UNSET}
     return env | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TERM": "xterm-256color"} | more
 
 
@@ -56,7 +59,7 @@ def run(*args: object, cwd: Path | None = None, input: str | None = None, **env:
     """Run a command as a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "hdfchk", *map(str, args)],
-        cwd=cwd, input=input, capture_output=True, text=True, timeout=SECONDS,
+        cwd=cwd, input=input, capture_output=True, text=True, timeout=SECONDS, check=False,
         env=environment(**env), encoding="utf-8",
     )  # fmt: skip
     return Result(done.returncode, done.stdout, done.stderr)

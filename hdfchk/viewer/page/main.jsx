@@ -1,7 +1,7 @@
 // The app of H5Web over the endpoints of hdfchk.viewer, with a line of status below it.
-import React, { useEffect, useRef, useState, useTransition } from "react";
+import React, { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { App, H5GroveProvider } from "@h5web/app";
+import { App, createBasicFetcher, H5GroveProvider } from "@h5web/app";
 import "@h5web/app/styles.css";
 import "./page.css";
 
@@ -10,6 +10,18 @@ const EVERY = 2000; // milliseconds between two looks at the file
 const API = new URL("api", document.baseURI).href;
 // A key after the `#` is what is shown first.
 const FIRST = decodeURIComponent(location.hash.slice(1)) || "/";
+
+let ongoing = 0; // requests of the app
+const fetchBasic = createBasicFetcher();
+
+async function fetcher(...request) {
+  ongoing += 1;
+  try {
+    return await fetchBasic(...request);
+  } finally {
+    ongoing -= 1;
+  }
+}
 
 async function fetchInfo() {
   const response = await fetch(`${API}/info`);
@@ -23,22 +35,17 @@ async function fetchInfo() {
 function useInfo() {
   const [info, setInfo] = useState();
   const [problem, setProblem] = useState();
-  const [isPending, startTransition] = useTransition();
-  const pending = useRef(false);
-  pending.current = isPending;
 
   useEffect(() => {
     let timer;
     let ended = false;
     async function look() {
       // Not while the page still reads what the last change has brought, nor where nobody looks.
-      if (!pending.current && !document.hidden) {
+      if (ongoing === 0 && !document.hidden) {
         try {
           const found = await fetchInfo();
-          // In a transition the app keeps what it shows until the new data are there.
-          startTransition(() =>
-            setInfo((old) => (old?.version === found.version ? old : found)),
-          );
+          // Not in a transition: React would make the provider, and its requests, again and again.
+          setInfo((old) => (old?.version === found.version ? old : found));
           setProblem(undefined);
         } catch (error) {
           setProblem(
@@ -73,7 +80,12 @@ function Page() {
     <div className="page">
       <div className="app">
         {info && (
-          <H5GroveProvider url={API} filepath={info.file} resetKeys={[info.version]}>
+          <H5GroveProvider
+            url={API}
+            filepath={info.file}
+            resetKeys={[info.version]}
+            fetcher={fetcher}
+          >
             <App sidebarOpen initialPath={FIRST} />
           </H5GroveProvider>
         )}
