@@ -46,6 +46,8 @@ class Viewer:
     Attributes:
         port: the port.
         url: the address, with its token.
+        app: the application.
+        socket: the socket, which listens.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -58,9 +60,9 @@ class Viewer:
         state_of(path)
         token = secrets.token_urlsafe(24)
         self._path = path
-        self._app = make_app(path, token)
-        self._socket = _listening(port)
-        self.port: int = self._socket.getsockname()[1]
+        self.app = make_app(path, token)
+        self.socket = _listening(port)
+        self.port: int = self.socket.getsockname()[1]
         place = f"#/{urllib.parse.quote(key)}" if key else ""
         self.url = f"http://{HOST}:{self.port}/{token}/{place}"
 
@@ -83,7 +85,7 @@ class Viewer:
         import uvicorn
 
         config = uvicorn.Config(
-            self._app,
+            self.app,
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -91,13 +93,13 @@ class Viewer:
             timeout_graceful_shutdown=1,
         )
         try:
-            uvicorn.Server(config).run(sockets=[self._socket])
+            uvicorn.Server(config).run(sockets=[self.socket])
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
+        self.socket.close()
 
 
 def _listening(port: int) -> socket.socket:

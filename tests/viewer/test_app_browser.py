@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,19 +17,17 @@ from hdfchk import HDF5Checkpointer
 from hdfchk.viewer.server import Viewer
 
 from ..support.libraries import library
+from ..support.viewer_picture import ARGUMENTS, CHROMIUM, serve
 
 library("starlette")
 library("uvicorn")
 playwright = library("playwright.sync_api")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
 
-# Without a GPU, and as root in a container.
-ARGUMENTS = ["--use-gl=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]  # fmt: skip
 PATIENCE = 60_000
 """Milliseconds to wait for what the page does: a machine may be busy."""
 
@@ -39,7 +35,7 @@ PATIENCE = 60_000
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as program:
-        browser = program.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = program.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
 
@@ -51,12 +47,7 @@ def show(browser: Any) -> Iterator[Any]:
 
     def showing(path: Path, key: str | None = None) -> Any:
         viewer = Viewer(str(path), key=key)
-        import uvicorn
-
-        config = uvicorn.Config(viewer._app, log_level="error", lifespan="off")
-        program = uvicorn.Server(config)
-        thread = threading.Thread(target=program.run, kwargs={"sockets": [viewer._socket]})
-        thread.start()
+        program, thread = serve(viewer)
         page = browser.new_page(viewport={"width": 1100, "height": 650})
         ending.append((page, program, thread, viewer))
         page.set_default_timeout(PATIENCE)
