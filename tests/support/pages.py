@@ -106,7 +106,7 @@ class Runner:
     def __init__(self, page: Path, folder: Path) -> None:
         self._page = page
         self._folder = folder
-        self.module = types.ModuleType(f"page_{page.stem.replace('-', '_')}")
+        self.module = types.ModuleType("__main__")  # as in a script: classes have this module
 
     def run(self, block: Block) -> None:
         """Run a block, or save it, and compare what it prints with what is shown."""
