@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import hdfchk
-from tests.support.pages import PROGRAMS, Block, Runner, blocks_of, can_run
+from tests.support.pages import FENCED, PROGRAMS, Block, Runner, blocks_of, can_run
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -29,8 +29,12 @@ NOT_RUN = {
     "docs/architecture.md": 1,
     "docs/benchmarks.md": 1,
     "docs/durability.md": 1,
-    "docs/migrating.md": 3,
+    "docs/howto/moving.md": 2,  # of libraries that are not installed
+    "docs/howto/other-languages.md": 2,  # likewise
+    "docs/howto/training-log.md": 1,  # likewise
+    "docs/migrating.md": 3,  # likewise
     "docs/readers.md": 1,
+    "docs/tour.md": 1,  # it makes an environment
 }
 """How many blocks of a page say why they are not run."""
 NEEDS = sorted({(name, block.program) for name in NAMES for block in BLOCKS[name] if block.needs})
@@ -43,7 +47,7 @@ def run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, program: str =
     monkeypatch.syspath_prepend(str(folder))  # for the files that a page saves
     before = set(sys.modules)
     runner = Runner(ROOT / name, folder)
-    monkeypatch.setitem(sys.modules, runner.module.__name__, runner.module)  # for dataclasses
+    monkeypatch.setitem(sys.modules, "__main__", runner.module)  # dataclasses look it up
     try:
         for block in BLOCKS[name]:
             if block.program in {"", program}:
@@ -128,7 +132,8 @@ def test_output_is_compared(
 def test_links() -> None:
     """Each file that a page links to, or names in the docs folder, is there."""
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        prose = FENCED.sub("", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 

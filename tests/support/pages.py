@@ -19,6 +19,8 @@ import attrs
 ROOT = Path(__file__).parents[2]
 NOTE = re.compile(r"<!-- (not run|file|needs): (.+?) -->", re.DOTALL)
 FENCE = re.compile(r"^( *)(`{3,})([^`\n]*)$")
+FENCED = re.compile(r"^ *(`{3,}).*?^ *\1$", re.DOTALL | re.MULTILINE)
+"""A code block as a whole."""
 PROGRAMS = {"python", "sh", "r", "c", "julia", "matlab", "octave"}
 """Languages whose blocks run, are saved as a file, or say why not. The others are data and output."""
 
