@@ -14,6 +14,7 @@ from .backends.settings import trusting
 from .codecs.codec import Codec
 from .codecs.registry import CodecRegistry, default_registry
 from .convenience import load, save
+from .description import Description
 from .errors import (
     CheckpointerKeyError,
     CheckpointWarning,
@@ -53,6 +54,7 @@ from .errors import (
     UnsupportedTypeError,
 )
 from .group import Group
+from .info import Info
 from .salvage import Loss, SalvageReport, salvage
 from .store import HDF5Checkpointer
 from .tables.table import Table
@@ -71,12 +73,14 @@ __all__ = [
     "CodecRegistry",
     "CorruptFileError",
     "CycleError",
+    "Description",
     "FileReplacedError",
     "Group",
     "HDF5Checkpointer",
     "HardLinksLeftWarning",
     "HdfchkError",
     "HdfchkWarning",
+    "Info",
     "InvalidKeyError",
     "InvalidKeyTypeError",
     "InvalidOptionError",

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from .codecs.packing import mark_from_text, mark_to_text
+from .display import html
+from .display.texts import count_of, keys_of, problem_of, short
 from .errors import (
     CheckpointerKeyError,
+    HdfchkError,
     InvalidKeyError,
     InvalidKeyTypeError,
     UnsupportedTypeError,
@@ -21,6 +24,8 @@ __all__ = ["Attributes"]
 
 _PREFIX = "hdfchk"
 _MARK_PREFIX = "hdfchk:mark:"
+MOST_SHOWN = 100
+"""No more attributes are shown in a notebook."""
 
 
 class Attributes(MutableMapping[str, Any]):
@@ -47,8 +52,32 @@ class Attributes(MutableMapping[str, Any]):
         self._check = check
 
     def __repr__(self) -> str:
-        """Place and count."""
-        return f"<Attributes of {join(self._location.path)!r}: {len(self)}>"
+        """Place, and the first names."""
+        try:
+            names = self._names()
+            told = keys_of(len(names), names, "attribute")
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            told = problem_of(error)
+        return f"<Attributes of {join(self._location.path)!r} in {self._location.file}: {told}>"
+
+    def _repr_html_(self) -> str:
+        kind, place = "Attributes", f"{join(self._location.path)!r} in {self._location.file}"
+        try:
+            with self._location.handle.held():
+                names = self._names()
+                pairs = [(name, self._told(name)) for name in names[:MOST_SHOWN]]
+            more = len(names) - len(pairs)
+            rest = html.note(f"… {count_of(more, 'more attribute')}") if more else ""
+            notes = "" if names else "none"
+            return html.box(kind, place, notes, html.properties(pairs), rest)
+        except Exception as error:
+            return html.box(kind, place, "", html.problem(problem_of(error)))
+
+    def _told(self, name: str) -> str:
+        try:
+            return short(self[name])
+        except (HdfchkError, OSError) as error:
+            return problem_of(error)
 
     def __getitem__(self, name: str) -> Any:
         """The value of an attribute.

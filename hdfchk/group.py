@@ -18,6 +18,8 @@ from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
 from .copying import refuse_itself, refuse_overlap
+from .description import Description, describe
+from .display.texts import problem_of
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -28,11 +30,13 @@ from .errors import (
 )
 from .keys import Key, Path, join
 from .left_out import leaving_out
-from .location import Location, Placed
+from .location import Location
 from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
+from .shown import Shown
 from .tables.columns import column
 from .tables.frames import append_frame, is_frame
+from .tables.logs import append_dict
 from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
 from .views import access
@@ -42,6 +46,8 @@ __all__ = ["Group"]
 
 T = TypeVar("T")
 _MISSING: Any = object()
+MOST_KEYS = 50
+"""A view of the keys shows no more of them."""
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
 """Types of values that may be so small that there is a faster way to store them."""
 
@@ -54,11 +60,17 @@ class Keys(KeysView[str]):
         return list(self)[index]
 
     def __repr__(self) -> str:
-        """The keys."""
-        return f"Keys({list(self)!r})"
+        """The first keys, and how many there are."""
+        try:
+            names = list(self)
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            return f"Keys({problem_of(error)})"
+        if len(names) <= MOST_KEYS:
+            return f"Keys({names!r})"
+        return f"Keys({', '.join(map(repr, names[:MOST_KEYS]))}, …: {len(names):,} keys)"
 
 
-class Group(MutableMapping[str, Any], Placed):
+class Group(Shown, MutableMapping[str, Any]):
     """A live mapping over one HDF5 group: what is set is written through.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
@@ -86,15 +98,6 @@ class Group(MutableMapping[str, Any], Placed):
 
     def __init__(self, location: Location) -> None:
         self._location = location
-
-    def __repr__(self) -> str:
-        """Place and count, not contents."""
-        try:
-            count = f"{len(self)} keys"
-        except (HdfchkError, OSError) as error:
-            count = type(error).__name__
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<{type(self).__name__} {place}: {count}>"
 
     # -- places --------------------------------------------------------------------------------
 
@@ -301,6 +304,50 @@ class Group(MutableMapping[str, Any], Placed):
                 raise access.refused(path)
             access.check_read(self._location.filters, path, node)
         return node
+
+    def describe(
+        self,
+        key: Key | None = None,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        values: bool = False,
+    ) -> list[Description]:
+        """What is stored here, key by key: types, shapes, sizes. No array is read.
+
+        The file is opened once, and closed at the end of the call. Soft links, and links to other
+        files, are not followed. What is damaged, or of a type that cannot be read, is described
+        with its problem, and the rest all the same.
+
+        Args:
+            key: a key below this group; None for this group.
+            depth: of a dict, the number of levels below it: 1 for its own keys, 0 for itself
+                alone, None for all.
+            limit: the maximum number of descriptions.
+            values: give small values, too: scalars, short strings and lists.
+
+        Returns:
+            For a dict all that is below it, depth first, in the order of keys. For anything else
+            one `Description`, also if it is stored as a group.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            InvalidOptionError: `depth` or `limit` is negative (a `ValueError`).
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["run"] = {"steps": 500, "x": np.zeros((2, 3)), "names": ["a", "b"]}
+            >>> for found in chk.describe():
+            ...     print(found.key, found.type, found.shape)
+            run dict None
+            run/steps int None
+            run/x ndarray (2, 3)
+            run/names list of str None
+        """
+        path = self._location.path + (() if key is None else keys.parse_for_read(key))
+        return describe(self._location, path, depth=depth, limit=limit, values=values)
 
     def load_parameter(self, key: Key) -> Any:
         """The value at a key, dicts as plain dicts: `load` under its older name."""
@@ -709,16 +756,22 @@ class Group(MutableMapping[str, Any], Placed):
         and the index at once, as by `pandas.concat`; a default index goes on. They are committed
         when it returns.
 
+        A dict is a row of a log of several values: each value is appended to its key in the group
+        at `key`, which the first row makes. It has the keys of the group, all of them and no
+        others. After a kill all keys have the row, or none.
+
         Args:
             key: where the array is, or will be.
-            rows: an array whose shape is that of a row, or has one more axis in front; or a
-                DataFrame.
+            rows: an array whose shape is that of a row, or has one more axis in front; a
+                DataFrame; or a dict of rows by key. An array of Python's integers that gets a
+                float becomes one of floats, if all of them are exactly floats.
 
         Raises:
-            InvalidOptionError: the shape, the columns or the index do not fit (a `ValueError`).
+            InvalidOptionError: the shape, the columns, the keys or the index do not fit (a
+                `ValueError`).
             UnsupportedTypeError: an element does not fit the stored dtype, or a column has another
                 dtype than the stored one.
-            UnsupportedStoredError: a DataFrame is appended to something else.
+            UnsupportedStoredError: a DataFrame or a dict is appended to something else.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -726,8 +779,9 @@ class Group(MutableMapping[str, Any], Placed):
             >>> with chk:
             ...     for step in range(3):
             ...         chk.append("loss", 1 / (step + 1))
-            >>> chk["loss"].round(2).tolist()
-            [1.0, 0.5, 0.33]
+            ...         chk.append("log", {"step": step, "accuracy": step / 3})
+            >>> chk["loss"].round(2).tolist(), chk["log/step"].tolist()
+            ([1.0, 0.5, 0.33], [0, 1, 2])
         """
         location = self._location
         path = location.path + keys.parse(key)
@@ -736,6 +790,9 @@ class Group(MutableMapping[str, Any], Placed):
                 return
             if is_frame(rows):
                 append_frame(location.at(path), rows)
+                return
+            if isinstance(rows, Mapping):
+                append_dict(location.at(path), rows)
                 return
             creation.append(location.at(path), rows)
 

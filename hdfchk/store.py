@@ -17,6 +17,7 @@ from .codecs.registry import default_registry
 from .connection.handle import Handle
 from .errors import InvalidOptionError, UnsupportedStoredError
 from .group import Group
+from .info import Info
 from .keys import Key, parse_for_read, require_names
 from .location import Codecs, Location
 from .older_api import check_extension, is_specification, options_of
@@ -166,10 +167,6 @@ class HDF5Checkpointer(Group):
         self.allowed_keys = allowed_keys
         self.omitted_keys = omitted_keys
 
-    def __repr__(self) -> str:
-        """Address and count."""
-        return super().__repr__().replace(" '/' in ", " ")
-
     # -- the handle ----------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -309,6 +306,28 @@ class HDF5Checkpointer(Group):
         self._location.handle.sync()
 
     # -- the file as a whole -------------------------------------------------------------------
+
+    def info(self) -> Info:
+        """The state of the file: size, free space, what waits in the journal, who has it open.
+
+        It waits for nobody, and holds up no writer: for a moment it reads the last commit, as any
+        reader. What it tells is as of now: a writer may change it at once.
+
+        Returns:
+            An `Info`; ``print`` shows it as a block of lines. A file that does not exist is not
+            an error, nor is one that cannot be opened: see `Info.problem`.
+
+        Example:
+            >>> import os, tempfile
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> with HDF5Checkpointer(os.path.join(folder.name, "run.hdf5")) as chk:
+            ...     chk["a"] = 1
+            ...     found = chk.info()
+            >>> found.is_written, str(found.writer)
+            (True, 'this process')
+            >>> folder.cleanup()
+        """
+        return self._location.handle.backend.info()
 
     def verify(self, progress: ProgressOption = None) -> Report:
         """Read everything, and tell which keys are whole. Filters do not matter here.

@@ -11,6 +11,8 @@ import numpy as np
 from ..attributes import Attributes
 from ..backends.base import ArrayInfo
 from ..codecs.elements import elements_of
+from ..display import html
+from ..display.texts import cut, keys_of, problem_of, size_of
 from ..equality import same
 from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from ..keys import join
@@ -23,6 +25,8 @@ from ..views.key_filter import Verdict
 from .forms import DenseForm
 
 __all__ = ["Array"]
+
+_ADVICE = "array[2:4] reads these rows alone, array[...] all; array[0] = 1 writes to the file"
 
 
 class Array(Placed):
@@ -66,9 +70,44 @@ class Array(Placed):
         self._form = form
 
     def __repr__(self) -> str:
-        """Place, shape and dtype."""
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<Array {place}: shape {self.shape}, dtype {self.dtype}>"
+        """Place, shape and dtype; what is wrong, if something is."""
+        try:
+            with self._location.handle.held():
+                told = f"shape {self.shape}, dtype {self.dtype}"
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            told = problem_of(error)
+        return f"<{type(self).__name__} {self._place()}: {told}>"
+
+    def _place(self) -> str:
+        return f"{join(self._location.path)!r} in {self._location.file}"
+
+    def _repr_html_(self) -> str:
+        """Its properties, and how it is read; no element is."""
+        kind, place = type(self).__name__, self._place()
+        try:
+            with self._location.handle.held():
+                return html.box(
+                    kind, place, "", html.properties(self._properties()), html.note(_ADVICE)
+                )
+        except Exception as error:
+            return html.box(kind, place, "", html.problem(problem_of(error)))
+
+    def _properties(self) -> list[tuple[str, str]]:
+        info, shape = self._info(), self.shape
+        found = [
+            ("shape", str(shape)),
+            ("dtype", cut(str(self.dtype))),
+            ("size", size_of(self.nbytes)),
+        ]
+        if info.chunks:
+            found.append(("chunks", str(info.chunks)))
+        if info.compression:
+            found.append(("compression", info.compression))
+        if any(length is None for length in info.maxshape):
+            found.append(("maxshape", str(info.maxshape)))
+        if names := list(self.attrs):
+            found.append(("attributes", keys_of(len(names), names, "attribute")))
+        return found
 
     # -- the outside ---------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from ..keys import Path, join
 from ..lengths import count_of, lengths_of, limits_of
 from ..location import Location
 from ..progress import ProgressOption, reporting
+from ..tree import Mark
 from ..views import access
 from . import sources
 from .array import Array
@@ -25,7 +26,7 @@ from .layout_options import INHERIT, layout_for
 from .rows import rows_of
 from .sparse import SparseForm
 
-__all__ = ["append", "array_at", "create", "write_blocks"]
+__all__ = ["FirstRow", "append", "array_at", "create", "write_blocks"]
 
 _FORMS = {"masked": MaskedForm, "sparse": SparseForm}
 
@@ -112,23 +113,50 @@ def append(location: Location, rows: Any) -> None:
 def _begin_log(location: Location, row: Any) -> None:
     """Make an array of its first row."""
     path, handle = location.path, location.handle
-    if type(row).__module__.partition(".")[0] == "torch":
-        tensor: Any = location.encode(row, path)
-        stored, mark = tensor.data.dtype, tensor.mark
-    else:
-        dtype = np.asarray(row).dtype
-        stored, mark = form_of(str if dtype.kind == "U" else dtype)
-    data = elements_of(mark, stored).encode(row)
+    first = FirstRow.of(location, row)
     location.check_whole()
     with handle.writing() as session:
-        layout = attrs.evolve(session.layout(path), maxshape=growing(data.shape))
-        draft = session.draft(ArrayForm((0, *data.shape), stored, mark), layout)
-        draft.append(rows_of(data, (0, *data.shape), path))
-        _place(location, session, draft)
+        _place(location, session, first.draft(session, path))
         made = session.array_info(path) if session.stat(path) is not None else None
     if made is not None:
         elements = elements_of(made.mark, made.dtype, made.form)
-        handle.keep_log(RowBuffer(path, elements, data.shape))
+        handle.keep_log(RowBuffer(path, elements, first.data.shape))
+
+
+@attrs.frozen(eq=False)
+class FirstRow:
+    """The first row of an array to which more will be appended.
+
+    Args:
+        data: the row in its stored form.
+        mark: that of the array.
+    """
+
+    data: np.ndarray[Any, Any]
+    mark: Mark | None
+
+    @classmethod
+    def of(cls, location: Location, row: Any) -> FirstRow:
+        """What a row is stored as at a location.
+
+        Raises:
+            UnsupportedTypeError: such arrays can only be stored as a whole.
+        """
+        if type(row).__module__.partition(".")[0] == "torch":
+            tensor: Any = location.encode(row, location.path)
+            stored, mark = tensor.data.dtype, tensor.mark
+        else:
+            dtype = np.asarray(row).dtype
+            stored, mark = form_of(str if dtype.kind == "U" else dtype)
+        return cls(elements_of(mark, stored).encode(row), mark)
+
+    def draft(self, session: Session, path: Path) -> Draft:
+        """The array, which has no key yet."""
+        shape = self.data.shape
+        layout = attrs.evolve(session.layout(path), maxshape=growing(shape))
+        draft = session.draft(ArrayForm((0, *shape), self.data.dtype, self.mark), layout)
+        draft.append(rows_of(self.data, (0, *shape), path))
+        return draft
 
 
 def write_blocks(

@@ -17,6 +17,7 @@ from ..keys import Path, join
 from ..location import Location
 from ..tree import Branch, Leaf
 from .rows import rows_of
+from .widening import float_rows, floats_of
 
 __all__ = ["DenseForm", "MaskedForm"]
 
@@ -105,12 +106,31 @@ class DenseForm:
         session.write_slice(self.stored, index, data)
 
     def append(self, block: Any) -> None:
-        """Append a row, or a block of rows; strings of one width are made wider if need be."""
+        """Append a row, or a block of rows.
+
+        Strings of one width are made wider if need be, and integers floats.
+        """
         try:
             self._append(block)
         except UnsupportedTypeError:
-            if not self._append_wider(block):
+            if not self._append_wider(block) and not self._append_floats(block):
                 raise
+
+    def _append_floats(self, block: Any) -> bool:
+        """Append floats to integers, all of which are floats then; whether they are such."""
+        location = self.location
+        with location.handle.writing_alone():
+            with location.handle.reading() as session:
+                info = self.info(session)
+            floats = float_rows(info.dtype, block) if info.mark is None else None
+            if floats is None:
+                return False
+            with location.naming(), location.handle.writing() as session:
+                rows = rows_of(floats, info.shape, location.path)
+                draft = floats_of(session, self.stored, info, rows)
+                location.handle.touch([self.stored])
+                session.apply([Put(self.stored, draft)])
+        return True
 
     def _append_wider(self, block: Any) -> bool:
         """Append strings that are longer than those that are there; whether they are such."""

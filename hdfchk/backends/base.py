@@ -10,8 +10,10 @@ import numpy as np
 
 from ..codecs.casting import Form
 from ..codecs.portable import Capabilities
+from ..info import Info
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
+from .entries import Entry, entries_of
 from .layout import Layout
 from .meter import Meter, Progress
 
@@ -356,6 +358,32 @@ class ArraySession(Protocol):
 class Session(ReadSession, WriteSession, AttributeSession, ArraySession, Protocol):
     """All operations of one store on open storage."""
 
+    def entries(
+        self,
+        path: Path,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        select: Select | None = None,
+        values: bool = False,
+    ) -> list[Entry]:
+        """List what is stored at and below a path, in one walk that reads no array.
+
+        Of a dict its descendants are listed, depth first, in the order of keys; anything else is
+        one entry, whatever it is stored as. What is damaged is an entry with a problem.
+
+        Args:
+            path: where to begin.
+            depth: the number of levels below it; None for all, 0 for what stands there itself.
+            limit: the maximum number of entries.
+            select: which keys to list; None for all.
+            values: small values are part of their entries.
+
+        Raises:
+            CheckpointerKeyError: there is nothing at this path.
+        """
+        return entries_of(self, path, depth=depth, limit=limit, select=select, values=values)
+
     def refresh(self) -> None:
         """Use the current state of the storage, which may have been reopened."""
 
@@ -554,6 +582,9 @@ class Backend(Protocol):
 
     def checkpoint_pending(self) -> None:
         """Checkpoint pending commits in a log, if the file has no other users."""
+
+    def info(self) -> Info:
+        """Return the state of the location as a whole, without waiting for anybody."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as the address and the options, or raise `TypeError`."""

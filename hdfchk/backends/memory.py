@@ -11,10 +11,12 @@ import numpy as np
 from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import NotAGroupError, UnsupportedStoredError
+from ..info import Info
 from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, UNITS, Branch, Leaf, Mark, nbytes_of, units_of
 from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
 from .changeset import plan
+from .entries import Entry, entries_of
 from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
@@ -269,6 +271,18 @@ class MemorySession:
         """Return a read-only session whose root is the dict at `path`."""
         notes: Any = _NotesBelow(self.notes, path)
         return MemorySession(MemoryStorage(self._need(path), notes, raw=self.raw, writable=False))
+
+    def entries(
+        self,
+        path: Path,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        select: Select | None = None,
+        values: bool = False,
+    ) -> list[Entry]:
+        """List what is stored at and below a path."""
+        return entries_of(self, path, depth=depth, limit=limit, select=select, values=values)
 
     def identity(self, path: Path) -> Any:
         """Return the `id` of the node."""
@@ -574,6 +588,11 @@ class BackendDefaults:
 
     def checkpoint_pending(self) -> None:
         """Do nothing: there is no log."""
+
+    def info(self) -> Info:
+        """Return the name, and whether there is anything."""
+        backend: Any = self
+        return Info(backend.address, exists=backend.exists())
 
 
 @attrs.define(eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Session
+from ..display.texts import keys_of, problem_of
 from ..errors import CheckpointerKeyError, InvalidOptionError, UnsupportedStoredError
 from ..keys import Path, join
 from ..lengths import count_of
@@ -68,9 +69,14 @@ class Table(Placed):
         self._form = form
 
     def __repr__(self) -> str:
-        """Place, columns and length."""
-        place = f"{join(self._location.path)!r} in {self._location.file}"
-        return f"<Table {place}: {len(self)} rows of {len(self.columns)} columns>"
+        """Place, length and columns; what is wrong, if something is."""
+        try:
+            with self._location.handle.held():
+                columns = self.columns
+                told = f"{len(self)} rows of {keys_of(len(columns), columns, 'column')}"
+        except Exception as error:  # a debugger shows what is locked, damaged or gone
+            told = problem_of(error)
+        return f"<Table {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     @property
     def columns(self) -> list[Any]:

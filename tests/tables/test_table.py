@@ -166,7 +166,7 @@ def test_append_to_a_group(path: str, inside: bool) -> None:
     with chk:
         table.append(rows)
         for wrong, error, text in (
-            ({"x": [1]}, InvalidOptionError, "have the columns"),
+            ({"x": [1]}, InvalidOptionError, "other columns"),
             (rows | {"x": [1]}, InvalidOptionError, "different lengths"),
             (rows | {"x": [0.5] * 4}, UnsupportedTypeError, "float64"),
             (rows | {"v": np.ones((4, 2))}, InvalidOptionError, "shape"),

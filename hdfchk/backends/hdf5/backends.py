@@ -28,6 +28,7 @@ from ...errors import (
     NotAFileError,
     ReadOnlyError,
 )
+from ...info import Info
 from ...keys import Path, join
 from ...runtime.descriptors import Descriptor
 from ...runtime.interrupts import Interrupted, check_pending, run_pending
@@ -45,6 +46,7 @@ from ..settings import DEFAULTS, Options
 from .compaction import compact_file
 from .data.headroom import require_headroom
 from .data.memory_map import is_mapped
+from .file_info import file_info
 from .h5.errors import RAISED, explain_open
 from .h5.ids import FileID
 from .h5.types import file_access, file_creation
@@ -292,6 +294,10 @@ class FileBackend(_Hdf5Backend):
                     stacklevel=2,
                 )
 
+    def info(self) -> Info:
+        """Return the state of the file, without waiting for anybody."""
+        return file_info(self.resolved, self.path)
+
     def recover(
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
@@ -394,6 +400,16 @@ class StreamBackend(_Hdf5Backend):
     def share_keys(self) -> list[Hashable]:
         """Return the identity of the object."""
         return [("object", id(self.file))]
+
+    def info(self) -> Info:
+        """Return the length of the file object, as far as it can be asked."""
+        try:
+            there = self.file.tell()
+            size = self.file.seek(0, io.SEEK_END)
+            self.file.seek(there)
+        except (OSError, ValueError):  # it is closed
+            return Info(self.address, exists=False)
+        return Info(self.address, size > 0, int(size))
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
         """Open HDF5 on the file object, which is not closed afterwards."""

@@ -21,6 +21,7 @@ from ...keys import Path, join, missing, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
 from ..base import ArrayForm, ArrayInfo, Change, Put, Seen, Select, Session, Stat, Stored
 from ..changeset import plan
+from ..entries import Entry
 from ..layout import Layout
 from ..meter import Meter
 from ..settings import DEFAULTS, Options
@@ -41,6 +42,7 @@ from .h5.texts import in_type_of
 from .nodes.apply import Commit
 from .nodes.copying import Copied, Origin, copy_object
 from .nodes.damage import NotRemovedError
+from .nodes.entries import Lister
 from .nodes.reader import DirectIO, Reader
 from .nodes.writer import Writer
 from .open_files import OpenFile
@@ -222,6 +224,20 @@ class Hdf5Session:
         """A session to read from, whose root is the dict at `path`."""
         below = OpenFile(h5py.Group(self._need(path)), address=self._address, writable=False)
         return Hdf5Session(below, self._options, owned=False)
+
+    @telling
+    def entries(
+        self,
+        path: Path,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        select: Select | None = None,
+        values: bool = False,
+    ) -> list[Entry]:
+        """What is stored at and below a path, in one walk that reads no array."""
+        lister = Lister(self._reader, self._guard, select, values=values)
+        return lister.run(self._need(path), path, depth, limit)
 
     @telling
     def identity(self, path: Path) -> tuple[int, int]:

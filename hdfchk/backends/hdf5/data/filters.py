@@ -19,6 +19,7 @@ __all__ = [
     "RATIOS",
     "chunked_plist",
     "compressed_size",
+    "compression_of",
     "creation_copy",
     "greatest_ratio",
     "has_filters",
@@ -33,6 +34,13 @@ COMPRESS_FROM = 2**14
 """Arrays of fewer bytes are compressed only if a compression is requested by name."""
 AUTO_FROM = 2**16
 """Arrays of fewer bytes are not sampled by ``auto``."""
+_NAMES = {
+    h5z.FILTER_DEFLATE: "gzip",
+    h5z.FILTER_LZF: "lzf",
+    h5z.FILTER_SZIP: "szip",
+    **PLUGINS,
+}
+_SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _SAMPLES = 4
 _SAMPLE_BYTES = 2**16
 _WORTH_IT = 0.8
@@ -159,6 +167,15 @@ def require_plugin(code: int) -> bool:
         except ImportError:
             return False
     return bool(h5z.filter_avail(code))
+
+
+def compression_of(plist: PropDCID) -> str | None:
+    """Return the name of the first filter of a dataset that compresses its chunks, or None."""
+    for index in range(plist.get_nfilters()):
+        code = plist.get_filter(index)[0]
+        if code not in _SERVICE:
+            return _NAMES.get(code, f"filter {code}")
+    return None
 
 
 def has_filters(plist: PropDCID) -> bool:

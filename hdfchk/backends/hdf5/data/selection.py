@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s, h5t, h5z
+from h5py import h5d, h5s, h5t
 
 from ....errors import HdfchkError, UnsupportedTypeError
 from ....runtime.interrupts import BLOCK_BYTES, run_pending
@@ -23,7 +23,7 @@ from ..h5.object_info import FILTERED, info_of
 from ..h5.types import numpy_dtype, unmarked
 from ..h5.values import in_own_order, plain_array
 from .blocks import blocks_of
-from .filters import PLUGINS
+from .filters import compression_of
 from .inner_axes import Parts, parted
 from .limits import CHECK_FROM, Guard
 from .runs import read_run, row_run, write_run
@@ -40,24 +40,11 @@ KEEP_BYTES = 2**26
 """So much of what is written over is kept in memory, to be put back after an error."""
 
 
-_FILTERS = {
-    h5z.FILTER_DEFLATE: "gzip",
-    h5z.FILTER_LZF: "lzf",
-    h5z.FILTER_SZIP: "szip",
-    **PLUGINS,
-}
-_SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
-
-
 def info(did: DatasetID) -> ArrayInfo:
     """The outside of a dataset."""
     space = did.get_space()
     plist = did.get_create_plist()
     chunked = plist.get_layout() == h5d.CHUNKED
-    filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
-    names = [
-        _FILTERS.get(item[0], f"filter {item[0]}") for item in filters if item[0] not in _SERVICE
-    ]
     shape = tuple(space.shape or ())
     whole = space.get_simple_extent_type() == h5s.SIMPLE
     limits = space.get_simple_extent_dims(True) if whole else ()
@@ -74,7 +61,7 @@ def info(did: DatasetID) -> ArrayInfo:
         mark=read_mark(did),
         maxshape=(*(None if limit == h5s.UNLIMITED else limit for limit in limits), *inner),
         chunks=(*plist.get_chunk(), *inner) if chunked else None,
-        compression=names[0] if names else None,
+        compression=compression_of(plist),
         form=form,
     )
 

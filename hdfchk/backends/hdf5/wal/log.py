@@ -36,6 +36,7 @@ __all__ = [
     "Write",
     "is_ours",
     "log_of",
+    "owner_in",
     "owner_of",
     "scan",
 ]
@@ -158,18 +159,27 @@ def require_ours(descriptor: int, name: str) -> None:
         )
 
 
-def owner_of(descriptor: int) -> str:
-    """Return the owner of a log, as recorded in it: process and host."""
+def owner_in(descriptor: int) -> tuple[int, str] | None:
+    """Return the process and the host that a log names as its owner, or None."""
     header = read_all(descriptor, _OWNER.size, 0)
     if header[:8] in _OLD_MAGICS and len(header) >= _OLD_HEADER.size:
         _, _, pid, host, _ = _OLD_HEADER.unpack(header[: _OLD_HEADER.size])
     elif len(header) == _OWNER.size and zlib.crc32(header[:-4]) == _OWNER.unpack(header)[-1]:
         _, pid, host, _, _ = _OWNER.unpack(header)
     else:
+        return None
+    return pid, host.rstrip(bytes(1)).decode(errors="replace")
+
+
+def owner_of(descriptor: int) -> str:
+    """Return the owner of a log, as recorded in it: process and host."""
+    owner = owner_in(descriptor)
+    if owner is None:
         return "another process"
-    if pid == os.getpid() and host.rstrip(bytes(1)) == _host():
+    pid, host = owner
+    if pid == os.getpid() and host == _host().decode(errors="replace"):
         return "another store of this process"
-    return f"process {pid} on {host.rstrip(bytes(1)).decode(errors='replace')}"
+    return f"process {pid} on {host}"
 
 
 def note_of(descriptor: int) -> str:

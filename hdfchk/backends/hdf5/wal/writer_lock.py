@@ -32,7 +32,7 @@ from ....runtime.posix import (
 )
 from .log import Log, log_of, note_of, owner_of, require_ours, scan
 
-__all__ = ["WriterLock", "is_being_written", "require_absent"]
+__all__ = ["WriterLock", "is_being_written", "require_absent", "waiting_writers"]
 
 _LOCK_OFFSET = 2**62
 _QUEUE_SIZE = 64
@@ -43,6 +43,15 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.0005, 0.01
 def is_being_written(descriptor: int) -> bool:
     """Return whether a process has the lock to write an open file."""
     return not try_lock_range(descriptor, _LOCK_OFFSET, 1, probe=True)
+
+
+def waiting_writers(descriptor: int) -> int:
+    """Return the number of writers that wait in the queue of an open file."""
+    first = _LOCK_OFFSET + 1
+    if try_lock_range(descriptor, first, _QUEUE_SIZE, probe=True):
+        return 0
+    places = range(first, first + _QUEUE_SIZE)
+    return sum(not try_lock_range(descriptor, place, 1, probe=True) for place in places)
 
 
 def require_absent(path: str) -> None:

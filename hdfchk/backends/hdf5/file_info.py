@@ -1,0 +1,86 @@
+"""The state of a file as a whole, beside its writer and its readers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from typing import Any
+
+from h5py import h5a, h5g
+
+from ...errors import HdfchkError, JournalMismatchWarning
+from ...info import FORMAT, Info
+from ...runtime.interrupts import defer_interrupts
+from .h5.errors import RAISED, explain_open
+from .open_files import SnapshotFile
+from .wal.fit import STAMP
+from .wal.inspection import log_state, superblock_of, users_of
+
+__all__ = ["file_info"]
+
+_OLDEST = {0: "1.0", 1: "1.6", 2: "1.8", 3: "1.10"}
+"""By the version of a superblock: the oldest version of HDF5 that reads it."""
+
+
+def file_info(path: str, address: str) -> Info:
+    """Return the state of a file.
+
+    The one lock that is taken is that of a reader, for a moment, and without waiting.
+
+    Args:
+        path: the file: absolute, without symbolic links.
+        address: its name in messages.
+    """
+    with defer_interrupts():
+        log, users = log_state(path), users_of(path)
+        try:
+            size = os.stat(path).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            size = 0
+        seen: dict[str, Any] = {"size": size, "superblock": superblock_of(path) if size else None}
+        if size:
+            seen |= _seen_by_hdf5(path, address)
+    if log is not None:
+        seen |= {"log_path": log.path, "log_bytes": log.size, "commits": log.commits}
+        seen["log_problem"] = log.problem
+    oldest = _OLDEST.get(seen["superblock"])
+    if seen.pop("keeps_free_space", False) and oldest == "1.8":
+        oldest = "1.10"
+    return Info(
+        address,
+        size > 0,
+        needs=oldest,
+        is_written=users.is_written,
+        writer=users.writer,
+        readers=users.readers,
+        waiting=users.waiting,
+        **seen,
+    )
+
+
+def _seen_by_hdf5(path: str, address: str) -> dict[str, Any]:
+    """Open the last commit, and return what HDF5 knows of the file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JournalMismatchWarning)  # it is told by itself
+            snapshot = SnapshotFile(path, lock_timeout=0)
+    except (*RAISED, HdfchkError) as error:
+        found = explain_open(error, address, writable=False) if isinstance(error, RAISED) else error
+        return {"problem": found.problem if isinstance(found, HdfchkError) else str(found)}
+    try:
+        fid = snapshot.h5.id
+        root = h5g.open(fid, b".")
+        _, keeps, _ = fid.get_create_plist().get_file_space_strategy()
+        is_ours = h5a.exists(root, STAMP)
+        return {
+            "free": int(fid.get_freespace()),
+            "format": FORMAT if is_ours else None,
+            "keeps_free_space": bool(keeps),
+        }
+    except RAISED as error:
+        return {"problem": str(error)}
+    finally:
+        with contextlib.suppress(*RAISED):
+            snapshot.close()
+        snapshot.drop_objects()

@@ -1,0 +1,184 @@
+"""Who has a file open, and what waits in its log: found without taking a lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+from ....info import Process
+from ....runtime.descriptors import Descriptor
+from ....runtime.posix import open_regular, read_all
+from .fit import problem_of
+from .log import Recovered, is_ours, log_of, owner_in, scan
+from .writer_lock import is_being_written, waiting_writers
+
+__all__ = ["LogState", "Users", "log_state", "superblock_of", "users_of"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_LOCKS = "/proc/locks"
+_ATTEMPTS = 5
+
+
+class LogState:
+    """What is in the log of a file.
+
+    Args:
+        path: the log.
+        size: its length in bytes.
+        commits: the commits in it that are not yet in the file.
+        problem: why it does not match the file, if it does not.
+    """
+
+    def __init__(self, path: str, size: int, commits: int, problem: str | None) -> None:
+        self.path = path
+        self.size = size
+        self.commits = commits
+        self.problem = problem
+
+
+def log_state(path: str) -> LogState | None:
+    """Return what is in the log of a file; None if it has none.
+
+    A writer may work meanwhile. A log that it is checkpointing seems not to match for a moment, so
+    that is told only of a log that stays the same.
+
+    Args:
+        path: the file: absolute, without symbolic links.
+    """
+    before: tuple[bytes, int, int | None] | None = None
+    state: LogState | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            log = Descriptor(open_regular(log_of(path), os.O_RDONLY))
+        except OSError:
+            return None
+        try:
+            if not is_ours(log.fd):
+                return None
+            found = scan(log.fd)
+            size = os.fstat(log.fd).st_size
+            problem = _problem(path, found)
+        finally:
+            log.close()
+        commits = found.commits if found.has_commits else 0
+        state = LogState(log_of(path), size, commits, problem)
+        now = found.salt, found.end, found.cut_to
+        if problem is None or now == before:
+            return state
+        before = now
+    return state
+
+
+def _problem(path: str, found: Recovered) -> str | None:
+    if not found.has_commits:
+        return None
+    try:
+        file = Descriptor(open_regular(path, os.O_RDONLY))
+    except FileNotFoundError:
+        return "the file does not exist"
+    except OSError:
+        return None
+    try:
+        return problem_of(file.fd, found, thorough=not is_being_written(file.fd))
+    finally:
+        file.close()
+
+
+class Users:
+    """Who has a file open.
+
+    Args:
+        is_written: a process has it open for writing.
+        writer: that process, as far as it is known.
+        readers: the numbers of the processes that read it; None if unknown.
+        waiting: the number of writers that wait.
+    """
+
+    def __init__(
+        self,
+        is_written: bool,
+        writer: Process | None,
+        readers: tuple[int, ...] | None,
+        waiting: int | None,
+    ) -> None:
+        self.is_written = is_written
+        self.writer = writer
+        self.readers = readers
+        self.waiting = waiting
+
+
+def users_of(path: str) -> Users:
+    """Return who has a file open.
+
+    Args:
+        path: the file: absolute, without symbolic links.
+    """
+    try:
+        file = Descriptor(open_regular(path, os.O_RDONLY))
+    except OSError:
+        return Users(False, None, None, None)
+    try:
+        is_written = is_being_written(file.fd)
+        writer = _writer(path) if is_written else None
+        return Users(
+            is_written, writer, _readers(file.fd, is_written, writer), waiting_writers(file.fd)
+        )
+    finally:
+        file.close()
+
+
+def _writer(path: str) -> Process | None:
+    """Return the owner that the log of a file names."""
+    owner = None
+    with contextlib.suppress(OSError):
+        log = Descriptor(open_regular(log_of(path), os.O_RDONLY))
+        try:
+            owner = owner_in(log.fd)
+        finally:
+            log.close()
+    if owner is None:
+        return None
+    pid, host = owner
+    is_here = host == socket.gethostname()
+    return Process(pid, None if is_here else host, is_here and pid == os.getpid())
+
+
+def _readers(descriptor: int, is_written: bool, writer: Process | None) -> tuple[int, ...] | None:
+    """Return the processes with a shared lock on a file, except its writer, which has one, too."""
+    there = os.fstat(descriptor)
+    device = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
+    found: set[int] = set()
+    is_known = not is_written  # the system may call the device otherwise, or hide its locks
+    try:
+        with open(_LOCKS, encoding="ascii") as table:
+            for line in table:
+                words = line.split()
+                if "->" in words or len(words) < 6 or words[5] != device:
+                    continue
+                is_known = True
+                if words[1] == "FLOCK":
+                    found.add(int(words[4]))
+    except (OSError, ValueError):
+        return None
+    if writer is not None and writer.host is None:
+        found.discard(writer.pid)
+    return tuple(sorted(pid for pid in found if pid > 0)) if is_known else None
+
+
+def superblock_of(path: str) -> int | None:
+    """Return the version of the superblock of an HDF5 file; None if it has none."""
+    try:
+        file = Descriptor(open_regular(path, os.O_RDONLY))
+    except OSError:
+        return None
+    try:
+        size, start = os.fstat(file.fd).st_size, 0
+        while start + len(_SIGNATURE) < size:
+            head = read_all(file.fd, len(_SIGNATURE) + 1, start)
+            if head[:8] == _SIGNATURE:
+                return head[8]
+            start = max(512, 2 * start)
+        return None
+    finally:
+        file.close()

@@ -1,0 +1,279 @@
+"""`Browser`: the full-screen program of ``browse``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Footer, Input, Static, Tree
+
+import hdfchk
+
+from .changes import Stamp, stamp_of
+from .describing import style_of, type_text, value_text
+from .drawing import draw
+from .escapes import escaped, escaped_lines
+from .exits import Failure
+from .opening import read
+from .series import is_plottable, to_plot
+from .show import excerpt, facts, text_of
+
+if TYPE_CHECKING:
+    from textual.widgets.tree import TreeNode
+
+    from hdfchk import Description
+
+__all__ = ["Browser"]
+
+_MOST_KEYS = 1000
+"""So many keys of a dict are in the tree."""
+_MOST_FOUND = 100_000
+_PLOTTED_BYTES = 64 << 20
+"""Larger arrays are plotted when it is asked for."""
+
+
+class Browser(App[None]):
+    """A file on the screen.
+
+    Args:
+        file: its path.
+        key: the key that is shown first.
+        every: seconds between two looks at whether it has changed.
+    """
+
+    CSS = """
+    #keys { width: 45%; border-right: solid $primary; }
+    #facts { height: auto; padding: 0 1; }
+    #plot { height: auto; padding: 0 1; }
+    #elements { height: auto; padding: 0 1; }
+    #find { display: none; dock: bottom; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("slash", "find", "Find", key_display="/"),
+        Binding("n", "find_next", "Next"),
+        Binding("p", "plot", "Plot"),
+        Binding("l", "logarithm", "Log"),
+        Binding("r", "reload", "Reload"),
+        Binding("escape", "leave_find", show=False),
+    ]
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, file: str, key: str | None = None, *, every: float = 1.0) -> None:
+        super().__init__()
+        self._path = file
+        self._first = key
+        self._every = every
+        self._stamp: Stamp = stamp_of(file)
+        self._shown: Description | None = None
+        self._plots = True
+        self._logarithmic = False
+        self._wanted = ""
+        self._store = read(file)
+
+    def compose(self) -> ComposeResult:
+        """The keys, and beside them what is at one of them."""
+        yield Input(placeholder="find a key", id="find")
+        with Horizontal():
+            tree: Tree[Description] = Tree(Text(escaped(self._path)), id="keys")
+            tree.guide_depth = 2
+            yield tree
+            with VerticalScroll():
+                yield Static(id="facts")
+                yield Static(id="plot")
+                yield Static(id="elements")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Fill the first level, and begin to look for changes."""
+        self.title = escaped(self._path)
+        self._fill(self._tree.root)
+        self._tree.root.expand()
+        if self._first is None:
+            self._show(self._store.describe(depth=0)[0])
+        else:
+            self._go_to(self._first)
+        self._tree.focus()
+        self.set_interval(self._every, self._follow)
+
+    @property
+    def _tree(self) -> Tree[Description]:
+        return self.query_one("#keys", Tree)
+
+    # -- the tree ------------------------------------------------------------------------------
+
+    def _fill(self, node: TreeNode[Description]) -> None:
+        """Bring the children of a node up to date."""
+        key = node.data.key if node.data is not None else None
+        try:
+            level = self._store.describe(key, depth=1, limit=_MOST_KEYS + 1, values=True)
+        except (hdfchk.HdfchkError, OSError) as error:
+            self.notify(escaped(str(error)), severity="error", markup=False)
+            return
+        known = {child.data.key: child for child in node.children if child.data is not None}
+        wanted = {entry.key: entry for entry in level[:_MOST_KEYS]}
+        for child in list(node.children):
+            entry = None if child.data is None else wanted.get(child.data.key)
+            if entry is None or child.data is None or entry.kind != child.data.kind:
+                child.remove()
+                known.pop(child.data.key if child.data is not None else "", None)
+        for name, entry in wanted.items():
+            if name in known:
+                known[name].data = entry
+                known[name].set_label(_label(entry))
+            elif entry.kind == "group":
+                node.add(_label(entry), data=entry)
+            else:
+                node.add_leaf(_label(entry), data=entry)
+        if len(level) > _MOST_KEYS:
+            node.add_leaf(Text("… more: find them with /", style="dim"))
+
+    def on_tree_node_expanded(self, event: Tree.NodeExpanded[Description]) -> None:
+        """Read a dict when it is opened."""
+        if event.node.data is not None and not event.node.children:
+            self._fill(event.node)
+
+    def on_tree_node_highlighted(self, event: Tree.NodeHighlighted[Description]) -> None:
+        """Show what is at the key under the cursor."""
+        if event.node.data is not None:
+            self._show(event.node.data)
+
+    def _go_to(self, key: str) -> None:
+        """Open the dicts above a key, and move the cursor to it."""
+        node = self._tree.root
+        names = key.split("/")
+        for depth in range(1, len(names) + 1):
+            path = "/".join(names[:depth])
+            if not node.children:
+                self._fill(node)
+            node.expand()
+            below = [c for c in node.children if c.data is not None and c.data.key == path]
+            if not below:
+                self._show(self._store.describe(key, depth=0, values=True)[0])
+                return
+            node = below[0]
+        self.call_after_refresh(self._tree.move_cursor, node)
+
+    # -- what is at a key ----------------------------------------------------------------------
+
+    def _show(self, entry: Description) -> None:
+        self._shown = entry
+        lines = [Text(escaped(entry.key) or "/", style="bold")]
+        lines += [Text(f"{name:<10}{text}") for name, text in facts(entry)]
+        elements = plot = Text()
+        try:
+            lines += self._attributes(entry)
+            if entry.kind != "group" and entry.problem is None:
+                elements = Text(escaped_lines(text_of(excerpt(self._store, entry))))
+                plot = self._plot(entry)
+        except (hdfchk.HdfchkError, OSError, Failure, MemoryError) as error:
+            elements = Text(escaped(str(error)), style="red")
+        self.query_one("#facts", Static).update(Text("\n").join(lines))
+        self.query_one("#plot", Static).update(plot)
+        self.query_one("#elements", Static).update(elements)
+
+    def _attributes(self, entry: Description) -> list[Text]:
+        if not entry.attributes:
+            return []
+        found = self._store.attrs_of(entry.key) if entry.key else self._store.attrs
+        return [Text(escaped(f"@{name} = {value!r}")) for name, value in found.items()]
+
+    def _plot(self, entry: Description) -> Text:
+        if not self._plots or not is_plottable(entry) or (entry.nbytes or 0) > _PLOTTED_BYTES:
+            return Text()
+        if entry.length is not None and entry.length < 2:
+            return Text()
+        width = max(20, self.size.width * 55 // 100 - 6)
+        height = max(8, self.size.height // 2)
+        try:
+            drawn = draw(
+                to_plot(self._store, entry.key),
+                width,
+                height,
+                colours=False,
+                logarithmic=self._logarithmic,
+            )
+        except Failure as failure:  # no plotext
+            return Text(failure.message, style="dim")
+        return Text(drawn.rstrip("\n"), no_wrap=True)
+
+    # -- a running job -------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Show what has changed, if anything has."""
+        stamp = stamp_of(self._path)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self.action_reload()
+
+    def action_reload(self) -> None:
+        """Read again what is on the screen."""
+        todo = [self._tree.root]
+        while todo:
+            node = todo.pop()
+            if node.is_expanded:
+                self._fill(node)
+                todo += [child for child in node.children if child.allow_expand]
+        if self._shown is None:
+            return
+        try:
+            self._show(self._store.describe(self._shown.key or None, depth=0, values=True)[0])
+        except (hdfchk.HdfchkError, OSError) as error:
+            self.query_one("#elements", Static).update(Text(escaped(str(error)), style="red"))
+
+    def action_plot(self) -> None:
+        """Show plots, or none."""
+        self._plots = not self._plots
+        self.action_reload()
+
+    def action_logarithm(self) -> None:
+        """Change the axis of values."""
+        self._logarithmic = not self._logarithmic
+        self.action_reload()
+
+    # -- finding -------------------------------------------------------------------------------
+
+    def action_find(self) -> None:
+        """Ask for a part of a key."""
+        box = self.query_one("#find", Input)
+        box.display = True
+        box.focus()
+
+    def action_leave_find(self) -> None:
+        """Go back to the tree."""
+        self.query_one("#find", Input).display = False
+        self._tree.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go to the first key that has the text."""
+        self._wanted = event.value
+        self.action_leave_find()
+        self.action_find_next()
+
+    def action_find_next(self) -> None:
+        """Go to the next key that has the text."""
+        if not self._wanted:
+            return
+        keys = [entry.key for entry in self._store.describe(limit=_MOST_FOUND)]
+        here = self._shown.key if self._shown is not None else ""
+        start = keys.index(here) + 1 if here in keys else 0
+        for key in [*keys[start:], *keys[:start]]:
+            if self._wanted.lower() in key.lower():
+                self._go_to(key)
+                return
+        self.notify(f"no key has {escaped(self._wanted)!r} in it", markup=False)
+
+
+def _label(entry: Description) -> Text:
+    """A key, its type, and its value if it is small."""
+    parts: list[Any] = [
+        (escaped(entry.key.rpartition("/")[2]), style_of(entry)),
+        (f"  {type_text(entry)}", "dim"),
+    ]
+    value = value_text(entry, 30)
+    if value:
+        parts.append((f"  {value}", "red" if entry.problem is not None else "green"))
+    return Text.assemble(*parts)

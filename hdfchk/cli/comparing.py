@@ -1,0 +1,176 @@
+"""Differences between two values, by value and type, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .values import json_line
+
+__all__ = ["Tolerance", "difference"]
+
+_SHOWN = 60
+
+
+class Tolerance:
+    """How far two numbers may be apart: ``rtol * |left| + atol``.
+
+    Args:
+        rtol: relative to the number of the first file.
+        atol: absolute.
+        types: whether types count, too.
+    """
+
+    def __init__(self, rtol: float, atol: float, *, types: bool) -> None:
+        self.rtol, self.atol, self.types = rtol, atol, types
+
+
+def difference(left: Any, right: Any, tolerance: Tolerance) -> str | None:
+    """What differs between two values; None if nothing does. NaN equals NaN."""
+    import numpy as np
+
+    if tolerance.types and type(left) is not type(right):
+        return f"{_type(left)} → {_type(right)}"
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return _arrays(np.asanyarray(left), np.asanyarray(right), tolerance)
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return _mappings(left, right, tolerance)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return _lists(left, right, tolerance)
+    if _is_number(left) and _is_number(right):
+        return None if _near(left, right, tolerance) else f"{short(left)} → {short(right)}"
+    return None if _same(left, right) else f"{short(left)} → {short(right)}"
+
+
+def _type(value: Any) -> str:
+    name = type(value).__qualname__
+    return f"{name} {short(value)}" if _is_number(value) or isinstance(value, str) else name
+
+
+def short(value: Any) -> str:
+    """A value in a few characters."""
+    try:
+        text = json_line(value)
+    except Exception:
+        text = type(value).__qualname__
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | complex) and not isinstance(value, bool)
+
+
+def _near(left: Any, right: Any, tolerance: Tolerance) -> bool:
+    if left == right or (left != left and right != right):  # noqa: PLR0124  NaN
+        return True
+    if isinstance(left, int) and isinstance(right, int) and not (tolerance.rtol or tolerance.atol):
+        return False
+    try:
+        bound = tolerance.rtol * abs(left) + tolerance.atol
+        return bool(abs(left - right) <= bound) and math.isfinite(bound)
+    except OverflowError:
+        return False
+
+
+def _same(left: Any, right: Any) -> bool:
+    equals = getattr(left, "equals", None)
+    if callable(equals):
+        return bool(equals(right))
+    try:
+        return bool(left == right)
+    except (TypeError, ValueError):
+        return repr(left) == repr(right)
+
+
+def _mappings(
+    left: Mapping[Any, Any], right: Mapping[Any, Any], tolerance: Tolerance
+) -> str | None:
+    for key in left:
+        if key not in right:
+            return f"{key!r} is in the first alone"
+        found = difference(left[key], right[key], tolerance)
+        if found:
+            return f"{key!r}: {found}"
+    more = [key for key in right if key not in left]
+    return f"{more[0]!r} is in the second alone" if more else None
+
+
+def _lists(left: Any, right: Any, tolerance: Tolerance) -> str | None:
+    if len(left) != len(right):
+        return f"{len(left)} items → {len(right)} items"
+    differ = [
+        (number, found)
+        for number, pair in enumerate(zip(left, right, strict=True))
+        if (found := difference(*pair, tolerance))
+    ]
+    if not differ:
+        return None
+    more = f" ({len(differ)} of {len(left)} items differ)" if len(differ) > 1 else ""
+    return f"[{differ[0][0]}]: {differ[0][1]}{more}"
+
+
+def _arrays(left: Any, right: Any, tolerance: Tolerance) -> str | None:
+    import numpy as np
+
+    if left.shape != right.shape:
+        return f"shape {left.shape} → {right.shape}"
+    if tolerance.types and left.dtype != right.dtype:
+        return f"{left.dtype} → {right.dtype}"
+    if left.dtype.names and left.dtype == right.dtype:
+        for name in left.dtype.names:
+            found = _arrays(left[name], right[name], tolerance)
+            if found:
+                return f"{name!r}: {found}"
+        return None
+    if isinstance(left, np.ma.MaskedArray):
+        masks = np.ma.getmaskarray(left), np.ma.getmaskarray(right)
+        if not np.array_equal(*masks):
+            return "masks differ"
+        left, right = left.filled(), np.ma.filled(right)
+    differs = _elements(np.asarray(left), np.asarray(right), tolerance)
+    count = int(np.count_nonzero(differs))
+    if not count:
+        return None
+    first = tuple(int(i) for i in np.argwhere(differs)[0]) if left.ndim else ()
+    place = f"[{', '.join(map(str, first))}]" if first else ""
+    pair = f"{short(left[first])} → {short(right[first])}"
+    text = f"{count:,} of {left.size:,} elements differ, first {place} {pair}"
+    return f"{text}{_most(left[differs], right[differs])}"
+
+
+def _elements(left: Any, right: Any, tolerance: Tolerance) -> Any:
+    import numpy as np
+
+    if left.dtype.kind == "O" or right.dtype.kind == "O":
+        pairs = zip(left.ravel().tolist(), right.ravel().tolist(), strict=True)
+        return np.array([bool(difference(*pair, tolerance)) for pair in pairs]).reshape(left.shape)
+    with np.errstate(all="ignore"):
+        try:
+            differs = np.asarray(left != right)
+        except (TypeError, np.exceptions.DTypePromotionError):
+            return np.ones(left.shape, bool)
+        if left.dtype.kind in "fcMm" and right.dtype.kind in "fcMm":
+            differs &= ~((left != left) & (right != right))  # noqa: PLR0124  NaN
+        are_numbers = left.dtype.kind in "iufc" and right.dtype.kind in "iufc"
+        if are_numbers and (tolerance.rtol or tolerance.atol):
+            bound = tolerance.rtol * np.abs(left) + tolerance.atol
+            differs &= ~(np.abs(np.subtract(left, right, dtype=_wide(left, right))) <= bound)
+    return differs
+
+
+def _wide(left: Any, right: Any) -> Any:
+    """A dtype in which a difference neither overflows nor wraps around."""
+    import numpy as np
+
+    return np.result_type(left.dtype, right.dtype, np.float64)
+
+
+def _most(left: Any, right: Any) -> str:
+    import numpy as np
+
+    if left.dtype.kind not in "iufc" or right.dtype.kind not in "iufc":
+        return ""
+    with np.errstate(all="ignore"):
+        apart = np.abs(np.subtract(left, right, dtype=_wide(left, right)))
+        return f", by {float(np.nanmax(apart)):.3g} at most" if np.isfinite(apart).any() else ""

@@ -1,0 +1,100 @@
+"""What the terminal can show, and long work's progress on it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import click
+
+__all__ = ["Line", "Span", "can_colour", "console", "is_terminal", "progress", "put_lines"]
+
+Span = tuple[str, str]
+"""A text and its style, as rich names it; an empty one for none."""
+Line = Sequence[Span]
+
+_SECONDS = 0.3
+"""What takes no longer shows no progress."""
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person sees the stream, on a terminal that can move its cursor."""
+    try:
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+    except ValueError:  # closed
+        return False
+
+
+def can_colour(stream: TextIO) -> bool:
+    """Whether to write colours: not without a terminal, nor where ``NO_COLOR`` is set."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def put_lines(lines: Sequence[Line]) -> None:
+    """Print lines; on a terminal in colours, and cut at its edge."""
+    if not lines:
+        return
+    if not is_terminal(sys.stdout):
+        click.echo("\n".join(["".join([text for text, _ in line]).rstrip() for line in lines]))
+        return
+    from rich.text import Text
+
+    shown = console()
+    for start in range(0, len(lines), 500):
+        parts = [Text.assemble(*line) for line in lines[start : start + 500]]
+        shown.print(Text("\n").join(parts), no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def console() -> Any:
+    """The terminal on standard output, as rich knows it."""
+    from rich.console import Console
+
+    return Console(highlight=False, no_color=not can_colour(sys.stdout))
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], object] | None]:
+    """A bar on standard error while a block runs, if a person sees it.
+
+    Args:
+        what: the name of the work.
+    """
+    if not is_terminal(sys.stderr):
+        yield None
+        return
+    bar = _Bar(what)
+    try:
+        yield bar.tell
+    finally:
+        bar.stop()
+
+
+class _Bar:
+    """A bar that is made when the work has taken a moment."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._start = time.monotonic()
+        self._shown: Any = None
+
+    def tell(self, done: int, total: int) -> None:
+        """Show how much is done."""
+        if self._shown is None:
+            if time.monotonic() - self._start < _SECONDS:
+                return
+            from rich.console import Console
+            from rich.progress import Progress
+
+            console = Console(stderr=True, no_color=not can_colour(sys.stderr))
+            self._shown = Progress(console=console, transient=True)
+            self._shown.add_task(self._what, total=None)
+            self._shown.start()
+        self._shown.update(self._shown.task_ids[0], completed=done, total=total or None)
+
+    def stop(self) -> None:
+        if self._shown is not None:
+            self._shown.stop()

@@ -1,0 +1,58 @@
+"""Text of a file, such that it cannot control the terminal that shows it."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["escaped", "escaped_json", "escaped_lines"]
+
+_CONTROLS = (
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1, in which 0x9b is the beginning of a sequence, too
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of text
+    "\u2028\u2029"  # ends of lines
+    "\ud800-\udfff"  # what no encoding has
+    "\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations and tags, which are not seen
+)
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_CONTROL_IN_LINES = re.compile(f"(?![\t\n])[{_CONTROLS}]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def escaped(text: str) -> str:
+    r"""Text on one line: control characters as in a string of Python.
+
+    Example:
+        >>> escaped("a\x1b[2Jb\n")
+        'a\\x1b[2Jb\\n'
+    """
+    return text if text.isprintable() else _CONTROL.sub(_escape, text)
+
+
+def escaped_lines(text: str) -> str:
+    """The same for text of several lines: ends of lines and tabs stay."""
+    return text if text.isprintable() else _CONTROL_IN_LINES.sub(_escape, text)
+
+
+def escaped_json(text: str) -> str:
+    r"""JSON whose strings hold no control characters; they mean the same as before.
+
+    Example:
+        >>> escaped_json('"a\x9bb"')
+        '"a\\u009bb"'
+    """
+    return text if text.isprintable() else _CONTROL.sub(_escape_json, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    number = ord(character)
+    if character in _SHORT:
+        return _SHORT[character]
+    if number > 0xFFFF:
+        return f"\\U{number:08x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def _escape_json(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))

@@ -1,0 +1,247 @@
+"""Values to and from files of other kinds: NumPy, JSON, CSV, text, bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .exits import USAGE, Failure
+from .values import json_line, plain
+
+__all__ = ["READERS", "WRITERS", "columns_of", "extension_of", "read_value", "write_value"]
+
+
+def extension_of(path: str) -> str:
+    """The extension of a path, in small letters."""
+    return os.path.splitext(path)[1].lower()
+
+
+def write_value(path: str, value: Any) -> None:
+    """Write a value to a file, in the form that its extension says.
+
+    The file appears whole, or not at all.
+
+    Raises:
+        Failure: the value has no such form, or there is no such form.
+    """
+    writer = WRITERS.get(extension_of(path))
+    if writer is None:
+        raise Failure(f"no form is known for {path}; use one of {', '.join(WRITERS)}", USAGE)
+    beside = f"{path}.part"
+    try:
+        with open(beside, "wb") as stream:
+            writer(stream, value)
+        os.replace(beside, path)
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+def read_value(path: str) -> Any:
+    """The value that a file has, by its extension.
+
+    Raises:
+        Failure: no form is known for it, or it is damaged.
+    """
+    reader = READERS.get(extension_of(path))
+    if reader is None:
+        raise Failure(f"no form is known for {path}; use one of {', '.join(READERS)}", USAGE)
+    with open(path, "rb") as stream:
+        try:
+            return reader(stream)
+        except (ValueError, csv.Error, KeyError) as error:
+            raise Failure(f"it cannot be read: {error} (in {path})", USAGE) from error
+
+
+def _write_npy(stream: Any, value: Any) -> None:
+    import numpy as np
+
+    np.lib.format.write_array(stream, as_array(value), allow_pickle=False)
+
+
+def _write_npz(stream: Any, value: Any) -> None:
+    import numpy as np
+
+    if not isinstance(value, Mapping):
+        raise Failure("only a dict can be written as .npz; use .npy", USAGE)
+    arrays = {key: as_array(item, key) for key, item in flat(value)}
+    np.savez(stream, **arrays)
+
+
+def flat(value: Mapping[str, Any], base: str = "") -> list[tuple[str, Any]]:
+    """The values of nested dicts with their key paths."""
+    found: list[tuple[str, Any]] = []
+    for key, item in value.items():
+        path = f"{base}{key}"
+        if type(item) is dict and item and all(isinstance(name, str) for name in item):
+            found += flat(item, f"{path}/")
+        else:
+            found.append((path, item))
+    return found
+
+
+def as_array(value: Any, key: str | None = None) -> Any:
+    """A value as an array of NumPy that needs no pickle.
+
+    Raises:
+        Failure: there is no such array.
+    """
+    import numpy as np
+
+    place = "" if key is None else f" (key {key!r})"
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    try:
+        array = value if type(value) is np.ndarray else np.asarray(value)
+    except (ValueError, TypeError):
+        array = None
+    if array is not None and array.dtype.kind == "O":
+        text = all(isinstance(item, str) for item in array.ravel())
+        array = array.astype(str) if text and array.size else None
+    if array is None:
+        raise Failure(
+            f"a {type(value).__qualname__} is no array of numbers or text{place}; use .json", USAGE
+        )
+    return array
+
+
+def _write_json(stream: Any, value: Any) -> None:
+    stream.write(json_line(value, indent=1).encode() + b"\n")
+
+
+def _write_csv(stream: Any, value: Any) -> None:
+    columns = columns_of(value)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(map(_cell, column) for column in columns.values()), strict=True))
+    text.detach()
+
+
+def _cell(value: Any) -> Any:
+    value = plain(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int | float) else json_line(value)
+
+
+def columns_of(value: Any) -> dict[str, list[Any]]:
+    """The columns of a table: a DataFrame, a dict of columns, an array of one or two axes.
+
+    Raises:
+        Failure: it is no table.
+    """
+    import numpy as np
+
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return {str(name): list(value[name]) for name in value.columns}
+    if isinstance(value, Mapping):
+        found = {str(name): _column(item) for name, item in value.items()}
+        if found and len({len(column) for column in found.values()}) == 1:
+            return found
+    else:
+        array = np.asarray(value) if isinstance(value, list | np.ndarray) else None
+        if array is not None and array.dtype.names and array.ndim == 1:
+            return {name: list(array[name]) for name in array.dtype.names}
+        if array is not None and array.ndim in {1, 2} and array.dtype.kind != "O":
+            columns = array.reshape(len(array), -1).T
+            return {f"c{number}": list(column) for number, column in enumerate(columns)}
+    raise Failure(
+        f"a {type(value).__qualname__} is no table; use .json, or export to a folder", USAGE
+    )
+
+
+def _column(value: Any) -> list[Any]:
+    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
+        return [value]
+    if getattr(value, "ndim", 1) != 1:
+        raise Failure("a column of a table has one axis; use .npz, or a folder", USAGE)
+    return list(value)
+
+
+def _write_text(stream: Any, value: Any) -> None:
+    text = value if isinstance(value, str) else json_line(value)
+    stream.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _write_bytes(stream: Any, value: Any) -> None:
+    if not isinstance(value, bytes | bytearray):
+        raise Failure(f"a {type(value).__qualname__} is no bytes; use .npy or .json", USAGE)
+    stream.write(value)
+
+
+def _read_npy(stream: Any) -> Any:
+    import numpy as np
+
+    return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _read_npz(stream: Any) -> Any:
+    import numpy as np
+
+    tree: dict[str, Any] = {}
+    with np.load(stream, allow_pickle=False) as found:
+        for path in found.files:
+            *names, last = path.split("/")
+            place = tree
+            for name in names:
+                place = place.setdefault(name, {})
+            value = found[path]
+            place[last] = (
+                value.item() if value.shape == () and value.dtype.kind in "biufcU" else value
+            )
+    return tree
+
+
+def _read_json(stream: Any) -> Any:
+    return json.loads(stream.read())
+
+
+def _read_csv(stream: Any) -> Any:
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    rows = list(csv.reader(text))
+    text.detach()
+    if not rows:
+        raise ValueError("there is no row of names")
+    names, body = rows[0], [row for row in rows[1:] if row]
+    if len(set(names)) != len(names) or any(len(row) != len(names) for row in body):
+        raise ValueError("the rows differ in length, or two columns have one name")
+    return {
+        name or f"c{number}": _typed([row[number] for row in body])
+        for number, name in enumerate(names)
+    }
+
+
+def _typed(cells: list[str]) -> Any:
+    """A column: integers, floats with NaN for empty cells, else text."""
+    import numpy as np
+
+    for kind, items in ((np.int64, cells), (np.float64, [cell or "nan" for cell in cells])):
+        if cells:
+            try:
+                return np.array(items).astype(kind)
+            except (ValueError, OverflowError):
+                continue
+    return np.array(cells, dtype=str)
+
+
+WRITERS: dict[str, Callable[[Any, Any], None]] = {
+    ".npy": _write_npy,
+    ".npz": _write_npz,
+    ".json": _write_json,
+    ".csv": _write_csv,
+    ".txt": _write_text,
+    ".bin": _write_bytes,
+}
+READERS: dict[str, Callable[[Any], Any]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".json": _read_json,
+    ".csv": _read_csv,
+    ".txt": lambda stream: stream.read().decode("utf-8"),
+    ".bin": lambda stream: stream.read(),
+}

@@ -1,0 +1,60 @@
+"""Stores that commands work on. None is held: each call of a store opens and closes the file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .exits import NO, UNREADABLE, Failure
+
+if TYPE_CHECKING:
+    from hdfchk import HDF5Checkpointer
+
+__all__ = ["change", "read", "refuse_existing"]
+
+
+def read(file: str, **options: Any) -> HDF5Checkpointer:
+    """A file to read.
+
+    Raises:
+        Failure: there is no such file.
+    """
+    _require(file)
+    from hdfchk import HDF5Checkpointer
+
+    return HDF5Checkpointer(file, mode="r", **options)
+
+
+def change(file: str, wait: float, *, create: bool = False) -> HDF5Checkpointer:
+    """A file to change, or with `create` to begin.
+
+    Args:
+        file: its path.
+        wait: seconds to wait for others.
+        create: make it if it is missing.
+
+    Raises:
+        Failure: there is no such file, or folder.
+    """
+    if not create:
+        _require(file)
+    from hdfchk import HDF5Checkpointer
+
+    return HDF5Checkpointer(file, mode="a", lock_timeout=wait)
+
+
+def refuse_existing(store: Any, key: str, file: str, *, force: bool) -> None:
+    """Refuse to replace what is at a key.
+
+    Raises:
+        Failure: something is there, and `force` is not given.
+    """
+    if not force and key in store:
+        raise Failure(f"there is a value already (key {key!r} in {file}); use --force", NO)
+
+
+def _require(file: str) -> None:
+    if not os.path.exists(file):
+        raise Failure(f"no such file: {file}", UNREADABLE)
+    if os.path.isdir(file):
+        raise Failure(f"it is a folder, not a file: {file}", UNREADABLE)

@@ -1,0 +1,268 @@
+"""``watch``."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .arguments import FileCommand, file_argument, json_option, key_argument
+from .changes import Stamp, stamp_of
+from .console import Line, is_terminal, put_lines
+from .describing import as_record, columns, describe, style_of, type_text, value_text
+from .drawing import sparkline
+from .escapes import escaped
+from .exits import USAGE, Failure
+from .opening import read
+from .series import is_plottable, numbers
+from .values import json_line
+
+if TYPE_CHECKING:
+    from hdfchk import Description
+
+__all__ = ["watch_command"]
+
+_CURVE_POINTS = 240
+_MOST_ROWS = 30
+
+
+@click.command("watch", cls=FileCommand)
+@file_argument
+@key_argument(many=True)
+@click.option(
+    "--every",
+    type=click.FloatRange(0.01),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to look.",
+)
+@click.option(
+    "--until", metavar="KEY>=N", help="End when a number, or a number of rows, reaches N."
+)
+@click.option("--count", type=click.IntRange(1), help="End when one has looked so many times.")
+@json_option
+def watch_command(
+    file: str,
+    keys: tuple[str, ...],
+    every: float,
+    until: str | None,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    """Show what a running job writes.
+
+    What is there, and with each commit: keys that are new, values that have changed, arrays that have grown, with
+    their last value and their curve. KEYs may be globs. The file is opened for a moment each time,
+    never held. It ends with Ctrl-C (exit code 130), or as --until and --count say.
+    """
+    goal = None if until is None else _Goal(until)
+    watch = _Watch(file, keys)
+    screen = _Screen() if is_terminal(sys.stdout) and not as_json else None
+    looks = 0
+    try:
+        while True:
+            changed = watch.look()
+            looks += 1
+            if screen is not None:
+                screen.show(watch)
+            elif as_json:
+                for entry in changed:
+                    click.echo(json_line({"time": watch.clock} | as_record(entry)))
+            else:
+                put_lines([watch.line(entry) for entry in changed])
+            sys.stdout.flush()
+            if (goal is not None and goal.is_reached(watch.entries)) or looks == count:
+                return
+            time.sleep(every)
+    finally:
+        if screen is not None:
+            screen.stop()
+
+
+class _Watch:
+    """What is known of a file, and what of it has changed.
+
+    Attributes:
+        entries: by key, as they were when one last looked.
+        clock: the time of that, as text.
+    """
+
+    def __init__(self, file: str, keys: tuple[str, ...]) -> None:
+        self.entries: dict[str, Description] = {}
+        self.clock = ""
+        self.file = file
+        self.problem = ""
+        self._keys = keys
+        self._stamp: Stamp | None = None
+        self._before: dict[str, Description] = {}
+        self._curves: dict[str, str] = {}
+
+    def look(self) -> list[Description]:
+        """Look again; what is new or has changed."""
+        self.clock = time.strftime("%H:%M:%S")
+        stamp = stamp_of(self.file)
+        if stamp == self._stamp:
+            return []
+        if stamp[0] is None:
+            self.problem = "there is no file yet"
+            return []
+        found = self._read()
+        if found is None:
+            return []
+        self._stamp = stamp
+        self._before, self.entries = self.entries, found
+        return [
+            e
+            for key, e in found.items()
+            if key not in self._before or _differs(e, self._before[key])
+        ]
+
+    def _read(self) -> dict[str, Description] | None:
+        """What there is now; None if the file cannot be read at this moment."""
+        import hdfchk
+
+        store = read(self.file)
+        try:
+            found = {e.key: e for e in describe(store, None) if self._is_wanted(e)}
+            self._curves = {
+                key: curve
+                for key, e in found.items()
+                if e.kind == "array"
+                and is_plottable(e)
+                and len(e.shape or ()) == 1
+                and len(found) <= 200
+                and (curve := _curve(store, e, self._curves_of(e)))
+            }
+        except (hdfchk.LockedError, hdfchk.CorruptFileError, FileNotFoundError) as error:
+            if not self.entries:
+                raise
+            self.problem = str(error)
+            return None
+        self.problem = ""
+        return found
+
+    def _curves_of(self, entry: Description) -> str | None:
+        """The curve as it was, if the array has not changed its length."""
+        before = self.entries.get(entry.key)
+        return (
+            self._curves.get(entry.key)
+            if before is not None and not _differs(entry, before)
+            else None
+        )
+
+    def _is_wanted(self, entry: Description) -> bool:
+        if entry.kind == "group" and not self._keys:
+            return entry.length == 0
+        return not self._keys or any(
+            entry.key == key or entry.key.startswith(f"{key}/") or fnmatchcase(entry.key, key)
+            for key in self._keys
+        )
+
+    def line(self, entry: Description) -> Line:
+        """A line on what has changed."""
+        before = self._before.get(entry.key)
+        sign = "~" if before is not None else "+" if self._before else "="
+        parts = [self.clock, sign, escaped(entry.key), type_text(entry)]
+        if before is not None and entry.length is not None and before.length is not None:
+            parts.append(f"({entry.length - before.length:+,})")
+        parts += [self.detail(entry)]
+        return [("  ".join(filter(None, parts)), "")]
+
+    def detail(self, entry: Description) -> str:
+        """A small value, or the curve of an array."""
+        return value_text(entry, 40) or self._curves.get(entry.key, "")
+
+    def rows(self) -> list[Line]:
+        """A table of all, those that have changed in colour."""
+        rows = []
+        for key, entry in list(self.entries.items())[:_MOST_ROWS]:
+            before = self._before.get(key)
+            is_new = bool(self._before) and (before is None or _differs(entry, before))
+            style = "bold yellow" if is_new else style_of(entry)
+            rows.append(
+                [(escaped(key), style), (type_text(entry), "dim"), (self.detail(entry), "green")]
+            )
+        return columns(rows)
+
+
+def _differs(entry: Description, before: Description) -> bool:
+    if entry.has_value and before.has_value:
+        return repr(entry.value) != repr(before.value) or entry.type != before.type
+    return (entry.type, entry.shape, entry.length, entry.stored, entry.problem) != (
+        before.type,
+        before.shape,
+        before.length,
+        before.stored,
+        before.problem,
+    )
+
+
+def _curve(store: Any, entry: Description, before: str | None) -> str:
+    """The end of an array as a line of blocks, and its last value."""
+    if before is not None:
+        return before
+    length = (entry.shape or (0,))[0]
+    values = numbers(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
+    if not len(values):
+        return ""
+    return f"{sparkline(values)} {values[-1]:.6g}"
+
+
+class _Goal:
+    """A condition that ends the watch."""
+
+    def __init__(self, text: str) -> None:
+        found = re.fullmatch(r"(.+?)\s*>=\s*([-+0-9.eE]+)", text)
+        try:
+            if found is None:
+                raise ValueError(text)
+            self._key, self._bound = found[1].strip("/"), float(found[2])
+        except ValueError:
+            raise Failure(
+                f"--until {text!r} is no condition; write one as step>=500", USAGE
+            ) from None
+
+    def is_reached(self, entries: dict[str, Description]) -> bool:
+        """Whether the number at the key, or its length, is large enough."""
+        entry = entries.get(self._key)
+        if entry is None:
+            return False
+        if entry.has_value and isinstance(entry.value, int | float):
+            return bool(entry.value >= self._bound)
+        return entry.length is not None and entry.length >= self._bound
+
+
+class _Screen:
+    """A table in place on the terminal."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        from .console import console
+
+        self._live = Live(console=console(), auto_refresh=False, transient=False)
+        self._live.start()
+
+    def show(self, watch: _Watch) -> None:
+        """Show what is known."""
+        from rich.text import Text
+
+        lines = watch.rows()
+        more = len(watch.entries) - _MOST_ROWS
+        title = f"{escaped(watch.file)}  {watch.clock}  (Ctrl-C ends)"
+        text = Text("\n").join(
+            [Text(title, style="dim"), *(Text.assemble(*line) for line in lines)]
+            + ([Text(f"… {more:,} more: give their keys", style="dim")] if more > 0 else [])
+            + ([Text(escaped(watch.problem), style="red")] if watch.problem else [])
+        )
+        text.no_wrap, text.overflow = True, "ellipsis"
+        self._live.update(text, refresh=True)
+
+    def stop(self) -> None:
+        """Leave the table as it is."""
+        self._live.stop()

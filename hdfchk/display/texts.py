@@ -1,0 +1,209 @@
+"""Short texts: of values, sizes, names and errors. They are bounded, and making one never fails."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+__all__ = [
+    "Described",
+    "Parts",
+    "count_of",
+    "cut",
+    "keys_of",
+    "parts_of",
+    "problem_of",
+    "short",
+    "size_of",
+]
+
+MOST_LETTERS = 60
+"""Longer texts are cut."""
+
+
+class Described(Protocol):
+    """What `hdfchk.Description` tells of a key, as far as it is shown."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def type(self) -> str: ...  # noqa: D102
+    @property
+    def length(self) -> int | None: ...  # noqa: D102
+    @property
+    def shape(self) -> tuple[int, ...] | None: ...  # noqa: D102
+    @property
+    def dtype(self) -> Any: ...  # noqa: D102
+    @property
+    def nbytes(self) -> int | None: ...  # noqa: D102
+    @property
+    def stored(self) -> int | None: ...  # noqa: D102
+    @property
+    def compression(self) -> str | None: ...  # noqa: D102
+    @property
+    def attributes(self) -> int: ...  # noqa: D102
+    @property
+    def value(self) -> Any: ...  # noqa: D102
+    @property
+    def has_value(self) -> bool: ...  # noqa: D102
+    @property
+    def problem(self) -> str | None: ...  # noqa: D102
+
+
+class _Short(reprlib.Repr):
+    """Representations of values of any size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = MOST_LETTERS
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 6
+        self.maxlevel = 3
+
+
+_SHORT = _Short()
+
+
+def cut(text: str, most: int = MOST_LETTERS) -> str:
+    """A text in one line, and not longer than `most` letters.
+
+    Example:
+        >>> cut("a  b"), cut("abcdef", 4)
+        ('a b', 'abc…')
+    """
+    line = " ".join(text[: 4 * most].split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def short(value: Any, most: int = MOST_LETTERS) -> str:
+    """The representation of a value, in one line that is not long.
+
+    Example:
+        >>> short([*range(100)]), short("x" * 100)[-4:]
+        ('[0, 1, 2, 3, 4, 5, ...]', "xxx'")
+    """
+    try:
+        text = _SHORT.repr(value)
+    except Exception as error:  # of a class of somebody else's
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+    return cut(text, most)
+
+
+def size_of(nbytes: int) -> str:
+    """A number of bytes as people say it.
+
+    Example:
+        >>> size_of(999), size_of(2_400_000)
+        ('999 B', '2.4 MB')
+    """
+    size, units = float(nbytes), ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    number = f"{size:.1f}" if size < 9.95 and units[0] != "B" else f"{size:.0f}"
+    return f"{number} {units[0]}"
+
+
+def count_of(number: int, what: str = "key") -> str:
+    """A number of things.
+
+    Example:
+        >>> count_of(1), count_of(10_000)
+        ('1 key', '10,000 keys')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def keys_of(count: int, names: Iterable[str], what: str = "key") -> str:
+    """A number of keys, and the first of their names.
+
+    Args:
+        count: how many there are.
+        names: some of them, in order.
+        what: what one of them is.
+
+    Example:
+        >>> keys_of(3, ["a", "b", "c"])
+        "3 keys: 'a', 'b', 'c'"
+        >>> keys_of(9000, ["a", "b"])
+        "9,000 keys: 'a', 'b', …"
+    """
+    shown: list[str] = []
+    for name in names:
+        text = short(name, 30)
+        if sum(map(len, shown)) + 2 * len(shown) + len(text) > MOST_LETTERS:
+            break
+        shown.append(text)
+    more = ["…"] if len(shown) < count else []
+    listed = ", ".join([*shown, *more])
+    return f"{count_of(count, what)}: {listed}" if shown else count_of(count, what)
+
+
+def problem_of(error: BaseException) -> str:
+    """What is wrong, in one line.
+
+    Example:
+        >>> problem_of(ValueError("no such thing"))
+        'ValueError: no such thing'
+    """
+    told = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
+    name = type(error).__name__
+    return cut(f"{name}: {told}" if told else name, 200)
+
+
+class Parts:
+    """What is shown of a key.
+
+    Args:
+        of: its description.
+
+    Attributes:
+        name: the last level of its path.
+        type: type, dtype and shape.
+        value: the value, if it is small; or how many items there are.
+        notes: size, compression, attributes.
+        problem: what is wrong; empty if nothing is.
+    """
+
+    __slots__ = ("name", "notes", "problem", "type", "value")
+
+    def __init__(self, of: Described) -> None:
+        self.name = cut(of.key.rpartition("/")[2], 100)
+        self.problem = cut(of.problem, 200) if of.problem else ""
+        self.type = cut(of.type)
+        self.value = short(of.value) if of.has_value and of.value is not None else ""
+        notes = []
+        if of.kind == "array":
+            shape = "" if of.shape is None else f" {of.shape}"
+            dtype = cut(str(of.dtype)) if of.dtype is not None else ""
+            plain = of.type == "ndarray"
+            self.type = (
+                f"{dtype if plain else ' of '.join(filter(None, (self.type, dtype)))}{shape}"
+            )
+        elif of.kind == "value" and not of.has_value and of.length is not None and not of.shape:
+            self.value = count_of(of.length, "item")
+        size = of.stored if of.stored is not None else of.nbytes
+        if size is not None and not of.has_value:
+            notes.append(size_of(size))
+        if of.compression:
+            notes.append(of.compression)
+        if of.attributes:
+            notes.append(count_of(of.attributes, "attribute"))
+        self.notes = ", ".join(notes)
+
+
+def parts_of(of: Described) -> str:
+    """All that is shown of a value, as one line.
+
+    Example:
+        >>> from hdfchk import HDF5Checkpointer
+        >>> chk = HDF5Checkpointer(None)
+        >>> chk.update({"steps": 500, "names": ["a", "b"]})
+        >>> [parts_of(found) for found in chk.describe(values=True)]
+        ['steps: int 500', "names: list of str ['a', 'b']"]
+    """
+    parts = Parts(of)
+    told = " ".join(filter(None, (parts.type, parts.value)))
+    notes = ", ".join(filter(None, (told, parts.notes)))
+    return f"{parts.name}: {notes}{' — ' + parts.problem if parts.problem else ''}"

@@ -1,0 +1,119 @@
+"""`Info`: the state of a file as a whole."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["FORMAT", "Info", "Process", "readable_bytes"]
+
+FORMAT = 3
+"""The version of the file format that this library writes; see `docs/format.md`."""
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+@attrs.frozen
+class Process:
+    """A process that has a file open.
+
+    Args:
+        pid: its number there.
+        host: the name of its host; None for this one.
+        is_this: it is this process.
+    """
+
+    pid: int
+    host: str | None = None
+    is_this: bool = False
+
+    def __str__(self) -> str:
+        """Return process and host."""
+        if self.is_this:
+            return "this process"
+        return f"process {self.pid}" + (f" on {self.host}" if self.host else "")
+
+
+@attrs.frozen
+class Info:
+    """The state of a store's file, as `HDF5Checkpointer.info` finds it.
+
+    Args:
+        path: the file, or how messages call the store.
+        exists: whether there is anything.
+        size: bytes of the file, without its journal; None for a store in memory.
+        free: bytes in it that HDF5 can use again, at the last commit; None if unknown. `compact`
+            gives them back to the file system.
+        format: the version of hdfchk's format; None for a file that other programs have written.
+        superblock: the version of HDF5's superblock.
+        needs: the oldest version of HDF5 that can open it: ``"1.8"``, say.
+        log_path: the write-ahead log; None if there is none.
+        log_bytes: its length in bytes.
+        commits: the commits in it that are not yet in the file.
+        log_problem: why it does not match the file; None if it does, or there is none.
+        is_written: whether a process has it open for writing.
+        writer: that process, as far as it is known.
+        readers: the numbers of the processes on this host that have it open for reading; None if
+            the system does not tell.
+        waiting: the number of writers that wait for their turn; None if the system does not tell.
+        problem: why HDF5 could not open it now; None if it could.
+    """
+
+    path: str
+    exists: bool
+    size: int | None = None
+    free: int | None = None
+    format: int | None = None
+    superblock: int | None = None
+    needs: str | None = None
+    log_path: str | None = None
+    log_bytes: int = 0
+    commits: int = 0
+    log_problem: str | None = None
+    is_written: bool = False
+    writer: Process | None = None
+    readers: tuple[int, ...] | None = None
+    waiting: int | None = None
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as a block of lines."""
+        lines = [("file", self.path if self.exists else f"{self.path} (does not exist)")]
+        if self.size is not None and self.exists:
+            free = "" if self.free is None else f", {readable_bytes(self.free)} free"
+            lines.append(("size", readable_bytes(self.size) + free))
+        if self.superblock is not None:
+            made = "of another program" if self.format is None else f"hdfchk, version {self.format}"
+            needs = f", for HDF5 {self.needs} or later" if self.needs else ""
+            lines.append(("format", f"{made}; superblock {self.superblock}{needs}"))
+        if self.log_path is not None:
+            count = f"{self.commits} commit{'' if self.commits == 1 else 's'} not yet in the file"
+            lines.append(("journal", f"{readable_bytes(self.log_bytes)}, {count}"))
+        if self.log_problem is not None:
+            lines.append(("", f"it does not match the file: {self.log_problem}"))
+        if self.exists and self.size is not None:
+            who = "nobody" if not self.is_written else str(self.writer or "another process")
+            lines.append(("writer", who))
+        if self.readers:
+            lines.append(("readers", ", ".join(f"process {pid}" for pid in self.readers)))
+        if self.waiting:
+            noun = "writer waits" if self.waiting == 1 else "writers wait"
+            lines.append(("waiting", f"{self.waiting} {noun}"))
+        if self.problem is not None:
+            lines.append(("problem", self.problem))
+        return "\n".join(f"{name:<8} {text}" for name, text in lines)
+
+
+def readable_bytes(number: int) -> str:
+    """Return a number of bytes with a unit.
+
+    Example:
+        >>> readable_bytes(512), readable_bytes(1_536_000), readable_bytes(10**12)
+        ('512 B', '1.5 MB', '1 TB')
+    """
+    if number < 1000:
+        return f"{number} B"
+    power = 0
+    value = float(number)
+    while value >= 999.95 and power < len(_UNITS):
+        value /= 1000
+        power += 1
+    return f"{value:.1f}".removesuffix(".0") + f" {_UNITS[power - 1]}"

@@ -1,0 +1,129 @@
+"""`Shown`: how groups and stores look in Python, IPython and notebooks."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from .description import Description, describe
+from .display import html
+from .display.completion import keys_to_complete
+from .display.outline import outline_of
+from .display.texts import count_of, keys_of, problem_of
+from .display.tree_view import Tree
+from .keys import Key, Path, join, parse_for_read
+from .location import Placed
+
+__all__ = ["Shown"]
+
+NAMES = 12
+"""So many names are read for a short text."""
+
+
+class Shown(Placed):
+    """What a `Group` shows of itself. No array is read, and all of it is bounded."""
+
+    def __repr__(self) -> str:
+        """Place, number of keys, and the first of them; what is wrong, if something is."""
+        try:
+            with self._open():
+                names = [found.key for found in self._described(depth=1, limit=NAMES)]
+                [top] = self._described(depth=0)
+            count = keys_of(top.length or 0, names)
+            if count == "0 keys" and not self._location.handle.backend.exists():
+                count = "no such file yet"
+        except Exception as error:  # a debugger shows a store that is locked, damaged or closed
+            count = problem_of(error)
+        return f"<{type(self).__name__} {self._place()}: {count}>"
+
+    def _open(self) -> AbstractContextManager[None]:
+        """A block in which the file is opened once; a look must not begin a new file."""
+        handle = self._location.handle
+        begins = handle.mode in {"w", "x"}
+        return nullcontext() if begins else handle.held()
+
+    def _described(
+        self,
+        path: Path | None = None,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        values: bool = False,
+    ) -> list[Description]:
+        """What is stored at a path below this group."""
+        whole = self._location.path + (path or ())
+        return describe(self._location, whole, depth=depth, limit=limit, values=values)
+
+    def _place(self) -> str:
+        """Where it is, and whether all of it is seen."""
+        location = self._location
+        seen = ", filtered" if location.filters.stack else ""
+        if not location.path:
+            return f"{location.file}{seen}"
+        return f"{join(location.path)!r} in {location.file}{seen}"
+
+    def _repr_html_(self) -> str:
+        """The keys as a table, in which groups fold."""
+        kind, place = type(self).__name__, self._place()
+        try:
+            with self._open():
+                found = outline_of(self._described)
+            attributes = found.root.of.attributes
+            notes = count_of(found.root.of.length or 0)
+            if attributes:
+                notes += f", {count_of(attributes, 'attribute')}"
+            if not found.root.of.length and not self._location.handle.backend.exists():
+                notes = "no such file yet"
+            return html.box(kind, place, notes, html.outline(found.root, found.count))
+        except Exception as error:  # what is wrong is shown, in place of an empty cell
+            return html.box(kind, place, "", html.problem(problem_of(error)))
+
+    def tree(
+        self, key: Key | None = None, *, depth: int | None = None, limit: int | None = 1000
+    ) -> Tree:
+        """What is stored here, as a tree: types, shapes, sizes, small values. No array is read.
+
+        Args:
+            key: a key below this group; None for this group.
+            depth: the number of levels; None for all.
+            limit: the maximum number of keys, of which one group shows at most a tenth; None for
+                all keys.
+
+        Returns:
+            An object that prints as text, folds in a notebook, and is a tree for rich.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+
+        Example:
+            >>> import numpy as np
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk.update({"params": {"steps": 500, "method": "euler"}, "x": np.zeros((100, 3))})
+            >>> chk.tree()
+            memory: 2 keys
+            ├── params: 2 keys
+            │   ├── steps: int 500
+            │   └── method: str 'euler'
+            └── x: float64 (100, 3), 2.4 kB
+        """
+        path = () if key is None else parse_for_read(key)
+        with self._open():
+            found = outline_of(
+                self._described,
+                path,
+                depth=depth,
+                per_group=None if limit is None else max(1, limit // 10),
+                in_all=limit,
+            )
+        place = self._place()
+        if path:
+            place = f"{join(self._location.path + path)!r} in {self._location.file}"
+        return Tree(type(self).__name__, place, found)
+
+    def _ipython_key_completions_(self) -> list[Any]:
+        try:
+            with self._open():
+                return keys_to_complete(self._described)
+        except Exception:
+            return []  # nothing can be offered; the call that uses the key says why
