@@ -65,15 +65,14 @@ def write(file: str, steps: int) -> None:
             if number % SETTINGS["every"] == 0:
                 with chk.transaction():
                     chk.append("frames", x.astype("f4"))
-                    chk.append("potential", potential)
-                    chk.append("kinetic", float((v**2).sum() / 2))
+                    chk.append("energies", {"potential": potential, "kinetic": float((v**2).sum() / 2)})
         chk["finished"] = True
     print(f"writer: {steps // int(SETTINGS['every'])} frames", flush=True)
 
 
 def energy(chk: Any, frames: int) -> str:
     """Return the energies so far."""
-    total = chk["potential"] + chk["kinetic"]
+    total = chk["energies/potential"] + chk["energies/kinetic"]
     assert len(total) == frames  # one commit: as many energies as frames
     atoms = chk["settings/atoms"]
     return f"energy per atom {total.mean() / atoms:.3f}, spread {np.ptp(total) / atoms:.4f}"
