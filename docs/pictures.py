@@ -14,7 +14,12 @@ import hdfchk
 DOCS = Path(__file__).parent
 TRAINING = DOCS.parent / "examples" / "training.py"
 KILLED = 700
-STYLE = {"svg.hashsalt": "hdfchk", "svg.fonttype": "none", "font.size": 9, "path.simplify_threshold": 1.0}
+STYLE = {
+    "svg.hashsalt": "hdfchk",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "path.simplify_threshold": 1.0,
+}
 
 
 def train(file: Path, *arguments: str) -> np.ndarray:

@@ -35,7 +35,10 @@ def fit(times: np.ndarray, angles: np.ndarray) -> dict[str, float]:
 def spectrum(times: np.ndarray, angles: np.ndarray) -> dict[str, Any]:
     """Return frequencies in 1/s and amplitudes in rad."""
     amplitudes = np.abs(np.fft.rfft(angles * np.hanning(len(angles)))) * 4 / len(angles)
-    return {"frequencies": np.fft.rfftfreq(len(times), times[1] - times[0]), "amplitudes": amplitudes}
+    return {
+        "frequencies": np.fft.rfftfreq(len(times), times[1] - times[0]),
+        "amplitudes": amplitudes,
+    }
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """First of three scripts on one file: the swing of a damped pendulum, as a sensor records it.
 
-    python pendulum_simulate.py pendulum.hdf5 && python pendulum_analyse.py pendulum.hdf5 && python pendulum_report.py pendulum.hdf5
+    python pendulum_simulate.py pendulum.hdf5
+    python pendulum_analyse.py pendulum.hdf5
+    python pendulum_report.py pendulum.hdf5
 
-Each script is a function of named arguments. It is called with what the file contains, `run(**chk)`, and what it
-returns is stored: no script knows what the others are called, or what else the file contains.
+Each script is a function of named arguments. It is called with what the file contains,
+`run(**chk)`, and what it returns is stored: no script knows what the others are called, or what
+else the file contains.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ or each in a terminal of its own, the writer first:
     python trajectory.py argon.hdf5 --only energy
     python trajectory.py argon.hdf5 --only mobility
 
-One process writes; any number read, without waiting for it and without delaying it. Each time a reader opens the file it
-sees one commit, the newest one: so many frames, and as many energies.
+One process writes; any number read, without waiting for it and without delaying it. Each time a
+reader opens the file, it sees one commit, the newest one: so many frames, and as many energies.
 
-Model: 64 atoms with the potential of Lennard and Jones in a periodic box, by velocity Verlet, in reduced units, at
-the density and near the temperature of liquid argon: A. Rahman, Phys. Rev. 136, A405 (1964).
+Model: 64 atoms with the potential of Lennard and Jones in a periodic box, by velocity Verlet, in
+reduced units, at the density and near the temperature of liquid argon: A. Rahman, Phys. Rev. 136,
+A405 (1964).
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def write(file: str, steps: int) -> None:
             if number % SETTINGS["every"] == 0:
                 with chk.transaction():
                     chk.append("frames", x.astype("f4"))
-                    chk.append("energies", {"potential": potential, "kinetic": float((v**2).sum() / 2)})
+                    chk.append(
+                        "energies", {"potential": potential, "kinetic": float((v**2).sum() / 2)}
+                    )
         chk["finished"] = True
     print(f"writer: {steps // int(SETTINGS['every'])} frames", flush=True)
 
@@ -98,8 +101,7 @@ def read(file: str, name: str, pause: float = 0.2) -> None:
             assert frames >= seen  # what was committed stays
             if frames:
                 text = READERS[name](chk, frames)
-        if frames > seen:
-            seen = frames
+        seen = frames
         if finished:
             print(f"{name}: {frames} frames, {text}", flush=True)
             return

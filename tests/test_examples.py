@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import hdfchk
 from hdfchk import HDF5Checkpointer
 from tests.support.exact import differs
+from tests.support.libraries import library
 
 ROOT = Path(__file__).parents[1]
 STEPS = "12"
@@ -206,3 +208,38 @@ def test_scripts_on_one_file(tmp_path: Path) -> None:
     assert abs(fit["period"] - 2.0015) < 0.002 and abs(fit["damping"] - 0.02) < 0.001
     report = run(tmp_path, "pendulum_report.py", "p.hdf5")
     assert "strongest line   0.500 1/s" in report
+
+
+EXECUTE = """
+import sys
+import nbclient, nbformat
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+nbformat.write(notebook, "executed.ipynb")
+"""
+
+
+def test_notebook(tmp_path: Path) -> None:
+    """The notebook runs, its objects show HTML, and it is stored without what it shows."""
+    place = ROOT / "examples" / "notebook.ipynb"
+    cells = json.loads(place.read_text(encoding="utf-8"))["cells"]
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
+    library("nbclient")
+    library("ipykernel")
+    subprocess.run(
+        [sys.executable, "-c", EXECUTE, str(place)], cwd=tmp_path, env=ENVIRONMENT, check=True
+    )
+    done = json.loads((tmp_path / "executed.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = {}
+    for cell in done:
+        for output in cell.get("outputs", []):
+            assert output["output_type"] == "execute_result", output  # no prints, no warnings
+            shown["".join(cell["source"]).splitlines()[-1]] = {
+                kind: "".join(text) for kind, text in output["data"].items()
+            }
+    for expression in ("chk", 'chk["params"]', 'chk.array("frames")', "chk.tree()"):
+        assert shown[expression]["text/html"].startswith("<div")
+    assert "euler" in shown['chk["params"]']["text/html"]
+    assert "bohr" in shown['chk.array("frames").attrs']["text/html"]
+    assert "notebook.hdf5" in shown["chk.info()"]["text/plain"]

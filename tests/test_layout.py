@@ -111,7 +111,7 @@ SUITES = {
     "support", "tools", "typing",
 }  # fmt: skip
 """Folders of tests that are about a promise, and about no single module."""
-OF_THE_REPOSITORY = {"test_docs", "test_examples", "test_format_doc", "test_layout"}
+OF_THE_REPOSITORY = {"test_docs", "test_examples", "test_format_doc", "test_layout", "test_site"}
 """Tests of what is beside the package."""
 
 

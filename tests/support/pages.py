@@ -146,9 +146,7 @@ class Runner:
         if block.shown is None:
             assert not printed, f"{place}: the page does not show that this prints\n{printed}"
             return
-        same = doctest.OutputChecker().check_output(
-            _clean(block.shown), printed, doctest.ELLIPSIS
-        )
+        same = doctest.OutputChecker().check_output(_clean(block.shown), printed, doctest.ELLIPSIS)
         assert same, f"{place}: the page shows\n{block.shown}\nit prints\n{printed}"
 
 
