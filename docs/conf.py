@@ -11,6 +11,8 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "hdfchk"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 # Pages are read on the repository's host, too: links are ordinary ones, to files and headings.
 myst_heading_anchors = 4

@@ -47,6 +47,8 @@ def main() -> None:
         axes.semilogy(steps[count - 1 :], resumed[count - 1 :], color="C3", label="started again")
         axes.axvline(KILLED, color="0.5", linewidth=0.8, linestyle=":")
         axes.set(xlabel="step", ylabel="loss")
+        axes.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
+        axes.minorticks_off()
         axes.legend(frameon=False)
         figure.savefig(DOCS / "training.svg", metadata={"Date": None})
 
