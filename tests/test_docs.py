@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,12 +60,19 @@ def run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, program: str =
                 del sys.modules[added]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def marked(name: str) -> Any:
+    """A page whose blocks start programs takes seconds."""
+    starts = [block for block in BLOCKS[name] if block.language == "sh" and not block.reason]
+    return pytest.param(name, marks=pytest.mark.slow) if starts else name
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
 def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run, in order, in an empty folder, and print what the page shows."""
     run(name, tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, program", NEEDS)
 def test_blocks_of_programs(
     name: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -158,7 +158,9 @@ def environment() -> dict[str, str]:
     """Return the environment of shell blocks: this Python first, and this tree's package."""
     own = os.path.dirname(sys.executable)
     path = os.pathsep.join([own, os.environ.get("PATH", "")])
-    return os.environ | {
+    # What this user has set for Python, such as output without a buffer, is not what others have.
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return others | {
         "PATH": path,
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
