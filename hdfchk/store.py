@@ -120,6 +120,8 @@ class HDF5Checkpointer(Group):
 
     default_extension: ClassVar[str] = ".hdf5"
     _entered: _Entered | None = None
+    _inside: int = 0
+    """How many ``with`` blocks of a store that was opened are entered."""
 
     def __init__(
         self,
@@ -171,7 +173,10 @@ class HDF5Checkpointer(Group):
 
     def __enter__(self) -> Self:
         """Keep the file open from its next use on."""
-        self._hold()
+        if self._location.handle.is_opened:
+            self._inside += 1
+        else:
+            self._hold()
         return self
 
     def _hold(self) -> None:
@@ -198,10 +203,47 @@ class HDF5Checkpointer(Group):
         trace: TracebackType | None,
     ) -> None:
         """Close the file, at the end of the outermost block."""
-        self._release(failed=kind is not None)
+        if not self._inside:
+            self._release(failed=kind is not None)
+            return
+        self._inside -= 1
+        if not self._inside:
+            self._location.handle.close(failed=kind is not None)
+
+    def open(self) -> Self:
+        """Keep the file open between calls, for notebooks and the like, until `close`.
+
+        Calls that follow each other are as fast as in a ``with``, and as durable: what has
+        returned survives a kill, and is on the disk after `sync_interval` seconds. But where a
+        ``with`` that has written keeps other writers out until it ends, a store that was opened
+        gives the writer's lock back one second after its last commit, or at once if another
+        writer waits, and all that it wrote is then in the file; and what it reads is at most about
+        a second old. So others may write between any two calls: read and write in one
+        `transaction` where the one relies on the other. `stream` keeps the file open, and the
+        lock, until `close`.
+
+        Opening twice is as opening once. A store that is no longer used anywhere, and the end of
+        the process, close the file as well.
+
+        Returns:
+            The store itself. In a ``with`` statement, its end closes the file.
+
+        Example:
+            >>> import os, tempfile
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> chk = HDF5Checkpointer(os.path.join(folder.name, "run.hdf5")).open()
+            >>> for step in range(100):
+            ...     chk["step"] = step
+            >>> chk["step"], chk.is_open
+            (99, True)
+            >>> chk.close()
+            >>> folder.cleanup()
+        """
+        self._location.handle.open()
+        return self
 
     def close(self) -> None:
-        """Leave all ``with`` blocks and close the file. The store can be used again."""
+        """Leave all ``with`` blocks, end `open`, and close the file. It can be used again."""
         try:
             self._location.handle.close()
         finally:
@@ -209,7 +251,7 @@ class HDF5Checkpointer(Group):
 
     @property
     def is_open(self) -> bool:
-        """Whether the store is inside a ``with`` block, and keeps its file open between calls."""
+        """Whether the store keeps its file open between calls: in a ``with``, or by `open`."""
         return self._location.handle.is_held
 
     @property

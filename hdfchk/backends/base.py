@@ -448,10 +448,29 @@ class Storage:
     Attributes:
         writable: it was opened for writing.
         generation: counts how often the library's objects became invalid.
+        is_given_back: whether others wait for it, or may change it, so that a store that was
+            opened closes it where it is not used.
     """
 
     writable: bool = True
     generation: int = 0
+    is_given_back: bool = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether another writer waits for it."""
+        return False
+
+    @property
+    def progress(self) -> Hashable | None:
+        """Changes with each commit; None if only calls tell."""
+        return None
+
+    def raise_deferred(self) -> None:
+        """Raise an error that occurred after a commit had returned, once."""
+
+    def sync_log(self) -> None:
+        """Sync all commits, so that they survive a power failure; only what has a log has to."""
 
     @property
     def transactions(self) -> SupportsTransactions | None:

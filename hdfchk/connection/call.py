@@ -152,8 +152,8 @@ class WriteCall(Call):
 
     def _begin(self, handle: Handle, connection: Connection) -> Storage:
         storage = self._storage = handle.storage_to_write(connection)
-        if storage.log is not None:
-            storage.log.raise_deferred()
+        storage.raise_deferred()
+        connection.writes += 1
         connection.write_rows()
         if not self._keeps_logs:
             connection.appends.forget()

@@ -21,6 +21,7 @@ from ..runtime.scheduler import Alarm, weakly
 from ..runtime.weak_values import WeakValues
 from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
+from .opened import IDLE_SECONDS, LOOK_SECONDS, Opened, at_work
 from .owner import Owner
 
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
@@ -126,9 +127,15 @@ class Connection:
         self.watches: WeakValues[int, Watch] = WeakValues()
         self.leaving: list[Callable[[], None]] = []
         """Functions that end blocks that others left during the transaction."""
+        self.writes = 0
+        """Counts the writing calls."""
+        self.opened = Opened()
         self._must_close = False
         self._error: Exception | None = None
         self._alarm = Alarm(weakly(self._write_rows_late))
+        self._idle_alarm = Alarm(weakly(self._give_back_late))
+        self._arming = 0
+        """The thread that sets this alarm."""
         register(self)
 
     @property
@@ -229,6 +236,8 @@ class Connection:
                 continue
             if not backend.waits_for(storage, mode):
                 continue
+            if other.give_back():
+                continue
             if set(backend.share_keys()) & set(theirs.share_keys()):
                 what = "for writing" if storage.writable else "for reading"
                 raise LockedError(
@@ -242,6 +251,8 @@ class Connection:
         self.storage = storage
         self.was_read = False
         self.backend = backend
+        if self.opened:
+            self.look_when_idle()
 
     def end_call(self) -> None:
         """Close the storage if no store holds it and no call uses it."""
@@ -414,6 +425,67 @@ class Connection:
             self.lock.release()
         return True
 
+    # -- stores that were opened -----------------------------------------------------------------
+
+    def look_when_idle(self) -> None:
+        """Give the open storage back when the stores that were opened do not use it."""
+        storage = self.storage
+        if storage is not None and storage.is_given_back and not self._idle_alarm.is_set:
+            self.opened.begin()
+            self._arming = threading.get_ident()
+            self._idle_alarm.set(LOOK_SECONDS if storage.writable else IDLE_SECONDS, keep=self)
+            self._arming = 0
+
+    def give_back(self) -> bool:
+        """Close the storage if all stores that hold it were opened, and none uses it now.
+
+        Returns:
+            Whether it was closed.
+        """
+        if not self.opened or not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if self.is_lent or self.transaction is not None or self.guard.calls:
+                return False
+            self.opened.prune(self.threads)
+            idle = self.opened.are_idle(self.holders)
+            if idle:
+                self.close_storage()
+            return idle
+        finally:
+            self.lock.release()
+
+    def _give_back_late(self) -> bool:
+        """Give the storage back, in the scheduler's thread; return False to look again soon."""
+        if _CONNECTIONS.is_over:
+            return True
+        if self._arming == threading.get_ident():
+            return True  # no thread can be started: the storage is being opened here
+        with at_work:
+            if not self.lock.acquire(blocking=False):
+                return False
+            try:
+                return self._look()
+            except Exception as error:  # no caller here to receive it: the next call raises it
+                self._error = error
+                return True
+            finally:
+                self.lock.release()
+
+    def _look(self) -> bool:
+        self.opened.prune(self.threads)
+        storage = self.storage
+        if storage is None:
+            return True
+        is_used = self.is_lent or self.transaction is not None or self.guard.calls
+        if not is_used and self.opened.is_due(storage, self.writes, self.holders):
+            self.close_storage()
+            return True
+        if storage.writable and not self.is_lent:
+            return False
+        self._idle_alarm.set(IDLE_SECONDS, keep=self)
+        return True
+
     # -- the process -----------------------------------------------------------------------------
 
     @property
@@ -428,6 +500,7 @@ class Connection:
             try:
                 if not self.guard.calls:
                     self.threads.clear()
+                    self.opened = Opened()
                     if self.transaction is not None and self.storage is not None:
                         self.roll_back(self.storage)
                         self.transaction = None
@@ -445,7 +518,8 @@ class Connection:
         self.blocks = 0
         self.is_lent = False
         self._error = None
-        self._alarm.is_set = False
+        self._alarm.is_set = self._idle_alarm.is_set = False
+        self.opened = Opened()
         self.watches = WeakValues()
         self.leaving = []
         storage, self.storage = self.storage, None

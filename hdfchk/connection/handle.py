@@ -60,6 +60,8 @@ class Handle:
         self.mode = mode
         self._depth = self._blocks = self._looks = 0
         self._held: Connection | None = None
+        self.is_opened = False
+        """Whether it holds the storage by `open`."""
         self._session: tuple[Storage, Session] | None = None
         self._snapshots: dict[Owner, Connection] = {}
         self._idle: Connection | None = None
@@ -116,6 +118,20 @@ class Handle:
                 self._blocks += 1
                 connection.blocks += 1
 
+    def open(self) -> None:
+        """Keep the storage open until `close`, but give it back while nothing uses it."""
+        with self.turn() as connection:
+            if not self.is_opened:
+                self.hold()
+                self.is_opened = True
+                connection.opened.add(self)
+                connection.look_when_idle()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing but `open` holds the storage."""
+        return self._depth == 1
+
     def release(self, *, failed: bool = False, block: bool = False) -> None:
         """End a `hold`; the last release of all stores closes the storage.
 
@@ -164,7 +180,8 @@ class Handle:
         finally:
             self._depth -= 1
             if self._depth == 0:
-                self._held = None
+                self._held, self.is_opened = None, False
+                connection.opened.remove(self)
                 connection.remove_holder()
                 self._end(connection)
 
@@ -184,7 +201,7 @@ class Handle:
         if connection.holders == 0:
             self._close(connection)
         elif connection.transaction is None and connection.storage is not None:
-            _sync_log(connection.storage)  # another store still uses it
+            connection.storage.sync_log()  # another store still uses it
 
     def _close(self, connection: Connection) -> None:
         storage = connection.storage
@@ -241,7 +258,7 @@ class Handle:
     def make_durable(self, connection: Connection, storage: Storage) -> None:
         """Sync the commit of a call outside a block, even if other stores hold the storage."""
         if self._depth == 0 and connection.holders:
-            _sync_log(storage)
+            storage.sync_log()
 
     def end_call(self, connection: Connection, storage: Storage) -> None:
         """Close the storage at the end of a call, if no store holds it."""
@@ -311,6 +328,7 @@ class Handle:
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage. A signal handler may use the store meanwhile, and open it first."""
         end = time.monotonic() + self.backend.lock_timeout
+        connection.raise_error()
         connection.refuse_self_wait(self.backend, mode)
         with defer_interrupts():  # a handler running inside would wait for its own process
             while True:
@@ -342,7 +360,7 @@ class Handle:
         connection.guard.check(self.backend.address, writing=True)
         storage = self.storage_to_write(connection)
         try:
-            _raise_deferred(storage)
+            storage.raise_deferred()
         except BaseException:
             self.end_call(connection, storage)
             raise
@@ -624,7 +642,7 @@ class Handle:
             storage = connection.storage
             if connection.transaction is not None or storage is None or not storage.writable:
                 return
-            _raise_deferred(storage)
+            storage.raise_deferred()
             connection.write_rows()
             with connection.working(writing=True), explained(storage, self.backend.address):
                 try:
@@ -666,15 +684,18 @@ class Handle:
         if self._depth and self._held is not None and self._held.storage is not None:
             warnings.warn(f"{name} was never closed: use `with`", UnclosedWarning, stacklevel=3)
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:
         """Leave all blocks of this store.
+
+        Args:
+            failed: as for `release`.
 
         Raises:
             LockedError: another thread, or another task of this one, has a transaction.
         """
         with self.turn():
             while self._depth:
-                self.release(block=self._blocks > 0)
+                self.release(failed=failed, block=self._blocks > 0)
 
     def at_exit(self) -> None:
         """Do nothing: the connection closes the storage."""
@@ -682,6 +703,7 @@ class Handle:
     def after_fork(self) -> None:
         """In a child process: forget the blocks of the parent."""
         self._depth = self._blocks = self._looks = 0
+        self.is_opened = False
         self._held = self._session = self._own = self._idle = None
         self._snapshots = {}
 
@@ -692,16 +714,6 @@ class Handle:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a handle with the same address, not yet opened."""
         Handle.__init__(self, **state)
-
-
-def _raise_deferred(storage: Storage) -> None:
-    if storage.log is not None:
-        storage.log.raise_deferred()
-
-
-def _sync_log(storage: Storage) -> None:
-    if storage.log is not None:
-        storage.log.sync_log()
 
 
 WAITING_MOST = 2**24

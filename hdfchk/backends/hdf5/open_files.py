@@ -208,6 +208,8 @@ class DirectFile(OpenFile):
         known: what is known of pointers to its objects.
     """
 
+    is_given_back = True
+
     def __init__(self, h5: h5py.Group, *, address: str, known: Knowledge) -> None:
         super().__init__(h5, address=address, writable=True)
         self._references = References(known)
@@ -242,6 +244,8 @@ class SnapshotFile(OpenFile):
         path: the path: absolute, without symbolic links.
         lock_timeout: seconds to wait for a process that writes the file itself.
     """
+
+    is_given_back = True
 
     def __init__(self, path: str, *, lock_timeout: float) -> None:
         self._reader = ReaderFile(path, lock_timeout)

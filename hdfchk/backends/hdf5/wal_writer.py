@@ -47,13 +47,7 @@ from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows, pack_table
 from .wal.new_log import NewLog
 from .wal.reader_file import State, state_of
-from .wal.replay import (
-    lock_to_write,
-    materialize,
-    recover,
-    replay_logical,
-    write_stamp,
-)
+from .wal.replay import lock_to_write, materialize, recover, replay_logical, write_stamp
 from .wal.seal import read_seal, seal
 from .wal.wal_file import LOGICAL_BYTES, TABLES_BYTES, WalFile
 
@@ -81,6 +75,8 @@ class WalWriter(OpenFile):
         sync_interval: seconds that commits may wait for a sync.
         lock_timeout: seconds to wait for another writer.
     """
+
+    is_given_back = True
 
     def __init__(
         self, path: str, *, mode: str, durable: bool, sync_interval: float, lock_timeout: float
@@ -171,6 +167,16 @@ class WalWriter(OpenFile):
     def log(self) -> WalWriter:
         """The file itself, which has a log."""
         return self
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether another writer waits in the queue."""
+        return self._lock.is_awaited
+
+    @property
+    def progress(self) -> int | None:
+        """The number of commits since the file was opened."""
+        return None if self._file is None else self._file.log.commits
 
     @property
     def state(self) -> State | None:

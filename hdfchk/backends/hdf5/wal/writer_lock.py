@@ -309,6 +309,13 @@ class WriterLock:
                     return name
         return None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether another writer waits for the lock, as far as the system tells."""
+        if self.file is None or not self.file.is_open:
+            return False
+        return not try_lock_range(self.file.fd, _LOCK_OFFSET + 1, _QUEUE_SIZE, probe=True)
+
     def claim(self) -> None:
         """Record this process in the log as its owner."""
         Log(self.log).claim()
