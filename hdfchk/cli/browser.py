@@ -12,6 +12,7 @@ from textual.widgets import Footer, Input, Static, Tree
 
 import hdfchk
 
+from .attributes import attributes_of
 from .changes import Stamp, stamp_of
 from .describing import style_of, type_text, value_text
 from .drawing import draw
@@ -165,7 +166,10 @@ class Browser(App[None]):
         lines += [Text(f"{name:<10}{text}") for name, text in facts(entry)]
         elements = plot = Text()
         try:
-            lines += self._attributes(entry)
+            lines += [
+                Text(escaped(f"@{name} = {value!r}"))
+                for name, value in attributes_of(self._store, entry).items()
+            ]
             if entry.kind != "group" and entry.problem is None:
                 elements = Text(escaped_lines(text_of(excerpt(self._store, entry))))
                 plot = self._plot(entry)
@@ -174,12 +178,6 @@ class Browser(App[None]):
         self.query_one("#facts", Static).update(Text("\n").join(lines))
         self.query_one("#plot", Static).update(plot)
         self.query_one("#elements", Static).update(elements)
-
-    def _attributes(self, entry: Description) -> list[Text]:
-        if not entry.attributes:
-            return []
-        found = self._store.attrs_of(entry.key) if entry.key else self._store.attrs
-        return [Text(escaped(f"@{name} = {value!r}")) for name, value in found.items()]
 
     def _plot(self, entry: Description) -> Text:
         if not self._plots or not is_plottable(entry) or (entry.nbytes or 0) > _PLOTTED_BYTES:

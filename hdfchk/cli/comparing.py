@@ -127,7 +127,7 @@ def _arrays(left: Any, right: Any, tolerance: Tolerance) -> str | None:
         masks = np.ma.getmaskarray(left), np.ma.getmaskarray(right)
         if not np.array_equal(*masks):
             return "masks differ"
-        left, right = left.filled(), np.ma.filled(right)
+        left, right = left.filled(), np.ma.filled(right, left.fill_value)
     differs = _elements(np.asarray(left), np.asarray(right), tolerance)
     count = int(np.count_nonzero(differs))
     if not count:
@@ -155,6 +155,7 @@ def _elements(left: Any, right: Any, tolerance: Tolerance) -> Any:
         are_numbers = left.dtype.kind in "iufc" and right.dtype.kind in "iufc"
         if are_numbers and (tolerance.rtol or tolerance.atol):
             bound = tolerance.rtol * np.abs(left) + tolerance.atol
+            bound = np.where(np.isfinite(bound), bound, 0)
             differs &= ~(np.abs(np.subtract(left, right, dtype=_wide(left, right))) <= bound)
     return differs
 

@@ -11,12 +11,22 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["Line", "Span", "can_colour", "console", "is_terminal", "progress", "put_lines"]
+__all__ = [
+    "Line",
+    "Span",
+    "can_colour",
+    "console",
+    "is_terminal",
+    "progress",
+    "put_lines",
+    "put_text",
+]
 
 Span = tuple[str, str]
 """A text and its style, as rich names it; an empty one for none."""
 Line = Sequence[Span]
 
+_BLOCK = 500
 _SECONDS = 0.3
 """What takes no longer shows no progress."""
 
@@ -39,14 +49,20 @@ def put_lines(lines: Sequence[Line]) -> None:
     if not lines:
         return
     if not is_terminal(sys.stdout):
-        click.echo("\n".join(["".join([text for text, _ in line]).rstrip() for line in lines]))
+        put_text(["".join([text for text, _ in line]).rstrip() for line in lines])
         return
     from rich.text import Text
 
     shown = console()
-    for start in range(0, len(lines), 500):
-        parts = [Text.assemble(*line) for line in lines[start : start + 500]]
+    for start in range(0, len(lines), _BLOCK):
+        parts = [Text.assemble(*line) for line in lines[start : start + _BLOCK]]
         shown.print(Text("\n").join(parts), no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def put_text(lines: Sequence[str]) -> None:
+    """Print lines as they are; in blocks, so that a reader that goes away is noticed."""
+    for start in range(0, len(lines), _BLOCK):
+        click.echo("\n".join(lines[start : start + _BLOCK]))
 
 
 def console() -> Any:

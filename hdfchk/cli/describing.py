@@ -122,17 +122,14 @@ def as_record(entry: Description) -> dict[str, Any]:
     return record
 
 
-def json_records(entries: list[Description]) -> str:
-    """Descriptions as JSON, one a line."""
+def json_records(entries: list[Description]) -> list[str]:
+    """Descriptions as JSON, a line each."""
     import json
 
-    lines = [json.dumps(as_record(e), ensure_ascii=False, allow_nan=False) for e in entries]
-    return escaped_json_lines(lines)
-
-
-def escaped_json_lines(lines: list[str]) -> str:
-    """Lines of JSON, none of which can control a terminal."""
-    return "\n".join(map(escaped_json, lines))
+    return [
+        escaped_json(json.dumps(as_record(entry), ensure_ascii=False, allow_nan=False))
+        for entry in entries
+    ]
 
 
 def columns(rows: list[list[Span]]) -> list[Line]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from .arguments import FileCommand, Place, PlaceType, json_option
+from .attributes import attributes_of
 from .comparing import Tolerance, difference
 from .console import Line, progress, put_lines
 from .escapes import escaped
@@ -181,10 +182,7 @@ def _values(stores: Any, one: Any, two: Any, tolerance: Tolerance) -> str | None
 def _attributes(
     stores: Any, one: Any, two: Any, key: str, tolerance: Tolerance
 ) -> Iterator[Change]:
-    first, second = (
-        dict(store.attrs_of(entry.key) if entry.key else store.attrs)
-        for store, entry in zip(stores, (one, two), strict=True)
-    )
+    first, second = attributes_of(stores[0], one), attributes_of(stores[1], two)
     for name in [*first, *(name for name in second if name not in first)]:
         if name not in second or name not in first:
             side = "first" if name in first else "second"

@@ -49,13 +49,15 @@ def draw(
     if title:
         plot.title(escaped(title))
     curves = [part for part in parts if isinstance(part, Curve)]
+    shown = 0
     for curve in curves:
         seen = np.isfinite(curve.y) & ((curve.y > 0) if logarithmic else True)
         if seen.any():
+            shown += 1
             label = escaped(curve.name) if len(curves) > 1 else None
-            plot.plot(
-                curve.x[seen].tolist(), curve.y[seen].tolist(), label=label, marker="braille"
-            )
+            plot.plot(curve.x[seen].tolist(), curve.y[seen].tolist(), label=label, marker="braille")
+    if not shown:
+        return f"{escaped(title)}\nthere is no finite value to show".lstrip()
     if logarithmic:
         plot.yscale("log")
     text: str = plot.build()

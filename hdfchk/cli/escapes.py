@@ -40,7 +40,7 @@ def escaped_json(text: str) -> str:
         >>> escaped_json('"a\x9bb"')
         '"a\\u009bb"'
     """
-    return text if text.isprintable() else _CONTROL.sub(_escape_json, text)
+    return text if text.isprintable() else _CONTROL_IN_LINES.sub(_escape_json, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .arguments import FileCommand, KeyType, file_argument, json_option, key_argument
-from .console import Line, Span, put_lines
+from .attributes import attributes_of
+from .console import Line, Span, put_lines, put_text
 from .describing import columns, describe, json_records, size_of, style_of, type_text, value_span
 from .escapes import escaped
 from .opening import read
@@ -37,8 +39,7 @@ def ls_command(
     depth = None if recursive else 1
     entries = store.describe(key, depth=depth) if names else describe(store, key, depth=depth)
     if as_json:
-        if entries:
-            click.echo(json_records(entries))
+        put_text(json_records(entries))
         return
     base = "" if key is None else f"{key}/"
     if names:
@@ -79,20 +80,21 @@ def tree_command(
     globs = [key for key in keys if any(sign in key for sign in "*?[")]
     if globs:
         shown = _tree(read(file, allowed_keys=list(keys)), None, depth)
+        shown = [(key, _without_idle(entries, keys)) for key, entries in shown]
     else:
         store = read(file)
         shown = [part for key in keys or (None,) for part in _tree(store, key, depth)]
     if as_json:
         entries = [entry for _, below in shown for entry in below]
-        if entries:
-            click.echo(json_records(entries))
+        put_text(json_records(entries))
         return
     lines: list[Line] = []
     for key, entries in shown:
         title = escaped(file if key is None else f"{file}::{key}")
         lines.append([(title, "bold")])
-        attributes = _Attributes(read(file)) if attrs else None
-        lines += _Drawing(entries, key, None if show_all else 100, attributes).lines()
+        lines += _Drawing(
+            entries, key, None if show_all else 100, read(file) if attrs else None
+        ).lines()
     put_lines(lines)
 
 
@@ -100,18 +102,16 @@ def _tree(store: Any, key: str | None, depth: int | None) -> list[tuple[str | No
     return [(key or None, describe(store, key or None, depth=depth))]
 
 
-class _Attributes:
-    """The attributes of keys as text."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def of(self, entry: Description) -> list[str]:
-        """A line for each attribute of a key."""
-        if not entry.attributes:
-            return []
-        found = dict(self._store.attrs_of(entry.key))
-        return [escaped(f"@{name} = {value!r}") for name, value in found.items()]
+def _without_idle(entries: list[Description], keys: tuple[str, ...]) -> list[Description]:
+    """What is left without the dicts in which nothing matches."""
+    parents: set[str] = set()
+    kept = []
+    for entry in reversed(entries):
+        is_idle = entry.kind == "group" and entry.key not in parents
+        if not is_idle or any(fnmatchcase(entry.key, key) for key in keys):
+            kept.append(entry)
+            parents.add(entry.key.rpartition("/")[0])
+    return kept[::-1]
 
 
 class _Drawing:
@@ -122,11 +122,11 @@ class _Drawing:
         entries: list[Description],
         key: str | None,
         most: int | None,
-        attributes: _Attributes | None,
+        store: Any,
     ) -> None:
         self._base = "" if key is None else key
         self._most = most
-        self._attributes = attributes
+        self._store = store
         self._below: dict[str, list[Description]] = {}
         for entry in entries:
             parent = entry.key.rpartition("/")[0] if entry.key != key else self._base
@@ -148,8 +148,9 @@ class _Drawing:
                 + ([(f"  {value}", style)] if value else [])
             )
             inner = indent + ("    " if is_last else "│   ")
-            if self._attributes is not None:
-                found += [[(f"{inner}  {text}", "yellow")] for text in self._attributes.of(entry)]
+            if self._store is not None:
+                for title, note in attributes_of(self._store, entry).items():
+                    found.append([(escaped(f"{inner}  @{title} = {note!r}"), "yellow")])
             if entry.kind == "group":
                 todo += self._level(entry.key, inner)
         return found

@@ -27,7 +27,7 @@ COMMANDS = {
     "merge": ("merge", "Merge files into a file, level by level."),
     "diff": ("diff", "Compare two files, by value and type."),
     "export": ("export", "Write values to NumPy, JSON or CSV files, or a folder."),
-    "import": ("imports", "Store what is in such files."),
+    "import": ("imports", "Store what is in NumPy, JSON or CSV files, or in a folder of them."),
     "info": ("info", "Show size, free space, journal and writer of a file."),
     "verify": ("upkeep", "Read all values and report damage."),
     "compact": ("upkeep", "Give unused space back to the file system."),

@@ -35,8 +35,9 @@ __all__ = ["set_command"]
 def set_command(
     file: str, key: str, value: str, as_text: bool, as_array: bool, force: bool, wait: float
 ) -> None:
-    """Store a value at a key; the file is made if there is none.
+    """Store a value at a key.
 
+    The file is made if there is none.
     VALUE is JSON, else text. @PATH is what is in a file (.npy, .npz, .json, .csv, .txt, .bin),
     and - what comes on standard input.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .arguments import FileCommand, file_argument, json_option, key_argument, slice_option
+from .attributes import attributes_of
 from .console import Line, put_lines
 from .describing import as_record, columns, describe, style_of, type_text, value_span
 from .escapes import escaped, escaped_lines
@@ -39,14 +40,14 @@ def show_command(file: str, key: str, index: Any, as_json: bool) -> None:
     store, key_or_root = read(file), key or None
     entry = store.describe(key_or_root, depth=0, values=True)[0]
     if as_json:
-        record = as_record(entry) | {"attrs": _attributes(store, entry)}
+        record = as_record(entry) | {"attrs": attributes_of(store, entry)}
         if entry.kind != "group" and (index is not None or (entry.nbytes or 0) <= _WHOLE_BYTES):
             record["value"] = value_at(store, key, index)
         click.echo(json_line(record))
         return
     lines: list[Line] = [[(escaped(key) or "/", "bold")]]
     lines += [[(f"  {name:<12}", "dim"), (text, "")] for name, text in facts(entry)]
-    attributes = _attributes(store, entry)
+    attributes = attributes_of(store, entry)
     lines += [
         [("  @", "yellow"), (escaped(f"{name} = {value!r}"), "")]
         for name, value in attributes.items()
@@ -64,10 +65,6 @@ def show_command(file: str, key: str, index: Any, as_json: bool) -> None:
 def _row(entry: Description) -> list[tuple[str, str]]:
     name = escaped(entry.key.rpartition("/")[2])
     return [("  " + name, style_of(entry)), (type_text(entry), "dim"), value_span(entry)]
-
-
-def _attributes(store: Any, entry: Description) -> dict[str, Any]:
-    return dict(store.attrs_of(entry.key) if entry.key else store.attrs) if entry.attributes else {}
 
 
 def facts(entry: Description) -> list[tuple[str, str]]:

@@ -6,19 +6,24 @@ from collections.abc import Sequence
 
 __all__ = ["count_text", "shape_text", "size_text"]
 
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
 
 def size_text(count: int) -> str:
-    """Bytes as text, in units of 1024.
+    """Bytes as text, in units of 1000.
 
     Example:
-        >>> size_text(512), size_text(1536), size_text(5 << 30)
-        ('512 B', '1.5 KiB', '5.0 GiB')
+        >>> size_text(512), size_text(1536), size_text(5_000_000_000)
+        ('512 B', '1.5 kB', '5.0 GB')
     """
-    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
-    while size >= 1024 and len(units) > 1:
-        size /= 1024
-        del units[0]
-    return f"{count} B" if units[0] == "B" else f"{size:.1f} {units[0]}"
+    if count < 1000:
+        return f"{count} B"
+    size = float(count)
+    units = iter(_UNITS)
+    unit = ""
+    while size >= 999.95 and unit != _UNITS[-1]:
+        size, unit = size / 1000, next(units)
+    return f"{size:.1f} {unit}"
 
 
 def shape_text(shape: Sequence[int]) -> str:

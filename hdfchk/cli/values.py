@@ -94,7 +94,7 @@ def _of_library(value: Any) -> Any:
         )
     if isinstance(value, np.ndarray):
         return _array(value)
-    for name in ("to_dict", "tolist", "toarray"):
+    for name in ("tolist", "to_dict", "toarray"):
         method = getattr(value, name, None)
         if callable(method):
             try:

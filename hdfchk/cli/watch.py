@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,9 +56,9 @@ def watch_command(
 ) -> None:
     """Show what a running job writes.
 
-    What is there, and with each commit: keys that are new, values that have changed, arrays that have grown, with
-    their last value and their curve. KEYs may be globs. The file is opened for a moment each time,
-    never held. It ends with Ctrl-C (exit code 130), or as --until and --count say.
+    What is there, and with each commit: keys that are new, values that have changed, arrays that
+    have grown, with their last value and their curve. KEYs may be globs. The file is opened for a
+    moment each time, never held. It ends with Ctrl-C (exit code 130), or as --until and --count say.
     """
     goal = None if until is None else _Goal(until)
     watch = _Watch(file, keys)
@@ -126,9 +126,9 @@ class _Watch:
         """What there is now; None if the file cannot be read at this moment."""
         import hdfchk
 
-        store = read(self.file)
+        store = read(self.file, allowed_keys=list(self._keys) or None)
         try:
-            found = {e.key: e for e in describe(store, None) if self._is_wanted(e)}
+            found = {e.key: e for e in describe(store, None) if e.kind != "group" or e.length == 0}
             self._curves = {
                 key: curve
                 for key, e in found.items()
@@ -153,14 +153,6 @@ class _Watch:
             self._curves.get(entry.key)
             if before is not None and not _differs(entry, before)
             else None
-        )
-
-    def _is_wanted(self, entry: Description) -> bool:
-        if entry.kind == "group" and not self._keys:
-            return entry.length == 0
-        return not self._keys or any(
-            entry.key == key or entry.key.startswith(f"{key}/") or fnmatchcase(entry.key, key)
-            for key in self._keys
         )
 
     def line(self, entry: Description) -> Line:
@@ -254,7 +246,7 @@ class _Screen:
 
         lines = watch.rows()
         more = len(watch.entries) - _MOST_ROWS
-        title = f"{escaped(watch.file)}  {watch.clock}  (Ctrl-C ends)"
+        title = f"{watch.clock}  {escaped(os.path.basename(watch.file))}  (Ctrl-C ends)"
         text = Text("\n").join(
             [Text(title, style="dim"), *(Text.assemble(*line) for line in lines)]
             + ([Text(f"… {more:,} more: give their keys", style="dim")] if more > 0 else [])

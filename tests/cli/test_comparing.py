@@ -1,0 +1,88 @@
+"""Differences between values, in words."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pytest
+
+from hdfchk.cli.comparing import Tolerance, difference
+
+EXACT, LOOSE, NEAR = (
+    Tolerance(0, 0, types=True),
+    Tolerance(0, 0, types=False),
+    Tolerance(1e-3, 0, types=True),
+)
+NAN = float("nan")
+SAME = [
+    (1, 1), (NAN, NAN), ("a", "a"), (None, None), (2**100, 2**100), (complex(NAN, 1), complex(NAN, 1)),
+    ([1, NAN], [1, NAN]), ({"a": [NAN]}, {"a": [NAN]}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    (np.array([1, NAN]), np.array([1, NAN])), (np.array(["a"]), np.array(["a"])),
+    (np.array(["NaT"], "M8[s]"), np.array(["NaT"], "M8[s]")), (np.zeros((0, 3)), np.zeros((0, 3))),
+    (np.array([(1, NAN)], "i4,f8"), np.array([(1, NAN)], "i4,f8")),
+    (np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([1.0, 3.0], mask=[0, 1], fill_value=7)),
+    (np.array([1, "a", None], object), np.array([1, "a", None], object)),
+]  # fmt: skip
+DIFFERENT = [
+    (1, 2, "1 → 2"),
+    (1, 1.0, "int 1 → float 1.0"),
+    (True, 1, "bool → int 1"),
+    (2**60, 2**60 + 1, "→"),
+    ("a", "b", '"a" → "b"'),
+    ([1, 2], [1, 3], "[1]: 2 → 3"),
+    ([1], [1, 2], "1 items → 2 items"),
+    ({"a": 1}, {"b": 1}, "'a' is in the first alone"),
+    ({}, {"b": 1}, "'b' is in the second alone"),
+    (np.zeros(2), np.zeros(3), "shape (2,) → (3,)"),
+    (np.zeros(2), np.zeros(2, "f4"), "float64 → float32"),
+    (np.zeros((2, 2)), np.array([[0, 0], [0.5, 0]]), "1 of 4 elements differ, first [1, 0] 0.0 → 0.5, by 0.5"),
+    (np.array([0], "u1"), np.array([255], "u1"), "by 255 at most"),
+    (np.array([1.0]), np.array([NAN]), '1.0 → "NaN"'),
+    (np.array("x"), np.array("y"), '"x" → "y"'),
+    (np.array([(1, 2.0)], "i4,f8"), np.array([(1, 3.0)], "i4,f8"), "'f1': 1 of 1"),
+    (np.ma.array([1.0], mask=[1]), np.ma.array([1.0], mask=[0]), "masks differ"),
+    (datetime.date(2026, 1, 1), datetime.date(2026, 1, 2), "2026-01-01"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(SAME)))
+def test_same(number: int) -> None:
+    """NaN equals NaN, the order of keys does not matter, masked elements neither."""
+    assert difference(*SAME[number], EXACT) is None
+
+
+@pytest.mark.parametrize("number", range(len(DIFFERENT)))
+def test_different(number: int) -> None:
+    """What differs is told by place, values and count."""
+    left, right, text = DIFFERENT[number]
+    assert text in str(difference(left, right, EXACT))
+
+
+def test_tolerances() -> None:
+    """Numbers may differ by a part of the first, and by a fixed amount; not infinitely."""
+    assert difference(1.0, 1.0005, NEAR) is None and difference(1.0, 1.002, NEAR)
+    assert difference(np.ones(2), np.ones(2) + 5e-4, NEAR) is None
+    assert difference(np.ones(2), np.ones(2) + 5e-3, NEAR)
+    assert difference([1.0], [1.0 + 5e-4], NEAR) is None
+    assert difference(0.0, 0.5, Tolerance(0, 0.5, types=True)) is None
+    assert difference(np.array([0], "u1"), np.array([255], "u1"), Tolerance(0, 1, types=True))
+    for left, right in ((1.0, np.inf), (np.inf, 1.0), (-np.inf, np.inf), (1.0, NAN)):
+        assert difference(left, right, NEAR), (left, right)
+        assert difference(np.array([left]), np.array([right]), NEAR), (left, right)
+
+
+def test_without_types() -> None:
+    """Equal values of two types are the same, if types do not count."""
+    assert difference(1, 1.0, LOOSE) is None and difference((1,), [1], LOOSE) is None
+    assert difference(np.zeros(2), np.zeros(2, "f4"), LOOSE) is None
+    assert difference(np.zeros(2), [0, 0], LOOSE) is None
+    assert difference(1, "1", LOOSE)
+
+
+def test_tables() -> None:
+    """DataFrames are compared as pandas does."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1.0, NAN]})
+    assert difference(frame, frame.copy(), EXACT) is None
+    assert difference(frame, frame + 1, EXACT)

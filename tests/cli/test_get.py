@@ -1,0 +1,58 @@
+"""``get``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from hdfchk import HDF5Checkpointer
+from tests.support.command import invoke
+
+
+def test_printed(demo: Path) -> None:
+    """Text as it is, all else as JSON."""
+    assert invoke("get", demo, "steps").out == "500\n"
+    assert invoke("get", demo, "name").out == "water \\x1b[2J scan\n"
+    assert invoke("get", demo, "params").json == [{"steps": 500, "deep": {"y": 3}}]
+    assert invoke("get", demo, "grid", "-s", ":,1").json == [[1.0, 5.0, 9.0]]
+    assert invoke("get", demo, "mixed", "-s", "1").out == "a\n"
+    assert invoke("get", demo, "nope").code == 1
+
+
+def test_written(demo: Path, tmp_path: Path) -> None:
+    """To a file, in the form that its extension says; exactly."""
+    for name in ("grid.npy", "params.json", "name.txt", "bytes.bin", "grid.csv"):
+        assert invoke("get", demo, name.split(".")[0], "-o", tmp_path / name).code == 0
+    assert (np.load(tmp_path / "grid.npy") == np.arange(12.0).reshape(3, 4)).all()
+    assert json.loads((tmp_path / "params.json").read_text()) == {"steps": 500, "deep": {"y": 3}}
+    assert (tmp_path / "name.txt").read_text() == "water \x1b[2J scan"
+    assert (tmp_path / "bytes.bin").read_bytes() == b"\x00\xff"
+    assert (tmp_path / "grid.csv").read_text().splitlines()[:2] == [
+        "c0,c1,c2,c3",
+        "0.0,1.0,2.0,3.0",
+    ]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_refused(demo: Path, tmp_path: Path) -> None:
+    """Nothing is replaced without --force; what has no such form is refused, and leaves no file."""
+    out = tmp_path / "x.npy"
+    out.write_text("mine")
+    assert invoke("get", demo, "grid", "-o", out).code == 1 and out.read_text() == "mine"
+    assert invoke("get", demo, "grid", "-o", out, "--force").code == 0
+    for key, name in (("mixed", "y.npy"), ("grid", "y.bin"), ("grid", "y.what"), ("grid", "y.npz")):
+        result = invoke("get", demo, key, "-o", tmp_path / name)
+        assert result.code == 2 and result.err.count("\n") == 1
+    assert not list(tmp_path.glob("y*"))
+
+
+def test_round_trip(demo: Path) -> None:
+    """What get prints, set takes."""
+    chk = HDF5Checkpointer(demo)
+    for key in ("steps", "tol", "none", "params", "z"):
+        assert invoke("set", demo, f"again/{key}", invoke("get", demo, key).out.strip()).code == 0
+    again = chk.load("again")
+    assert again["steps"] == 500 and again["tol"] == 1e-8 and again["none"] is None
+    assert again["params"] == {"steps": 500, "deep": {"y": 3}}

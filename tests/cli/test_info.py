@@ -1,0 +1,27 @@
+"""``info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdfchk import HDF5Checkpointer
+from tests.support.command import invoke
+
+
+def test_info(demo: Path, tmp_path: Path) -> None:
+    """Size, format, journal and writer."""
+    result = invoke("info", demo)
+    assert result.code == 0 and "size" in result.out and "superblock" in result.out
+    record = invoke("info", demo, "--json").json[0]
+    assert record["size"] == demo.stat().st_size and not record["is_written"]
+    with HDF5Checkpointer(demo) as chk:
+        chk["more"] = 1
+        assert "writer" in invoke("info", demo).out
+        assert invoke("info", demo, "--json").json[0]["commits"] == 1
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    """What is no HDF5 file, or is missing."""
+    (tmp_path / "x.h5").write_text("no")
+    assert invoke("info", tmp_path / "x.h5").code == 3
+    assert invoke("info", tmp_path / "missing.h5").code == 3

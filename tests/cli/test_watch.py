@@ -1,0 +1,86 @@
+"""``watch``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hdfchk import HDF5Checkpointer
+from tests.support.command import Terminal, invoke
+
+
+def test_once(demo: Path) -> None:
+    """What is there, as a line each; or as JSON."""
+    out = invoke("watch", demo, "--count", 1).out
+    lines = {line.split("  ")[2]: line.split("  ") for line in out.splitlines()}
+    assert lines["steps"][1:] == ["=", "steps", "int", "500"]
+    assert lines["loss"][3] == "float64, 50" and "█" in lines["loss"][4] and "\x1b" not in out
+    records = invoke("watch", demo, "steps", "para*", "--count", 1, "--json").json
+    assert [record["key"] for record in records] == [
+        "steps",
+        "params/steps",
+        "params/deep/y",
+    ] and "time" in records[0]
+
+
+def test_a_running_job(tmp_path: Path) -> None:
+    """New keys, values that change, arrays that grow; it ends where --until says."""
+    path = tmp_path / "x.h5"
+    stop = threading.Event()
+
+    def job() -> None:
+        with HDF5Checkpointer(path) as chk:
+            step = 0
+            while not stop.is_set():
+                chk.append("loss", np.exp(-step / 10))
+                chk["step"] = step
+                step += 1
+                time.sleep(0.01)
+
+    worker = threading.Thread(target=job)
+    HDF5Checkpointer(path)["same"] = 1
+    worker.start()
+    try:
+        result = invoke("watch", path, "--every", 0.05, "--until", "loss>=20")
+    finally:
+        stop.set()
+        worker.join()
+    assert result.code == 0
+    lines = [line.split("  ")[1:] for line in result.out.splitlines()]
+    assert [line[1] for line in lines].count("same") == 1
+    changed = [line for line in lines if line[0] == "~"]
+    assert {line[1] for line in changed} <= {"loss", "step"}
+    assert {line[1] for line in lines} == {"same", "loss", "step"}
+
+
+def test_ends(demo: Path) -> None:
+    """A condition may be one of a number or of a length; what is none is wrong usage."""
+    assert invoke("watch", demo, "steps", "--until", "steps>=500").code == 0
+    assert invoke("watch", demo, "--until", "/loss >= 5e1").code == 0
+    for text in ("steps", "steps>500", "steps>=x"):
+        assert invoke("watch", demo, "--until", text).code == 2
+
+
+def test_a_file_that_comes_later(tmp_path: Path) -> None:
+    """It waits for a file that is not there yet."""
+    assert invoke("watch", tmp_path / "x.h5", "--count", 2, "--every", 0.01) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_in_a_terminal(tmp_path: Path) -> None:
+    """A table in place, which follows a writer; Ctrl-C ends it with 130, and leaves the table."""
+    path = tmp_path / "x.h5"
+    with HDF5Checkpointer(path) as chk:
+        chk["step"] = 1234
+        with Terminal("watch", path, "--every", "0.1") as terminal:
+            terminal.wait_for("1234", "Ctrl-C ends")
+            chk["step"] = 5678
+            terminal.wait_for("5678")
+            assert "Traceback" not in terminal.seen
+            terminal.interrupt()
+            assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen

@@ -1,0 +1,144 @@
+"""The command ``hdfchk`` in tests: in this process, in a real one, and in a pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.support.libraries import library
+
+library("click")
+library("rich")
+
+from click.testing import CliRunner  # noqa: E402
+
+from hdfchk.cli.program import program  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120
+"""Nothing takes so long, on the slowest of machines."""
+
+
+class Result(NamedTuple):
+    """How a command has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> list[Any]:
+        """The objects that it has printed, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def invoke(*args: object, input: str | None = None) -> Result:
+    """Run a command in this process; what it does not handle is raised."""
+    found = CliRunner().invoke(program, [*map(str, args)], input=input, prog_name="hdfchk")
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return Result(found.exit_code, found.stdout, found.stderr)
+
+
+_UNSET = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED"}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child: our tree, and nothing that decides on colours."""
+    env = {k: v for k, v in os.environ.items() if k not in _UNSET}
+    return env | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TERM": "xterm-256color"} | more
+
+
+def run(*args: object, cwd: Path | None = None, input: str | None = None, **env: str) -> Result:
+    """Run a command as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hdfchk", *map(str, args)],
+        cwd=cwd, input=input, capture_output=True, text=True, timeout=SECONDS, check=False,
+        env=environment(**env), encoding="utf-8",
+    )  # fmt: skip
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+class Terminal:
+    """A command in a pseudo-terminal of 80 columns; it is ended at the end of the block."""
+
+    def __init__(self, *args: object, rows: int = 24, columns: int = 80, **env: str) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self._main, side = pty.openpty()
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CONTROLLING, *map(str, args)],
+            stdin=side, stdout=side, stderr=side, start_new_session=True, env=environment(**env),
+        )  # fmt: skip
+        os.close(side)
+        os.set_blocking(self._main, False)
+        self.seen = ""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._main)
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._main, 65536)
+        except BlockingIOError:
+            return True
+        except OSError:  # the other side is closed
+            return False
+        self.seen += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def wait_for(self, *texts: str) -> str:
+        """Wait until all texts were printed."""
+        end = time.monotonic() + SECONDS
+        while not all(text in self.seen for text in texts):
+            is_open = self._read()
+            assert is_open or all(text in self.seen for text in texts), self.seen[-2000:]
+            assert time.monotonic() < end, self.seen[-2000:]
+            time.sleep(0.02)
+        return self.seen
+
+    def type(self, text: str) -> None:
+        """Type."""
+        os.write(self._main, text.encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, as a terminal hands it on."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def end(self) -> int:
+        """Wait for the end, and give the exit code."""
+        limit = time.monotonic() + SECONDS
+        while self._process.poll() is None:
+            self._read()
+            assert time.monotonic() < limit, self.seen[-2000:]
+            time.sleep(0.02)
+        while self._read() and time.monotonic() < limit:
+            before = len(self.seen)
+            time.sleep(0.02)
+            if len(self.seen) == before:
+                break
+        return self._process.returncode
+
+
+_CONTROLLING = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from hdfchk.cli.entry import main
+sys.exit(main(sys.argv[1:]))
+"""
