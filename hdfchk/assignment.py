@@ -82,6 +82,7 @@ class Assignment:
         replace: bool = False,
         anew: bool = False,
     ) -> None:
+        __tracebackhide__ = True
         self._location = location
         self._layout = layout
         self._replace = replace
@@ -105,6 +106,7 @@ class Assignment:
 
     def _add(self, path: Path, value: Any, left: LeftOut | None) -> None:
         """Take a value; live groups and arrays in it are copied as they are stored."""
+        __tracebackhide__ = True
         live: dict[Path, Placed] = {}
         if self._layout is None:
             value = _without_live(path, value, live)
@@ -120,6 +122,7 @@ class Assignment:
                 self._attributes.update(attributes_of(placed, inner))
 
     def _add_value(self, path: Path, value: Any, left: LeftOut | None) -> None:
+        __tracebackhide__ = True
         known = len(left.paths) if left is not None else 0
         node = self._encoded(path, value, left)
         if node is not None:
@@ -128,6 +131,7 @@ class Assignment:
     def _encoded(
         self, path: Path, value: Any, left: LeftOut | None
     ) -> Leaf | Branch | Source | None:
+        __tracebackhide__ = True
         try:
             source = sources.source_of(value)
         except UnsupportedTypeError:
@@ -268,6 +272,7 @@ def encode(
         UnsupportedTypeError: it cannot be kept exactly.
         CheckpointerKeyError: a filter refuses the path, or a part of the value.
     """
+    __tracebackhide__ = True
     access.check_visible(location.filters, path)
     if isinstance(value, Placed):
         value = value._loaded()  # noqa: SLF001  a handle of ours

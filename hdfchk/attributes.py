@@ -7,7 +7,7 @@ from typing import Any
 
 from .codecs.packing import mark_from_text, mark_to_text
 from .display import html
-from .display.texts import count_of, keys_of, problem_of, short
+from .display.texts import count_of, keys_of, near, problem_of, short
 from .errors import (
     CheckpointerKeyError,
     HdfchkError,
@@ -61,7 +61,8 @@ class Attributes(MutableMapping[str, Any]):
         return f"<Attributes of {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     def _repr_html_(self) -> str:
-        kind, place = "Attributes", f"{join(self._location.path)!r} in {self._location.file}"
+        kind, file = "Attributes", near(self._location.file)
+        place = f"{join(self._location.path)!r} in {file}"
         try:
             with self._location.handle.held():
                 names = self._names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar, overload
 
 import attrs
@@ -19,7 +20,7 @@ from .backends.layout import Compression
 from .backends.meter import Meter
 from .copying import refuse_itself, refuse_overlap
 from .description import Description, describe
-from .display.texts import problem_of
+from .editing import editing
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -28,6 +29,7 @@ from .errors import (
     NotAGroupError,
     UnsupportedTypeError,
 )
+from .key_view import Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
@@ -46,28 +48,8 @@ __all__ = ["Group"]
 
 T = TypeVar("T")
 _MISSING: Any = object()
-MOST_KEYS = 50
-"""A view of the keys shows no more of them."""
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
 """Types of values that may be so small that there is a faster way to store them."""
-
-
-class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
-
-    def __getitem__(self, index: Any) -> Any:
-        """The key at a position, or a list of those of a slice."""
-        return list(self)[index]
-
-    def __repr__(self) -> str:
-        """The first keys, and how many there are."""
-        try:
-            names = list(self)
-        except Exception as error:  # a debugger shows what is locked, damaged or gone
-            return f"Keys({problem_of(error)})"
-        if len(names) <= MOST_KEYS:
-            return f"Keys({names!r})"
-        return f"Keys({', '.join(map(repr, names[:MOST_KEYS]))}, …: {len(names):,} keys)"
 
 
 class Group(Shown, MutableMapping[str, Any]):
@@ -172,6 +154,7 @@ class Group(Shown, MutableMapping[str, Any]):
             return default
 
     def _value(self, key: Key, *, suggests: bool) -> Any:
+        __tracebackhide__ = True
         path = self._location.path + keys.parse_for_read(key)
         with self._location.handle.reading() as session:
             verdict = access.check_visible(self._location.filters, path)
@@ -292,6 +275,7 @@ class Group(Shown, MutableMapping[str, Any]):
         return value
 
     def _read(self, path: Path, mapped: bool, meter: Meter | None) -> Leaf | Branch:
+        __tracebackhide__ = True
         with self._location.handle.reading() as session:
             verdict = access.check_visible(self._location.filters, path)
             select = None if self._location.filters.is_whole(path) else self._location.filters.wants
@@ -657,6 +641,38 @@ class Group(Shown, MutableMapping[str, Any]):
         if default is _MISSING:
             return self.load(key)  # its error says what is missing
         return default
+
+    def edit(self, key: Key) -> AbstractContextManager[Any]:
+        """A block that changes the value at a key in place, and writes it back; one commit.
+
+        It is a transaction from its beginning: it reads the newest commit, and nobody else writes
+        until its end. If the value is unchanged, or an exception leaves the block, nothing is
+        written. Of a dict the changed keys alone are written: others stay as they are, with their
+        attributes and layout.
+
+        Args:
+            key: of a list, a dict, an array, an object of a registered class: of what can be
+                changed in place. The block gets it as `load` gives it.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+            InvalidOptionError: the value cannot be changed in place (a number, say).
+            Everything that an assignment and a `transaction` raise.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["list"] = [1, 2]
+            >>> chk["list"].append(3)  # changes a copy
+            >>> with chk.edit("list") as value:
+            ...     value.append(4)
+            >>> chk["list"]
+            [1, 2, 4]
+        """
+        path = self._location.path + keys.parse_for_read(key)
+        if self._lacks(key):  # a key that is not there must not open the file for writing
+            self._missing(key, _MISSING)
+        return editing(self._location, path)
 
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""

@@ -6,6 +6,7 @@ to a tuple of names, the only form that the rest of the library uses.
 
 from __future__ import annotations
 
+import itertools
 import reprlib
 from collections.abc import Iterable
 
@@ -164,7 +165,34 @@ def parse_for_read(key: object) -> Path:
     try:
         return parse(key, reading=True)
     except (InvalidKeyError, InvalidKeyTypeError) as error:
-        raise missing(None, f" {key!r}: {error.problem}") from error
+        found = missing(None, f" {key!r}: {error.problem}")
+        found.hint = _hint_for_index(key) or found.hint
+        raise found from error
+
+
+def _hint_for_index(key: object) -> str | None:
+    """What to do with a key that has an index of an array in it; None for others."""
+    if not isinstance(key, tuple):
+        return None
+    names = tuple(itertools.takewhile(lambda part: isinstance(part, str), key))
+    rest = key[len(names) :]
+    if not names or not rest or not all(map(_is_index, rest)):
+        return None
+    index = ", ".join(map(_index_text, rest))
+    return f"chk.array({'/'.join(names)!r})[{index}] reads a part of an array"
+
+
+def _is_index(part: object) -> bool:
+    return part is ... or isinstance(part, (int, slice)) or hasattr(part, "__index__")
+
+
+def _index_text(part: object) -> str:
+    if part is ...:
+        return "..."
+    if not isinstance(part, slice):
+        return reprlib.repr(part)
+    ends = [part.start, part.stop] + ([] if part.step is None else [part.step])
+    return ":".join("" if end is None else reprlib.repr(end) for end in ends)
 
 
 def missing(path: Path | None, why: str = "") -> CheckpointerKeyError:

@@ -13,6 +13,7 @@ from .backends.base import Session
 from .codecs.portable import Capabilities
 from .connection.handle import Handle
 from .errors import CheckpointerKeyError, HdfchkError
+from .freezing import freeze, freeze_leaves
 from .keys import Path, join, missing
 from .tree import Node
 from .views import access
@@ -43,6 +44,7 @@ class Location:
         path: the place, from the root of the store.
         filters: what of the store may be seen.
         leaves_out: values that cannot be kept are left out, with a warning.
+        frozen: arrays that are read cannot be written to.
     """
 
     handle: Handle
@@ -52,6 +54,7 @@ class Location:
     path: Path = ()
     filters: Filters = attrs.field(factory=Filters)
     leaves_out: bool = False
+    frozen: bool = False
 
     def at(self, path: Path, filters: Filters | None = None) -> Location:
         """Another place in the store.
@@ -68,6 +71,7 @@ class Location:
             path,
             self.filters if filters is None else filters,
             self.leaves_out,
+            self.frozen,
         )
 
     @property
@@ -79,6 +83,7 @@ class Location:
 
     def encode(self, value: Any, path: Path) -> Any:
         """The tree of `value`, which is to be put at `path`."""
+        __tracebackhide__ = True
         try:
             return self.codecs.encode(value, self.handle.backend.capabilities)
         except HdfchkError as error:
@@ -86,10 +91,16 @@ class Location:
 
     def decode(self, node: Node, path: Path) -> Any:
         """The value of the tree that is stored at `path`."""
+        __tracebackhide__ = True
         try:
-            return self.codecs.decode(node, allow_pickle=self.allow_pickle)
+            if not self.frozen:
+                return self.codecs.decode(node, allow_pickle=self.allow_pickle)
+            freeze_leaves(node)
+            value = self.codecs.decode(node, allow_pickle=self.allow_pickle)
         except HdfchkError as error:
             raise self._named(error, path) from error.__cause__
+        freeze(value)
+        return value
 
     def _named(self, error: HdfchkError, path: Path) -> HdfchkError:
         error.file = error.file or self.file
@@ -138,6 +149,10 @@ class Location:
         self, error: CheckpointerKeyError, session: Session, path: Path
     ) -> CheckpointerKeyError:
         """The error for a key below this place that does not exist, with the nearest one."""
+        if session.last_name(()) is None and not self.handle.backend.exists():
+            error.file = self.file
+            error.hint = "the file does not exist: check its path"
+            return error
         return access.suggesting(error, session, self.filters, self.path, path)
 
     def missing(self, session: Session, path: Path) -> CheckpointerKeyError:

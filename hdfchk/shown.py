@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .description import Description, describe
 from .display import html
 from .display.completion import keys_to_complete
 from .display.outline import outline_of
-from .display.texts import count_of, keys_of, problem_of
+from .display.texts import count_of, keys_of, near, problem_of
 from .display.tree_view import Tree
 from .keys import Key, Path, join, parse_for_read
 from .location import Placed
 
 __all__ = ["Shown"]
 
+_ELSEWHERE = {
+    "create_dataset": "chk[key] = value, or create(key, shape, dtype)",
+    "create_group": "group(key, create=True)",
+    "flush": "commit()",
+    "remove": "del chk[key]",
+    "rename": "move(key, to)",
+    "require_group": "group(key, create=True)",
+    "to_dict": "load()",
+    "visit": "describe()",
+    "visititems": "describe()",
+}
+"""By name of a method that other libraries have: what does it here."""
 NAMES = 12
 """So many names are read for a short text."""
 
 
 class Shown(Placed):
     """What a `Group` shows of itself. No array is read, and all of it is bounded."""
+
+    if not TYPE_CHECKING:  # type checkers know what is there, and say what is not
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise the error for what other libraries have; it names the method to use here."""
+            error = AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+            if name in _ELSEWHERE:
+                error = AttributeError(f"{error}; use {_ELSEWHERE[name]}")
+            raise error
 
     def __repr__(self) -> str:
         """Place, number of keys, and the first of them; what is wrong, if something is."""
@@ -54,17 +77,18 @@ class Shown(Placed):
         whole = self._location.path + (path or ())
         return describe(self._location, whole, depth=depth, limit=limit, values=values)
 
-    def _place(self) -> str:
+    def _place(self, file: str | None = None) -> str:
         """Where it is, and whether all of it is seen."""
         location = self._location
+        file = location.file if file is None else file
         seen = ", filtered" if location.filters.stack else ""
         if not location.path:
-            return f"{location.file}{seen}"
-        return f"{join(location.path)!r} in {location.file}{seen}"
+            return f"{file}{seen}"
+        return f"{join(location.path)!r} in {file}{seen}"
 
     def _repr_html_(self) -> str:
         """The keys as a table, in which groups fold."""
-        kind, place = type(self).__name__, self._place()
+        kind, place = type(self).__name__, self._place(near(self._location.file))
         try:
             with self._open():
                 found = outline_of(self._described)
@@ -116,9 +140,10 @@ class Shown(Placed):
                 per_group=None if limit is None else max(1, limit // 10),
                 in_all=limit,
             )
-        place = self._place()
+        file = near(self._location.file)
+        place = self._place(file)
         if path:
-            place = f"{join(self._location.path + path)!r} in {self._location.file}"
+            place = f"{join(self._location.path + path)!r} in {file}"
         return Tree(type(self).__name__, place, found)
 
     def _ipython_key_completions_(self) -> list[Any]:

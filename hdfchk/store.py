@@ -15,6 +15,7 @@ from .backends.resolve import UnknownTargetError, backend_for
 from .backends.settings import Options
 from .codecs.registry import default_registry
 from .connection.handle import Handle
+from .connection.modes import mode_meant
 from .errors import InvalidOptionError, UnsupportedStoredError
 from .group import Group
 from .info import Info
@@ -90,6 +91,9 @@ class HDF5Checkpointer(Group):
             `UnsupportedTypeError`, and nothing is written. ``"warn"``, for runs that must not end
             there: such values alone are left out, with a `LeftOutWarning`, and what stood at their
             keys stays. Of nested dicts the rest is stored; a list or a record is left out whole.
+        frozen: arrays that are read cannot be written to, also those in containers, so that
+            ``chk["x"][0] = 5``, which changes a copy, is an error. It does not freeze lists and
+            dicts, nor what an `Array` or `Table` gives, nor the tables of pandas.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
@@ -142,11 +146,13 @@ class HDF5Checkpointer(Group):
         trust: bool = False,
         expand_limit: int | None = None,
         on_unsupported: Literal["raise", "warn"] = "raise",
+        frozen: bool = False,
     ) -> None:
         if on_unsupported not in {"raise", "warn"}:
             raise InvalidOptionError(
                 f"on_unsupported={on_unsupported!r}", hint='it is "raise" or "warn"'
             )
+        _check_serializer(serializer)
         backend = backend_for(
             checkpoint_file,
             Options(
@@ -164,7 +170,8 @@ class HDF5Checkpointer(Group):
         seen = Filters().add((), KeyFilter.make(allowed_keys, omitted_keys))
         leaves_out = on_unsupported == "warn"
         handle = Handle(backend, mode)
-        super().__init__(Location(handle, codecs, allow_pickle, mmap, (), seen, leaves_out))
+        location = Location(handle, codecs, allow_pickle, mmap, (), seen, leaves_out, frozen)
+        super().__init__(location)
         self.checkpoint_file = checkpoint_file
         self.allowed_keys = allowed_keys
         self.omitted_keys = omitted_keys
@@ -296,6 +303,7 @@ class HDF5Checkpointer(Group):
             "allow_pickle": location.allow_pickle,
             "mmap": location.mmap,
             "on_unsupported": "warn" if location.leaves_out else "raise",
+            "frozen": location.frozen,
         }
         backend = location.handle.backend
         own = None if location.codecs is default_registry else location.codecs
@@ -529,6 +537,17 @@ class HDF5Checkpointer(Group):
             require_names(checkpoint.items(), backend.address)
             return cls(backend)
         return cls.from_file(checkpoint)
+
+
+def _check_serializer(serializer: object) -> None:
+    is_text = isinstance(serializer, (str, bytes))
+    if serializer is None or (hasattr(serializer, "encode") and not is_text):
+        return
+    meant = mode_meant(serializer)
+    raise InvalidOptionError(
+        f"serializer={serializer!r}",
+        hint=f"did you mean mode={meant!r}?" if meant else "it is a CodecRegistry, or None",
+    )
 
 
 def _rebuild(args: tuple[Any, ...], options: dict[str, Any], target: Any) -> HDF5Checkpointer:

@@ -12,7 +12,7 @@ from ..attributes import Attributes
 from ..backends.base import ArrayInfo
 from ..codecs.elements import elements_of
 from ..display import html
-from ..display.texts import cut, keys_of, problem_of, size_of
+from ..display.texts import cut, keys_of, near, problem_of, size_of
 from ..equality import same
 from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from ..keys import join
@@ -76,14 +76,12 @@ class Array(Placed):
                 told = f"shape {self.shape}, dtype {self.dtype}"
         except Exception as error:  # a debugger shows what is locked, damaged or gone
             told = problem_of(error)
-        return f"<{type(self).__name__} {self._place()}: {told}>"
-
-    def _place(self) -> str:
-        return f"{join(self._location.path)!r} in {self._location.file}"
+        return f"<Array {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     def _repr_html_(self) -> str:
         """Its properties, and how it is read; no element is."""
-        kind, place = type(self).__name__, self._place()
+        kind = type(self).__name__
+        place = f"{join(self._location.path)!r} in {near(self._location.file)}"
         try:
             with self._location.handle.held():
                 return html.box(

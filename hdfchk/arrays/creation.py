@@ -50,7 +50,10 @@ def array_at(location: Location, path: Path) -> Array:
             _ = array.shape  # says now what is none
         elif not has_elements(stat.mark):
             raise UnsupportedStoredError(
-                "the value is not an array", file=location.file, key=join(path)
+                "the value is not an array",
+                file=location.file,
+                key=join(path),
+                hint="read it by chk[key]",
             )
     return array
 

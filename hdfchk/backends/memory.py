@@ -501,7 +501,9 @@ class MemorySession:
         item = self._need(path)
         leaf = Leaf(None) if isinstance(item, dict) else Leaf(item[0]) if self.raw else item[0]
         if not isinstance(leaf.data, np.ndarray):
-            raise UnsupportedStoredError("the value is not an array", key=join(path))
+            raise UnsupportedStoredError(
+                "the value is not an array", key=join(path), hint="read it by chk[key]"
+            )
         return leaf
 
     def _mark(self, path: Path) -> Mark | None:

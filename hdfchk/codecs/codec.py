@@ -78,6 +78,7 @@ class Encoder:
         Raises:
             UnsupportedTypeError: no codec can store this type exactly.
         """
+        __tracebackhide__ = True
         encode = self.registry.encoders.get(type(value))
         if encode is None:
             encode = self.registry.encoder_of(value)
@@ -90,6 +91,7 @@ class Encoder:
 
     def branch(self, owner: object, fields: Mapping[str, Any], mark: Mark | None) -> Branch:
         """Return a branch of the encoded `fields` of `owner`; names must be valid link names."""
+        __tracebackhide__ = True
         self._enter(owner)
         try:
             children: dict[str, Node] = {}
@@ -113,6 +115,7 @@ class Encoder:
             mark: its mark.
             in_order: the parts have an order; if not, they are sorted by their encoded form.
         """
+        __tracebackhide__ = True
         self._enter(owner)
         self._sequences += 1
         try:

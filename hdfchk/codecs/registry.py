@@ -244,6 +244,7 @@ class CodecRegistry:
         Raises:
             UnsupportedTypeError: a part cannot be stored exactly; `key` is the path to it.
         """
+        __tracebackhide__ = True
         node = Encoder(self).encode(value)
         return node if capabilities is NATIVE else portable.lower(node, capabilities)
 
@@ -258,6 +259,7 @@ class CodecRegistry:
 
     def encoder_of(self, value: Any) -> Encode:
         """Return the encode function for the exact type of `value`, if it is not cached yet."""
+        __tracebackhide__ = True
         cls = type(value)
         encode = self._codec_of(cls)
         if encode is None and isinstance(value, type):  # a class with a metaclass, such as an enum

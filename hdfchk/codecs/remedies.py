@@ -124,6 +124,11 @@ def remedy_for(cls: type, known: Container[type]) -> str:
         if not any(hasattr(cls, name) for name in _MORE):
             return "store numpy.asarray(value)"
         return "store its elements, and what else it has (units, names, a mask, …), in a dict"
+    if cls.__dictoffset__ and cls.__module__ != "builtins":
+        return (
+            "store vars(value), the dict of its attributes, or pass its class to "
+            "hdfchk.register(), with to_state= and from_state="
+        )
     return (
         "store its parts in a dict, or pass its class to hdfchk.register(), with to_state= and "
         "from_state="

@@ -11,7 +11,6 @@ from typing import Any
 from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
-    InvalidOptionError,
     LockedError,
     ReadOnlyError,
     SnapshotChangedWarning,
@@ -25,12 +24,11 @@ from ..tree import Leaf
 from .append_buffers import AppendBuffers, RowBuffer
 from .call import ReadCall, WriteCall
 from .connection import Connection, Transaction, Watch, connection_of, share
+from .modes import check_mode
 from .owner import Owner
 from .turn import STANDS, Turn, explained
 
-__all__ = ["MODES", "Handle"]
-
-MODES = frozenset({"a", "r", "r+", "w", "x"})
+__all__ = ["Handle"]
 
 
 class Handle:
@@ -52,10 +50,7 @@ class Handle:
     """
 
     def __init__(self, backend: Backend, mode: str) -> None:
-        if mode not in MODES:
-            raise InvalidOptionError(
-                f"mode {mode!r} is not one of {', '.join(sorted(MODES))}", hint="see h5py.File"
-            )
+        check_mode(mode)
         self.backend = backend
         self.mode = mode
         self._depth = self._blocks = self._looks = 0

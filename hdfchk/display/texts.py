@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ __all__ = [
     "count_of",
     "cut",
     "keys_of",
+    "near",
     "parts_of",
     "problem_of",
     "short",
@@ -103,6 +105,20 @@ def size_of(nbytes: int) -> str:
         size, units = size / 1000, units[1:]
     number = f"{size:.1f}" if size < 9.95 and units[0] != "B" else f"{size:.0f}"
     return f"{number} {units[0]}"
+
+
+def near(path: str) -> str:
+    """A path as seen from the folder in which the process works, if it is below that.
+
+    Example:
+        >>> near(os.path.join(os.getcwd(), "runs", "x.h5")) == os.path.join("runs", "x.h5")
+        True
+    """
+    try:
+        folder = os.path.join(os.getcwd(), "")
+    except OSError:  # it was removed
+        return path
+    return path.removeprefix(folder)
 
 
 def count_of(number: int, what: str = "key") -> str:

@@ -69,7 +69,7 @@ def test_in_ipython(chk: HDF5Checkpointer, path: str, tmp_path: Path) -> None:
     """IPython completes names, paths and tuples."""
     pytest.importorskip("IPython", reason="IPython is not installed: pip install '.[notebook]'")
     texts = ['chk["pa', 'chk["params/st', 'chk["params", "st']
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510  a failure is told with what it said
         [sys.executable, "-c", IN_IPYTHON, path, json.dumps(texts)],
         env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
         cwd=Path(__file__).parent.parent.parent,

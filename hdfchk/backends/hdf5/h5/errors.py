@@ -142,6 +142,9 @@ def _system_error(number: int, path: str, *, writable: bool) -> Exception:
     """Return the system's own error, with a hint."""
     folder, name = os.path.split(path)
     if number == errno.ENOENT:
+        if any(part.startswith("~") for part in folder.split(os.sep)) and not os.path.isdir(folder):
+            problem = "no such folder: '~' is not expanded here, use os.path.expanduser(path)"
+            return FileNotFoundError(number, problem, path)
         if folder and not os.path.isdir(folder):
             problem = f"no such folder: create it first, with os.makedirs({folder!r})"
             return FileNotFoundError(number, problem, folder)

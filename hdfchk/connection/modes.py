@@ -1,0 +1,39 @@
+"""The modes in which stores are opened, and what callers may have meant by others."""
+
+from __future__ import annotations
+
+from ..errors import InvalidOptionError
+
+__all__ = ["MODES", "check_mode", "mode_meant"]
+
+MODES = frozenset({"a", "r", "r+", "w", "x"})
+
+
+def mode_meant(text: object) -> str | None:
+    """The mode that a text stands for, as for `open`; None if it is none.
+
+    Example:
+        >>> mode_meant("rb"), mode_meant("w+"), mode_meant("json")
+        ('r', 'w', None)
+    """
+    if not isinstance(text, str) or not 0 < len(text) <= 4:
+        return None
+    plain = "".join(letter for letter in text.lower() if letter not in "bt")
+    if plain not in MODES:
+        plain = plain.replace("+", "")
+    return plain if plain in MODES else None
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode.
+
+    Raises:
+        InvalidOptionError: it is none.
+    """
+    if mode in MODES:
+        return
+    meant = mode_meant(mode)
+    raise InvalidOptionError(
+        f"mode {mode!r} is not one of {', '.join(sorted(MODES))}",
+        hint=f"did you mean mode={meant!r}?" if meant else "see h5py.File",
+    )
