@@ -7,59 +7,68 @@
 500
 """
 
-from .arrays.array import Array
-from .attributes import Attributes
-from .backends.resolve import UnknownTargetError
-from .backends.settings import trusting
-from .codecs.codec import Codec
-from .codecs.registry import CodecRegistry, default_registry
-from .convenience import load, save
-from .description import Description
-from .errors import (
-    CheckpointerKeyError,
-    CheckpointWarning,
-    ClosedError,
-    CorruptFileError,
-    CycleError,
-    FileReplacedError,
-    HardLinksLeftWarning,
-    HdfchkError,
-    HdfchkWarning,
-    InvalidKeyError,
-    InvalidKeyTypeError,
-    InvalidOptionError,
-    JournalMismatchError,
-    JournalMismatchWarning,
-    LateSyncError,
-    LeftOutWarning,
-    LockedError,
-    MissingExtraError,
-    NestingError,
-    NoLocksWarning,
-    NotAFileError,
-    NotAGroupError,
-    NotDurableError,
-    PendingJournalWarning,
-    ReadOnlyError,
-    ReferencedError,
-    RegistrationError,
-    ResultNotStoredWarning,
-    SnapshotChangedWarning,
-    SystemRefusalError,
-    TransactionError,
-    UnclosedWarning,
-    UnknownTypeError,
-    UnsafeFileError,
-    UnsupportedStoredError,
-    UnsupportedTypeError,
-)
-from .group import Group
-from .info import Info
-from .salvage import Loss, SalvageReport, salvage
-from .store import HDF5Checkpointer
-from .tables.table import Table
-from .verification import Report
-from .views.key_filter import KeyFilter
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .arrays.array import Array
+    from .attributes import Attributes
+    from .backends.resolve import UnknownTargetError
+    from .backends.settings import trusting
+    from .codecs.codec import Codec
+    from .codecs.registry import CodecRegistry, default_registry
+    from .convenience import load, save
+    from .description import Description
+    from .errors import (
+        CheckpointerKeyError,
+        CheckpointWarning,
+        ClosedError,
+        CorruptFileError,
+        CycleError,
+        FileReplacedError,
+        HardLinksLeftWarning,
+        HdfchkError,
+        HdfchkWarning,
+        InvalidKeyError,
+        InvalidKeyTypeError,
+        InvalidOptionError,
+        JournalMismatchError,
+        JournalMismatchWarning,
+        LateSyncError,
+        LeftOutWarning,
+        LockedError,
+        MissingExtraError,
+        NestingError,
+        NoLocksWarning,
+        NotAFileError,
+        NotAGroupError,
+        NotDurableError,
+        PendingJournalWarning,
+        ReadOnlyError,
+        ReferencedError,
+        RegistrationError,
+        ResultNotStoredWarning,
+        SnapshotChangedWarning,
+        SystemRefusalError,
+        TransactionError,
+        UnclosedWarning,
+        UnknownTypeError,
+        UnsafeFileError,
+        UnsupportedStoredError,
+        UnsupportedTypeError,
+    )
+    from .group import Group
+    from .info import Info
+    from .salvaging import Loss, SalvageReport, salvage
+    from .store import HDF5Checkpointer
+    from .tables.table import Table
+    from .verification import Report
+    from .views.key_filter import KeyFilter
+
+    register = default_registry.register
+    unregister = default_registry.unregister
 
 __version__ = "0.1.0"
 
@@ -122,5 +131,44 @@ __all__ = [
     "unregister",
 ]
 
-register = default_registry.register
-unregister = default_registry.unregister
+_MODULES = {
+    "Array": "arrays.array",
+    "Attributes": "attributes",
+    "UnknownTargetError": "backends.resolve",
+    "trusting": "backends.settings",
+    "Codec": "codecs.codec",
+    "CodecRegistry": "codecs.registry",
+    "load": "convenience",
+    "save": "convenience",
+    "Description": "description",
+    "Group": "group",
+    "Info": "info",
+    "Loss": "salvaging",
+    "SalvageReport": "salvaging",
+    "salvage": "salvaging",
+    "HDF5Checkpointer": "store",
+    "Table": "tables.table",
+    "Report": "verification",
+    "KeyFilter": "views.key_filter",
+}
+"""The modules of all names that are not errors: they are imported when they are used."""
+_OF_THE_REGISTRY = frozenset({"register", "unregister"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is used: `import hdfchk` by itself imports no other package."""
+    if name.startswith("_") or name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _OF_THE_REGISTRY:
+        registry = importlib.import_module(".codecs.registry", __name__).default_registry
+        found = getattr(registry, name)
+    else:
+        module = importlib.import_module(f".{_MODULES.get(name, 'errors')}", __name__)
+        found = getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List all names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -26,6 +26,8 @@ from .owner import Owner
 
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
+TURN_SECONDS = 0.1
+"""How long the thread of alarms waits for its turn to give storage back."""
 EXIT_SECONDS = 5.0
 """How long the exit of the process waits for a thread that is using a store."""
 
@@ -461,16 +463,17 @@ class Connection:
             return True
         if self._arming == threading.get_ident():
             return True  # no thread can be started: the storage is being opened here
-        with at_work:
-            if not self.lock.acquire(blocking=False):
-                return False
-            try:
+        # It waits a little: where threads take turns all the time, the lock is never free.
+        if not self.lock.acquire(timeout=TURN_SECONDS):
+            return False
+        try:
+            with at_work:
                 return self._look()
-            except Exception as error:  # no caller here to receive it: the next call raises it
-                self._error = error
-                return True
-            finally:
-                self.lock.release()
+        except Exception as error:  # no caller here to receive it: the next call raises it
+            self._error = error
+            return True
+        finally:
+            self.lock.release()
 
     def _look(self) -> bool:
         self.opened.prune(self.threads)
