@@ -18,6 +18,7 @@ PACKAGE = TESTS.parent / "hdfchk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = [
     "h5py", "h5pyd", "pandas", "scipy", "xarray", "torch", "tqdm", "dask", "isal", "ml_dtypes",
+    "click", "rich", "textual", "plotext", "matplotlib",
     "ase", "astropy", "awkward", "jax", "networkx", "pint", "polars", "pyarrow", "pydantic", "unyt",
     "importlib.metadata", *(f"hdfchk.codecs.{name}" for name in families.LIBRARIES.values()),
 ]  # fmt: skip

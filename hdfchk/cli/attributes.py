@@ -14,4 +14,11 @@ def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
     """All attributes of the user's at a key, by name."""
     if not entry.attributes:
         return {}
-    return dict(store.attrs_of(entry.key) if entry.key else store.attrs)
+    if not entry.key:
+        return dict(store.attrs)
+    if hasattr(store, "attrs_of"):
+        return dict(store.attrs_of(entry.key))
+    if entry.kind == "value":
+        return {}
+    place = store.group(entry.key) if entry.kind == "group" else store.array(entry.key)
+    return dict(place.attrs)

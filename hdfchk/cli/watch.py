@@ -58,7 +58,8 @@ def watch_command(
 
     What is there, and with each commit: keys that are new, values that have changed, arrays that
     have grown, with their last value and their curve. KEYs may be globs. The file is opened for a
-    moment each time, never held. It ends with Ctrl-C (exit code 130), or as --until and --count say.
+    moment each time, never held. It ends with Ctrl-C (exit code 130), or as --until and --count
+    say.
     """
     goal = None if until is None else _Goal(until)
     watch = _Watch(file, keys)

@@ -86,7 +86,7 @@ def test_closed_pipes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_colours(demo: Path) -> None:
     """Colours in a terminal alone, and not with NO_COLOR or TERM=dumb; lines fit the terminal."""
-    HDF5Checkpointer(demo)["long"] = "x" * 500
+    HDF5Checkpointer(demo)["k" * 100] = 1
     for more, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         with Terminal("tree", demo, **more) as terminal:
             assert terminal.end() == 0

@@ -1,0 +1,83 @@
+"""The pictures of the command in the docs: ``python -m tests.support.cli_pictures`` makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from hdfchk import HDF5Checkpointer
+from hdfchk.cli import console as cli_console
+from hdfchk.cli.browser import Browser
+from hdfchk.cli.program import program
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def make(path: Path) -> None:
+    """A file as a run leaves it."""
+    steps = np.arange(300)
+    chk = HDF5Checkpointer(path)
+    chk.update(
+        {
+            "params": {"steps": 300, "method": "euler", "tol": 1e-8, "restart": None},
+            "loss": np.exp(-steps / 60) + np.random.default_rng(0).normal(0, 0.01, 300),
+            "accuracy": 1 - np.exp(-steps / 40),
+            "started": np.datetime64("2026-11-26T22:15", "m").item(),
+            "labels": ["train", "test"],
+        }
+    )
+    chk.put("frames", np.zeros((300, 50, 3), "f4"), compression="gzip")
+    chk.array("loss").attrs["units"] = "hartree"
+
+
+def save(name: str, picture: str) -> None:
+    """Write a picture, without fonts of other hosts."""
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    (DOCS / name).write_text(picture, encoding="utf-8")
+
+
+def tree(path: Path) -> None:
+    """What ``tree`` prints."""
+    recorded = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
+    with _replaced(recorded):
+        program.main(["tree", str(path), "--attrs"], standalone_mode=False)
+    save("cli-tree.svg", recorded.export_svg(title="hdfchk run.h5"))
+
+
+class _replaced:  # noqa: N801  a context
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> None:
+        self._before: Any = cli_console.console, cli_console.is_terminal
+        cli_console.console = lambda: self._console
+        cli_console.is_terminal = lambda stream: True
+
+    def __exit__(self, *error: object) -> None:
+        cli_console.console, cli_console.is_terminal = self._before
+
+
+async def browse(path: Path) -> None:
+    """What ``browse`` shows."""
+    app = Browser(path.name, "loss")
+    async with app.run_test(size=(110, 30)) as pilot:
+        await pilot.pause(3)
+        picture = app.export_screenshot(title="hdfchk browse run.h5 loss")
+    save("cli-browse.svg", picture)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        make(Path("run.h5"))
+        tree(Path("run.h5"))
+        asyncio.run(browse(Path("run.h5")))
+        os.chdir(DOCS)
