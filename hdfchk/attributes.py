@@ -54,7 +54,8 @@ class Attributes(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         """Place, and the first names."""
         try:
-            names = self._names()
+            with self._location.glance():
+                names = self._names()
             told = keys_of(len(names), names, "attribute")
         except Exception as error:  # a debugger shows what is locked, damaged or gone
             told = problem_of(error)
@@ -64,7 +65,7 @@ class Attributes(MutableMapping[str, Any]):
         kind, file = "Attributes", near(self._location.file)
         place = f"{join(self._location.path)!r} in {file}"
         try:
-            with self._location.handle.held():
+            with self._location.glance():
                 names = self._names()
                 pairs = [(name, self._told(name)) for name in names[:MOST_SHOWN]]
             more = len(names) - len(pairs)

@@ -16,6 +16,10 @@ MOST_KEYS = 50
 class Keys(KeysView[str]):
     """A live view of the keys; as the older checkpointer's list, it can be indexed, too."""
 
+    def __init__(self, group: Any) -> None:
+        super().__init__(group)
+        self._group = group
+
     def __getitem__(self, index: Any) -> Any:
         """The key at a position, or a list of those of a slice."""
         return list(self)[index]
@@ -23,7 +27,8 @@ class Keys(KeysView[str]):
     def __repr__(self) -> str:
         """The first keys, and how many there are."""
         try:
-            names = list(self)
+            with self._group._location.glance():  # noqa: SLF001  a group of ours
+                names: list[str] = self._group._names()  # noqa: SLF001
         except Exception as error:  # a debugger shows what is locked, damaged or gone
             return f"Keys({problem_of(error)})"
         if len(names) <= MOST_KEYS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 import attrs
@@ -12,6 +12,7 @@ import attrs
 from .backends.base import Session
 from .codecs.portable import Capabilities
 from .connection.handle import Handle
+from .connection.patience import impatient
 from .errors import CheckpointerKeyError, HdfchkError
 from .freezing import freeze, freeze_leaves
 from .keys import Path, join, missing
@@ -20,6 +21,10 @@ from .views import access
 from .views.key_filter import Filters, Verdict
 
 __all__ = ["Codecs", "Location", "Placed"]
+
+
+GLANCE_SECONDS = 0.2
+"""So long what is shown unasked waits for others that use the file."""
 
 
 class Codecs(Protocol):
@@ -117,6 +122,13 @@ class Location:
             error.key = error.key or join(self.path)
             error.file = error.file or self.file
             raise
+
+    @contextmanager
+    def glance(self) -> Iterator[None]:
+        """A block for what is shown unasked: it waits for nobody, and begins no new file."""
+        begins = self.handle.mode in {"w", "x"}
+        with impatient(GLANCE_SECONDS), nullcontext() if begins else self.handle.held():
+            yield
 
     # -- what the filters say --------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .description import Description, describe
@@ -49,7 +49,7 @@ class Shown(Placed):
     def __repr__(self) -> str:
         """Place, number of keys, and the first of them; what is wrong, if something is."""
         try:
-            with self._open():
+            with self._location.glance():
                 names = [found.key for found in self._described(depth=1, limit=NAMES)]
                 [top] = self._described(depth=0)
             count = keys_of(top.length or 0, names)
@@ -58,12 +58,6 @@ class Shown(Placed):
         except Exception as error:  # a debugger shows a store that is locked, damaged or closed
             count = problem_of(error)
         return f"<{type(self).__name__} {self._place()}: {count}>"
-
-    def _open(self) -> AbstractContextManager[None]:
-        """A block in which the file is opened once; a look must not begin a new file."""
-        handle = self._location.handle
-        begins = handle.mode in {"w", "x"}
-        return nullcontext() if begins else handle.held()
 
     def _described(
         self,
@@ -90,7 +84,7 @@ class Shown(Placed):
         """The keys as a table, in which groups fold."""
         kind, place = type(self).__name__, self._place(near(self._location.file))
         try:
-            with self._open():
+            with self._location.glance():
                 found = outline_of(self._described)
             attributes = found.root.of.attributes
             notes = count_of(found.root.of.length or 0)
@@ -132,7 +126,9 @@ class Shown(Placed):
             └── x: float64 (100, 3), 2.4 kB
         """
         path = () if key is None else parse_for_read(key)
-        with self._open():
+        handle = self._location.handle
+        begins = handle.mode in {"w", "x"}  # a look does not
+        with nullcontext() if begins else handle.held():
             found = outline_of(
                 self._described,
                 path,
@@ -148,7 +144,7 @@ class Shown(Placed):
 
     def _ipython_key_completions_(self) -> list[Any]:
         try:
-            with self._open():
+            with self._location.glance():
                 return keys_to_complete(self._described)
         except Exception:
             return []  # nothing can be offered; the call that uses the key says why

@@ -124,7 +124,7 @@ def test_refused(path: str) -> None:
         chk["value"] = "text"
         chk.append("frames", np.zeros((2, 2)))
         for key, row, error in (
-            ("n", 0.5, UnsupportedTypeError),
+            ("n", 0.5j, UnsupportedTypeError),
             ("n", "text", UnsupportedTypeError),
             ("n", [[1]], InvalidOptionError),
             ("n", 2**70, (UnsupportedTypeError, OverflowError)),
@@ -318,7 +318,7 @@ def test_an_array_that_the_stream_replaces(path: str, journal: bool) -> None:
         chk.append("loss", 2.0)
         chk.append("loss", 3.0)
         del stream["loss"]
-        stream["loss"] = np.array([1, 2])
+        stream["loss"] = np.array([1, 2], "i4")
         with pytest.raises(UnsupportedTypeError):
             chk.append("loss", 0.5)
         chk.append("loss", 3)

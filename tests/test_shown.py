@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -148,6 +149,8 @@ def test_a_look_begins_no_file(path: str, mode: str) -> None:
         HDF5Checkpointer(path)["old"] = 1
     new = HDF5Checkpointer(path, mode=mode)
     all_of(new)
+    all_of(new.keys())
+    all_of(new.attrs)
     str(new.tree())
     new._ipython_key_completions_()
     assert os.path.exists(path) == (mode == "w")
@@ -173,6 +176,45 @@ def test_beside_a_writer(path: str) -> None:
     assert "'step'" in all_of(chk) and "step: int 1" in str(chk.tree())
     job.communicate(b"\n")
     assert job.returncode == 0 and "step: int 2" in str(chk.tree())
+
+
+def test_a_look_waits_for_nobody(path: str) -> None:
+    """Beside a program that has locked the file, or a transaction of a thread, it says so at once.
+
+    The store itself waits longer: no test would end if what is shown did, too.
+    """
+    HDF5Checkpointer(path)["x"] = np.zeros(3)
+    chk = HDF5Checkpointer(path, lock_timeout=100_000.0)
+    array, attributes = chk.array("x"), chk.attrs
+    begun, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with chk.transaction():
+            begun.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait()
+    try:
+        for item in (chk, array, attributes, chk.keys()):
+            assert "LockedError" in repr(item)
+            assert not hasattr(item, "_repr_html_") or "LockedError" in item._repr_html_()
+        assert chk._ipython_key_completions_() == []
+    finally:
+        done.set()
+        thread.join()
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKS, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as job:
+        assert job.stdout is not None
+        job.stdout.readline()
+        assert "LockedError" in repr(chk) and "LockedError" in chk._repr_html_()
+        job.communicate(b"\n")
+    assert "1 key: 'x'" in repr(chk)
+
+
+LOCKS = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print(flush=True); input()"
 
 
 def test_trees(chk: HDF5Checkpointer) -> None:

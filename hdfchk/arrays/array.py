@@ -72,7 +72,7 @@ class Array(Placed):
     def __repr__(self) -> str:
         """Place, shape and dtype; what is wrong, if something is."""
         try:
-            with self._location.handle.held():
+            with self._location.glance():
                 told = f"shape {self.shape}, dtype {self.dtype}"
         except Exception as error:  # a debugger shows what is locked, damaged or gone
             told = problem_of(error)
@@ -83,7 +83,7 @@ class Array(Placed):
         kind = type(self).__name__
         place = f"{join(self._location.path)!r} in {near(self._location.file)}"
         try:
-            with self._location.handle.held():
+            with self._location.glance():
                 return html.box(
                     kind, place, "", html.properties(self._properties()), html.note(_ADVICE)
                 )

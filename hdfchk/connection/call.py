@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..backends.base import Session, Storage
 from ..runtime.interrupts import defer_interrupts
 from .connection import Connection
+from .patience import patience
 from .turn import STANDS, explain
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Call:
         deferral.__enter__()
         try:
             connection = self._connection = handle.connection
-            connection.acquire(handle.backend.lock_timeout)
+            connection.acquire(patience(handle.backend))
             self._lock = connection.lock  # a child forked meanwhile has a new lock
         except BaseException:
             deferral.__exit__(None, None, None)

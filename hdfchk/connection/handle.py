@@ -26,6 +26,7 @@ from .call import ReadCall, WriteCall
 from .connection import Connection, Transaction, Watch, connection_of, share
 from .modes import check_mode
 from .owner import Owner
+from .patience import patience
 from .turn import STANDS, Turn, explained
 
 __all__ = ["Handle"]
@@ -93,7 +94,7 @@ class Handle:
 
     def turn(self) -> Turn:
         """Return a context in which no other thread uses the file."""
-        return Turn(self.connection, self.backend.lock_timeout)
+        return Turn(self.connection, patience(self.backend))
 
     # -- holding the storage open ----------------------------------------------------------------
 
@@ -322,7 +323,7 @@ class Handle:
 
     def _opened(self, connection: Connection, mode: str) -> Storage:
         """Open the storage. A signal handler may use the store meanwhile, and open it first."""
-        end = time.monotonic() + self.backend.lock_timeout
+        end = time.monotonic() + patience(self.backend)
         connection.raise_error()
         connection.refuse_self_wait(self.backend, mode)
         with defer_interrupts():  # a handler running inside would wait for its own process

@@ -71,7 +71,7 @@ class Table(Placed):
     def __repr__(self) -> str:
         """Place, length and columns; what is wrong, if something is."""
         try:
-            with self._location.handle.held():
+            with self._location.glance():
                 columns = self.columns
                 told = f"{len(self)} rows of {keys_of(len(columns), columns, 'column')}"
         except Exception as error:  # a debugger shows what is locked, damaged or gone
