@@ -33,11 +33,12 @@ def test_site(tmp_path: Path) -> None:
         loads = re.findall(r"<(?:script|img|iframe|source)[^>]*\ssrc=\"([^\"]*)\"", text)
         loads += re.findall(r"<link(?![^>]*rel=\"canonical\")[^>]*\shref=\"([^\"]*)\"", text)
         assert loads and not [place for place in loads if "//" in place], page
-        for target in set(re.findall(r"<a [^>]*href=\"([^\"#:]+)", text)):
+        for target in set(re.findall(r"<a [^>]*href=\"([^\"#:]+)[\"#]", text)):
             assert (site / page.relative_to(ROOT / "docs")).parent.joinpath(target).exists(), (
                 f"{page.name}: {target}"
             )
     for sheet in site.rglob("*.css"):
         assert not re.search(r"url\(['\"]?(?:https?:)?//", sheet.read_text("utf-8")), sheet
-    # Docstrings are there: a method, and what an error says.
-    assert "insertion order" in (site / "reference" / "group.html").read_text("utf-8")
+    reference = (site / "reference" / "group.html").read_text("utf-8")
+    for name in ("append", "cached_eval", "describe", "tree"):  # inherited ones, too
+        assert f'id="hdfchk.Group.{name}"' in reference
