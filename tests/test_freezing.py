@@ -25,7 +25,7 @@ def values() -> dict[str, Any]:
         "masked": np.ma.array([1.0, 2.0], mask=[False, True]),
         "objects": np.array([np.zeros(2), None], object),
         "dict": {"in": {"x": np.zeros(3)}},
-        "list": [np.zeros(2), (np.zeros(2), {"x": np.ones(1)})],
+        "list": [np.zeros(2), (np.zeros(2), {"x": np.ones(1)}), np.array(["a", "bc"])],
     }
 
 

@@ -415,5 +415,5 @@ class CodecRegistry:
             )
 
 
-default_registry = CodecRegistry()
+default_registry: CodecRegistry = CodecRegistry()
 """The registry of stores without a ``serializer``, and of `hdfchk.register`."""

@@ -8,9 +8,12 @@ import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -30,12 +33,18 @@ ROOT = Path(__file__).parent.parent.parent
 ROW = {"loss": 0.5, "epoch": 3, "phase": "warm-up", "grad": np.arange(3.0), "done": False}
 
 
-@pytest.fixture(params=["path", "no journal", "file object", "memory"])
-def chk(request: pytest.FixtureRequest, path: str) -> HDF5Checkpointer:
+@pytest.fixture(params=["path", "no journal", "file object", "memory", "h5py", "dict"])
+def chk(request: pytest.FixtureRequest, path: str) -> Iterator[HDF5Checkpointer]:
     if request.param == "no journal":
-        return HDF5Checkpointer(path, journal=False)
-    targets = {"memory": None, "file object": io.BytesIO()}
-    return HDF5Checkpointer(targets.get(request.param, path))
+        yield HDF5Checkpointer(path, journal=False)
+    elif request.param == "dict":
+        yield HDF5Checkpointer.build_canonical({})
+    elif request.param == "h5py":
+        with h5py.File(path, "w") as file:
+            yield HDF5Checkpointer(file)
+    else:
+        targets = {"memory": None, "file object": io.BytesIO()}
+        yield HDF5Checkpointer(targets.get(request.param, path))
 
 
 def lengths(chk: HDF5Checkpointer, key: str = "log") -> list[int]:
@@ -198,34 +207,40 @@ def test_costs_of_a_loop(path: str) -> None:
 
 
 KILLED = """
-import itertools, sys
+import itertools, os, sys
 from hdfchk import HDF5Checkpointer
 
 with HDF5Checkpointer(sys.argv[1], sync_interval=0.01) as chk:
-    for n in itertools.count(len(chk.load("log")["a"]) if "log" in chk else 0):
-        chk.append("log", {"a": float(n), "b": n, "c": [n, -n], "d": str(n)})
-        print(n, flush=True)
-        if n % 50 == 0:
+    start = len(chk.load("log")["a"]) if "log" in chk else 0
+    for n in itertools.count(start):
+        chk.append("log", {"a": float(n), "b": n, "c": [n, -n], "d": float(-n), "e": n})
+        if n % 20 == 0:
+            print(n, flush=True)
+        if n % 500 == 0:
             chk["step"] = n
+        if n == start + 20_000:
+            break
 """
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_whole_rows(path: str) -> None:
     """After SIGKILL all rows are there whose call has returned, and each of them in all keys."""
     chance = random.Random(7)
-    for _ in range(4):
+    for _ in range(6):
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
         assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(chance.randrange(1, 150))]
+        said = [process.stdout.readline()]
+        time.sleep(chance.random() / 50)  # the job is in the midst of a row, most of the time
         process.send_signal(signal.SIGKILL)
         said += process.communicate()[0].splitlines(keepends=True)
         last = int([line for line in said if line.endswith("\n")][-1])
         found = HDF5Checkpointer(path, mode="r").load("log")
         rows = len(found["a"])
-        assert last + 1 <= rows <= last + 2
+        assert rows > last
         assert found["a"].tolist() == [float(n) for n in range(rows)]
-        assert found["b"].tolist() == [*range(rows)]
+        assert found["b"].tolist() == found["e"].tolist() == [*range(rows)]
         assert found["c"].tolist() == [[n, -n] for n in range(rows)]
-        assert found["d"].tolist() == [str(n) for n in range(rows)]
+        assert found["d"].tolist() == [-float(n) for n in range(rows)]
