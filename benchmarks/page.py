@@ -18,6 +18,7 @@ INTRODUCTION = """\
 hdfchk compared with other libraries, each used as its own documentation shows, with its
 default settings. This command generates the page:
 
+<!-- not run: it makes this page, and takes long -->
 ```sh
 {command}
 ```

@@ -1,51 +1,157 @@
-"""Each code block of the README and the docs runs; each page is what its maker makes."""
+"""Each code block of the README and the docs runs, and prints what the page shows."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import hdfchk
+from tests.support.pages import FENCED, PROGRAMS, Block, Runner, blocks_of, can_run
+
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(DOCS.rglob("*.md")),
 ]
-BLOCK = re.compile(r"(<!-- not run: (?:(?!-->).)+ -->\s*)?```python\n(.*?)```", re.DOTALL)
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+BLOCKS = {
+    name: blocks_of(page.read_text(encoding="utf-8"))
+    for name, page in zip(NAMES, PAGES, strict=True)
+}
+NOT_RUN = {
+    "README.md": 4,  # they make environments; .ci/run runs two of them
+    "CONTRIBUTING.md": 3,  # likewise
+    "docs/architecture.md": 1,
+    "docs/benchmarks.md": 1,
+    "docs/cli.md": 2,
+    "docs/durability.md": 1,
+    "docs/howto/moving.md": 2,  # of libraries that are not installed
+    "docs/howto/other-languages.md": 2,  # likewise
+    "docs/howto/training-log.md": 1,  # likewise
+    "docs/migrating.md": 3,  # likewise
+    "docs/readers.md": 1,
+    "docs/tour.md": 1,  # it makes an environment
+}
+"""How many blocks of a page say why they are not run."""
+NEEDS = sorted({(name, block.program) for name in NAMES for block in BLOCKS[name] if block.needs})
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The blocks of a page run, in order, in one namespace, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
+def run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, program: str = "") -> None:
+    """Run a page in an empty folder; of the blocks that need a program, those of `program`."""
+    monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    module = types.ModuleType(f"page_{page.stem}")  # dataclasses look their module up
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    for reason, block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if not reason:
-            exec(compile(block, page.name, "exec"), vars(module))
-    vars(module).clear()  # maps of files, say
+    monkeypatch.syspath_prepend(str(folder))  # for the files that a page saves
+    before = set(sys.modules)
+    runner = Runner(ROOT / name, folder)
+    monkeypatch.setitem(sys.modules, "__main__", runner.module)  # dataclasses look it up
+    try:
+        for block in BLOCKS[name]:
+            if block.program in {"", program}:
+                runner.run(block)
+    finally:
+        vars(runner.module).clear()  # maps of files, say
+        for added in set(sys.modules) - before:
+            if str(getattr(sys.modules[added], "__file__", None)).startswith(str(folder)):
+                del sys.modules[added]
+
+
+def marked(name: str) -> Any:
+    """A page whose blocks start programs takes seconds."""
+    starts = [block for block in BLOCKS[name] if block.language == "sh" and not block.reason]
+    return pytest.param(name, marks=pytest.mark.slow) if starts else name
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
+def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a page run, in order, in an empty folder, and print what the page shows."""
+    run(name, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, program", NEEDS)
+def test_blocks_of_programs(
+    name: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do those that need another program, where it is installed."""
+    for block in BLOCKS[name]:
+        if block.program == program and not can_run(block.needs):
+            if program in os.environ.get("HDFCHK_REQUIRE_TOOLS", "").split():
+                pytest.fail(f"{block.needs!r} fails, and HDFCHK_REQUIRE_TOOLS names {program}")
+            pytest.skip(f"{block.needs!r} fails: not installed")
+    run(name, tmp_path, monkeypatch, program)
+
+
+def test_what_is_not_run() -> None:
+    """Each block of a program runs, is saved for another that does, or says why not; they are counted."""
+    for name in NAMES:
+        reasons = [block for block in BLOCKS[name] if block.reason]
+        assert len(reasons) == NOT_RUN.get(name, 0), f"{name}: {reasons}"
+        for block in BLOCKS[name]:
+            runs = block.language in {"python", "sh"} or block.file or block.reason
+            assert runs or block.language not in PROGRAMS, f"{name}, line {block.line}"
 
 
 def test_blocks_found() -> None:
-    """A reason stands for the python block right after it, and for no other."""
+    """A note is about the block right after it, a text block about the block right before it."""
     text = (
-        "<!-- not run: a -->\n```sh\n```\n```python\n1\n```\n<!-- not run: b -->\n```python\n2\n```"
+        "<!-- not run: a -->\n```sh\n```\n\n```python\n1\n```\n<!-- file: x.py -->\n<!-- needs: b -c\n-->"
+        "\n```python\n2\n```\n\n```text\n3\n```\nwords\n```sh\n4\n```\n\n```text\n5\n```\n"
     )
-    assert [(bool(reason), block) for reason, block in BLOCK.findall(text)] == [
-        (False, "1\n"),
-        (True, "2\n"),
+    text = text.replace("b -c\n-->", "b -c -->")
+    assert blocks_of(text) == [
+        Block("sh", "", 3, "a", "", "", None),
+        Block("python", "1\n", 6, "", "", "", None),
+        Block("python", "2\n", 11, "", "x.py", "b -c", None),
+        Block("text", "3\n", 15, "", "", "", None),
+        Block("sh", "4\n", 19, "", "", "", "5\n"),
     ]
+
+
+@pytest.mark.parametrize(
+    "code, shown, fits",
+    [
+        ("print(1)", "1\n", True),
+        ("print(1)", "2\n", False),
+        ("print(1)", None, False),
+        ("print('a b c')", "a ... c\n", True),
+    ],
+)
+@pytest.mark.parametrize("language", ["python", "sh"])
+def test_output_is_compared(
+    tmp_path: Path, language: str, code: str, shown: str | None, fits: bool
+) -> None:
+    """A block that prints something else than the page shows, or shows nothing of it, fails."""
+    if language == "sh":
+        code = f'python -c "{code}"'
+    runner = Runner(Path("page.md"), tmp_path)
+    block = Block(language, code, 1, "", "", "", shown)
+    if fits:
+        runner.run(block)
+    else:
+        with pytest.raises(AssertionError, match=r"page\.md, line 1"):
+            runner.run(block)
 
 
 def test_links() -> None:
     """Each file that a page links to, or names in the docs folder, is there."""
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        prose = FENCED.sub("", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_reference_is_complete() -> None:
+    """Each public name has its place in the reference, and no other name has one."""
+    directive = re.compile(r"^\.\. auto(?:class|function|exception):: hdfchk\.(\w+)$", re.MULTILINE)
+    pages = [page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md")]
+    named = [name for page in pages for name in directive.findall(page)]
+    assert sorted(named) == sorted(hdfchk.__all__)
 
 
 def test_no_workplace_words() -> None:
@@ -59,7 +165,9 @@ def test_no_workplace_words() -> None:
         ROOT / ".gitignore",
     ]
     for folder in ("hdfchk", "docs", "tests", "examples", "benchmarks"):
-        files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md"}]
+        files += [
+            path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md", ".ipynb"}
+        ]
     for path in files:
         if path != Path(__file__):
             assert not words.search(path.read_text(encoding="utf-8")), path

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hdfchk
+from hdfchk import HDF5Checkpointer
 from tests.support.exact import differs
+from tests.support.libraries import library
 
 ROOT = Path(__file__).parents[1]
 STEPS = "12"
@@ -131,3 +135,111 @@ def test_old_script(tmp_path: Path) -> None:
     assert "'piece_2'" in first[0] and "'mean'" in second[0]
     loaded = hdfchk.load(tmp_path / "run.hdf5")
     assert loaded["info"] == {"pieces": 3} and loaded["params"]["method"] == "semi-implicit euler"
+
+
+TRAINED = ("--steps", "600")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a training run without a kill."""
+    folder = tmp_path_factory.mktemp("trained")
+    text = run(folder, "training.py", "t.hdf5", *TRAINED)
+    assert text.startswith("start at step 0\nstep 600: loss ")
+    return folder / "t.hdf5"
+
+
+@pytest.mark.parametrize("steps", [[1], [250], [299, 301, 599]])
+def test_training_killed_and_resumed(trained: Path, tmp_path: Path, steps: list[int]) -> None:
+    """A training run that was killed, once or often, ends with the same bits as one that was not."""
+    for step in steps:
+        killed = subprocess.run(
+            command("training.py", "t.hdf5", *TRAINED, "--kill-at", str(step)),
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            capture_output=True,
+            check=False,
+        )
+        assert killed.returncode == -signal.SIGKILL
+    saved = steps[-1] // 50 * 50
+    assert run(tmp_path, "training.py", "t.hdf5", *TRAINED).startswith(f"start at step {saved}\n")
+    assert differs(hdfchk.load(trained), hdfchk.load(tmp_path / "t.hdf5")) is None
+    assert len(hdfchk.load(trained, "loss")) == 600
+
+
+def test_training_killed_from_outside(trained: Path, tmp_path: Path) -> None:
+    """Killed wherever it happens to be, while it writes too, it ends with the same bits."""
+    for rows in (50, 200, 350):  # killed after at least so many rows, at no step in particular
+        process = subprocess.Popen(
+            command("training.py", "t.hdf5", *TRAINED),
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+        )
+        while process.poll() is None:
+            with HDF5Checkpointer(tmp_path / "t.hdf5") as chk:
+                if "loss" in chk and len(chk.array("loss")) >= rows:
+                    process.kill()
+                    process.wait()
+        assert process.returncode in {0, -signal.SIGKILL}  # 0: the run was faster than the look
+    run(tmp_path, "training.py", "t.hdf5", *TRAINED)
+    assert differs(hdfchk.load(trained), hdfchk.load(tmp_path / "t.hdf5")) is None
+
+
+def test_trajectory(tmp_path: Path) -> None:
+    """Two readers beside a writer see whole commits, the last one in the end; energy is conserved."""
+    text = run(tmp_path, "trajectory.py", "argon.hdf5", "--steps", "200")
+    lines = dict(line.split(": ", 1) for line in text.splitlines())
+    assert lines["writer"] == "40 frames"
+    assert lines["energy"].startswith("40 frames, ") and lines["mobility"].startswith("40 frames, ")
+    stored = hdfchk.load(tmp_path / "argon.hdf5")
+    assert stored["frames"].shape == (40, 64, 3)
+    total = stored["energies"]["potential"] + stored["energies"]["kinetic"]
+    assert np.ptp(total) < 0.002 * abs(total.mean())
+
+
+def test_scripts_on_one_file(tmp_path: Path) -> None:
+    """Three scripts on one file: each adds what it has found, the last one reads what it needs."""
+    assert run(tmp_path, "pendulum_simulate.py", "p.hdf5") == "stored parameters times angles\n"
+    first = run(tmp_path, "pendulum_analyse.py", "p.hdf5")
+    assert first == "stored parameters times angles fit spectrum\n"
+    assert run(tmp_path, "pendulum_analyse.py", "p.hdf5") == first
+    fit = hdfchk.load(tmp_path / "p.hdf5", "fit")
+    assert abs(fit["period"] - 2.0015) < 0.002 and abs(fit["damping"] - 0.02) < 0.001
+    report = run(tmp_path, "pendulum_report.py", "p.hdf5")
+    assert "strongest line   0.500 1/s" in report
+
+
+EXECUTE = """
+import sys
+import nbclient, nbformat
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+nbformat.write(notebook, "executed.ipynb")
+"""
+
+
+def test_notebook(tmp_path: Path) -> None:
+    """The notebook runs, its objects show HTML, and it is stored without what it shows."""
+    place = ROOT / "examples" / "notebook.ipynb"
+    cells = json.loads(place.read_text(encoding="utf-8"))["cells"]
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
+    library("nbclient")
+    library("ipykernel")
+    subprocess.run(
+        [sys.executable, "-c", EXECUTE, str(place)], cwd=tmp_path, env=ENVIRONMENT, check=True
+    )
+    done = json.loads((tmp_path / "executed.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = {}
+    for cell in done:
+        for output in cell.get("outputs", []):
+            assert output["output_type"] == "execute_result", output  # no prints, no warnings
+            shown["".join(cell["source"]).splitlines()[-1]] = {
+                kind: "".join(text) for kind, text in output["data"].items()
+            }
+    for expression in ("chk", 'chk["params"]', 'chk.array("frames")', "chk.tree()"):
+        assert shown[expression]["text/html"].startswith("<div")
+    assert "euler" in shown['chk["params"]']["text/html"]
+    assert "bohr" in shown['chk.array("frames").attrs']["text/html"]
+    assert "notebook.hdf5" in shown["chk.info()"]["text/plain"]

@@ -206,6 +206,7 @@ OF_THE_REPOSITORY = {
     "test_format_doc",
     "test_layout",
     "test_packaging",
+    "test_site",
 }
 """Tests of what is beside the package."""
 

@@ -12,6 +12,7 @@ INTRODUCTION = """# Readers
 One small file for each stored form, written by hdfchk with its defaults, and what other tools can read in it.
 This command generates the page:
 
+<!-- not run: it makes this page, with all tools that are installed -->
 ```sh
 python -m tests.readers --markdown docs/readers.md
 ```
