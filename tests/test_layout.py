@@ -142,6 +142,8 @@ def test_no_module_has_the_name_of_a_function() -> None:
     import hdfchk
 
     assert not {path.stem for path in PACKAGE.iterdir()} & set(hdfchk.__all__)
+
+
 def test_import_gives_no_warnings() -> None:
     """No module of the package gives a warning when it is imported, of deprecations neither."""
     code = (
