@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,13 @@ import attrs
 import numpy as np
 
 from ..arrays.rows import rows_of
-from ..backends.base import Session
+from ..backends.base import ArrayForm, Draft, Put, Session
+from ..backends.layout import growing
 from ..codecs.elements import Elements, elements_of, has_elements
-from ..errors import InvalidOptionError, UnsupportedStoredError
-from ..keys import join
+from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
+from ..keys import Path, join
 from ..location import Location
+from ..runtime.interrupts import BLOCK_BYTES
 from ..views import access
 
 __all__ = ["GroupForm"]
@@ -115,12 +118,14 @@ class GroupForm:
                     key=join(self._path),
                     hint="give all columns",
                 )
-            rows = {}
+            rows, wide = {}, {}
             for name, elements in known.elements.items():
                 path = (*self._path, name)
                 with location.at(path).naming():
-                    encoded = elements.encode(data[name])
+                    encoded, wider = _encoded(elements, data[name])
                     rows[path] = rows_of(encoded, (0, *known.shapes[name][1:]), path)
+                if wider is not None:
+                    wide[path] = wider
             lengths = {path[-1]: len(block) for path, block in rows.items()}
             if len(set(lengths.values())) > 1:
                 raise InvalidOptionError(
@@ -129,5 +134,43 @@ class GroupForm:
                     key=join(self._path),
                     hint="give the same number of values for each column",
                 )
-            if any(lengths.values()):
+            if wide:
+                self._extend_wider(rows, wide)
+            elif any(lengths.values()):
                 handle.extend(self._path, rows, known)
+
+    def _extend_wider(self, rows: dict[Path, Any], wide: dict[Path, Elements]) -> None:
+        """Append rows, some of them strings that are longer than their columns have room for."""
+        handle = self._location.handle
+        with handle.writing() as session:
+            changes = [
+                Put(path, _widened(session, path, elements, rows.pop(path)))
+                for path, elements in wide.items()
+            ]
+            handle.touch(change.path for change in changes)
+            session.extend(rows, changes)
+
+
+def _encoded(elements: Elements, values: Any) -> tuple[Any, Elements | None]:
+    """The stored form of values, and how a column stores them, where it must become wider."""
+    try:
+        return elements.encode(values), None
+    except UnsupportedTypeError:
+        wide = elements.widened(values)
+        if wide is None or wide == elements:
+            raise
+        return wide.encode(values), wide
+
+
+def _widened(session: Session, path: Path, elements: Elements, rows: Any) -> Draft:
+    """A column of strings that has room for longer ones, with rows behind the stored ones."""
+    info = session.array_info(path)
+    mark = None if info.mark is None else attrs.evolve(info.mark, params=elements.params)
+    layout = attrs.evolve(session.layout(path), maxshape=growing(info.shape[1:]))
+    draft = session.draft(ArrayForm((0, *info.shape[1:]), rows.dtype, mark), layout)
+    step = max(1, BLOCK_BYTES // max(1, rows.dtype.itemsize * math.prod(info.shape[1:])))
+    for start in range(0, info.shape[0], step):
+        block, _ = session.read_slice(path, slice(start, min(start + step, info.shape[0])))
+        draft.append(block.astype(rows.dtype))
+    draft.append(rows)
+    return draft
