@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays.rows import rows_of
 from ..backends.base import ArrayForm, Draft, Put, Session
-from ..backends.layout import growing
+from ..backends.layout import COMPRESSIONS, Compression, growing
 from ..codecs.elements import Elements, elements_of, has_elements
 from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from ..keys import Path, join
@@ -166,7 +166,12 @@ def _widened(session: Session, path: Path, elements: Elements, rows: Any) -> Dra
     """A column of strings that has room for longer ones, with rows behind the stored ones."""
     info = session.array_info(path)
     mark = None if info.mark is None else attrs.evolve(info.mark, params=elements.params)
-    layout = attrs.evolve(session.layout(path), maxshape=growing(info.shape[1:]))
+    layout = attrs.evolve(
+        session.layout(path), maxshape=growing(info.shape[1:]), chunks=info.chunks
+    )
+    if info.compression in COMPRESSIONS:
+        compression = Compression.parse(info.compression)
+        layout = attrs.evolve(layout, compression=compression, asked=True)
     draft = session.draft(ArrayForm((0, *info.shape[1:]), rows.dtype, mark), layout)
     step = max(1, BLOCK_BYTES // max(1, rows.dtype.itemsize * math.prod(info.shape[1:])))
     for start in range(0, info.shape[0], step):
