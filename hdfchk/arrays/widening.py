@@ -1,19 +1,23 @@
-"""Arrays of whole numbers that get fractions: made anew as floats, if all of them fit exactly."""
+"""Arrays that are made anew for rows that do not fit: longer strings, floats behind integers."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 import numpy as np
 
 from ..backends.base import ArrayForm, ArrayInfo, Draft, Session
-from ..backends.layout import growing
+from ..backends.layout import COMPRESSIONS, Compression, growing
+from ..codecs.elements import Elements
 from ..errors import UnsupportedTypeError
 from ..keys import Path, join
 from ..runtime.interrupts import BLOCK_BYTES
+from ..tree import Mark
 
-__all__ = ["float_rows", "floats_of"]
+__all__ = ["float_rows", "floats_of", "wider_strings"]
 
 _EXACT = 2**53
 """Up to this number all whole numbers are floats of 64 bits."""
@@ -55,12 +59,8 @@ def floats_of(session: Session, path: Path, info: ArrayInfo, rows: np.ndarray[An
     Raises:
         UnsupportedTypeError: one of its numbers is not exactly a float.
     """
-    layout = session.layout(path)
-    layout = attrs.evolve(layout, maxshape=growing(info.shape[1:]), chunks=info.chunks)
-    draft = session.draft(ArrayForm((0, *info.shape[1:]), np.dtype("f8"), info.mark), layout)
-    step = max(1, BLOCK_BYTES // max(1, 8 * int(np.prod(info.shape[1:]))))
-    for start in range(0, info.shape[0], step):
-        block = session.read_slice(path, slice(start, start + step))[0]
+
+    def check(block: np.ndarray[Any, Any]) -> None:
         if (block > _EXACT).any() or (block < -_EXACT).any():
             raise UnsupportedTypeError(
                 "a float does not fit this array of int64, and not all of its integers are "
@@ -68,6 +68,47 @@ def floats_of(session: Session, path: Path, info: ArrayInfo, rows: np.ndarray[An
                 key=join(path),
                 hint="store it anew: chk[key] = chk[key].astype(float)",
             )
-        draft.append(block.astype(np.float64))
+
+    return _anew(session, path, info, info.mark, rows.astype(np.float64, copy=False), check)
+
+
+def wider_strings(
+    session: Session, path: Path, info: ArrayInfo, elements: Elements, rows: np.ndarray[Any, Any]
+) -> Draft:
+    """An array of strings that has room for longer ones: those that it has, and more rows.
+
+    Args:
+        session: reads the array, and makes the new one.
+        path: of the array.
+        info: of the array.
+        elements: how the new one stores strings.
+        rows: the new rows in that form, of shape ``(n, *row)``.
+    """
+    mark = None if info.mark is None else attrs.evolve(info.mark, params=elements.params)
+    return _anew(session, path, info, mark, rows)
+
+
+def _anew(
+    session: Session,
+    path: Path,
+    info: ArrayInfo,
+    mark: Mark | None,
+    rows: np.ndarray[Any, Any],
+    check: Callable[[np.ndarray[Any, Any]], None] | None = None,
+) -> Draft:
+    """An array of another dtype, with its rows and more, part by part; it stays compressed."""
+    row = info.shape[1:]
+    layout = attrs.evolve(session.layout(path), maxshape=growing(row), chunks=info.chunks)
+    if info.compression in COMPRESSIONS:
+        given: Any = info.compression  # a name, as the check says
+        compression = Compression.parse(given)
+        layout = attrs.evolve(layout, compression=compression, asked=True)
+    draft = session.draft(ArrayForm((0, *row), rows.dtype, mark), layout)
+    step = max(1, BLOCK_BYTES // max(1, rows.dtype.itemsize * math.prod(row)))
+    for start in range(0, info.shape[0], step):
+        block, _ = session.read_slice(path, slice(start, min(start + step, info.shape[0])))
+        if check is not None:
+            check(block)
+        draft.append(block.astype(rows.dtype))
     draft.append(rows)
     return draft

@@ -78,7 +78,15 @@ class FrameTableForm:
                 key=join(location.path),
                 hint="give all columns",
             )
-        made = pd.DataFrame(dict(data))
+        try:
+            made = pd.DataFrame(dict(data))
+        except ValueError as error:  # their lengths differ, or they have none
+            raise InvalidOptionError(
+                f"the columns of the rows do not fit each other ({error})",
+                file=location.file,
+                key=join(location.path),
+                hint="give the same number of values for each column, in lists or arrays",
+            ) from error
         for name, dtype in dtypes.items():
             if made[name].dtype != dtype and made[name].dtype.kind == "i" and dtype.kind in "if":
                 made[name] = made[name].astype(dtype)  # numbers of a list

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from ..arrays.rows import rows_of
-from ..arrays.widening import float_rows, floats_of
-from ..backends.base import Put, Session
+from ..arrays.widening import float_rows, floats_of, wider_strings
+from ..backends.base import Draft, Put, Session
 from ..codecs.elements import Elements, elements_of, has_elements
 from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from ..keys import Path, join
@@ -117,11 +117,7 @@ class GroupForm:
                 with handle.writing_alone():
                     self._append_first(data, widens=widens)
                 return
-            rows, floats = self._encoded(known, data, widens=widens)
-            if floats:
-                self._append_floats(rows, floats)
-            elif any(map(len, rows.values())):
-                handle.extend(self._path, rows, known)
+            self._extend(known, data, widens=widens)
 
     def _append_first(self, data: Mapping[Any, Any], *, widens: bool) -> None:
         """Append rows to arrays of which nothing is known yet."""
@@ -130,36 +126,40 @@ class GroupForm:
             if len(self.columns(session)) != len(session.names(self._path)):
                 raise access.refused(self._path, "the key filter hides a column of this table")
             known = self._known(session)
-        rows, floats = self._encoded(known, data, widens=widens)
-        if floats:
-            self._append_floats(rows, floats)
+        self._extend(known, data, widens=widens)
+
+    def _extend(self, known: _Columns, data: Mapping[Any, Any], *, widens: bool) -> None:
+        rows, wide = self._encoded(known, data, widens=widens)
+        if wide:
+            self._append_wider(rows, wide)
         elif any(map(len, rows.values())):
-            handle.extend(self._path, rows, known)
+            self._location.handle.extend(self._path, rows, known)
 
     def _encoded(
         self, known: _Columns, data: Mapping[Any, Any], *, widens: bool
-    ) -> tuple[dict[Path, Rows], dict[Path, Rows]]:
-        """The rows in their stored form; and those of floats that go behind integers."""
+    ) -> tuple[dict[Path, Rows], dict[Path, _Wider]]:
+        """The rows in their stored form; and those that their columns have no room for."""
         if data.keys() != known.elements.keys():
             raise self._other_columns(known, data)
-        rows, floats = {}, {}
+        rows: dict[Path, Rows] = {}
+        wide: dict[Path, _Wider] = {}
         for name, elements in known.elements.items():
             path, value = (*self._path, name), data[name]
             if type(value) is float and elements.stored == np.float64 and elements.takes_any:
                 rows[path] = np.array((value,))  # what most logs have
                 if len(known.shapes[name]) == 1:
                     continue
+            shape = (0, *known.shapes[name][1:])
             with self._location.at(path).naming():
                 try:
-                    encoded = elements.encode(value)
-                    rows[path] = rows_of(encoded, (0, *known.shapes[name][1:]), path)
+                    rows[path] = rows_of(elements.encode(value), shape, path)
                 except UnsupportedTypeError:
-                    is_plain = widens and elements.is_plain and not elements.params
-                    found = float_rows(elements.stored, value) if is_plain else None
+                    found = _wider(elements, value, widens=widens)
                     if found is None:
                         raise
-                    floats[path] = rows_of(found, (0, *known.shapes[name][1:]), path)
-        lengths = {path[-1]: len(block) for path, block in (rows | floats).items()}
+                    wide[path] = attrs.evolve(found, rows=rows_of(found.rows, shape, path))
+        lengths = {path[-1]: len(block) for path, block in rows.items()}
+        lengths |= {path[-1]: len(found.rows) for path, found in wide.items()}
         if len(set(lengths.values())) > 1:
             raise InvalidOptionError(
                 f"the columns of the rows have different lengths: {lengths}",
@@ -167,7 +167,7 @@ class GroupForm:
                 key=join(self._path),
                 hint="give the same number of values for each column",
             )
-        return rows, floats
+        return rows, wide
 
     def _other_columns(self, known: _Columns, data: Mapping[Any, Any]) -> InvalidOptionError:
         missing = [name for name in known.elements if name not in data]
@@ -180,15 +180,44 @@ class GroupForm:
             hint=f"give all of {list(known.elements)[:20]}, and no others",
         )
 
-    def _append_floats(self, rows: dict[Path, Rows], floats: dict[Path, Rows]) -> None:
-        """Append rows, some of which are floats and go behind integers, as one commit."""
+    def _append_wider(self, rows: dict[Path, Rows], wide: dict[Path, _Wider]) -> None:
+        """Append rows, for some of which their columns are made anew, as one commit."""
         location, handle = self._location, self._location.handle
         with handle.writing_alone(), handle.writing() as session:
             puts = []
-            for path, block in floats.items():
+            for path, found in wide.items():
                 with location.at(path).naming():
-                    puts.append(
-                        Put(path, floats_of(session, path, session.array_info(path), block))
-                    )
-            handle.touch(floats)
+                    puts.append(Put(path, found.column(session, path)))
+            handle.touch(wide)
             session.extend(rows, puts)
+
+
+@attrs.frozen(eq=False)
+class _Wider:
+    """Rows that a column has no room for.
+
+    Args:
+        rows: strings that are longer, or floats that go behind integers, in their stored form.
+        elements: how a column stores such strings; None for floats.
+    """
+
+    rows: Rows
+    elements: Elements | None
+
+    def column(self, session: Session, path: Path) -> Draft:
+        """The column made anew: the rows that it has, and these."""
+        info = session.array_info(path)
+        if self.elements is None:
+            return floats_of(session, path, info, self.rows)
+        return wider_strings(session, path, info, self.elements, self.rows)
+
+
+def _wider(elements: Elements, value: Any, *, widens: bool) -> _Wider | None:
+    """Rows for which a column can be made wider; else None."""
+    wide = elements.widened(value)
+    if wide is not None and wide != elements:
+        return _Wider(wide.encode(value), wide)
+    if not widens or not elements.is_plain or elements.params:
+        return None
+    floats = float_rows(elements.stored, value)
+    return None if floats is None else _Wider(floats, None)

@@ -59,10 +59,10 @@ class RecordForm:
             dtype = array.dtype
             if set(data) != set(dtype.names or ()):
                 raise self._refused(f"the rows have the columns {list(data)}", dtype)
-            lengths = {name: len(values) for name, values in data.items()}
-            if len(set(lengths.values())) > 1:
+            lengths = {name: _length(values) for name, values in data.items()}
+            if len(set(lengths.values())) > 1 or None in lengths.values():
                 raise self._refused(f"the columns have different lengths: {lengths}", dtype)
-            rows = np.zeros(next(iter(lengths.values())), dtype)
+            rows = np.zeros(next(iter(lengths.values())) or 0, dtype)
             with self._location.handle.reading() as session:
                 elements = self._form.elements(session)
             with self._location.naming():
@@ -175,6 +175,11 @@ class HdfStoreForm:
             key=join(self._location.path[:-1]),
             hint="use HDFStore.append, or copy it: chk.append(key, chk.table(other).to_pandas())",
         )
+
+
+def _length(values: Any) -> int | None:
+    """How many values there are; None for a single one."""
+    return None if isinstance(values, (str, bytes)) or not np.ndim(values) else len(values)
 
 
 _TEXTS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}

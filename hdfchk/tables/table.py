@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -242,7 +242,7 @@ class Table(Placed):
         known = self._form.columns(session)
         if columns is None:
             return known
-        wanted = [columns] if isinstance(columns, str) else list(columns)
+        wanted = _listed(columns)
         for name in wanted:
             if name not in known:
                 raise CheckpointerKeyError(
@@ -297,7 +297,7 @@ class Table(Placed):
         if isinstance(form, FrameTableForm):
             return self._frame(form, columns, rows, where)
         if columns is not None and form.index:
-            columns = [*form.index, *([columns] if isinstance(columns, str) else columns)]
+            columns = [*form.index, *_listed(columns)]
         return libraries.to_pandas(self.read(columns, rows, where), form.index)
 
     def _frame(self, form: FrameTableForm, columns: Any, rows: Any, where: Where | None) -> Any:
@@ -323,6 +323,12 @@ class Table(Placed):
             MissingExtraError: pyarrow is not installed.
         """
         return libraries.to_arrow(self.read(columns, rows, where))
+
+
+def _listed(columns: Any) -> list[Any]:
+    """The names of columns, where a single name may be given, if it is no tuple."""
+    is_single = isinstance(columns, str) or not isinstance(columns, Iterable)
+    return [columns] if is_single else list(columns)
 
 
 def _rows(rows: Any, length: int) -> Any:

@@ -397,3 +397,44 @@ def test_where_is_given_a_dict(tables: HDF5Checkpointer, key: str) -> None:
     assert table.read("x", where=where)["x"].size == 0 and len(seen) == 1
     with pytest.raises(ZeroDivisionError):
         table.read(where=lambda block: 1 / 0)
+
+
+@pytest.mark.parametrize("where", ["path", "no journal", "memory", "h5py"])
+def test_longer_strings_in_a_dict_of_arrays(where: str, path: str) -> None:
+    """A column of strings becomes wider, with all its rows and attributes, in the same commit."""
+    target = h5py.File(path, "w") if where == "h5py" else None if where == "memory" else path
+    chk = HDF5Checkpointer(target, **({"journal": False} if where == "no journal" else {}))
+    chk["t"] = {"x": np.arange(3), "s": np.array(["a", "b", "c"]), "b": np.array([b"1"] * 3)}
+    chk.array("t/s").attrs["units"] = "none"
+    if where != "memory":
+        chk.put("t/s", chk["t/s"], compression="gzip", chunks=(2,))
+    table = chk.table("t")
+    table.append({"x": [3, 4], "s": ["dddd", "é"], "b": [b"22", b"1"]})
+    table.append({"x": [5], "s": ["f"], "b": [b"333"]})
+    assert table["s"].tolist() == ["a", "b", "c", "dddd", "é", "f"] == chk["t/s"].tolist()
+    assert chk["t/s"].dtype == "U4" and chk["t/b"].tolist() == [b"1"] * 3 + [b"22", b"1", b"333"]
+    assert len(table) == 6 and dict(chk.array("t/s").attrs) == {"units": "none"}
+    if where != "memory":
+        assert chk.array("t/s").compression == "gzip" and chk.array("t/s").chunks == (2,)
+    with pytest.raises(UnsupportedTypeError):
+        table.append({"x": [0.5], "s": ["longer"], "b": [b"1"]})
+    assert len(table) == 6 and chk["t/s"].dtype == "U4"
+    if isinstance(target, h5py.File):
+        target.close()
+
+
+@pytest.mark.parametrize("key", ["records", "frame"])
+def test_rows_that_do_not_fit_each_other(path: str, key: str) -> None:
+    """The error names file and key, and nothing is appended."""
+    chk = HDF5Checkpointer(path)
+    chk.update({"records": records()[["x", "y"]], "frame": frame()[["x", "y"]]})
+    for rows in ({"x": [1, 2], "y": [1.0]}, {"x": 1, "y": 2.0}, {"x": [1]}):
+        with pytest.raises(InvalidOptionError) as error:
+            chk.table(key).append(rows)
+        assert error.value.file == path and error.value.key == key
+    assert len(chk.table(key)) == 20
+    assert list(chk.table(key).read(columns="x")) == ["x"]
+    if key == "frame":
+        chk["n"] = frame()[["x", "y"]].set_axis([5, 6], axis=1)
+        assert list(chk.table("n").read(columns=6)) == [6]
+        assert list(chk.table("n").to_pandas(5).columns) == [5]
