@@ -56,6 +56,12 @@ def test_versions():
         assert codec.version == told[codec.name], codec.name
 
 
+def test_nothing_is_told_twice():
+    """No item or paragraph of the page stands there twice, as after a merge."""
+    parts = [part for part in re.split(r"\n\n|\n(?=\* )", PAGE) if len(part) > 80]
+    assert len(set(parts)) == len(parts)
+
+
 def test_reserved_names():
     """The page names the reserved names of the older forms."""
     for name in RESERVED_CHILDREN:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import array
+import collections
 import faulthandler
 import os
 import random
 import resource
 import signal
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from hdfchk import HDF5Checkpointer, HdfchkError
 
@@ -42,6 +46,22 @@ def ours(path: str) -> None:
     chk.put("packed", packed, compression="gzip", chunks=(20_000,), checksum=True)
 
 
+def later(path: str) -> None:
+    """Forms that came later: ragged lists, tables, states, names of classes."""
+    with HDF5Checkpointer(path) as chk:
+        chk["ragged"] = [np.arange(n) for n in range(12)]
+        chk["shapes"] = [np.ones((n % 3 + 1, n % 2 + 1)) for n in range(9)]
+        chk["space"] = types.SimpleNamespace(a=1, b=[2, "x"])
+        chk["random"] = {"new": np.random.default_rng(1), "old": np.random.RandomState(2)}
+        chk["classes"] = [np.float32, np.hypot, int]
+        chk["result"] = np.linalg.eigh(np.eye(3))
+        chk["buffers"] = {"a": array.array("d", [1, 2]), "m": memoryview(b"abc")}
+        chk["counter"] = collections.Counter("abca")
+        chk["wide"] = pd.DataFrame(np.arange(900.0).reshape(3, 300))
+        for _ in range(2):
+            chk.append("grown", pd.DataFrame({"n": [1, 2], "v": [0.5, 1.5]}))
+
+
 def checked(path: str) -> None:
     """One with checksums."""
     HDF5Checkpointer(path, checksum=True).update(
@@ -64,7 +84,7 @@ def others(path: str) -> None:
         file["enum"] = np.array([0, 1], h5py.enum_dtype({"A": 0, "B": 1}))
 
 
-MAKERS: tuple[Callable[[str], None], ...] = (ours, checked, others)
+MAKERS: tuple[Callable[[str], None], ...] = (ours, checked, others, later)
 
 
 def mutate(raw: bytes, chance: random.Random) -> bytes:

@@ -21,7 +21,7 @@ from hdfchk import HdfchkError, load
 from .mutants import MAKERS, mutate, outcome
 
 FULL = os.environ.get("HDFCHK_FUZZ") == "full"
-COUNT = 10_002 if FULL else 300
+COUNT = 10_000 if FULL else 400
 STEP = 512
 BY_HDF5 = {
     f"signal {int(number)}" for number in (SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGXCPU, SIGKILL)

@@ -258,7 +258,8 @@ def _libraries() -> list[Form]:
     def frame() -> Any:
         import pandas
 
-        return pandas.DataFrame({"n": [1, 2], "v": [0.5, 1.5]})
+        with pandas.option_context("mode.string_storage", "python"):  # of the names
+            return pandas.DataFrame({"n": [1, 2], "v": [0.5, 1.5]})
 
     def texts() -> Any:
         import pandas
@@ -274,7 +275,8 @@ def _libraries() -> list[Form]:
     def series() -> Any:
         import pandas
 
-        return pandas.Series([1.5, 2.5], ["i", "j"], name="s")
+        with pandas.option_context("mode.string_storage", "python"):
+            return pandas.Series([1.5, 2.5], ["i", "j"], name="s")
 
     def dates() -> Any:
         import pandas
