@@ -124,6 +124,33 @@ class Group(ContainsPaths, MutableMapping[str, Any], Placed):
         """The HDF5 attributes of this group, as a mapping."""
         return Attributes(self._location, self._location.check_visible)
 
+    def attrs_of(self, key: Key) -> Attributes:
+        """The HDF5 attributes of what is at a key, whatever that is, as a mapping.
+
+        A dict, an array and any other value have attributes, which stay with the key when another
+        value is assigned to it. The mapping is live.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["energies"] = [-76.43, -76.21]
+            >>> chk.attrs_of("energies")["units"] = "hartree"
+            >>> dict(chk.attrs_of("energies"))
+            {'units': 'hartree'}
+        """
+        location = self._location.at(self._location.path + keys.parse_for_read(key))
+        location.check_visible()
+        with location.handle.reading() as session:
+            stat = session.stat(location.path)
+            if stat is None:
+                raise self._location.missing(session, location.path)
+            if not location.filters.wants(location.path, stat.is_dict):
+                raise access.refused(location.path)
+        return Attributes(location, location.check_visible)
+
     def view(
         self, *, allowed_keys: KeyRule | None = None, omitted_keys: KeyRule | None = None
     ) -> Group:
