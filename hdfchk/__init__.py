@@ -155,7 +155,7 @@ _MODULES = {
 _OF_THE_REGISTRY = frozenset({"register", "unregister"})
 
 
-if not TYPE_CHECKING:  # for which every other name would be there, as Any
+if not TYPE_CHECKING:  # for which all names are above: a name that is not there is an error
 
     def __getattr__(name: str) -> Any:
         """Import a name when it is used: `import hdfchk` by itself imports no other package."""
