@@ -103,7 +103,7 @@ Target = FilePath | BinaryFile | H5Group | StorageBackend | None
 
 
 class StoreOptions(TypedDict, total=False):
-    """Options of `HDF5Checkpointer` that `save`, `load` and `from_file` hand on."""
+    """Options of `HDF5Checkpointer` that `save` and `load` hand on: all but `mode`."""
 
     serializer: Any
     allowed_keys: KeyRule | None
