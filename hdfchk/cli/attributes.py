@@ -27,7 +27,7 @@ def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
         return {}
     import hdfchk
 
-    place = _place(store, entry)
+    place = store.attrs_of(entry.key) if entry.key else store.attrs
     found: dict[str, Any] = {}
     for name in place:
         try:
@@ -35,16 +35,6 @@ def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
         except hdfchk.HdfchkError as error:
             found[name] = Unreadable(error.problem)
     return found
-
-
-def _place(store: Any, entry: Description) -> Any:
-    if not entry.key:
-        return store.attrs
-    if hasattr(store, "attrs_of"):
-        return store.attrs_of(entry.key)
-    if entry.kind == "value":
-        return {}
-    return (store.group if entry.kind == "group" else store.array)(entry.key).attrs
 
 
 def attribute_text(name: str, value: Any) -> str:

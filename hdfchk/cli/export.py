@@ -114,7 +114,7 @@ def file_name(name: str) -> str:
 
     Example:
         >>> file_name("a b"), file_name(".."), file_name("x\\y:1%")
-        ('a b', '%2E.', 'x%5Cy%3A1%25')
+        ('a b', '%2E%2E', 'x%5Cy%3A1%25')
     """
     name = re.sub(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|%]|^\.|[. ]$', _encoded, name)
     known = os.path.splitext(name)
