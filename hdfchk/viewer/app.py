@@ -10,7 +10,6 @@ import importlib
 import logging
 import os
 import secrets
-import warnings
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -124,10 +123,8 @@ class Endpoints:
                 return 200, self._info(), "application/json"
             self._forget_if(state_of(self._path).version)
             store = HDF5Checkpointer(self._path, mode="r", **self._options)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with store:
-                    body, kind = self._read(store, name, query)
+            with store:
+                body, kind = self._read(store, name, query)
             return 200, body, kind
         except Exception as error:
             return _failed(error)
