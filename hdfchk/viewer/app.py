@@ -90,9 +90,6 @@ class _Guard:
         first = scope["path"].lstrip("/").partition("/")[0]
         if not secrets.compare_digest(first.encode("utf-8", "replace"), self._token):
             await PlainTextResponse("not found", 404)(scope, receive, sending)
-        elif scope["method"] not in {"GET", "HEAD"}:
-            answer = PlainTextResponse("only GET", 405, {"Allow": "GET, HEAD"})
-            await answer(scope, receive, sending)
         else:
             await self._app(scope, receive, sending)
 
