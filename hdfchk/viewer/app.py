@@ -10,11 +10,9 @@ import importlib
 import logging
 import os
 import secrets
-import warnings
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from .. import __version__
 from ..errors import CheckpointerKeyError, HdfchkError, MissingExtraError
 from ..store import HDF5Checkpointer
 from .entities import Dataset, Entity, Folder
@@ -92,9 +90,6 @@ class _Guard:
         first = scope["path"].lstrip("/").partition("/")[0]
         if not secrets.compare_digest(first.encode("utf-8", "replace"), self._token):
             await PlainTextResponse("not found", 404)(scope, receive, sending)
-        elif scope["method"] not in {"GET", "HEAD"}:
-            answer = PlainTextResponse("only GET", 405, {"Allow": "GET, HEAD"})
-            await answer(scope, receive, sending)
         else:
             await self._app(scope, receive, sending)
 
@@ -125,10 +120,8 @@ class Endpoints:
                 return 200, self._info(), "application/json"
             self._forget_if(state_of(self._path).version)
             store = HDF5Checkpointer(self._path, mode="r", **self._options)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with store:
-                    body, kind = self._read(store, name, query)
+            with store:
+                body, kind = self._read(store, name, query)
             return 200, body, kind
         except Exception as error:
             return _failed(error)
@@ -160,7 +153,6 @@ class Endpoints:
                 "version": state.version,
                 "changed": state.changed_text,
                 "journal": pending,
-                "hdfchk": __version__,
             }
         )
 

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import threading
 import urllib.parse
+import warnings
 import webbrowser
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..errors import InvalidOptionError
+from ..errors import HdfchkWarning, InvalidOptionError
 from .app import make_app, need_extra
 from .version import state_of
 
@@ -195,7 +196,9 @@ def view(
         _opened_in_browser(viewer.url) if browser and _has_browser() else contextlib.nullcontext()
     )
     try:
-        with _ending_at_sigterm(), opened:
+        # Filters belong to the process, and cannot be set for one request alone.
+        with warnings.catch_warnings(), _ending_at_sigterm(), opened:
+            warnings.simplefilter("ignore", HdfchkWarning)
             viewer.run()
     except KeyboardInterrupt:
         return INTERRUPTED
