@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from .codecs.packing import mark_from_text, mark_to_text
-from .display import html
-from .display.texts import count_of, keys_of, near, problem_of, short
 from .errors import (
     CheckpointerKeyError,
     HdfchkError,
@@ -53,6 +51,8 @@ class Attributes(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         """Place, and the first names."""
+        from .display.texts import keys_of, problem_of
+
         try:
             with self._location.glance():
                 names = self._names()
@@ -62,6 +62,9 @@ class Attributes(MutableMapping[str, Any]):
         return f"<Attributes of {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     def _repr_html_(self) -> str:
+        from .display import html
+        from .display.texts import count_of, near, problem_of
+
         kind, file = "Attributes", near(self._location.file)
         place = f"{join(self._location.path)!r} in {file}"
         try:
@@ -76,6 +79,8 @@ class Attributes(MutableMapping[str, Any]):
             return html.box(kind, place, "", html.problem(problem_of(error)))
 
     def _told(self, name: str) -> str:
+        from .display.texts import problem_of, short
+
         try:
             return short(self[name])
         except (HdfchkError, OSError) as error:

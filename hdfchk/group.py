@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import attrs
 import numpy as np
@@ -18,9 +18,6 @@ from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
 from .backends.layout import Compression
 from .backends.meter import Meter
-from .copying import refuse_itself, refuse_overlap
-from .description import Description, describe
-from .editing import editing
 from .equality import same
 from .errors import (
     CheckpointerKeyError,
@@ -33,16 +30,15 @@ from .key_view import Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
-from .merging import merge
 from .progress import ProgressOption, is_wanted, reporting
 from .shown import Shown
-from .tables.columns import column
-from .tables.frames import append_frame, is_frame
-from .tables.logs import append_dict
-from .tables.table import Table, table_at
 from .tree import Branch, Leaf, is_dict
 from .views import access
 from .views.key_filter import KeyFilter, Verdict
+
+if TYPE_CHECKING:
+    from .description import Description
+    from .tables.table import Table
 
 __all__ = ["Group"]
 
@@ -118,6 +114,33 @@ class Group(Shown, MutableMapping[str, Any]):
     def attrs(self) -> Attributes:
         """The HDF5 attributes of this group, as a mapping."""
         return Attributes(self._location, self._location.check_visible)
+
+    def attrs_of(self, key: Key) -> Attributes:
+        """The HDF5 attributes of what is at a key, whatever that is, as a mapping.
+
+        A dict, an array and any other value have attributes, which stay with the key when another
+        value is assigned to it. The mapping is live.
+
+        Raises:
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["energies"] = [-76.43, -76.21]
+            >>> chk.attrs_of("energies")["units"] = "hartree"
+            >>> dict(chk.attrs_of("energies"))
+            {'units': 'hartree'}
+        """
+        location = self._location.at(self._location.path + keys.parse_for_read(key))
+        location.check_visible()
+        with location.handle.reading() as session:
+            stat = session.stat(location.path)
+            if stat is None:
+                raise self._location.missing(session, location.path)
+            if not location.filters.wants(location.path, stat.is_dict):
+                raise access.refused(location.path)
+        return Attributes(location, location.check_visible)
 
     def view(self, *, allowed_keys: Any = None, omitted_keys: Any = None) -> Group:
         """The same group through one more filter.
@@ -331,6 +354,8 @@ class Group(Shown, MutableMapping[str, Any]):
             run/names list of str None
         """
         path = self._location.path + (() if key is None else keys.parse_for_read(key))
+        from .description import describe
+
         return describe(self._location, path, depth=depth, limit=limit, values=values)
 
     def load_parameter(self, key: Key) -> Any:
@@ -385,6 +410,8 @@ class Group(Shown, MutableMapping[str, Any]):
         source = Group(self._location.at(self._location.path + keys.parse_for_read(key)))
         location = target._location  # noqa: SLF001
         path = location.path + keys.parse(wanted)
+        from .copying import refuse_itself
+
         refuse_itself(location.at(path), source._location)
         Assignment(location, [(path, source)], anew=not replace).commit()
         return None
@@ -416,6 +443,8 @@ class Group(Shown, MutableMapping[str, Any]):
         """
         path = self._location.path + keys.parse_for_read(key)
         target = self._location.path + keys.parse(to)
+        from .copying import refuse_overlap
+
         refuse_overlap(path, target)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             access.check_visible(self._location.filters, path)
@@ -560,6 +589,8 @@ class Group(Shown, MutableMapping[str, Any]):
             >>> chk.load("run")
             {'steps': 500, 'out': {'a': 1, 'b': 2}}
         """
+        from .merging import merge
+
         merge(self._location, self._location.path + keys.parse(key), mapping)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
@@ -672,6 +703,8 @@ class Group(Shown, MutableMapping[str, Any]):
         path = self._location.path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             self._missing(key, _MISSING)
+        from .editing import editing
+
         return editing(self._location, path)
 
     def clear(self) -> None:
@@ -804,10 +837,14 @@ class Group(Shown, MutableMapping[str, Any]):
         with leaving_out(location, join(path)):
             if not location.filters.stack and location.handle.append_row(path, rows):
                 return
+            from .tables.frames import append_frame, is_frame
+
             if is_frame(rows):
                 append_frame(location.at(path), rows)
                 return
             if isinstance(rows, Mapping):
+                from .tables.logs import append_dict
+
                 append_dict(location.at(path), rows)
                 return
             creation.append(location.at(path), rows)
@@ -925,6 +962,8 @@ class Group(Shown, MutableMapping[str, Any]):
         """
         path = self._location.path + keys.parse_for_read(key)
         self._location.at(path).check_whole()
+        from .tables.columns import column
+
         return column(self._location, path, name)
 
     def table(self, key: Key) -> Table:
@@ -937,6 +976,8 @@ class Group(Shown, MutableMapping[str, Any]):
             CheckpointerKeyError: there is no such key, or a filter refuses it.
             UnsupportedStoredError: what stands there is not a table.
         """
+        from .tables.table import table_at
+
         return table_at(self._location, self._location.path + keys.parse_for_read(key))
 
     # -- functions -----------------------------------------------------------------------------

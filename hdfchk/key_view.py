@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import KeysView
 from typing import Any
 
-from .display.texts import problem_of
-
 __all__ = ["Keys"]
 
 MOST_KEYS = 50
@@ -26,6 +24,8 @@ class Keys(KeysView[str]):
 
     def __repr__(self) -> str:
         """The first keys, and how many there are."""
+        from .display.texts import problem_of
+
         try:
             with self._group._location.glance():  # noqa: SLF001  a group of ours
                 names: list[str] = self._group._names()  # noqa: SLF001

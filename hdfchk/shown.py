@@ -5,14 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from .description import Description, describe
-from .display import html
-from .display.completion import keys_to_complete
-from .display.outline import outline_of
-from .display.texts import count_of, keys_of, near, problem_of
-from .display.tree_view import Tree
 from .keys import Key, Path, join, parse_for_read
 from .location import Placed
+
+if TYPE_CHECKING:
+    from .description import Description
+    from .display.tree_view import Tree
 
 __all__ = ["Shown"]
 
@@ -48,6 +46,8 @@ class Shown(Placed):
 
     def __repr__(self) -> str:
         """Place, number of keys, and the first of them; what is wrong, if something is."""
+        from .display.texts import keys_of, problem_of
+
         try:
             with self._location.glance():
                 names = [found.key for found in self._described(depth=1, limit=NAMES)]
@@ -68,6 +68,8 @@ class Shown(Placed):
         values: bool = False,
     ) -> list[Description]:
         """What is stored at a path below this group."""
+        from .description import describe
+
         whole = self._location.path + (path or ())
         return describe(self._location, whole, depth=depth, limit=limit, values=values)
 
@@ -81,7 +83,11 @@ class Shown(Placed):
         return f"{join(location.path)!r} in {file}{seen}"
 
     def _repr_html_(self) -> str:
-        """The keys as a table, in which groups fold."""
+        """The keys, line by line; groups fold."""
+        from .display import html
+        from .display.outline import outline_of
+        from .display.texts import count_of, near, problem_of
+
         kind, place = type(self).__name__, self._place(near(self._location.file))
         try:
             with self._location.glance():
@@ -125,6 +131,10 @@ class Shown(Placed):
             │   └── method: str 'euler'
             └── x: float64 (100, 3), 2.4 kB
         """
+        from .display.outline import outline_of
+        from .display.texts import near
+        from .display.tree_view import Tree
+
         path = () if key is None else parse_for_read(key)
         handle = self._location.handle
         begins = handle.mode in {"w", "x"}  # a look does not
@@ -143,6 +153,8 @@ class Shown(Placed):
         return Tree(type(self).__name__, place, found)
 
     def _ipython_key_completions_(self) -> list[Any]:
+        from .display.completion import keys_to_complete
+
         try:
             with self._location.glance():
                 return keys_to_complete(self._described)

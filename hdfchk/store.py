@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from .arrays.layout_options import CompressionRules
 from .backends.base import SupportsCompaction, SupportsRecovery
-from .backends.plain_dict import DictBackend, NullBackend
 from .backends.resolve import UnknownTargetError, backend_for
 from .backends.settings import Options
 from .codecs.registry import default_registry
@@ -18,13 +17,15 @@ from .connection.handle import Handle
 from .connection.modes import mode_meant
 from .errors import InvalidOptionError, UnsupportedStoredError
 from .group import Group
-from .info import Info
 from .keys import Key, parse_for_read, require_names
 from .location import Codecs, Location
 from .older_api import check_extension, is_specification, options_of
 from .progress import ProgressOption, is_wanted, reporting
-from .verification import Report, verify
 from .views.key_filter import Filters, KeyFilter
+
+if TYPE_CHECKING:
+    from .info import Info
+    from .verification import Report
 
 __all__ = ["HDF5Checkpointer"]
 
@@ -398,6 +399,8 @@ class HDF5Checkpointer(Group):
             >>> chk.verify().whole
             ('a/b',)
         """
+        from .verification import verify
+
         with reporting(progress, "verify", "values", self._location.handle) as tell:
             return verify(self._location, tell if is_wanted(progress) else None)
 
@@ -526,6 +529,8 @@ class HDF5Checkpointer(Group):
             InvalidOptionError: the specification has other parts than these.
             InvalidKeyError: a key of the dict is a path.
         """
+        from .backends.plain_dict import DictBackend, NullBackend
+
         if checkpoint is None:
             return cls(NullBackend())
         if isinstance(checkpoint, HDF5Checkpointer):

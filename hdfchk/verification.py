@@ -46,6 +46,40 @@ class Report:
         """Whether nothing is damaged."""
         return not self.damaged
 
+    def __repr__(self) -> str:
+        """The numbers, not the keys."""
+        return f"<Report: {self._counts()}>"
+
+    def summary(self, most: int | None = 20) -> str:
+        """The report as text: the numbers, and what is damaged or was not read, with the reasons.
+
+        Args:
+            most: the maximum number of keys of each kind that are named; None for all.
+
+        Example:
+            >>> from hdfchk import HDF5Checkpointer
+            >>> chk = HDF5Checkpointer(None)
+            >>> chk["a"] = {"b": [1, 2], "c": 3}
+            >>> print(chk.verify().summary())
+            2 values: 2 whole, 0 damaged, 0 not read
+        """
+        total = len(self.whole) + len(self.damaged) + len(self.unread)
+        lines = [f"{total} value{'' if total == 1 else 's'}: {self._counts()}"]
+        for title, found in (("damaged", self.damaged), ("not read", self.unread)):
+            if found:
+                lines.append(f"{title}:")
+                lines += [
+                    f"  {key}: {error.problem}" + (f"; {error.hint}" if error.hint else "")
+                    for key, error in list(found.items())[:most]
+                ]
+                if most is not None and len(found) > most:
+                    lines.append(f"  and {len(found) - most} more")
+        return "\n".join(lines)
+
+    def _counts(self) -> str:
+        counts = len(self.whole), len(self.damaged), len(self.unread)
+        return "{} whole, {} damaged, {} not read".format(*counts)
+
 
 _NOT_READ = (
     UnsupportedStoredError,

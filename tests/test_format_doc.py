@@ -16,7 +16,8 @@ from hdfchk.tree import RESERVED_CHILDREN
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 ENCODINGS = PAGE.partition("\n## Encodings\n")[2].partition("\n## ")[0]
-OF_LIBRARIES = [codec for package in sorted({*LIBRARIES.values()}) for codec in codecs_of(package)]
+PACKAGES = {module: package for package, module in sorted(LIBRARIES.items())}
+OF_LIBRARIES = [codec for package in PACKAGES.values() for codec in codecs_of(package)]
 NAMES = [codec.name for codec in (*CODECS, *OF_LIBRARIES)]
 
 

@@ -76,6 +76,73 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
+LATE = ["numpy", "h5py", "attrs", "attr", "hdfchk.store", "hdfchk.errors", "inspect", "json"]
+
+
+def test_the_package_alone_imports_nothing() -> None:
+    """`import hdfchk`, its version and its list of names import no other package."""
+    code = f"""
+import sys, hdfchk
+assert "HDF5Checkpointer" in dir(hdfchk) and set(hdfchk.__all__) <= set(dir(hdfchk))
+assert hdfchk.__version__ and not set({LATE}) & set(sys.modules), set({LATE}) & set(sys.modules)
+try:
+    hdfchk.Nothing
+except AttributeError as error:
+    assert "Nothing" in str(error)
+else:
+    raise AssertionError
+assert not set({LATE}) & set(sys.modules)
+hdfchk.HdfchkError
+assert "hdfchk.errors" in sys.modules and "numpy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+
+
+NOT_FOR_THE_STORE = [
+    "decimal", "difflib", "fractions", "numpy.ma", "pickle", "pickletools", "tempfile", "uuid",
+    "zoneinfo", "hdfchk.codecs.frames", "hdfchk.description", "hdfchk.info", "hdfchk.merging",
+    "hdfchk.tables", "hdfchk.verification", "hdfchk.backends.hdf5", "hdfchk.backends.memory",
+]  # fmt: skip
+
+
+def test_the_store_imports_what_it_needs() -> None:
+    """What only some calls need, they import; NumPy's own imports do not count."""
+    code = f"""
+import sys, numpy
+before = set(sys.modules)
+from hdfchk import HDF5Checkpointer
+found = set({NOT_FOR_THE_STORE + HEAVY}) & (set(sys.modules) - before)
+assert not found, found
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+
+
+def test_all_names_can_be_imported() -> None:
+    """Each name is there, from its module, whatever was imported before; it can be pickled."""
+    import pickle
+
+    import hdfchk
+    import hdfchk.salvaging
+
+    space: dict[str, object] = {}
+    exec("from hdfchk import *", space)
+    assert set(hdfchk.__all__) <= set(space)
+    assert callable(hdfchk.salvage)
+    assert hdfchk.register.__self__ is hdfchk.unregister.__self__
+    for name in hdfchk.__all__:
+        found = getattr(hdfchk, name)
+        assert getattr(found, "__name__", name) == name
+        if isinstance(found, type):
+            assert pickle.loads(pickle.dumps(found)) is found
+
+
+def test_no_module_has_the_name_of_a_function() -> None:
+    """Importing such a module would put it in the place of what the package offers."""
+    import hdfchk
+
+    assert not {path.stem for path in PACKAGE.iterdir()} & set(hdfchk.__all__)
+
+
 def lines_of_code(text: str) -> int:
     """The lines of a module but for blank ones, comments and docstrings."""
     tree = ast.parse(text)

@@ -11,8 +11,6 @@ import numpy as np
 from ..attributes import Attributes
 from ..backends.base import ArrayInfo
 from ..codecs.elements import elements_of
-from ..display import html
-from ..display.texts import cut, keys_of, near, problem_of, size_of
 from ..equality import same
 from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from ..keys import join
@@ -71,6 +69,8 @@ class Array(Placed):
 
     def __repr__(self) -> str:
         """Place, shape and dtype; what is wrong, if something is."""
+        from ..display.texts import problem_of
+
         try:
             with self._location.glance():
                 told = f"shape {self.shape}, dtype {self.dtype}"
@@ -80,6 +80,9 @@ class Array(Placed):
 
     def _repr_html_(self) -> str:
         """Its properties, and how it is read; no element is."""
+        from ..display import html
+        from ..display.texts import near, problem_of
+
         kind = type(self).__name__
         place = f"{join(self._location.path)!r} in {near(self._location.file)}"
         try:
@@ -91,6 +94,8 @@ class Array(Placed):
             return html.box(kind, place, "", html.problem(problem_of(error)))
 
     def _properties(self) -> list[tuple[str, str]]:
+        from ..display.texts import cut, keys_of, size_of
+
         info, shape = self._info(), self.shape
         found = [
             ("shape", str(shape)),

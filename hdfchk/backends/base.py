@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 import numpy as np
 
 from ..codecs.casting import Form
 from ..codecs.portable import Capabilities
-from ..info import Info
 from ..keys import Path
 from ..tree import Branch, Leaf, Mark
-from .entries import Entry, entries_of
 from .layout import Layout
 from .meter import Meter, Progress
+
+if TYPE_CHECKING:
+    from ..info import Info
+    from .entries import Entry
 
 __all__ = [
     "SMALL_BYTES",
@@ -382,6 +384,8 @@ class Session(ReadSession, WriteSession, AttributeSession, ArraySession, Protoco
         Raises:
             CheckpointerKeyError: there is nothing at this path.
         """
+        from .entries import entries_of
+
         return entries_of(self, path, depth=depth, limit=limit, select=select, values=values)
 
     def refresh(self) -> None:

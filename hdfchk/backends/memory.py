@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -11,15 +11,17 @@ import numpy as np
 from ..codecs.elements import elements_of
 from ..codecs.portable import NATIVE, Capabilities
 from ..errors import NotAGroupError, UnsupportedStoredError
-from ..info import Info
 from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, UNITS, Branch, Leaf, Mark, nbytes_of, units_of
 from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
 from .changeset import plan
-from .entries import Entry, entries_of
 from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
+
+if TYPE_CHECKING:
+    from ..info import Info
+    from .entries import Entry
 
 __all__ = ["BackendDefaults", "MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
 
@@ -282,6 +284,8 @@ class MemorySession:
         values: bool = False,
     ) -> list[Entry]:
         """List what is stored at and below a path."""
+        from .entries import entries_of
+
         return entries_of(self, path, depth=depth, limit=limit, select=select, values=values)
 
     def identity(self, path: Path) -> Any:
@@ -593,6 +597,8 @@ class BackendDefaults:
 
     def info(self) -> Info:
         """Return the name, and whether there is anything."""
+        from ..info import Info
+
         backend: Any = self
         return Info(backend.address, exists=backend.exists())
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..errors import HdfchkError
 from .base import Backend
-from .memory import MemoryBackend
 from .settings import Options
 
 __all__ = ["UnknownTargetError", "backend_for", "require_path"]
@@ -40,6 +39,8 @@ def backend_for(target: Any, options: Options, **of_files: Any) -> Backend:
     """
     known = {name: of_files[name] for name in _OF_ALL if name in of_files}
     if target is None:
+        from .memory import MemoryBackend
+
         return MemoryBackend(**known)
     if isinstance(target, (str, os.PathLike)):
         return _file(os.fspath(target), options, of_files)

@@ -8,7 +8,6 @@ dictionary, list or structure are dicts of their own.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -170,6 +169,8 @@ def _build(kind: Any, parts: dict[str, Any]) -> Any:
     if types.is_string(kind) or types.is_large_string(kind):
         return pa.array(data, kind, mask=missing)
     if types.is_decimal(kind):
+        from decimal import Decimal
+
         items = [None if text == "" else Decimal(text) for text in data]
         return pa.array(items, kind)
     buffers = [_validity(missing)]

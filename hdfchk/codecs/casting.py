@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -122,6 +123,8 @@ def unfit(given: Any, dtype: Any, why: str = "") -> UnsupportedTypeError:
 
 def any_masked(value: Any) -> bool:
     """Whether any element of a masked array, or any field of one, is masked."""
+    if "numpy.ma" not in sys.modules:
+        return False
     mask = np.ma.getmask(value) if isinstance(value, np.ma.MaskedArray) else np.ma.nomask
     return mask is not np.ma.nomask and b"\1" in np.asarray(mask).tobytes()
 

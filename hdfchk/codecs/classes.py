@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import importlib
+import sys
 import types
-import uuid
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,10 @@ _BUILTINS = (
 )
 _STANDARD = (
     *(collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque),
-    *(dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone, Decimal, Fraction, uuid.UUID),
-    types.SimpleNamespace,
+    *(dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone, types.SimpleNamespace),
 )
+_IMPORTED_LATE = frozenset({"decimal.Decimal", "fractions.Fraction", "uuid.UUID"})
+"""Classes of modules that few programs have: they are imported where such a name is met."""
 _NUMPY = (
     "ndarray generic number integer signedinteger unsignedinteger inexact floating complexfloating "
     "flexible character bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 byte ubyte short "
@@ -82,6 +82,9 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     if name is not None:
         return Leaf(name, Mark("class"))
     if isinstance(value, type):
+        name = f"{value.__module__}.{value.__qualname__}"
+        if name in _IMPORTED_LATE and _standard(name) is value:
+            return Leaf(name, Mark("class"))
         registered = encoder.registry.name_of(value)
         if registered is not None:
             return Leaf(registered, Mark("class", 1, {"registered": True}))
@@ -94,6 +97,12 @@ def _encode(value: Any, encoder: Encoder) -> Node:
     )
 
 
+def _standard(name: str) -> Any:
+    """Return the class of a name in `_IMPORTED_LATE`."""
+    module, _, cls = name.partition(".")
+    return getattr(sys.modules.get(module) or importlib.import_module(module), cls)
+
+
 def _decode(node: Leaf, decoder: Decoder) -> Any:
     name = str(node.data)
     if params_of(node).get("registered"):
@@ -101,6 +110,8 @@ def _decode(node: Leaf, decoder: Decoder) -> Any:
     library, _, small = name.rpartition(".")
     if library == ml_types.LIBRARY and small in ml_types.NAMES:
         return ml_types.rebuild({library: small}).type
+    if name in _IMPORTED_LATE:
+        return _standard(name)
     if name not in _BY_NAME:
         raise UnknownTypeError(
             f"the class or function {name!r} is in no table of this version",

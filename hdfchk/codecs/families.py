@@ -9,10 +9,6 @@ from . import (
     buffers,
     classes,
     containers,
-    frame_arrays,
-    frame_blocks,
-    frames,
-    labelled,
     mappings,
     masked,
     namespaces,
@@ -47,10 +43,6 @@ CODECS = (
     *results.CODECS,
     *records.CODECS,
     *sparse.CODECS,
-    *frame_arrays.CODECS,
-    *frame_blocks.CODECS,
-    *frames.CODECS,
-    *labelled.CODECS,
     *tensors.CODECS,
     *portable.CODECS,
 )
@@ -62,10 +54,12 @@ LIBRARIES = {
     "jax": "jax",
     "jaxlib": "jax",
     "networkx": "networkx",
+    "pandas": "frames",
     "pint": "pint",
     "polars": "polars",
     "pyarrow": "pyarrow",
     "unyt": "unyt",
+    "xarray": "labelled",
 }
 """By the package in which a type, or the name of an encoding, is: the module with its codecs.
 

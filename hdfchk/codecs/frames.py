@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import UnsupportedStoredError
 from ..tree import Branch, Mark, Node, params_of
-from . import frame_blocks, frequencies
+from . import frame_arrays, frame_blocks, frequencies
 from .codec import Codec, Decoder, Encoder
 from .frame_arrays import checked, pandas
 
@@ -177,7 +177,9 @@ _INDEXES = (
     "IntervalIndex",
 )
 
-CODECS = (
+CODECS = (  # of all modules for objects of pandas
+    *frame_arrays.CODECS,
+    *frame_blocks.CODECS,
     Codec(
         "pandas.Index",
         tuple(f"pandas.{name}" for name in _INDEXES),

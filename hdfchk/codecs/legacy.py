@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import pickle
-import pickletools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -98,11 +96,14 @@ def class_name(raw: bytes) -> str | None:
     """Return the ``module:QualName`` of a pickled class, without unpickling; None otherwise.
 
     Example:
+        >>> import pickle
         >>> from fractions import Fraction
         >>> class_name(pickle.dumps(Fraction))
         'fractions:Fraction'
         >>> class_name(pickle.dumps(Fraction(1, 2)))
     """
+    import pickletools
+
     texts: list[str] = []
     memo: list[str] = []
     found: str | None = None
@@ -166,6 +167,8 @@ def unpickle(raw: bytes, decoder: Decoder) -> Any:
             "a pickle of the McUtils checkpointer, which executes code when it is read",
             hint="if you trust the file, open it with allow_pickle=True",
         )
+    import pickle
+
     try:
         return pickle.loads(raw)  # noqa: S301  only with the caller's allow_pickle=True
     except Exception as error:  # a pickle may raise anything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
         return Leaf("masked", Mark("masked"))
     if value.baseclass is not np.ndarray:
         encoder.refuse(value, f"over a {value.baseclass.__name__}", "mask a plain array instead")
-    encoder.refuse_attributes(value, _ATTRIBUTES)
+    encoder.refuse_attributes(value, _attributes())
     if value._optinfo:  # noqa: SLF001  what a masked array takes along from what it was made of
         encoder.refuse(value, "with extra information (_optinfo)", "store it beside the value")
     parts = {"data": value.data}
@@ -43,6 +44,10 @@ def _decode(node: Branch | Leaf, decoder: Decoder) -> Any:
     return value
 
 
-_ATTRIBUTES = frozenset(vars(np.ma.array(0)))
+@functools.cache
+def _attributes() -> frozenset[str]:
+    """Return the names of those that each masked array has; `numpy.ma` is imported by then."""
+    return frozenset(vars(np.ma.array(0)))
 
-CODECS = (Codec("masked", (np.ma.MaskedArray, type(np.ma.masked)), _encode, _decode),)
+
+CODECS = (Codec("masked", ("numpy.MaskedArray", "numpy.MaskedConstant"), _encode, _decode),)

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import pathlib
-import uuid
-import zoneinfo
 from collections.abc import Mapping
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CorruptFileError
 from ..tree import Leaf, Mark, Node, Sequence, params_of
@@ -17,17 +12,14 @@ from . import pytz_zones
 from .codec import Codec, Decoder, Encoder
 from .scalars import is_plain_text
 
+if TYPE_CHECKING:  # they are imported where such a value is met: few programs have all of them
+    import pathlib
+    import uuid
+    from fractions import Fraction
+
 __all__ = ["CODECS"]
 
-_PATHS = {
-    cls.__name__: cls
-    for cls in (
-        pathlib.PosixPath,
-        pathlib.WindowsPath,
-        pathlib.PurePosixPath,
-        pathlib.PureWindowsPath,
-    )
-}
+_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 
 
 def _encode_path(value: pathlib.PurePath, encoder: Encoder) -> Node:
@@ -38,9 +30,14 @@ def _encode_path(value: pathlib.PurePath, encoder: Encoder) -> Node:
 
 
 def _decode_path(node: Leaf, _: Decoder) -> pathlib.PurePath:
+    import pathlib
+
     name = params_of(node)["class"]
+    if name not in _PATHS:
+        raise KeyError(name)
     try:
-        return _PATHS[name](str(node.data))
+        made: pathlib.PurePath = getattr(pathlib, name)(str(node.data))
+        return made
     except NotImplementedError as error:  # a WindowsPath on POSIX, or the other way round
         raise CorruptFileError(
             f"a {name} cannot be created on this system", hint="read the text with chk.array(key)"
@@ -58,9 +55,13 @@ def _zone(value: Any, zone: dt.tzinfo | None, encoder: Encoder) -> dict[str, Any
         spec: dict[str, Any] = {"offset": [offset.days, offset.seconds, offset.microseconds]}
         name = zone.tzname(None)
         return spec if name == dt.timezone(offset).tzname(None) else spec | {"name": name}
-    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
-        return {"zone": zone.key}
-    if type(zone).__module__.partition(".")[0] == "pytz":
+    library = type(zone).__module__.partition(".")[0]
+    if library == "zoneinfo":
+        import zoneinfo
+
+        if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
+            return {"zone": zone.key}
+    if library == "pytz":
         found = pytz_zones.describe(zone, value)
         if found is not None:
             return found
@@ -84,6 +85,8 @@ def _rebuild_zone(params: Mapping[str, Any]) -> dt.tzinfo | None:
         offset = dt.timedelta(days, seconds, microseconds)
         return dt.timezone(offset, params["name"]) if "name" in params else dt.timezone(offset)
     if "zone" in params:
+        import zoneinfo
+
         try:
             return zoneinfo.ZoneInfo(params["zone"])
         except zoneinfo.ZoneInfoNotFoundError as error:
@@ -135,17 +138,23 @@ def _encode_fraction(value: Fraction, _: Encoder) -> Node:
 
 
 def _decode_fraction(node: Leaf, _: Decoder) -> Fraction:
+    from fractions import Fraction
+
     numerator, denominator = str(node.data).split("/")
     return Fraction(int(numerator, 16), int(denominator, 16))
 
 
 def _encode_uuid(value: uuid.UUID, _: Encoder) -> Node:
+    import uuid
+
     safe = value.is_safe
     params = {} if safe is uuid.SafeUUID.unknown else {"safe": safe.name}
     return Leaf(str(value), Mark("UUID", 1, params))
 
 
 def _decode_uuid(node: Leaf, _: Decoder) -> uuid.UUID:
+    import uuid
+
     safe = uuid.SafeUUID[params_of(node).get("safe", "unknown")]
     return uuid.UUID(str(node.data), is_safe=safe)
 
@@ -162,12 +171,14 @@ def _decode_parts(cls: Any) -> Any:
     return decode
 
 
-def _from_text(cls: Any) -> Any:
-    return lambda node, _: cls(node.data)
+def _decode_decimal(node: Leaf, _: Decoder) -> Any:
+    from decimal import Decimal
+
+    return Decimal(str(node.data))
 
 
 CODECS = (
-    Codec("Path", tuple(_PATHS.values()), _encode_path, _decode_path),
+    Codec("Path", tuple(f"pathlib.{name}" for name in _PATHS), _encode_path, _decode_path),
     Codec("datetime", (dt.datetime,), _encode_time, _decode_time(dt.datetime), version=2),
     Codec("time", (dt.time,), _encode_time, _decode_time(dt.time), version=2),
     Codec(
@@ -179,19 +190,19 @@ CODECS = (
     Codec("timedelta", (dt.timedelta,), _encode_delta, _decode_delta),
     Codec(
         "tzinfo",
-        (dt.timezone, zoneinfo.ZoneInfo, "pytz.*"),
+        (dt.timezone, "zoneinfo.ZoneInfo", "pytz.*"),
         _encode_zone,
         lambda node, _: _rebuild_zone(params_of(node)),
         version=2,
     ),
     Codec(
         "Decimal",
-        (Decimal,),
+        ("decimal.Decimal",),
         lambda value, _: Leaf(str(value), Mark("Decimal")),
-        _from_text(Decimal),
+        _decode_decimal,
     ),
-    Codec("Fraction", (Fraction,), _encode_fraction, _decode_fraction),
-    Codec("UUID", (uuid.UUID,), _encode_uuid, _decode_uuid),
+    Codec("Fraction", ("fractions.Fraction",), _encode_fraction, _decode_fraction),
+    Codec("UUID", ("uuid.UUID",), _encode_uuid, _decode_uuid),
     Codec("range", (range,), _encode_range, _decode_parts(range)),
     Codec("slice", (slice,), _encode_range, _decode_parts(slice)),
 )

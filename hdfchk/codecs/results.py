@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .. import keys
 from ..errors import CorruptFileError, UnknownTypeError
@@ -21,8 +19,7 @@ from .optional import need
 __all__ = ["CODECS"]
 
 
-@attrs.frozen
-class _Home:
+class _Home(NamedTuple):
     """Where classes are defined, which depends on the version: the first module that has one."""
 
     modules: tuple[str, ...]

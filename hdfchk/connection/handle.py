@@ -27,7 +27,7 @@ from .connection import Connection, Transaction, Watch, connection_of, share
 from .modes import check_mode
 from .owner import Owner
 from .patience import patience
-from .turn import STANDS, Turn, explained
+from .turn import STANDS, Turn, explained, swallowed
 
 __all__ = ["Handle"]
 
@@ -379,12 +379,7 @@ class Handle:
                 yield
                 connection.write_rows()
                 if transaction.failed:
-                    raise TransactionError(
-                        "an error in this transaction was swallowed, or the store was closed in "
-                        "it: its changes are lost",
-                        file=self.backend.address,
-                        hint="let errors leave the transaction, or do the work outside it",
-                    )
+                    raise swallowed(self.backend.address)
                 if outermost and transaction.has_written and connection.storage is not None:
                     self._commit(connection, connection.storage)
             except STANDS:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..backends.base import Storage
-from ..errors import FileReplacedError, HdfchkError, NotDurableError
+from ..errors import FileReplacedError, HdfchkError, NotDurableError, TransactionError
 from ..runtime.interrupts import defer_interrupts
 from .connection import Connection
 
-__all__ = ["STANDS", "Turn", "explain", "explained"]
+__all__ = ["STANDS", "Turn", "explain", "explained", "swallowed"]
 
 STANDS = (NotDurableError, FileReplacedError)
 """Errors after which the commit stands."""
@@ -74,6 +74,16 @@ def explain(error: Exception, storage: Storage, address: str) -> None:
     if met is not None and met is not error:
         raise _named(met, address) from error
     _named(error, address)
+
+
+def swallowed(address: str) -> TransactionError:
+    """Return the error for a transaction one of whose changes has failed, unseen by its end."""
+    return TransactionError(
+        "an error in this transaction was swallowed, or the store was closed in it: its changes "
+        "are lost",
+        file=address,
+        hint="let errors leave the transaction, or do the work outside it",
+    )
 
 
 def _named(error: Exception, address: str) -> Exception:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Session
-from ..display.texts import keys_of, problem_of
 from ..errors import CheckpointerKeyError, InvalidOptionError, UnsupportedStoredError
 from ..keys import Path, join
 from ..lengths import count_of
@@ -70,6 +69,8 @@ class Table(Placed):
 
     def __repr__(self) -> str:
         """Place, length and columns; what is wrong, if something is."""
+        from ..display.texts import keys_of, problem_of
+
         try:
             with self._location.glance():
                 columns = self.columns

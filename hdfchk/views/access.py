@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -223,6 +222,8 @@ def _nearest(session: ReadSession, filters: Filters, base: Path, path: Path) -> 
         names,
         lambda name: len(letters.symmetric_difference(name)) + abs(len(name) - length),
     )
+    import difflib
+
     found = difflib.get_close_matches(wanted, alike, 1)
     return (*parent, found[0]) if found else None
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from h5py import h5a, h5g
 
-from ...errors import HdfchkError, JournalMismatchWarning
+from ...errors import HdfchkError, JournalMismatchWarning, LockedError
 from ...info import FORMAT, Info
-from ...runtime.interrupts import defer_interrupts
+from ...runtime.interrupts import Interrupted, defer_interrupts
 from .h5.errors import RAISED, explain_open
 from .open_files import SnapshotFile
 from .wal.fit import STAMP
@@ -19,6 +19,8 @@ from .wal.inspection import log_state, superblock_of, users_of
 
 __all__ = ["file_info"]
 
+LOOK_SECONDS = 0.05
+"""How long it tries to get the lock of a reader."""
 _OLDEST = {0: "1.0", 1: "1.6", 2: "1.8", 3: "1.10"}
 """By the version of a superblock: the oldest version of HDF5 that reads it."""
 
@@ -26,7 +28,8 @@ _OLDEST = {0: "1.0", 1: "1.6", 2: "1.8", 3: "1.10"}
 def file_info(path: str, address: str) -> Info:
     """Return the state of a file.
 
-    The one lock that is taken is that of a reader, for a moment, and without waiting.
+    The one lock that is taken is that of a reader, for a moment. If the writer checkpoints just
+    now, what HDF5 knows is left out.
 
     Args:
         path: the file: absolute, without symbolic links.
@@ -40,7 +43,7 @@ def file_info(path: str, address: str) -> Info:
             size = 0
         seen: dict[str, Any] = {"size": size, "superblock": superblock_of(path) if size else None}
         if size:
-            seen |= _seen_by_hdf5(path, address)
+            seen |= _seen_by_hdf5(path, address, is_written=users.is_written)
     if log is not None:
         seen |= {"log_path": log.path, "log_bytes": log.size, "commits": log.commits}
         seen["log_problem"] = log.problem
@@ -59,14 +62,24 @@ def file_info(path: str, address: str) -> Info:
     )
 
 
-def _seen_by_hdf5(path: str, address: str) -> dict[str, Any]:
-    """Open the last commit, and return what HDF5 knows of the file."""
+def _seen_by_hdf5(path: str, address: str, *, is_written: bool) -> dict[str, Any]:
+    """Open the last commit, and return what HDF5 knows of the file.
+
+    Args:
+        path: the file.
+        address: its name in messages.
+        is_written: it has a writer, which locks it alone while it checkpoints.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", JournalMismatchWarning)  # it is told by itself
-            snapshot = SnapshotFile(path, lock_timeout=0)
+            snapshot = SnapshotFile(path, lock_timeout=LOOK_SECONDS)
+    except Interrupted:  # a handler waits for its turn
+        return {}
     except (*RAISED, HdfchkError) as error:
         found = explain_open(error, address, writable=False) if isinstance(error, RAISED) else error
+        if is_written and isinstance(found, LockedError):
+            return {}
         return {"problem": found.problem if isinstance(found, HdfchkError) else str(found)}
     try:
         fid = snapshot.h5.id
