@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .escapes import escaped
+
 if TYPE_CHECKING:
     from hdfchk import Description
 
-__all__ = ["attributes_of"]
+__all__ = ["Unreadable", "attribute_text", "attributes_of"]
+
+
+class Unreadable(str):
+    """In place of the value of an attribute that cannot be read, why."""
+
+    __slots__ = ()
 
 
 def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
-    """All attributes of the user's at a key, by name."""
+    """All attributes of the user's at a key, by name.
+
+    One that cannot be read, for example as it is a reference, is an `Unreadable`.
+    """
     if not entry.attributes:
         return {}
-    if not entry.key:
-        return dict(store.attrs)
-    if hasattr(store, "attrs_of"):
-        return dict(store.attrs_of(entry.key))
-    if entry.kind == "value":
-        return {}
-    place = store.group(entry.key) if entry.kind == "group" else store.array(entry.key)
-    return dict(place.attrs)
+    import hdfchk
+
+    place = store.attrs_of(entry.key) if entry.key else store.attrs
+    found: dict[str, Any] = {}
+    for name in place:
+        try:
+            found[name] = place[name]
+        except hdfchk.HdfchkError as error:
+            found[name] = Unreadable(error.problem)
+    return found
+
+
+def attribute_text(name: str, value: Any) -> str:
+    """An attribute on a line."""
+    if isinstance(value, Unreadable):
+        return escaped(f"@{name}: ! {value}")
+    return escaped(f"@{name} = {' '.join(repr(value).split())}")

@@ -12,7 +12,7 @@ from textual.widgets import Footer, Input, Static, Tree
 
 import hdfchk
 
-from .attributes import attributes_of
+from .attributes import attribute_text, attributes_of
 from .changes import Stamp, stamp_of
 from .describing import style_of, type_text, value_text
 from .drawing import draw
@@ -161,13 +161,15 @@ class Browser(App[None]):
     # -- what is at a key ----------------------------------------------------------------------
 
     def _show(self, entry: Description) -> None:
+        if not self.query("#facts"):
+            return
         self._shown = entry
         lines = [Text(escaped(entry.key) or "/", style="bold")]
         lines += [Text(f"{name:<10}{text}") for name, text in facts(entry)]
         elements = plot = Text()
         try:
             lines += [
-                Text(escaped(f"@{name} = {value!r}"))
+                Text(attribute_text(name, value))
                 for name, value in attributes_of(self._store, entry).items()
             ]
             if entry.kind != "group" and entry.problem is None:
@@ -209,6 +211,8 @@ class Browser(App[None]):
 
     def action_reload(self) -> None:
         """Read again what is on the screen."""
+        if not self.query("#facts"):  # a timer may go off while the program ends
+            return
         todo = [self._tree.root]
         while todo:
             node = todo.pop()

@@ -12,7 +12,7 @@ from .attributes import attributes_of
 from .comparing import Tolerance, difference
 from .console import Line, progress, put_lines
 from .escapes import escaped
-from .exits import NO
+from .exits import NO, UNREADABLE
 from .opening import read
 from .values import json_line
 
@@ -37,7 +37,7 @@ class Change(NamedTuple):
     text: str
 
 
-_SIGNS = {"removed": ("-", "red"), "added": ("+", "green")}
+_SIGNS = {"removed": ("-", "red"), "added": ("+", "green"), "unread": ("?", "red")}
 
 
 @click.command("diff", cls=FileCommand)
@@ -72,14 +72,16 @@ def diff_command(
 
     The exit code is 0 if they are the same, 1 if not, and another one if they cannot be compared.
     NaN equals NaN; the order of keys does not matter. "-" is in the first file alone, "+" in the
-    second.
+    second, "~" differs, "?" cannot be read.
     """
     tolerance = Tolerance(rtol, atol, types=not no_types)
-    is_different = False
+    seen: set[str] = set()
     lines: list[Line] = []
     with progress("compare") as tell:
         for change in _changes(left, right, tolerance, ignore, attrs=attrs, tell=tell):
-            is_different = True
+            seen.add(change.what)
+            if quiet and change.what == "unread":
+                continue
             if quiet:
                 break
             if as_json:
@@ -91,8 +93,8 @@ def diff_command(
                 key = escaped(change.key) or "/"
                 lines.append([(f"{sign} {key}", style), (f"  {escaped(change.text)}", "")])
     put_lines(lines)
-    if is_different:
-        ctx.exit(NO)
+    if seen:
+        ctx.exit(UNREADABLE if seen == {"unread"} else NO)
 
 
 def _changes(

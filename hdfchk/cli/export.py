@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import Any
@@ -10,9 +11,11 @@ import click
 
 from .arguments import FileCommand, KeyType, file_argument, force_option
 from .console import progress
-from .exits import NO, USAGE, Failure
+from .escapes import escaped
+from .exits import NO, UNREADABLE, USAGE, Failure, failure_of
 from .formats import WRITERS, columns_of, extension_of, write_value
 from .opening import read
+from .sizes import count_text
 
 __all__ = ["export_command", "file_name"]
 
@@ -46,11 +49,25 @@ def export_command(file: str, output: str, key: str | None, force: bool) -> None
         return
     if os.path.isdir(output) and os.listdir(output) and not force:
         raise Failure(f"the folder is not empty: {output}; use --force to write into it", NO)
-    _export_folder(store, key, output)
+    failed = _export_folder(store, key, output)
+    for name, error in failed.items():
+        failure = error if isinstance(error, Failure) else failure_of(error)
+        why = str(error) if failure is None else failure.message
+        click.echo(f"hdfchk: left out: {escaped(name)}: {escaped(why)}", err=True)
+    if failed:
+        left = f"{count_text(len(failed), 'value')} left out"
+        raise Failure(f"{left}; the others are in {output}", UNREADABLE)
 
 
-def _export_folder(store: Any, key: str | None, folder: str) -> None:
-    """Write each value to a file of its own; each is read as it is at that moment."""
+def _export_folder(store: Any, key: str | None, folder: str) -> dict[str, Exception]:
+    """Write each value to a file of its own; each is read as it is at that moment.
+
+    Returns:
+        The keys of those that could not be read or written, each with its error.
+    """
+    import hdfchk
+
+    failed: dict[str, Exception] = {}
     entries = store.describe(key)
     is_value = [entry.key for entry in entries] == [key] and entries[0].kind != "group"
     base = "" if key is None else f"{key.rpartition('/')[0]}/" if is_value else f"{key}/"
@@ -62,15 +79,21 @@ def _export_folder(store: Any, key: str | None, folder: str) -> None:
             if entry.kind == "group":
                 os.makedirs(path, exist_ok=True)
             else:
-                _write(path, store.load(entry.key), entry.key)
+                try:
+                    _write(path, store.load(entry.key), entry.key)
+                except (hdfchk.HdfchkError, OSError, Failure) as error:
+                    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                        raise
+                    failed[entry.key] = error
             if tell is not None:
                 tell(count, len(entries))
+    return failed
 
 
 def _write(path: str, value: Any, key: str) -> None:
     import numpy as np
 
-    if isinstance(value, np.ndarray) and type(value) is np.ndarray and value.dtype.kind != "O":
+    if isinstance(value, np.ndarray) and type(value) is np.ndarray and not value.dtype.hasobject:
         form = ".npy"
     elif isinstance(value, str):
         form = ".txt"
@@ -91,7 +114,7 @@ def file_name(name: str) -> str:
 
     Example:
         >>> file_name("a b"), file_name(".."), file_name("x\\y:1%")
-        ('a b', '%2E.', 'x%5Cy%3A1%25')
+        ('a b', '%2E%2E', 'x%5Cy%3A1%25')
     """
     name = re.sub(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|%]|^\.|[. ]$', _encoded, name)
     known = os.path.splitext(name)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,7 +61,9 @@ def read_value(path: str) -> Any:
 def _write_npy(stream: Any, value: Any) -> None:
     import numpy as np
 
-    np.lib.format.write_array(stream, as_array(value), allow_pickle=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # notes on a dtype are left out
+        np.lib.format.write_array(stream, as_array(value), allow_pickle=False)
 
 
 def _write_npz(stream: Any, value: Any) -> None:
@@ -69,7 +72,9 @@ def _write_npz(stream: Any, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise Failure("only a dict can be written as .npz; use .npy", USAGE)
     arrays = {key: as_array(item, key) for key, item in flat(value)}
-    np.savez(stream, **arrays)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        np.savez(stream, **arrays)
 
 
 def flat(value: Mapping[str, Any], base: str = "") -> list[tuple[str, Any]]:
@@ -99,7 +104,9 @@ def as_array(value: Any, key: str | None = None) -> Any:
         array = value if type(value) is np.ndarray else np.asarray(value)
     except (ValueError, TypeError):
         array = None
-    if array is not None and array.dtype.kind == "O":
+    if array is not None and array.dtype.kind != "O" and array.dtype.hasobject:
+        array = None
+    elif array is not None and array.dtype.kind == "O":
         text = all(isinstance(item, str) for item in array.ravel())
         array = array.astype(str) if text and array.size else None
     if array is None:

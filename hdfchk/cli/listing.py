@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .arguments import FileCommand, KeyType, file_argument, json_option, key_argument
-from .attributes import attributes_of
+from .attributes import attribute_text, attributes_of
 from .console import Line, Span, put_lines, put_text
 from .describing import columns, describe, json_records, size_of, style_of, type_text, value_span
 from .escapes import escaped
@@ -149,8 +149,10 @@ class _Drawing:
             )
             inner = indent + ("    " if is_last else "│   ")
             if self._store is not None:
-                for title, note in attributes_of(self._store, entry).items():
-                    found.append([(escaped(f"{inner}  @{title} = {note!r}"), "yellow")])
+                found += [
+                    [(inner, "dim"), (f"  {attribute_text(*pair)}", "yellow")]
+                    for pair in attributes_of(self._store, entry).items()
+                ]
             if entry.kind == "group":
                 todo += self._level(entry.key, inner)
         return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .arguments import FileCommand, file_argument, json_option, key_argument, slice_option
-from .attributes import attributes_of
+from .attributes import attribute_text, attributes_of
 from .console import Line, put_lines
 from .describing import as_record, columns, describe, style_of, type_text, value_span
 from .escapes import escaped, escaped_lines
@@ -49,8 +49,7 @@ def show_command(file: str, key: str, index: Any, as_json: bool) -> None:
     lines += [[(f"  {name:<12}", "dim"), (text, "")] for name, text in facts(entry)]
     attributes = attributes_of(store, entry)
     lines += [
-        [("  @", "yellow"), (escaped(f"{name} = {value!r}"), "")]
-        for name, value in attributes.items()
+        [("  ", ""), (attribute_text(name, value), "yellow")] for name, value in attributes.items()
     ]
     put_lines(lines)
     if entry.kind == "group":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from .arguments import FileCommand, file_argument, json_option, wait_option
 from .console import progress
-from .escapes import escaped
+from .escapes import escaped, escaped_lines
 from .exits import NO
 from .opening import change, read
 from .sizes import size_text
@@ -34,24 +34,14 @@ def verify_command(ctx: click.Context, file: str, as_json: bool) -> None:
         for what, errors in found:
             for key, error in errors.items():
                 click.echo(json_line({"key": key, "state": what, "problem": error.problem}))
-        summary = {"intact": len(report.whole)} | {w.replace(" ", "_"): len(e) for w, e in found}
+        summary = {"whole": len(report.whole)} | {w.replace(" ", "_"): len(e) for w, e in found}
         click.echo(json_line({"file": file, "ok": report.ok} | summary))
     else:
-        for what, errors in found:
-            for key, error in errors.items():
-                hint = f"; {error.hint}" if error.hint else ""
-                click.echo(f"{what}: {escaped(key)}: {escaped(error.problem + hint)}")
-        click.echo(_summary(report))
+        click.echo(escaped_lines(report.summary(None)))
+        if not report.ok:
+            click.echo("copy what is whole to a new file with hdfchk.salvage(file, to)")
     if not report.ok:
         ctx.exit(NO)
-
-
-def _summary(report: Any) -> str:
-    parts = [f"{len(report.whole)} values intact", f"{len(report.damaged)} damaged"]
-    if report.unread:
-        parts.append(f"{len(report.unread)} not read")
-    remedy = "; copy what is intact to a new file with hdfchk.salvage(file, to)"
-    return ", ".join(parts) + ("" if report.ok else remedy)
 
 
 @click.command("compact", cls=FileCommand)

@@ -199,8 +199,13 @@ def _curve(store: Any, entry: Description, before: str | None) -> str:
     """The end of an array as a line of blocks, and its last value."""
     if before is not None:
         return before
+    import hdfchk
+
     length = (entry.shape or (0,))[0]
-    values = numbers(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
+    try:
+        values = numbers(store.array(entry.key)[max(0, length - _CURVE_POINTS) : length])
+    except (hdfchk.UnsupportedStoredError, hdfchk.UnsafeFileError, hdfchk.CheckpointerKeyError):
+        return ""
     if not len(values):
         return ""
     return f"{sparkline(values)} {values[-1]:.6g}"

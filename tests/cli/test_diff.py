@@ -71,7 +71,7 @@ def test_attributes_and_types(demo: Path, other: Path) -> None:
     assert invoke("diff", demo, other, "--no-types").code == 0
     result = invoke("diff", demo, other, "--attrs", "--no-types")
     assert result.code == 1 and result.out.startswith("~ grid  attribute 'units'")
-    assert "float64 → " in invoke("diff", demo, other).out
+    assert "ndarray (float64) → ndarray (float32)" in invoke("diff", demo, other).out
 
 
 def test_large_arrays_by_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

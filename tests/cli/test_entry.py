@@ -34,7 +34,7 @@ STORY = [
     (["export", "a.h5", "a.npz"], 0, ""),
     (["import", "c.h5", "a.npz"], 0, ""),
     (["info", "c.h5"], 0, "superblock"),
-    (["verify", "c.h5"], 0, "3 values intact, 0 damaged\n"),
+    (["verify", "c.h5"], 0, "3 values: 3 whole, 0 damaged, 0 not read\n"),
     (["compact", "c.h5"], 0, "\n"),
     (["recover", "c.h5"], 0, "there is nothing to recover\n"),
     (["watch", "c.h5", "params", "--count", "1"], 0, "  =  params/steps  int  500\n"),
@@ -104,5 +104,5 @@ def test_progress_in_a_terminal(tmp_path: Path) -> None:
     HDF5Checkpointer(tmp_path / "x.h5").update({f"k{n}": list(range(n % 7)) for n in range(4000)})
     with Terminal("verify", tmp_path / "x.h5") as terminal:
         assert terminal.end() == 0
-    assert "4000 values intact" in terminal.seen
+    assert "4000 whole" in terminal.seen
     assert "%" in terminal.seen and "verify" in terminal.seen

@@ -14,9 +14,9 @@ from tests.support.command import environment, invoke
 
 def test_verify(demo: Path) -> None:
     """All values are counted."""
-    assert invoke("verify", demo) == (0, "14 values intact, 0 damaged\n", "")
+    assert invoke("verify", demo) == (0, "14 values: 14 whole, 0 damaged, 0 not read\n", "")
     record = invoke("verify", demo, "--json").json[-1]
-    assert record["ok"] and record["intact"] == 14 and record["damaged"] == 0
+    assert record["ok"] and record["whole"] == 14 and record["damaged"] == 0
 
 
 def test_damage(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_damage(tmp_path: Path) -> None:
     data[place] ^= 1
     path.write_bytes(data)
     result = invoke("verify", path)
-    assert result.code == 1 and "damaged: bad: " in result.out and "salvage" in result.out
+    assert result.code == 1 and "damaged:\n  bad: " in result.out and "salvage" in result.out
     record = invoke("verify", path, "--json").json
     assert record[0]["key"] == "bad" and record[0]["state"] == "damaged" and not record[-1]["ok"]
     assert invoke("get", path, "bad").code == 3
