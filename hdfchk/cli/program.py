@@ -35,6 +35,7 @@ COMMANDS = {
     "plot": ("plot", "Plot arrays, in the terminal or to a picture."),
     "watch": ("watch", "Show what a running job writes."),
     "browse": ("browse", "Look around in a file, full screen."),
+    "view": ("view", "Look into a file in the browser."),
 }
 """Of each command the module, in this package, and its short help."""
 
