@@ -42,7 +42,11 @@ def test_a_file_in_the_browser(demo: Path) -> None:
 def test_errors(demo: Path, tmp_path: Path, monkeypatch) -> None:
     """No file, a port that cannot be, and a missing extra are one line each."""
     result = invoke("view", tmp_path / "none.h5")
-    assert result.code == 3 and "no such file" in result.err and not os.path.exists(tmp_path / "none.h5")
+    assert (
+        result.code == 3
+        and "no such file" in result.err
+        and not os.path.exists(tmp_path / "none.h5")
+    )
     assert invoke("view", demo, "--port", 70_000).code == 2
     hide(monkeypatch, "uvicorn")
     result = invoke("view", demo)
