@@ -155,18 +155,20 @@ _MODULES = {
 _OF_THE_REGISTRY = frozenset({"register", "unregister"})
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name when it is used: `import hdfchk` by itself imports no other package."""
-    if name.startswith("_") or name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _OF_THE_REGISTRY:
-        registry = importlib.import_module(".codecs.registry", __name__).default_registry
-        found = getattr(registry, name)
-    else:
-        module = importlib.import_module(f".{_MODULES.get(name, 'errors')}", __name__)
-        found = getattr(module, name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # for which all names are above: a name that is not there is an error
+
+    def __getattr__(name: str) -> Any:
+        """Import a name when it is used: `import hdfchk` by itself imports no other package."""
+        if name.startswith("_") or name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name in _OF_THE_REGISTRY:
+            registry = importlib.import_module(".codecs.registry", __name__).default_registry
+            found = getattr(registry, name)
+        else:
+            module = importlib.import_module(f".{_MODULES.get(name, 'errors')}", __name__)
+            found = getattr(module, name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

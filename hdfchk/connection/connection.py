@@ -477,6 +477,8 @@ class Connection:
 
     def _look(self) -> bool:
         self.opened.prune(self.threads)
+        if not self.threads:
+            _CONNECTIONS.held.pop(id(self), None)
         storage = self.storage
         if storage is None:
             return True
