@@ -16,7 +16,7 @@ from .texts import Parts, count_of
 __all__ = ["box", "note", "outline", "problem", "properties"]
 
 _BOX = (
-    "color:var(--jp-content-font-color1,CanvasText);"
+    "color:var(--jp-content-font-color1,inherit);"
     "font-family:var(--jp-content-font-family,system-ui,sans-serif);"
     "font-size:var(--jp-content-font-size1,14px);line-height:1.6;overflow-x:auto"
 )

@@ -168,17 +168,19 @@ def test_themes(browser: Any, folder: Path, theme: str) -> None:
 
 
 def test_without_a_notebook_around_it(browser: Any, folder: Path, tmp_path: Path) -> None:
-    """In a page without Jupyter's colors, text has those of the system, dark ones too."""
+    """In a page without Jupyter's colors, text has those of the page, or of the system."""
     from hdfchk import HDF5Checkpointer
 
     html = HDF5Checkpointer(str(folder / "water.hdf5"), mode="r")._repr_html_()
-    place = tmp_path / "page.html"
-    place.write_text(f'<meta charset="utf-8"><meta name="color-scheme" content="light dark">{html}')
-    dark = {}
-    for scheme in ("light", "dark"):
+    place, system = tmp_path / "page.html", '<meta name="color-scheme" content="light dark">'
+    own = "<body style='background: #1e1e1e; color: #cccccc'>"  # as in VS Code
+    is_light = {}
+    for scheme, head in (("light", system), ("dark", system), ("light", own)):
+        place.write_text(f'<meta charset="utf-8">{head}{html}', encoding="utf-8")
         context = browser.new_context(color_scheme=scheme)
         page = _opened(context, place)
         color = page.locator("b").first.evaluate("element => getComputedStyle(element).color")
-        dark[scheme] = sum(map(int, color.removeprefix("rgb(").rstrip(")").split(","))) > 382
+        numbers = color.removeprefix("rgb(").rstrip(")").split(",")
+        is_light[scheme, head] = sum(map(int, numbers)) > 382
         context.close()
-    assert dark == {"light": False, "dark": True}
+    assert list(is_light.values()) == [False, True, True]
