@@ -33,7 +33,7 @@ def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
         try:
             found[name] = place[name]
         except hdfchk.HdfchkError as error:
-            found[name] = Unreadable(error.problem)
+            found[name] = Unreadable(error.problem.removeprefix(f"attribute {name!r}: "))
     return found
 
 
