@@ -19,15 +19,16 @@ __all__ = ["view_command"]
 )
 @click.option("--browser/--no-browser", default=True, help="Open a browser, where there is one.")
 def view_command(file: str, key: str | None, port: int, browser: bool) -> int:
-    """Look into a file in the browser: its tree, plots, images and tables.
+    """Look into a file in the browser.
 
-    The page follows a running job: it shows each commit within seconds. The file is opened for a
-    moment for each request, never held, and never written. The address, which has a secret in it,
-    is valid on this machine until Ctrl-C; what it prints says how to reach it over SSH.
+    It shows the tree, plots, images and tables. The page follows a running job: it shows each
+    commit within seconds. The file is opened for a moment for each request, never held, and never
+    written. The address, which has a secret in it, is valid on this machine until Ctrl-C; what it
+    prints says how to reach it over SSH.
     """
     import hdfchk
 
-    from ..viewer.server import view
+    from ..viewer import view
     from .escapes import escaped
 
     read(file)

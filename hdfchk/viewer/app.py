@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from .. import __version__
 from ..errors import CheckpointerKeyError, HdfchkError, MissingExtraError
 from ..store import HDF5Checkpointer
 from .entities import Dataset, Entity, Folder
@@ -160,7 +159,6 @@ class Endpoints:
                 "version": state.version,
                 "changed": state.changed_text,
                 "journal": pending,
-                "hdfchk": __version__,
             }
         )
 

@@ -29,7 +29,7 @@ ARGUMENTS = (
 """For a machine without a GPU, and root in a container."""
 
 
-RATE = 0.004
+RATE = 0.0008
 CHANGED = dt.datetime(2026, 1, 2, 9, 41, 7).timestamp()
 
 
