@@ -37,6 +37,7 @@ NOT_RUN = {
     "docs/migrating.md": 3,  # likewise
     "docs/readers.md": 1,
     "docs/tour.md": 1,  # it makes an environment
+    "docs/viewer.md": 1,  # likewise, and it serves until it is ended
 }
 """How many blocks of a page say why they are not run."""
 NEEDS = sorted({(name, block.program) for name in NAMES for block in BLOCKS[name] if block.needs})
