@@ -13,7 +13,7 @@ from . import frame_arrays, frame_blocks, frequencies
 from .codec import Codec, Decoder, Encoder
 from .frame_arrays import checked, pandas
 
-__all__ = ["CODECS", "closed", "is_open_range", "open_range", "series"]
+__all__ = ["CODECS", "closed", "framed", "is_open_range", "open_range", "series"]
 
 
 def _values(column: Any) -> Any:
@@ -129,6 +129,14 @@ def series(values: Any, index: Any, name: Any) -> Any:
     return pandas().Series(values, index=index, dtype=values.dtype, name=name)
 
 
+def framed(columns: dict[int, Any], index: Any) -> Any:
+    """Return a DataFrame of columns, with their dtypes."""
+    dtypes = [column.dtype for column in columns.values()]
+    is_foreign = any(isinstance(dtype, np.dtype) and not dtype.isnative for dtype in dtypes)
+    # Where pandas 2 joins columns in another byte order, it makes them native.
+    return pandas().DataFrame(columns, index=index, copy=False if is_foreign else None)
+
+
 def _encode_frame(value: Any, encoder: Encoder) -> Node:
     parts: dict[str, Any] = {"index": value.index, "columns": value.columns}
     blocks = frame_blocks.blocks_of(value, encoder)
@@ -161,7 +169,7 @@ def _decode_frame(node: Branch, decoder: Decoder) -> Any:
     if blocks:
         frame = frame_blocks.joined(blocks, data, index, len(columns))
     else:
-        frame = pandas().DataFrame(data, index=index)
+        frame = framed(data, index)
     frame.columns = columns
     return _finish(frame, parts, params_of(node))
 

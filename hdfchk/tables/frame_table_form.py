@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backends.base import Session
-from ..codecs.frames import series
+from ..codecs.frames import framed, series
 from ..codecs.optional import need
 from ..errors import InvalidOptionError
 from ..keys import join
@@ -61,7 +61,7 @@ class FrameTableForm:
             n: series(stored.values(number, ordered)[places], index, None)
             for n, number in enumerate(numbers)
         }
-        made = need("pandas", "a DataFrame").DataFrame(data, index=index)
+        made = framed(data, index)
         made.columns = stored.names if columns is None else stored.names.take(numbers)
         return made
 
