@@ -49,9 +49,14 @@ def _polars() -> Any:
 # -- types -----------------------------------------------------------------------------------------
 
 
+def _name_of(dtype: Any) -> str:
+    """Return the name of a type, which older versions of polars may tell by its class."""
+    return dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
+
+
 def _spec(dtype: Any, series: Any, encoder: Encoder) -> Any:
     """Return a JSON value from which `_dtype` makes the same type again."""
-    name = type(dtype).__name__
+    name = _name_of(dtype)
     if name in _PLAIN or name in {"String", "Binary", "Date", "Time", "Null", "Int128", "UInt128"}:
         return name
     if name == "Datetime":
@@ -98,8 +103,8 @@ def _require_lengths(lengths: Any, total: int) -> None:
 def _encode_series(value: Any, encoder: Encoder) -> Node:
     spec = _spec(value.dtype, value, encoder)
     params = {"series": value.name, "type": spec}
-    parts = _parts(value, type(value.dtype).__name__)
-    if value.null_count() and type(value.dtype).__name__ != "Null":
+    parts = _parts(value, _name_of(value.dtype))
+    if value.null_count() and _name_of(value.dtype) != "Null":
         parts["valid"] = value.is_not_null().to_numpy()
     elif list(parts) == ["values"] and type(parts["values"]) is np.ndarray:
         leaf = encode_as("polars.Series", parts["values"], encoder, **params)
@@ -160,7 +165,7 @@ def _decode_series(node: Leaf | Branch | Sequence, decoder: Decoder) -> Any:
     else:
         parts = {"values": decode_array(node, decoder)}
     dtype = _dtype(params["type"])
-    made = _made(parts, dtype, type(dtype).__name__)
+    made = _made(parts, dtype, _name_of(dtype))
     if "valid" in parts:
         pl = _polars()
         valid = pl.Series(parts["valid"])

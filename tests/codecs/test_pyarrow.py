@@ -7,6 +7,7 @@ import decimal
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
 from hdfchk import CodecRegistry, CorruptFileError, HDF5Checkpointer, UnsupportedTypeError
@@ -39,7 +40,7 @@ ARRAYS = {
     "unsigned": pa.array([1, 2**64 - 1], pa.uint64()),
     "floats": pa.array([1.5, float("nan"), -0.0, None]),
     "float32": pa.array([1.5], pa.float32()),
-    "halves": pa.array([1.5, None], pa.float16()),
+    "halves": pa.array([np.float16(1.5), None], pa.float16()),
     "booleans": pa.array([True, None, False]),
     "texts": pa.array(["a", None, "é", "", "x\0y"]),
     "large texts": pa.array(["a", None], pa.large_string()),
