@@ -91,11 +91,13 @@ def _twice(frame: Any) -> Any:
     foreign = [n for n, dtype in enumerate(frame.dtypes) if _is_foreign(dtype)]
     if not foreign:
         return frame.take(rows)
-    numbered = frame.set_axis(range(frame.shape[1]), axis=1)
+    numbered = frame.copy(deep=False)
+    numbered.columns = range(frame.shape[1])
     made = numbered.drop(columns=foreign).take(rows)
     for number in foreign:
         made.insert(number, number, numbered[number].to_numpy()[rows])
-    return made.set_axis(frame.columns, axis=1)
+    made.columns = frame.columns
+    return made
 
 
 def _is_foreign(dtype: Any) -> bool:
@@ -197,7 +199,8 @@ class _Append:
             return None
         self._widen_categories()
         self._index()
-        frame = self.frame.set_axis(_plain_range(len(self.frame)), axis=0)
+        frame = self.frame.copy(deep=False)  # by set_axis, pandas 2 would join its columns
+        frame.index = _plain_range(len(frame))
         frame.attrs = {}
         node, twice = _trees(self.location, frame, self._columns_of_texts())
         rows = RowPlaces.of(node, twice)

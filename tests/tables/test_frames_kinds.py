@@ -27,7 +27,7 @@ COLUMNS: dict[str, Column] = {
     "delta": lambda n: pd.to_timedelta(n, unit="s").array,
     "period": lambda n: pd.PeriodIndex([pd.Period(ordinal=i, freq="M") for i in n], freq="M").array,
     "string": lambda n: pd.array([None if i % 3 else f"é{i}" * i for i in n], "string[python]"),
-    "mixed": lambda n: pd.Series([[i, "a", None][i % 3] for i in n], dtype=object).to_numpy(),
+    "mixed": lambda n: pd.Series([[i, b"a", None][i % 3] for i in n], dtype=object).to_numpy(),
     "Int32": lambda n: pd.array([None if i % 3 == 2 else i for i in n], "Int32"),
     "letters": lambda n: pd.Categorical(["abcd"[i % 4] for i in n], categories=[*"dabc"]),
     "numbers": lambda n: pd.Categorical(n % 5),
@@ -133,7 +133,11 @@ def test_bytes_in_another_order(path: str) -> None:
     """Columns of big-endian numbers stay such, in files and in memory."""
     for chk in (HDF5Checkpointer(path), HDF5Checkpointer(None)):
         for _ in range(3):
-            chk.append("t", pd.DataFrame({"x": np.arange(3, dtype=">i4"), "y": np.arange(3.0)}))
+            part = pd.DataFrame({"y": np.arange(3.0)})
+            part.insert(0, "x", np.arange(3, dtype=">i4"))
+            part.insert(0, "z", np.arange(3, dtype=">i4"))
+            chk.append("t", part)
+        assert chk["t"]["z"].to_numpy().dtype == ">i4"
         assert chk["t"]["x"].to_numpy().dtype == ">i4" and chk["t"]["x"].tolist() == [0, 1, 2] * 3
         found = chk.table("t").read("x", where=lambda block: block["y"] > 0)["x"]
         assert found.dtype == ">i4" and found.tolist() == [1, 2] * 3
