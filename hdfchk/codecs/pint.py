@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = ["CODECS"]
 
 
 _MOST_CHARACTERS = 1000
+_POWER_OF_NUMBER = re.compile(r"(?:(?<![\w.])[\d.]+(?:[eE][+-]?\d+)?|\))\s*(?:\*\*|\^)")
 _CACHED = ("_dimensionality",)
 
 
@@ -57,6 +59,8 @@ def _units(text: str) -> Any:
     """Return the units that the application's registry makes of a text."""
     if len(text) > _MOST_CHARACTERS:  # pint has a call for each operator
         raise ValueError(f"units of {len(text)} characters")
+    if _POWER_OF_NUMBER.search(text):  # which may take all the memory
+        raise ValueError(f"a power of a number in the units {text!r}")
     return _pint().get_application_registry().parse_units(text)
 
 
