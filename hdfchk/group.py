@@ -26,7 +26,6 @@ from .errors import (
     NotAGroupError,
     UnsupportedTypeError,
 )
-from .key_view import Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
@@ -260,6 +259,8 @@ class Group(Shown, MutableMapping[str, Any]):
 
     def keys(self) -> KeysView[str]:
         """The keys, as a live view."""
+        from .key_view import Keys
+
         return Keys(self)
 
     def __reversed__(self) -> Iterator[str]:
