@@ -14,7 +14,6 @@ from .codecs.portable import Capabilities
 from .connection.handle import Handle
 from .connection.patience import impatient
 from .errors import CheckpointerKeyError, HdfchkError
-from .freezing import freeze, freeze_leaves
 from .keys import Path, join, missing
 from .tree import Node
 from .views import access
@@ -100,6 +99,8 @@ class Location:
         try:
             if not self.frozen:
                 return self.codecs.decode(node, allow_pickle=self.allow_pickle)
+            from .freezing import freeze, freeze_leaves
+
             freeze_leaves(node)
             value = self.codecs.decode(node, allow_pickle=self.allow_pickle)
         except HdfchkError as error:

@@ -17,7 +17,6 @@ from ..keys import Path, join
 from ..location import Location
 from ..tree import Branch, Leaf
 from .rows import rows_of
-from .widening import float_rows, floats_of
 
 __all__ = ["DenseForm", "MaskedForm"]
 
@@ -118,6 +117,8 @@ class DenseForm:
 
     def _append_floats(self, block: Any) -> bool:
         """Append floats to integers, all of which are floats then; whether they are such."""
+        from .widening import float_rows, floats_of
+
         location = self.location
         with location.handle.writing_alone():
             with location.handle.reading() as session:
