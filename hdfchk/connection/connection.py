@@ -150,6 +150,14 @@ class Connection:
         """Whether a transaction is in progress, for whose end others must wait."""
         return self.transaction is not None
 
+    @property
+    def was_lent(self) -> bool:
+        """Whether the caller had the library's own object, and may have written through it."""
+        storage = self.storage
+        return (
+            self.is_lent and self.transaction is None and storage is not None and storage.writable
+        )
+
     # -- turns -----------------------------------------------------------------------------------
 
     def acquire(self, timeout: float) -> None:

@@ -173,7 +173,7 @@ class Handle:
             connection.blocks -= 1
         try:
             if self._depth == 1 and not connection.guard.calls:
-                if (self.mode in {"w", "x"} or self._was_lent(connection)) and not failed:
+                if (self.mode in {"w", "x"} or connection.was_lent) and not failed:
                     with self.writing():  # create the file even if nothing was assigned
                         pass
                 connection.write_rows()
@@ -184,16 +184,6 @@ class Handle:
                 connection.opened.remove(self)
                 connection.remove_holder()
                 self._end(connection)
-
-    def _was_lent(self, connection: Connection) -> bool:
-        """Whether the caller had the library's own object, and may have written through it."""
-        storage = connection.storage
-        return (
-            connection.is_lent
-            and connection.transaction is None
-            and storage is not None
-            and storage.writable
-        )
 
     def _end(self, connection: Connection) -> None:
         if connection.guard.calls:
