@@ -13,6 +13,7 @@ def test_rm(demo: Path) -> None:
     chk = HDF5Checkpointer(demo)
     before = list(chk)
     assert invoke("rm", demo, "tol", "nope").code == 1 and list(chk) == before
+    assert invoke("rm", demo, "-r", "tol", "nope").code == 1 and list(chk) == before
     result = invoke("rm", demo, "tol", "params")
     assert result.code == 1 and "-r" in result.err and list(chk) == before
     assert invoke("rm", demo, "tol", "empty", "z").code == 0

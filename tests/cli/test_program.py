@@ -159,13 +159,10 @@ def test_warnings(
 
 def test_errors_cannot_control_the_terminal(demo: Path) -> None:
     """Keys and files in messages are escaped."""
-    for args in (
-        ["get", demo, "\x1b[2J"],
-        ["ls", "\x1b[2J.h5"],
-        ["rm", demo, "evil\x1b]0;x\x07\x9b/x"],
-    ):
+    evil = "evil\x1b]0;x\x07\x9b"
+    for args in (["get", demo, "\x07"], ["ls", "\x07\x9b.h5"], ["rm", demo, f"{evil}/x"]):
         result = invoke(*args)
-        assert result.code in {1, 3} and "\x1b" not in result.err + result.out
+        assert result.code in {1, 3} and result.err.rstrip("\n").isprintable() and not result.out
 
 
 def test_modules_of_commands() -> None:
