@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..arrays.array import Array
+from ..attributes import Attributes
 from ..description import Description
 from ..errors import (
     CheckpointerKeyError,
@@ -32,6 +32,8 @@ MOST_CHILDREN = 1000
 """So many keys of a group are listed; the rest is one entry more."""
 MOST_BYTES = 256 * 2**20
 """One request reads no more than this at once."""
+MOST_ATTRIBUTES = 200
+"""So many attributes of a key are shown."""
 MOST_VALUE_BYTES = 16 * 2**20
 """A value that is no array is shown up to this size."""
 
@@ -91,7 +93,7 @@ class Stored:
                 found = listed[0]
             return self._listed(group, above, name, found)
 
-        attributes = _attributes(group)
+        attributes = _attributes(group.attrs)
         if type_name is not None:
             attributes["type"] = type_name
         return showing(children, child, attributes, lambda: self._contents(group))
@@ -131,11 +133,15 @@ class Stored:
     # -- values ----------------------------------------------------------------------------------
 
     def _value(self, group: Group, above: str, name: str, entry: Description) -> Entity:
-        note = {"type": entry.type}
+        note: dict[str, Any] = {}
+        if not entry.has_value or type(entry.value) not in _PLAIN:
+            note["type"] = entry.type
+        if entry.attributes:
+            note |= _attributes(group.attrs_of(name))
         if entry.has_value:
-            return entity_of(entry.value, {} if _is_plain(entry.value) else note)
+            return entity_of(entry.value, note)
         if entry.type.startswith("DataFrame"):
-            return self._frame(group, name, entry)
+            return self._frame(group, name, note)
         if not entry.type.startswith(_WHOLE):
             try:
                 return self._folder(group.group(name), f"{above}{name}/", entry.type)
@@ -155,7 +161,7 @@ class Stored:
 
         return Dataset(shape, dtype, elements, note)
 
-    def _frame(self, group: Group, name: str, entry: Description) -> Entity:
+    def _frame(self, group: Group, name: str, note: dict[str, Any]) -> Entity:
         """A DataFrame, of which no more rows are read than are shown."""
         table = group.table(name)
 
@@ -187,7 +193,7 @@ class Stored:
         def children() -> Mapping[str, Entity]:
             return {shown: column(shown) for shown in named()}
 
-        return showing(children, column, {"type": entry.type}, contents)
+        return showing(children, column, note, contents)
 
     # -- arrays ----------------------------------------------------------------------------------
 
@@ -199,7 +205,7 @@ class Stored:
             array = _Whole(group, name, entry)
         attributes: dict[str, Any] = {"type": entry.type} if entry.type != "ndarray" else {}
         if entry.attributes:
-            attributes |= _attributes(group.array(name))
+            attributes |= _attributes(group.attrs_of(name))
         shape, dtype = entry.shape, entry.dtype
         if shape is None or dtype is None or entry.type.startswith("torch."):
             shape, dtype = array.shape, array.dtype
@@ -351,8 +357,15 @@ def _lazily(
     return Folder(children, child, {**attributes, "default": CONTENTS})
 
 
-def _attributes(place: Group | Array) -> dict[str, Any]:
-    return dict(islice(place.attrs.items(), 200))
+def _attributes(stored: Attributes) -> dict[str, Any]:
+    """The attributes of a key by name; of one that cannot be read, a text that says why."""
+    found: dict[str, Any] = {}
+    for name in islice(stored, MOST_ATTRIBUTES):
+        try:
+            found[name] = stored[name]
+        except HdfchkError as error:
+            found[name] = f"cannot be read: {error}"
+    return found
 
 
 def _itemsize(dtype: Any) -> int:
@@ -419,11 +432,7 @@ _WHOLE = (
 
 _ITEMS = {"int": "i8", "float": "f8", "bool": "?", "complex": "c16"}
 _PLAIN = (bool, int, float, complex, str)
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether its form tells its type."""
-    return type(value) in _PLAIN
+"""Types of values that need no word: the form tells them."""
 
 
 def _known_form(entry: Description) -> tuple[tuple[int, ...] | None, np.dtype[Any]]:

@@ -95,7 +95,7 @@ def steps_of(shape: tuple[int, ...], most: int = MOST_ELEMENTS) -> tuple[int, ..
 
     Example:
         >>> steps_of((7, 100, 100), most=1000)
-        (1, 4, 4)
+        (1, 4, 3)
         >>> steps_of((7, 2, 10_000), most=1000)
         (1, 1, 20)
     """

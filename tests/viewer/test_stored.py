@@ -167,6 +167,10 @@ def test_attributes(tmp_path: Path) -> None:
     page = Page(path)
     assert page.attributes("/x") == {"units": "eV", "shape of": [1, 2], "bad": None}
     assert page.attributes("/")["title"] == "a run"
+    chk["n"], chk["list"] = 1, [1, "a"]
+    chk.attrs_of("n")["units"] = chk.attrs_of("list")["note"] = "m"
+    assert page.attributes("/n") == {"units": "m"}
+    assert page.attributes("/list") == {"type": "list", "note": "m"}
     assert {a["name"] for a in page.meta("/x")["attributes"]} == {"units", "shape of", "bad"}
 
 
