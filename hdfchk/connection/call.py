@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..backends.base import Session, Storage
+from ..errors import NotDurableError
 from ..runtime.interrupts import defer_interrupts
 from .connection import Connection
 from .patience import patience
-from .turn import STANDS, explain
+from .turn import STANDS, explain, note_closing
 
 if TYPE_CHECKING:
     from .handle import Handle
@@ -58,8 +59,8 @@ class Call:
             guard.calls += 1
             guard.is_writing = self._writing or self._writes
             self._is_busy = True
-        except BaseException:
-            self._leave()
+        except BaseException as error:
+            self._leave(error)
             raise
         try:
             self._settle(connection, storage)
@@ -78,8 +79,11 @@ class Call:
             except BaseException as raised:
                 self._fail(raised)
                 raise
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
-            self._leave()
+            self._leave(error)
 
     def _fail(self, error: BaseException) -> None:
         self._give_up(error)
@@ -100,7 +104,7 @@ class Call:
     def _give_up(self, error: BaseException) -> None:
         """Discard the work of a call that has failed."""
 
-    def _leave(self) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         try:
             if self._is_busy:
                 guard = self._connection.guard
@@ -108,7 +112,10 @@ class Call:
                 guard.is_writing = self._writes
             if self._storage is not None:
                 storage, self._storage = self._storage, None
-                self._handle.end_call(self._connection, storage)
+                try:
+                    self._handle.end_call(self._connection, storage)
+                except NotDurableError as closing:
+                    note_closing(error, closing)
         finally:
             self._lock.release()
             self._deferral.__exit__(None, None, None)

@@ -12,6 +12,7 @@ from ..backends.base import Backend, Session, Storage
 from ..errors import (
     FileReplacedError,
     LockedError,
+    NotDurableError,
     ReadOnlyError,
     SnapshotChangedWarning,
     TransactionError,
@@ -27,7 +28,7 @@ from .connection import Connection, Transaction, Watch, connection_of, share
 from .modes import check_mode
 from .owner import Owner
 from .patience import patience
-from .turn import STANDS, Turn, explained, swallowed
+from .turn import STANDS, Turn, explained, note_closing, swallowed
 
 __all__ = ["Handle"]
 
@@ -205,8 +206,13 @@ class Handle:
         self.hold()
         try:
             yield
-        finally:
-            self.release()
+        except BaseException as error:
+            try:
+                self.release()
+            except NotDurableError as closing:
+                note_closing(error, closing)
+            raise
+        self.release()
 
     # -- reading and writing ---------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from ..errors import FileReplacedError, HdfchkError, NotDurableError, Transactio
 from ..runtime.interrupts import defer_interrupts
 from .connection import Connection
 
-__all__ = ["STANDS", "Turn", "explain", "explained", "swallowed"]
+__all__ = ["STANDS", "Turn", "explain", "explained", "note_closing", "swallowed"]
 
 STANDS = (NotDurableError, FileReplacedError)
 """Errors after which the commit stands."""
@@ -74,6 +74,24 @@ def explain(error: Exception, storage: Storage, address: str) -> None:
     if met is not None and met is not error:
         raise _named(met, address) from error
     _named(error, address)
+
+
+def note_closing(error: BaseException | None, closing: NotDurableError) -> None:
+    """Add to the error of a call that earlier commits could not be synced at its end.
+
+    The call's own error says that its changes are not committed. An error in its place that says
+    the contrary, of commits before it, would be taken for its own.
+
+    Args:
+        error: the call's own error; None if it has succeeded.
+        closing: the error of closing the storage after it.
+
+    Raises:
+        NotDurableError: the call has succeeded, or its commit stands, too.
+    """
+    if error is None or isinstance(error, STANDS):
+        raise closing
+    error.add_note(f"earlier commits could not be synced, either: {closing.__cause__ or closing}")
 
 
 def swallowed(address: str) -> TransactionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,34 @@ def test_a_commit_after_a_failed_sync_is_durable(file: Path) -> None:
                 folder = put_image(disk.image(), file.parent.parent / "image")
                 assert view(folder / file.name)["n"] == kind
         calls.off()
+
+
+@pytest.mark.parametrize("call", ["assign", "update", "transaction"])
+@in_child
+def test_a_call_that_failed_is_not_reported_as_committed(file: Path, call: str) -> None:
+    """Its own error is raised, also if commits of a killed writer cannot be synced at its end."""
+    HDF5Checkpointer(file)["n"] = 1
+    if (child := os.fork()) == 0:
+        chk = HDF5Checkpointer(file, durable=False, sync_interval=1000).__enter__()
+        chk["kept"] = np.arange(100.0)
+        os._exit(0)
+    os.waitpid(child, 0)
+    chk, large = HDF5Checkpointer(file), np.zeros(200_000)
+    with Calls(file.parent) as calls:
+        calls.fail("sync", times=100)
+        with pytest.raises(OSError) as caught:
+            if call == "assign":
+                chk["x"] = large
+            elif call == "update":
+                chk.update({"x": large, "n": 2})
+            else:
+                with chk.transaction():
+                    chk["x"] = large
+        calls.off()
+    assert not isinstance(caught.value, NotDurableError)
+    assert "earlier commits" in caught.value.__notes__[0]
+    assert differs({"n": 1, "kept": np.arange(100.0)}, view(file)) is None
+    is_clean(file, {"n": 1, "kept": np.arange(100.0)})
 
 
 @in_child
