@@ -13,7 +13,7 @@ import pytest
 from hdfchk import HDF5Checkpointer, InvalidOptionError
 from hdfchk import typing as types
 from hdfchk.backends.layout import COMPRESSIONS
-from hdfchk.connection.handle import MODES
+from hdfchk.connection.modes import MODES
 
 
 def test_literals_are_what_the_code_takes() -> None:
