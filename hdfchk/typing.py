@@ -119,3 +119,4 @@ class StoreOptions(TypedDict, total=False):
     trust: bool
     expand_limit: int | None
     on_unsupported: OnUnsupported
+    frozen: bool
