@@ -71,7 +71,7 @@ def explain(error: Exception, storage: Storage, address: str) -> None:
             raise _named(met, address) from error
         error.file = error.file or address
         return
-    if met is not None and met is not error:
+    if met is not None and (type(met), met.args) != (type(error), error.args):
         raise _named(met, address) from error
     _named(error, address)
 

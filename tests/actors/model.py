@@ -365,8 +365,6 @@ def in_fork(folder: str, name: str, work: Callable[[], None]) -> int:
         return child
     code = 3
     try:
-        # A shell starts what runs in its background with SIGINT ignored: it would be lost here.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

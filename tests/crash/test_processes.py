@@ -161,7 +161,6 @@ import os, signal, sys, threading, time
 import numpy as np
 from hdfchk import HDF5Checkpointer
 path = sys.argv[1]
-signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 me, stop = os.getpid(), False
 def send():
     while not stop:

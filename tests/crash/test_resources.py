@@ -346,7 +346,6 @@ IN_BULK = """
 import os, signal, sys, threading, time
 import numpy as np
 from hdfchk import HDF5Checkpointer
-signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 path, big = sys.argv[1], np.ones(12_000_000)
 came = 0
 HDF5Checkpointer(path)["big"] = 0

@@ -227,7 +227,6 @@ FORKS = """
 import os, signal, sys, threading
 import numpy as np
 from hdfchk import HDF5Checkpointer
-signal.signal(signal.SIGINT, signal.default_int_handler)
 chk = HDF5Checkpointer(sys.argv[1])
 inside, over, found = threading.Event(), threading.Event(), []
 def fork():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,36 @@ def test_a_copy_that_finds_no_room_is_not_left(file: Path) -> None:
     with pytest.raises(FileExistsError):
         HDF5Checkpointer(file).recover(into=str(copy))
     assert differs(view(copy), state) is None
+
+
+ENDS = """
+import os, sys
+from hdfchk import HDF5Checkpointer
+from hdfchk.backends.hdf5.wal import first_commit
+from tests.regressions.failing import Calls
+
+first_commit.MEMORY_BYTES = -1  # HDF5 writes into the file, as for large arrays
+path = sys.argv[1]
+with Calls(os.path.dirname(path)) as calls:
+    calls.fail("write", first=1, times=1000)
+    try:
+        HDF5Checkpointer(path)["a"] = 1.0
+    except OSError as error:
+        print(error.strerror)
+    calls.off()
+HDF5Checkpointer(path)["a"] = 2.0
+print(HDF5Checkpointer(path)["a"])
+"""
+
+
+def test_a_process_that_met_a_full_disk_ends_in_order(tmp_path: Path) -> None:
+    """A new file that could not be written is freed: HDF5 does not close it when Python is gone."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS, str(tmp_path / "x.hdf5")],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "Input/output error\n2.0\n"), done.stderr

@@ -80,7 +80,7 @@ class _Buffer(FileObject):
                 view = view[: edge - start]
             self._apply(start, view)
         except Exception as error:
-            self.error = self.error or error
+            self.keep_error(error)
         self._size = max(self._size, end)
         return end - start
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 from typing import Any
@@ -15,7 +16,15 @@ from .ids import FileID, PropFAID, PropFCID
 from .timeless import blank
 from .types import file_access, file_creation
 
-__all__ = ["FileObject", "close_file", "create_in_memory", "create_on", "file_of", "open_on"]
+__all__ = [
+    "FileObject",
+    "close_file",
+    "create_in_memory",
+    "create_on",
+    "file_of",
+    "open_on",
+    "without_frames",
+]
 
 METADATA_CACHE = 2**18
 """The size in bytes. HDF5 iterates over its whole metadata cache at each commit of a log: a large
@@ -31,8 +40,15 @@ class FileObject:
     discarding = False
     """Whether writes from HDF5 are discarded: before a rollback, or because the file belongs to
     another process."""
+    error: Exception | None = None
+    """The first error of a callback, for the call that has caused it."""
     _position: int
     _size: int
+
+    def keep_error(self, error: Exception) -> None:
+        """Keep the error of a callback, unless there is one."""
+        if self.error is None:
+            self.error = without_frames(error)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position."""
@@ -56,6 +72,23 @@ class FileObject:
 
     def flush(self) -> None:
         """Do nothing: there is no buffer."""
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return a copy of an error, without its traceback.
+
+    Frames lead to HDF5 objects, and through these, unseen by the garbage collector, to the file
+    object: one that keeps an error with frames is never freed. HDF5 would close it when Python is
+    gone, and the process would end by a signal.
+
+    Args:
+        error: an error that has been caught.
+    """
+    try:
+        return copy.copy(error)
+    except Exception:  # a class of another library's that cannot be copied
+        error.__context__ = error.__cause__ = None
+        return error.with_traceback(None)
 
 
 def file_of(fid: FileID) -> h5py.File:

@@ -20,7 +20,7 @@ from ....runtime.posix import (
     try_lock_shared,
     write_all,
 )
-from ..h5.file_object import FileObject
+from ..h5.file_object import FileObject, without_frames
 from .content_stamp import Content
 from .writer_lock import WriterLock
 
@@ -87,7 +87,7 @@ class ScratchFile(FileObject):
         try:
             self._buffer += data
         except MemoryError as error:
-            self.error = self.error or error  # the new file will be discarded
+            self.keep_error(error)  # the new file will be discarded
             self._buffer.clear()
         if len(self._buffer) >= BUFFER_BYTES:
             self.flush()
@@ -96,12 +96,12 @@ class ScratchFile(FileObject):
     def _write(self, data: Any, start: int) -> None:
         try:
             if self._kept:
-                raise self.error or OSError(errno.EIO, "an earlier write has failed")
+                raise OSError(errno.EIO, "an earlier write has failed")
             if self.content is not None:
                 self.content.add(data, start)
             write_all(self.file.fd, data, start)
         except Exception as error:
-            self.error = self.error or error
+            self.keep_error(error)
             with contextlib.suppress(MemoryError):  # the new file will be discarded
                 self._kept.append((start, bytes(data)))
 
@@ -125,7 +125,7 @@ class ScratchFile(FileObject):
         try:
             os.ftruncate(self.file.fd, self._size)
         except OSError as error:
-            self.error = self.error or error
+            self.keep_error(error)
         return self._size
 
     def flush(self) -> None:
@@ -137,7 +137,7 @@ class ScratchFile(FileObject):
     def take_error(self) -> Exception | None:
         """Return the first error of a callback. It is kept: the file is incomplete."""
         self.flush()
-        return self.error
+        return None if self.error is None else without_frames(self.error)
 
 
 class NewFile:

@@ -9,7 +9,7 @@ from typing import Any
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import read_all, read_into, sync, write_all
 from ..data.memory_map import Mapper
-from ..h5.file_object import FileObject
+from ..h5.file_object import FileObject, without_frames
 from .log import PAGE, Log, Recovered
 
 __all__ = ["OverlayFile", "Pages"]
@@ -49,7 +49,7 @@ class OverlayFile(FileObject):
         try:
             return self._read_into(memoryview(buffer).cast("B"))
         except OSError as error:
-            self.error = error  # HDF5 raises a different one
+            self.error = without_frames(error)  # HDF5 raises a different one
             raise
 
     def _read_into(self, view: memoryview) -> int:

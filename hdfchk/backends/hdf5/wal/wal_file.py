@@ -182,7 +182,7 @@ class WalFile(OverlayFile):
             else:
                 self._write_large(start, view)
         except Exception as error:  # the bytes stay in memory, and the commit fails
-            self.error = self.error or error
+            self.keep_error(error)
             # Without memory they are lost: the rollback discards all uncommitted data anyway.
             with contextlib.suppress(MemoryError):
                 self._record.append((start, bytes(view)))
@@ -235,7 +235,7 @@ class WalFile(OverlayFile):
             try:
                 self._spill()
             except OSError as error:  # the data are in memory; the commit will fail
-                self.error = self.error or error
+                self.keep_error(error)
                 self._spill_bytes *= 2
 
     def _spill(self) -> None:
