@@ -170,8 +170,8 @@ ADVICE: dict[str, tuple[Any, str, str]] = {
     "view of nodes": (lambda: made("networkx", "NodeView"), "graph", "asarray"),
     "task": (lambda: made("dask", "Delayed"), "compute", "asarray"),
     "loader": (lambda: made("torch", "DataLoader"), "data set", "asarray"),
-    "molecule": (lambda: made("rdkit", "Mol", array=False), r"parts.*register", "units"),
-    "system": (lambda: made("openmm", "System", array=False), r"parts.*register", "units"),
+    "molecule": (lambda: made("rdkit", "Mol", array=False), r"vars.*register", "units"),
+    "system": (lambda: made("openmm", "System", array=False), r"vars.*register", "units"),
     "object": (object, r"parts.*register.*to_state=", "asarray"),
 }
 
