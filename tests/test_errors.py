@@ -27,14 +27,14 @@ from hdfchk.views import access
 ROOT = Path(__file__).parents[1]
 OURS = {
     name: kind
-    for name, kind in vars(hdfchk).items()
+    for name, kind in ((name, getattr(hdfchk, name)) for name in hdfchk.__all__)
     if isinstance(kind, type) and issubclass(kind, (HdfchkError, HdfchkWarning))
 }
 
 
 def test_all_are_exported_and_documented() -> None:
     """The tables of the docs name all errors and warnings, and no others."""
-    assert set(OURS) == {*errors.__all__, "UnknownTargetError"} and set(OURS) < set(hdfchk.__all__)
+    assert set(OURS) == {*errors.__all__, "UnknownTargetError"}
     kinds = set(OURS) - {"HdfchkError", "HdfchkWarning"}
     section = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").split("\n## Errors\n")[1]
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)

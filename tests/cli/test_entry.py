@@ -40,6 +40,7 @@ STORY = [
     (["watch", "c.h5", "params", "--count", "1"], 0, "  =  params/steps  int  500\n"),
     (["plot", "c.h5", "nope"], 1, ""),
     (["browse", "c.h5"], 2, ""),
+    (["view", "nope.h5"], 3, ""),
 ]
 
 

@@ -337,7 +337,7 @@ def test_what_is_known_of_an_array_is_true(path: str) -> None:
     with HDF5Checkpointer(path, sync_interval=1000) as chk:
         chk.append("x", 1.0)
         chk.append("x", 2.0)
-        chk["x"] = np.arange(3)
+        chk["x"] = np.arange(3, dtype="i4")  # int64 would become floats
         for n in range(3):
             chk["step"] = n
         with pytest.raises(UnsupportedTypeError):
