@@ -322,6 +322,25 @@ def test_forks_while_it_is_given_back(tmp_path):
     assert os.listdir(tmp_path) == ["x.hdf5"]
 
 
+def test_no_handler_runs_in_a_hook_of_a_fork(tmp_path):
+    """A fork runs no Python code of ours in the parent: what a handler raises there is ignored."""
+    found = []
+
+    def see(frame, event, _):
+        if event == "call" and "hdfchk" in frame.f_code.co_filename:
+            found.append(frame.f_code.co_name)
+
+    with HDF5Checkpointer(tmp_path / "x.hdf5").open() as chk:
+        chk["n"] = 1
+        sys.setprofile(see)
+        child = os.fork()
+        sys.setprofile(None)
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    assert found == []
+
+
 def test_threads_and_waiting_writers(tmp_path):
     """Threads write into an opened store while another process takes its turns."""
     path = tmp_path / "x.hdf5"

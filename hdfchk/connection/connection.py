@@ -21,7 +21,7 @@ from ..runtime.scheduler import Alarm, weakly
 from ..runtime.weak_values import WeakValues
 from .append_buffers import AppendBuffers
 from .busy_guard import BusyGuard
-from .opened import IDLE_SECONDS, LOOK_SECONDS, Opened, at_work
+from .opened import IDLE_SECONDS, LOOK_SECONDS, Opened, at_work, guard_forks
 from .owner import Owner
 
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
@@ -441,6 +441,7 @@ class Connection:
         """Give the open storage back when the stores that were opened do not use it."""
         storage = self.storage
         if storage is not None and storage.is_given_back and not self._idle_alarm.is_set:
+            guard_forks()
             self.opened.begin()
             self._arming = threading.get_ident()
             self._idle_alarm.set(LOOK_SECONDS if storage.writable else IDLE_SECONDS, keep=self)

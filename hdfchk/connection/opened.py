@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from ..backends.base import Storage
 
-__all__ = ["IDLE_SECONDS", "LOOK_SECONDS", "Opened", "at_work"]
+__all__ = ["IDLE_SECONDS", "LOOK_SECONDS", "Opened", "at_work", "guard_forks"]
 
 IDLE_SECONDS = 1.0
 """Storage is given back when nothing was written for so long; a snapshot, when it is so old."""
@@ -95,40 +96,22 @@ class Opened:
         return now - self._since >= IDLE_SECONDS
 
 
-class _Fork:
-    """Keeps the process from forking while storage is given back in another thread.
+at_work = threading.RLock()
+"""Held by the thread of alarms while it gives storage back."""
 
-    The child would have half of it, and could not close it.
+
+@functools.cache
+def guard_forks() -> None:
+    """Keep the process from forking while another thread gives storage back, from now on.
+
+    The child would have half of it, and could not close it. h5py has to be imported by now: its
+    hook takes the lock that giving back needs, and a hook that is added later runs earlier. No
+    hook is a Python function: a signal handler could run in it, and Python ignores what is raised
+    in hooks.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._taken = False
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *raised: object) -> None:
-        self._lock.release()
-
-    def before(self) -> None:
-        # With a limit: this thread may have what the other one waits for.
-        self._taken = self._lock.acquire(timeout=FORK_SECONDS)
-
-    def after_in_parent(self) -> None:
-        if self._taken:
-            self._taken = False
-            self._lock.release()
-
-    def after_in_child(self) -> None:
-        self.__init__()  # type: ignore[misc]
-
-
-at_work = _Fork()
-"""A block in which another thread than that of a caller gives storage back."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=at_work.before,
-        after_in_parent=at_work.after_in_parent,
-        after_in_child=at_work.after_in_child,
-    )
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=functools.partial(at_work.acquire, timeout=FORK_SECONDS),
+            after_in_parent=at_work.release,
+            after_in_child=at_work._at_fork_reinit,  # type: ignore[attr-defined]  # noqa: SLF001
+        )
