@@ -83,7 +83,12 @@ class Call:
             error = raised
             raise
         finally:
-            self._leave(error)
+            try:
+                self._leave(error)
+            finally:
+                del (
+                    error
+                )  # its traceback has this frame: only the garbage collector would free them
 
     def _fail(self, error: BaseException) -> None:
         self._give_up(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import os
 import warnings
 from pathlib import Path
@@ -247,6 +249,23 @@ def test_a_call_that_failed_is_not_reported_as_committed(file: Path, call: str) 
     assert "earlier commits" in caught.value.__notes__[0]
     assert differs({"n": 1, "kept": np.arange(100.0)}, view(file)) is None
     is_clean(file, {"n": 1, "kept": np.arange(100.0)})
+
+
+@in_child
+def test_the_error_of_a_commit_is_freed_with_its_handler(file: Path) -> None:
+    """It is in no cycle: the garbage collector would free HDF5 objects with it, at any moment."""
+    HDF5Checkpointer(file)["n"] = 1
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    with Calls(file.parent) as calls:
+        calls.fail("sync", times=100)
+        with contextlib.suppress(OSError):
+            HDF5Checkpointer(file)["x"] = np.zeros(200_000)
+        assert calls.failed
+        calls.off()
+    gc.collect()
+    assert [found for found in gc.garbage if isinstance(found, OSError)] == []
 
 
 @in_child
