@@ -55,6 +55,11 @@ class WeakValues(Generic[K, T]):
             if len(self._known) > self._prune_at:
                 self._prune()
 
+    def remove(self, key: K) -> None:
+        """Remove a key, if it is there."""
+        with self._lock:
+            self._known.pop(key, None)
+
     def _prune(self) -> None:
         with self._lock:
             known = self._known.items()

@@ -10,12 +10,13 @@ that are removed and may have to be restored, are linked here.
 from __future__ import annotations
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Iterator
-from weakref import WeakValueDictionary
 
 from h5py import h5d, h5g, h5o
 
+from ....runtime.weak_values import WeakValues
 from . import links
 from .ids import DatasetID, GroupID, ObjectID
 from .object_info import place_of
@@ -27,9 +28,11 @@ NAME = links.HIDDEN + b"tmp"
 DAMAGED = links.HIDDEN + b"damaged"
 """The group of deleted or replaced objects that HDF5 cannot remove, because they are damaged. It
 stays in the file until that is rewritten."""
-_IN_USE: WeakValueDictionary[tuple[int, int], Hidden] = WeakValueDictionary()
+_IN_USE: WeakValues[tuple[int, int], Hidden] = WeakValues()
 """File number and address of each hidden group used by a session of this process: several sessions
 may have one file open, and must not take the group of another for that of a killed process."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_IN_USE.after_fork)
 
 
 MOST_GAPS = 3
@@ -88,7 +91,7 @@ class Hidden:
         self._bin = self._bin_name = None
         if self._gid is None:
             return
-        _IN_USE.pop(self._key, None)
+        _IN_USE.remove(self._key)
         self._gid = None
         if not root.links.exists(self._name) or not links.is_hidden_group(root, self._name):
             self._drafts.clear()
@@ -113,7 +116,7 @@ class Hidden:
                 remove(self._root, name)
 
     def _is_used(self, name: bytes) -> bool:
-        return place_of(h5o.open(self._root, name)) in _IN_USE
+        return _IN_USE.get(place_of(h5o.open(self._root, name))) is not None
 
     def _group(self) -> GroupID:
         if self._gid is None:
@@ -252,4 +255,4 @@ class Hidden:
             if has_bin:
                 self._bin = h5g.open(self._gid, self._bin_name) if self._bin_name else self._gid
             raise
-        _IN_USE.pop(self._key, None)
+        _IN_USE.remove(self._key)
