@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..backends.base import Backend, Session, Storage
@@ -24,11 +24,12 @@ from ..runtime.process_hooks import register
 from ..tree import Leaf
 from .append_buffers import AppendBuffers, RowBuffer
 from .call import ReadCall, WriteCall
-from .connection import Connection, Transaction, Watch, connection_of, share
+from .connection import Connection, Watch, connection_of, share
 from .modes import check_mode
 from .owner import Owner
 from .patience import patience
-from .turn import STANDS, Turn, explained, note_closing, swallowed
+from .transactions import transaction
+from .turn import STANDS, Turn, explained, note_closing
 
 __all__ = ["Handle"]
 
@@ -345,10 +346,11 @@ class Handle:
     def writing_alone(self) -> Iterator[None]:
         """Context that reads and then writes atomically: it holds the writer's lock."""
         with self.turn() as connection, self.held():
-            self._open_to_write(connection)
+            self.open_to_write(connection)
             yield
 
-    def _open_to_write(self, connection: Connection) -> Storage:
+    def open_to_write(self, connection: Connection) -> Storage:
+        """Return storage that is open for writing, for several calls that follow."""
         connection.guard.check(self.backend.address, writing=True)
         storage = self.storage_to_write(connection)
         try:
@@ -360,62 +362,9 @@ class Handle:
 
     # -- transactions ----------------------------------------------------------------------------
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Context whose changes are one commit; an exception rolls them back. Blocks nest."""
-        with self.turn() as connection, self.held():
-            storage = self._open_to_write(connection)
-            outermost = connection.transaction is None
-            if connection.transaction is None:
-                self._begin(connection, storage)
-            transaction = connection.transaction
-            assert transaction is not None  # noqa: S101  it was begun
-            transaction.depth += 1
-            try:
-                yield
-                connection.write_rows()
-                if transaction.failed:
-                    raise swallowed(self.backend.address)
-                if outermost and transaction.has_written and connection.storage is not None:
-                    self._commit(connection, connection.storage)
-            except STANDS:
-                raise
-            except BaseException:
-                self._give_up(connection, transaction)
-                transaction.failed = not outermost  # the outer one has lost its changes too
-                raise
-            finally:
-                transaction.depth -= 1
-                if outermost:
-                    connection.end_transaction()
-
-    def _begin(self, connection: Connection, storage: Storage) -> None:
-        if storage.transactions is None:
-            raise TransactionError(
-                "only a store with journal=True, of a file object, or in memory has transactions",
-                file=self.backend.address,
-                hint="use update() for one commit of several keys",
-            )
-        connection.write_rows()
-        with connection.working(writing=True):
-            connection.settle(storage)
-            storage.transactions.begin()
-        connection.transaction = Transaction(Owner.now())
-
-    def _commit(self, connection: Connection, storage: Storage) -> None:
-        with connection.working(writing=True), explained(storage, self.backend.address):
-            connection.commit(storage)
-
-    def _give_up(self, connection: Connection, transaction: Transaction) -> None:
-        connection.appends.clear()
-        connection.appends.forget()
-        storage = connection.storage
-        if storage is None or not storage.writable or not transaction.has_written:
-            return
-        with connection.working(writing=True):
-            connection.roll_back(storage)
-        for watch in connection.watches:
-            watch.touched = True
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context whose changes are one commit; an exception rolls them back."""
+        return transaction(self)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -656,7 +605,7 @@ class Handle:
                 if self.mode == "r" or (self.backend.exists() and self.mode not in {"w", "x"}):
                     storage = self.storage_to_read(connection)
                 else:
-                    storage = self._open_to_write(connection)
+                    storage = self.open_to_write(connection)
             if connection.transaction is not None:
                 connection.transaction.has_written = True
             connection.write_rows()
