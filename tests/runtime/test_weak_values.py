@@ -80,7 +80,18 @@ def _other_store(chk: HDF5Checkpointer) -> None:
     assert load(file + ".2") == {"a": 1}
 
 
-CALLS = [_block, _assign, _row, _iterate, _read, _parts, _transaction, _delete, _other_store]
+def _compact(chk: HDF5Checkpointer) -> None:
+    chk.compact()
+
+
+def _recover(chk: HDF5Checkpointer) -> None:
+    chk.recover()
+
+
+CALLS = [
+    *(_block, _assign, _row, _iterate, _read, _parts, _transaction, _delete, _other_store),
+    *(_compact, _recover),
+]
 
 
 @pytest.mark.parametrize("journal", [True, False])

@@ -32,7 +32,7 @@ from ...info import Info
 from ...keys import Path, join
 from ...logger import INFO, note
 from ...runtime.descriptors import Descriptor
-from ...runtime.interrupts import Interrupted, check_pending, run_pending
+from ...runtime.interrupts import Interrupted, check_pending, defer_interrupts
 from ...runtime.posix import (
     RETRY_SECONDS,
     close_on_exec,
@@ -334,13 +334,18 @@ class FileBackend(_Hdf5Backend):
 
 
 def _retry_interrupted(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
-    """Call `work`, again if a signal interrupts its wait for a lock, until `timeout` seconds."""
+    """Call `work`, again if a signal interrupts its wait for a lock, until `timeout` seconds.
+
+    Handlers run between two objects and blocks alone. h5py runs Python code where an object of it
+    is freed, and what a handler raises there is ignored.
+    """
     end = time.monotonic() + timeout
     while True:
         try:
-            return work(path, max(0.0, end - time.monotonic()), *args)
-        except Interrupted:
-            run_pending()
+            with defer_interrupts():
+                return work(path, max(0.0, end - time.monotonic()), *args)
+        except Interrupted:  # the handler has run
+            continue
 
 
 def _stamped(fid: FileID) -> FileID:

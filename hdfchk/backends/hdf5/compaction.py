@@ -12,7 +12,7 @@ from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5t, h5z
 
 from ...errors import CorruptFileError, HdfchkError, NestingError, UnsupportedStoredError
 from ...keys import MAX_PATH, to_text
-from ...runtime.interrupts import defer_interrupts
+from ...runtime.interrupts import run_pending
 from ...runtime.posix import wait_lock_shared, write_all
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
@@ -126,17 +126,16 @@ def _write(
 ) -> None:
     plist = _file_plist(source, portable=portable)
     scratch = ScratchFile(new.file)
-    with defer_interrupts():
-        # Copied objects may use the newest format, unless HDF5 1.8 must read them.
-        newest = h5f.LIBVER_V18 if portable else h5f.LIBVER_LATEST
-        # HDF5's newer groups use heaps that do not work if lengths have so few bytes.
-        oldest = h5f.LIBVER_V18 if plist.get_sizes()[1] > HEAP_BYTES else h5f.LIBVER_EARLIEST
-        target = create_on(scratch, plist, (oldest, newest))
-        try:
-            _Copy(source, target.id, guard, progress, portable=portable).run()
-        finally:
-            target.close()
-        error = scratch.take_error()
+    # Copied objects may use the newest format, unless HDF5 1.8 must read them.
+    newest = h5f.LIBVER_V18 if portable else h5f.LIBVER_LATEST
+    # HDF5's newer groups use heaps that do not work if lengths have so few bytes.
+    oldest = h5f.LIBVER_V18 if plist.get_sizes()[1] > HEAP_BYTES else h5f.LIBVER_EARLIEST
+    target = create_on(scratch, plist, (oldest, newest))
+    try:
+        _Copy(source, target.id, guard, progress, portable=portable).run()
+    finally:
+        target.close()
+    error = scratch.take_error()
     if error is not None:
         raise error
     userblock = plist.get_userblock()
@@ -223,6 +222,7 @@ class _Copy:
             old, new, rest = todo[-1]
             inner = None
             for name, kind, _ in rest:
+                run_pending()
                 inner = self._link(old, name, kind, new)
                 if inner is not None:
                     break

@@ -17,6 +17,7 @@ from h5py import h5a, h5d, h5f, h5g, h5o, h5r, h5s
 
 from ...errors import CorruptFileError, UnsupportedStoredError
 from ...keys import to_text
+from ...runtime.interrupts import run_pending
 from ...runtime.posix import read_all
 from .data.anew import Part, stored_parts
 from .data.chunk_index import chunks_of
@@ -88,6 +89,7 @@ class _Comparison:
             old, new, names = todo[-1]
             inner = None
             for name in names:
+                run_pending()
                 inner = self._objects(h5o.open(old, name), h5o.open(new, name))
                 if inner is not None:
                     break
