@@ -117,6 +117,21 @@ assert not found, found
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
+def test_reading_imports_what_it_needs(tmp_path: Path) -> None:
+    """A file is read without what rewrites files, or describes them."""
+    code = """
+import sys
+from hdfchk import HDF5Checkpointer
+HDF5Checkpointer(sys.argv[1])["a"] = 1
+assert HDF5Checkpointer(sys.argv[1])["a"] == 1
+late = {"compaction", "comparison", "file_info", "salvage", "sandbox"}
+assert not {f"hdfchk.backends.hdf5.{name}" for name in late} & set(sys.modules)
+"""
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x.hdf5"], check=True, cwd=PACKAGE.parent
+    )
+
+
 def test_all_names_can_be_imported() -> None:
     """Each name is there, from its module, whatever was imported before; it can be pickled."""
     import pickle

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 import h5py
@@ -28,7 +28,6 @@ from ...errors import (
     NotAFileError,
     ReadOnlyError,
 )
-from ...info import Info
 from ...keys import Path, join
 from ...logger import INFO, note
 from ...runtime.descriptors import Descriptor
@@ -44,10 +43,8 @@ from ..base import Session, Storage
 from ..memory import BackendDefaults, MemoryBackend
 from ..meter import Progress
 from ..settings import DEFAULTS, Options
-from .compaction import compact_file
 from .data.headroom import require_headroom
 from .data.memory_map import is_mapped
-from .file_info import file_info
 from .h5.errors import RAISED, explain_open
 from .h5.ids import FileID
 from .h5.types import file_access, file_creation
@@ -59,6 +56,9 @@ from .wal.replay import discard_log, recover_file, recover_into, write_stamp
 from .wal.seal import read_seal
 from .wal.writer_lock import require_absent
 from .wal_writer import WalWriter
+
+if TYPE_CHECKING:
+    from ...info import Info
 
 T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
@@ -297,6 +297,8 @@ class FileBackend(_Hdf5Backend):
 
     def info(self) -> Info:
         """Return the state of the file, without waiting for anybody."""
+        from .file_info import file_info
+
         return file_info(self.resolved, self.path)
 
     def recover(
@@ -318,6 +320,8 @@ class FileBackend(_Hdf5Backend):
 
     def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
         """Rewrite the file without unused space; return the number of bytes saved."""
+        from .compaction import compact_file
+
         try:
             work = partial(
                 compact_file, durable=self.durable, options=self.options, portable=portable
@@ -411,6 +415,8 @@ class StreamBackend(_Hdf5Backend):
 
     def info(self) -> Info:
         """Return the length of the file object, as far as it can be asked."""
+        from ...info import Info
+
         try:
             there = self.file.tell()
             size = self.file.seek(0, io.SEEK_END)
