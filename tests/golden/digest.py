@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from . import digest_libraries
+
 
 def digest(value: Any) -> str:
     """128 bits of the SHA-256 of a value's text."""
@@ -30,6 +32,10 @@ def text_of(value: Any) -> str:
 def _inside(value: Any) -> str:
     package = type(value).__module__.partition(".")[0]
     told = _newer(value, package)
+    if told is not None:
+        return told
+    place = "classes_pydantic" if type(value).__module__.endswith(".classes_pydantic") else package
+    told = digest_libraries.inside(value, place, text_of)
     if told is not None:
         return told
     if package == "pandas":
@@ -118,6 +124,8 @@ def _dtype(dtype: np.dtype) -> str:
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return f"{_dtype(base)}{shape}"
+    if dtype.type.__module__ == "ml_dtypes":
+        return f"{dtype.byteorder}{dtype.type.__name__}"
     if dtype.names is None:
         return f"{dtype.str}{dtype.char}"
     fields = [(name, *map(str, rest)) for name, (_, *rest) in (dtype.fields or {}).items()]

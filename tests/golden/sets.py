@@ -16,8 +16,18 @@ import numpy as np
 
 import hdfchk
 from hdfchk import HDF5Checkpointer
+from tests.support import exact
 
-from . import stores, values, values_numpy, values_optional, values_strings, values_types
+from . import (
+    stores,
+    values,
+    values_libraries,
+    values_numpy,
+    values_optional,
+    values_strings,
+    values_types,
+)
+from .digest import text_of
 
 FOLDER = Path(__file__).parent
 
@@ -32,6 +42,8 @@ class File:
         make: writes it; by default what is expected is saved.
         read: reads it, key by key; by default it is loaded.
         needs: what is needed to read it: libraries, or ``x87`` for numbers of 80 bits.
+        differs: ``differs(expected, found, name)`` tells how two values differ, or None.
+        plain: what plain HDF5 reads of it, also without these libraries (`values_libraries.PLAIN`).
     """
 
     name: str
@@ -39,6 +51,8 @@ class File:
     make: Callable[[str], None] | None = None
     read: Callable[[HDF5Checkpointer], dict[str, Any]] | None = None
     needs: tuple[str, ...] = ()
+    differs: Callable[[Any, Any, str], str | None] = exact.differs
+    plain: dict[str, Any] = attrs.field(factory=dict)
 
     def write(self, path: str) -> None:
         """Write the file anew."""
@@ -56,6 +70,18 @@ def _has(name: str) -> bool:
     if name == "x87":
         return np.finfo("g").nmant == 63
     return importlib.util.find_spec(name) is not None
+
+
+def _texts_differ(a: Any, b: Any, name: str) -> str | None:
+    """How the texts of two values differ: those tell all of values of the extra `types`."""
+    left, right = text_of(a), text_of(b)
+    return None if left == right else f"{name}: {left}\n became {right}"
+
+
+def _of_library(name: str, make: Callable[[], dict[str, Any]], *needs: str) -> File:
+    """A file of values of a library of the extra `types`."""
+    plain = values_libraries.PLAIN[name]
+    return File(name, make, needs=needs or (name,), differs=_texts_differ, plain=plain)
 
 
 SETS: dict[int, tuple[File, ...]] = {
@@ -112,6 +138,24 @@ SETS[4] = (
     File("results", values_types.results, needs=("scipy",)),
     File("frames of version 2", values_types.frames, needs=("pandas",)),
     File("grown frames", values_types.grown, values_types.make_grown, needs=("pandas",)),
+)
+
+# Types of the libraries of the extra `types`, from version 0.2 on.
+SETS[5] = (
+    _of_library("astropy", values_libraries.astropy),
+    _of_library("pint", values_libraries.pint),
+    _of_library("unyt", values_libraries.unyt),
+    _of_library("ase", values_libraries.ase),
+    _of_library("pydantic", values_libraries.pydantic),
+    _of_library("polars", values_libraries.polars),
+    _of_library("pyarrow", values_libraries.pyarrow),
+    _of_library("frames of Arrow", values_libraries.arrow_frames, "pandas", "pyarrow"),
+    _of_library("awkward", values_libraries.awkward),
+    _of_library("jax", values_libraries.jax),
+    _of_library("torch", values_libraries.torch),
+    _of_library("networkx", values_libraries.networkx),
+    _of_library("ml_dtypes", values_libraries.ml_dtypes),
+    _of_library("pytz", values_libraries.pytz),
 )
 
 

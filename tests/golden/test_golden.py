@@ -17,9 +17,16 @@ import numpy as np
 import pytest
 
 import hdfchk
-from hdfchk import HDF5Checkpointer, JournalMismatchWarning
+from hdfchk import (
+    CodecRegistry,
+    HDF5Checkpointer,
+    JournalMismatchWarning,
+    MissingExtraError,
+    UnknownTypeError,
+)
 from tests.support.exact import differs
-from tests.test_format_doc import OF_LIBRARIES, described
+from tests.support.libraries import hide
+from tests.test_format_doc import described
 
 from .digest import digest
 from .journals import CASES, Case
@@ -38,18 +45,7 @@ JOURNALS = [
     for case in CASES
     if case.name in digests_of(folder_of(number))["journals"]
 ]
-NOT_IN_FILES = {
-    "lowered": "HDF5 files have none",
-    **{
-        codec.name: "its library is not in the test extra"
-        for codec in OF_LIBRARIES
-        if codec.name.partition(".")[0] not in {"pandas", "xarray"}
-    },
-    **dict.fromkeys(
-        ("torch.Size", "torch.Tensor", "torch.name"),
-        "the library is too large for the test extra: see tests/codecs/test_tensors.py",
-    ),
-}
+PLAIN = [param for param in FILES if param.values[1].plain]
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or sys.byteorder != "little" or np.dtype("l").itemsize != 8,
     reason="paths, C types and byte order of what is compared are those of 64-bit POSIX",
@@ -89,9 +85,9 @@ def test_file(number: int, file: File, tmp_path: Path) -> None:
     path.write_bytes(before)
     with HDF5Checkpointer(path, mode="r") as chk:
         read = file.read or (lambda store: {key: store.load((key,)) for key in store})
-        assert differs(file.expected(), read(chk), file.name) is None
+        assert file.differs(file.expected(), read(chk), file.name) is None
     if file.read is None:
-        assert differs(file.expected(), hdfchk.load(path), file.name) is None
+        assert file.differs(file.expected(), hdfchk.load(path), file.name) is None
     report = HDF5Checkpointer(path, mode="r").verify()
     assert not report.damaged and not report.unread
     assert contents(tmp_path) == {"x.hdf5": before}
@@ -106,7 +102,8 @@ def test_rewritten(number: int, file: File, tmp_path: Path) -> None:
     shutil.copyfile(folder_of(number) / f"{file.name}.hdf5", path)
     before = hdfchk.load(path)
     HDF5Checkpointer(path)["added"] = {"a": np.arange(3)}
-    assert differs({**before, "added": {"a": np.arange(3)}}, hdfchk.load(path), file.name) is None
+    after = {**before, "added": {"a": np.arange(3)}}
+    assert file.differs(after, hdfchk.load(path), file.name) is None
 
 
 @pytest.mark.parametrize(("number", "file"), FILES)
@@ -116,6 +113,45 @@ def test_values_are_as_they_were(number: int, file: File) -> None:
         pytest.skip(f"needs {file.missing()}")
     told = digests_of(folder_of(number))["values"][file.name]
     assert {key: digest(value) for key, value in file.expected().items()} == told
+
+
+def _read_plainly(item: Any, attribute: str) -> Any:
+    """A dataset, or an attribute of an object, as plain HDF5 gives it, in lists and `str`."""
+    if attribute:
+        found = item.attrs[attribute]
+        return found.decode() if isinstance(found, bytes) else found
+    found = (item.asstr() if h5py.check_string_dtype(item.dtype) else item)[()]
+    return found.tolist() if hasattr(found, "tolist") else found
+
+
+@pytest.mark.parametrize(("number", "file"), PLAIN)
+def test_plain_datasets(number: int, file: File) -> None:
+    """Values of other libraries are plain datasets, which HDF5 reads without these libraries."""
+    with h5py.File(folder_of(number) / f"{file.name}.hdf5") as raw:
+        for place, expected in file.plain.items():
+            path, _, attribute = place.partition("@")
+            assert _read_plainly(raw[path], attribute) == expected, place
+
+
+@pytest.mark.parametrize(("number", "file"), PLAIN)
+def test_without_the_library(
+    number: int, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a library is missing, its values are errors that say so, and nothing is damaged."""
+    path = tmp_path / "x.hdf5"
+    shutil.copyfile(folder_of(number) / f"{file.name}.hdf5", path)
+    hide(monkeypatch, *file.needs, *(f"{name}lib" for name in file.needs))
+    chk = HDF5Checkpointer(path, CodecRegistry(), mode="r")
+    missing = 0
+    for key in chk:
+        try:
+            chk.load_parameter(key)
+        except (MissingExtraError, UnknownTypeError) as error:
+            assert error.key is not None and error.key.startswith(key)
+            missing += 1
+    assert missing >= len(chk) // 2
+    report = chk.verify()
+    assert report.unread and not report.damaged
 
 
 def lay_out(number: int, case: Case, folder: Path) -> Path:
@@ -239,7 +275,7 @@ def test_every_encoding_is_in_a_file() -> None:
     """Each encoding of docs/format.md is in a golden file: a new one asks for a new set."""
     paths = [path for number in NUMBERS for path in folder_of(number).glob("*.hdf5")]
     names = {name for path in paths for name in names_in(path)}
-    assert sorted(set(described()) - names) == sorted(NOT_IN_FILES)
+    assert sorted(set(described()) - names) == ["lowered"]  # HDF5 files have none
     assert names <= set(described())
 
 
