@@ -105,3 +105,30 @@ def test_a_reference_to_what_is_gone(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "two.hdf5") as file:
         gone, kept = file["g/refs"][:]
         assert not gone and file[kept] == file["g/x"]
+
+
+def test_soft_links(tmp_path: Path) -> None:
+    """They stay soft links; one from the root, in another file, becomes what it leads to."""
+    with h5py.File(tmp_path / "one.hdf5", "w") as file:
+        group = file.create_group("g")
+        group["sub/x"] = np.arange(3)
+        group["below"], group["up"] = h5py.SoftLink("sub/x"), h5py.SoftLink("/out")
+        group["itself"], group["nowhere"] = h5py.SoftLink("."), h5py.SoftLink("gone")
+        file["out"] = np.arange(4)
+    chk, other = HDF5Checkpointer(tmp_path / "one.hdf5"), HDF5Checkpointer(tmp_path / "two.hdf5")
+    chk.copy("g", "b")
+    chk.copy("g", other)
+    paths = {"below": "sub/x", "itself": ".", "nowhere": "gone"}
+    for name, more in (("one.hdf5", {"up": "/out"}), ("two.hdf5", {})):
+        with h5py.File(tmp_path / name) as file:
+            copy = file["b" if more else "g"]
+            kinds = {key: copy.get(key, getlink=True) for key in copy}
+            soft = {k: v.path for k, v in kinds.items() if isinstance(v, h5py.SoftLink)}
+            assert soft == paths | more
+            assert copy["below"] == copy["sub/x"] and copy["up"][3] == 3
+    with h5py.File(tmp_path / "one.hdf5", "r+") as file:
+        del file["g/itself"]  # it has no end through a filter
+    chk.view(omitted_keys=["g/sub"]).copy("g", other, "part")
+    with h5py.File(tmp_path / "two.hdf5") as file:
+        assert sorted(file["part"]) == ["below", "up"] and file["part/below"][2] == 2
+        assert isinstance(file["part"].get("below", getlink=True), h5py.HardLink)

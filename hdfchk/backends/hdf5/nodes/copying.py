@@ -158,8 +158,7 @@ class _Copy:
         whole = (*self._origin.path, *path)
         if kind == h5l.TYPE_HARD:
             self._object_if_seen(links.open_object(old, name, whole), new, name, path, is_part)
-        elif kind == h5l.TYPE_SOFT and not (self._is_same_file and self._seen is None):
-            # In another file it would lead to something else, and through a filter to all.
+        elif kind == h5l.TYPE_SOFT and not self._leads_on(old.links.get_val(name)):
             found = links.locate(self._origin.root, whole)
             if found is None:
                 return
@@ -177,6 +176,14 @@ class _Copy:
                 new.links.create_external(name, *value)
         else:
             raise user_link(join(whole))
+
+    def _leads_on(self, value: bytes) -> bool:
+        """Whether a soft link stays one: in the copy it leads to what it led to, or to its copy.
+
+        A path from the group leads to what is in it: HDF5 has no way up. One from the root would
+        lead to something else in another file, and any of them past a filter.
+        """
+        return self._seen is None and (self._is_same_file or not value.startswith(b"/"))
 
     def _object_if_seen(
         self, oid: ObjectID, new: GroupID, name: bytes, path: Path, is_part: bool
