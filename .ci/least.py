@@ -1,6 +1,7 @@
 """Print the least versions that pyproject.toml allows, as constraints for pip.
 
 ``python .ci/least.py EXTRA...``: those of the package and of the extras, with all that these name.
+``python .ci/least.py --names EXTRA...``: the names of the packages of the extras alone.
 """
 
 from __future__ import annotations
@@ -34,5 +35,7 @@ def least(requirements: list[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    wanted = [f"{PROJECT['name']}[{extra}]" for extra in sys.argv[1:]]
-    sys.stdout.writelines(f"{line}\n" for line in least([*PROJECT["dependencies"], *wanted]))
+    names = sys.argv[1:2] == ["--names"]
+    wanted = [f"{PROJECT['name']}[{extra}]" for extra in sys.argv[2 if names else 1 :]]
+    lines = least(wanted if names else [*PROJECT["dependencies"], *wanted])
+    sys.stdout.writelines(f"{line.partition('==')[0] if names else line}\n" for line in lines)
