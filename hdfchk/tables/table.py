@@ -19,7 +19,8 @@ from .forms import TableForm
 from .frame_table_form import FrameTableForm
 from .frames import append_frame, is_frame
 from .group_form import GroupForm
-from .record_form import HdfStoreForm, RecordForm
+from .hdfstore_form import HdfStoreForm
+from .record_form import RecordForm
 
 __all__ = ["Table", "table_at"]
 
