@@ -274,7 +274,7 @@ class CodecRegistry:
         failed, cause = self._failed()
         raise UnsupportedTypeError(
             f"a value of type {cls.__module__}.{cls.__qualname__} cannot be stored exactly{failed}",
-            hint=remedies.remedy_for(cls, self.encoders),
+            hint=remedies.remedy_for(cls, lambda base: self._codec_of(base) is not None),
         ) from cause
 
     def _codec_of(self, cls: type) -> Encode | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Container
+from collections.abc import Callable
 
 import attrs
 
@@ -27,6 +27,10 @@ _COMPUTE = "store value.compute()"
 _COUNT = "store what it was made of: it has no end"
 _EXPRESSION = "store str(value), and make it from the text after reading"
 _GROUPED = "store the pandas object that it groups (value.obj), and group it again after reading"
+_COORDINATES = (
+    "store its frame (value.frame.name) and its coordinates (value.ra.deg, value.dec.deg, …) with "
+    "their units, in a dict"
+)
 _FRAME = (
     "pass its class to hdfchk.register(), with to_state= and from_state=; or convert it to a "
     "pandas.DataFrame or Series, if that loses nothing"
@@ -95,10 +99,13 @@ _OF_TYPES = {
     "ase.Calculator": "store its results (value.results) and its parameters, both dicts",
     "ase.Cell": "store value.array",
     "ase.FixConstraint": "store value.todict()",
+    "astropy.BaseCoordinateFrame": _COORDINATES,
+    "astropy.BaseRepresentationOrDifferential": _COORDINATES,
     "astropy.BaseTimeSeries": "store astropy.table.QTable(value)",
     "astropy.FunctionUnitBase": _UNIT,
     "astropy.Header": "store value.tostring()",
     "astropy.Quantity": _QUANTITY,
+    "astropy.SkyCoord": _COORDINATES,
     "astropy.Row": "store value.table[[value.index]], a table of one row",
     "astropy.UnitBase": _UNIT,
     "awkward.ArrayBuilder": "store value.snapshot()",
@@ -120,6 +127,7 @@ _OF_TYPES = {
     "netCDF4.Variable": "store value[...], and its attributes (value.__dict__) beside it",
     "networkx.NodeView": "store the graph, or dict(value)",
     "networkx.OutEdgeView": "store the graph, or list(value.data())",
+    "numpy._ArrayFunctionDispatcher": _FUNCTION,
     "numpy.NpzFile": "store dict(value)",
     "numpy.poly1d": "store value.coeffs and value.variable",
     "pandas.BaseGroupBy": _GROUPED,
@@ -130,6 +138,7 @@ _OF_TYPES = {
     "pint.PlainQuantity": _QUANTITY,
     "pint.PlainUnit": _UNIT,
     "PIL.Image": "store numpy.asarray(value), value.mode and, if it has one, value.getpalette()",
+    "polars.Expr": "store value.meta.serialize(), and make it from that after reading",
     "polars.GroupBy": "store the frame, and group it again after reading",
     "polars.LazyFrame": "store value.collect()",
     "pyarrow.Array": (
@@ -139,7 +148,9 @@ _OF_TYPES = {
     "pyarrow.Buffer": "store value.to_pybytes()",
     "pyarrow.Dataset": "store value.to_table()",
     "pyarrow.RecordBatchReader": "store value.read_all()",
+    "pyarrow.DataType": "store str(value)",
     "pyarrow.Scalar": "store value.as_py()",
+    "pyarrow.Schema": "store value.serialize().to_pybytes(), for pyarrow.ipc.read_schema",
     "pyarrow.Tensor": "store value.to_numpy(), and value.dim_names beside it",
     "sklearn.BaseEstimator": (
         "store value.get_params(), and the attributes that fit() has set (value.coef_, …), in a "
@@ -160,18 +171,20 @@ _OF_TYPES = {
 }
 """By package and name of a class, or of a base class of it."""
 
+_OF_PYTHON = 1 << 9
+"""The flag of types that a class statement has made (Py_TPFLAGS_HEAPTYPE)."""
 _MORE = (
     *("unit", "units", "columns", "names", "dims", "coords", "mask", "crs", "categories", "attrs"),
 )
 """Attributes of what is more than its elements: ``numpy.asarray`` would lose them."""
 
 
-def remedy_for(cls: type, known: Container[type]) -> str:
+def remedy_for(cls: type, is_known: Callable[[type], bool]) -> str:
     """Return what to do with a value whose class has no codec.
 
     Args:
         cls: its class.
-        known: the types that have a codec.
+        is_known: whether a type has a codec.
     """
     if any(base.__name__ == "LinearOperator" for base in cls.__mro__):
         return _OPERATOR
@@ -189,7 +202,7 @@ def remedy_for(cls: type, known: Container[type]) -> str:
     if hasattr(cls, "__next__"):
         return _LIST
     for base in cls.__mro__[1:]:
-        if base in known and base is not object:
+        if base is not object and is_known(base):
             return (
                 "pass its class to hdfchk.register(), with to_state= and from_state=; or convert "
                 f"it to {base.__name__}, if that loses nothing"
@@ -198,7 +211,7 @@ def remedy_for(cls: type, known: Container[type]) -> str:
         if not any(hasattr(cls, name) for name in _MORE):
             return "store numpy.asarray(value)"
         return "store its elements, and what else it has (units, names, a mask, …), in a dict"
-    if cls.__dictoffset__ and cls.__module__ != "builtins":
+    if _is_its_attributes(cls):
         return (
             "store vars(value), the dict of its attributes, or pass its class to "
             "hdfchk.register(), with to_state= and from_state="
@@ -207,6 +220,13 @@ def remedy_for(cls: type, known: Container[type]) -> str:
         "store its parts in a dict, or pass its class to hdfchk.register(), with to_state= and "
         "from_state="
     )
+
+
+def _is_its_attributes(cls: type) -> bool:
+    """Whether ``vars(value)`` is all of it: no slots, and no base that is written in C."""
+    bases = cls.__mro__[:-1]
+    made = (base.__flags__ & _OF_PYTHON and not vars(base).get("__slots__") for base in bases)
+    return bool(bases) and all(made)
 
 
 def _is_named_tuple(cls: type) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import collections
 import ctypes
 import decimal
+import fractions
 import functools
 import io
 import itertools
 import logging
+import pathlib
 import queue
 import random
 import re
@@ -78,6 +80,22 @@ class MyDict(dict):
     pass
 
 
+class Ratio(fractions.Fraction):
+    pass
+
+
+class MyPath(pathlib.PurePosixPath):
+    pass
+
+
+class MyMasked(np.ma.MaskedArray):
+    pass
+
+
+class Slotted:
+    __slots__ = ("__dict__", "a")
+
+
 class Module:
     """As those of several libraries of neural networks."""
 
@@ -108,12 +126,17 @@ ADVICE: dict[str, tuple[Any, str, str]] = {
     "function": (lambda: len, "its name", "asarray"),
     "lambda": (lambda: lambda: 1, "its name", "to_state"),
     "module": (lambda: np, "its name", "to_state"),
+    "function of NumPy": (lambda: np.linalg.norm, "its name", "vars"),
     "class": (lambda: MyDict, "register", "to_state"),
     "lock": (threading.Lock, "leave it out", "to_state"),
     "file": (io.BytesIO, "its name", "to_state"),
     "pattern": (lambda: re.compile("a"), r"value\.pattern", "to_state"),
     "partial": (lambda: functools.partial(len), "arguments", "to_state"),
     "dict subclass": (lambda: MyDict(), "register.*if that loses nothing", "asarray"),
+    "fraction subclass": (lambda: Ratio(1, 2), "convert it to Fraction", "vars"),
+    "path subclass": (lambda: MyPath("a"), "convert it to (Pure)?PosixPath", "vars"),
+    "masked subclass": (lambda: np.ones(2).view(MyMasked), "convert it to MaskedArray", "ndarray"),
+    "slots": (Slotted, "its parts", "vars"),
     "array-like": (Sized, r"numpy\.asarray", "register"),
     "with units": (Measured, "units", "asarray"),
     "with columns": (Framed, "names", "asarray"),
@@ -161,6 +184,7 @@ ADVICE: dict[str, tuple[Any, str, str]] = {
         "asarray",
     ),
     "coordinates": (lambda: made("astropy", "Angle", "Quantity"), "units", "asarray"),
+    "sky": (lambda: made("astropy", "SkyCoord", array=False), "frame.*units", "vars"),
     "logarithmic unit": (lambda: made("astropy", "DexUnit", "FunctionUnitBase"), "str", "asarray"),
     "time series": (lambda: made("astropy", "TimeSeries", "BaseTimeSeries"), "QTable", "asarray"),
     "row": (lambda: made("astropy", "Row"), "one row", "asarray"),
