@@ -39,7 +39,7 @@ _CALLED: dict[str, Any] = {
     "pytz _p": _name_of_zone,
     "pytz _UTC": lambda: "UTC",
 }
-"""All that a pickle can have called, by its names there; a zone of the IANA database is its name."""
+"""All that a pickle can have called, by its names there; zones of the IANA database are names."""
 _SAME = {"PROTO", "FRAME", "STOP"}
 _TEXT = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 _NUMBER = {"INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"}
