@@ -50,7 +50,10 @@ WHY = """## Why
   omits these variables. rhdf5 cannot read scalar compounds.
 * **Integers beyond 2<sup>53</sup>** are double-precision numbers in R and Octave.
 * **Octave**'s `load` supports numbers and the forms of its own files. It does not support strings, enumerations or
-  filters of other programs, or names that are not Octave identifiers.
+  filters of other programs, or names that are not Octave identifiers. Loading a
+  whole file ends at the first string, and what comes after it is left out; at a dict with a string in it, it is an error.
+  Name the keys that it is to read: `load("run.hdf5", "x")`. Dicts for Octave have no strings in them: keep these beside the
+  dict, or in attributes.
 * **Unicode names** are rejected by pyfive and by the listing of hdf5r.
 * **None**: a tool that does not support it cannot read the key, or, where the table says so, the file."""
 
