@@ -80,7 +80,7 @@ def put(chk: HDF5Checkpointer, where: str, value: Any) -> None:
         chk["x"] = value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
 @pytest.mark.parametrize("where", ["memory", "file", "chunks"])
 @pytest.mark.parametrize("kind", ["numbers", "masked", "strings"])
