@@ -64,7 +64,9 @@ class LeftOut:
         return {name: item for name, item in found.items() if item is not _NOTHING}
 
     def _add(self, path: Path, error: UnsupportedTypeError) -> None:
-        access.check_visible(self._location.filters, path)  # what is refused is no less refused
+        access.check_visible(
+            self._location.filters, path
+        )  # leaving a value out does not bypass a filter
         self.paths.append(path)
         self._reasons[join(path)] = _reason(path, error)
 
