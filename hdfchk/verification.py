@@ -31,10 +31,10 @@ class Report:
     Args:
         whole: the key paths of all values that read, in the order of the file.
         damaged: the key paths of those that do not, each with its error.
-        unread: the key paths of what was not looked at: it is in another file, needs a class or
-            library that is not installed, or far more memory than the file has bytes, or is nested too
-            deeply; and of what is not a value (references, types that NumPy has not), where HDF5
-            has read the bytes.
+        unread: the key paths of what was not verified: it is in another file, needs a class or
+            library that is not installed, or far more memory than the file has bytes, or is
+            nested too deeply; and of what is not a value (references, types without an equivalent
+            in NumPy), where HDF5 has read the bytes.
     """
 
     whole: tuple[str, ...]
