@@ -233,4 +233,5 @@ TestStoreMachine.settings = settings(
     max_examples=settings.default.max_examples // (1 if FULL else 3)
 )
 TestLargeTreeMachine.settings = settings(max_examples=100 if FULL else 2, stateful_step_count=12)
-TestStoreMachine.pytestmark = TestLargeTreeMachine.pytestmark = [pytest.mark.slow]
+for machine in (TestStoreMachine, TestMemoryMachine, TestLargeTreeMachine):
+    machine.pytestmark = [pytest.mark.slow]
