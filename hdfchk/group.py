@@ -277,7 +277,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
 
         Args:
             key: a key below this group; None for the whole group.
-            mmap: give large arrays that lie in the file in one piece as read-only views of it,
+            mmap: give large contiguous arrays as read-only views of the file,
                 which cost no memory until they are used; see `Array.map`. By default as the
                 store says.
             progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file;
@@ -582,7 +582,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         values.
 
         Raises:
-            InvalidKeyError: a key is a path; or a dict in the mapping has a key that is no valid
+            InvalidKeyError: a key is a path; or a dict in the mapping has a key that is not a valid
                 name, and would replace a dict that is stored.
 
         Example:
@@ -763,7 +763,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             key: where; what stands there is replaced.
             shape: the lengths of the axes.
             dtype: of the values: what NumPy takes, ``str`` for strings of any length.
-            chunks: the shape of a chunk. By default the array lies in one piece, so that it can
+            chunks: the shape of a chunk. By default the array is contiguous, so that it can
                 be mapped; or, if it can grow, is compressed, has checksums or more than 16 MiB, in
                 chunks of rows, which take space when they are written.
             maxshape: the lengths to which it can grow, None for no limit.
@@ -922,7 +922,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         Args:
             key: where; what stands there is replaced at the end.
             blocks: arrays of shape ``(n, *row)``; each may have another n.
-            rows: how many rows there are in all, if that is known: the array lies in one piece
+            rows: how many rows there are in all, if that is known: the array is contiguous
                 then, and can be mapped.
             dtype: of the values; by default that of the first block.
             compression: as for `put`.

@@ -64,7 +64,8 @@ class LeftOut:
         return {name: item for name, item in found.items() if item is not _NOTHING}
 
     def _add(self, path: Path, error: UnsupportedTypeError) -> None:
-        access.check_visible(self._location.filters, path)  # what is refused is no less refused
+        # What a filter refuses is an error, also if it would be left out.
+        access.check_visible(self._location.filters, path)
         self.paths.append(path)
         self._reasons[join(path)] = _reason(path, error)
 

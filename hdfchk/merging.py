@@ -77,7 +77,7 @@ def _is_stored_dict(session: ReadSession, path: Path) -> bool:
 
 
 def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
-    """What a merge puts: everything that is no dict, and dicts that are empty."""
+    """What a merge puts: everything that is not a dict, and empty dicts."""
     if not is_dict(node) or not node.children:
         yield path, node
         return

@@ -37,7 +37,7 @@ def check_extension(file: Any, usual: str) -> None:
 
 
 def is_specification(given: Mapping[str, Any]) -> bool:
-    """Whether a mapping names a file, and is no dict to be used in place."""
+    """Whether a mapping names a file, and is not a dict to be used in place."""
     return "file" in given and set(given) <= {"file", "keys", "opts"}
 
 

@@ -83,8 +83,8 @@ class HDF5Checkpointer(Group):
             it), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and ``"bitshuffle"``;
             a pair of a name and a level; or a mapping of keys, paths or globs to these, of which
             the first that fits counts. Arrays below 16 KiB are not compressed.
-        mmap: ``chk[key]`` and `load` give large arrays that lie in the file in one piece as
-            read-only views of it, see `Array.map`.
+        mmap: ``chk[key]`` and `load` give large contiguous arrays as
+            read-only views of the file, see `Array.map`.
         trust: read what the file names in other files. Only for files that you trust.
         expand_limit: bytes of memory that what is read at once may need beyond 100 times the
             space it takes in the file; more is an `UnsafeFileError`. By default 1 GiB, for what no
@@ -465,8 +465,8 @@ class HDF5Checkpointer(Group):
         Raises:
             UnsupportedStoredError: the store is not one of a file by its path; or some of it cannot
                 be carried over: HDF5 references that lead to an object without a path, that h5py
-                cannot read (`H5T_STD_REF` of HDF5 1.12), or that lie in another file; or what HDF5
-                1.8 has not, as virtual datasets. Nothing was changed.
+                cannot read (`H5T_STD_REF` of HDF5 1.12), or that are in another file; or what HDF5
+                1.8 does not have, as virtual datasets. Nothing was changed.
             CorruptFileError: some of the file cannot be read, or the copy differs. Nothing was
                 changed.
             LockedError: another process writes the file.

@@ -61,7 +61,7 @@ OnUnsupported = Literal["raise", "warn"]
 """What becomes of values that cannot be stored exactly."""
 
 Tell = Callable[[int, int], object]
-"""A function that is told the progress: ``progress(done, total)``; a total of 0 is unknown."""
+"""Called with the progress: ``progress(done, total)``; a total of 0 is unknown."""
 
 ProgressOption = bool | Tell | None
 """None or False for nothing, True for a progress bar, or a function."""

@@ -31,10 +31,10 @@ class Report:
     Args:
         whole: the key paths of all values that read, in the order of the file.
         damaged: the key paths of those that do not, each with its error.
-        unread: the key paths of what was not looked at: it lies in another file, needs a class or
-            library that is not here, or far more memory than the file has bytes, or is nested too
-            deeply; and of what is not a value (references, types that NumPy has not), where HDF5
-            has read the bytes.
+        unread: the key paths of what was not verified: it is in another file, needs a class or
+            library that is not installed, or far more memory than the file has bytes, or is
+            nested too deeply; and of what is not a value (references, types without an equivalent
+            in NumPy), where HDF5 has read the bytes.
     """
 
     whole: tuple[str, ...]
@@ -98,7 +98,7 @@ def verify(location: Location, progress: Progress | None = None) -> Report:
 
     Args:
         location: of the store.
-        progress: is told how many values are read.
+        progress: called with the number of values read.
     """
     with location.handle.reading() as session:
         return _Verifier(location, session, progress).run()
@@ -182,7 +182,7 @@ class _Verifier:
             seen.add(identity)
             if len(path) >= MOST_LEVELS:
                 raise NestingError(
-                    f"groups nested more than {MOST_LEVELS} levels deep, which are not looked at",
+                    f"groups nested more than {MOST_LEVELS} levels deep are not verified",
                     hint="read them with plain h5py",
                 )
             if note == self._note:
@@ -201,7 +201,7 @@ class _Verifier:
 
     def _attributes(self, session: Session, path: Path) -> None:
         for name in session.attribute_names(path):
-            with contextlib.suppress(UnsupportedStoredError):  # a reference, say: it is no value
+            with contextlib.suppress(UnsupportedStoredError):  # for example a reference
                 session.read_attribute(path, name)
 
     def _value(self, session: Session, inner: Path, path: Path) -> None:

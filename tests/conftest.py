@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -61,6 +62,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
             if os.environ.get("HDFCHK_FUZZ") != "full":
                 item.add_marker(pytest.mark.skip("exhaustive: HDFCHK_FUZZ=full does it"))
+
+
+def pytest_collection_finish() -> None:
+    """Spare collections of garbage what is there for good: modules, tests and their parameters.
+
+    Some tests collect hundreds of times, many of them in forked children, in which looking at an
+    object also copies its page.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _open_files(folder: Path) -> list[str]:

@@ -50,13 +50,13 @@ def test_a_log(path: str) -> None:
     chk.append("log/loss", 0.5)
     chk.append("log/loss", 0.25)
     with chk:
-        for n in range(5000):
+        for n in range(1500):
             chk.append("log/loss", float(n))
             chk["log"].append("frames", np.full((2, 3), n, "f4"))
-        assert len(chk.array("log/loss")) == 5002  # what waits is seen
-        assert chk["log/frames"].shape == (5000, 2, 3)
-    assert chk["log/loss"].tolist() == [0.5, 0.25, *map(float, range(5000))]
-    assert chk["log/frames"].dtype == "f4" and (chk["log/frames"][:, 0, 0] == range(5000)).all()
+        assert len(chk.array("log/loss")) == 1502  # what waits is seen
+        assert chk["log/frames"].shape == (1500, 2, 3)
+    assert chk["log/loss"].tolist() == [0.5, 0.25, *map(float, range(1500))]
+    assert chk["log/frames"].dtype == "f4" and (chk["log/frames"][:, 0, 0] == range(1500)).all()
     with h5py.File(path) as file:
         assert file["log/loss"].maxshape == (None,)
         assert file["log/loss"].chunks[0] * 8 <= 2**20  # a commit writes a chunk anew

@@ -140,6 +140,7 @@ def test_readers_and_waiting_writers(tmp_path):
     assert chk.info().waiting == 0
 
 
+@pytest.mark.slow
 def test_it_holds_up_no_writer(tmp_path):
     """A writer that works all the time loses nothing, and its checkpoints go on."""
     path = tmp_path / "x.hdf5"

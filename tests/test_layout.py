@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hdfchk.codecs import families
+from tests.support import modules_page
 
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "hdfchk"
@@ -225,6 +226,11 @@ def test_tests_mirror_the_package() -> None:
         words = name.removeprefix("test_").split("_")
         modules = {"/".join((*folder, "_".join(words[: n + 1]))) for n in range(len(words))}
         assert modules & names, f"{path}: no module has this place in the package"
+
+
+def test_the_page_of_modules() -> None:
+    """`docs/modules.md` has each module, as `python -m tests.support.modules_page` writes it."""
+    assert modules_page.PAGE.read_text(encoding="utf-8") == modules_page.page()
 
 
 def test_folders_of_tests_say_what_they_are_for() -> None:

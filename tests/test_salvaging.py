@@ -29,6 +29,7 @@ from hdfchk.backends.hdf5.salvage import child
 from tests.support import every_type
 
 from .foreign import fingerprint
+from .hostile.forked import Forked
 from .hostile.test_limits import with_new_sum
 from .regressions.children import killed_writer
 
@@ -43,6 +44,17 @@ def path(tmp_path: Path) -> Path:
 def to(tmp_path: Path) -> Path:
     """The new one."""
     return tmp_path / "new.h5"
+
+
+REAL = ("test_a_whole_file", "test_deep_groups", "test_hdf5_ends_the_process", "test_progress")
+"""These start an interpreter, as users do. The others fork: it is the same work in less time."""
+
+
+@pytest.fixture(autouse=True)
+def forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that copies has all modules already."""
+    if request.node.originalname not in REAL:
+        monkeypatch.setattr(child.subprocess, "Popen", Forked)
 
 
 def flip(path: Path, place: int, byte: int = 0xFF) -> None:

@@ -167,7 +167,7 @@ class Array(Placed):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The shape of a chunk, or None for an array in one piece."""
+        """The shape of a chunk, or None if it is contiguous."""
         return self._info().chunks
 
     @property
@@ -304,7 +304,7 @@ class Array(Placed):
         return bool(self.shape == value.shape and (self[:] != value).nnz == 0)
 
     def map(self) -> np.ndarray[Any, Any]:
-        """A read-only view of the elements as they lie in the file, for an array in one piece.
+        """A read-only view of the elements in the file, for a contiguous array.
 
         Nothing is copied; pages are read as they are used. What the log still holds is first
         brought into the file. While a map lives, its bytes are not given to anything else and the

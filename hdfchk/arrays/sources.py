@@ -76,8 +76,8 @@ def source_of(value: Any) -> Source | None:
         blocks = type(value._meta)  # noqa: SLF001  an empty array as its blocks are
         if blocks is not np.ndarray:
             raise UnsupportedTypeError(
-                f"a dask array of {blocks.__module__}.{blocks.__qualname__}, of which NumPy's "
-                "arrays have the elements alone",
+                f"a dask array of {blocks.__module__}.{blocks.__qualname__}: NumPy arrays would "
+                "keep only its elements",
                 hint="store value.compute()",
             )
         if any(math.isnan(length) for length in value.shape):
@@ -150,8 +150,8 @@ def write_blocks(
         blocks: arrays of shape ``(rows, *row)``.
         rows: how many there will be in all, if that is known.
         dtype: of the values; None for that of the first block.
-        layout: how it is to lie in the file.
-        tell: is told how many rows are stored.
+        layout: its layout in the file.
+        tell: called with the number of rows that are stored.
 
     Raises:
         InvalidOptionError: there are no blocks, one does not fit, or there are not as many rows.

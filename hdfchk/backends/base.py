@@ -129,7 +129,7 @@ Copy = Any
 Seen = Callable[[Path, bool, bool], bool]
 """``seen(path, is_dict, is_part)``: whether to copy what stands at this path below what is copied.
 
-A part of a value that is no dict is copied, or an error is raised."""
+A part of a value that is not a dict is copied, or an error is raised."""
 Stored = Leaf | Branch | Draft | Moved
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_VISITS", "SMALL_VALUE", "Entry", "entries_of", "problem_of"]
 
 SMALL_VALUE = 1024
-"""The values of at most so many bytes are told in a listing."""
+"""A listing contains the values of at most so many bytes."""
 MAX_VISITS = 1000
 """How often one group may occur, by several links, in one listing."""
 
@@ -206,7 +206,7 @@ class _Listing:
         return node if isinstance(node, Leaf) else None
 
     def _outline(self, path: Path) -> Outline | None:
-        """What is known of an array; None for what is no array, or not there."""
+        """What is known of an array; None if it is not an array, or does not exist."""
         stat = self._session.stat(path)
         if stat is None:
             return None

@@ -220,10 +220,9 @@ class Picked:
         if all(length == 1 for length in shape[max(0, end - len(self.broadcast)) : max(0, end)]):
             return
         raise UnsupportedTypeError(
-            f"some of the {total} places that the index names are there more than once, and which"
-            " value is to stay is not clear",
+            f"the index selects some of its {total} elements more than once, with different values",
             key=key,
-            hint="name each place once, or write the same value to all",
+            hint="select each element once, or write the same value to all",
         )
 
 

@@ -129,7 +129,7 @@ class SliceType(ParamType):
         try:
             return tuple(_part(part.strip()) for part in text.split(","))
         except ValueError:
-            self.fail(f"{value!r} is no slice; write one as 0:10,3 or ::2,...,-1", param, ctx)
+            self.fail(f"{value!r} is not a slice; write one as 0:10,3 or ::2,...,-1", param, ctx)
 
 
 def _part(text: str) -> Any:

@@ -27,7 +27,7 @@ def write_value(path: str, value: Any) -> None:
     The file appears whole, or not at all.
 
     Raises:
-        Failure: the value has no such form, or there is no such form.
+        Failure: there is no such form, or the value does not have it.
     """
     writer = WRITERS.get(extension_of(path))
     if writer is None:
@@ -111,7 +111,8 @@ def as_array(value: Any, key: str | None = None) -> Any:
         array = array.astype(str) if text and array.size else None
     if array is None:
         raise Failure(
-            f"a {type(value).__qualname__} is no array of numbers or text{place}; use .json", USAGE
+            f"a {type(value).__qualname__} is not an array of numbers or text{place}; use .json",
+            USAGE,
         )
     return array
 
@@ -140,7 +141,7 @@ def columns_of(value: Any) -> dict[str, list[Any]]:
     """The columns of a table: a DataFrame, a dict of columns, an array of one or two axes.
 
     Raises:
-        Failure: it is no table.
+        Failure: it is not a table.
     """
     import numpy as np
 
@@ -158,7 +159,7 @@ def columns_of(value: Any) -> dict[str, list[Any]]:
             columns = array.reshape(len(array), -1).T
             return {f"c{number}": list(column) for number, column in enumerate(columns)}
     raise Failure(
-        f"a {type(value).__qualname__} is no table; use .json, or export to a folder", USAGE
+        f"a {type(value).__qualname__} is not a table; use .json, or export to a folder", USAGE
     )
 
 
@@ -177,7 +178,7 @@ def _write_text(stream: Any, value: Any) -> None:
 
 def _write_bytes(stream: Any, value: Any) -> None:
     if not isinstance(value, bytes | bytearray):
-        raise Failure(f"a {type(value).__qualname__} is no bytes; use .npy or .json", USAGE)
+        raise Failure(f"a {type(value).__qualname__} is not bytes; use .npy or .json", USAGE)
     stream.write(value)
 
 

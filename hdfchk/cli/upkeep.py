@@ -25,7 +25,7 @@ def verify_command(ctx: click.Context, file: str, as_json: bool) -> None:
     """Read all values and report damage.
 
     The exit code is 1 if something is damaged. What could not be looked at, for example as its
-    library is not installed, is listed, and is no damage.
+    library is not installed, is listed, and does not count as damage.
     """
     with progress("verify") as tell:
         report = read(file).verify(tell)

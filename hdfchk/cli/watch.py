@@ -222,7 +222,7 @@ class _Goal:
             self._key, self._bound = found[1].strip("/"), float(found[2])
         except ValueError:
             raise Failure(
-                f"--until {text!r} is no condition; write one as step>=500", USAGE
+                f"--until {text!r} is not a condition; write one as step>=500", USAGE
             ) from None
 
     def is_reached(self, entries: dict[str, Description]) -> bool:

@@ -129,7 +129,7 @@ class Elements:
             value: strings of any length.
 
         Returns:
-            None if it is no such array, or `value` no strings that have a width.
+            None if it is not such an array, or `value` is not strings of fixed width.
         """
         if self.stored.kind != "S":
             return None

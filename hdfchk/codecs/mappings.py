@@ -74,7 +74,7 @@ def _encode(
 def _other_keys(value: dict[Any, Any], encoder: Encoder) -> dict[str, Any]:
     """Return the packed form of each key of a subclass of `str`, by its text.
 
-    It is empty if a key is no link name, or cannot be told by a scalar.
+    It is empty if a key is not a link name, or no scalar can represent it.
     """
     found: dict[str, Any] = {}
     for key in value:

@@ -33,7 +33,7 @@ __all__ = [
 
 PACKED = Mark("packed")
 KEY = "$key"
-"""The parameter, of the mark of an item of a dict, that tells its key if that is no plain `str`."""
+"""The parameter of the mark of a dict's item that holds its key, if that is not a plain `str`."""
 LIST = "list"
 INLINE_BYTES = 4096
 """Longer bytes inside a list get a separate dataset."""

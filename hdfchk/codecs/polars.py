@@ -1,6 +1,6 @@
 """Codecs of polars series and data frames: plain datasets, one for each column.
 
-Missing items are told by a dataset of booleans beside the items. Lists are their lengths and their
+A dataset of booleans beside the items marks the missing ones. Lists are their lengths and their
 items, structs a group of their fields.
 """
 

@@ -1,6 +1,6 @@
 """Codecs of pyarrow arrays, record batches and tables: plain datasets, one for each column.
 
-The types are kept as Arrow writes a schema; missing items are told by a dataset of booleans.
+The types are kept as Arrow writes a schema; a dataset of booleans marks missing items.
 """
 
 from __future__ import annotations

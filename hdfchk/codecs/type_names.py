@@ -257,7 +257,7 @@ def _of_mark_in_text(mark: Mark, count: int | None) -> Told:
 
 
 def told_of_group(mark: Mark | None, names: Sequence[str], part: Part, text: Text) -> Told:
-    """Tell what a value is that is stored as a group, and is no live dict.
+    """Return the type of a value that is stored as a group, and is not a live dict.
 
     Args:
         mark: of the group.

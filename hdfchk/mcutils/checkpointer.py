@@ -81,7 +81,7 @@ class Checkpointer(MutableMapping[Any, Any]):
         name = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", None)
         if not isinstance(name, (str, os.PathLike)):
             raise InvalidOptionError(
-                f"{file!r} has no name, whose extension says what it holds",
+                f"{file!r} has no name, and so no extension that says what it contains",
                 hint="call the class itself: HDF5Checkpointer(file)",
             )
         extension = os.path.splitext(os.fsdecode(name))[1]
@@ -122,7 +122,7 @@ class Checkpointer(MutableMapping[Any, Any]):
         if isinstance(checkpoint, (str, os.PathLike)) or hasattr(checkpoint, "name"):
             return cls.from_file(checkpoint)
         raise UnknownTargetError(
-            f"{checkpoint!r} stands for no checkpointer",
+            f"{checkpoint!r} is not a checkpointer, nor a file or dict to make one of",
             hint="give a path, an open file, a dict, a checkpointer or None",
         )
 

@@ -85,7 +85,7 @@ class NumPySerializer:
                 base = base.setdefault(part, {})
                 if not isinstance(base, dict):
                     raise CorruptFileError(
-                        f"the name {name!r} goes through an array", hint="read it with numpy.load"
+                        f"a part of the name {name!r} is an array", hint="read it with numpy.load"
                     )
             if last or not above:
                 base[last] = array

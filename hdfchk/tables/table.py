@@ -327,7 +327,7 @@ class Table(Placed):
 
 
 def _listed(columns: Any) -> list[Any]:
-    """The names of columns, where a single name may be given, if it is no tuple."""
+    """The names of columns, where a single name may be given, unless it is a tuple."""
     is_single = isinstance(columns, str) or not isinstance(columns, Iterable)
     return [columns] if is_single else list(columns)
 

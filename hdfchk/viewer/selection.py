@@ -6,7 +6,7 @@ import re
 
 from ..errors import InvalidOptionError
 
-__all__ = ["Index", "parse", "shape_of"]
+__all__ = ["Index", "parse"]
 
 Index = tuple[int | slice, ...]
 
@@ -55,10 +55,3 @@ def _part(part: str, length: int, text: str) -> int | slice:
     if step == 0:
         raise InvalidOptionError(f"the selection {text!r} has a step of zero")
     return slice(*slice(start, stop, step).indices(length))
-
-
-def shape_of(index: Index) -> tuple[int, ...]:
-    """Return the shape of the elements at an index that `parse` has returned."""
-    return tuple(
-        len(range(part.start, part.stop, part.step)) for part in index if isinstance(part, slice)
-    )

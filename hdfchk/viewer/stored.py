@@ -35,7 +35,7 @@ MOST_BYTES = 256 * 2**20
 MOST_ATTRIBUTES = 200
 """So many attributes of a key are shown."""
 MOST_VALUE_BYTES = 16 * 2**20
-"""A value that is no array is shown up to this size."""
+"""A value that is not an array is shown up to this size."""
 
 
 Points = tuple[AnyArray, AnyArray]

@@ -80,9 +80,12 @@ def put(chk: HDF5Checkpointer, where: str, value: Any) -> None:
         chk["x"] = value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(data=st.data())
-@pytest.mark.parametrize("where", ["memory", "file", "chunks"])
+@pytest.mark.parametrize(
+    "where",
+    ["memory", *(pytest.param(name, marks=pytest.mark.slow) for name in ("file", "chunks"))],
+)
 @pytest.mark.parametrize("kind", ["numbers", "masked", "strings"])
 def test_against_numpy(where: str, kind: str, data: Any) -> None:
     """Every index reads what NumPy gives, and writes what NumPy writes, or is refused as by it."""

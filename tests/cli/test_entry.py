@@ -13,7 +13,7 @@ import pytest
 
 from hdfchk import HDF5Checkpointer
 from hdfchk.cli.program import COMMANDS
-from tests.support.command import SECONDS, Terminal, environment, run
+from tests.support.command import SECONDS, Processes, Terminal, environment, run
 
 STORY = [
     (["set", "a.h5", "params/steps", "500"], 0, ""),
@@ -47,11 +47,14 @@ STORY = [
 @pytest.mark.slow
 def test_every_command(tmp_path: Path) -> None:
     """Each command does its work as a process of its own: code, output, nothing else."""
-    for args, code, out in STORY:
-        result = run(*args, cwd=tmp_path)
-        assert result.code == code, (args, result)
-        assert result.out.endswith(out) or out in result.out, (args, result)
-        assert "Traceback" not in result.err and (code == 0) <= (result.err == ""), (args, result)
+    with Processes() as processes:
+        for args, code, out in STORY:
+            result = processes.run(*args, cwd=tmp_path)
+            assert result.code == code, (args, result)
+            assert result.out.endswith(out) or out in result.out, (args, result)
+            assert "Traceback" not in result.err, (args, result)
+            assert (code == 0) <= (result.err == ""), (args, result)
+    assert run("get", "a.h5", "params/steps", cwd=tmp_path) == (0, "500\n", "")
     assert {args[0] for args, _, _ in STORY} - {"a.h5"} | {"tree"} == set(COMMANDS)
     assert HDF5Checkpointer(tmp_path / "c.h5")["params/steps"] == 500
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -148,6 +149,7 @@ def test_any_value(value: Any) -> None:
     assert differs(value, default_registry.decode(default_registry.encode(value))) is None
 
 
+@pytest.mark.slow
 def test_any_value_in_a_file(path: str) -> None:
     """Any nest of values comes back through a file, and replaces any other."""
     with HDF5Checkpointer(path) as chk:

@@ -22,6 +22,7 @@ def _interrupt(*_: object) -> None:
     raise InterruptError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gives_up", [True, False])
 def test_interrupts_at_its_end(path: str, *, gives_up: bool) -> None:
     """A handler that raises where the block ends, at any call, leaves all of it or nothing."""

@@ -83,6 +83,7 @@ def structured() -> dict[str, np.dtype]:
 
 
 KEPT = {"simple": simple(), "texts": texts(), "structured": structured()}
+KINDS = ["simple", "texts", pytest.param("structured", marks=pytest.mark.slow)]
 
 
 def filled(dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
@@ -121,7 +122,7 @@ def places(dtype: np.dtype) -> Iterator[tuple[str, Any]]:
         yield "masked", np.ma.array(array, mask=np.ones(array.shape, bool))
 
 
-@pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.parametrize("kind", KINDS)
 def test_kept(kind: str, tmp_path: Path) -> None:
     """A value of every dtype at every place is read, by another store, as it was."""
     path = tmp_path / "x.hdf5"
@@ -138,7 +139,7 @@ def test_kept(kind: str, tmp_path: Path) -> None:
             assert differs(value, chk.load_parameter((number, place)), where) is None
 
 
-@pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.parametrize("kind", KINDS)
 def test_attributes(kind: str, tmp_path: Path) -> None:
     """As an attribute it is kept, or refused where it takes more than one HDF5 object."""
     kept = {}

@@ -87,9 +87,7 @@ from hdfchk import HDF5Checkpointer
 from tests.support import roundtrip
 with HDF5Checkpointer(sys.argv[1]) as chk:
     for key, value in roundtrip.cases():
-        chk["top", key] = value
-        chk["nested", key] = {"in": {"value": value}}
-        chk["listed", key] = [0, value]
+        chk[key] = {"top": value, "nested": {"in": {"value": value}}, "listed": [0, value]}
 """
 READ = """
 import sys
@@ -101,8 +99,8 @@ chk = HDF5Checkpointer(sys.argv[1], mode="r")
 count = 0
 with chk:
     for key, value in roundtrip.cases():
-        nested = chk.load(("nested", key, "in", "value"))
-        for found in (chk.load(("top", key)), nested, chk.load(("listed", key))[1]):
+        stored = chk.load(key)
+        for found in (stored["top"], stored["nested"]["in"]["value"], stored["listed"][1]):
             why = differs(value, found, key)
             count += 1
             if why:

@@ -227,8 +227,11 @@ class LargeTreeMachine(StoreMachine):
 TestStoreMachine = StoreMachine.TestCase
 TestMemoryMachine = MemoryMachine.TestCase
 TestLargeTreeMachine = LargeTreeMachine.TestCase
-TestLargeTreeMachine.settings = settings(
-    max_examples=100 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 2,
-    stateful_step_count=12,
+FULL = os.environ.get("HYPOTHESIS_PROFILE") == "full"
+# Each example is a run of many steps.
+TestStoreMachine.settings = settings(
+    max_examples=settings.default.max_examples // (1 if FULL else 3)
 )
-TestStoreMachine.pytestmark = TestLargeTreeMachine.pytestmark = [pytest.mark.slow]
+TestLargeTreeMachine.settings = settings(max_examples=100 if FULL else 2, stateful_step_count=12)
+for machine in (TestStoreMachine, TestMemoryMachine, TestLargeTreeMachine):
+    machine.pytestmark = [pytest.mark.slow]

@@ -248,6 +248,10 @@ BROKEN_FOR_POWER: tuple[Breaking, ...] = (
 )
 
 
+FIRST = {_no_sync_of_new_file: 1, _no_sync_of_new_log: 5, _no_name_before_checkpoint: 1}
+"""The first of the seeds that shows it, where that is not 0: it is tried first."""
+
+
 @pytest.mark.parametrize("breaking", BROKEN_FOR_KILLS)
 def test_broken_for_kills(
     breaking: Breaking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -429,7 +433,7 @@ def _does_damage(
     breaking(patch)
     folder = tmp_path / "image"
     folder.mkdir()
-    first = 2 if breaking is _no_sync_of_new_log else 0  # of the seeds, the first that shows it
+    first = FIRST.get(breaking, 0)
     for seed in range(first, first + 16):
         chance = random.Random(seed)
         interval = 1000.0 if power and not faults else 0.0

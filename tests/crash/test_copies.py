@@ -28,7 +28,7 @@ from .test_failing_calls import Failing
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("HDFCHK_CRASH") == "full"
-KILLS = 60 if FULL else 6
+KILLS = 60 if FULL else 4
 CALLS = 10**6 if FULL else 6
 """So many calls of the system fail, one in each run."""
 

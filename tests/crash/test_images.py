@@ -1,6 +1,6 @@
 """Every image of the disk that a kill or a loss of power can leave holds one committed state.
 
-`HDFCHK_CRASH=full` makes some 60 times as many images.
+`HDFCHK_CRASH=full` makes some 100 times as many images.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from .workload import FULL, LARGE, State, state_of, tree
 
 SEEDS = range(28 if FULL else 2)
 OPERATIONS = 200 if FULL else 40
-KILLS = 800 if FULL else 80
-POWER = 300 if FULL else 60
+KILLS = 800 if FULL else 48
+POWER = 300 if FULL else 36
+RECOVERIES = 20 if FULL else 4
+TREES = 150 if FULL else 4
 
 
 @pytest.fixture
@@ -97,10 +99,10 @@ def test_large_trees(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPat
             store.update(change)
             states.append(State({**states[-1].tree, **change}))
             recorder.mark("returned", len(states) - 1)
-    for image, returned, begun, cut in after_kills(recorder.log, 150 if FULL else 6, chance):
+    for image, returned, begun, cut in after_kills(recorder.log, TREES, chance):
         image.write_to(str(folder))
         check(states, recovered(folder), returned, begun, f"cut at {cut}")
-    tell(150 if FULL else 6, states, recorder.log)
+    tell(TREES, states, recorder.log)
 
 
 @pytest.mark.parametrize("seed", range(5 if FULL else 1))
@@ -109,7 +111,7 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
     chance = random.Random(seed)
     states, log = record(tmp_path / "run", seed + 200, OPERATIONS, 1.0)
     cuts = 0
-    for image, returned, begun, cut in after_kills(log, POWER // 15, chance):
+    for image, returned, begun, cut in after_kills(log, RECOVERIES, chance):
         for fresh in (True, False):  # a whole image each time, or what the last cut has left
             image.write_to(str(folder))
             left = 0
@@ -121,7 +123,7 @@ def test_recovery_is_cut_at_every_operation(seed: int, tmp_path: Path, folder: P
                 if fresh:
                     image.write_to(str(folder))
             check(states, recovered(folder), returned, begun, f"cut at {cut}, recovered")
-    assert cuts > POWER // 15
+    assert cuts > RECOVERIES
     tell(cuts, states, log)
 
 
@@ -156,6 +158,6 @@ def test_kills_where_the_system_offers_less(
     chance = random.Random(7)
     states, log = record(tmp_path / "run", 7, OPERATIONS, 1.0)
     monkeypatch.setattr(posix, "os", Less())
-    for image, returned, begun, cut in after_kills(log, 60, chance):
+    for image, returned, begun, cut in after_kills(log, POWER, chance):
         image.write_to(str(folder))
         check(states, recovered(folder), returned, begun, f"cut at {cut} of {len(log)}")

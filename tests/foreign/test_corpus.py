@@ -18,7 +18,7 @@ from .driver import in_child
 from .edits import EDITS, Run
 from .registry import build, names
 
-MOST = 12
+MOST = 8
 """So many keys of a file does each edit try here; the command tries more."""
 
 

@@ -11,7 +11,7 @@ import resource
 import signal
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,31 @@ def read_everything(path: str) -> None:
 
 def _too_long(number: int, frame: Any) -> None:
     raise TimeoutError(f"more than {SECONDS} seconds")
+
+
+def outcomes(path: Path, files: Sequence[bytes], together: int = 16) -> Iterator[str]:
+    """What reading each of these files, one after the other at `path`, ends in.
+
+    Args:
+        path: where they are written.
+        files: their contents.
+        together: so many are read in one child. If it does not come to its end, each is read in a
+            child of its own.
+    """
+    for start in range(0, len(files), together):
+        batch = files[start : start + together]
+
+        def read_all(name: str, batch: Sequence[bytes] = batch) -> None:
+            for raw in batch:
+                path.write_bytes(raw)
+                read_everything(name)
+
+        if len(batch) > 1 and outcome(path, read_all) == "read":
+            yield from ["read"] * len(batch)
+            continue
+        for raw in batch:
+            path.write_bytes(raw)
+            yield outcome(path)
 
 
 def outcome(path: Path, work: Callable[[str], Any] = read_everything) -> str:

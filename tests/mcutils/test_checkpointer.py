@@ -109,7 +109,7 @@ def test_build_canonical(tmp_path):
     with (tmp_path / "open.json").open("w+") as file:
         assert type(build(file)) is JSONCheckpointer
     for given in (3, [1]):
-        with pytest.raises(TypeError, match="stands for no checkpointer"):
+        with pytest.raises(TypeError, match="is not a checkpointer"):
             build(given)
 
 

@@ -16,7 +16,7 @@ from .failing import CHANGES, Calls
 from .workload import play
 
 FULL = os.environ.get("HDFCHK_FUZZ") == "full"
-RUNS = 10**6 if FULL else 18
+RUNS = 10**6 if FULL else 9
 """So many of the calls of the run fail, one in each run."""
 
 
@@ -27,13 +27,16 @@ def _folder(tmp_path: Path) -> Path:
     return folder
 
 
-def _count(tmp_path: Path, kinds: Any) -> int:
-    said = tmp_path / "count"
+@pytest.fixture(scope="module")
+def count(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many calls a run makes that may fail."""
+    made = tmp_path_factory.mktemp("count")
+    said = made / "count"
 
     def work() -> None:
-        folder = _folder(tmp_path)
+        folder = _folder(made)
         calls = Calls(folder)
-        said.write_text(str(play(folder / "x.hdf5", calls, lambda: calls.watch(kinds))))
+        said.write_text(str(play(folder / "x.hdf5", calls, lambda: calls.watch(CHANGES))))
 
     assert outcome(work) == ""
     return int(said.read_text())
@@ -47,10 +50,12 @@ def _chosen(count: int, seed: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2, 4] if FULL else [1, 3])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-def test_any_failing_call_leaves_one_state(tmp_path: Path, number: int, times: int) -> None:
+def test_any_failing_call_leaves_one_state(
+    tmp_path: Path, number: int, times: int, count: int
+) -> None:
     """Each call in turn fails: only OSErrors and errors of the library, one state, and it goes on."""
     wrong = {}
-    for first in _chosen(_count(tmp_path, CHANGES), 7 * times + number):
+    for first in _chosen(count, 7 * times + number):
 
         def work(first: int = first) -> None:
             folder = _folder(tmp_path)
@@ -98,11 +103,10 @@ SIGNALS = ("SIGALRM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGXCPU", "SIGTERM", "SIG
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SIGNALS)
-def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str) -> None:
+def test_a_signal_in_any_call_leaves_one_state(tmp_path: Path, name: str, count: int) -> None:
     """A handler that raises, run at any call of the system, costs nothing and mixes nothing."""
     number, wrong = getattr(signal, name), {}
-    count = _count(tmp_path, CHANGES)
-    for first in _chosen(count, int(number))[:: 1 if FULL else 3]:
+    for first in _chosen(count, int(number))[:: 1 if FULL else 2]:
 
         def work(first: int = first) -> None:
             from hdfchk import HDF5Checkpointer

@@ -57,6 +57,7 @@ assert not problem, problem
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cache", "count"), [(2**12, 500), (2**13, 2000)])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_gaps_beyond_the_cache(tmp_path: Path, cache: int, count: int, seed: int) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +64,35 @@ def run(*args: object, cwd: Path | None = None, input: str | None = None, **env:
         env=environment(**env), encoding="utf-8",
     )  # fmt: skip
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+class Processes:
+    """Runs commands one after the other, each in a process that is forked off one with all modules."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-c", _SERVER],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), encoding="utf-8",
+        )  # fmt: skip
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.communicate()
+
+    def run(self, *args: object, cwd: Path) -> Result:
+        """Run a command, like `run`."""
+        assert self._server.stdin is not None and self._server.stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            print(
+                json.dumps([[*map(str, args)], str(cwd), folder]),
+                file=self._server.stdin,
+                flush=True,
+            )
+            code = int(self._server.stdout.readline())
+            out, err = (Path(folder, name).read_text("utf-8") for name in ("out", "err"))
+        return Result(code, out, err)
 
 
 class Terminal:
@@ -136,6 +166,23 @@ class Terminal:
         return self._process.returncode
 
 
+_SERVER = """
+import json, os, pkgutil, sys
+import hdfchk
+from hdfchk.cli.entry import main
+for module in pkgutil.walk_packages(hdfchk.__path__, "hdfchk."):
+    if module.name.split(".")[1] in {"backends", "cli", "codecs", "tables", "verification"}:
+        __import__(module.name)
+for line in sys.stdin:
+    args, cwd, folder = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.chdir(cwd)
+        for number, name in enumerate((os.devnull, folder + "/out", folder + "/err")):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), number)
+        sys.exit(main(args))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 _CONTROLLING = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -125,9 +125,13 @@ def expected(tool: Tool, edit: str) -> set[str]:
     return {"refused"} if case in REFUSED else {"read"}
 
 
-@pytest.mark.parametrize(
-    ("tool", "edit"), CASES, ids=[f"{tool.name}-{edit}" for tool, edit in CASES]
-)
+def _case(tool: Tool, edit: str) -> Any:
+    """Tools that are programs start one or more for each test."""
+    marks = pytest.mark.slow if tool.reader is not None else ()
+    return pytest.param(tool, edit, id=f"{tool.name}-{edit}", marks=marks)
+
+
+@pytest.mark.parametrize(("tool", "edit"), itertools.starmap(_case, CASES))
 def test_edit(tool: Tool, edit: str, originals: Callable[[Tool], Original], tmp_path: Path) -> None:
     """After an edit of ours the tool reads all its own data right, or the edit was refused whole."""
     original = originals(tool)

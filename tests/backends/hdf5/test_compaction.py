@@ -30,9 +30,10 @@ def nine_keys(path: str) -> None:
 def many_attributes(path: str) -> None:
     chk = HDF5Checkpointer(path)
     chk["g"] = {"x": np.ones(3)}
-    for place in (chk.attrs, chk.group("g").attrs, chk.array("g/x").attrs):
-        for i in range(300):
-            place[f"a{(i * 7) % 300}"] = i if i % 2 else f"text {i}"
+    with chk:
+        for place in (chk.attrs, chk.group("g").attrs, chk.array("g/x").attrs):
+            for i in range(300):
+                place[f"a{(i * 7) % 300}"] = i if i % 2 else f"text {i}"
 
 
 def dense_attributes(path: str) -> None:
