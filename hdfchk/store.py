@@ -109,7 +109,8 @@ class HDF5Checkpointer(Group):
 
     Raises:
         UnknownTargetError: `checkpoint_file` is none of these (a `TypeError`).
-        InvalidOptionError: there is no such mode or compression (a `ValueError`).
+        InvalidOptionError: there is no such mode or compression, or a time is negative or not a
+            number (a `ValueError`).
 
     Example:
         >>> import tempfile, os
@@ -154,6 +155,11 @@ class HDF5Checkpointer(Group):
             raise InvalidOptionError(
                 f"on_unsupported={on_unsupported!r}", hint='it is "raise" or "warn"'
             )
+        for option, seconds in (("lock_timeout", lock_timeout), ("sync_interval", sync_interval)):
+            if not seconds >= 0:  # a wait of NaN seconds has no end
+                raise InvalidOptionError(
+                    f"{option}={seconds!r}", hint="it is a number of seconds, at least 0"
+                )
         _check_serializer(serializer)
         backend = backend_for(
             checkpoint_file,

@@ -14,6 +14,7 @@ from .errors import (
     HdfchkError,
     MissingExtraError,
     NestingError,
+    TransactionError,
     UnknownTypeError,
     UnsafeFileError,
     UnsupportedStoredError,
@@ -33,8 +34,9 @@ class Report:
         damaged: the key paths of those that do not, each with its error.
         unread: the key paths of what was not verified: it is in another file, needs a class or
             library that is not installed, or far more memory than the file has bytes, or is
-            nested too deeply; and of what is not a value (references, types without an equivalent
-            in NumPy), where HDF5 has read the bytes.
+            nested too deeply; or its class uses the store to restore it, which is not possible
+            meanwhile; and of what is not a value (references, types without an equivalent in
+            NumPy), where HDF5 has read the bytes.
     """
 
     whole: tuple[str, ...]
@@ -87,6 +89,7 @@ _NOT_READ = (
     UnknownTypeError,
     MissingExtraError,
     NestingError,
+    TransactionError,
 )
 _Level = tuple[Session, Path, Iterator[str]]
 """A session whose root is a group, its whole path, and the names that are still to be looked at."""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hdfchk import CorruptFileError, HDF5Checkpointer, Report, UnknownTypeError
+import hdfchk
+from hdfchk import (
+    CorruptFileError,
+    HDF5Checkpointer,
+    Report,
+    TransactionError,
+    UnknownTypeError,
+)
 
 
 def test_a_short_repr(tmp_path):
@@ -43,3 +50,25 @@ def test_damage_in_a_file(tmp_path):
     report = chk.verify()
     assert not report.ok
     assert "\n  x: " in report.summary()
+
+
+def test_a_class_that_uses_the_store_is_not_damaged(tmp_path):
+    """Its value is not read, since the store cannot be written meanwhile; it is no damage."""
+    chk = HDF5Checkpointer(tmp_path / "x.hdf5")
+
+    @hdfchk.register(name="tests:counts its readings")
+    class Counted:
+        def to_state(self):
+            return {"a": 1}
+
+        @classmethod
+        def from_state(cls, state):
+            chk["readings"] = chk.get("readings", 0) + 1
+            return cls()
+
+    chk["x"] = Counted()
+    assert isinstance(chk["x"], Counted)
+    report = chk.verify()
+    assert report.ok
+    assert report.whole == ("readings",)
+    assert isinstance(report.unread["x"], TransactionError)

@@ -32,6 +32,7 @@ __all__ = [
     "copy_owner_and_mode",
     "file_key",
     "is_at",
+    "mode_beside",
     "open_anew",
     "open_file",
     "open_regular",
@@ -272,6 +273,20 @@ def is_at(descriptor: int, path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return (there.st_dev, there.st_ino) == file_key(descriptor)
+
+
+def mode_beside(source: str | int) -> int:
+    """Return the mode with which to create a file that is to be as secret as another.
+
+    What others open before it has its final mode, they could read for ever after.
+
+    Args:
+        source: the path or descriptor of the other file.
+    """
+    there = os.stat(source)
+    mode = stat.S_IMODE(there.st_mode) & 0o666
+    is_own = hasattr(os, "getegid") and there.st_gid == os.getegid()
+    return mode if is_own else mode & ~0o060
 
 
 def copy_owner_and_mode(source: str | int, target: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer, HdfchkWarning, save
+from hdfchk import FileReplacedError, HDF5Checkpointer, HdfchkWarning, save
 from tests.support.exact import differs
 
 from .children import in_child, killed_writer, outcome
@@ -272,3 +272,34 @@ def test_a_folder_that_cannot_be_read_fails_no_write(folder: Path) -> None:
     assert not said, said
     assert view(name) == {"a": 1, "b": 2, "c": [1, None]}
     assert os.listdir(folder) == ["x.hdf5"]
+
+
+def test_what_lies_beside_is_secret_from_its_beginning(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can open it before it has its mode, and read through that descriptor later."""
+    HDF5Checkpointer(file)["a"] = 1
+    file.chmod(0o600)
+    seen: dict[str, int] = {}
+    real = os.open
+
+    def open_and_look(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        descriptor = real(path, flags, *args, **options)
+        if flags & os.O_CREAT and str(path).startswith(str(file)):
+            kind = str(path).removeprefix(str(file))[:5]
+            seen[kind] = seen.get(kind, 0) | stat.S_IMODE(os.fstat(descriptor).st_mode)
+        return descriptor
+
+    old = os.umask(0o022)
+    try:
+        monkeypatch.setattr(os, "open", open_and_look)
+        chk = HDF5Checkpointer(file)
+        chk["b"] = 2
+        chk.compact()
+        save(file, {"c": 3})
+        with pytest.raises(FileReplacedError), chk:
+            chk["d"] = 4
+            file.unlink()
+    finally:
+        os.umask(old)
+    assert seen == {"-jour": 0o600, "-new-": 0o600, ".resc": 0o600}

@@ -436,3 +436,30 @@ assert came > 100, came
 def test_a_handler_that_raises_in_empty_blocks(tmp_path: Path) -> None:
     """Handlers that raise where nothing is at work keep no thread's turn, nor the collector off."""
     run(BLOCKS, tmp_path / "x.hdf5", SECONDS, seconds=SECONDS + GUARD)
+
+
+@pytest.mark.parametrize("ends", ["__enter__", "__exit__"])
+def test_a_handler_that_raises_as_a_block_begins_or_ends(
+    file: Path, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python has left the store before, or not entered it yet: nothing is lost, close() ends it."""
+    chk, real = HDF5Checkpointer(file, lock_timeout=0), getattr(HDF5Checkpointer, ends)
+
+    def raise_there(self: HDF5Checkpointer, *raised: object) -> None:
+        if ends == "__enter__":
+            real(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(HDF5Checkpointer, ends, raise_there)
+    with contextlib.suppress(KeyboardInterrupt), chk:
+        chk["a"] = 1
+    monkeypatch.undo()
+    assert chk.is_open
+    chk["b"] = 2
+    assert view(file).get("b") == 2
+    chk.close()
+    assert not chk.is_open
+    assert os.listdir(file.parent) == [file.name]
+    with chk:
+        chk["c"] = 3
+    assert not chk.is_open

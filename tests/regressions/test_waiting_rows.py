@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hdfchk import HDF5Checkpointer
+from hdfchk import HDF5Checkpointer, InvalidOptionError
 
 from .children import eventually, in_child, outcome
 from .failing import Calls
@@ -178,3 +178,11 @@ def test_an_assignment_after_rows_that_were_read(file: Path, value: Any) -> None
             raise ZeroDivisionError
         assert differs(chk.load(), {"x": value}) is None
     is_clean(file, {"x": value})
+
+
+@pytest.mark.parametrize("option", ["lock_timeout", "sync_interval"])
+@pytest.mark.parametrize("seconds", [float("nan"), -1.0])
+def test_times_that_are_none(file: Path, option: Any, seconds: float) -> None:
+    """A wait of NaN seconds would never end: such an option is refused."""
+    with pytest.raises(InvalidOptionError, match=f"{option}={seconds}"):
+        HDF5Checkpointer(file, **{option: seconds})

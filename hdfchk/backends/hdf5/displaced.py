@@ -13,7 +13,7 @@ from ...errors import (
 )
 from ...logger import INFO, note
 from ...runtime.descriptors import Descriptor
-from ...runtime.posix import copy_owner_and_mode, is_at, open_regular, sync_folder
+from ...runtime.posix import copy_owner_and_mode, is_at, mode_beside, open_regular, sync_folder
 from .wal.log import log_of
 from .wal.wal_file import WalFile
 
@@ -90,7 +90,7 @@ def _save_moved(file: WalFile, where: str) -> str | None:
 def _save_copy(file: WalFile, path: str) -> str:
     name = f"{path}.rescued"
     try:
-        name, made = _make(name)
+        name, made = _make(name, mode_beside(file.file.fd))
         _copy_commit(file, name, made)
     except OSError as error:
         raise NotDurableError(
@@ -109,12 +109,13 @@ def _save_copy(file: WalFile, path: str) -> str:
     return f"{which} are in {name!r}; create a store on it{last}"
 
 
-def _make(name: str) -> tuple[str, Descriptor]:
+def _make(name: str, mode: int) -> tuple[str, Descriptor]:
     """Create a new file of that name or, if it exists, with the next free number."""
     free, number = name, 0
     while True:
         try:
-            return free, Descriptor(open_regular(free, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+            return free, Descriptor(open_regular(free, flags, mode))
         except FileExistsError:
             number += 1
             free = f"{name}.{number}"

@@ -35,6 +35,7 @@ from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import not_brought_warning, not_removed_warning, pending_warning, save_displaced
 from .failed_sync import late_sync, not_durable
+from .h5.errors import flagged
 from .h5.file_object import close_file, open_on
 from .h5.free_space import keep_free_space
 from .h5.ids import GroupID
@@ -43,6 +44,7 @@ from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.first_commit import FirstCommit
+from .wal.inspection import is_flagged
 from .wal.known_dicts import KnownDicts
 from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows, pack_table
@@ -122,6 +124,8 @@ class WalWriter(OpenFile):
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
         if there and mode != "w":
             if not found.has_commits and file is not None:
+                if is_flagged(file.fd):  # a log with commits would not match such a file
+                    raise flagged(self.address)
                 self._references.known = read_seal(file.fd)
             self._open_h5(found)
             return

@@ -30,6 +30,7 @@ __all__ = [
     "RAISED",
     "errno_of",
     "explain_open",
+    "flagged",
     "is_of_hdf5",
     "telling",
     "telling_writes",
@@ -110,11 +111,7 @@ def explain_open(
         return error
     number = errno_of(error)
     if "h5clear" in str(error):
-        return CorruptFileError(
-            "the program that wrote it has not closed it, or still writes it: a flag in it is set",
-            file=path,
-            hint=f"if no program is writing it, clear the flag: h5clear -s {path!r}",
-        )
+        return flagged(path)
     if number in _BUSY or any(message in str(error) for message in _IN_USE):
         # For example, HDF5 does not open for writing what the same process has open for reading.
         return LockedError(
@@ -135,6 +132,15 @@ def explain_open(
         f"{what} ({_message(error)})",
         file=path,
         hint="it may be another kind of file, or truncated: restore it from a copy",
+    )
+
+
+def flagged(path: str) -> CorruptFileError:
+    """Return the error for a file that another program writes, or wrote when it was killed."""
+    return CorruptFileError(
+        "the program that wrote it has not closed it, or still writes it: a flag in it is set",
+        file=path,
+        hint=f"if no program is writing it, clear the flag: h5clear -s {path!r}",
     )
 
 

@@ -13,9 +13,13 @@ from .fit import problem_of
 from .log import Recovered, is_ours, log_of, owner_in, scan
 from .writer_lock import is_being_written, waiting_writers
 
-__all__ = ["LogState", "Users", "log_state", "superblock_of", "users_of"]
+__all__ = ["LogState", "Users", "is_flagged", "log_state", "superblock_of", "users_of"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAD_BYTES = 12
+"""Of a superblock: the signature, its version, two sizes, and in version 3 the flags."""
+_WRITERS = 0x01 | 0x04
+"""The flags of a program that writes the file, and of one that does so for SWMR readers."""
 _LOCKS = "/proc/locks"
 _ATTEMPTS = 5
 
@@ -173,12 +177,28 @@ def superblock_of(path: str) -> int | None:
     except OSError:
         return None
     try:
-        size, start = os.fstat(file.fd).st_size, 0
-        while start + len(_SIGNATURE) < size:
-            head = read_all(file.fd, len(_SIGNATURE) + 1, start)
-            if head[:8] == _SIGNATURE:
-                return head[8]
-            start = max(512, 2 * start)
-        return None
+        head = _superblock(file.fd)
+        return head[8] if head else None
     finally:
         file.close()
+
+
+def is_flagged(descriptor: int) -> bool:
+    """Whether another program writes an HDF5 file, or was killed while it did: its flag is set.
+
+    HDF5 sets it in superblocks of version 3. It looks at it only where it opens a file itself, and
+    a SWMR writer, which other programs must not write beside, holds no lock.
+    """
+    head = _superblock(descriptor)
+    return head[8:9] == b"\x03" and bool(head[11] & _WRITERS)
+
+
+def _superblock(descriptor: int) -> bytes:
+    """The beginning of the superblock, which may lie behind a user block; or nothing."""
+    size, start = os.fstat(descriptor).st_size, 0
+    while start + _HEAD_BYTES <= size:
+        head = read_all(descriptor, _HEAD_BYTES, start)
+        if head[: len(_SIGNATURE)] == _SIGNATURE:
+            return head
+        start = max(512, 2 * start)
+    return b""

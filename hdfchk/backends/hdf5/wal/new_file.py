@@ -13,6 +13,7 @@ from ....runtime.descriptors import Descriptor
 from ....runtime.posix import (
     copy_owner_and_mode,
     is_at,
+    mode_beside,
     open_regular,
     read_into,
     sync,
@@ -157,8 +158,9 @@ class NewFile:
         self.names_left: int = 0
         """The number of other hard links to the replaced file."""
         self.beside: str = lock.new_name()
+        mode = 0o666 if lock.file is None else mode_beside(lock.file.fd)
         self.file: Descriptor = Descriptor(
-            open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         )
         if lock.file is not None:
             copy_owner_and_mode(lock.file.fd, self.file.fd)

@@ -7,7 +7,12 @@ import os
 
 from ....logger import DEBUG, note
 from ....runtime.descriptors import Descriptor
-from ....runtime.posix import copy_owner_and_mode, open_regular, try_lock_exclusive
+from ....runtime.posix import (
+    copy_owner_and_mode,
+    mode_beside,
+    open_regular,
+    try_lock_exclusive,
+)
 from .log import log_of
 from .writer_lock import WriterLock
 
@@ -30,7 +35,8 @@ class NewLog:
     def make(self) -> Descriptor:
         """Create and lock the new log; the old log records its name, in case of a kill."""
         self._name = self._lock.new_name()
-        made = Descriptor(open_regular(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        mode = mode_beside(self._lock.log.fd)
+        made = Descriptor(open_regular(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
         copy_owner_and_mode(self._lock.log.fd, made.fd)
         try_lock_exclusive(made.fd)
         return made

@@ -31,6 +31,7 @@ from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     RETRY_SECONDS,
     copy_owner_and_mode,
+    mode_beside,
     open_regular,
     sync_folder,
     wait_lock_shared,
@@ -353,7 +354,8 @@ def recover_into(path: str, timeout: float, copy: str) -> bool:
             raise FileNotFoundError(2, "no such file", path)
         wait_lock_shared(lock.file.fd, path, timeout)  # not while another program writes the file
         found = scan(lock.log.fd)
-        made, done = Descriptor(open_regular(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL)), False
+        flags, mode = os.O_RDWR | os.O_CREAT | os.O_EXCL, mode_beside(lock.file.fd)
+        made, done = Descriptor(open_regular(copy, flags, mode)), False
         try:
             overlay = OverlayFile(lock.file, Log(lock.log), found)
             replay_logical(overlay)

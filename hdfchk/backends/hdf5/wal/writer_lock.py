@@ -26,6 +26,7 @@ from ....runtime.posix import (
     copy_owner_and_mode,
     file_key,
     is_at,
+    mode_beside,
     open_regular,
     try_lock_exclusive,
     try_lock_range,
@@ -234,7 +235,8 @@ class WriterLock:
             with contextlib.suppress(FileNotFoundError):
                 return Descriptor(open_regular(name, os.O_RDWR))
             with contextlib.suppress(FileExistsError):
-                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+                mode = 0o666 if file is None else mode_beside(file.fd)
+                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
                 break
         if file is not None:  # the log contains data of the file, so it has the same permissions
             copy_owner_and_mode(file.fd, made.fd)
