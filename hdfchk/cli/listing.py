@@ -55,7 +55,8 @@ def _row(entry: Description, base: str, *, long: bool) -> list[Span]:
     row: list[Span] = [(_name(entry, base), style_of(entry)), (type_text(entry), "")]
     if long:
         layout = " ".join(filter(None, [entry.layout, entry.compression]))
-        attributes = f"{entry.attributes} attrs" if entry.attributes else ""
+        number = entry.attributes
+        attributes = f"{number} attr{'' if number == 1 else 's'}" if number else ""
         row += [(size_of(entry), ""), (escaped(layout), "dim"), (attributes, "dim")]
     return [*row, value_span(entry)]
 

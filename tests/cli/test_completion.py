@@ -53,7 +53,9 @@ def test_shells(demo: Path) -> None:
 
     for shell in ("zsh", "fish"):
         assert "_HDFCHK_COMPLETE" in ask(f"{shell}_source")
-    assert ask("zsh_complete", COMP_WORDS="hdfchk ver", COMP_CWORD="1").startswith("plain\nverify\n")
+    assert ask("zsh_complete", COMP_WORDS="hdfchk ver", COMP_CWORD="1").startswith(
+        "plain\nverify\n"
+    )
     line = f"hdfchk get {demo} params/s"
     assert "params/steps" in ask("zsh_complete", COMP_WORDS=line, COMP_CWORD="3")
     assert ask("bash_complete", COMP_LINE="hdfchk ver") == "plain,verify\n"
