@@ -13,6 +13,7 @@ from h5py._objects import phil
 
 from ....runtime.interrupts import defer_interrupts
 from .ids import FileID, PropFAID, PropFCID
+from .timeless import blank
 from .types import file_access, file_creation
 
 __all__ = [
@@ -142,8 +143,6 @@ def create_on(
         versions: the lowest and highest version of HDF5's format, if not the default ones of
             hdfchk.
     """
-    from .timeless import blank
-
     if creation is None and versions is None:
         with defer_interrupts():
             file.truncate(0)
@@ -159,8 +158,6 @@ def create_on(
 
 def create_in_memory() -> h5py.File:
     """Return an `h5py.File` that exists only in memory."""
-    from .timeless import blank
-
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fapl_core(GROWS_BY, False)
     plist.set_meta_block_size(0)  # as on a file object; what is left of a block would be lost
