@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-import numpy as np
 
-from .backends.entries import Entry
 from .errors import HdfchkError, InvalidOptionError
-from .keys import Path
-from .location import Location
 from .tree import Leaf
 from .views import access
 from .views.key_filter import Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .backends.entries import Entry
+    from .keys import Path
+    from .location import Location
 
 __all__ = ["Description", "describe"]
 

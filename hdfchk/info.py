@@ -81,9 +81,11 @@ class Info:
             free = "" if self.free is None else f", {readable_bytes(self.free)} free"
             lines.append(("size", readable_bytes(self.size) + free))
         if self.superblock is not None:
-            made = "of another program" if self.format is None else f"hdfchk, version {self.format}"
+            made = "of another program; " if self.problem is None else ""  # else it is not known
+            if self.format is not None:
+                made = f"hdfchk, version {self.format}; "
             needs = f", for HDF5 {self.needs} or later" if self.needs else ""
-            lines.append(("format", f"{made}; superblock {self.superblock}{needs}"))
+            lines.append(("format", f"{made}superblock {self.superblock}{needs}"))
         if self.log_path is not None:
             count = f"{self.commits} commit{'' if self.commits == 1 else 's'} not yet in the file"
             lines.append(("journal", f"{readable_bytes(self.log_bytes)}, {count}"))

@@ -7,13 +7,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import LeftOutWarning, NestingError, UnsupportedTypeError
 from .keys import Path, join, problem_of_name
-from .location import Location
-from .tree import Node
 from .views import access
+
+if TYPE_CHECKING:
+    from .location import Location
+    from .tree import Node
 
 __all__ = ["LeftOut", "leaving_out", "warn_of"]
 

@@ -36,7 +36,7 @@ class Codecs(Protocol):
         """The value of a tree."""
 
 
-@attrs.define(on_setattr=attrs.setters.frozen)
+@attrs.define(on_setattr=attrs.setters.frozen, repr=False)
 class Location:
     """A place in a store.
 

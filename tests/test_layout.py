@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hdfchk import HDF5Checkpointer
 from hdfchk.codecs import families
 from tests.support import modules_page
 
@@ -118,8 +119,45 @@ assert not found, found
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
 
 
-def test_reading_imports_what_it_needs(tmp_path: Path) -> None:
-    """A file is read without what rewrites files, or describes them."""
+NOT_FOR_READING = [
+    "base64", "concurrent.futures", "secrets", "socket", "tempfile",
+    "hdfchk.arrays.array", "hdfchk.arrays.creation", "hdfchk.assignment", "hdfchk.attributes",
+    "hdfchk.codecs.casting", "hdfchk.codecs.elements", "hdfchk.codecs.legacy",
+    "hdfchk.codecs.remedies", "hdfchk.copying", "hdfchk.memoize",
+    "hdfchk.backends.changeset", "hdfchk.backends.indexing", "hdfchk.backends.memory",
+    *(
+        f"hdfchk.backends.hdf5.{name}"
+        for name in (
+            "compaction", "comparison", "file_info", "salvage", "sandbox", "stream_file", "wal_writer",
+            "data.chunk_index", "data.chunk_io", "data.filters", "data.memory_map", "data.resize",
+            "data.selection", "h5.checksums", "h5.hidden", "h5.texts", "nodes.apply",
+            "nodes.copying", "nodes.pins", "nodes.references", "nodes.writer",
+            "wal.logical_records", "wal.overlay", "wal.replay", "wal.seal", "wal.wal_file",
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("work", ["chk['a']", "list(chk)", "chk.load()", "chk.describe()"])
+def test_reading_imports_what_it_needs(tmp_path: Path, work: str) -> None:
+    """A file is read without what writes files, and what slices, chunks and old files need."""
+    HDF5Checkpointer(tmp_path / "x.hdf5").update({"a": 1, "b": {"c": "text", "d": [1.0, 2.0]}})
+    code = f"""
+import sys, numpy
+before = set(sys.modules)
+from hdfchk import HDF5Checkpointer
+chk = HDF5Checkpointer(sys.argv[1], mode="r")
+{work}
+found = set({NOT_FOR_READING}) & (set(sys.modules) - before)
+assert not found, sorted(found)
+"""
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x.hdf5"], check=True, cwd=PACKAGE.parent
+    )
+
+
+def test_writing_imports_what_it_needs(tmp_path: Path) -> None:
+    """A file is written without what rewrites files, or describes them."""
     code = """
 import sys
 from hdfchk import HDF5Checkpointer

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..attributes import Attributes
 from ..backends.base import ArrayInfo
-from ..codecs.elements import elements_of
 from ..equality import same
 from ..errors import InvalidOptionError, UnsupportedStoredError, UnsupportedTypeError
 from ..keys import join
@@ -21,6 +19,9 @@ from ..runtime.interrupts import BLOCK_BYTES
 from ..views import access
 from ..views.key_filter import Verdict
 from .forms import DenseForm
+
+if TYPE_CHECKING:
+    from ..attributes import Attributes
 
 __all__ = ["Array"]
 
@@ -124,6 +125,8 @@ class Array(Placed):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the values: a `numpy.dtype`; of a tensor a ``torch.dtype``."""
+        from ..codecs.elements import elements_of
+
         info = self._info()
         dtype: np.dtype[Any] = elements_of(info.mark, info.dtype, info.form).dtype
         return dtype
@@ -178,6 +181,8 @@ class Array(Placed):
     @property
     def attrs(self) -> Attributes:
         """The HDF5 attributes of the array, as a mapping."""
+        from ..attributes import Attributes
+
         return Attributes(self._location, self._check)
 
     def __len__(self) -> int:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import attrs
 import numpy as np
 
-from ..codecs.casting import Form
-from ..codecs.portable import Capabilities
 from ..keys import Path
-from ..tree import Branch, Leaf, Mark
-from .layout import Layout
-from .meter import Meter, Progress
+from ..tree import Branch, Leaf
 
 if TYPE_CHECKING:
+    from ..codecs.casting import Form
+    from ..codecs.portable import Capabilities
     from ..info import Info
+    from ..tree import Mark
     from .entries import Entry
+    from .layout import Layout
+    from .meter import Meter, Progress
 
 __all__ = [
     "SMALL_BYTES",
@@ -50,7 +51,7 @@ SMALL_BYTES = 1024
 """More bytes of path, mark or data are not a small assignment, which `Storage.put` may commit."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Stat:
     """The kind of node at a path, without its data.
 
@@ -65,7 +66,7 @@ class Stat:
     mark: Mark | None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ArrayInfo:
     """The properties of a stored array, without its elements.
 
@@ -90,7 +91,7 @@ class ArrayInfo:
     form: Form | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ArrayForm:
     """The form of an array to be created without its data.
 
@@ -117,7 +118,7 @@ class Draft(Protocol):
         """Write `data`, which broadcasts to the selected shape."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Moved:
     """What stands at another path, which it leaves."""
 
@@ -133,7 +134,7 @@ A part of a value that is not a dict is copied, or an error is raised."""
 Stored = Leaf | Branch | Draft | Moved
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Put:
     """Put a tree, or a draft, at a path, and replace the old value."""
 
@@ -141,7 +142,7 @@ class Put:
     node: Stored
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Delete:
     """Delete the node at a path, if it exists."""
 

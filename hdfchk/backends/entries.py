@@ -33,7 +33,7 @@ MAX_VISITS = 1000
 """How often one group may occur, by several links, in one listing."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Entry:
     """What a listing tells of one key.
 

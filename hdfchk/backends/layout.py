@@ -91,7 +91,7 @@ class CompressionRule(Protocol):
         """Return the compression of the array at a path."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Layout:
     """The layout of one array in the file.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -15,15 +15,15 @@ from ..keys import Path, join, missing
 from ..tree import RESERVED_CHILDREN, UNITS, Branch, Leaf, Mark, nbytes_of, units_of
 from .base import ArrayForm, ArrayInfo, Change, Moved, Seen, Select, Session, Stat, Storage
 from .changeset import plan
+from .defaults import BackendDefaults
 from .indexing import is_plain, picked
 from .layout import Layout
 from .meter import Meter
 
 if TYPE_CHECKING:
-    from ..info import Info
     from .entries import Entry
 
-__all__ = ["BackendDefaults", "MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
+__all__ = ["MemoryBackend", "MemorySession", "MemoryStorage", "Notes"]
 
 
 @attrs.define(eq=False)
@@ -569,39 +569,6 @@ class MemorySession:
     def _drop_notes(self, path: Path) -> None:
         for known in [key for key in self.notes if key[: len(path)] == path]:
             del self.notes[known]
-
-
-class BackendDefaults:
-    """The methods of a backend whose storage has one name, and no log."""
-
-    __slots__ = ()
-    codecs: Any = None
-    kind: ClassVar[str] = "memory"
-
-    def is_same(self, key: Hashable, name: Hashable) -> bool:
-        """Return True: an object has one name."""
-        return True
-
-    def nothing(self) -> Storage:
-        """Return empty read-only storage."""
-        return MemoryStorage({}, {}, writable=False)
-
-    def waits_for(self, storage: Storage, mode: str) -> bool:
-        """Return False: there are no locks."""
-        return False
-
-    def join(self, storage: Storage) -> None:
-        """Do nothing: there is no durability to adjust."""
-
-    def checkpoint_pending(self) -> None:
-        """Do nothing: there is no log."""
-
-    def info(self) -> Info:
-        """Return the name, and whether there is anything."""
-        from ..info import Info
-
-        backend: Any = self
-        return Info(backend.address, exists=backend.exists())
 
 
 @attrs.define(eq=False)

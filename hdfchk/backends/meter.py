@@ -12,7 +12,7 @@ Progress = Callable[[int, int], object]
 """``progress(done, total)``: called during a long operation."""
 
 
-@attrs.define
+@attrs.define(repr=False)
 class Meter:
     """Adds up the bytes of all arrays of one operation, and reports them.
 

@@ -15,7 +15,7 @@ from .settings import Options
 __all__ = ["UnknownTargetError", "backend_for", "require_path"]
 
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+)://"
 """The scheme of an address that is not a path. A single letter is a drive: ``C://run.hdf5``."""
 
 _OF_ALL = ("lock_timeout", "sync_interval")
@@ -79,7 +79,7 @@ def require_path(path: str | bytes) -> str:
             the path of a missing file.
     """
     path = os.fsdecode(path)
-    scheme = _SCHEME.match(path)
+    scheme = re.match(_SCHEME, path) if "://" in path else None
     if scheme is not None:
         raise UnknownTargetError(
             f"no backend supports addresses that begin with '{scheme[1]}://'",

@@ -35,7 +35,7 @@ def trusting() -> Iterator[None]:
         _TRUSTING.reset(token)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Options:
     """Options of the HDF5 backend.
 

@@ -110,9 +110,11 @@ class PlaceType(ParamType):
         if "::" not in incomplete:
             return [CompletionItem(incomplete, type="file")]
         file, _, key = incomplete.rpartition("::")
+        given = ctx.params.values()
+        before = file or next((place.file for place in given if isinstance(place, Place)), "")
         return [
             CompletionItem(f"{file}::{item.value}", help=item.help)
-            for item in completions(file, key)
+            for item in completions(before, key)
         ]
 
 

@@ -13,8 +13,8 @@ _CONTROLS = (
     "\ud800-\udfff"  # what no encoding has
     "\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations and tags, which are not seen
 )
-_CONTROL = re.compile(f"[{_CONTROLS}]")
-_CONTROL_IN_LINES = re.compile(f"(?![\t\n])[{_CONTROLS}]")
+_CONTROL = f"[{_CONTROLS}]"
+_CONTROL_IN_LINES = f"(?![\t\n])[{_CONTROLS}]"
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -25,12 +25,12 @@ def escaped(text: str) -> str:
         >>> escaped("a\x1b[2Jb\n")
         'a\\x1b[2Jb\\n'
     """
-    return text if text.isprintable() else _CONTROL.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_CONTROL, _escape, text)
 
 
 def escaped_lines(text: str) -> str:
     """The same for text of several lines: ends of lines and tabs stay."""
-    return text if text.isprintable() else _CONTROL_IN_LINES.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_CONTROL_IN_LINES, _escape, text)
 
 
 def escaped_json(text: str) -> str:
@@ -40,7 +40,7 @@ def escaped_json(text: str) -> str:
         >>> escaped_json('"a\x9bb"')
         '"a\\u009bb"'
     """
-    return text if text.isprintable() else _CONTROL_IN_LINES.sub(_escape_json, text)
+    return text if text.isprintable() else re.sub(_CONTROL_IN_LINES, _escape_json, text)
 
 
 def _escape(match: re.Match[str]) -> str:

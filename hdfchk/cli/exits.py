@@ -23,6 +23,14 @@ __all__ = [
     "failure_of",
 ]
 
+_HINTS = {
+    "see keys()": "see: hdfchk ls",
+    "pass create=True to make a group": "see: hdfchk ls",
+    "or raise lock_timeout": "or try again later; commands that write have --wait",
+    "; or, if you trust this one, pass trust=True": "",
+}
+"""What advice for Python is in a shell."""
+
 NO, USAGE, UNREADABLE, LOCKED, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
 
 
@@ -53,9 +61,9 @@ def failure_of(error: BaseException) -> Failure | None:
     import hdfchk
 
     if isinstance(error, hdfchk.LockedError):
-        return Failure(str(error), LOCKED)
+        return Failure(_told(error), LOCKED)
     if isinstance(error, hdfchk.HdfchkError):
-        return Failure(str(error), _code(error))
+        return Failure(_told(error), _code(error))
     if isinstance(error, FileExistsError):
         return Failure(f"{_system(error)}; use --force to replace it", NO)
     if isinstance(error, OSError):
@@ -63,6 +71,14 @@ def failure_of(error: BaseException) -> Failure | None:
     if isinstance(error, MemoryError):
         return Failure("there is not enough memory; read a part of it, with -s", UNREADABLE)
     return None
+
+
+def _told(error: Any) -> str:
+    """What an error of hdfchk says, with advice for a shell."""
+    for python, shell in _HINTS.items():
+        if error.hint is not None:
+            error.hint = error.hint.replace(python, shell)
+    return str(error)
 
 
 def _code(error: Exception) -> int:

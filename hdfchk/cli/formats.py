@@ -37,6 +37,10 @@ def write_value(path: str, value: Any) -> None:
         with open(beside, "wb") as stream:
             writer(stream, value)
         os.replace(beside, path)
+    except OSError as error:
+        if error.filename == beside:  # a name that the caller has not given
+            error.filename = path
+        raise
     finally:
         if os.path.exists(beside):
             os.unlink(beside)

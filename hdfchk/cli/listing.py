@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .arguments import FileCommand, KeyType, file_argument, json_option, key_argument
-from .attributes import attribute_text, attributes_of
 from .console import Line, Span, put_lines, put_text
 from .describing import columns, describe, json_records, size_of, style_of, type_text, value_span
 from .escapes import escaped
@@ -57,7 +55,8 @@ def _row(entry: Description, base: str, *, long: bool) -> list[Span]:
     row: list[Span] = [(_name(entry, base), style_of(entry)), (type_text(entry), "")]
     if long:
         layout = " ".join(filter(None, [entry.layout, entry.compression]))
-        attributes = f"{entry.attributes} attrs" if entry.attributes else ""
+        number = entry.attributes
+        attributes = f"{number} attr{'' if number == 1 else 's'}" if number else ""
         row += [(size_of(entry), ""), (escaped(layout), "dim"), (attributes, "dim")]
     return [*row, value_span(entry)]
 
@@ -104,6 +103,8 @@ def _tree(store: Any, key: str | None, depth: int | None) -> list[tuple[str | No
 
 def _without_idle(entries: list[Description], keys: tuple[str, ...]) -> list[Description]:
     """What is left without the dicts in which nothing matches."""
+    from fnmatch import fnmatchcase
+
     parents: set[str] = set()
     kept = []
     for entry in reversed(entries):
@@ -133,6 +134,8 @@ class _Drawing:
             self._below.setdefault(parent, []).append(entry)
 
     def lines(self) -> list[Line]:
+        from .attributes import attribute_text, attributes_of
+
         found: list[Line] = []
         todo: list[tuple[str, Description | str, bool]] = self._level(self._base, "")
         while todo:

@@ -135,6 +135,10 @@ def _show_version(ctx: click.Context) -> None:
 
 def run(args: Sequence[str] | None) -> int:
     """Run the program, and return its exit code."""
+    if "_HDFCHK_COMPLETE" in os.environ:
+        from .bash import register
+
+        register()
     shown = warnings.showwarning
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:

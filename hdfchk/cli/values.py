@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from collections.abc import Mapping
@@ -48,6 +47,8 @@ def json_line(value: Any, *, indent: int | None = None) -> str:
 
 def plain(value: Any) -> Any:
     """A value of the types of JSON."""
+    import base64
+
     if value is None or isinstance(value, bool | str):
         return value if type(value) in {bool, str, type(None)} else str(value)
     if isinstance(value, int):

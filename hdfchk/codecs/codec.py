@@ -64,7 +64,7 @@ class Codec:
     version: int = 1
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Encoder:
     """Encodes one value: finds the codec of each part, and rejects cycles and excessive nesting."""
 
@@ -198,7 +198,7 @@ def without_attributes(
     return checked
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Decoder:
     """Decodes one tree.
 

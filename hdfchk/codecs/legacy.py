@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -143,6 +142,8 @@ def pickle_of(data: Any) -> bytes:
     Raises:
         CorruptFileError: it is not a string.
     """
+    import base64
+
     if isinstance(data, np.ndarray):
         data = data.tobytes()
     if isinstance(data, str):

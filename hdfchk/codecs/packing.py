@@ -8,7 +8,6 @@ objects with the key ``"$"``. See `docs/format.md`.
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 from typing import Any
@@ -144,6 +143,8 @@ def _to_json(node: Node, arrays: list[Leaf]) -> Any:
 
 
 def _leaf_to_json(leaf: Leaf, arrays: list[Leaf]) -> Any:
+    import base64
+
     data = leaf.data
     if isinstance(data, np.ndarray):
         small = leaf.inline or data.ndim == 0
@@ -169,6 +170,8 @@ def _scalar_to_json(data: Any) -> Any:
 
 
 def _from_json(item: Any, arrays: dict[str, Node]) -> Node:
+    import base64
+
     if isinstance(item, list):
         return Sequence([_from_json(part, arrays) for part in item], Mark(LIST))
     if not isinstance(item, dict):

@@ -21,7 +21,7 @@ from .packing import KEY, mark_from_text, mark_to_text
 __all__ = ["CODECS", "NATIVE", "Capabilities", "lower", "own_mark"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Capabilities:
     """The types that a backend stores natively.
 

@@ -6,9 +6,7 @@ names it.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +187,8 @@ def _other_slots(cls: type, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 def _fields_of(cls: type, text: str) -> tuple[str, ...]:
     """Return the names of the fields of a class; an enum has none."""
+    import dataclasses
+
     if dataclasses.is_dataclass(cls):
         return tuple(field.name for field in dataclasses.fields(cls))
     if attrs.has(cls):
@@ -230,6 +230,8 @@ def _is_field(name: object) -> bool:
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
     """Whether a function has a parameter `name`."""
+    import inspect
+
     try:
         return name in inspect.signature(function).parameters
     except ValueError:  # a class or function in C, which does not tell: it takes the state alone

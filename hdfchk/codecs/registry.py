@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from ..errors import RegistrationError, UnknownTypeError, UnsupportedTypeError
 from ..tree import Branch, Mark, Node
-from . import entry_points, legacy, portable, records, remedies
+from . import portable, records
 from .codec import Codec, Decoder, Encoder
 from .families import CODECS, codecs_of
 from .portable import NATIVE, Capabilities
@@ -260,6 +260,8 @@ class CodecRegistry:
 
     def encoder_of(self, value: Any) -> Encode:
         """Return the encode function for the exact type of `value`, if it is not cached yet."""
+        from . import remedies
+
         __tracebackhide__ = True
         cls = type(value)
         encode = self._codec_of(cls)
@@ -300,6 +302,8 @@ class CodecRegistry:
 
     def _load_entry_points(self) -> None:
         """Add the codecs of entry points, the first time."""
+        from . import entry_points
+
         if not self._takes_more:
             return
         with _loading:
@@ -389,6 +393,8 @@ class CodecRegistry:
 
     def legacy(self, node: Branch, decoder: Decoder) -> Any:
         """Return the value of a group written by the McUtils checkpointer."""
+        from . import legacy
+
         return legacy.decode(node, decoder)
 
     def _register_factory(self, factory: Any, name: str | None) -> None:

@@ -85,7 +85,7 @@ _IN_BYTES = frozenset({"item", "numpy", "bytes", "bytearray", "array.array", "me
 _ITEMS = {bool: "bool", int: "int", float: "float", str: "str", type(None): "None"}
 _WRONG = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What parameters raise that are not those of their encoding: reading the value will tell."""
-_MARK_IN_TEXT = re.compile(r'\{"\$":("(?:[^"\\]|\\.)*")')
+_MARK_IN_TEXT = r'\{"\$":("(?:[^"\\]|\\.)*")'
 
 
 def named(mark: Mark) -> str:
@@ -222,7 +222,7 @@ def _packed(text: str | None) -> Told:
     try:
         item = json.loads(text)
     except (ValueError, RecursionError):  # only its beginning is known
-        found = _MARK_IN_TEXT.match(text)
+        found = re.match(_MARK_IN_TEXT, text)
         if found is None:
             return Told("value", "list" if text.startswith("[") else "dict")
         return _of_mark_in_text(mark_from_text(json.loads(found[1])), None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from ..backends.base import ArraySession
-from ..codecs.elements import Elements
-from ..keys import Path
+if TYPE_CHECKING:
+    from ..backends.base import ArraySession
+    from ..codecs.elements import Elements
+    from ..keys import Path
 
 __all__ = ["WAITING_BYTES", "AppendBuffers", "RowBuffer"]
 
@@ -18,7 +19,7 @@ WAITING_BYTES = 2**20
 """The maximum number of bytes of rows that wait for one array."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RowBuffer:
     """The form of an array to which rows are appended, and the rows that wait for it.
 

@@ -32,7 +32,7 @@ EXIT_SECONDS = 5.0
 """How long the exit of the process waits for a thread that is using a store."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Transaction:
     """A transaction in progress.
 
@@ -51,7 +51,7 @@ class Transaction:
     has_written: bool = False
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Watch:
     """Notifies an iterator over a group that its keys may have changed.
 

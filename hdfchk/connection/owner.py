@@ -11,7 +11,7 @@ import attrs
 __all__ = ["Owner"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Owner:
     """A thread, and the task that it runs.
 

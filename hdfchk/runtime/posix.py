@@ -11,7 +11,6 @@ import os
 import stat
 import struct
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Iterable
@@ -174,12 +173,31 @@ def read_each(descriptor: int, length: int, offsets: Iterable[int]) -> list[byte
 
 def redirect_to_scratch(descriptor: int) -> None:
     """Point a descriptor at an anonymous file, so that late writes to it are harmless."""
+    sink = _scratch()
     try:
-        sink = tempfile.TemporaryFile()  # noqa: SIM115  it must be closed below in any case
+        os.dup2(sink, descriptor, inheritable=False)
+    finally:
+        os.close(sink)
+
+
+def _scratch() -> int:
+    """Open an anonymous file.
+
+    It is made as `tempfile` makes one. That module is large, and this is called in a child of
+    `fork`, where an import may wait for a thread that is not there.
+    """
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    flags = getattr(os, "O_TMPFILE", 0)
+    for folder in [*filter(None, named), "/tmp", "/var/tmp"] if flags else []:  # noqa: S108
+        with contextlib.suppress(OSError):  # the system, or this file system, has none
+            return os.open(folder, flags | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile() as sink:
+            return os.dup(sink.fileno())
     except OSError:  # no usable folder for temporary files
-        sink = open(os.devnull, "r+b")  # noqa: SIM115
-    with sink:
-        os.dup2(sink.fileno(), descriptor, inheritable=False)
+        return os.open(os.devnull, os.O_RDWR)
 
 
 def open_anew(descriptor: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Session
-from ..errors import CheckpointerKeyError, InvalidOptionError, UnsupportedStoredError
+from ..errors import CheckpointerKeyError, HdfchkError, InvalidOptionError, UnsupportedStoredError
 from ..keys import Path, join
 from ..lengths import count_of
 from ..location import Location, Placed
@@ -25,6 +25,9 @@ from .record_form import RecordForm
 __all__ = ["Table", "table_at"]
 
 Where = Callable[[dict[Any, Any]], Any]
+MOST_SHOWN = 100
+"""So many columns are shown."""
+_ADVICE = "[2:4] reads rows, ['name'] a column, read(columns=…, rows=…, where=…) a part"
 
 
 class _Block(dict[Any, Any]):
@@ -101,6 +104,37 @@ class Table(Placed):
         except Exception as error:  # a debugger shows what is locked, damaged or gone
             told = problem_of(error)
         return f"<Table {join(self._location.path)!r} in {self._location.file}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """The number of rows and the columns, and how they are read; no row is."""
+        from ..display import html
+        from ..display.texts import count_of, near, problem_of
+
+        place = f"{join(self._location.path)!r} in {near(self._location.file)}"
+        try:
+            with self._location.glance():
+                columns, rows = self.columns, count_of(len(self), "row")
+                told = self._told(columns[:MOST_SHOWN])
+            notes = f"{rows}, {count_of(len(columns), 'column')}"
+            more = len(columns) - len(told)
+            rest = html.note(f"… {count_of(more, 'more column')}") if more else ""
+            return html.box("Table", place, notes, html.properties(told), rest, html.note(_ADVICE))
+        except Exception as error:
+            return html.box("Table", place, "", html.problem(problem_of(error)))
+
+    def _told(self, columns: list[Any]) -> list[tuple[str, str]]:
+        """Names of columns, and what their values are: no row is read."""
+        from ..display.texts import cut
+
+        try:
+            found = self.read(columns=columns, rows=slice(0, 0))
+        except HdfchkError:  # of a column whose library is missing: reading it will say so
+            return [(cut(str(name)), "") for name in columns]
+        told = []
+        for name, values in found.items():
+            row = f" {values.shape[1:]}" if getattr(values, "ndim", 1) > 1 else ""
+            told.append((cut(str(name)), cut(f"{getattr(values, 'dtype', '')}{row}")))
+        return told
 
     @property
     def columns(self) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -204,6 +203,8 @@ def suggesting(
 
 def _nearest(session: ReadSession, filters: Filters, base: Path, path: Path) -> Path | None:
     """The visible key that is most like the first level of `path` that is not there."""
+    import heapq
+
     for depth in range(len(base), len(path)):
         parent, wanted = path[:depth], path[depth]
         stat = session.stat(parent)

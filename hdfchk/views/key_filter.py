@@ -157,7 +157,7 @@ class KeyFilter:
         )
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Filters:
     """The filters of a view, each with the path that it counts from.
 

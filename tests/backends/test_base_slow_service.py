@@ -27,8 +27,9 @@ from hdfchk.backends.base import (
     Storage,
 )
 from hdfchk.backends.changeset import plan
+from hdfchk.backends.defaults import BackendDefaults
 from hdfchk.backends.layout import Layout
-from hdfchk.backends.memory import BackendDefaults, MemoryDraft
+from hdfchk.backends.memory import MemoryDraft
 from hdfchk.backends.meter import Meter
 from hdfchk.codecs.portable import NATIVE, Capabilities
 from hdfchk.keys import Path, join, missing

@@ -53,11 +53,13 @@ def test_shells(demo: Path) -> None:
 
     for shell in ("zsh", "fish"):
         assert "_HDFCHK_COMPLETE" in ask(f"{shell}_source")
-    assert ask("bash_complete", COMP_WORDS="hdfchk ver", COMP_CWORD="1") == "plain,verify\n"
-    line = f"hdfchk get {demo} params/s"
-    assert ask("bash_complete", COMP_WORDS=line, COMP_CWORD="3") == "plain,params/steps\n"
-    assert ask("bash_complete", COMP_WORDS=f"hdfchk {demo.parent}/d", COMP_CWORD="1").startswith(
-        "file,"
+    assert ask("zsh_complete", COMP_WORDS="hdfchk ver", COMP_CWORD="1").startswith(
+        "plain\nverify\n"
     )
+    line = f"hdfchk get {demo} params/s"
+    assert "params/steps" in ask("zsh_complete", COMP_WORDS=line, COMP_CWORD="3")
+    assert ask("bash_complete", COMP_LINE="hdfchk ver") == "plain,verify\n"
+    assert ask("bash_complete", COMP_LINE=line) == "plain,params/steps\n"
+    assert ask("bash_complete", COMP_LINE=f"hdfchk {demo.parent}/d").startswith("file,")
     line = f"hdfchk cp {demo}::params/s"
-    assert ask("bash_complete", COMP_WORDS=line, COMP_CWORD="2") == f"plain,{demo}::params/steps\n"
+    assert ask("bash_complete", COMP_LINE=line) == f"plain,{demo}::params/steps\n"

@@ -25,3 +25,18 @@ def test_unreadable(tmp_path: Path) -> None:
     (tmp_path / "x.h5").write_text("no")
     assert invoke("info", tmp_path / "x.h5").code == 3
     assert invoke("info", tmp_path / "missing.h5").code == 3
+
+
+def test_empty(tmp_path: Path) -> None:
+    """A file without a byte is there, and cannot be opened."""
+    (tmp_path / "x.h5").touch()
+    result = invoke("info", tmp_path / "x.h5")
+    assert result.code == 3 and "is empty" in result.out and "not exist" not in result.out
+
+
+def test_truncated(demo: Path) -> None:
+    """Of what cannot be opened, nobody knows which program has made it."""
+    with demo.open("r+b") as file:
+        file.truncate(2000)
+    result = invoke("info", demo)
+    assert result.code == 3 and "superblock" in result.out and "another program" not in result.out

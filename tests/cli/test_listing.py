@@ -29,7 +29,7 @@ def test_ls_of_a_key(demo: Path) -> None:
     assert invoke("ls", demo, "steps").out.split() == ["steps", "int", "500"]
     assert invoke("ls", demo, "empty").out == ""
     long = invoke("ls", demo, "-l").out
-    assert "96 B" in long and "1 attrs" in long and "compact" in long
+    assert "96 B" in long and "1 attr" in long and "attrs" not in long and "compact" in long
 
 
 def test_ls_of_many(tmp_path: Path) -> None:

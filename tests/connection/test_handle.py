@@ -123,6 +123,7 @@ def test_read_only_place(open_folder: pathlib.Path) -> None:
 import os
 import hdfchk
 hdfchk.load({str(file)!r})  # imports what is needed while it may be read
+hdfchk.save({str(open_folder / "other.hdf5")!r}, {{"a": 1}})  # likewise for writing
 os.setgid(65534); os.setuid(65534)
 chk = hdfchk.HDF5Checkpointer({str(file)!r})
 assert chk["a"] == 1 and chk.load() == {{"a": 1}}

@@ -438,3 +438,24 @@ def test_rows_that_do_not_fit_each_other(path: str, key: str) -> None:
         chk["n"] = frame()[["x", "y"]].set_axis([5, 6], axis=1)
         assert list(chk.table("n").read(columns=6)) == [6]
         assert list(chk.table("n").to_pandas(5).columns) == [5]
+
+
+@pytest.mark.parametrize("key", ["group", "records", "frame", "grown"])
+def test_html(tables: HDF5Checkpointer, key: str) -> None:
+    """Notebooks show the number of rows, and the names and dtypes of columns."""
+    table = tables.table(key)
+    html = table._repr_html_()
+    for told in ("20 rows", f"{len(table.columns)} columns", ">x<", ">y<", ">int64<", ">float64<"):
+        assert told in html, told
+    assert ("(3,)" in html) == ("v" in table.columns)
+
+
+def test_html_is_bounded_and_raises_nothing(path: str) -> None:
+    """Many columns are counted, names are escaped, and what is wrong is shown."""
+    chk = HDF5Checkpointer(path)
+    chk["t"] = {f"<b>{n}": np.arange(2) for n in range(150)}
+    table = chk.table("t")
+    html = table._repr_html_()
+    assert "&lt;b&gt;99" in html and "<b>9" not in html and "50 more columns" in html
+    del chk["t"]
+    assert "no such key" in table._repr_html_() and "no such key" in repr(table)

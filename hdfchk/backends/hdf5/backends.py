@@ -40,25 +40,19 @@ from ...runtime.posix import (
     try_lock_shared,
 )
 from ..base import Session, Storage
-from ..memory import BackendDefaults, MemoryBackend
-from ..meter import Progress
+from ..defaults import BackendDefaults
 from ..settings import DEFAULTS, Options
 from .data.headroom import require_headroom
-from .data.memory_map import is_mapped
 from .h5.errors import RAISED, explain_open
 from .h5.ids import FileID
 from .h5.types import file_access, file_creation
-from .nodes.references import Knowledge
-from .open_files import DirectFile, OpenFile, SnapshotFile
+from .open_files import OpenFile, SnapshotFile
 from .session import Hdf5Session
-from .stream_file import StreamFile
-from .wal.replay import discard_log, recover_file, recover_into, write_stamp
-from .wal.seal import read_seal
-from .wal.writer_lock import require_absent
-from .wal_writer import WalWriter
 
 if TYPE_CHECKING:
     from ...info import Info
+    from ..meter import Progress
+    from .nodes.references import Knowledge
 
 T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
@@ -87,10 +81,12 @@ class _Hdf5Backend(BackendDefaults):
         """Return a session with this store's options."""
         if isinstance(storage, OpenFile):
             return Hdf5Session(storage, self.options, owned=False)
+        from ..memory import MemoryBackend
+
         return MemoryBackend().session(storage)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FileBackend(_Hdf5Backend):
     """An HDF5 file, by its path.
 
@@ -179,6 +175,8 @@ class FileBackend(_Hdf5Backend):
                 return SnapshotFile(self.resolved, lock_timeout=timeout)
             if not self.journal:
                 return self._open_directly(mode, timeout)
+            from .wal_writer import WalWriter
+
             return WalWriter(
                 self.resolved,
                 mode=mode,
@@ -191,6 +189,11 @@ class FileBackend(_Hdf5Backend):
 
     def _open_directly(self, mode: str, timeout: float) -> OpenFile:
         """Open the file for HDF5 to write directly, without a log."""
+        from .nodes.references import Knowledge
+        from .open_files import DirectFile
+        from .wal.replay import recover_file
+        from .wal.writer_lock import require_absent
+
         path = self.resolved
         if mode == "x":
             require_absent(path)  # before waiting for locks
@@ -268,6 +271,8 @@ class FileBackend(_Hdf5Backend):
         Raises:
             LockedError: it was opened without a log.
         """
+        from .wal_writer import WalWriter
+
         if isinstance(storage, WalWriter):
             storage.durable = storage.durable or self.durable
             storage.sync_interval = min(storage.sync_interval, self.sync_interval)
@@ -282,6 +287,8 @@ class FileBackend(_Hdf5Backend):
         """Checkpoint commits that wait in the log, if no other process uses the file."""
         if not self.journal:
             return
+        from .wal.replay import recover_file
+
         try:
             recover_file(self.resolved, 0, durable=self.durable)
         except (LockedError, PermissionError, JournalMismatchError, FileReplacedError):
@@ -305,6 +312,8 @@ class FileBackend(_Hdf5Backend):
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
         """Checkpoint, or set aside, the log of a killed writer; return whether there was one."""
+        from .wal.replay import discard_log, recover_file, recover_into
+
         path, timeout = self.resolved, self.lock_timeout
         copy = None if into is None else os.path.abspath(into)
         try:
@@ -353,6 +362,8 @@ def _retry_interrupted(work: Callable[..., T], path: str, timeout: float, *args:
 
 
 def _stamped(fid: FileID) -> FileID:
+    from .wal.replay import write_stamp
+
     write_stamp(fid)
     return fid
 
@@ -365,6 +376,10 @@ def _known_of(path: str) -> Knowledge:
     Raises:
         LockedError: a process maps it.
     """
+    from .data.memory_map import is_mapped
+    from .nodes.references import Knowledge
+    from .wal.seal import read_seal
+
     try:
         file = Descriptor(open_regular(path, os.O_RDONLY))
     except FileNotFoundError:
@@ -381,7 +396,7 @@ def _known_of(path: str) -> Knowledge:
         file.close()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class StreamBackend(_Hdf5Backend):
     """An HDF5 file in a binary file object or `BytesIO` that the caller has opened."""
 
@@ -427,6 +442,8 @@ class StreamBackend(_Hdf5Backend):
 
     def open_storage(self, mode: str, lock_timeout: float | None = None) -> OpenFile:
         """Open HDF5 on the file object, which is not closed afterwards."""
+        from .stream_file import StreamFile
+
         writable = mode != "r"
         if writable and not self.writable:
             raise ReadOnlyError(
@@ -446,7 +463,7 @@ class StreamBackend(_Hdf5Backend):
         raise TypeError(f"a store over the open file {self.address} cannot be pickled")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ObjectBackend(_Hdf5Backend):
     """An `h5py.File` or `h5py.Group` that the caller has opened, and will close."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 from h5py import h5f
@@ -18,17 +18,17 @@ from ...runtime.descriptors import Descriptor
 from ...runtime.posix import close_on_exec, open_anew, redirect_to_scratch, try_lock_shared
 from ..base import Change, Storage
 from .data.direct_io import WriteAt, descriptor_of
-from .data.memory_map import Mapper
 from .h5.file_object import FileObject, close_file, file_of, open_on
 from .h5.free_space import keep_free_space
-from .h5.hidden import Hidden
 from .h5.ids import GroupID
 from .h5.metadata_cache import MetadataCache
 from .h5.types import file_access
-from .nodes.references import Knowledge, References
 from .wal.reader_file import ReaderFile, State
-from .wal.replay import replay_logical
-from .wal.seal import seal
+
+if TYPE_CHECKING:
+    from .data.memory_map import Mapper
+    from .h5.hidden import Hidden
+    from .nodes.references import Knowledge, References
 
 __all__ = ["DirectFile", "OpenFile", "SnapshotFile"]
 
@@ -56,6 +56,8 @@ class OpenFile(Storage):
         self.writable = writable
         self.generation: int = 0
         if writable:
+            from .nodes.references import References
+
             self._references = References()
 
     direct_fd = -1
@@ -77,6 +79,8 @@ class OpenFile(Storage):
 
     def hidden_in(self, root: GroupID) -> Hidden:
         """Return the hidden group of the file, which all writing sessions share."""
+        from .h5.hidden import Hidden
+
         if self._hidden is None:
             self._hidden = Hidden(root)
             self._hidden.sweep()
@@ -126,6 +130,8 @@ class OpenFile(Storage):
 
     def mapper(self, root: GroupID) -> Mapper | None:
         """Return a `Mapper` of the file; None if HDF5 does not read a file directly."""
+        from .data.memory_map import Mapper
+
         if not self.h5 or self.h5.file.driver not in {"sec2", "windows"}:
             return None
         self.flush()
@@ -211,6 +217,8 @@ class DirectFile(OpenFile):
     is_given_back = True
 
     def __init__(self, h5: h5py.Group, *, address: str, known: Knowledge) -> None:
+        from .nodes.references import References
+
         super().__init__(h5, address=address, writable=True)
         self._references = References(known)
 
@@ -228,6 +236,8 @@ class DirectFile(OpenFile):
         """Flush and close."""
         if not self.h5:
             return
+        from .wal.seal import seal
+
         descriptor = Descriptor(os.dup(self.h5.id.get_vfd_handle()))
         try:
             self.close_h5()
@@ -252,6 +262,8 @@ class SnapshotFile(OpenFile):
         try:
             snapshot = self._reader.snapshot
             if snapshot is not None:
+                from .wal.replay import replay_logical
+
                 try:
                     replay_logical(snapshot)
                     h5 = open_on(snapshot, h5f.ACC_RDONLY)

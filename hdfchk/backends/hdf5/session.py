@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -20,34 +20,25 @@ from ...errors import (
 from ...keys import Path, join, missing, to_bytes, to_text
 from ...tree import Branch, Leaf, Mark
 from ..base import ArrayForm, ArrayInfo, Change, Put, Seen, Select, Session, Stat, Stored
-from ..changeset import plan
 from ..entries import Entry
 from ..layout import Layout
-from ..meter import Meter
 from ..settings import DEFAULTS, Options
-from .data import resize as growth
-from .data import selection as slices
 from .data.headroom import require_headroom
 from .data.limits import Guard
-from .data.memory_map import require_view
-from .h5 import checksums as sums
 from .h5 import links
 from .h5.attributes import is_own, read_attribute, write_attributes
 from .h5.errors import RAISED, telling, telling_writes, unreadable
-from .h5.hidden import hidden_links
 from .h5.ids import DatasetID, GroupID, ObjectID
 from .h5.marks import is_dict, read_mark
 from .h5.object_info import place_of
-from .h5.texts import in_type_of
-from .nodes.apply import Commit
-from .nodes.copying import Copied, Origin, copy_object
-from .nodes.damage import NotRemovedError
-from .nodes.entries import Lister
 from .nodes.reader import DirectIO, Reader
-from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.fit import STAMP
-from .wal.replay import append_rows
+
+if TYPE_CHECKING:
+    from ..meter import Meter
+    from .data import resize as growth
+    from .nodes.copying import Copied, Origin
 
 __all__ = ["Hdf5Session"]
 
@@ -98,6 +89,8 @@ class Hdf5Session:
         cache = self.file.metadata_cache
         self._reader = Reader(self._root, self._guard, cache)
         if self.writable:
+            from .nodes.writer import Writer
+
             hidden = self.file.hidden_in(self._root)
             past = self.file.write_past
             self._writer = Writer(self._root, self._options, past, hidden, cache, self._guard)
@@ -149,6 +142,8 @@ class Hdf5Session:
         total: int = gid.get_num_objs()
         if not links.is_large(gid, total):
             return len(links.entries(gid))
+        from .h5.hidden import hidden_links
+
         return total - hidden_links(gid)
 
     def count(self, path: Path) -> int:
@@ -236,6 +231,8 @@ class Hdf5Session:
         values: bool = False,
     ) -> list[Entry]:
         """What is stored at and below a path, in one walk that reads no array."""
+        from .nodes.entries import Lister
+
         lister = Lister(self._reader, self._guard, select, values=values)
         return lister.run(self._need(path), path, depth, limit)
 
@@ -247,6 +244,8 @@ class Hdf5Session:
     @telling
     def verify(self, path: Path, *, has_value: bool = True) -> None:
         """Look at the checksum of what HDF5 keeps none of, or at the bytes of what is no value."""
+        from .h5 import checksums as sums
+
         oid = self._need(path)
         if type(oid) is not h5d.DatasetID:
             return
@@ -261,6 +260,8 @@ class Hdf5Session:
 
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> growth.LocalDraft:
         """Begin to make an array."""
+        from .data import resize as growth
+
         self._check_writable()
         if self.file.leave_memory():
             self.refresh()
@@ -268,11 +269,15 @@ class Hdf5Session:
 
     def origin(self, path: Path) -> Origin:
         """What stands at a path, to be copied."""
+        from .nodes.copying import Origin
+
         return Origin(self._need(path), self._root, path, self._guard, frozenset({STAMP}))
 
     @telling
     def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copied | Branch:
         """Create a copy of what stands at a path of another session, or of this one."""
+        from .nodes.copying import copy_object
+
         self._check_writable()
         if not isinstance(source, Hdf5Session):  # there is no file
             if path:
@@ -296,6 +301,9 @@ class Hdf5Session:
         parts: bool = False,
     ) -> None:
         """Apply all changes as one commit."""
+        from ..changeset import plan
+        from .nodes.damage import NotRemovedError
+
         self._check_writable()
         if self.file.leave_memory(changes):
             self.refresh()
@@ -331,6 +339,8 @@ class Hdf5Session:
     def _commit(
         self, steps: dict[Path, Stored | None], *, replace: bool, keeps_damaged: bool = False
     ) -> bool:
+        from .nodes.apply import Commit
+
         commit = Commit(
             self._root,
             self._writer,
@@ -370,15 +380,23 @@ class Hdf5Session:
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
         """The outside of the array at `path`."""
+        from .data import selection as slices
+
         return slices.info(self._dataset(path))
 
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
         """The elements at `index`, and the array's mark."""
+        from .data import selection as slices
+
         did = self._dataset(path)
         return slices.read(did, index, self._guard, self._descriptor_to_read()), read_mark(did)
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
         """Write `data` at `index`."""
+        from .data import selection as slices
+        from .h5 import checksums as sums
+        from .h5.texts import in_type_of
+
         self._check_writable()
         did = self._dataset(path)
         data = in_type_of(did, data)
@@ -393,6 +411,9 @@ class Hdf5Session:
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
         """Append rows."""
+        from .h5.texts import in_type_of
+        from .wal.replay import append_rows
+
         self._check_writable()
         self._guard.inside(self._dataset(path))
         with telling_writes("rows of it", join(path)):
@@ -411,6 +432,8 @@ class Hdf5Session:
         self, rows: Mapping[Path, np.ndarray[Any, Any]], changes: Sequence[Change] = ()
     ) -> None:
         """Append rows to several arrays, then apply changes, as one commit."""
+        from .h5 import checksums as sums
+
         lengths: dict[Path, int] = {}
         try:
             for path, block in rows.items():
@@ -429,6 +452,10 @@ class Hdf5Session:
 
     def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
         """Append strings of a larger width: the array is made anew with it."""
+        from .data import resize as growth
+        from .h5.texts import in_type_of
+        from .nodes.apply import Commit
+
         self._check_writable()
         did = self._dataset(path)
         with telling_writes("rows of it", join(path)):
@@ -447,6 +474,8 @@ class Hdf5Session:
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:
         """A read-only view of the stored elements in the file."""
+        from .data.memory_map import require_view
+
         did = self._dataset(path)
         self._guard.inside(did)
         mapper = self.file.mapper(self._root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -12,9 +12,11 @@ from h5py import h5fd
 
 from ....runtime.interrupts import BLOCK_BYTES
 from ....runtime.posix import read_into
-from ...meter import Meter
 from ..h5.ids import DatasetID
 from ..h5.types import file_access
+
+if TYPE_CHECKING:
+    from ...meter import Meter
 
 __all__ = ["WriteAt", "descriptor_of", "read_piece", "write_piece"]
 

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -19,10 +19,10 @@ from ..h5.ids import DatasetID, PropDCID
 from ..h5.links import key_of
 from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of, place_of
 from ..h5.values import memory_type
-from .chunk_index import SMALL_CHUNK, Box, chunk_bytes, look_at
-from .edges import leaves_edges
-from .filters import require_plugin
-from .streams import SeenChunks, around_of, places_of, refuse_streams
+
+if TYPE_CHECKING:
+    from .chunk_index import Box
+    from .streams import SeenChunks
 
 __all__ = ["CHECK_FROM", "Guard", "is_variable"]
 
@@ -123,6 +123,8 @@ class Guard:
         plist = did.get_create_plist()
         file_size = self._file_size()
         if plist.get_layout() == h5d.CHUNKED:
+            from .chunk_index import look_at
+
             if box is not None:
                 self._check_all_chunks(did, plist, file_size)
             found = look_at(did, plist, file_size, box, nbytes)
@@ -140,6 +142,8 @@ class Guard:
 
     def _check_all_chunks(self, did: DatasetID, plist: PropDCID, file_size: int) -> None:
         """Check all chunks once, so that slices need not check theirs each time."""
+        from .chunk_index import SMALL_CHUNK, look_at
+
         try:
             largest = look_at(did, plist, file_size).largest
         except HdfchkError:
@@ -158,6 +162,8 @@ class Guard:
         Raises:
             UnsafeFileError, CorruptFileError: see `size`.
         """
+        from .chunk_index import look_at
+
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
             look_at(did, plist, self._file_size())
@@ -246,6 +252,8 @@ class Guard:
     @contextmanager
     def decoding_part(self, did: DatasetID, boxes: list[Box] | None) -> Iterator[None]:
         """Do the same as `decoding`, for a damaged dataset: only these parts are checked."""
+        from .streams import refuse_streams
+
         refuse_streams(did, did.get_create_plist(), set(), boxes)
         with self._without_plugins(did, writes=False):
             yield
@@ -262,6 +270,8 @@ class Guard:
             UnsafeFileError, CorruptFileError: see `size` and `decoding`.
             UnsupportedStoredError: a filter is not available; the message names it.
         """
+        from .streams import places_of, refuse_streams
+
         self.begin()
         plist = did.get_create_plist()
         if plist.get_layout() == h5d.CHUNKED:
@@ -278,6 +288,9 @@ class Guard:
 
     def _check_sizes(self, did: DatasetID, plist: PropDCID, boxes: list[Box] | None) -> None:
         """Reject chunks that would need far more memory than they take in the file."""
+        from .chunk_index import chunk_bytes, look_at
+        from .streams import around_of
+
         did.get_num_chunks()  # makes HDF5 write its cache, which may extend the file
         file_size = self._file_size()
         if boxes is not None:
@@ -301,9 +314,13 @@ class Guard:
             did: the dataset.
             writes: an error of the write itself may occur, and is raised unchanged.
         """
+        taken: list[bytes] = []
         foreign = self._foreign_filters(did)
-        wanted = [code for code, _ in foreign if not require_plugin(code)]
-        taken = self._close_folders() if wanted else []
+        if foreign:
+            from .filters import require_plugin
+
+            wanted = [code for code, _ in foreign if not require_plugin(code)]
+            taken = self._close_folders() if wanted else []
         try:
             yield
         except HdfchkError:
@@ -318,10 +335,14 @@ class Guard:
 
     def _check_streams(self, did: DatasetID, boxes: list[Box] | None) -> None:
         if info_of(did).hdr.mesg.present & FILTERED:
+            from .streams import refuse_streams
+
             refuse_streams(did, did.get_create_plist(), self.seen_chunks(did).offsets, boxes)
 
     def seen_chunks(self, did: DatasetID) -> SeenChunks:
         """Return the checked chunks of a dataset; the caller adds those it checks."""
+        from .streams import SeenChunks
+
         place = place_of(did)
         found = self._checked.get(place)
         if found is None:
@@ -335,6 +356,8 @@ class Guard:
 
     def leaves_edges(self, did: DatasetID) -> bool:
         """Return `edges.leaves_edges` of a dataset, cached."""
+        from .edges import leaves_edges
+
         return leaves_edges(did, self._edges)
 
     def explain(self, did: DatasetID, error: Exception) -> HdfchkError:

@@ -16,7 +16,6 @@ from ....tree import Leaf, Mark, is_none_number
 from .errors import RAISED, unreadable, unwritable
 from .ids import AttrID, ObjectID, TypeID
 from .links import key_of
-from .texts import are_kept, are_same, stored_texts, type_to_write_texts
 from .types import PYTHON_STRINGS, numpy_dtype, unshared
 from .values import (
     in_own_order,
@@ -147,6 +146,8 @@ def _write(aid: AttrID, tid: TypeID, array: np.ndarray[Any, Any]) -> None:
 
 def _overwrite(oid: ObjectID, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
     """Write into the existing attribute, if it has the shape and its type can store the value."""
+    from .texts import are_kept, are_same, stored_texts, type_to_write_texts
+
     tid, space, array = prepare(leaf.data)
     aid = h5a.open(oid, name)
     old, stored = aid.get_space(), aid.get_type()

@@ -47,7 +47,7 @@ RAISED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """The built-in exceptions that h5py raises for errors of HDF5."""
 
 
-_NUMBER = re.compile(r"errno = (\d+)")
+_NUMBER = r"errno = (\d+)"
 _IN_USE = ("already open", "close degree")
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 _NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -85,7 +85,7 @@ def errno_of(error: BaseException) -> int | None:
     """Return the errno of an error, which HDF5 has in its message; None without one."""
     number = getattr(error, "errno", None)
     if not number:
-        match = _NUMBER.search(str(error))
+        match = re.search(_NUMBER, str(error))
         number = int(match[1]) if match else None
     return number or None
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from h5py import h5t
 
-from ....codecs.casting import Fields, Form, Items, Text
 from .ids import DatasetID, TypeID
 from .types import numpy_dtype
+
+if TYPE_CHECKING:
+    from ....codecs.casting import Form, Text
 
 __all__ = ["axes_of", "form_of_type", "memory_of"]
 
 
 def form_of_type(tid: TypeID) -> Form | None:
     """Return the form of the elements of an HDF5 type; for an array type, of its base type."""
+    from ....codecs.casting import Fields, Items
+
     kind = tid.get_class()
     if kind == h5t.STRING:
         return _text(tid)
@@ -36,6 +40,8 @@ def form_of_type(tid: TypeID) -> Form | None:
 
 
 def _text(tid: TypeID) -> Text:
+    from ....codecs.casting import Text
+
     is_ascii = tid.get_cset() == h5t.CSET_ASCII
     if tid.is_variable_str():
         return Text(None, is_ascii)

@@ -26,12 +26,10 @@ from ....keys import MAX_PATH, Path, to_bytes, to_text
 from ....tree import Leaf, Mark, is_none_number
 from ...base import Select
 from ...entries import MAX_VISITS, SMALL_VALUE, Entry, problem_of
-from ..data.filters import compression_of
 from ..data.limits import Guard
 from ..h5 import links
 from ..h5.errors import RAISED, unreadable
 from ..h5.forms import axes_of
-from ..h5.hidden import hidden_links
 from ..h5.ids import DatasetID, GroupID, ObjectID, PropDCID, TypeID
 from ..h5.links import HARD
 from ..h5.marks import is_dict, read_mark
@@ -55,7 +53,7 @@ _INT64, _FLOAT64 = np.dtype(np.int64), np.dtype(np.float64)
 _Link = tuple[bytes, int, int]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Level:
     """A dict that is being listed.
 
@@ -225,6 +223,8 @@ class Lister:
         """How many keys a dict shows."""
         total = gid.get_num_objs()
         if self._select is None and links.is_large(gid, total):
+            from ..h5.hidden import hidden_links
+
             return total - hidden_links(gid)
         listed = links.entries(gid, damaged=True)
         if self._select is None:
@@ -319,7 +319,11 @@ class Lister:
         plist: PropDCID = did.get_create_plist()
         layout = plist.get_layout()
         chunks = (*plist.get_chunk(), *inner) if layout == h5d.CHUNKED else None
-        compression = compression_of(plist) if present & FILTERED else None
+        compression = None
+        if present & FILTERED:
+            from ..data.filters import compression_of
+
+            compression = compression_of(plist)
         return _LAYOUTS.get(layout), chunks, compression
 
     def _problem_of_place(self, did: DatasetID, present: int) -> str | None:

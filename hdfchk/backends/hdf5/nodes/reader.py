@@ -6,7 +6,7 @@ The cost per object matters here: a scalar without a mark is read in five calls.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5s, h5t
@@ -17,12 +17,8 @@ from ....keys import Path, join, to_text
 from ....runtime.stack import require_frames_below
 from ....tree import MAX_DEPTH, Branch, Leaf, Mark
 from ...base import Select
-from ...meter import Meter
-from ..data.blocks import blocks_of
-from ..data.chunk_io import read_packed
 from ..data.direct_io import read_piece
 from ..data.limits import CHECK_FROM, Guard, is_variable
-from ..data.memory_map import Mapper
 from ..h5 import links
 from ..h5.ids import DatasetID, GroupID, ObjectID, RootID, TypeID
 from ..h5.links import key_of
@@ -31,6 +27,10 @@ from ..h5.metadata_cache import MetadataCache
 from ..h5.object_info import EXTERNAL_FILES, FILTERED, info_of
 from ..h5.types import FLOAT, INT, has_variable, numpy_dtype, plain_dtype
 from ..h5.values import decoded, memory_type, number_or_none, plain_array, to_scalar
+
+if TYPE_CHECKING:
+    from ...meter import Meter
+    from ..data.memory_map import Mapper
 
 __all__ = ["DirectIO", "Reader"]
 
@@ -186,6 +186,8 @@ class Reader:
             if is_variable(data.dtype):
                 self._guard.variable(did, data)
             elif present & FILTERED:
+                from ..data.chunk_io import read_packed
+
                 if not read_packed(did, data, 0, did.shape, self.meter):
                     with self._guard.decoding(did):
                         did.read(h5s.ALL, h5s.ALL, data, tid)
@@ -238,6 +240,8 @@ class Reader:
             UnsafeFileError, CorruptFileError: the data cannot be read.
             UnsupportedStoredError: a filter is not available.
         """
+        from ..data.blocks import blocks_of
+
         tid, shape = did.get_type(), did.shape
         present = info_of(did).hdr.mesg.present
         self._guard.inside(did, present)

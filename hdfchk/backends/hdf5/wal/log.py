@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import socket
 import struct
 import threading
 import zlib
@@ -70,7 +68,7 @@ Sums = tuple[int, ...]
 """The CRC-32 of each of the 8 sectors (512 bytes) of a page; 0 for a sector to ignore."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Base:
     """The state of the file for which a log was begun.
 
@@ -92,7 +90,7 @@ class Base:
 NO_BASE = Base()
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Recovered:
     """The contents of a log.
 
@@ -401,6 +399,8 @@ class Log:
         Raises:
             OSError: nothing has changed.
         """
+        import secrets
+
         salt = secrets.token_bytes(8)
         state = _STATE.pack(
             salt, base.size, base.stamp, base.stamp_at, 0, base.total, *base.first, 0
@@ -561,6 +561,8 @@ class Log:
 
 
 def _host() -> bytes:
+    import socket
+
     return socket.gethostname().encode()[:64]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 from ....errors import JournalMismatchWarning
 from ....runtime.descriptors import Descriptor
@@ -18,8 +19,10 @@ from ....runtime.posix import (
 )
 from .fit import problem_of
 from .log import Log, Recovered, is_ours, log_of, scan
-from .overlay import OverlayFile
 from .writer_lock import is_being_written
+
+if TYPE_CHECKING:
+    from .overlay import OverlayFile
 
 __all__ = ["ReaderFile", "State", "state_of"]
 
@@ -77,6 +80,8 @@ class ReaderFile:
             if not is_at(file.fd, path):
                 return False
             if problem is None:
+                from .overlay import OverlayFile
+
                 self.snapshot = OverlayFile(file, Log(log), found)
             else:
                 warnings.warn(

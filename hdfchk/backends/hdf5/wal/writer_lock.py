@@ -14,8 +14,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
-import secrets
 import time
 
 from ....errors import LockedError
@@ -266,6 +264,8 @@ class WriterLock:
 
     def _remove_first_names(self) -> None:
         """Remove names under which the file was created, if that failed before."""
+        import re
+
         if self.file is None or os.fstat(self.file.fd).st_nlink == 1:
             return
         folder, name = os.path.split(self.path)
@@ -290,6 +290,8 @@ class WriterLock:
 
     def new_name(self) -> str:
         """Return an unused name beside the file, for one to be created; the log records it."""
+        import secrets
+
         self._remove_leftover()  # otherwise its name would be lost
         note = secrets.token_hex(8)
         Log(self.log).claim(note)
