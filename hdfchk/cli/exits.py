@@ -54,6 +54,8 @@ def failure_of(error: BaseException) -> Failure | None:
 
     if isinstance(error, hdfchk.LockedError):
         return Failure(str(error), LOCKED)
+    if isinstance(error, hdfchk.CheckpointerKeyError) and error.hint == "see keys()":
+        error.hint = "see: hdfchk tree FILE"  # as one asks in a shell
     if isinstance(error, hdfchk.HdfchkError):
         return Failure(str(error), _code(error))
     if isinstance(error, FileExistsError):
