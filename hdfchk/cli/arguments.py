@@ -162,7 +162,9 @@ def key_argument(*, required: bool = False, many: bool = False) -> Callable[[F],
     )
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line."
+)
 force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 wait_option = click.option(
     "--wait",
