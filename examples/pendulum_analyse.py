@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,10 @@ def spectrum(times: np.ndarray, angles: np.ndarray) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with HDF5Checkpointer(sys.argv[1]) as chk:
+    parser = argparse.ArgumentParser(description="Analyse the swing of a pendulum.")
+    parser.add_argument("file", help="the file that the three scripts share")
+    file = parser.parse_args().file
+    with HDF5Checkpointer(file) as chk:
         chk["fit"] = chk.call(fit)  # reads `times` and `angles`, nothing else
         chk.cached_eval("spectrum", lambda: chk.call(spectrum))
         print("stored", *chk)

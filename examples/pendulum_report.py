@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from typing import Any
 
 import numpy as np
@@ -29,5 +29,8 @@ def report(*, parameters: Any, fit: Any, spectrum: Any, **_: Any) -> str:
 
 
 if __name__ == "__main__":
-    light = HDF5Checkpointer(sys.argv[1], mode="r", omitted_keys=["times", "angles"])
+    parser = argparse.ArgumentParser(description="Report on the swing of a pendulum.")
+    parser.add_argument("file", help="the file that the three scripts share")
+    file = parser.parse_args().file
+    light = HDF5Checkpointer(file, mode="r", omitted_keys=["times", "angles"])
     print(report(**light))

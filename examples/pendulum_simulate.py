@@ -11,7 +11,7 @@ else the file contains.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,10 @@ def simulate(parameters: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with HDF5Checkpointer(sys.argv[1]) as chk:
+    parser = argparse.ArgumentParser(description="Simulate a pendulum.")
+    parser.add_argument("file", help="the file that the three scripts share")
+    file = parser.parse_args().file
+    with HDF5Checkpointer(file) as chk:
         chk["parameters"] = PARAMETERS
         chk.update(chk.call(simulate))
         print("stored", *chk)

@@ -164,7 +164,9 @@ def key_argument(*, required: bool = False, many: bool = False) -> Callable[[F],
     )
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line."
+)
 force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 wait_option = click.option(
     "--wait",
@@ -180,5 +182,5 @@ slice_option = click.option(
     "index",
     type=SliceType(),
     metavar="SLICE",
-    help="Read these elements alone, for example -s 0:10,3.",
+    help="Read only these elements, for example -s 0:10,3.",
 )

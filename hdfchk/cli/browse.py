@@ -18,7 +18,7 @@ __all__ = ["browse_command"]
 @file_argument
 @key_argument()
 def browse_command(file: str, key: str | None) -> None:
-    """Look around in a file, full screen.
+    """Browse a file, full screen.
 
     Left all keys, which unfold; right what is at a key: type, layout, attributes, elements, and
     the curve of numbers. It follows a running job: curves grow with its commits. The file is

@@ -25,7 +25,7 @@ _FORMS = (".npz", ".npy", ".json", ".csv")
 @click.command("export", cls=FileCommand)
 @file_argument
 @click.argument("output", type=click.Path())
-@click.option("-k", "--key", type=KeyType(), help="Export what is at this key alone.")
+@click.option("-k", "--key", type=KeyType(), help="Export only this key.")
 @force_option
 def export_command(file: str, output: str, key: str | None, force: bool) -> None:
     """Write values to NumPy, JSON or CSV files, or a folder.

@@ -20,7 +20,8 @@ __all__ = ["info_command"]
 def info_command(ctx: click.Context, file: str, as_json: bool) -> None:
     """Show size, free space, journal and writer of a file.
 
-    It waits for nobody and holds up nobody. The exit code is 3 if the file cannot be opened.
+    It does not wait for other processes, nor they for it. The exit code is 3 if the file cannot be
+    opened.
     """
     found = read(file).info()
     if as_json:

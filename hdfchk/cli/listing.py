@@ -22,7 +22,7 @@ __all__ = ["ls_command", "tree_command"]
 @file_argument
 @key_argument()
 @click.option("-l", "--long", is_flag=True, help="Show size, layout and attributes, too.")
-@click.option("-1", "--names", is_flag=True, help="Print the names alone.")
+@click.option("-1", "--names", is_flag=True, help="Print only the names.")
 @click.option("-r", "--recursive", is_flag=True, help="List all keys below, with their paths.")
 @json_option
 def ls_command(
@@ -64,7 +64,7 @@ def _row(entry: Description, base: str, *, long: bool) -> list[Span]:
 @click.command("tree", cls=FileCommand)
 @file_argument
 @click.argument("keys", type=KeyType(), nargs=-1, metavar="[KEY|GLOB]...")
-@click.option("--depth", type=click.IntRange(min=1), help="Show so many levels alone.")
+@click.option("--depth", type=click.IntRange(min=1), help="Show only this many levels.")
 @click.option("--attrs", is_flag=True, help="Show HDF5 attributes, too.")
 @click.option("--all", "show_all", is_flag=True, help="Show more than 100 keys of a dict, too.")
 @json_option

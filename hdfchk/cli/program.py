@@ -31,11 +31,11 @@ COMMANDS = {
     "info": ("info", "Show size, free space, journal and writer of a file."),
     "verify": ("upkeep", "Read all values and report damage."),
     "compact": ("upkeep", "Give unused space back to the file system."),
-    "recover": ("upkeep", "Bring in what a killed writer left in the journal."),
+    "recover": ("upkeep", "Transfer the commits of a killed writer from the journal."),
     "plot": ("plot", "Plot arrays, in the terminal or to a picture."),
     "watch": ("watch", "Show what a running job writes."),
-    "browse": ("browse", "Look around in a file, full screen."),
-    "view": ("view", "Look into a file in the browser."),
+    "browse": ("browse", "Browse a file, full screen."),
+    "view": ("view", "Show a file in the browser."),
 }
 """Of each command the module, in this package, and its short help."""
 
@@ -123,7 +123,7 @@ class Program(click.Group):
     callback=lambda ctx, _, value: _show_version(ctx) if value else None,
 )
 def program() -> None:
-    """Look into HDF5 files, and change them: any HDF5 file, also beside its running writer."""
+    """Show and change HDF5 files: any HDF5 file, also while a job writes it."""
 
 
 def _show_version(ctx: click.Context) -> None:

@@ -75,7 +75,7 @@ def compact_command(file: str, libver: Literal["earliest"] | None, wait: float) 
 @click.option("--into", type=click.Path(), help="Write file and journal to a new file instead.")
 @wait_option
 def recover_command(file: str, discard: bool, into: str | None, wait: float) -> None:
-    """Bring in what a killed writer left in the journal.
+    """Transfer the commits of a killed writer from the journal.
 
     hdfchk reads such a file as it is, and its next writer does this, too; other HDF5 programs see
     the state of the last checkpoint until then.

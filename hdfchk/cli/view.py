@@ -19,7 +19,7 @@ __all__ = ["view_command"]
 )
 @click.option("--browser/--no-browser", default=True, help="Open a browser, where there is one.")
 def view_command(file: str, key: str | None, port: int, browser: bool) -> int:
-    """Look into a file in the browser.
+    """Show a file in the browser.
 
     It shows the tree, plots, images and tables. The page follows a running job: it shows each
     commit within seconds. The file is opened for a moment for each request, never held, and never

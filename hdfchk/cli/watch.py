@@ -39,12 +39,12 @@ _MOST_ROWS = 30
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look.",
+    help="The time between two looks.",
 )
 @click.option(
     "--until", metavar="KEY>=N", help="End when a number, or a number of rows, reaches N."
 )
-@click.option("--count", type=click.IntRange(1), help="End when one has looked so many times.")
+@click.option("--count", type=click.IntRange(1), help="End after this many looks.")
 @json_option
 def watch_command(
     file: str,
@@ -56,10 +56,10 @@ def watch_command(
 ) -> None:
     """Show what a running job writes.
 
-    What is there, and with each commit: keys that are new, values that have changed, arrays that
-    have grown, with their last value and their curve. KEYs may be globs. The file is opened for a
-    moment each time, never held. It ends with Ctrl-C (exit code 130), or as --until and --count
-    say.
+    First it shows what is there ("="), then with each commit the keys that are new ("+") and the
+    values that have changed ("~"): of an array by how many rows it has grown, its curve and its
+    last value. KEYs may be globs. The file is opened for a moment each time, never held. It ends
+    with Ctrl-C (exit code 130), or as --until and --count say.
     """
     goal = None if until is None else _Goal(until)
     watch = _Watch(file, keys)

@@ -107,6 +107,7 @@ class Endpoints:
         self._options = options
         self._version = ""
         self._thinned: dict[str, Points] = {}
+        self._opened = ""  # the version that was opened without an error
 
     def answer(self, name: str, query: Query) -> tuple[int, bytes, str]:
         """Return status, body and media type of an answer.
@@ -145,6 +146,9 @@ class Endpoints:
 
     def _info(self) -> bytes:
         state = state_of(self._path)
+        if state.version != self._opened:  # else the page would show a file that cannot be read
+            len(HDF5Checkpointer(self._path, mode="r", **self._options))
+            self._opened = state.version
         pending = f", {state.journal_bytes:,} bytes in its journal" if state.journal_bytes else ""
         return json_text(
             {

@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import HdfchkWarning, InvalidOptionError
+from ..store import HDF5Checkpointer
 from .app import make_app, need_extra
+from .stored import Stored
 from .version import state_of
 
 __all__ = ["HOST", "Viewer", "view"]
@@ -52,6 +54,8 @@ class Viewer:
 
     Raises:
         FileNotFoundError: there is no such file.
+        CorruptFileError: it is no HDF5 file.
+        CheckpointerKeyError: there is no such key.
         MissingExtraError: the extra ``view`` is not installed.
         InvalidOptionError: the port is taken, or not allowed (a `ValueError`).
     """
@@ -59,6 +63,10 @@ class Viewer:
     def __init__(self, path: str, port: int = 0, key: str | None = None) -> None:
         need_extra()
         state_of(path)
+        store = HDF5Checkpointer(path, mode="r")
+        with store:  # what cannot be read is said here, and not on a page alone
+            len(store)
+            Stored(store).find(key or "/")
         token = secrets.token_urlsafe(24)
         self._path = path
         self.app = make_app(path, token)
@@ -187,6 +195,8 @@ def view(
 
     Raises:
         FileNotFoundError: there is no such file.
+        CorruptFileError: it is no HDF5 file.
+        CheckpointerKeyError: there is no such key.
         MissingExtraError: the extra ``view`` is not installed.
         InvalidOptionError: the port is taken, or not allowed (a `ValueError`).
     """

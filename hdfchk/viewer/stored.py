@@ -12,6 +12,7 @@ import numpy as np
 
 from ..attributes import Attributes
 from ..description import Description
+from ..display.texts import cut
 from ..errors import (
     CheckpointerKeyError,
     HdfchkError,
@@ -388,6 +389,9 @@ def _glance(entry: Description) -> str:
     if entry.has_value:
         found = text_of(entry.value)
         return found if len(found) <= 100 else f"{found[:100]} …"
+    if entry.kind == "array" and entry.shape is not None:  # a length alone would look like a value
+        dtype = f"{cut(str(entry.dtype), 40)} " if entry.dtype is not None else ""
+        return f"{dtype}{entry.shape}"
     if entry.shape is not None:
         return " × ".join(f"{length:,}" for length in entry.shape)
     if entry.length is None:

@@ -36,7 +36,7 @@ def state_of(path: str) -> FileState:
     """Return the state of a file. It is not opened.
 
     Raises:
-        FileNotFoundError: there is neither the file nor a journal of it.
+        FileNotFoundError: there is no such file. A journal alone is not enough to read it.
     """
     found: list[os.stat_result | None] = []
     for name in (path, f"{path}-journal"):
@@ -45,7 +45,7 @@ def state_of(path: str) -> FileState:
         except FileNotFoundError:
             found.append(None)
     file, journal = found
-    if file is None and journal is None:
+    if file is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     version = "-".join(
         "0" if stat is None else f"{stat.st_ino:x}.{stat.st_mtime_ns:x}.{stat.st_size:x}"

@@ -48,6 +48,9 @@ def test_errors(demo: Path, tmp_path: Path, monkeypatch) -> None:
         and not os.path.exists(tmp_path / "none.h5")
     )
     assert invoke("view", demo, "--port", 70_000).code == 2
+    result = invoke("view", demo, "absent")
+    assert result.code == 1 and "no such key (key 'absent' in" in result.err
+    assert "hdfchk ls" in result.err  # what one asks in a shell
     hide(monkeypatch, "uvicorn")
     result = invoke("view", demo)
     assert result.code == 2 and "hdfchk[view]" in result.err and len(result.err.splitlines()) == 1

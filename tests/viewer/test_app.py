@@ -92,6 +92,22 @@ def test_info(page: Page, tmp_path: Path) -> None:
     assert page.ask("info")["version"] != before["version"]
 
 
+def test_info_of_what_cannot_be_read(page: Page, tmp_path: Path) -> None:
+    """A file that is replaced by something else is an error until it is readable again."""
+    path = tmp_path / "run.h5"
+    whole = path.read_bytes()
+    path.write_bytes(b"x" * 5000)
+    for _ in range(2):
+        status, body, _ = page.endpoints.answer("info", {})
+        assert status == 422 and b"HDF5" in body
+    path.rename(tmp_path / "moved.h5")
+    (tmp_path / "run.h5-journal").write_bytes(b"")  # a journal alone is no file
+    assert page.endpoints.answer("info", {})[0] == 404
+    (tmp_path / "run.h5-journal").unlink()
+    path.write_bytes(whole)
+    assert page.endpoints.answer("info", {})[0] == 200
+
+
 def test_the_last_commit_of_a_writer(tmp_path: Path) -> None:
     """What a writer has committed is shown while it runs, out of its journal."""
     path = tmp_path / "run.h5"

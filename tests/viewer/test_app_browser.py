@@ -167,6 +167,22 @@ def _write(writer: Any, count: int) -> None:
     assert writer.stdout.readline() == "done\n"
 
 
+def test_a_file_that_could_not_be_read_for_a_while(show: Any, tmp_path: Path) -> None:
+    """The page that shows an error in place of the file shows the file as soon as it is readable."""
+    path = tmp_path / "run.h5"
+    HDF5Checkpointer(path)["first"] = 1
+    page = show(path)
+
+    def fail(route: Any) -> None:
+        route.fulfill(status=422, json={"message": "cannot be read at the moment"})
+
+    page.route(lambda url: "/api/meta" in url and url.endswith("path=%2F"), fail)
+    HDF5Checkpointer(path)["second"] = 2
+    see(page, "cannot be read at the moment")
+    page.unroute_all()
+    page.locator('[data-path="/second"]').wait_for()
+
+
 def test_the_end_of_the_viewer_is_said(show: Any, tmp_path: Path) -> None:
     """A file that is gone is said on the page."""
     path = tmp_path / "run.h5"

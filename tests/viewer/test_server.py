@@ -18,7 +18,12 @@ from typing import Any
 
 import pytest
 
-from hdfchk import HDF5Checkpointer, InvalidOptionError
+from hdfchk import (
+    CheckpointerKeyError,
+    CorruptFileError,
+    HDF5Checkpointer,
+    InvalidOptionError,
+)
 from hdfchk.viewer import server
 
 from ..support.libraries import library
@@ -78,10 +83,12 @@ def get(url: str) -> tuple[int, bytes]:
 
 def test_a_real_server(file: str, start: Any) -> None:
     """It says its address and how to reach it over SSH, answers there, and Ctrl-C ends it quietly."""
-    process, said = start(file, "--no-browser")
+    process, said = start(file, "a", "--no-browser")
     found = ADDRESS.search(said)
-    assert found and f"ssh -L {found[1]}:127.0.0.1:{found[1]} " in said
-    assert get(found[0])[0] == 200 and b'"b"' in get(f"{found[0]}api/meta?path=/a")[1]
+    assert found and found[0].endswith("/#/a")
+    assert f"ssh -L {found[1]}:127.0.0.1:{found[1]} " in said
+    url = found[0].partition("#")[0]
+    assert get(url)[0] == 200 and b'"b"' in get(f"{url}api/meta?path=/a")[1]
     assert get(f"http://127.0.0.1:{found[1]}/")[0] == 404
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -112,9 +119,19 @@ def test_tokens_differ(file: str) -> None:
 
 def test_a_key_to_begin_with(file: str) -> None:
     """The key is behind the #, which browsers send to nobody."""
+    HDF5Checkpointer(file)["a b"] = {"ü#": 1}
     viewer = server.Viewer(file, key="a b/ü#")
     viewer.close()
     assert viewer.url.endswith("/#/a%20b/%C3%BC%23")
+
+
+def test_what_cannot_be_shown(file: str, tmp_path: Path) -> None:
+    """A key that is not there, and a file that is none of HDF5, are errors before a page is served."""
+    with pytest.raises(CheckpointerKeyError, match="no such key.*'b' in .*run.h5"):
+        server.Viewer(file, key="b")
+    (tmp_path / "text").write_text("x" * 5000)
+    with pytest.raises(CorruptFileError):
+        server.Viewer(str(tmp_path / "text"))
 
 
 def test_the_port_is_taken(file: str) -> None:

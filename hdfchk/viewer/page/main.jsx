@@ -12,12 +12,16 @@ const API = new URL("api", document.baseURI).href;
 const FIRST = decodeURIComponent(location.hash.slice(1)) || "/";
 
 let ongoing = 0; // requests of the app
+let isBroken = false; // the file itself could not be read: the app then shows that error and nothing else
 const fetchBasic = createBasicFetcher();
 
-async function fetcher(...request) {
+async function fetcher(url, parameters, ...rest) {
   ongoing += 1;
   try {
-    return await fetchBasic(...request);
+    return await fetchBasic(url, parameters, ...rest);
+  } catch (error) {
+    isBroken ||= parameters?.path === "/" && error.name !== "AbortError";
+    throw error;
   } finally {
     ongoing -= 1;
   }
@@ -35,6 +39,7 @@ async function fetchInfo() {
 function useInfo() {
   const [info, setInfo] = useState();
   const [problem, setProblem] = useState();
+  const [attempt, setAttempt] = useState(0);
 
   useEffect(() => {
     let timer;
@@ -47,6 +52,10 @@ function useInfo() {
           // Not in a transition: React would make the provider, and its requests, again and again.
           setInfo((old) => (old?.version === found.version ? old : found));
           setProblem(undefined);
+          if (isBroken) {
+            isBroken = false;
+            setAttempt((count) => count + 1);
+          }
         } catch (error) {
           setProblem(
             error instanceof TypeError
@@ -65,11 +74,11 @@ function useInfo() {
       clearTimeout(timer);
     };
   }, []);
-  return { info, problem };
+  return { info, problem, attempt };
 }
 
 function Page() {
-  const { info, problem } = useInfo();
+  const { info, problem, attempt } = useInfo();
   useEffect(() => {
     if (info) {
       document.title = `${info.name} - hdfchk view`;
@@ -81,6 +90,7 @@ function Page() {
       <div className="app">
         {info && (
           <H5GroveProvider
+            key={attempt}
             url={API}
             filepath={info.file}
             resetKeys={[info.version]}
