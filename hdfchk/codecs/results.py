@@ -83,8 +83,9 @@ def _name_of(cls: type) -> str | None:
     """Return the name of a class in the table, or None."""
     for home, found in _HOMES.items():
         if cls.__name__ in found.classes.split():
-            loaded = (sys.modules.get(module) for module in found.modules)
-            if any(getattr(module, cls.__name__, None) is cls for module in loaded):
+            loaded = (sys.modules[module] for module in found.modules if module in sys.modules)
+            # Not by getattr: NumPy 2.0 warns of each attribute of a module that it has renamed.
+            if any(vars(module).get(cls.__name__) is cls for module in loaded):
                 return f"{home}.{cls.__name__}"
     return None
 

@@ -208,6 +208,11 @@ def test_h5dump_exports_numbers(path, run_tool, tmp_path):
     assert np.array_equal(np.fromfile(target, "<f8"), np.arange(100_000.0))
 
 
+def _text(item: bytes | str) -> str:
+    """What pyfive gives for a text: its older versions some of them as str."""
+    return item.decode() if isinstance(item, bytes) else item
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_pyfive_reads_values(path, name):
     """A reader without the HDF5 library finds the same elements; texts are UTF-8."""
@@ -215,7 +220,7 @@ def test_pyfive_reads_values(path, name):
         found = file[name][()]
     expected = PLAIN[name][1]
     if np.asarray(expected).dtype.kind in "UO":
-        found = np.vectorize(bytes.decode, otypes=[object])(found)
+        found = np.vectorize(_text, otypes=[object])(found)
     assert np.shape(found) == np.shape(expected) and np.array_equal(found, expected)
 
 

@@ -81,7 +81,8 @@ def test_what_is_gone_is_not_kept() -> None:
     there = weakref.ref(owner)
     del owner
     gc.collect()
-    assert there() is not None
+    is_there = there() is not None
+    assert is_there or calls == [1, 1]  # on a busy machine the alarm may have come
     until(lambda: there() is None)  # the thread lets go of it when it is done
     assert calls == [1, 1]
     assert call() and calls == [1, 1]
