@@ -110,9 +110,7 @@ REFUSED = {
     "extension": (extension, "cast it"),
     "view": (lambda: pd.arrays.ArrowExtensionArray(pa.array(["a"], pa.string_view())), "cast it"),
     "encoded": (
-        lambda: pd.arrays.ArrowExtensionArray(
-            pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array([1]))
-        ),
+        lambda: pd.arrays.ArrowExtensionArray(pa.RunEndEncodedArray.from_arrays([2], [1])),
         "cast it",
     ),
     "in a list": (lambda: array([["a"]], pa.list_(pa.string_view())), "cast it"),
