@@ -22,12 +22,7 @@ from ...errors import (
 )
 from ...keys import Path
 from ...logger import DEBUG, note
-from ...runtime.posix import (
-    RETRY_SECONDS,
-    redirect_to_scratch,
-    sync_folder,
-    wait_lock_shared,
-)
+from ...runtime.posix import RETRY_SECONDS, redirect_to_scratch, sync_folder, wait_lock_shared
 from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from ..base import Change
@@ -35,7 +30,6 @@ from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
 from .displaced import not_brought_warning, not_removed_warning, pending_warning, save_displaced
 from .failed_sync import late_sync, not_durable
-from .h5.errors import flagged
 from .h5.file_object import close_file, open_on
 from .h5.free_space import keep_free_space
 from .h5.ids import GroupID
@@ -44,7 +38,7 @@ from .nodes.references import Knowledge, References
 from .nodes.writer import Writer
 from .open_files import OpenFile
 from .wal.first_commit import FirstCommit
-from .wal.inspection import is_flagged
+from .wal.inspection import require_unflagged
 from .wal.known_dicts import KnownDicts
 from .wal.log import Log, Recovered
 from .wal.logical_records import Pending, pack_put, pack_rows, pack_table
@@ -124,8 +118,7 @@ class WalWriter(OpenFile):
             wait_lock_shared(file.fd, self.address, self._lock.timeout)
         if there and mode != "w":
             if not found.has_commits and file is not None:
-                if is_flagged(file.fd):  # a log with commits would not match such a file
-                    raise flagged(self.address)
+                require_unflagged(file.fd, self.address)
                 self._references.known = read_seal(file.fd)
             self._open_h5(found)
             return

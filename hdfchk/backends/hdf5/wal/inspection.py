@@ -9,11 +9,12 @@ import socket
 from ....info import Process
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import open_regular, read_all
+from ..h5.errors import flagged
 from .fit import problem_of
 from .log import Recovered, is_ours, log_of, owner_in, scan
 from .writer_lock import is_being_written, waiting_writers
 
-__all__ = ["LogState", "Users", "is_flagged", "log_state", "superblock_of", "users_of"]
+__all__ = ["LogState", "Users", "log_state", "require_unflagged", "superblock_of", "users_of"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAD_BYTES = 12
@@ -183,14 +184,19 @@ def superblock_of(path: str) -> int | None:
         file.close()
 
 
-def is_flagged(descriptor: int) -> bool:
-    """Whether another program writes an HDF5 file, or was killed while it did: its flag is set.
+def require_unflagged(descriptor: int, path: str) -> None:
+    """Raise an error if another program writes an HDF5 file, or was killed while it did.
 
-    HDF5 sets it in superblocks of version 3. It looks at it only where it opens a file itself, and
-    a SWMR writer, which other programs must not write beside, holds no lock.
+    HDF5 sets a flag in superblocks of version 3. It looks at it only where it opens a file itself,
+    and a SWMR writer, which other programs must not write beside, holds no lock. A log with commits
+    does not match a file in which the flag was set later.
+
+    Raises:
+        CorruptFileError: the flag is set.
     """
     head = _superblock(descriptor)
-    return head[8:9] == b"\x03" and bool(head[11] & _WRITERS)
+    if head[8:9] == b"\x03" and head[11] & _WRITERS:
+        raise flagged(path)
 
 
 def _superblock(descriptor: int) -> bytes:
