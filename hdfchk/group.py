@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, overl
 import attrs
 import numpy as np
 
-from . import keys
-from .arrays.layout_options import INHERIT
+from . import keys, memoize
+from .arrays import creation
+from .arrays.array import Array
+from .arrays.layout_options import INHERIT, layout_for
+from .assignment import Assignment, apply
+from .attributes import Attributes
 from .backends.base import SMALL_BYTES, Change, Put, Session
+from .backends.layout import Compression
+from .backends.meter import Meter
+from .equality import same
 from .errors import (
     CheckpointerKeyError,
     CorruptFileError,
@@ -23,7 +30,7 @@ from .key_view import ContainsPaths, Keys
 from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
-from .progress import ProgressOption
+from .progress import ProgressOption, is_wanted, reporting
 from .shown import Shown
 from .tree import Branch, Leaf, is_dict
 from .typing import CompressionOption, Condition, KeyRule
@@ -31,9 +38,6 @@ from .views import access
 from .views.key_filter import KeyFilter, Verdict
 
 if TYPE_CHECKING:
-    from .arrays.array import Array
-    from .attributes import Attributes
-    from .backends.meter import Meter
     from .description import Description
     from .tables.table import Table
 
@@ -89,8 +93,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             CheckpointerKeyError: nothing is there, or a filter refuses it.
             NotAGroupError: the key holds a value that is not a group.
         """
-        from .assignment import apply
-
         path = self._location.path + (keys.parse(key) if create else keys.parse_for_read(key))
         self._location.at(path).check_visible()
         with self._location.handle.reading() as session:
@@ -113,8 +115,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     @property
     def attrs(self) -> Attributes:
         """The HDF5 attributes of this group, as a mapping."""
-        from .attributes import Attributes
-
         return Attributes(self._location, self._location.check_visible)
 
     def attrs_of(self, key: Key) -> Attributes:
@@ -134,8 +134,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> dict(chk.attrs_of("energies"))
             {'units': 'hartree'}
         """
-        from .attributes import Attributes
-
         location = self._location.at(self._location.path + keys.parse_for_read(key))
         location.check_visible()
         with location.handle.reading() as session:
@@ -295,11 +293,8 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             self._location.path if key is None else self._location.path + keys.parse_for_read(key)
         )
         mapped = self._location.mmap if mmap is None else mmap
-        if progress is None or progress is False:
+        if not is_wanted(progress):
             return self._location.decode(self._read(path, mapped, None), path)
-        from .backends.meter import Meter
-        from .progress import reporting
-
         with reporting(progress, join(path), "B", self._location.handle) as tell:
             meter = Meter(tell)
             value = self._location.decode(self._read(path, mapped, meter), path)
@@ -412,8 +407,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> chk["backup"].load(), other.load()
             ({'steps': 500}, {'run': {'steps': 500}})
         """
-        from .assignment import Assignment
-
         if key is None:
             loaded: dict[str, Any] = self.load()
             return loaded
@@ -453,8 +446,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> chk.load()
             {'runs': {'first': {'steps': 500}}}
         """
-        from .assignment import apply
-
         path = self._location.path + keys.parse_for_read(key)
         target = self._location.path + keys.parse(to)
         from .copying import refuse_overlap
@@ -479,8 +470,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
 
     def __eq__(self, other: object) -> bool:
         """Whether `other` is a mapping with equal contents; arrays are compared by value."""
-        from .equality import same
-
         if not isinstance(other, Mapping):
             return NotImplemented
         return same(self.load(), other.load() if isinstance(other, Group) else other)
@@ -533,12 +522,8 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             else:
                 is_small = isinstance(node, Leaf) and getattr(value, "nbytes", 0) <= SMALL_BYTES
                 if not (is_small and location.handle.put(path, node)):
-                    from .assignment import Assignment
-
                     Assignment.of_node(location, path, node).commit()
                 return
-        from .assignment import Assignment
-
         Assignment(location, [(path, value)]).commit()
 
     def save_parameter(self, key: Key, value: Any) -> None:
@@ -552,8 +537,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             CheckpointerKeyError: nothing is there, a filter refuses it, or it holds keys that a
                 filter hides.
         """
-        from .assignment import apply
-
         path = self._location.path + keys.parse_for_read(key)
         if self._lacks(key):  # a key that is not there must not open the file for writing
             self._location.at(path).check_visible()
@@ -588,8 +571,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         self._put_all(pairs, progress)
 
     def _put_all(self, pairs: Iterable[tuple[Any, Any]], progress: ProgressOption) -> None:
-        from .assignment import Assignment
-
         placed = [(self._location.path + keys.parse(key), value) for key, value in pairs]
         Assignment(self._location, placed).commit(progress)
 
@@ -733,8 +714,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Delete all keys that this group or view shows, as one commit; what it hides stays."""
-        from .assignment import apply
-
         with self._location.handle.looking():
             has_keys = bool(self)
         if has_keys:
@@ -764,8 +743,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             CheckpointerKeyError: there is no such key, or a filter refuses it.
             UnsupportedStoredError: what stands there is not an array.
         """
-        from .arrays import creation
-
         return creation.array_at(self._location, self._location.path + keys.parse_for_read(key))
 
     def create(
@@ -809,8 +786,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> chk["frames"].tolist()
             [[1.0, 2.0, 3.0]]
         """
-        from .arrays import creation
-
         return creation.create(
             self._location.at(self._location.path + keys.parse(key)),
             shape,
@@ -862,8 +837,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> chk["loss"].round(2).tolist(), chk["log/step"].tolist()
             ([1.0, 0.5, 0.33], [0, 1, 2])
         """
-        from .arrays import creation
-
         location = self._location
         path = location.path + keys.parse(key)
         with leaving_out(location, join(path)):
@@ -918,10 +891,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> chk.array("x").compression, chk["x"].sum()
             ('gzip', np.float64(0.0))
         """
-        from .arrays.layout_options import layout_for
-        from .assignment import Assignment
-        from .backends.layout import Compression
-
         path = self._location.path + keys.parse(key)
         Compression.parse(None if compression is INHERIT else compression)
         Assignment(
@@ -974,8 +943,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             >>> chk["squares"].tolist()
             [0, 1, 4, 9]
         """
-        from .arrays import creation
-
         creation.write_blocks(
             self._location.at(self._location.path + keys.parse(key)),
             blocks,
@@ -1084,13 +1051,9 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             computing
             (9, 9, 9)
         """
-        from . import memoize
-
         return memoize.cached(self._evaluated, key, condition, strict=strict)
 
     def _evaluated(self, key: Key, generator: Callable[..., T], *given: Any, strict: bool) -> T:
-        from . import memoize
-
         location = self._location
         # A result is stored whole or not at all.
         keeper = Group(attrs.evolve(location, leaves_out=False)) if location.leaves_out else self
@@ -1103,8 +1066,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
 
         Nothing is read before it is taken: ``func(**chk.kwargs_for(func))``.
         """
-        from . import memoize
-
         return self.view(allowed_keys=memoize.keyword_names(func))
 
     def call(self, func: Callable[..., T], **overrides: Any) -> T:
@@ -1129,8 +1090,6 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         if not location.leaves_out:
             self[key] = value
             return
-        from .assignment import Assignment
-
         path = location.path + keys.parse(key)
         with leaving_out(location, join(path)):
             Assignment(attrs.evolve(location, leaves_out=False), [(path, value)]).commit()
