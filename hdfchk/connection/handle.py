@@ -133,14 +133,15 @@ class Handle:
     def release(self, *, failed: bool = False, block: bool = False) -> None:
         """End a `hold`; the last release of all stores closes the storage.
 
-        During a transaction of another thread or task, it takes effect when that ends.
+        During a transaction of another thread or task, it takes effect when that ends. It does
+        nothing when the process exits, which closes all.
 
         Args:
             block: it is the end of a ``with`` block of the caller's.
             failed: an exception ends it: a file that was to be started anew is left as it was.
         """
         connection = self._held
-        if connection is None:
+        if connection is None or connection.is_over:
             return
 
         def leave() -> None:

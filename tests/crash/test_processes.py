@@ -279,6 +279,33 @@ def test_forgotten_at_exit(path: str) -> None:
     assert HDF5Checkpointer(path).load() == {"a": 1, "b": 2}
 
 
+GENERATORS = """
+import sys
+from hdfchk import HDF5Checkpointer
+chk, other = HDF5Checkpointer(sys.argv[1]), HDF5Checkpointer(sys.argv[1])
+def within(context):
+    with context:
+        yield 1
+def counting():
+    with chk.transaction():
+        chk["lost"] = 1
+        yield 1
+chk.update({"a": 1, "b": 2})
+left = [iter(chk), iter(other.items()), within(other), counting()]
+for one in left:
+    next(one)
+"""
+
+
+def test_generators_left_at_exit(path: str) -> None:
+    """Iterations, blocks and transactions of generators that nobody ends: the exit ends them."""
+    process = start(GENERATORS, path)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 0 and not error, error
+    assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+    assert HDF5Checkpointer(path).load() == {"a": 1, "b": 2}
+
+
 FULL_DISK = """
 import resource, sys
 import numpy as np
