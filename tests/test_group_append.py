@@ -410,3 +410,19 @@ def test_a_kill_costs_nothing(path: str) -> None:
         assert loss.tolist() == list(map(float, range(len(loss))))
         assert pair.shape[1:] == (2,) and (pair.sum(axis=1) == 0).all()
         assert len(pair) <= len(loss) <= len(pair) + 1 and last <= len(pair) <= last + 1
+
+
+def test_a_step_of_a_loop_is_small_records(tmp_path: Path) -> None:
+    """A row and a number in each step: at most 300 bytes of the log, and no image of a page."""
+    path = tmp_path / "x.hdf5"
+    with HDF5Checkpointer(path) as chk:
+        chk.append("loss", 0.0)
+        chk["step"] = 0
+        chk.commit()
+        log = Path(f"{path}-journal")
+        before = log.stat().st_size
+        for step in range(500):
+            chk.append("loss", step / 3)
+            chk["step"] = step
+        assert log.stat().st_size - before <= 300 * 500
+        assert len(seen(str(path))) == 501  # each is there as soon as it has returned

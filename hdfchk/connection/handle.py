@@ -287,7 +287,10 @@ class Handle:
     def storage_to_write(self, connection: Connection) -> Storage:
         """Return storage that is open for writing, opening it if necessary."""
         if self._snapshots and connection is self._snapshots.get(Owner.now()):
-            raise self._reads_only("a transaction(write=False) is read-only")
+            raise self._reads_only(
+                "a transaction(write=False) is read-only",
+                "assign after it, or begin it with transaction()",
+            )
         if self.mode == "r":
             raise self._reads_only("the store was opened with mode='r'")
         storage = connection.storage
@@ -340,8 +343,8 @@ class Handle:
                 connection.use(storage, self.backend)
                 return storage
 
-    def _reads_only(self, problem: str) -> ReadOnlyError:
-        return ReadOnlyError(problem, file=self.backend.address, hint="open it with mode='a'")
+    def _reads_only(self, problem: str, hint: str = "open it with mode='a'") -> ReadOnlyError:
+        return ReadOnlyError(problem, file=self.backend.address, hint=hint)
 
     @contextmanager
     def writing_alone(self) -> Iterator[None]:

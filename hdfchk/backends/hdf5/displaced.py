@@ -17,7 +17,16 @@ from ...runtime.posix import copy_owner_and_mode, is_at, mode_beside, open_regul
 from .wal.log import log_of
 from .wal.wal_file import WalFile
 
-__all__ = ["not_brought_warning", "not_removed_warning", "pending_warning", "save_displaced"]
+__all__ = [
+    "is_told",
+    "not_brought_warning",
+    "not_removed_warning",
+    "pending_warning",
+    "save_displaced",
+]
+
+_TOLD: dict[tuple[int, int], str] = {}
+"""By device and inode number: the path of a file whose commits stay in its log, as was told."""
 
 
 def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedError:
@@ -135,6 +144,22 @@ def _copy_commit(file: WalFile, name: str, made: Descriptor) -> None:
                 os.unlink(name)
 
 
+def is_told(path: str, there: os.stat_result) -> bool:
+    """Whether `pending_warning` was already given in this process for this file.
+
+    Args:
+        path: the file.
+        there: its status. Its inode number may have been that of another file, now deleted.
+    """
+    told = _TOLD.get((there.st_dev, there.st_ino))
+    if told is None or told == path:
+        return told is not None
+    try:
+        return os.path.samestat(os.stat(told), there)
+    except OSError:
+        return False
+
+
 def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJournalWarning:
     """Return the warning that commits stay in the log of a file.
 
@@ -143,12 +168,14 @@ def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJo
         there: its status.
         commits: the number of commits.
     """
+    _TOLD[there.st_dev, there.st_ino] = path
     who = _holders(there)
-    count = f"{commits} commits stay" if commits != 1 else "1 commit stays"
+    count, them = (f"{commits} commits stay", "them") if commits != 1 else ("1 commit stays", "it")
     return PendingJournalWarning(
         f"{path!r} is being read, or mapped{', by ' + who if who else ''}: {count} in its "
-        f"journal ({log_of(path)!r}), where only hdfchk sees them. The next store that closes the "
-        "file, or recover(), checkpoints them; do not write it with another program before that"
+        f"journal ({log_of(path)!r}), where only hdfchk sees {them}. The next store that closes "
+        f"the file, or recover(), checkpoints {them}; do not write it with another program before "
+        "that"
     )
 
 

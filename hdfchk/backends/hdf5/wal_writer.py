@@ -26,9 +26,9 @@ from ...runtime.posix import RETRY_SECONDS, redirect_to_scratch, sync_folder, wa
 from ...runtime.scheduler import Alarm, weakly
 from ...tree import Leaf
 from ..base import Change
+from . import displaced
 from .data.direct_io import WriteAt
 from .data.memory_map import Mapper
-from .displaced import not_brought_warning, not_removed_warning, pending_warning, save_displaced
 from .failed_sync import late_sync, not_durable
 from .h5.file_object import close_file, open_on
 from .h5.free_space import keep_free_space
@@ -56,7 +56,6 @@ LOOK_BYTES = 2**21
 """A longer log is examined: readers may delay its checkpoint."""
 PENDING_SECONDS = 0.2
 """How long the end of a block waits for readers before it leaves commits in the log."""
-_WARNED: set[tuple[int, int]] = set()
 
 
 class WalWriter(OpenFile):
@@ -543,7 +542,7 @@ class WalWriter(OpenFile):
         with contextlib.suppress(OSError):
             in_place = file.is_in_place(self.address)
         if not in_place:
-            error = save_displaced(file, self.address, self._lock.place())
+            error = displaced.save_displaced(file, self.address, self._lock.place())
             self._is_displaced = True
             raise error
 
@@ -615,16 +614,17 @@ class WalWriter(OpenFile):
         failed: Exception | None,
     ) -> None:
         there = os.fstat(file.file.fd)
-        key = there.st_dev, there.st_ino
-        end = time.monotonic() + (0.0 if key in _WARNED else PENDING_SECONDS)
+        waits = not displaced.is_told(self.address, there)
+        end = time.monotonic() + PENDING_SECONDS * waits
         try:
             while not self._checkpoint(file, last=True):
                 if file.log.logical_bytes:
                     break
                 if time.monotonic() > end:
-                    if key not in _WARNED:
-                        _WARNED.add(key)
-                        notices.append(lambda: pending_warning(self.address, there, commits))
+                    if waits:
+                        notices.append(
+                            lambda: displaced.pending_warning(self.address, there, commits)
+                        )
                     return
                 time.sleep(RETRY_SECONDS)
             else:
@@ -634,7 +634,7 @@ class WalWriter(OpenFile):
             raise
         except OSError as error:
             failed = error
-        notices.append(lambda: not_brought_warning(self.address, failed))
+        notices.append(lambda: displaced.not_brought_warning(self.address, failed))
 
     def _release(self, file: WalFile, notices: list[Callable[[], HdfchkWarning]]) -> None:
         remove = not file.has_log
@@ -642,7 +642,7 @@ class WalWriter(OpenFile):
             self._lock.release(remove=remove)
         except OSError as error:
             text = f"{error.strerror or error}"
-            notices.append(lambda: not_removed_warning(self.address, text))
+            notices.append(lambda: displaced.not_removed_warning(self.address, text))
         if remove and self.durable:
             with contextlib.suppress(OSError):
                 sync_folder(self.address)

@@ -314,9 +314,9 @@ def resolve(root: RootID, path: Path, *, trust: bool = False) -> bytes | None:
             done, todo = _follow(base.links.get_val(name), done, todo[1:])
             base, near = root, done[:]
         elif link == h5l.TYPE_EXTERNAL:
-            target = base.links.get_val(name)
+            file = to_text(base.links.get_val(name)[0])
             raise UnsafeFileError(
-                f"a link to another file, {target[0]!r}, is not followed",
+                f"a link to another file, {file!r}, is not followed",
                 key=join(path),
                 hint="open that file instead; or, if you trust this one, pass trust=True",
             )

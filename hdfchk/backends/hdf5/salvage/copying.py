@@ -255,7 +255,7 @@ class Copy:
                 file, inner = level.old.links.get_val(name)
                 level.new.links.create_external(name, file, inner)
                 self.findings.unread[path] = UnsafeFileError(
-                    f"a link to another file, {file!r}, was copied as a link"
+                    f"a link to another file, {to_text(file)!r}, was copied as a link"
                 )
             else:
                 raise UnsupportedStoredError(
