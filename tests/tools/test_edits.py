@@ -131,7 +131,7 @@ def _case(tool: Tool, edit: str) -> Any:
     return pytest.param(tool, edit, id=f"{tool.name}-{edit}", marks=marks)
 
 
-@pytest.mark.parametrize(("tool", "edit"), itertools.starmap(_case, CASES))
+@pytest.mark.parametrize(("tool", "edit"), list(itertools.starmap(_case, CASES)))
 def test_edit(tool: Tool, edit: str, originals: Callable[[Tool], Original], tmp_path: Path) -> None:
     """After an edit of ours the tool reads all its own data right, or the edit was refused whole."""
     original = originals(tool)
