@@ -117,8 +117,9 @@ class AppendBuffers:
 
     def drop_tables(self, path: Path) -> None:
         """Drop what is known of the tables of which an array is a part: it has grown alone."""
-        for known in [known for known in self._tables if path[: len(known)] == known]:
-            del self._tables[known]
+        for known in list(self._tables):  # a copy: a signal handler may change it
+            if path[: len(known)] == known:
+                self._tables.pop(known, None)
 
     def wait(self, buffer: RowBuffer, rows: np.ndarray[Any, Any]) -> None:
         """Add rows to a buffer."""
@@ -127,13 +128,12 @@ class AppendBuffers:
 
     def invalidate(self, path: Path) -> None:
         """Drop the buffers at and below a path, where the value has been replaced."""
-        if self._known:
-            for known in [p for p in self._known if p[: len(path)] == path]:
-                del self._known[known]
+        for buffers in (self._known, self._tables):
+            for known in list(buffers):  # a copy: a signal handler may change it
+                if known[: len(path)] == path:
+                    buffers.pop(known, None)
         if self._tables:
             self.drop_tables(path)
-            for known in [p for p in self._tables if p[: len(path)] == path]:
-                del self._tables[known]
 
     def forget(self) -> None:
         """Drop all buffers: the storage was closed or changed."""

@@ -467,7 +467,11 @@ class Handle:
         if connection.transaction is None:
             log = storage.log
             if log is not None:
-                return connection.logged(log.put_rows, buffer.path, rows)
+                # A handler could replace the array, or its commit append rows that wait twice.
+                with defer_interrupts():
+                    if connection.appends.get(buffer.path) is not buffer:
+                        return False
+                    return connection.logged(log.put_rows, buffer.path, rows)
         else:
             connection.transaction.has_written = True
         if rows.nbytes >= WAITING_MOST:

@@ -226,6 +226,7 @@ class WalWriter(OpenFile):
         file, pending = self._file, self._pending
         if file is None or self._lent or len(pending.puts) >= MOST_PUTS:
             return False
+        tail = file.log.tail
         if not self._dicts.has_above(path):
             return False
         if pending.rows and not pending.takes_put(path):
@@ -243,10 +244,10 @@ class WalWriter(OpenFile):
         puts[path] = leaf
         done = False
         try:
-            done = file.put(payload)
+            done = file.put(payload, tail=tail)
         finally:
             if not done:
-                pending.restore(path, before)
+                pending.restore(path, leaf, before)
         if not done:
             return False
         self._dicts.note_put(path)

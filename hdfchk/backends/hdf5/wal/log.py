@@ -470,26 +470,56 @@ class Log:
             self.logical_bytes = 0
         return start + len(places)
 
-    def append_logical(self, payload: bytes, *, rows: bool = False) -> None:
-        """Append a small assignment, or rows; each is a commit by itself."""
-        self._write([(_ROWS if rows else _PUT, 0, 0, payload)], commit=True)
+    @property
+    def tail(self) -> tuple[int, int]:
+        """Where the next record will be: another object after each record."""
+        return self._tail
+
+    def append_logical(
+        self, payload: bytes, *, rows: bool = False, tail: tuple[int, int] | None = None
+    ) -> bool:
+        """Append a small assignment, or rows; each is a commit by itself.
+
+        Args:
+            payload: of the record.
+            rows: it has rows.
+            tail: append nothing if records have been written since `tail` was this.
+
+        Returns:
+            Whether it was appended.
+        """
+        if not self._write([(_ROWS if rows else _PUT, 0, 0, payload)], commit=True, only_at=tail):
+            return False
         self.commits += 1
         self.logical_bytes += len(payload)
+        return True
 
     def append_checkpoint(self, sums: Iterable[tuple[int, Sums]]) -> None:
         """Record what a checkpoint is about to write, so that a partial one is recognized."""
         if records := _sums(_CHECKPOINT, sums):
             self._write(records, commit=True)
 
-    def _write(self, records: list[tuple[bytes, int, int, bytes]], *, commit: bool) -> None:
+    def _write(
+        self,
+        records: list[tuple[bytes, int, int, bytes]],
+        *,
+        commit: bool,
+        only_at: tuple[int, int] | None = None,
+    ) -> bool:
         """Write records after the last one.
 
         A signal handler may run between any two steps and write records of its own. Then these
-        records are written again, after the handler's.
+        records are written again, after the handler's; or not at all, if they are to be written
+        `only_at` a place.
+
+        Returns:
+            Whether they were written.
         """
         try:
             while True:
                 tail = self._tail
+                if only_at is not None and tail is not only_at:
+                    return False
                 data, after = _packed_records(records, *tail)
                 file = self.file.fd
                 # No call between the check and the write: a handler could run at it.
@@ -500,7 +530,7 @@ class Log:
                     if commit:
                         self._committed = after
                     self._tail = after
-                    return
+                    return True
         except BaseException:
             self._erase()
             raise

@@ -95,8 +95,16 @@ class Pending:
             blocks.append(list(block.flat) if block.dtype.hasobject else block.tobytes())
         return counts
 
-    def restore(self, path: Path, before: Leaf | None) -> None:
-        """Restore an assignment whose successor is not in the log."""
+    def restore(self, path: Path, leaf: Leaf, before: Leaf | None) -> None:
+        """Take back an assignment that is not in the log, unless a signal handler has settled it.
+
+        Args:
+            path: of the value.
+            leaf: the value.
+            before: the value that waited before, which takes its place.
+        """
+        if self.puts.get(path) is not leaf:
+            return
         if before is None:
             self.puts.pop(path, None)
         else:

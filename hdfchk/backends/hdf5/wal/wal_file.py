@@ -21,7 +21,7 @@ import numpy as np
 
 from ....errors import JournalMismatchError
 from ....runtime.descriptors import Descriptor
-from ....runtime.interrupts import run_pending
+from ....runtime.interrupts import defer_interrupts, run_pending
 from ....runtime.posix import (
     is_at,
     read_all,
@@ -125,8 +125,11 @@ class WalFile(OverlayFile):
         self.is_stamped = False
 
     def _require_begun(self) -> None:
-        if not self.has_begun:
-            self._begin()
+        if self.has_begun:
+            return
+        with defer_interrupts():  # a handler's commit could be checkpointed meanwhile
+            if not self.has_begun:
+                self._begin()
 
     def _adopt(self, found: Recovered) -> None:
         """Continue the log of a writer that is gone."""
@@ -364,13 +367,25 @@ class WalFile(OverlayFile):
             del self._pages[number]
         self._data_end = end
 
-    def put(self, payload: bytes, *, rows: bool = False, most: int = LOGICAL_BYTES) -> bool:
-        """Commit a small assignment, or rows, that HDF5 applies later; False if this is impossible.
+    def put(
+        self,
+        payload: bytes,
+        *,
+        rows: bool = False,
+        most: int = LOGICAL_BYTES,
+        tail: tuple[int, int] | None = None,
+    ) -> bool:
+        """Commit a small assignment, or rows, that HDF5 applies later.
 
         Args:
             payload: of the record.
             rows: it has rows.
             most: where more bytes wait for HDF5, it is to do them first.
+            tail: of the log, from before the caller looked at the file: what a signal handler has
+                written since then makes it impossible.
+
+        Returns:
+            False if this is impossible.
 
         Raises:
             OSError: the record was not appended.
@@ -384,8 +399,7 @@ class WalFile(OverlayFile):
         ):
             return False
         self._require_begun()
-        log.append_logical(payload, rows=rows)
-        return True
+        return log.append_logical(payload, rows=rows, tail=tail)
 
     def _clear_record(self) -> None:
         self._record.clear()
