@@ -6,6 +6,7 @@ more than the record.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -108,11 +109,16 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _time_out(chk: Any) -> None:
+    raise TimeoutError
+
+
 SAME: dict[str, tuple[Callable[[Any], None], dict[str, list[Any]]]] = {
     "assigns": (_assign_the_same, {"n": [5, 9], "log": [[1.0, 2.0, 9.0], [1.0, 9.0, 2.0]]}),
     "deletes": (_delete_all, {"n": [5, None], "log": [[1.0, 2.0], [2.0], None]}),
+    "raises": (_time_out, {"n": [0, 5], "log": [[1.0], [1.0, 2.0]]}),
 }
-"""Handlers that change what is being written, and what may come of it."""
+"""Handlers that change what is being written, or end it, and what may come of it."""
 
 
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
@@ -141,10 +147,11 @@ def _try(path: Path, number: int, write: str, act: Callable[[Any], None], *, beg
         if begun:
             chk.append("log", 1.0)
             chk["begun"] = 1
-        with AtCall(number):
+        with contextlib.suppress(TimeoutError), AtCall(number):
             WRITES[write][0](chk)
+        early = _plain(HDF5Checkpointer(path, mode="r").load())
         found = _plain(chk.load())
-        assert _plain(HDF5Checkpointer(path, mode="r").load()) == found
+        assert early == found == _plain(HDF5Checkpointer(path, mode="r").load())
         chk["later"] = 7
         chk.commit()
         chk["end"] = 8
@@ -187,8 +194,8 @@ def test_a_handler_at_any_call(tmp_path: Path, how: str, write: str, begun: bool
 @pytest.mark.parametrize("write", ["assignment", "row"])
 @pytest.mark.parametrize("how", SAME)
 @in_child
-def test_a_handler_that_changes_the_same(tmp_path: Path, how: str, write: str) -> None:
-    """One of the two is there, each row once; and it is the same for all."""
+def test_a_handler_that_meets_the_same(tmp_path: Path, how: str, write: str) -> None:
+    """What is there is one of the two, each row once; and it is the same for all."""
     act, allowed = SAME[how]
     key = "n" if write == "assignment" else "log"
     for found in _at_each_call(tmp_path / "x.hdf5", write, act, begun=True):

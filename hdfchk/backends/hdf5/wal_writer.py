@@ -242,13 +242,14 @@ class WalWriter(OpenFile):
         # In this order: a record that is only in the log would not be settled.
         puts, before = pending.puts, pending.puts.get(path)
         puts[path] = leaf
-        done = False
         try:
             done = file.put(payload, tail=tail)
-        finally:
-            if not done:
+        except BaseException:
+            if file.log.tail is tail:  # else the record is there, and a handler has raised
                 pending.restore(path, leaf, before)
+            raise
         if not done:
+            pending.restore(path, leaf, before)
             return False
         self._dicts.note_put(path)
         self._sync_if_due()
