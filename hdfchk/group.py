@@ -31,6 +31,7 @@ from .keys import Key, Path, join
 from .left_out import leaving_out
 from .location import Location
 from .progress import ProgressOption, is_wanted, reporting
+from .runtime.interrupts import defer_interrupts
 from .shown import Shown
 from .tree import Branch, Leaf, is_dict
 from .typing import CompressionOption, Condition, KeyRule
@@ -842,7 +843,8 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         with leaving_out(location, join(path)):
             if not location.filters.stack and location.handle.append_row(path, rows):
                 return
-            from .tables.frames import append_frame, is_frame
+            with defer_interrupts():  # what a handler raises in an import can be lost
+                from .tables.frames import append_frame, is_frame
 
             if is_frame(rows):
                 append_frame(location.at(path), rows)

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ..errors import HdfchkError
+from ..runtime.interrupts import defer_interrupts
 from ..typing import Target
 from .base import Backend
 from .settings import Options
@@ -53,7 +54,8 @@ def backend_for(target: Target, options: Options, **of_files: Any) -> Backend:
 
         return ObjectBackend(target, options, **known)
     if hasattr(target, "seek") and hasattr(target, "read"):
-        from .hdf5 import StreamBackend
+        with defer_interrupts():
+            from .hdf5 import StreamBackend
 
         return StreamBackend(target, options, **known)
     if hasattr(target, "open_storage") and hasattr(target, "capabilities"):
@@ -66,7 +68,8 @@ def backend_for(target: Target, options: Options, **of_files: Any) -> Backend:
 
 
 def _file(path: str | bytes, options: Options, of_files: dict[str, Any]) -> Backend:
-    from .hdf5 import FileBackend
+    with defer_interrupts():  # what a handler raises in the middle of an import can be lost
+        from .hdf5 import FileBackend
 
     return FileBackend(require_path(path), options, **of_files)
 

@@ -329,7 +329,8 @@ class FileBackend(_Hdf5Backend):
 
     def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
         """Rewrite the file without unused space; return the number of bytes saved."""
-        from .compaction import compact_file
+        with defer_interrupts():  # what a handler raises in an import can be lost
+            from .compaction import compact_file
 
         try:
             work = partial(
