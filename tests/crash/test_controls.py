@@ -192,12 +192,12 @@ def _no_log(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(WalFile, "commit", straight)
     patch.setattr(WalFile, "_check_base", lambda self: None)
-    patch.setattr(WalFile, "put", lambda self, payload, rows=False: False)
+    patch.setattr(WalFile, "put", lambda self, payload, **_: False)
 
 
 def _no_puts(patch: pytest.MonkeyPatch) -> None:
     """Small assignments and rows are kept in memory, and not written down."""
-    patch.setattr(WalFile, "put", lambda self, payload, rows=False: True)
+    patch.setattr(WalFile, "put", lambda self, payload, **_: True)
 
 
 def _no_settling(patch: pytest.MonkeyPatch) -> None:
