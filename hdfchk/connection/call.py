@@ -86,9 +86,8 @@ class Call:
             try:
                 self._leave(error)
             finally:
-                del (
-                    error
-                )  # its traceback has this frame: only the garbage collector would free them
+                # Its traceback has this frame: only the garbage collector would free them.
+                del error
 
     def _fail(self, error: BaseException) -> None:
         self._give_up(error)
