@@ -23,6 +23,7 @@ found = []
 signal.signal(signal.SIGUSR1, handler)
 sys.meta_path.insert(0, Finder())
 chk = HDF5Checkpointer(sys.argv[1])
+chk.info(), chk.recover()
 chk["n"] = 1
 with chk:
     chk["tree"] = {"a": np.zeros(3000), "texts": ["a", None]}

@@ -304,7 +304,8 @@ class FileBackend(_Hdf5Backend):
 
     def info(self) -> Info:
         """Return the state of the file, without waiting for anybody."""
-        from .file_info import file_info
+        with defer_interrupts():  # what a handler raises in an import can be lost
+            from .file_info import file_info
 
         return file_info(self.resolved, self.path)
 
@@ -312,7 +313,8 @@ class FileBackend(_Hdf5Backend):
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
         """Checkpoint, or set aside, the log of a killed writer; return whether there was one."""
-        from .wal.replay import discard_log, recover_file, recover_into
+        with defer_interrupts():  # what a handler raises in an import can be lost
+            from .wal.replay import discard_log, recover_file, recover_into
 
         path, timeout = self.resolved, self.lock_timeout
         copy = None if into is None else os.path.abspath(into)
