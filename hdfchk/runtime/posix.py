@@ -29,9 +29,9 @@ __all__ = [
     "RETRY_SECONDS",
     "close_on_exec",
     "copy_owner_and_mode",
+    "create_beside",
     "file_key",
     "is_at",
-    "mode_beside",
     "open_anew",
     "open_file",
     "open_regular",
@@ -293,18 +293,28 @@ def is_at(descriptor: int, path: str) -> bool:
     return (there.st_dev, there.st_ino) == file_key(descriptor)
 
 
-def mode_beside(source: str | int) -> int:
-    """Return the mode with which to create a file that is to be as secret as another.
+def create_beside(path: str, source: int | None) -> int:
+    """Create a file that the same people can access as another; return its descriptor.
 
-    What others open before it has its final mode, they could read for ever after.
+    It has no other mode before: what somebody opens then, they could read for ever after.
 
     Args:
-        source: the path or descriptor of the other file.
+        path: the new file.
+        source: the descriptor of the other file; None if there is none.
+
+    Raises:
+        FileExistsError: it exists.
     """
-    there = os.stat(source)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    if source is None:
+        return open_regular(path, flags)
+    there = os.fstat(source)
     mode = stat.S_IMODE(there.st_mode) & 0o666
-    is_own = hasattr(os, "getegid") and there.st_gid == os.getegid()
-    return mode if is_own else mode & ~0o060
+    if not hasattr(os, "getegid") or there.st_gid != os.getegid():
+        mode &= ~0o060
+    made = open_regular(path, flags, mode)
+    copy_owner_and_mode(source, made)
+    return made
 
 
 def copy_owner_and_mode(source: str | int, target: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import hdfchk
 from hdfchk import FileReplacedError, HDF5Checkpointer, HdfchkWarning, save
 from tests.support.exact import differs
 
@@ -303,3 +304,28 @@ def test_what_lies_beside_is_secret_from_its_beginning(
     finally:
         os.umask(old)
     assert seen == {"-jour": 0o600, "-new-": 0o600, ".resc": 0o600}
+
+
+def test_what_is_salvaged_is_secret_from_its_beginning(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is the copy of a damaged file."""
+    HDF5Checkpointer(file)["a"] = 1
+    file.chmod(0o600)
+    seen: list[int] = []
+    real = os.open
+
+    def open_and_look(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        descriptor = real(path, flags, *args, **options)
+        if flags & os.O_CREAT and "-new-" in str(path):
+            seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return descriptor
+
+    old = os.umask(0o022)
+    try:
+        monkeypatch.setattr(os, "open", open_and_look)
+        hdfchk.salvage(file, file.with_name("saved.hdf5"))
+    finally:
+        os.umask(old)
+    assert seen == [0o600]
+    assert stat.S_IMODE(file.with_name("saved.hdf5").stat().st_mode) == 0o600

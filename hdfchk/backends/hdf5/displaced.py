@@ -13,7 +13,7 @@ from ...errors import (
 )
 from ...logger import INFO, note
 from ...runtime.descriptors import Descriptor
-from ...runtime.posix import copy_owner_and_mode, is_at, mode_beside, open_regular, sync_folder
+from ...runtime.posix import create_beside, is_at, sync_folder
 from .wal.log import log_of
 from .wal.wal_file import WalFile
 
@@ -99,7 +99,7 @@ def _save_moved(file: WalFile, where: str) -> str | None:
 def _save_copy(file: WalFile, path: str) -> str:
     name = f"{path}.rescued"
     try:
-        name, made = _make(name, mode_beside(file.file.fd))
+        name, made = _make(name, file.file.fd)
         _copy_commit(file, name, made)
     except OSError as error:
         raise NotDurableError(
@@ -118,13 +118,12 @@ def _save_copy(file: WalFile, path: str) -> str:
     return f"{which} are in {name!r}; create a store on it{last}"
 
 
-def _make(name: str, mode: int) -> tuple[str, Descriptor]:
-    """Create a new file of that name or, if it exists, with the next free number."""
+def _make(name: str, source: int) -> tuple[str, Descriptor]:
+    """Create a file like another, of that name or, if it exists, with the next free number."""
     free, number = name, 0
     while True:
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-            return free, Descriptor(open_regular(free, flags, mode))
+            return free, Descriptor(create_beside(free, source))
         except FileExistsError:
             number += 1
             free = f"{name}.{number}"
@@ -134,7 +133,6 @@ def _copy_commit(file: WalFile, name: str, made: Descriptor) -> None:
     """Copy the last commit; an incomplete copy is removed."""
     done = False
     try:
-        copy_owner_and_mode(file.file.fd, made.fd)
         file.copy_to(made.fd)
         done = True
     finally:

@@ -14,7 +14,7 @@ from h5py import h5f
 
 from ....errors import CorruptFileError, HdfchkError
 from ....runtime.descriptors import Descriptor
-from ....runtime.posix import copy_owner_and_mode, open_regular, write_all
+from ....runtime.posix import open_regular, write_all
 from ...findings import Findings, error_from, said_of
 from ...meter import Progress
 from ...settings import Options
@@ -55,8 +55,7 @@ def salvage_file(path: str, to: str, tell: Progress) -> Findings:
         lock, _ = lock_to_write(to, LOCK_TIMEOUT, absent=True)
         new: NewFile | None = None
         try:
-            new = NewFile(lock, durable=True)
-            copy_owner_and_mode(damaged.fd, new.file.fd)
+            new = NewFile(lock, durable=True, like=damaged)
             found = _copy_in_children(path, new.beside, tell)
             new.appear()
             new.make_durable()

@@ -11,10 +11,8 @@ from typing import Any
 from ....errors import FileReplacedError, HardLinksLeftWarning
 from ....runtime.descriptors import Descriptor
 from ....runtime.posix import (
-    copy_owner_and_mode,
+    create_beside,
     is_at,
-    mode_beside,
-    open_regular,
     read_into,
     sync,
     sync_folder,
@@ -147,23 +145,23 @@ class NewFile:
     Args:
         lock: the lock to write the file. The log of an existing file must be checkpointed.
         durable: sync the new file before it appears.
+        like: who can access this file will be able to access the new one; by default, the file
+            that it replaces.
 
     Attributes:
         beside: the path where it is created.
     """
 
-    def __init__(self, lock: WriterLock, *, durable: bool) -> None:
+    def __init__(self, lock: WriterLock, *, durable: bool, like: Descriptor | None = None) -> None:
         self._lock = lock
         self._durable = durable
         self.names_left: int = 0
         """The number of other hard links to the replaced file."""
         self.beside: str = lock.new_name()
-        mode = 0o666 if lock.file is None else mode_beside(lock.file.fd)
+        source = like or lock.file
         self.file: Descriptor = Descriptor(
-            open_regular(self.beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+            create_beside(self.beside, None if source is None else source.fd)
         )
-        if lock.file is not None:
-            copy_owner_and_mode(lock.file.fd, self.file.fd)
 
     def appear(self) -> None:
         """Move the new file to its place; an existing file is replaced atomically.

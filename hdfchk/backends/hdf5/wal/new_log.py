@@ -7,12 +7,7 @@ import os
 
 from ....logger import DEBUG, note
 from ....runtime.descriptors import Descriptor
-from ....runtime.posix import (
-    copy_owner_and_mode,
-    mode_beside,
-    open_regular,
-    try_lock_exclusive,
-)
+from ....runtime.posix import create_beside, try_lock_exclusive
 from .log import log_of
 from .writer_lock import WriterLock
 
@@ -35,9 +30,7 @@ class NewLog:
     def make(self) -> Descriptor:
         """Create and lock the new log; the old log records its name, in case of a kill."""
         self._name = self._lock.new_name()
-        mode = mode_beside(self._lock.log.fd)
-        made = Descriptor(open_regular(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
-        copy_owner_and_mode(self._lock.log.fd, made.fd)
+        made = Descriptor(create_beside(self._name, self._lock.log.fd))
         try_lock_exclusive(made.fd)
         return made
 

@@ -30,8 +30,7 @@ from ....runtime.descriptors import Descriptor
 from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
     RETRY_SECONDS,
-    copy_owner_and_mode,
-    mode_beside,
+    create_beside,
     open_regular,
     sync_folder,
     wait_lock_shared,
@@ -354,13 +353,12 @@ def recover_into(path: str, timeout: float, copy: str) -> bool:
             raise FileNotFoundError(2, "no such file", path)
         wait_lock_shared(lock.file.fd, path, timeout)  # not while another program writes the file
         found = scan(lock.log.fd)
-        flags, mode = os.O_RDWR | os.O_CREAT | os.O_EXCL, mode_beside(lock.file.fd)
-        made, done = Descriptor(open_regular(copy, flags, mode)), False
+        made, done = Descriptor(create_beside(copy, lock.file.fd)), False
         try:
             overlay = OverlayFile(lock.file, Log(lock.log), found)
             replay_logical(overlay)
             _check_whole(overlay)
-            _fill(made.fd, copy, overlay, like=lock.file.fd)
+            _fill(made.fd, copy, overlay)
             done = True
         finally:
             made.close()
@@ -372,9 +370,8 @@ def recover_into(path: str, timeout: float, copy: str) -> bool:
         lock.leave()
 
 
-def _fill(made: int, copy: str, overlay: OverlayFile, *, like: int) -> None:
+def _fill(made: int, copy: str, overlay: OverlayFile) -> None:
     try:
-        copy_owner_and_mode(like, made)
         overlay.copy_to(made)
         sync_folder(copy)
     except OSError as error:

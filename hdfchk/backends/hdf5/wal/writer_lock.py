@@ -21,10 +21,9 @@ from ....logger import INFO, note
 from ....runtime.descriptors import Descriptor
 from ....runtime.interrupts import check_pending, defer_interrupts
 from ....runtime.posix import (
-    copy_owner_and_mode,
+    create_beside,
     file_key,
     is_at,
-    mode_beside,
     open_regular,
     try_lock_exclusive,
     try_lock_range,
@@ -233,12 +232,8 @@ class WriterLock:
             with contextlib.suppress(FileNotFoundError):
                 return Descriptor(open_regular(name, os.O_RDWR))
             with contextlib.suppress(FileExistsError):
-                mode = 0o666 if file is None else mode_beside(file.fd)
-                made = Descriptor(open_regular(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
-                break
-        if file is not None:  # the log contains data of the file, so it has the same permissions
-            copy_owner_and_mode(file.fd, made.fd)
-        return made
+                # The log contains data of the file.
+                return Descriptor(create_beside(name, None if file is None else file.fd))
 
     def _read_owner(self, name: str, who: str) -> str:
         with contextlib.suppress(OSError):
