@@ -181,17 +181,10 @@ def redirect_to_scratch(descriptor: int) -> None:
 
 
 def _scratch() -> int:
-    """Open an anonymous file.
-
-    It is made as `tempfile` makes one. That module is large, and this is called in a child of
-    `fork`, where an import may wait for a thread that is not there.
-    """
-    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
-    flags = getattr(os, "O_TMPFILE", 0)
-    for folder in [*filter(None, named), "/tmp", "/var/tmp"] if flags else []:  # noqa: S108
-        with contextlib.suppress(OSError):  # the system, or this file system, has none
-            return os.open(folder, flags | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    import tempfile
+    """Open an anonymous file."""
+    with contextlib.suppress(AttributeError, OSError):  # another system than Linux, or no memory
+        return os.memfd_create("hdfchk")
+    import tempfile  # large, and not to be imported in a child of `fork`
 
     try:
         with tempfile.TemporaryFile() as sink:
