@@ -51,7 +51,7 @@ from .h5.values import same_items
 from .repointing import Repointing
 from .wal.fit import STAMP
 from .wal.new_file import NewFile, ScratchFile
-from .wal.replay import lock_to_write, recover
+from .wal.replay import lock_to_write, recover, write_stamp
 
 __all__ = ["compact_file"]
 
@@ -215,6 +215,8 @@ class _Copy:
         if self._progress is not None:
             self._count_all()
         root, copy = h5g.open(self._source, b"/"), h5g.open(self._target, b"/")
+        if h5a.exists(root, STAMP):
+            write_stamp(self._target)  # a new one, as after each checkpoint
         # Only groups above the present one are open: a file may have very many groups.
         todo = [self._begin(root, copy, h5o.get_info(root))]
         self._shared[h5o.get_info(root).addr] = copy

@@ -192,6 +192,23 @@ def test_every_kind(path: str, make: Callable[[str], None]) -> None:
     assert HDF5Checkpointer(path)["new/k19"] == 19
 
 
+def test_stamp(path: str) -> None:
+    """A file of ours remains one, in a state of its own; a file of h5py remains one of h5py."""
+    chk, stamps = HDF5Checkpointer(path), []
+    chk["x"] = 1
+    for _ in range(3):
+        with h5py.File(path) as file:
+            stamps.append(int(file.attrs["hdfchk:stamp"]))
+        chk.compact()
+        assert chk.info().format is not None
+    assert len(set(stamps)) == 3
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    chk.compact()
+    with h5py.File(path) as file:
+        assert not file.attrs and chk.info().format is None
+
+
 def test_order_of_nested_keys(path: str) -> None:
     """The order of keys in nested dicts, also of replaced ones, is as before."""
     replaced_keys(path)
