@@ -260,7 +260,8 @@ class LeftOutWarning(HdfchkWarning):
 class ResultNotStoredWarning(HdfchkWarning):
     """A computed result could not be stored: `cached_eval` returned it, and the next call computes.
 
-    The message names file, key and cause. ``strict=True`` raises the cause instead.
+    Or what is stored cannot be read: it is computed, and what is stored stays as it is. The message
+    names file, key and cause. ``strict=True`` raises the cause instead.
     """
 
 
