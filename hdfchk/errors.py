@@ -26,6 +26,7 @@ __all__ = [
     "JournalMismatchWarning",
     "LateSyncError",
     "LeftOutWarning",
+    "LinksElsewhereWarning",
     "LockedError",
     "MissingExtraError",
     "NestingError",
@@ -271,6 +272,10 @@ class NoLocksWarning(HdfchkWarning, RuntimeWarning):
 
 class HardLinksLeftWarning(HdfchkWarning):
     """A new file replaced one with other hard links, which still name the old file."""
+
+
+class LinksElsewhereWarning(HdfchkWarning):
+    """Links to other files were copied to another folder, where their names may lead to nothing."""
 
 
 class UnclosedWarning(HdfchkWarning, ResourceWarning):
