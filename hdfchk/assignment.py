@@ -201,11 +201,14 @@ class Assignment:
                 return
             with self._copies.reading(), handle.writing() as session:
                 try:
-                    self._put(session, puts, self._copies.nodes(session), meter)
+                    copies = self._copies.nodes(session)
+                    self._put(session, puts, copies, meter)
                 except ReferencedError:  # nothing was done; the object there may take the values
                     if self._replace:
                         raise
-                    self._put(session, puts, self._copies.by_value(session), meter)
+                    copies = self._copies.by_value(session)
+                    self._put(session, puts, copies, meter)
+            self._copies.tell_of_links(copies)
 
     def _put(
         self,

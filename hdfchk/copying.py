@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import attrs
 
 from .backends.base import Session, Stored
-from .errors import HdfchkError, InvalidKeyError
+from .errors import HdfchkError, InvalidKeyError, LinksElsewhereWarning
 from .keys import Path, join, missing
+from .left_out import caller_level
 from .location import Location, Placed
 from .tree import Leaf
 from .views import access
@@ -131,6 +134,20 @@ class Copies:
         with _naming(place):
             return session.copy_of(place.path, source, seen)
 
+    def tell_of_links(self, copies: Mapping[Path, Any]) -> None:
+        """Warn of links to other files in copies, which lead to others from where these are.
+
+        Args:
+            copies: what `nodes` has given.
+        """
+        for path, copy in copies.items():
+            names = [(path + below, file) for below, file in getattr(copy, "outside", ())]
+            relative = [(at, file) for at, file in names if not os.path.isabs(file)]
+            place = _place(self.values[path])
+            if relative and _folder(place) != _folder(self.location):
+                text = _told(relative, place, self.location)
+                warnings.warn(text, LinksElsewhereWarning, stacklevel=caller_level())
+
     def by_value(self, session: Session) -> dict[Path, Stored]:
         """The values themselves, read whole, by their paths: where objects must stay."""
         found: dict[Path, Stored] = {}
@@ -142,6 +159,22 @@ class Copies:
             access.check_read(place.filters, place.path, node)
             found[path] = node
         return found
+
+
+def _folder(place: Location) -> object:
+    """The folder of the file of a store, in which HDF5 looks for files that it names."""
+    name = place.handle.backend.share_keys()[-1]
+    return os.path.dirname(name) if isinstance(name, str) else name
+
+
+def _told(links: list[tuple[Path, str]], source: Location, target: Location) -> str:
+    told = [f"{join(path)!r} (of {file!r})" for path, file in links[:20]]
+    if len(links) > 20:
+        told.append(f"and {len(links) - 20} more")
+    return (
+        f"links to other files were copied from {source.file} to {target.file} as links; from "
+        f"there, their relative names may lead to nothing: {', '.join(told)}; copy these files, too"
+    )
 
 
 @contextmanager

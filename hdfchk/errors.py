@@ -26,6 +26,7 @@ __all__ = [
     "JournalMismatchWarning",
     "LateSyncError",
     "LeftOutWarning",
+    "LinksElsewhereWarning",
     "LockedError",
     "MissingExtraError",
     "NestingError",
@@ -260,7 +261,8 @@ class LeftOutWarning(HdfchkWarning):
 class ResultNotStoredWarning(HdfchkWarning):
     """A computed result could not be stored: `cached_eval` returned it, and the next call computes.
 
-    The message names file, key and cause. ``strict=True`` raises the cause instead.
+    Or what is stored cannot be read: it is computed, and what is stored stays as it is. The message
+    names file, key and cause. ``strict=True`` raises the cause instead.
     """
 
 
@@ -270,6 +272,10 @@ class NoLocksWarning(HdfchkWarning, RuntimeWarning):
 
 class HardLinksLeftWarning(HdfchkWarning):
     """A new file replaced one with other hard links, which still name the old file."""
+
+
+class LinksElsewhereWarning(HdfchkWarning):
+    """Links to other files were copied to another folder, where their names may lead to nothing."""
 
 
 class UnclosedWarning(HdfchkWarning, ResourceWarning):

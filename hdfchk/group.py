@@ -1001,7 +1001,8 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     ) -> T:
         """The value at a key, computed and stored if it is not there.
 
-        What was computed is always returned. Whatever `generator` raises is raised.
+        What was computed is always returned. Whatever `generator` raises is raised. A value that is
+        there but cannot be read is computed, too, and is not replaced.
 
         Args:
             key: where it is kept.
@@ -1010,14 +1011,16 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
                 false, the value is computed, and neither read nor stored.
             args: positional arguments of `generator`.
             kwargs: keyword arguments of `generator`.
-            strict: raise the error if a new value cannot be stored; it is lost then.
+            strict: raise the error if a stored value cannot be read, before anything is computed;
+                or if a new one cannot be stored, which is lost then.
 
         Returns:
             The value, dicts as plain dicts; a new one is stored before it is returned.
 
         Warns:
             ResultNotStoredWarning: a new value could not be stored; it is returned as it was
-                computed. The warning says why: its type, a full disk, a lock, a filter, ….
+                computed. The warning says why: its type, a full disk, a lock, a filter, …. Or
+                a stored one could not be read: then it is given before the computation.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .location import Location
     from .tree import Node
 
-__all__ = ["LeftOut", "leaving_out", "warn_of"]
+__all__ = ["LeftOut", "caller_level", "leaving_out", "warn_of"]
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NOTHING: Any = object()
@@ -112,10 +112,18 @@ def _is_group(value: object) -> bool:
 
 def _warn(warning: LeftOutWarning) -> None:
     """Warn in the name of the line that has called the library."""
+    warnings.warn(warning, LeftOutWarning, stacklevel=caller_level())
+
+
+def caller_level() -> int:
+    """The `stacklevel` of a warning in the name of the line that has called the library.
+
+    It is that of a warning given by the function that asks.
+    """
     level, frame = 1, sys._getframe(1)  # noqa: SLF001  public but for its name
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, _CONTEXTS)):
         frame, level = frame.f_back, level + 1
-    warnings.warn(warning, LeftOutWarning, stacklevel=level + 1)
+    return level
 
 
 _CONTEXTS = contextmanager.__code__.co_filename

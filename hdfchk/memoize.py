@@ -60,19 +60,29 @@ def cached_eval(
         condition: whether to use the group at all.
         args: of `generator`.
         kwargs: likewise.
-        strict: raise what keeps it from being stored.
+        strict: raise what keeps it from being read or stored.
     """
     if condition is not None and not condition(key):
         return generator(*args, **kwargs)
-    if not lacks(key):
-        try:
-            found: T = group.load(key)
-            return found
-        except CheckpointerKeyError:
-            if key in group:
-                raise
+    unread = False
+    try:
+        if not lacks(key):
+            try:
+                found: T = group.load(key)
+                return found
+            except CheckpointerKeyError:  # deleted just now
+                if key in group:
+                    raise
+    except Exception as error:
+        if strict:
+            raise
+        # Before the computation, which may take long: who reads it may want to end that.
+        warnings.warn(_not_read(location, key, error), ResultNotStoredWarning, stacklevel=4)
+        unread = True
     value = generator(*args, **kwargs)
     try:
+        if unread and not lacks(key):
+            return value  # what is there may be whole for others: it is not replaced
         with location.handle.writing_alone():  # the one step that must be atomic
             if key in group:  # another one was faster: all get the value that is stored
                 stored: T = group.load(key)
@@ -87,15 +97,28 @@ def cached_eval(
     return value
 
 
+def _not_read(location: Location, key: Key, error: Exception) -> str:
+    name = _name(location, key)
+    told = f"what is stored for key {name!r} in {location.file} cannot be read"
+    return f"{told}, and is left as it is: the result is computed ({_cause(error)})"
+
+
 def _not_stored(location: Location, key: Key, error: Exception) -> str:
-    try:
-        name = join(location.path + parse(key))
-    except HdfchkError:
-        name = str(key)
     is_there = isinstance(error, NotDurableError)
     what = "is stored, but not yet on the disk" if is_there else "is returned, but was not stored"
-    cause = f"{type(error).__name__}: {error}"
-    return f"the result for key {name!r} in {location.file} {what} ({cause})"
+    name = _name(location, key)
+    return f"the result for key {name!r} in {location.file} {what} ({_cause(error)})"
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _name(location: Location, key: Key) -> str:
+    try:
+        return join(location.path + parse(key))
+    except HdfchkError:
+        return str(key)
 
 
 def cached(

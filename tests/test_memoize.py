@@ -6,23 +6,27 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from hdfchk import (
     CheckpointerKeyError,
+    CorruptFileError,
     Group,
     HDF5Checkpointer,
     InvalidKeyError,
     LockedError,
+    MissingExtraError,
     NotAGroupError,
     ReadOnlyError,
     ResultNotStoredWarning,
     TransactionError,
+    UnknownTypeError,
     UnsupportedTypeError,
 )
 
@@ -153,6 +157,98 @@ def test_a_result_that_is_not_stored(
     assert calls == [4] and HDF5Checkpointer(path).load() == {"a": 1}
     if "world" in case:  # it is stored as soon as that is possible
         assert chk.cached_eval(key, lambda: 8) == 8 == chk[key]
+
+
+def _damaged(path: str, patch: pytest.MonkeyPatch) -> None:
+    """A bit of the array is another one."""
+    with h5py.File(path) as file:
+        offset = file["k"].id.get_chunk_info(0).byte_offset
+    with open(path, "r+b") as raw:
+        raw.seek(offset)
+        raw.write(b"\xff")
+
+
+def _unknown(path: str, patch: pytest.MonkeyPatch) -> None:
+    """A later version, or another package, has stored it."""
+    with h5py.File(path, "r+") as file:
+        file["k"].attrs["hdfchk"] = np.bytes_(b"later.Thing/1")
+
+
+def _without_scipy(path: str, patch: pytest.MonkeyPatch) -> None:
+    """The library of what is stored is not installed."""
+    scipy = pytest.importorskip("scipy.sparse")
+    HDF5Checkpointer(path)["k"] = scipy.csr_array(np.eye(3))
+    patch.setitem(sys.modules, "scipy.sparse", None)
+    patch.setitem(sys.modules, "scipy", None)
+
+
+def _no_file_of_hdf5(path: str, patch: pytest.MonkeyPatch) -> None:
+    """The file is of another kind."""
+    with open(path, "wb") as raw:
+        raw.write(b"0" * 3000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (_damaged, CorruptFileError),
+        (_unknown, UnknownTypeError),
+        (_without_scipy, MissingExtraError),
+        (_no_file_of_hdf5, CorruptFileError),
+    ],
+    ids=["damaged", "unknown", "without_scipy", "no_file_of_hdf5"],
+)
+def test_a_result_that_cannot_be_read(
+    path: str,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[str, pytest.MonkeyPatch], None],
+    error: type[Exception],
+) -> None:
+    """It is computed, after a warning; what is stored is not replaced. A strict call raises."""
+    HDF5Checkpointer(path, checksum=True)["k"] = np.arange(9000.0)
+    spoil(path, monkeypatch)
+    with open(path, "rb") as raw:
+        before = raw.read()
+    chk, seen = HDF5Checkpointer(path), []
+
+    def work() -> int:
+        seen.append(len(caught))
+        return 7
+
+    for call in (lambda: chk.cached_eval("k", work), lambda: chk.cached("k")(work)()):
+        with pytest.warns(ResultNotStoredWarning) as caught:
+            assert call() == 7
+        (text,) = [str(warning.message) for warning in caught]
+        assert caught[0].filename == __file__ and "'k'" in text and path in text
+        assert "cannot be read" in text and f"({error.__name__}: " in text
+    assert seen == [1, 1]  # it is told first: the computation may take long
+    for strict in (
+        lambda: chk.cached_eval("k", work, strict=True),
+        lambda: chk.cached("k", strict=True)(work)(),
+    ):
+        with pytest.raises(error):
+            strict()
+    assert seen == [1, 1]  # nothing was computed
+    with open(path, "rb") as raw:
+        assert raw.read() == before
+
+
+def test_a_store_that_could_not_be_read_for_a_while(path: str) -> None:
+    """A result is stored if its key is free once it is computed; else what is there stays."""
+    chk = HDF5Checkpointer(path, lock_timeout=0.05)
+    for stored in (7, 8):
+        held = h5py.File(path, "a")  # a writer that locks the file
+        held["other"] = 1
+
+        def work(held: h5py.File = held, value: int = stored) -> int:
+            held.close()
+            return value
+
+        with pytest.warns(ResultNotStoredWarning, match=r"LockedError: ") as caught:
+            assert chk.cached_eval("k", work) == stored
+        assert len(caught) == 1 and chk["k"] == 7
+        with h5py.File(path, "a") as file:
+            del file["other"]
 
 
 def test_the_warning_names_the_caller(chk: HDF5Checkpointer) -> None:

@@ -126,7 +126,9 @@ class Moved:
 
 
 Copy = Any
-"""What `Session.copy_of` has made; it waits for its key."""
+"""What `Session.copy_of` has made; it waits for its key.
+
+It has an attribute `outside`: the path in it of each link to another file, with the file's name."""
 Seen = Callable[[Path, bool, bool], bool]
 """``seen(path, is_dict, is_part)``: whether to copy what stands at this path below what is copied.
 

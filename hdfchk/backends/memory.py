@@ -88,6 +88,7 @@ class MemoryCopy:
 
     node: Leaf | Branch
     attributes: dict[Path, dict[str, Leaf]]
+    outside: tuple[tuple[Path, str], ...] = ()
 
 
 @attrs.define(eq=False)

@@ -90,7 +90,8 @@ def cp_command(source: Place, target: Place, force: bool, wait: float) -> None:
     """Copy values, in one file or from file to file.
 
     Layout, compression and attributes stay as they are. Without a key of its own, TARGET gets the
-    key of SOURCE; without any, all keys are copied. ::KEY alone is a key of the same file.
+    key of SOURCE; without any, all keys are copied. ::KEY alone is a key of the same file. Links to
+    other files are copied as links.
     """
     file = target.file or source.file
     store = read(source.file)

@@ -129,10 +129,14 @@ _OF_TYPES = {
     "networkx.OutEdgeView": "store the graph, or list(value.data())",
     "numpy._ArrayFunctionDispatcher": _FUNCTION,
     "numpy.NpzFile": "store dict(value)",
+    "numpy.finfo": "store value.dtype, and make it of that after reading",
+    "numpy.iinfo": "store value.dtype, and make it of that after reading",
     "numpy.poly1d": "store value.coeffs and value.variable",
     "pandas.BaseGroupBy": _GROUPED,
+    "pandas.BaseOffset": "store its class name, value.n, value.normalize and value.kwds, in a dict",
     "pandas.BaseWindow": _WINDOW,
     "pandas.ExtensionArray": "store value.tolist() and str(value.dtype), in a dict",
+    "pandas.ExtensionDtype": "store pandas.Series(dtype=value), which is empty and has it",
     "pandas.NDFrame": _FRAME,
     "pandas.Styler": "store value.data, the frame that it shows",
     "pint.PlainQuantity": _QUANTITY,
@@ -224,6 +228,8 @@ def remedy_for(cls: type, is_known: Callable[[type], bool]) -> str:
 
 def _is_its_attributes(cls: type) -> bool:
     """Whether ``vars(value)`` is all of it: no slots, and no base that is written in C."""
+    if not cls.__dictoffset__:
+        return False
     bases = cls.__mro__[:-1]
     made = (base.__flags__ & _OF_PYTHON and not vars(base).get("__slots__") for base in bases)
     return bool(bases) and all(made)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
+
 from hdfchk import HDF5Checkpointer
-from tests.support.command import invoke
+from tests.support.command import invoke, run
 
 
 def test_rm(demo: Path) -> None:
@@ -64,3 +66,21 @@ def test_cp_between(demo: Path, tmp_path: Path) -> None:
     assert result.code == 1 and list(HDF5Checkpointer(other)) == ["params", "d", "all"]
     assert invoke("cp", demo, other, "--force").code == 0
     assert invoke("cp", tmp_path / "missing.h5", other).code == 3
+
+
+def test_cp_links_out(tmp_path: Path) -> None:
+    """Links to other files are copied as links; it is told where they may lead to nothing."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["out"] = 1, h5py.ExternalLink("data.h5", "/x")
+        file["g/out"] = h5py.ExternalLink("data.h5", "/y")
+    (tmp_path / "sub").mkdir()
+    for name, told in (("b.h5", []), ("sub/b.h5", ["'out'", "'g/out'"])):
+        result = run("cp", tmp_path / "a.h5", tmp_path / name)
+        lines = sorted(result.err.splitlines(), reverse=True)
+        assert result.code == 0 and len(lines) == len(told)
+        for line, key in zip(lines, told, strict=True):
+            assert line.startswith("hdfchk: warning: links to other files") and key in line
+        with h5py.File(tmp_path / name) as file:
+            assert sorted(file) == ["g", "out", "x"]
+            assert file.get("out", getlink=True).path == "/x"
+            assert file.get("g/out", getlink=True).filename == "data.h5"

@@ -10,6 +10,7 @@ import functools
 import io
 import itertools
 import logging
+import operator
 import pathlib
 import queue
 import random
@@ -59,6 +60,18 @@ def test_code_in_advice(name: str) -> None:
     chk = HDF5Checkpointer(None)
     chk["x"] = found
     assert differs(expected, chk.load_parameter("x")) is None
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [pd.Int64Dtype(), pd.CategoricalDtype(["b", "a"], ordered=True), pd.PeriodDtype("M")],
+    ids=["Int64", "category", "period"],
+)
+def test_a_dtype_of_pandas(dtype: Any) -> None:
+    """An empty series keeps it, as the refusal of it says."""
+    chk = HDF5Checkpointer(None)
+    chk["x"] = pd.Series(dtype=dtype)
+    assert chk["x"].dtype == dtype and repr(chk["x"].dtype) == repr(dtype)
 
 
 class Sized:
@@ -136,6 +149,11 @@ ADVICE: dict[str, tuple[Any, str, str]] = {
     "fraction subclass": (lambda: Ratio(1, 2), "convert it to Fraction", "vars"),
     "path subclass": (lambda: MyPath("a"), "convert it to (Pure)?PosixPath", "vars"),
     "masked subclass": (lambda: np.ones(2).view(MyMasked), "convert it to MaskedArray", "ndarray"),
+    "getter": (lambda: operator.attrgetter("a"), "its parts", "vars"),
+    "range of floats": (lambda: np.finfo("f4"), "store value.dtype", "vars"),
+    "range of integers": (lambda: np.iinfo("i4"), "store value.dtype", "vars"),
+    "dtype of pandas": (lambda: pd.Int64Dtype(), r"pandas.Series\(dtype=value\)", "vars"),
+    "offset": (lambda: pd.offsets.MonthEnd(2), "value.n.*value.kwds", "vars|freqstr"),
     "slots": (Slotted, "its parts", "vars"),
     "array-like": (Sized, r"numpy\.asarray", "register"),
     "with units": (Measured, "units", "asarray"),

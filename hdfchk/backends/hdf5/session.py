@@ -38,6 +38,7 @@ from .wal.fit import STAMP
 if TYPE_CHECKING:
     from ..meter import Meter
     from .data import resize as growth
+    from .h5.hidden import Hidden
     from .nodes.copying import Copied, Origin
 
 __all__ = ["Hdf5Session"]
@@ -273,6 +274,12 @@ class Hdf5Session:
 
         return Origin(self._need(path), self._root, path, self._guard, frozenset({STAMP}))
 
+    def outer_link(self, path: Path, onto: Hidden) -> Copied | None:
+        """Copy a link to another file as one, if that stands at a path and is not followed."""
+        from .nodes.copying import copy_link
+
+        return None if self._options.trusts else copy_link(self._root, path, onto)
+
     @telling
     def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copied | Branch:
         """Create a copy of what stands at a path of another session, or of this one."""
@@ -286,7 +293,9 @@ class Hdf5Session:
         if self.file.leave_memory():
             self.refresh()
         source.refresh()
-        made = copy_object(source.origin(path), self._writer.hidden, self._writer.pause, seen)
+        hidden = self._writer.hidden
+        link = source.outer_link(path, hidden) if path else None
+        made = link or copy_object(source.origin(path), hidden, self._writer.pause, seen)
         if made.adds_names:
             self.file.references.forget()
         return made

@@ -3,7 +3,7 @@
 A copy is made in the hidden group, object by object, and moved to its key at the end. Hard links
 inside of what is copied lead to copies. References lead where they led in the same file; in
 another file they lead to the copies, and those to anything else are refused. Dimension scales that
-are copied with their arrays are attached to the copies.
+are copied with their arrays are attached to the copies. Links to other files are copied as links.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 from h5py import h5a, h5d, h5ds, h5g, h5i, h5l, h5o, h5p, h5r
 
 from ....errors import CheckpointerKeyError, NestingError, UnsupportedStoredError
-from ....keys import MAX_PATH, Path, join, to_text
+from ....keys import MAX_PATH, Path, join, to_bytes, to_text
 from ..data.anew import copy_parts, is_copied_by_hdf5, make_anew
 from ..data.limits import Guard
 from ..h5 import links, scales
@@ -29,7 +29,7 @@ from ..h5.references import ReferenceSwap, check_references, has_references
 from ..h5.types import group_copy_creation, unshared
 from .rewriting import Rewriter
 
-__all__ = ["Copied", "Origin", "copy_object"]
+__all__ = ["Copied", "Origin", "copy_link", "copy_object"]
 
 Seen = Callable[[Path, bool, bool], bool]
 """``seen(path, is_dict, is_part)``: whether to copy what stands at a path below what is copied.
@@ -66,6 +66,7 @@ class Copied:
 
     Attributes:
         adds_names: it has references, or objects with several names.
+        outside: the links to other files in it: where, and the names of the files.
     """
 
     def __init__(self, hidden: Hidden) -> None:
@@ -74,12 +75,20 @@ class Copied:
         self.name: bytes
         self.parent, self.name = hidden.begin_draft()
         self.adds_names = False
+        self.outside: list[tuple[Path, str]] = []
+
+    def add_outside(self, parent: GroupID, name: bytes, to: tuple[bytes, bytes], at: Path) -> None:
+        """Create a link to another file, which is not followed."""
+        parent.links.create_external(name, *to)
+        self.outside.append((at, to_text(to[0])))
 
     def place(self, parent: GroupID, name: bytes) -> ObjectID:
         """Move it to where it shall stand."""
         assert self._hidden is not None  # noqa: S101  it is placed once
         self._hidden.place_draft(self.name, parent, name)
         self._hidden = None
+        if self.outside and not self.outside[0][0]:  # it is itself a link to another file
+            return parent
         return h5o.open(parent, name)
 
     def __del__(self) -> None:
@@ -105,6 +114,19 @@ def copy_object(
     """
     made = Copied(hidden)
     _Copy(origin, made, pause, seen).run()
+    return made
+
+
+def copy_link(root: GroupID, path: Path, hidden: Hidden) -> Copied | None:
+    """Copy a link to another file as a link; None if something else stands at the path."""
+    above = links.locate(root, path[:-1]) if len(path) > 1 else b"."
+    name = None if above is None else above + b"/" + to_bytes(path[-1])
+    if name is None or not root.links.exists(name):
+        return None
+    if root.links.get_info(name).type != h5l.TYPE_EXTERNAL:
+        return None
+    made = Copied(hidden)
+    made.add_outside(made.parent, made.name, root.links.get_val(name), ())
     return made
 
 
@@ -173,7 +195,7 @@ class _Copy:
             if kind == h5l.TYPE_SOFT:
                 new.links.create_soft(name, value)
             else:
-                new.links.create_external(name, *value)
+                self._made.add_outside(new, name, value, path)
         else:
             raise user_link(join(whole))
 
