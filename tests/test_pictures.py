@@ -60,4 +60,6 @@ def test_picture_of_the_training(tmp_path: Path) -> None:
     pairs = list(zip(curves(made), curves(shown), strict=True))
     assert len(pairs) == 3
     for one, other in pairs:  # in points; a processor may round otherwise
-        assert one.shape == other.shape and np.abs(one - other).max() < 1, "training.svg is outdated"
+        assert one.shape == other.shape and np.abs(one - other).max() < 1, (
+            "training.svg is outdated"
+        )
