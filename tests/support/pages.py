@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,8 @@ class Runner:
             self._compare(block, self._python(block))
         elif block.language == "sh":
             self._compare(block, self._shell(block))
+        elif block.language == "toml":
+            tomllib.loads(block.text)
 
     def _python(self, block: Block) -> str:
         padded = "\n" * (block.line - 1) + block.text  # tracebacks have the line of the page
