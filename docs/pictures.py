@@ -43,7 +43,7 @@ def main(target: Path) -> None:
         figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
         axes.semilogy(steps, through, color="0.75", linewidth=5, label="a run without a kill")
         count = len(before)
-        axes.semilogy(steps[:count], before, color="C0", label=f"until kill -9 in step {KILLED}")
+        axes.semilogy(steps[:count], before, color="C0", label=f"until kill -9 at step {KILLED}")
         axes.semilogy(steps[count - 1 :], resumed[count - 1 :], color="C3", label="started again")
         axes.axvline(KILLED, color="0.5", linewidth=0.8, linestyle=":")
         axes.set(xlabel="step", ylabel="loss")
