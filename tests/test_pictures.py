@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,32 @@ def test_picture_of_the_training(tmp_path: Path) -> None:
         assert one.shape == other.shape and np.abs(one - other).max() < 1, (
             "training.svg is outdated"
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, module", [("viewer.png", "tests.support.viewer_picture"), ("notebook.png", "tests.display.notebook")]
+)  # fmt: skip
+def test_pictures_in_a_browser(name: str, module: str, tmp_path: Path) -> None:
+    """``python -m MODULE`` makes them, as `CONTRIBUTING.md` says: the viewer, and a notebook.
+
+    Another version of the browser may draw letters a little differently.
+    """
+    from matplotlib.image import imread
+
+    for needed in ("playwright", "nbconvert", "nbclient", "ipykernel", "starlette", "uvicorn"):
+        library(needed)
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    folders = [str(tmp_path)] if module.startswith("tests.display") else []
+    subprocess.run(
+        [sys.executable, "-m", module, *folders, str(tmp_path / name)],
+        env=environment(),
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    made, shown = imread(tmp_path / name), imread(DOCS / name)
+    assert made.shape == shown.shape, f"{name} is outdated"
+    differs = np.abs(made[..., :3] - shown[..., :3]).max(axis=-1) > 0.2
+    assert differs.mean() < 0.01, f"{name} is outdated"
