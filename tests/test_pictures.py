@@ -73,7 +73,7 @@ def test_picture_of_the_training(tmp_path: Path) -> None:
 def test_pictures_in_a_browser(name: str, module: str, tmp_path: Path) -> None:
     """``python -m MODULE`` makes them, as `CONTRIBUTING.md` says: the viewer, and a notebook.
 
-    Another version of the browser may draw letters a little differently.
+    A key less in the tree is 0.0007 of the pixels; the same browser draws the same pixels.
     """
     from matplotlib.image import imread
 
@@ -92,4 +92,4 @@ def test_pictures_in_a_browser(name: str, module: str, tmp_path: Path) -> None:
     made, shown = imread(tmp_path / name), imread(DOCS / name)
     assert made.shape == shown.shape, f"{name} is outdated"
     differs = np.abs(made[..., :3] - shown[..., :3]).max(axis=-1) > 0.2
-    assert differs.mean() < 0.01, f"{name} is outdated"
+    assert differs.mean() < 0.0005, f"{name} is outdated, or the browser draws otherwise: make it"
