@@ -1,4 +1,4 @@
-"""Make the picture of the index page: ``python docs/pictures.py`` (needs matplotlib)."""
+"""Make the picture of the index page: ``python docs/pictures.py [FOLDER]`` (needs matplotlib)."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def train(file: Path, *arguments: str) -> np.ndarray:
     return losses.reshape(-1, 20).mean(axis=1)  # a mean of 20 steps, for the eye
 
 
-def main() -> None:
+def main(target: Path) -> None:
     """Train twice, once with a kill, and draw both."""
     with tempfile.TemporaryDirectory() as folder:
         through = train(Path(folder) / "through.hdf5")
@@ -43,15 +43,15 @@ def main() -> None:
         figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
         axes.semilogy(steps, through, color="0.75", linewidth=5, label="a run without a kill")
         count = len(before)
-        axes.semilogy(steps[:count], before, color="C0", label=f"until kill -9 in step {KILLED}")
+        axes.semilogy(steps[:count], before, color="C0", label=f"until kill -9 at step {KILLED}")
         axes.semilogy(steps[count - 1 :], resumed[count - 1 :], color="C3", label="started again")
         axes.axvline(KILLED, color="0.5", linewidth=0.8, linestyle=":")
         axes.set(xlabel="step", ylabel="loss")
         axes.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
         axes.minorticks_off()
         axes.legend(frameon=False)
-        figure.savefig(DOCS / "training.svg", metadata={"Date": None})
+        figure.savefig(target / "training.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS)

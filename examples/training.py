@@ -1,12 +1,12 @@
 """Train a small neural network in a run that can be killed at any moment, and resumed.
 
     python training.py run.hdf5                  # trains; started again after a kill, it continues
-    python training.py run.hdf5 --kill-at 700    # kills itself in step 700, as `kill -9` does
+    python training.py run.hdf5 --kill-at 700    # kills itself at step 700, as `kill -9` does
 
 The network sorts Fisher's 150 irises into three species by four lengths. Its state is everything
 that the rest of the run depends on: the weights, the momenta of the optimizer, the random generator
-and the step. The state and the rows of the log are stored together, so a run that was killed has,
-at its end, the same bits as one that was not.
+and the step. The state and the rows of the log are stored together, so a run that was killed ends
+with the same bits as one that was not.
 
 Source of `iris.csv`: R. A. Fisher, Annals of Eugenics 7, 179 (1936), as in R's data set `iris`.
 """

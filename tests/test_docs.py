@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import hdfchk
+from tests.support.libraries import library
 from tests.support.pages import FENCED, PROGRAMS, Block, Runner, blocks_of, can_run
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +32,7 @@ NOT_RUN = {
     "docs/benchmarks.md": 1,
     "docs/cli.md": 2,
     "docs/durability.md": 1,
-    "docs/howto/moving.md": 2,  # of libraries that are not installed
-    "docs/howto/other-languages.md": 2,  # likewise
-    "docs/howto/training-log.md": 1,  # likewise
-    "docs/migrating.md": 3,  # likewise
+    "docs/howto/other-languages.md": 2,  # of programs that CI does not have
     "docs/readers.md": 1,
     "docs/tables.md": 1,
     "docs/tour.md": 1,  # it makes an environment
@@ -42,10 +40,13 @@ NOT_RUN = {
 }
 """How many blocks of a page say why they are not run."""
 NEEDS = sorted({(name, block.program) for name in NAMES for block in BLOCKS[name] if block.needs})
+LIBRARIES = sorted(
+    {(name, block.library) for name in NAMES for block in BLOCKS[name] if block.library}
+)
 
 
 def run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, program: str = "") -> None:
-    """Run a page in an empty folder; of the blocks that need a program, those of `program`."""
+    """Run a page in an empty folder; of the blocks that need something, those that need `program`."""
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     monkeypatch.syspath_prepend(str(folder))  # for the files that a page saves
@@ -89,6 +90,29 @@ def test_blocks_of_programs(
     run(name, tmp_path, monkeypatch, program)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name, module", LIBRARIES)
+def test_blocks_of_libraries(
+    name: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do those that need a library: in environments of .ci/run that have it, and require it."""
+    library(module)
+    run(name, tmp_path, monkeypatch, module)
+
+
+def test_required_libraries() -> None:
+    """CI lets no block of a library be skipped in each of its environments."""
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").split("\nstep ")
+    run_there = [step for step in steps if "test_blocks_of_libraries" in step]
+    required = {
+        module
+        for step in run_there
+        for named in re.findall(r'HDFCHK_REQUIRE_LIBRARIES="?([\w ]+)', step)
+        for module in named.split()
+    }
+    assert {module for _, module in LIBRARIES} <= required
+
+
 def test_what_is_not_run() -> None:
     """Each block of a program runs, is saved for another that does, or says why not; they are counted."""
     for name in NAMES:
@@ -102,16 +126,16 @@ def test_what_is_not_run() -> None:
 def test_blocks_found() -> None:
     """A note is about the block right after it, a text block about the block right before it."""
     text = (
-        "<!-- not run: a -->\n```sh\n```\n\n```python\n1\n```\n<!-- file: x.py -->\n<!-- needs: b -c\n-->"
+        "<!-- not run: a -->\n```sh\n```\n<!-- library: m -->\n```python\n1\n```\n<!-- file: x.py -->\n<!-- needs: b -c\n-->"
         "\n```python\n2\n```\n\n```text\n3\n```\nwords\n```sh\n4\n```\n\n```text\n5\n```\n"
     )
     text = text.replace("b -c\n-->", "b -c -->")
     assert blocks_of(text) == [
-        Block("sh", "", 3, "a", "", "", None),
-        Block("python", "1\n", 6, "", "", "", None),
-        Block("python", "2\n", 11, "", "x.py", "b -c", None),
-        Block("text", "3\n", 15, "", "", "", None),
-        Block("sh", "4\n", 19, "", "", "", "5\n"),
+        Block("sh", "", 3, "a", "", "", "", None),
+        Block("python", "1\n", 6, "", "", "", "m", None),
+        Block("python", "2\n", 11, "", "x.py", "b -c", "", None),
+        Block("text", "3\n", 15, "", "", "", "", None),
+        Block("sh", "4\n", 19, "", "", "", "", "5\n"),
     ]
 
 
@@ -132,7 +156,7 @@ def test_output_is_compared(
     if language == "sh":
         code = f'python -c "{code}"'
     runner = Runner(Path("page.md"), tmp_path)
-    block = Block(language, code, 1, "", "", "", shown)
+    block = Block(language, code, 1, "", "", "", "", shown)
     if fits:
         runner.run(block)
     else:

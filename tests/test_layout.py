@@ -247,6 +247,7 @@ OF_THE_REPOSITORY = {
     "test_format_doc",
     "test_layout",
     "test_packaging",
+    "test_pictures",
     "test_site",
 }
 """Tests of what is beside the package."""

@@ -74,13 +74,13 @@ def test_a_running_job(tmp_path: Path) -> None:
         chk["gone"] = {"a": 1}
 
         async def steps(app: Browser, pilot: Any) -> None:
-            assert "float64, 5" in text_of(app, "facts")
+            await until(pilot, lambda: "float64, 5" in text_of(app, "facts"))
             plot = text_of(app, "plot")
             chk.append("loss", np.array([50.0]))
             chk["new"] = 1
             del chk["gone"]
             await until(pilot, lambda: "float64, 6" in text_of(app, "facts"))
-            assert text_of(app, "plot") != plot
+            await until(pilot, lambda: text_of(app, "plot") != plot)
             await until(
                 pilot, lambda: [label.split()[0] for label in labels(app)] == ["loss", "new"]
             )

@@ -38,18 +38,12 @@ def make(path: Path) -> None:
     chk.array("loss").attrs["units"] = "hartree"
 
 
-def save(name: str, picture: str) -> None:
-    """Write a picture, without fonts of other hosts."""
-    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    (DOCS / name).write_text(picture, encoding="utf-8")
-
-
-def tree(path: Path) -> None:
+def tree(path: Path) -> str:
     """What ``tree`` prints."""
     recorded = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
     with _replaced(recorded):
         program.main(["tree", str(path), "--attrs"], standalone_mode=False)
-    save("cli-tree.svg", recorded.export_svg(title="hdfchk run.h5"))
+    return recorded.export_svg(title=f"hdfchk tree {path} --attrs")
 
 
 class _replaced:  # noqa: N801  a context
@@ -65,19 +59,31 @@ class _replaced:  # noqa: N801  a context
         cli_console.console, cli_console.is_terminal = self._before
 
 
-async def browse(path: Path) -> None:
+async def browse(path: Path) -> str:
     """What ``browse`` shows."""
     app = Browser(path.name, "loss")
     async with app.run_test(size=(110, 30)) as pilot:
-        await pilot.pause(3)
-        picture = app.export_screenshot(title="hdfchk browse run.h5 loss")
-    save("cli-browse.svg", picture)
+        for part in ("facts", "plot", "elements"):
+            while not str(app.query_one(f"#{part}").render()):
+                await pilot.pause(0.1)
+        await pilot.pause()
+        return app.export_screenshot(title=f"hdfchk browse {path} loss")
+
+
+def pictures() -> dict[str, str]:
+    """All pictures by their names, without fonts of other hosts. The working directory is an empty one."""
+    path = Path("run.h5")
+    make(path)
+    made = {"cli-tree.svg": tree(path), "cli-browse.svg": asyncio.run(browse(path))}
+    return {
+        name: re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+        for name, picture in made.items()
+    }
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        make(Path("run.h5"))
-        tree(Path("run.h5"))
-        asyncio.run(browse(Path("run.h5")))
+        for name, picture in pictures().items():
+            (DOCS / name).write_text(picture, encoding="utf-8")
         os.chdir(DOCS)

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import attrs
 
 ROOT = Path(__file__).parents[2]
-NOTE = re.compile(r"<!-- (not run|file|needs): (.+?) -->", re.DOTALL)
+NOTE = re.compile(r"<!-- (not run|file|needs|library): (.+?) -->", re.DOTALL)
 FENCE = re.compile(r"^( *)(`{3,})([^`\n]*)$")
 FENCED = re.compile(r"^ *(`{3,}).*?^ *\1$", re.DOTALL | re.MULTILINE)
 """A code block as a whole."""
@@ -36,6 +37,7 @@ class Block:
         reason: why it is not run, from ``<!-- not run: … -->`` before it, or "".
         file: the name under which it is saved and not run, from ``<!-- file: … -->``, or "".
         needs: a command that succeeds where the block can run, from ``<!-- needs: … -->``, or "".
+        library: a module that it imports, from ``<!-- library: … -->``, or "".
         shown: what it prints: the ``text`` block that follows it, or None.
     """
 
@@ -45,12 +47,13 @@ class Block:
     reason: str
     file: str
     needs: str
+    library: str
     shown: str | None
 
     @property
     def program(self) -> str:
-        """The program that it needs, or ""."""
-        return shlex.split(self.needs)[0] if self.needs else ""
+        """The program or library that it needs, or ""."""
+        return shlex.split(self.needs)[0] if self.needs else self.library
 
 
 def _fenced(text: str) -> Iterator[tuple[str, str, int, str]]:
@@ -91,6 +94,7 @@ def blocks_of(text: str) -> list[Block]:
                 notes.get("not run", ""),
                 notes.get("file", ""),
                 notes.get("needs", ""),
+                notes.get("library", ""),
                 None,
             )
         )
@@ -120,6 +124,8 @@ class Runner:
             self._compare(block, self._python(block))
         elif block.language == "sh":
             self._compare(block, self._shell(block))
+        elif block.language == "toml":
+            tomllib.loads(block.text)
 
     def _python(self, block: Block) -> str:
         padded = "\n" * (block.line - 1) + block.text  # tracebacks have the line of the page
