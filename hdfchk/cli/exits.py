@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from contextlib import suppress
 from typing import IO, Any
@@ -19,6 +20,7 @@ __all__ = [
     "UNREADABLE",
     "USAGE",
     "Failure",
+    "advise",
     "close_quietly",
     "failure_of",
 ]
@@ -75,10 +77,15 @@ def failure_of(error: BaseException) -> Failure | None:
 
 def _told(error: Any) -> str:
     """What an error of hdfchk says, with advice for a shell."""
+    advise(error)
+    return str(error)
+
+
+def advise(error: Any) -> None:
+    """Turn the advice of an error of hdfchk, which is for Python, into advice for a shell."""
     for python, shell in _HINTS.items():
         if error.hint is not None:
             error.hint = error.hint.replace(python, shell)
-    return str(error)
 
 
 def _code(error: Exception) -> int:
@@ -102,13 +109,14 @@ def _system(error: OSError) -> str:
     text = error.strerror or str(error)
     if error.errno == errno.ENOENT:
         text = "no such file or folder"
+        folder = os.path.dirname(str(error.filename or ""))
+        if folder and not os.path.exists(folder):
+            return f"no such folder: {folder}, for {error.filename}; make it first"
     return f"{text}: {error.filename}" if error.filename else text
 
 
 def close_quietly() -> None:
     """Close standard output, whose reader has gone, without a message at the end of the process."""
-    import os
-
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())

@@ -37,6 +37,8 @@ def export_command(file: str, output: str, key: str | None, force: bool) -> None
     keep everything, use cp.
     """
     form = extension_of(output)
+    if output == "-":
+        raise Failure("export writes files; for standard output, use: hdfchk get", USAGE)
     if form and form not in _FORMS and not os.path.isdir(output):
         raise Failure(f"no form is known for {output}; use {', '.join(_FORMS)} or a folder", USAGE)
     store = read(file)

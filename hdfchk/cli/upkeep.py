@@ -9,7 +9,7 @@ import click
 from .arguments import FileCommand, file_argument, json_option, wait_option
 from .console import progress
 from .escapes import escaped, escaped_lines
-from .exits import NO
+from .exits import NO, UNREADABLE, Failure, advise
 from .opening import change, read
 from .sizes import size_text
 from .values import json_line
@@ -30,6 +30,9 @@ def verify_command(ctx: click.Context, file: str, as_json: bool) -> None:
     with progress("verify") as tell:
         report = read(file).verify(tell)
     found = [("damaged", report.damaged), ("not read", report.unread)]
+    for _, errors in found:
+        for error in errors.values():
+            advise(error)
     if as_json:
         for what, errors in found:
             for key, error in errors.items():
@@ -83,6 +86,9 @@ def recover_command(file: str, discard: bool, into: str | None, wait: float) -> 
     with progress("recover") as tell:
         found = change(file, wait).recover(tell, discard=discard, into=into)
     if not found:
+        problem = read(file).info().problem
+        if problem is not None:
+            raise Failure(f"there is nothing to recover, and {problem} (in {file})", UNREADABLE)
         click.echo("there is nothing to recover")
     elif discard:
         click.echo("the journal was set aside")
