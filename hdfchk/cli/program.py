@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .exits import CLOSED_PIPE, INTERRUPTED, USAGE, Failure, close_quietly, failure_of
+from .exits import CLOSED_PIPE, INTERRUPTED, USAGE, Failure, close_quietly, failure_of, for_a_shell
 
 __all__ = ["COMMANDS", "Program", "program", "run"]
 
@@ -176,4 +176,4 @@ def _show_warning(message: Warning | str, *place: Any) -> None:
     """A warning as one line."""
     from .escapes import escaped
 
-    click.echo(f"hdfchk: warning: {escaped(str(message))}", err=True)
+    click.echo(f"hdfchk: warning: {escaped(for_a_shell(str(message)))}", err=True)
