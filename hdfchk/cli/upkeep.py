@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import click
@@ -83,6 +84,8 @@ def recover_command(file: str, discard: bool, into: str | None, wait: float) -> 
     hdfchk reads such a file as it is, and its next writer does this, too; other HDF5 programs see
     the state of the last checkpoint until then.
     """
+    if into is not None and os.path.exists(into):
+        raise Failure(f"there is a file already: {into}; name another one", NO)
     with progress("recover") as tell:
         found = change(file, wait).recover(tell, discard=discard, into=into)
     if not found:
