@@ -25,6 +25,30 @@ def test_in_a_terminal(demo: Path) -> None:
     assert "\x1b[?1049l" in terminal.seen, "the screen is as before"
 
 
+@pytest.mark.slow
+def test_interrupted(demo: Path) -> None:
+    """Ctrl-C ends it as other commands; the screen is as before."""
+    with Terminal("browse", demo, columns=40, rows=10) as terminal:
+        terminal.wait_for("steps", "Quit")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen and "\x1b[?1049l" in terminal.seen
+
+
+@pytest.mark.slow
+def test_nothing_to_browse(demo: Path) -> None:
+    """What cannot be shown is one line, and no screen."""
+    (demo.parent / "text.h5").write_text("no")
+    for args, code, told in (
+        ([demo, "stpes"], 1, "did you mean 'steps'"),
+        ([demo.parent / "text.h5"], 3, "not an HDF5 file"),
+    ):
+        with Terminal("browse", *args) as terminal:
+            terminal.wait_for(told)
+            assert terminal.end() == code
+        assert "\x1b[?1049h" not in terminal.seen
+
+
 def test_refused(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a terminal, a file, or its library."""
     assert invoke("browse", demo).code == 2

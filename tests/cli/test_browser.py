@@ -88,6 +88,22 @@ def test_a_running_job(tmp_path: Path) -> None:
         drive(path, steps, "loss")
 
 
+def test_another_size(demo: Path) -> None:
+    """A plot is as wide as its side of the screen, after a change of it, too."""
+
+    async def steps(app: Browser, pilot: Any) -> None:
+        def width() -> int:
+            return max(map(len, text_of(app, "plot").splitlines()), default=0)
+
+        await until(pilot, lambda: width() > 40)
+        await pilot.resize_terminal(40, 10)
+        await until(pilot, lambda: 8 < width() <= 18)
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, lambda: width() > 40)
+
+    drive(demo, steps, "loss")
+
+
 def test_finding_and_plots(demo: Path) -> None:
     """A part of a key leads to it; plots and their axis are changed by a key."""
 
