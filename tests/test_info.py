@@ -60,7 +60,10 @@ def test_a_file_at_rest(tmp_path):
 def test_an_empty_file(tmp_path):
     """A file without a byte, as `tempfile.mkstemp` makes, is there; no file is not."""
     path = tmp_path / "x.hdf5"
-    assert (HDF5Checkpointer(path).info().exists, HDF5Checkpointer(path).info().problem) == (False, None)
+    assert (HDF5Checkpointer(path).info().exists, HDF5Checkpointer(path).info().problem) == (
+        False,
+        None,
+    )
     path.touch()
     found = HDF5Checkpointer(path).info()
     assert (found.exists, found.size) == (True, 0) and "is empty" in found.problem

@@ -76,7 +76,9 @@ def compact_command(file: str, libver: Literal["earliest"] | None, wait: float) 
     is_flag=True,
     help="Set a journal aside that does not match the file, and leave the file as it is.",
 )
-@click.option("--into", type=click.Path(readable=False), help="Write file and journal to a new file instead.")
+@click.option(
+    "--into", type=click.Path(readable=False), help="Write file and journal to a new file instead."
+)
 @wait_option
 def recover_command(file: str, discard: bool, into: str | None, wait: float) -> None:
     """Transfer the commits of a killed writer from the journal.

@@ -16,9 +16,7 @@ library("textual")
 def test_in_a_terminal(demo: Path) -> None:
     """It opens, shows the keys and what is at one, and ends with q."""
     with Terminal("browse", demo, "loss", columns=120, rows=40) as terminal:
-        terminal.wait_for(
-            "steps", "500", "float64 (50,)", "Quit", "layout"
-        )
+        terminal.wait_for("steps", "500", "float64 (50,)", "Quit", "layout")
         terminal.type("q")
         assert terminal.end() == 0
     assert "Traceback" not in terminal.seen and "\x1b]0;x" not in terminal.seen
