@@ -125,7 +125,8 @@ class Copies:
             verdict = access.check_visible(place.filters, place.path)
             stat = source.stat(place.path)
             if stat is None or not place.filters.wants(place.path, stat.is_dict):
-                raise missing(place.path)
+                error = missing(place.path)
+                raise access.suggesting(error, source, place.filters, (), place.path)
             if not stat.is_dict and verdict is Verdict.PART:
                 raise access.refused(place.path)
         with _naming(self.location):

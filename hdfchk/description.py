@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .errors import HdfchkError, InvalidOptionError
+from .errors import CheckpointerKeyError, HdfchkError, InvalidOptionError
+from .keys import join
 from .tree import Leaf
 from .views import access
 from .views.key_filter import Verdict
@@ -91,7 +92,12 @@ def describe(
     with location.handle.reading() as session:
         verdict = access.check_visible(filters, path)
         select = None if filters.is_whole(path) else filters.wants
-        found = session.entries(path, depth=depth, limit=limit, select=select, values=values)
+        try:
+            found = session.entries(path, depth=depth, limit=limit, select=select, values=values)
+        except CheckpointerKeyError as error:
+            if error.key != join(path):
+                raise
+            raise location.missing(session, path) from error
     if verdict is Verdict.PART and found and found[0].key == "" and found[0].kind != "group":
         raise access.refused(path)
     above = "/".join(path[len(location.path) :])

@@ -38,11 +38,12 @@ class Info:
 
     Args:
         path: the file, or how messages call the store.
-        exists: whether there is anything.
+        exists: whether there is a file, be it an empty one.
         size: bytes of the file, without its journal; None for a store in memory.
         free: bytes in it that HDF5 can use again, at the last commit; None if unknown. `compact`
             gives them back to the file system.
-        format: the version of hdfchk's format; None for a file that other programs have written.
+        format: the version of hdfchk's format; None for a file that other programs have written, or
+            that `compact` has, until the next commit.
         superblock: the version of HDF5's superblock.
         needs: the oldest version of HDF5 that can open it: ``"1.8"``, say.
         log_path: the write-ahead log; None if there is none.
@@ -81,9 +82,7 @@ class Info:
             free = "" if self.free is None else f", {readable_bytes(self.free)} free"
             lines.append(("size", readable_bytes(self.size) + free))
         if self.superblock is not None:
-            made = "of another program; " if self.problem is None else ""  # else it is not known
-            if self.format is not None:
-                made = f"hdfchk, version {self.format}; "
+            made = "" if self.format is None else f"hdfchk, version {self.format}; "
             needs = f", for HDF5 {self.needs} or later" if self.needs else ""
             lines.append(("format", f"{made}superblock {self.superblock}{needs}"))
         if self.log_path is not None:
@@ -91,7 +90,7 @@ class Info:
             lines.append(("journal", f"{readable_bytes(self.log_bytes)}, {count}"))
         if self.log_problem is not None:
             lines.append(("", f"it does not match the file: {self.log_problem}"))
-        if self.exists and self.size is not None:
+        if self.size is not None and self.exists:
             who = "nobody" if not self.is_written else str(self.writer or "another process")
             lines.append(("writer", who))
         if self.readers:

@@ -166,7 +166,7 @@ class Location:
         """The error for a key below this place that does not exist, with the nearest one."""
         if session.last_name(()) is None and not self.handle.backend.exists():
             error.file = self.file
-            error.hint = "the file does not exist: check its path"
+            error.hint = "the file does not exist, or is empty: check its path"
             return error
         return access.suggesting(error, session, self.filters, self.path, path)
 

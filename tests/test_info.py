@@ -57,6 +57,29 @@ def test_a_file_at_rest(tmp_path):
     assert chk.info().needs == "1.8"
 
 
+def test_an_empty_file(tmp_path):
+    """A file without a byte, as `tempfile.mkstemp` makes, is there; no file is not."""
+    path = tmp_path / "x.hdf5"
+    assert (HDF5Checkpointer(path).info().exists, HDF5Checkpointer(path).info().problem) == (
+        False,
+        None,
+    )
+    path.touch()
+    found = HDF5Checkpointer(path).info()
+    assert (found.exists, found.size) == (True, 0) and "is empty" in found.problem
+    assert "is empty" in str(found) and "not exist" not in str(found)
+    HDF5Checkpointer(path)["x"] = 1
+    assert HDF5Checkpointer(path).info().problem is None
+
+
+def test_compacted(tmp_path):
+    """Nothing is said of who has made a file that has no stamp: `compact` leaves none."""
+    chk = HDF5Checkpointer(tmp_path / "x.hdf5")
+    chk["x"] = [1]
+    chk.compact()
+    assert "program" not in str(chk.info()) and "superblock" in str(chk.info())
+
+
 def test_files_of_others(tmp_path):
     """They have no version of ours; what is no HDF5 file has a problem."""
     path = tmp_path / "x.h5"

@@ -147,7 +147,7 @@ def _part(text: str) -> Any:
 
 def file_argument(func: F) -> F:
     """The argument ``FILE``."""
-    return click.argument("file", type=click.Path())(func)
+    return click.argument("file", type=click.Path(readable=False))(func)
 
 
 def key_argument(*, required: bool = False, many: bool = False) -> Callable[[F], F]:

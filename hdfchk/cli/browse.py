@@ -17,7 +17,8 @@ __all__ = ["browse_command"]
 @click.command("browse", cls=FileCommand)
 @file_argument
 @key_argument()
-def browse_command(file: str, key: str | None) -> None:
+@click.pass_context
+def browse_command(ctx: click.Context, file: str, key: str | None) -> None:
     """Browse a file, full screen.
 
     Left all keys, which unfold; right what is at a key: type, layout, attributes, elements, and
@@ -38,4 +39,7 @@ def browse_command(file: str, key: str | None) -> None:
         ) from error
     if not (is_terminal(sys.stdout) and sys.stdin.isatty()):
         raise Failure("browse needs a terminal; see: hdfchk tree", USAGE)
-    Browser(file, key or None).run()
+    read(file).describe(key or None, depth=0)  # what is wrong is one line, not full screen
+    browser = Browser(file, key or None)
+    browser.run()
+    ctx.exit(browser.return_code or 0)

@@ -17,7 +17,7 @@ from .changes import Stamp, stamp_of
 from .describing import style_of, type_text, value_text
 from .drawing import draw
 from .escapes import escaped, escaped_lines
-from .exits import Failure
+from .exits import INTERRUPTED, Failure
 from .opening import read
 from .series import is_plottable, to_plot
 from .show import excerpt, facts, text_of
@@ -60,6 +60,7 @@ class Browser(App[None]):
         Binding("l", "logarithm", "Log"),
         Binding("r", "reload", "Reload"),
         Binding("escape", "leave_find", show=False),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
     ]
     ENABLE_COMMAND_PALETTE = False
 
@@ -186,7 +187,7 @@ class Browser(App[None]):
             return Text()
         if entry.length is not None and entry.length < 2:
             return Text()
-        width = max(20, self.size.width * 55 // 100 - 6)
+        width = max(12, self.size.width * 55 // 100 - 6)
         height = max(8, self.size.height // 2)
         try:
             drawn = draw(
@@ -225,6 +226,18 @@ class Browser(App[None]):
             self._show(self._store.describe(self._shown.key or None, depth=0, values=True)[0])
         except (hdfchk.HdfchkError, OSError) as error:
             self.query_one("#elements", Static).update(Text(escaped(str(error)), style="red"))
+
+    def on_resize(self) -> None:
+        """Draw a plot anew, as wide as there is room for it."""
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        if self._shown is not None:
+            self._show(self._shown)
+
+    def action_interrupt(self) -> None:
+        """End as other commands do at Ctrl-C."""
+        self.exit(return_code=INTERRUPTED)
 
     def action_plot(self) -> None:
         """Show plots, or none."""

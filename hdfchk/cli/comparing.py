@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .values import json_line
+from .values import json_line, plain
 
 __all__ = ["Tolerance", "difference"]
 
@@ -34,12 +34,18 @@ def difference(left: Any, right: Any, tolerance: Tolerance) -> str | None:
         return f"{_type(left)} → {_type(right)}"
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         return _arrays(np.asanyarray(left), np.asanyarray(right), tolerance)
+    if _is_sparse(left) and _is_sparse(right):
+        return _sparse(left, right, tolerance)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return _mappings(left, right, tolerance)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         return _lists(left, right, tolerance)
     if _is_number(left) and _is_number(right):
         return None if _near(left, right, tolerance) else f"{short(left)} → {short(right)}"
+    pair = _as_arrays(left, right)
+    if pair is not None:
+        found = _arrays(*pair, tolerance)
+        return f"{short(left)} → {short(right)}" if found and not pair[0].ndim else found
     return None if _same(left, right) else f"{short(left)} → {short(right)}"
 
 
@@ -78,9 +84,46 @@ def _same(left: Any, right: Any) -> bool:
     if callable(equals):
         return bool(equals(right))
     try:
-        return bool(left == right)
-    except (TypeError, ValueError):
-        return repr(left) == repr(right)
+        return bool(left == right or (left != left and right != right))  # noqa: PLR0124  NaT
+    except Exception:  # of many elements, it is not one answer; a class of somebody else's
+        return bool(plain(left) == plain(right))
+
+
+def _is_sparse(value: Any) -> bool:
+    """Whether it is a sparse array or matrix of SciPy."""
+    return callable(getattr(value, "tocsr", None))
+
+
+def _sparse(left: Any, right: Any, tolerance: Tolerance) -> str | None:
+    """What differs between two sparse arrays, of the elements that one of them stores."""
+    import numpy as np
+
+    if left.shape != right.shape:
+        return f"shape {left.shape} → {right.shape}"
+    elements = [value.tocoo() for value in (left, right)]
+    places = [np.stack([*map(np.asarray, found.coords)]) for found in elements]
+    stored, back = np.unique(np.concatenate(places, axis=1), axis=1, return_inverse=True)
+    count, ends = stored.shape[1], len(elements[0].data)
+    parts = []
+    for found, at in zip(elements, (back[:ends], back[ends:]), strict=True):
+        data = np.zeros(count, found.data.dtype)
+        np.add.at(data, at, found.data)
+        parts.append(data)
+    return _arrays(parts[0], parts[1], tolerance, stored)
+
+
+def _as_arrays(left: Any, right: Any) -> tuple[Any, Any] | None:
+    """Scalars of NumPy and arrays of other libraries as arrays of NumPy; None for others."""
+    import numpy as np
+
+    for value in (left, right):
+        if not hasattr(value, "__array__") or hasattr(value, "equals"):
+            return None
+    try:
+        pair = np.asarray(left), np.asarray(right)
+    except Exception:  # a library's dtype that NumPy does not have
+        return None
+    return None if "O" in (pair[0].dtype.kind, pair[1].dtype.kind) else pair
 
 
 def _mappings(
@@ -110,7 +153,8 @@ def _lists(left: Any, right: Any, tolerance: Tolerance) -> str | None:
     return f"[{differ[0][0]}]: {differ[0][1]}{more}"
 
 
-def _arrays(left: Any, right: Any, tolerance: Tolerance) -> str | None:
+def _arrays(left: Any, right: Any, tolerance: Tolerance, places: Any = None) -> str | None:
+    """What differs between two arrays; `places` are the indices of their elements elsewhere."""
     import numpy as np
 
     if left.shape != right.shape:
@@ -133,9 +177,10 @@ def _arrays(left: Any, right: Any, tolerance: Tolerance) -> str | None:
     if not count:
         return None
     first = tuple(int(i) for i in np.argwhere(differs)[0]) if left.ndim else ()
-    place = f"[{', '.join(map(str, first))}]" if first else ""
+    shown = first if places is None else tuple(map(int, places[:, first[0]]))
+    place = f"[{', '.join(map(str, shown))}] " if shown else ""
     pair = f"{short(left[first])} → {short(right[first])}"
-    text = f"{count:,} of {left.size:,} elements differ, first {place} {pair}"
+    text = f"{count:,} of {left.size:,} elements differ, first {place}{pair}"
     return f"{text}{_most(left[differs], right[differs])}"
 
 

@@ -35,7 +35,7 @@ def type_text(entry: Description) -> str:
         >>> chk = HDF5Checkpointer(None)
         >>> chk.update({"x": np.zeros((2, 3)), "l": [1, 2], "d": {}, "n": 1})
         >>> [type_text(entry) for entry in chk.describe()]
-        ['float64, 2 × 3', 'list of int, 2 items', 'dict, 0 keys', 'int']
+        ['float64 (2, 3)', 'list of int, 2 items', 'dict, 0 keys', 'int']
     """
     if entry.kind == "group":
         return f"{entry.type}, {count_text(entry.length or 0, 'key')}"
@@ -43,8 +43,8 @@ def type_text(entry: Description) -> str:
         names = [] if entry.type == "ndarray" and entry.dtype is not None else [entry.type]
         if entry.dtype is not None:
             names.append(_dtype_text(entry.dtype))
-        shape = "" if entry.shape is None else f", {shape_text(entry.shape) or '0-d'}"
-        return escaped(" ".join(names) + shape)
+        shape = "" if entry.shape is None else f" {shape_text(entry.shape)}"
+        return escaped(" of ".join(names) + shape)
     if entry.length is not None and entry.shape is None:
         unit = {"bytes": "byte", "bytearray": "byte", "str": "character"}.get(entry.type, "item")
         return escaped(f"{entry.type}, {count_text(entry.length, unit)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from contextlib import suppress
 from typing import IO, Any
@@ -19,8 +20,10 @@ __all__ = [
     "UNREADABLE",
     "USAGE",
     "Failure",
+    "advise",
     "close_quietly",
     "failure_of",
+    "for_a_shell",
 ]
 
 _HINTS = {
@@ -28,6 +31,13 @@ _HINTS = {
     "pass create=True to make a group": "see: hdfchk ls",
     "or raise lock_timeout": "or try again later; commands that write have --wait",
     "; or, if you trust this one, pass trust=True": "",
+    "read it with trust=True or inside hdfchk.trusting()": "read it in Python, with trust=True",
+    ", or use mode='r'": "",
+    "recover(discard=True)": "hdfchk recover --discard",
+    "recover(into=COPY)": "hdfchk recover --into COPY",
+    "call recover()": "run hdfchk recover",
+    "recover()": "hdfchk recover",
+    "verify()": "hdfchk verify",
 }
 """What advice for Python is in a shell."""
 
@@ -75,10 +85,26 @@ def failure_of(error: BaseException) -> Failure | None:
 
 def _told(error: Any) -> str:
     """What an error of hdfchk says, with advice for a shell."""
-    for python, shell in _HINTS.items():
-        if error.hint is not None:
-            error.hint = error.hint.replace(python, shell)
+    advise(error)
     return str(error)
+
+
+def advise(error: Any) -> None:
+    """Turn the advice of an error of hdfchk, which is for Python, into advice for a shell."""
+    if error.hint is not None:
+        error.hint = for_a_shell(error.hint)
+
+
+def for_a_shell(text: str) -> str:
+    """A text in which advice for Python is advice for a shell.
+
+    Example:
+        >>> for_a_shell("wait for it, or raise lock_timeout")
+        'wait for it, or try again later; commands that write have --wait'
+    """
+    for python, shell in _HINTS.items():
+        text = text.replace(python, shell)
+    return text
 
 
 def _code(error: Exception) -> int:
@@ -102,13 +128,16 @@ def _system(error: OSError) -> str:
     text = error.strerror or str(error)
     if error.errno == errno.ENOENT:
         text = "no such file or folder"
+        folder = os.path.dirname(str(error.filename or ""))
+        if folder and not os.path.exists(folder):
+            return f"no such folder: {folder}, for {error.filename}; make it first"
+    if error.errno == errno.EACCES and "permissions" not in text:
+        return f"{text}: {error.filename}; check its permissions, and those of its folder"
     return f"{text}: {error.filename}" if error.filename else text
 
 
 def close_quietly() -> None:
     """Close standard output, whose reader has gone, without a message at the end of the process."""
-    import os
-
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())

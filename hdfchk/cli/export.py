@@ -24,7 +24,7 @@ _FORMS = (".npz", ".npy", ".json", ".csv")
 
 @click.command("export", cls=FileCommand)
 @file_argument
-@click.argument("output", type=click.Path())
+@click.argument("output", type=click.Path(readable=False))
 @click.option("-k", "--key", type=KeyType(), help="Export only this key.")
 @force_option
 def export_command(file: str, output: str, key: str | None, force: bool) -> None:
@@ -37,6 +37,8 @@ def export_command(file: str, output: str, key: str | None, force: bool) -> None
     keep everything, use cp.
     """
     form = extension_of(output)
+    if output == "-":
+        raise Failure("export writes files; for standard output, use: hdfchk get FILE /", USAGE)
     if form and form not in _FORMS and not os.path.isdir(output):
         raise Failure(f"no form is known for {output}; use {', '.join(_FORMS)} or a folder", USAGE)
     store = read(file)

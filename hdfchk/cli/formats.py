@@ -54,7 +54,8 @@ def read_value(path: str) -> Any:
     """
     reader = READERS.get(extension_of(path))
     if reader is None:
-        raise Failure(f"no form is known for {path}; use one of {', '.join(READERS)}", USAGE)
+        known = f"use one of {', '.join(READERS)}; of an HDF5 file, use cp or merge"
+        raise Failure(f"no form is known for {path}; {known}", USAGE)
     with open(path, "rb") as stream:
         try:
             return reader(stream)

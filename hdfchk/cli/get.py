@@ -77,4 +77,5 @@ def value_at(store: Any, key: str | None, index: Any = None) -> Any:
             value = store.load(key)
             return value[index[0]] if len(index) == 1 else value[index]
     except (IndexError, TypeError) as error:
-        raise Failure(f"the slice does not fit: {error} (key {key!r})", USAGE) from error
+        place = f"(key {key!r} in {store.checkpoint_file})"
+        raise Failure(f"the slice does not fit: {error} {place}", USAGE) from error

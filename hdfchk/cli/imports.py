@@ -20,7 +20,7 @@ __all__ = ["import_command"]
 
 @click.command("import", cls=FileCommand)
 @file_argument
-@click.argument("source", type=click.Path())
+@click.argument("source", type=click.Path(readable=False))
 @click.option("-k", "--key", type=KeyType(), help="The key for it; without one, the whole file.")
 @force_option
 @wait_option

@@ -29,11 +29,8 @@ def info_command(ctx: click.Context, file: str, as_json: bool) -> None:
 
         click.echo(json_line(attrs.asdict(found)))
     else:
-        text = str(found)
-        if not found.exists:  # the file is there: it has no bytes, as those that mkstemp makes
-            text = text.replace("(does not exist)", "(is empty)")
-        click.echo(escaped_lines(text))
+        click.echo(escaped_lines(str(found)))
         if found.is_written and found.readers:
             click.echo("note: while others have it open for reading, the journal grows")
-    if found.problem is not None or not found.exists:
+    if found.problem is not None:
         ctx.exit(UNREADABLE)

@@ -10,6 +10,7 @@ from .arguments import FileCommand, KeyType, file_argument, json_option, key_arg
 from .console import Line, Span, put_lines, put_text
 from .describing import columns, describe, json_records, size_of, style_of, type_text, value_span
 from .escapes import escaped
+from .exits import NO, Failure
 from .opening import read
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def tree_command(
     if globs:
         shown = _tree(read(file, allowed_keys=list(keys)), None, depth)
         shown = [(key, _without_idle(entries, keys)) for key, entries in shown]
+        if not any(entries for _, entries in shown):
+            raise Failure(f"no key matches {' '.join(keys)} (in {file}); see: hdfchk ls", NO)
     else:
         store = read(file)
         shown = [part for key in keys or (None,) for part in _tree(store, key, depth)]

@@ -22,7 +22,10 @@ __all__ = ["plot_command"]
 @file_argument
 @key_argument(required=True, many=True)
 @click.option(
-    "-o", "--output", type=click.Path(), help="Write a picture instead: .png, .svg, .pdf."
+    "-o",
+    "--output",
+    type=click.Path(readable=False),
+    help="Write a picture instead: .png, .svg, .pdf.",
 )
 @click.option("-x", "x_key", metavar="KEY", help="The key of the positions.")
 @click.option("--log", "logarithmic", is_flag=True, help="A logarithmic axis of values.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .exits import CLOSED_PIPE, INTERRUPTED, USAGE, Failure, close_quietly, failure_of
+from .exits import CLOSED_PIPE, INTERRUPTED, USAGE, Failure, close_quietly, failure_of, for_a_shell
 
 __all__ = ["COMMANDS", "Program", "program", "run"]
 
@@ -98,6 +98,8 @@ class Program(click.Group):
             ctx.exit(CLOSED_PIPE)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except click.UsageError as error:
+            raise _wrong_usage(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -145,12 +147,15 @@ def run(args: Sequence[str] | None) -> int:
         code = program.main(
             None if args is None else list(args), prog_name="hdfchk", standalone_mode=False
         )
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.UsageError as error:
+        _wrong_usage(error).show()
+        return USAGE
     except Failure as failure:
         failure.show()
         return failure.code
-    except click.ClickException as error:
-        error.show()
-        return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     finally:
@@ -158,8 +163,17 @@ def run(args: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _wrong_usage(error: click.UsageError) -> Failure:
+    """The line of an error in the arguments; it names the help to read."""
+    text = error.format_message().removesuffix(".")
+    hint = f"see: {error.ctx.command_path if error.ctx is not None else 'hdfchk'} --help"
+    if hint not in text:
+        text += f" {hint.capitalize()}" if text.endswith("?") else f"; {hint}"
+    return Failure(text, USAGE)
+
+
 def _show_warning(message: Warning | str, *place: Any) -> None:
     """A warning as one line."""
     from .escapes import escaped
 
-    click.echo(f"hdfchk: warning: {escaped(str(message))}", err=True)
+    click.echo(f"hdfchk: warning: {escaped(for_a_shell(str(message)))}", err=True)

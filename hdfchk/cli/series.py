@@ -76,7 +76,7 @@ def to_plot(store: Any, key: str) -> list[Curve | Picture]:
     if not is_plottable(entry):
         raise Failure(
             f"nothing to plot: it is a {entry.type}, not numbers along one or two axes "
-            f"(key {key!r})",
+            f"(key {key!r} in {store.checkpoint_file})",
             USAGE,
         )
     if entry.kind != "array":

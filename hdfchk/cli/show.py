@@ -12,6 +12,7 @@ from .attributes import attribute_text, attributes_of
 from .console import Line, put_lines
 from .describing import as_record, columns, describe, style_of, type_text, value_span
 from .escapes import escaped, escaped_lines
+from .exits import USAGE, Failure
 from .get import value_at
 from .opening import read
 from .sizes import shape_text, size_text
@@ -45,6 +46,9 @@ def show_command(file: str, key: str, index: Any, as_json: bool) -> None:
             record["value"] = value_at(store, key, index)
         click.echo(json_line(record))
         return
+    if index is not None and entry.kind == "group":
+        raise Failure(f"a dict has no elements to slice (key {key!r} in {file}); name a key", USAGE)
+    part = None if index is None else value_at(store, key, index)
     lines: list[Line] = [[(escaped(key) or "/", "bold")]]
     lines += [[(f"  {name:<12}", "dim"), (text, "")] for name, text in facts(entry)]
     attributes = attributes_of(store, entry)
@@ -58,7 +62,7 @@ def show_command(file: str, key: str, index: Any, as_json: bool) -> None:
         if len(below) > 100:
             click.echo(f"… {len(below) - 100:,} more (hdfchk ls)")
         return
-    click.echo(escaped_lines(text_of(excerpt(store, entry, index))))
+    click.echo(escaped_lines(text_of(excerpt(store, entry) if index is None else part)))
 
 
 def _row(entry: Description) -> list[tuple[str, str]]:
@@ -83,10 +87,8 @@ def facts(entry: Description) -> list[tuple[str, str]]:
     return found
 
 
-def excerpt(store: Any, entry: Description, index: Any = None) -> Any:
+def excerpt(store: Any, entry: Description) -> Any:
     """The value of a key, or, of a large array, its corners; NumPy prints both alike."""
-    if index is not None:
-        return value_at(store, entry.key, index)
     is_large = entry.kind == "array" and (entry.nbytes or 0) > _WHOLE_BYTES
     if not is_large or not entry.shape:
         return store.load(entry.key or None)

@@ -27,13 +27,13 @@ def size_text(count: int) -> str:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """The lengths of axes as text.
+    """The lengths of axes as text, as Python and `Group.tree` write them.
 
     Example:
-        >>> shape_text((100, 3))
-        '100 × 3'
+        >>> shape_text((100, 3)), shape_text([50]), shape_text(())
+        ('(100, 3)', '(50,)', '()')
     """
-    return " × ".join(map(str, shape))
+    return str(tuple(map(int, shape)))
 
 
 def count_text(count: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import click
@@ -9,7 +10,7 @@ import click
 from .arguments import FileCommand, file_argument, json_option, wait_option
 from .console import progress
 from .escapes import escaped, escaped_lines
-from .exits import NO
+from .exits import NO, UNREADABLE, Failure, advise
 from .opening import change, read
 from .sizes import size_text
 from .values import json_line
@@ -30,6 +31,9 @@ def verify_command(ctx: click.Context, file: str, as_json: bool) -> None:
     with progress("verify") as tell:
         report = read(file).verify(tell)
     found = [("damaged", report.damaged), ("not read", report.unread)]
+    for _, errors in found:
+        for error in errors.values():
+            advise(error)
     if as_json:
         for what, errors in found:
             for key, error in errors.items():
@@ -72,7 +76,9 @@ def compact_command(file: str, libver: Literal["earliest"] | None, wait: float) 
     is_flag=True,
     help="Set a journal aside that does not match the file, and leave the file as it is.",
 )
-@click.option("--into", type=click.Path(), help="Write file and journal to a new file instead.")
+@click.option(
+    "--into", type=click.Path(readable=False), help="Write file and journal to a new file instead."
+)
 @wait_option
 def recover_command(file: str, discard: bool, into: str | None, wait: float) -> None:
     """Transfer the commits of a killed writer from the journal.
@@ -80,9 +86,14 @@ def recover_command(file: str, discard: bool, into: str | None, wait: float) -> 
     hdfchk reads such a file as it is, and its next writer does this, too; other HDF5 programs see
     the state of the last checkpoint until then.
     """
+    if into is not None and os.path.exists(into):
+        raise Failure(f"there is a file already: {into}; name another one", NO)
     with progress("recover") as tell:
         found = change(file, wait).recover(tell, discard=discard, into=into)
     if not found:
+        problem = read(file).info().problem
+        if problem is not None:
+            raise Failure(f"there is nothing to recover, and {problem} (in {file})", UNREADABLE)
         click.echo("there is nothing to recover")
     elif discard:
         click.echo("the journal was set aside")

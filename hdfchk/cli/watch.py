@@ -76,6 +76,8 @@ def watch_command(
                     click.echo(json_line({"time": watch.clock} | as_record(entry)))
             else:
                 put_lines([watch.line(entry) for entry in changed])
+            if screen is None and looks == 1 and (why := watch.waits_for()):
+                click.echo(f"hdfchk: {escaped(why)}", err=True)
             sys.stdout.flush()
             if (goal is not None and goal.is_reached(watch.entries)) or looks == count:
                 return
@@ -102,6 +104,14 @@ class _Watch:
         self._stamp: Stamp | None = None
         self._before: dict[str, Description] = {}
         self._curves: dict[str, str] = {}
+
+    def waits_for(self) -> str:
+        """Why there is nothing to show, which may be a mistake in a name; empty if there is."""
+        if self.entries:
+            return ""
+        if self.problem:
+            return f"waits for the file {self.file}: {self.problem}"
+        return f"waits for {'these keys' if self._keys else 'a key'} in {self.file}: it has none"
 
     def look(self) -> list[Description]:
         """Look again; what is new or has changed."""

@@ -16,13 +16,35 @@ library("textual")
 def test_in_a_terminal(demo: Path) -> None:
     """It opens, shows the keys and what is at one, and ends with q."""
     with Terminal("browse", demo, "loss", columns=120, rows=40) as terminal:
-        terminal.wait_for(
-            "steps", "500", "float64, 50", "Quit", "contiguous" if False else "layout"
-        )
+        terminal.wait_for("steps", "500", "float64 (50,)", "Quit", "layout")
         terminal.type("q")
         assert terminal.end() == 0
     assert "Traceback" not in terminal.seen and "\x1b]0;x" not in terminal.seen
     assert "\x1b[?1049l" in terminal.seen, "the screen is as before"
+
+
+@pytest.mark.slow
+def test_interrupted(demo: Path) -> None:
+    """Ctrl-C ends it as other commands; the screen is as before."""
+    with Terminal("browse", demo, columns=40, rows=10) as terminal:
+        terminal.wait_for("steps", "Quit")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen and "\x1b[?1049l" in terminal.seen
+
+
+@pytest.mark.slow
+def test_nothing_to_browse(demo: Path) -> None:
+    """What cannot be shown is one line, and no screen."""
+    (demo.parent / "text.h5").write_text("no")
+    for args, code, told in (
+        ([demo, "stpes"], 1, "did you mean 'steps'"),
+        ([demo.parent / "text.h5"], 3, "not an HDF5 file"),
+    ):
+        with Terminal("browse", *args) as terminal:
+            terminal.wait_for(told)
+            assert terminal.end() == code
+        assert "\x1b[?1049h" not in terminal.seen
 
 
 def test_refused(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def test_keys_and_values(demo: Path) -> None:
         assert not any("\x1b" in label for label in labels(app))
         app._go_to("grid")
         await until(pilot, lambda: "grid" in text_of(app, "facts"))
-        assert "float64, 3 × 4" in text_of(app, "facts") and "@units" in text_of(app, "facts")
+        assert "float64 (3, 4)" in text_of(app, "facts") and "@units" in text_of(app, "facts")
         assert "11." in text_of(app, "elements") and "█" in text_of(app, "plot")
         app._go_to("params/deep/y")
         await until(pilot, lambda: text_of(app, "facts").startswith("params/deep/y"))
@@ -74,18 +74,34 @@ def test_a_running_job(tmp_path: Path) -> None:
         chk["gone"] = {"a": 1}
 
         async def steps(app: Browser, pilot: Any) -> None:
-            await until(pilot, lambda: "float64, 5" in text_of(app, "facts"))
+            await until(pilot, lambda: "float64 (5" in text_of(app, "facts"))
             plot = text_of(app, "plot")
             chk.append("loss", np.array([50.0]))
             chk["new"] = 1
             del chk["gone"]
-            await until(pilot, lambda: "float64, 6" in text_of(app, "facts"))
+            await until(pilot, lambda: "float64 (6" in text_of(app, "facts"))
             await until(pilot, lambda: text_of(app, "plot") != plot)
             await until(
                 pilot, lambda: [label.split()[0] for label in labels(app)] == ["loss", "new"]
             )
 
         drive(path, steps, "loss")
+
+
+def test_another_size(demo: Path) -> None:
+    """A plot is as wide as its side of the screen, after a change of it, too."""
+
+    async def steps(app: Browser, pilot: Any) -> None:
+        def width() -> int:
+            return max(map(len, text_of(app, "plot").splitlines()), default=0)
+
+        await until(pilot, lambda: width() > 40)
+        await pilot.resize_terminal(40, 10)
+        await until(pilot, lambda: 8 < width() <= 18)
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, lambda: width() > 40)
+
+    drive(demo, steps, "loss")
 
 
 def test_finding_and_plots(demo: Path) -> None:

@@ -86,3 +86,49 @@ def test_tables() -> None:
     frame = pandas.DataFrame({"a": [1.0, NAN]})
     assert difference(frame, frame.copy(), EXACT) is None
     assert difference(frame, frame + 1, EXACT)
+
+
+def test_scalars_of_libraries() -> None:
+    """NaN equals NaN whatever its type, and numbers of NumPy have tolerances."""
+    pandas = pytest.importorskip("pandas")
+    for nan in (np.float32("nan"), np.datetime64("NaT"), pandas.NaT, pandas.NA):
+        assert difference(nan, nan, EXACT) is None
+    assert difference(np.float32(1), np.float32(1.0005), NEAR) is None
+    assert difference(np.float32(1), np.float32(2), NEAR) == "1.0 → 2.0"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+def test_sparse(form: str) -> None:
+    """Sparse matrices are compared element by element, as arrays are."""
+    sparse = pytest.importorskip("scipy.sparse")
+    left = sparse.csr_array(np.array([[0, 1.0, 0], [2.0, 0, NAN]])).asformat(form)
+    right = sparse.csr_array(np.array([[0, 1.0, 0], [2.001, 0, NAN]])).asformat(form)
+    other = sparse.csr_array(np.array([[3.0, 1.0, 0], [2.0, 0, NAN]])).asformat(form)
+    assert difference(left, left.copy(), EXACT) is None
+    assert "1 of" in (text := str(difference(left, right, EXACT)))
+    assert "first [1, 0] 2.0 → 2.001" in text
+    assert difference(left, right, NEAR) is None
+    assert "first [0, 0] 0.0 → 3.0, by 3 at most" in str(difference(left, other, NEAR))
+    assert "shape" in str(difference(left, sparse.csr_array((2, 4)).asformat(form), EXACT))
+
+
+class _Vague:
+    """A value that says nothing about whether it equals another one."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("of which elements?")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def test_objects_without_an_answer() -> None:
+    """Where ``==`` has no answer, what can be shown of the values is compared."""
+    assert difference(_Vague("a"), _Vague("a"), EXACT) is None
+    assert difference(_Vague("a"), _Vague("b"), EXACT)

@@ -39,6 +39,15 @@ def test_links_to_other_files(tmp_path: Path) -> None:
 
 
 def test_missing_folder(demo: Path) -> None:
-    """The file that was asked for is named, not the one that is written first."""
-    result = invoke("get", demo, "tol", "-o", demo.parent / "none" / "x.json")
-    assert result.code == 3 and "none/x.json\n" in result.err
+    """It is named, and the file that was asked for, not the one that is written first."""
+    folder = demo.parent / "none"
+    result = invoke("get", demo, "tol", "-o", folder / "x.json")
+    assert result.code == 3 and f"no such folder: {folder}, for {folder / 'x.json'};" in result.err
+
+
+@pytest.mark.parametrize("command", ["ls", "tree", "show", "get", "plot", "rm", "cp", "diff"])
+def test_a_mistyped_key(demo: Path, command: str) -> None:
+    """The nearest key is named."""
+    args = {"cp": [f"{demo}::stpes", "::x"], "diff": [f"{demo}::stpes", demo]}
+    result = invoke(command, *args.get(command, [demo, "stpes"]))
+    assert result.code == 1 and "did you mean 'steps'?" in result.err and str(demo) in result.err

@@ -32,6 +32,8 @@ def test_empty(tmp_path: Path) -> None:
     (tmp_path / "x.h5").touch()
     result = invoke("info", tmp_path / "x.h5")
     assert result.code == 3 and "is empty" in result.out and "not exist" not in result.out
+    record = invoke("info", tmp_path / "x.h5", "--json").json[0]
+    assert record["exists"] and record["size"] == 0 and "is empty" in record["problem"]
 
 
 def test_truncated(demo: Path) -> None:

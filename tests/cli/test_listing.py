@@ -16,7 +16,7 @@ def test_ls(demo: Path) -> None:
     assert lines[0].split() == ["steps", "int", "500"]
     assert lines[2].split(None, 2)[2] == r"'water \x1b[2J scan'"
     rows = {line.split("  ")[0]: " ".join(line.split()) for line in lines}
-    assert rows["grid"] == "grid float64, 3 × 4"
+    assert rows["grid"] == "grid float64 (3, 4)"
     assert rows["params/"] == "params/ dict, 2 keys"
     assert rows["when"] == "when datetime 2026-01-01 12:00:00"
     assert r"evil\x1b]0;x\x07\x9b" in rows and "\x1b" not in invoke("ls", demo).out
@@ -91,3 +91,21 @@ def test_no_such_key(demo: Path, command: str) -> None:
     result = invoke(command, demo, "nope")
     assert result.code == 1 and result.out == ""
     assert result.err.startswith("hdfchk: no such key") and result.err.count("\n") == 1
+
+
+def test_shapes_are_written_in_one_way(demo: Path) -> None:
+    """The command and `Group.tree` write type and shape of an array alike."""
+    tree = str(HDF5Checkpointer(demo).tree())
+    for key in ("grid", "loss"):
+        (row,) = [line for line in invoke("tree", demo).out.splitlines() if f" {key} " in line]
+        _, told = row.split(f" {key}  ")
+        assert f"{key}: {told}, " in tree
+
+
+def test_no_key_matches(demo: Path) -> None:
+    """A glob that no key matches is a no, as a key that is not there."""
+    for args in (["nope*"], ["nope*", "--json"]):
+        result = invoke("tree", demo, *args)
+        assert result.code == 1 and result.out == "" and result.err.count("\n") == 1
+        assert "nope*" in result.err and str(demo) in result.err
+    assert invoke("tree", demo, "nope*", "steps").code == 0

@@ -74,8 +74,18 @@ def test_usage(tmp_path: Path) -> None:
     result = invoke("verfy")
     assert result.code == 2 and "did you mean 'verify'" in result.err
     for args in (["nonsense"], ["ls"], ["ls", "x.h5", "--what"], ["plot", "x.h5"]):
-        assert invoke(*args).code == 2
+        result = invoke(*args)
+        assert result.code == 2 and result.out == "" and result.err.count("\n") == 1
+        assert result.err.startswith("hdfchk: ") and "--help" in result.err
     assert invoke("--version").out == f"hdfchk {hdfchk.__version__}\n"
+
+
+def test_wrong_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the program itself, too; without arguments it shows its help."""
+    assert run(["--what"]) == 2
+    assert capsys.readouterr().err == "hdfchk: No such option '--what'; see: hdfchk --help\n"
+    assert run([]) == 2
+    assert "Commands:" in capsys.readouterr().err
 
 
 def test_unreadable(tmp_path: Path) -> None:

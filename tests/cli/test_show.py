@@ -14,7 +14,7 @@ from tests.support.command import invoke
 def test_an_array(demo: Path) -> None:
     """Type, size, attributes, elements."""
     out = invoke("show", demo, "grid").out
-    assert "float64, 3 × 4" in out and "96 B" in out and "@units = 'bohr'" in out
+    assert "float64 (3, 4)" in out and "96 B" in out and "@units = 'bohr'" in out
     assert "[[ 0.  1.  2.  3.]" in out
     assert invoke("show", demo, "grid", "-s", "1:,-1").out.endswith("[ 7. 11.]\n")
     assert invoke("show", demo, "grid", "-s", "[0]").out.endswith("[0. 1. 2. 3.]\n")
@@ -45,7 +45,7 @@ def test_large_arrays_by_their_corners(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(HDF5Checkpointer, "load", refuse)
     out = invoke("show", tmp_path / "x.h5", "x").out
-    assert "chunks 1 × 100 × 100" in out
+    assert "chunks (1, 100, 100)" in out
     text = np.array2string(value, threshold=0, max_line_width=79)
     assert out.replace(" ", "").endswith(text.replace(" ", "") + "\n")
 
@@ -55,3 +55,7 @@ def test_slices_that_do_not_fit(demo: Path) -> None:
     for index in ("a", "1:2:3:4", "9", "0,0,0"):
         result = invoke("show", demo, "grid", "-s", index)
         assert result.code == 2 and "slice" in result.err or "index" in result.err, index
+        assert result.out == "" and result.err.count("\n") == 1
+    assert str(demo) in invoke("show", demo, "grid", "-s", "9").err
+    result = invoke("show", demo, "params", "-s", "0")
+    assert result.code == 2 and "'params'" in result.err and str(demo) in result.err

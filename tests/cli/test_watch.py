@@ -18,7 +18,7 @@ def test_once(demo: Path) -> None:
     out = invoke("watch", demo, "--count", 1).out
     lines = {line.split("  ")[2]: line.split("  ") for line in out.splitlines()}
     assert lines["steps"][1:] == ["=", "steps", "int", "500"]
-    assert lines["loss"][3] == "float64, 50" and "█" in lines["loss"][4] and "\x1b" not in out
+    assert lines["loss"][3] == "float64 (50,)" and "█" in lines["loss"][4] and "\x1b" not in out
     records = invoke("watch", demo, "steps", "para*", "--count", 1, "--json").json
     assert [record["key"] for record in records] == [
         "steps",
@@ -67,7 +67,8 @@ def test_ends(demo: Path) -> None:
 
 def test_a_file_that_comes_later(tmp_path: Path) -> None:
     """It waits for a file that is not there yet."""
-    assert invoke("watch", tmp_path / "x.h5", "--count", 2, "--every", 0.01) == (0, "", "")
+    result = invoke("watch", tmp_path / "x.h5", "--count", 2, "--every", 0.01)
+    assert result.code == 0 and result.out == "" and "no file yet" in result.err
 
 
 @pytest.mark.slow
@@ -84,3 +85,14 @@ def test_in_a_terminal(tmp_path: Path) -> None:
             terminal.interrupt()
             assert terminal.end() == 130
     assert "Traceback" not in terminal.seen
+
+
+def test_what_it_waits_for(demo: Path, tmp_path: Path) -> None:
+    """A name may be mistyped: without a screen, too, one line says what is waited for."""
+    missing = tmp_path / "missing.h5"
+    result = invoke("watch", missing, "--count", 2, "--every", 0.01)
+    assert result.code == 0 and result.out == "" and result.err.count("\n") == 1
+    assert str(missing) in result.err and "no file yet" in result.err
+    result = invoke("watch", demo, "lsos", "--count", 1, "--json")
+    assert result.out == "" and "these keys" in result.err and str(demo) in result.err
+    assert invoke("watch", demo, "loss", "--count", 1).err == ""

@@ -61,7 +61,9 @@ def test_a_file_that_is_not_there(path: str) -> None:
         lambda: chk.__delitem__("x"),
     ]
     for call in calls:
-        with pytest.raises(CheckpointerKeyError, match="the file does not exist") as caught:
+        with pytest.raises(
+            CheckpointerKeyError, match="the file does not exist, or is empty"
+        ) as caught:
             call()
         assert path in str(caught.value) and caught.value.key == "x"
     assert not os.path.exists(path)

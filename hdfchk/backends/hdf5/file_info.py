@@ -38,12 +38,14 @@ def file_info(path: str, address: str) -> Info:
     with defer_interrupts():
         log, users = log_state(path), users_of(path)
         try:
-            size = os.stat(path).st_size
+            size, exists = os.stat(path).st_size, True
         except (FileNotFoundError, NotADirectoryError):
-            size = 0
+            size, exists = 0, False
         seen: dict[str, Any] = {"size": size, "superblock": superblock_of(path) if size else None}
         if size:
             seen |= _seen_by_hdf5(path, address, is_written=users.is_written)
+        elif exists:
+            seen["problem"] = "it is empty, not an HDF5 file yet"
     if log is not None:
         seen |= {"log_path": log.path, "log_bytes": log.size, "commits": log.commits}
         seen["log_problem"] = log.problem
@@ -52,7 +54,7 @@ def file_info(path: str, address: str) -> Info:
         oldest = "1.10"
     return Info(
         address,
-        size > 0,
+        exists,
         needs=oldest,
         is_written=users.is_written,
         writer=users.writer,
