@@ -42,9 +42,9 @@ def test_file(row: roundtrip.Row, place: str, tmp_path: Path) -> None:
     with HDF5Checkpointer(tmp_path / "x.hdf5") as chk:
         for index, value in enumerate(row.make()):
             chk[f"k{index}"] = PLACES[place](value)
-    chk = HDF5Checkpointer(tmp_path / "x.hdf5", mode="r")
-    for index, value in enumerate(row.make()):
-        assert differs(PLACES[place](value), chk.load_parameter(f"k{index}")) is None
+    with HDF5Checkpointer(tmp_path / "x.hdf5", mode="r") as chk:
+        for index, value in enumerate(row.make()):
+            assert differs(PLACES[place](value), chk.load_parameter(f"k{index}")) is None
 
 
 @pytest.mark.parametrize("row", ROWS)
