@@ -74,7 +74,7 @@ def test_a_running_job(tmp_path: Path) -> None:
         chk["gone"] = {"a": 1}
 
         async def steps(app: Browser, pilot: Any) -> None:
-            assert "float64, 5" in text_of(app, "facts")
+            await until(pilot, lambda: "float64, 5" in text_of(app, "facts"))
             plot = text_of(app, "plot")
             chk.append("loss", np.array([50.0]))
             chk["new"] = 1
