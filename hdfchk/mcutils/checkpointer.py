@@ -70,7 +70,7 @@ class Checkpointer(MutableMapping[Any, Any]):
 
     @classmethod
     def from_file(cls, file: Any, **opts: Any) -> Any:
-        """Return the checkpointer for a file, by extension: ``.hdf5``, ``.h5``, ``.json``, ``.npz``.
+        """Return the checkpointer for a file by extension: ``.hdf5``, ``.h5``, ``.json``, ``.npz``.
 
         Args:
             file: a path, or an open file with a name.
