@@ -36,7 +36,15 @@ PLACES = {
 
 
 @pytest.mark.parametrize("row", ROWS)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "alone",
+        pytest.param("in a dict", marks=pytest.mark.slow),
+        pytest.param("in a list", marks=pytest.mark.slow),
+        "in a tuple in a dict in a list",
+    ],
+)
 def test_file(row: roundtrip.Row, place: str, tmp_path: Path) -> None:
     """A value read from a file is the one that was written, type and all."""
     with HDF5Checkpointer(tmp_path / "x.hdf5") as chk:
