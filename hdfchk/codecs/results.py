@@ -1,7 +1,8 @@
 """Codec of the results of NumPy and SciPy functions: their fields are the children of a group.
 
 The table of classes is closed: a file names one of them by a name of this table, and nothing else
-is imported. Results with private state, which only their version of SciPy understands, are refused.
+is imported. Results with private state, which only their version of SciPy understands, are
+rejected.
 """
 
 from __future__ import annotations
