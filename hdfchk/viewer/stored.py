@@ -376,7 +376,7 @@ def _itemsize(dtype: Any) -> int:
 def _check_size(nbytes: int | None, most: int, key: str) -> None:
     if nbytes is not None and nbytes > most:
         raise UnsafeFileError(
-            f"{nbytes:,} bytes exceed what the viewer reads at once, {most:,}",
+            f"{nbytes:,} bytes are more than the viewer reads at once, {most:,}",
             key=key,
             hint="read parts of it in Python: chk.array(key)[...]",
         )
