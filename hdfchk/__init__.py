@@ -153,14 +153,14 @@ _MODULES = {
     "Report": "verification",
     "KeyFilter": "views.key_filter",
 }
-"""The modules of all names that are not errors: they are imported when they are used."""
+"""The module of each name that is not an error; it is imported when the name is first used."""
 _OF_THE_REGISTRY = frozenset({"register", "unregister"})
 
 
-if not TYPE_CHECKING:  # for which all names are above: a name that is not there is an error
+if not TYPE_CHECKING:  # which know all names from above: an unknown name is an error
 
     def __getattr__(name: str) -> Any:
-        """Import a name when it is used: `import hdfchk` by itself imports no other package."""
+        """Import a name on first use: `import hdfchk` alone imports no other package."""
         if name.startswith("_") or name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if name in _OF_THE_REGISTRY:

@@ -1,4 +1,4 @@
-"""The one way of values to their keys: encoded once, before a file is touched; then one commit."""
+"""Assignment of values to keys: encoded before the file is touched, then stored as one commit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .views.key_filter import KeyFilter
 __all__ = ["Assignment", "apply", "encode"]
 
 LayoutOf = Callable[[Session], Layout]
-"""How arrays are to be stored, which may rest on what the store says."""
+"""Returns the layout of arrays, which may depend on the options of the store."""
 
 
 @attrs.define(eq=False)
@@ -35,8 +35,9 @@ class _Put:
 
     Args:
         path: from the root of the store.
-        node: its tree, or what gives it part by part; None for a copy of what is stored.
-        left_out: the paths below it at which something was left out.
+        node: its tree, or the source of an array that is stored in parts; None for a copy of what
+            is stored.
+        left_out: the paths below it of values that were left out.
     """
 
     path: Path
@@ -44,7 +45,7 @@ class _Put:
     left_out: list[Path] = attrs.field(factory=list)
 
     def cut(self, path: Path) -> Path:
-        """Leave out the value of a nested dict that holds `path`; return its path."""
+        """Leave out the value, inside nested dicts, that contains `path`; return its path."""
         base: Any = self.node
         for depth in range(len(self.path), len(path)):
             if not is_dict(base):
@@ -59,17 +60,17 @@ class _Put:
 
 
 class Assignment:
-    """Values that are to be put at paths, as one commit.
+    """Values to be stored at paths, as one commit.
 
     Args:
-        location: the group whose keys they are.
+        location: the group of the keys.
         pairs: paths from the root of the store, each with its value.
-        layout: how arrays are to be stored, if not as the store says.
-        replace: replace what is there even if something in the file points at it.
-        anew: nothing may be there.
+        layout: returns the layout of arrays, instead of the store's.
+        replace: replace old values even if something in the file points to them.
+        anew: the keys must not exist.
 
     Raises:
-        UnsupportedTypeError: a value cannot be kept exactly.
+        UnsupportedTypeError: a value cannot be stored exactly.
         CheckpointerKeyError: a filter refuses a key or a part of a value.
     """
 
@@ -99,13 +100,13 @@ class Assignment:
 
     @classmethod
     def of_node(cls, location: Location, path: Path, node: Leaf | Branch) -> Assignment:
-        """That of one value that is encoded, and that the filters let be stored."""
+        """Return the assignment of one value that is encoded, and accepted by the filters."""
         made = cls(location, ())
         made._puts = [_Put(path, node)]
         return made
 
     def _add(self, path: Path, value: Any, left: LeftOut | None) -> None:
-        """Take a value; live groups and arrays in it are copied as they are stored."""
+        """Add a value. Live groups and arrays in it are copied as they are stored."""
         __tracebackhide__ = True
         live: dict[Path, Placed] = {}
         if self._layout is None:
@@ -152,14 +153,14 @@ class Assignment:
         while self._puts:
             try:
                 self._try_to_commit(progress)
-            except UnsupportedTypeError as error:  # HDF5 has refused it, and nothing was written
+            except UnsupportedTypeError as error:  # HDF5 rejected it, and nothing was written
                 if not self._leave_out(error):
                     raise
             else:
                 return
 
     def _leave_out(self, error: UnsupportedTypeError) -> bool:
-        """Leave out what HDF5 has refused, and warn; whether the rest can be tried again."""
+        """Leave out the value that HDF5 rejected, and warn; return whether to try again."""
         in_transaction = self._location.handle.connection.transaction is not None
         has_more = self._has_sources or bool(self._copies.values)
         if not self._location.leaves_out or has_more or in_transaction:
@@ -203,7 +204,7 @@ class Assignment:
                 try:
                     copies = self._copies.nodes(session)
                     self._put(session, puts, copies, meter)
-                except ReferencedError:  # nothing was done; the object there may take the values
+                except ReferencedError:  # nothing was changed; the object may take the values
                     if self._replace:
                         raise
                     copies = self._copies.by_value(session)
@@ -263,16 +264,16 @@ def encode(
 def encode(
     location: Location, path: Path, value: Any, left: LeftOut | None = None
 ) -> Leaf | Branch | None:
-    """The tree of a value that may be stored at a path; no file is touched.
+    """Encode a value, and check that it may be stored at a path; no file is touched.
 
     Args:
-        location: of the group whose key it is.
+        location: the location of the group.
         path: the key.
         value: the value.
-        left: takes what cannot be kept; if nothing is left of the value, the tree is None.
+        left: records what is left out; if nothing remains of the value, None is returned.
 
     Raises:
-        UnsupportedTypeError: it cannot be kept exactly.
+        UnsupportedTypeError: it cannot be stored exactly.
         CheckpointerKeyError: a filter refuses the path, or a part of the value.
     """
     __tracebackhide__ = True
@@ -289,7 +290,7 @@ def encode(
 
 
 def apply(location: Location, changes: Callable[[Session], list[Change]]) -> None:
-    """Make changes that rest on what is stored, as one commit."""
+    """Apply changes that depend on what is stored, as one commit."""
     with location.handle.writing() as session:
         found = changes(session)
         location.handle.touch(change.path for change in found)
@@ -299,20 +300,20 @@ def apply(location: Location, changes: Callable[[Session], list[Change]]) -> Non
 def _without_live(
     path: Path, value: Any, live: dict[Path, Placed], outer: frozenset[int] = frozenset()
 ) -> Any:
-    """A value with None in place of the live groups and arrays in its dicts, which are noted."""
+    """Replace live groups and arrays in nested dicts by None, and record them."""
     if isinstance(value, Placed):
         live[path] = value
         return None
     if type(value) is not dict or not any(map(_may_be_live, value.values())):
         return value
     if id(value) in outer or len(path) > MAX_DEPTH:
-        return value  # it is in itself, or too deep: the codecs refuse it
+        return value  # it contains itself, or is nested too deeply: the codecs reject it
     outer |= {id(value)}
     found: dict[Path, Placed] = {}
     made = {}
     for key, item in value.items():
         if type(key) is not str or problem_of_name(key) is not None:
-            return value  # it is stored as one value
+            return value  # the dict is stored as one value
         made[key] = _without_live((*path, key), item, found, outer)
     live.update(found)
     return made if found else value
@@ -323,7 +324,7 @@ def _may_be_live(value: Any) -> bool:
 
 
 def _is_itself(location: Location, path: Path, value: Any) -> bool:
-    """Whether a value is a group, or an array, that is stored at the path to which it is put."""
+    """Whether a value is the live group or array of the path to which it is assigned."""
     if not isinstance(value, Placed):
         return False
     its = value._location  # noqa: SLF001  a handle of ours

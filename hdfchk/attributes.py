@@ -23,15 +23,15 @@ __all__ = ["Attributes"]
 _PREFIX = "hdfchk"
 _MARK_PREFIX = "hdfchk:mark:"
 MOST_SHOWN = 100
-"""No more attributes are shown in a notebook."""
+"""The maximum number of attributes shown in a notebook."""
 
 
 class Attributes(MutableMapping[str, Any]):
-    """Small notes on a group or an array: units, a comment, where it came from.
+    """Attributes of a key, for example its units, a comment or its origin.
 
-    Each is an HDF5 attribute of that name, which any tool shows. Values are numbers, strings,
-    arrays and short lists; they come back as what they were. The library's own marks (all names
-    that begin with ``hdfchk``) are not seen here and are refused on write.
+    Each is an HDF5 attribute, which every HDF5 tool shows. Values are numbers, strings, arrays and
+    short lists; their types are preserved. hdfchk's own marks (all names that begin with
+    ``hdfchk``) are hidden, and cannot be set.
 
     Guarantees:
         Setting or deleting one attribute is one commit.
@@ -50,14 +50,14 @@ class Attributes(MutableMapping[str, Any]):
         self._check = check
 
     def __repr__(self) -> str:
-        """Place, and the first names."""
+        """Return the location and the first names."""
         from .display.texts import keys_of, problem_of
 
         try:
             with self._location.glance():
                 names = self._names()
             told = keys_of(len(names), names, "attribute")
-        except Exception as error:  # a debugger shows what is locked, damaged or gone
+        except Exception as error:  # a debugger also shows locked, damaged and removed files
             told = problem_of(error)
         return f"<Attributes of {join(self._location.path)!r} in {self._location.file}: {told}>"
 
@@ -87,7 +87,7 @@ class Attributes(MutableMapping[str, Any]):
             return problem_of(error)
 
     def __getitem__(self, name: str) -> Any:
-        """The value of an attribute.
+        """Return the value of an attribute.
 
         Raises:
             CheckpointerKeyError: there is none of this name (a `KeyError`).
@@ -108,8 +108,8 @@ class Attributes(MutableMapping[str, Any]):
         """Set an attribute.
 
         Raises:
-            InvalidKeyError: the name is empty, holds a NUL, or is the library's.
-            UnsupportedTypeError: a value that an attribute cannot keep (a dict, say).
+            InvalidKeyError: the name is empty, contains a NUL, or is reserved.
+            UnsupportedTypeError: an attribute cannot hold the value (for example, a dict).
         """
         self._check()
         if type(name) is not str:
@@ -154,11 +154,11 @@ class Attributes(MutableMapping[str, Any]):
         return name in self._names()
 
     def __iter__(self) -> Iterator[str]:
-        """The names."""
+        """Iterate over the names."""
         return iter(self._names())
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of attributes."""
         return len(self._names())
 
     def _names(self) -> list[str]:
@@ -177,7 +177,7 @@ class Attributes(MutableMapping[str, Any]):
 
 
 def _is_name(name: object) -> bool:
-    """Whether an attribute of the caller's can have this name."""
+    """Whether a user attribute can have this name."""
     return (
         isinstance(name, str) and bool(name) and "\0" not in name and not name.startswith(_PREFIX)
     )

@@ -1,4 +1,4 @@
-"""`save` and `load`: a whole dict out, a whole dict in."""
+"""`save` and `load`: write and read a whole dict."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def save(
     progress: ProgressOption = None,
     **options: Unpack[StoreOptions],
 ) -> None:
-    """Write a whole dict to a new file, or in place of an old one.
+    """Write a whole dict to a file, replacing an old file.
 
-    A file appears whole: it is written beside the old one, and takes its place at the end.
+    The file is written beside the old one, and replaces it atomically when it is complete.
 
     Args:
         path: a path, an open binary file or `BytesIO`.
-        mapping: what to store; its keys are names, not paths.
-        progress: True for a progress bar, or ``progress(done, total)``, in bytes of
-            arrays and strings.
+        mapping: the dict; its keys are names, not paths.
+        progress: True for a progress bar, or ``progress(done, total)``, in bytes of arrays and
+            strings.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
@@ -82,22 +82,22 @@ def load(
     progress: ProgressOption = None,
     **options: Unpack[StoreOptions],
 ) -> Any:
-    """Read a whole file, or what is at one of its keys, as plain dicts and values.
+    """Read a whole file, or one of its keys, as plain dicts and values.
 
     Args:
         path: a path, an open binary file, `BytesIO`, `h5py.File` or `h5py.Group`.
         key: a key; None for the whole file.
-        isolated: let a child process read the file, and take over what it found by a file that it
-            makes. Where a damaged file ends a process that reads it, for a mistake in HDF5, that
-            is then an error. It costs the start of an interpreter, and a copy of the data.
-        timeout: with `isolated`, seconds that the child may take.
+        isolated: read the file in a child process, and take its results from a file that it writes.
+            If a damaged file crashes HDF5, this raises an error instead of ending the process. It
+            costs the start of an interpreter, and a copy of the data.
+        timeout: with `isolated`, the maximum time of the child process in seconds.
         progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file.
         options: options of `HDF5Checkpointer` but `mode`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: it is not an HDF5 file; or the child that read it did not come to its end.
-        UnsupportedStoredError: `isolated` with something else than a path.
+        CorruptFileError: it is not an HDF5 file; or the child process crashed or timed out.
+        UnsupportedStoredError: `isolated` requires a path.
         CheckpointerKeyError: there is no such key (a `KeyError`).
 
     Example:
@@ -110,7 +110,7 @@ def load(
     if isolated:
         if not isinstance(path, (str, bytes, os.PathLike)):
             raise UnsupportedStoredError(
-                "only a file that is given by its path can be read in a child process",
+                "only a file opened by path can be read in a child process",
                 hint="write it to a file, or leave isolated out",
             )
         from .backends.hdf5.sandbox import copy_in_child

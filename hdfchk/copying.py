@@ -1,4 +1,4 @@
-"""Copies of what is stored, live groups and arrays, to keys of the same store or another one."""
+"""Copies of live groups and arrays to keys of the same store or another one."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Attributes = dict[str, Leaf]
 
 
 _OF_SCALES = frozenset({"DIMENSION_LIST", "REFERENCE_LIST"})
-"""Attributes that attach arrays of a file to their dimension scales in it."""
+"""The attributes that connect arrays of a file with their dimension scales."""
 
 
 def can_copy(location: Location, value: Placed) -> bool:
-    """Whether stores copy from each other what they have, without a look at the values.
+    """Whether one store can copy objects of another without reading their values.
 
-    One that starts a file anew cannot, from the file as it was.
+    A store that starts with an empty file cannot copy from the old file.
     """
     place = _place(value)
     ours, theirs = location.handle.backend, place.handle.backend
@@ -43,10 +43,10 @@ def can_copy(location: Location, value: Placed) -> bool:
 
 
 def refuse_itself(location: Location, source: Location) -> None:
-    """Refuse to copy something onto itself.
+    """Reject a copy of a key to itself.
 
     Raises:
-        InvalidKeyError: both are the same place.
+        InvalidKeyError: both are the same location.
     """
     if location.path == source.path and _is_same_store(location, source):
         raise InvalidKeyError(
@@ -58,17 +58,17 @@ def refuse_itself(location: Location, source: Location) -> None:
 
 
 def refuse_overlap(location: Location, path: Path, to: Path) -> None:
-    """Refuse to move something onto itself, into itself, or in place of what it is in.
+    """Reject a move of a key to itself, to a key below it, or to one above it.
 
     Raises:
-        InvalidKeyError: the keys are such.
+        InvalidKeyError: the keys overlap.
     """
     if path == to:
         problem = "it cannot be moved onto itself"
     elif to[: len(path)] == path:
         problem = f"it cannot be moved into itself, to {join(to)!r}"
     elif path[: len(to)] == to:
-        problem = f"it cannot take the place of {join(to)!r}, which it is in"
+        problem = f"it cannot replace {join(to)!r}, which contains it"
     else:
         return
     raise InvalidKeyError(
@@ -83,11 +83,11 @@ def _is_same_store(location: Location, source: Location) -> bool:
 
 @attrs.define(eq=False)
 class Copies:
-    """Live groups and arrays that are to be put at paths of a store, as they are stored.
+    """Live groups and arrays to be copied to paths of a store, as they are stored.
 
     Args:
-        location: of the store.
-        values: by path: what is to be there.
+        location: the location of the store.
+        values: the live object for each path.
     """
 
     location: Location
@@ -96,7 +96,7 @@ class Copies:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Context in which all other stores of which something is copied are open to read."""
+        """Context in which all other stores that are copied from are open for reading."""
         with ExitStack() as stack:
             handles = {id(place.handle): place for place in map(_place, self.values.values())}
             for number, place in handles.items():
@@ -108,7 +108,7 @@ class Copies:
                 self._sessions.clear()
 
     def nodes(self, session: Session) -> dict[Path, Stored]:
-        """Copies of all values, by their paths, in a session to write to."""
+        """Return copies of all values, by path, in a session for writing."""
         return {path: self._copy(session, path, value) for path, value in self.values.items()}
 
     def _source(self, session: Session, place: Location) -> Session:
@@ -150,7 +150,7 @@ class Copies:
                 warnings.warn(text, LinksElsewhereWarning, stacklevel=caller_level())
 
     def by_value(self, session: Session) -> dict[Path, Stored]:
-        """The values themselves, read whole, by their paths: where objects must stay."""
+        """Return the values, by path, if existing objects must be kept."""
         found: dict[Path, Stored] = {}
         for path, value in self.values.items():
             place = _place(value)
@@ -180,7 +180,7 @@ def _told(links: list[tuple[Path, str]], source: Location, target: Location) -> 
 
 @contextmanager
 def _naming(place: Location) -> Iterator[None]:
-    """Context in which errors are about the file of a place, if they do not name another one."""
+    """Context whose errors name the file of a location, unless they name another one."""
     try:
         yield
     except HdfchkError as error:
@@ -189,12 +189,12 @@ def _naming(place: Location) -> Iterator[None]:
 
 
 def attributes_of(location: Location, value: Placed, path: Path) -> dict[Path, dict[str, Leaf]]:
-    """The attributes of what is copied by its value, and of what is in its dicts.
+    """Return the attributes of a value that is copied, and of the values in its dicts.
 
     Args:
-        location: of the store for the copy.
-        value: what is copied.
-        path: where the copy will be.
+        location: the location of the target store.
+        value: the live object.
+        path: the path of the copy.
     """
     place = _place(value)
     found: dict[Path, dict[str, Leaf]] = {}

@@ -1,4 +1,4 @@
-"""`Description`: what `Group.describe` tells of each key."""
+"""`Description`: the description of a key, as `Group.describe` returns it."""
 
 from __future__ import annotations
 
@@ -24,29 +24,31 @@ __all__ = ["Description", "describe"]
 
 @attrs.frozen
 class Description:
-    """What a store tells of one key without reading its value.
+    """The description of one key, without its value.
 
     Args:
-        key: the key path from the group that was asked; empty for that itself.
+        key: the key path, relative to the described group; empty for the group itself.
         kind: ``"group"``: a dict, whose keys are keys of the store; ``"array"``: an array, also
             masked or sparse; ``"value"``: anything else, whatever it is stored as.
-        type: the type in Python, as a person says it: ``"dict"``, ``"list of int"``,
-            ``"DataFrame 20 × 3"``; of a registered class its name.
-        length: the number of keys of a dict that can be seen; the `len` of another value, if that
-            is known without reading it.
-        shape: the lengths of the axes of an array, or the rows and columns of a table; else None.
-        dtype: the dtype of an array, or of a scalar of NumPy; else None.
-        nbytes: bytes in memory, of the elements; None if that is not known without reading it.
-        stored: bytes in the file, of the elements; None for a dict.
-        layout: of one HDF5 dataset: ``"contiguous"``, ``"chunked"``, ``"compact"``; ``"virtual"``
-            or ``"external"`` if its elements are elsewhere. None for what is stored otherwise.
+        type: the Python type in words: ``"dict"``, ``"list of int"``, ``"DataFrame 20 × 3"``; the
+            name of a registered class.
+        length: the number of visible keys of a dict; the `len` of another value, if known without
+            reading it.
+        shape: the lengths of the axes of an array, or the numbers of rows and columns of a table;
+            otherwise None.
+        dtype: the dtype of an array, or of a NumPy scalar; otherwise None.
+        nbytes: the size of the elements in memory, in bytes; None if unknown without reading it.
+        stored: the size of the elements in the file, in bytes; None for a dict.
+        layout: the layout of a value stored as one HDF5 dataset: ``"contiguous"``, ``"chunked"`` or
+            ``"compact"``; ``"virtual"`` or ``"external"`` if its elements are in other files.
+            Otherwise None.
         chunks: the shape of a chunk.
         compression: the name of the filter that compresses the chunks.
-        attributes: the number of HDF5 attributes of the user's.
-        value: the value, if it is small and was asked for; see `has_value`.
+        attributes: the number of user attributes.
+        value: the value, if it is small and was requested; see `has_value`.
         has_value: whether `value` is the value.
-        problem: what is wrong with it, as one line: it is damaged, of a type that cannot be read,
-            or a link that is not followed. None if nothing is known to be wrong.
+        problem: what is wrong, in one line: the value is damaged, has a type that cannot be read,
+            or is a link that is not followed. None if no problem is known.
 
     Example:
         >>> from hdfchk import HDF5Checkpointer
@@ -79,11 +81,11 @@ def describe(
     """Describe what is stored at and below a path.
 
     Args:
-        location: the group that was asked.
+        location: the location of the described group.
         path: from the root of the store.
-        depth: the number of levels below it; None for all, 0 for what stands there itself.
+        depth: the number of levels below it; None for all, 0 for the path itself.
         limit: the maximum number of descriptions.
-        values: give small values, too.
+        values: include small values.
     """
     for name, number in (("depth", depth), ("limit", limit)):
         if number is not None and number < 0:
@@ -117,7 +119,7 @@ def _description(location: Location, entry: Entry, above: str) -> Description:
 
 
 def _decoded(location: Location, leaf: Leaf) -> tuple[Any, bool]:
-    """The value of a leaf; nothing where its class or library is not here."""
+    """Decode a leaf; without a value if its class or library is not available."""
     try:
         return location.codecs.decode(leaf), True
     except HdfchkError:

@@ -1,4 +1,4 @@
-"""Editing of what is stored: read, changed by the caller, and written back as one commit."""
+"""Editing of stored values: read, changed by the caller, and written back as one commit."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _UNCHANGING = (int, float, complex, str, bytes, frozenset, type(None), np.generi
 
 @contextmanager
 def editing(location: Location, path: Path) -> Iterator[Any]:
-    """A block that changes the value at a path: a transaction from its beginning.
+    """Context that changes the value at a path; it is one transaction.
 
     Args:
-        location: of the group.
+        location: the location of the group.
         path: from the root of the store.
     """
     thawed = attrs.evolve(location, frozen=False)
@@ -55,10 +55,10 @@ def _read(location: Location, path: Path) -> Any:
 
 
 def _write(location: Location, path: Path, before: Any, value: Any) -> None:
-    """Put what has changed; in a dict these keys alone, so that all others stay as they are."""
+    """Write the changes; of a dict only the changed keys, so that all others stay unchanged."""
     try:
         after = location.encode(value, path)
-    except UnsupportedTypeError:  # or a live group, which an assignment takes
+    except UnsupportedTypeError:  # or a live group, which can be assigned
         Assignment(location, [(path, value)]).commit()
         return
     gone: list[Path] = []
@@ -81,7 +81,7 @@ def _compare(
     gone: list[Path],
     puts: list[tuple[Path, Any]],
 ) -> None:
-    """Find the keys that are gone, and those with another value."""
+    """Return the deleted keys, and those with a different value."""
     if not (is_dict(before) and is_dict(after) and isinstance(value, dict)):
         if not _is_same(before, after):
             puts.append((path, value))
@@ -96,7 +96,7 @@ def _compare(
 
 
 def _is_same(first: Any, second: Any) -> bool:
-    """Whether two trees are the same, bit for bit."""
+    """Whether two trees are identical, bit for bit."""
     if type(first) is not type(second) or first.mark != second.mark:
         return False
     if isinstance(first, Leaf):

@@ -1,4 +1,4 @@
-"""Arrays that cannot be written to: what a store with ``frozen=True`` reads."""
+"""Read-only arrays: the results of a store with ``frozen=True``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["freeze", "freeze_leaves"]
 
 
 def freeze_leaves(node: Node) -> None:
-    """Make the arrays of a tree read-only: what is made of them without a copy is so, too."""
+    """Make the arrays of a tree read-only, and thereby all views of them."""
     if isinstance(node, Leaf):
         if isinstance(node.data, np.ndarray):
             node.data.setflags(write=False)

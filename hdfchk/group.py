@@ -48,24 +48,24 @@ T = TypeVar("T")
 P = ParamSpec("P")
 _MISSING: Any = object()
 _SMALL = frozenset({float, int, bool, str, complex, type(None), np.float64, np.ndarray})
-"""Types of values that may be so small that there is a faster way to store them."""
+"""Types of values that may be small enough for the fast path of an assignment."""
 
 
 class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
-    """A live mapping over one HDF5 group: what is set is written through.
+    """A live mapping over one HDF5 group: assignments are written to the file.
 
     You get groups from a store: ``chk["params"]``, ``chk.group("params", create=True)``,
-    ``chk.view(allowed_keys=...)``. A group holds a place, never data: it sees every change that
-    is made through the store or another group, and it outlives a ``with`` block.
+    ``chk.view(allowed_keys=...)``. A group holds a location, never data: it sees every change
+    made through the store or another group, and stays valid after a ``with`` block.
 
     Guarantees:
-        Each assignment, deletion, `update`, `merge` and `clear` is one commit: it is done whole,
-        or, after an error that it raises, not at all. Values are encoded before the file is
-        touched. Threads take turns.
+        Each assignment, deletion, `update`, `merge` and `clear` is one commit: it takes effect
+        completely, or, if it raises an error, not at all. Values are encoded before the file is
+        touched. Calls from several threads run one after another.
 
         `pop`, `popitem`, `setdefault`, the first `append` to a key and the step in which
-        `cached_eval` stores its result read first and then write: they hold the writer's lock from
-        one to the other, so that no other thread or process comes in between.
+        `cached_eval` stores its result first read and then write. They hold the writer's lock
+        throughout, so no other thread or process can write in between.
 
     Example:
         >>> from hdfchk import HDF5Checkpointer
@@ -83,15 +83,15 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     # -- places --------------------------------------------------------------------------------
 
     def group(self, key: Key, create: bool = False) -> Group:
-        """The group at a key.
+        """Return the group at a key.
 
         Args:
-            key: where it is. It may be the group in which a record is stored, whose fields can
-                so be read where its class is not registered.
-            create: make an empty one if nothing is there.
+            key: the key of the group. The group in which a record is stored is accepted, too: its
+                fields can then be read even if its class is not registered.
+            create: create an empty group if the key does not exist.
 
         Raises:
-            CheckpointerKeyError: nothing is there, or a filter refuses it.
+            CheckpointerKeyError: there is no such key, or a filter refuses it.
             NotAGroupError: the key holds a value that is not a group.
         """
         path = self._location.path + (keys.parse(key) if create else keys.parse_for_read(key))
@@ -119,10 +119,10 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return Attributes(self._location, self._location.check_visible)
 
     def attrs_of(self, key: Key) -> Attributes:
-        """The HDF5 attributes of what is at a key, whatever that is, as a mapping.
+        """Return the HDF5 attributes of a key as a mapping.
 
-        A dict, an array and any other value have attributes, which stay with the key when another
-        value is assigned to it. The mapping is live.
+        Every key can have attributes: of a dict, an array or any other value. They stay with the
+        key when another value is assigned to it. The mapping is live.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
@@ -148,14 +148,14 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     def view(
         self, *, allowed_keys: KeyRule | None = None, omitted_keys: KeyRule | None = None
     ) -> Group:
-        """The same group through one more filter.
+        """Return the same group with an additional filter.
 
         Args:
             allowed_keys: a key, an iterable of keys, or a callable; keys may be paths and globs.
             omitted_keys: the same; omitted wins over allowed.
 
         Returns:
-            A live view on the same handle. It holds the rule, never a copy of the keys.
+            A live view. It holds the rule, never a copy of the keys.
         """
         rule, location = KeyFilter.make(allowed_keys, omitted_keys), self._location
         return Group(location.at(location.path, location.filters.add(location.path, rule)))
@@ -163,19 +163,19 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     # -- reading -------------------------------------------------------------------------------
 
     def __getitem__(self, key: Key) -> Any:
-        """The value at a key: a live `Group` for a dict, else the value itself.
+        """Return the value at a key: a live `Group` for a dict, otherwise the value itself.
 
         Args:
             key: a `str` (``"/"`` separates levels) or a tuple of them.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it (a `KeyError`).
-            UnknownTypeError: it is of a class that is not registered.
+            UnknownTypeError: the class of the value is not registered.
         """
         return self._value(key, suggests=True)
 
     def get(self, key: Key, default: Any = None) -> Any:
-        """The value at a key, as ``self[key]`` gives it, or `default` if there is none."""
+        """Return ``self[key]``, or `default` if there is no such key."""
         try:
             return self._value(key, suggests=False)
         except KeyError:
@@ -201,17 +201,17 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return self._location.decode(node, path)
 
     def __contains__(self, key: object) -> bool:
-        """Whether there is such a key. Reads no value, and answers for any object."""
+        """Whether there is such a key. Reads no value, and accepts any object."""
         try:
             return self._has(key)
-        except CorruptFileError:  # what cannot be opened is there all the same
+        except CorruptFileError:  # a damaged value exists, too
             path = self._location.path + keys.parse(key, reading=True)
             with self._location.handle.reading() as session:
                 is_there = path[-1] in session.names(path[:-1])
             return is_there and self._location.filters.wants(path, False)
 
     def _has(self, key: object) -> bool:
-        """Whether there is such a key; for what is written then: an error is raised."""
+        """Whether there is such a key, before a write: errors of damaged values propagate."""
         try:
             path = self._location.path + keys.parse(key, reading=True)
         except HdfchkError:
@@ -219,28 +219,28 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return self._location.has(path)
 
     def __iter__(self) -> Iterator[str]:
-        """The keys of this level, in the order in which they were first set.
+        """Iterate over the keys of this level, in the order in which they were first set.
 
         Raises:
-            RuntimeError: keys came or went since the iteration began, as for a `dict`.
+            RuntimeError: keys were added or deleted during the iteration, as for a `dict`.
         """
         handle = self._location.handle
         with handle.held():
             with handle.reading() as session:
-                # In one reading: no other thread adds a key between the names and their number.
+                # In one call: no other thread adds a key between listing and counting.
                 watch = handle.watch(self._location.path)
                 names = self._names()
                 count = session.count(self._location.path)
             for number, name in enumerate(names):
                 if number and watch.touched:
-                    # As for a dict: a value may be replaced, keys must not come or go.
+                    # As for a dict: values may be replaced, keys must not be added or deleted.
                     watch.touched = False
                     if not self._still_has(name, names, count):
                         raise RuntimeError("the group changed during iteration")
                 yield name
 
     def _still_has(self, name: str, names: list[str], count: int) -> bool:
-        """Whether the group has as many keys as before, and one of them."""
+        """Whether the group has as many keys as before, and still has one of them."""
         if self._location.filters.stack:
             return self._names() == names
         with self._location.handle.reading() as session:
@@ -249,7 +249,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             )
 
     def __len__(self) -> int:
-        """The number of keys of this level. Without a filter, they are not listed."""
+        """Return the number of keys of this level. Without a filter, they are not listed."""
         location = self._location
         if location.filters.stack:
             return len(self._names())
@@ -257,35 +257,36 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             return session.length(location.path)
 
     def __bool__(self) -> bool:
-        """Whether there are keys."""
+        """Whether there are any keys."""
         if self._location.filters.stack:
             return bool(self._names())
         with self._location.handle.reading() as session:
             return session.last_name(self._location.path) is not None
 
     def keys(self) -> Keys:
-        """The keys, as a live view."""
+        """Return the keys as a live view."""
         return Keys(self)
 
     def __reversed__(self) -> Iterator[str]:
-        """The keys, the last one first."""
+        """Iterate over the keys in reverse order."""
         return reversed(list(self))
 
     def load(
         self, key: Key | None = None, *, mmap: bool | None = None, progress: ProgressOption = None
     ) -> Any:
-        """All of it, or what is at `key`, as plain dicts and values.
+        """Read the whole group, or the value at `key`, as plain dicts and values.
 
         Args:
             key: a key below this group; None for the whole group.
-            mmap: give large contiguous arrays as read-only views of the file,
-                which cost no memory until they are used; see `Array.map`. By default as the
-                store says.
-            progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file;
-                the total is that of the whole file, or of one array, and 0 for a part of a file.
+            mmap: return large contiguous arrays as read-only views of the file, which use no
+                memory until they are accessed; see `Array.map`. By default the option of the
+                store.
+            progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file.
+                The total is the size of the file or of a single array, and 0 for other parts of
+                a file.
 
         Returns:
-            A plain `dict` with everything read; a value where `key` leads to one.
+            A plain `dict` with everything in the group, or the value at `key`.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
@@ -325,22 +326,22 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         limit: int | None = None,
         values: bool = False,
     ) -> list[Description]:
-        """What is stored here, key by key: types, shapes, sizes. No array is read.
+        """Describe the contents key by key: types, shapes, sizes. No array is read.
 
         The file is opened once, and closed at the end of the call. Soft links, and links to other
-        files, are not followed. What is damaged, or of a type that cannot be read, is described
-        with its problem, and the rest all the same.
+        files, are not followed. The description of a value that is damaged, or whose type cannot
+        be read, states the problem; the others are complete.
 
         Args:
             key: a key below this group; None for this group.
-            depth: of a dict, the number of levels below it: 1 for its own keys, 0 for itself
-                alone, None for all.
+            depth: the number of levels below a dict: 1 for its own keys, 0 for the dict alone,
+                None for all.
             limit: the maximum number of descriptions.
-            values: give small values, too: scalars, short strings and lists.
+            values: include small values: scalars, short strings and lists.
 
         Returns:
-            For a dict all that is below it, depth first, in the order of keys. For anything else
-            one `Description`, also if it is stored as a group.
+            For a dict, the descriptions of everything below it, depth first, in the order of the
+            keys. Otherwise a single `Description`, even if the value is stored as a group.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
@@ -364,7 +365,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return describe(self._location, path, depth=depth, limit=limit, values=values)
 
     def load_parameter(self, key: Key) -> Any:
-        """The value at a key, dicts as plain dicts: `load` under its older name."""
+        """Return the value at a key, dicts as plain dicts: the older name of `load`."""
         return self.load(key)
 
     @overload
@@ -381,23 +382,23 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     def copy(
         self, key: Any = None, store: Any = None, to: Any = None, /, *, replace: bool = False
     ) -> Any:
-        """Copy what is at a key to another key, here or in another store or group; one commit.
+        """Copy a key to another key, of this or another store or group; one commit.
 
-        Nothing is unpacked, nor in memory as a whole: layout, compression, attributes and
-        dimension scales stay as they are. What a filter hides is not copied. Without arguments,
-        a plain dict of all that is stored here, as `load` gives it.
+        HDF5 copies the objects: no chunk is decompressed and no array is loaded as a whole.
+        Layout, compression, attributes and dimension scales are preserved. Keys that a filter
+        hides are not copied. Without arguments, return a plain dict, as `load` does.
 
         Args:
-            key: what is copied.
-            store: a store or group for the copy; or the key for it in this one.
-            to: the key for it there; None for the same key.
-            replace: replace what is there, with its attributes.
+            key: the key to copy.
+            store: the store or group to copy to; or the new key in this one.
+            to: the key of the copy there; None for the same key.
+            replace: replace an existing value, together with its attributes.
 
         Raises:
-            InvalidKeyError: something is there, and is not to be replaced (a `ValueError`).
+            InvalidKeyError: the new key exists, and `replace` is False (a `ValueError`).
             CheckpointerKeyError: there is no such key, or a filter refuses a part of the copy.
-            UnsupportedStoredError: a part of it can be in its own file alone: HDF5 references to
-                what is not copied with them, virtual datasets.
+            UnsupportedStoredError: a part is valid only in its own file: an HDF5 reference to an
+                object that is not copied with it, or a virtual dataset.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -423,21 +424,21 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return None
 
     def move(self, key: Key, to: Key, *, replace: bool = False) -> None:
-        """Move what is at a key to another key; one commit, in which nothing is copied.
+        """Move a key to another key; one commit. No data are copied.
 
-        References, dimension scales and other hard links to the object lead to it as before; soft
-        links and virtual datasets, which name keys, do not.
+        References, dimension scales and other hard links to the object remain valid. Soft links
+        and virtual datasets do not, since they name keys.
 
         Args:
-            key: what is moved.
-            to: the key that it gets; groups are made on the way.
-            replace: replace what is there, with its attributes.
+            key: the key to move.
+            to: the new key; missing groups are created.
+            replace: replace an existing value, together with its attributes.
 
         Raises:
-            InvalidKeyError: something is there, and is not to be replaced; or one of the keys is
-                the other one, or below it (a `ValueError`).
+            InvalidKeyError: the new key exists, and `replace` is False; or the keys are equal, or
+                one is below the other (a `ValueError`).
             CheckpointerKeyError: there is no such key, or a filter refuses a part of it.
-            ReferencedError: something in the file points to what is to be replaced.
+            ReferencedError: something in the file points to the value to be replaced.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -452,7 +453,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         from .copying import refuse_overlap
 
         refuse_overlap(self._location, path, target)
-        if self._lacks(key):  # a key that is not there must not open the file for writing
+        if self._lacks(key):  # a missing key must not open the file for writing
             self._location.at(path).check_visible()
             with self._location.handle.reading() as session:
                 raise self._location.missing(session, path)
@@ -465,7 +466,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         )
 
     def get_keys(self, keys: Iterable[Key]) -> list[Any]:
-        """The values at several keys, in their order, the file being opened once."""
+        """Return the values of several keys, in this order. The file is opened once."""
         with self._location.handle.held():
             return [self[key] for key in keys]
 
@@ -478,19 +479,19 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __or__(self, other: Any) -> dict[str, Any]:
-        """A plain dict of these keys and those of `other`, which win."""
+        """Return a plain dict of both; the values of `other` take precedence."""
         if not isinstance(other, Mapping):
             return NotImplemented
         return {**self.load(), **_plain(other)}
 
     def __ror__(self, other: Any) -> dict[str, Any]:
-        """A plain dict of the keys of `other` and these, which win."""
+        """Return a plain dict of both; the values of this group take precedence."""
         if not isinstance(other, Mapping):
             return NotImplemented
         return {**_plain(other), **self.load()}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """A plain dict of all that is stored here."""
+        """Return a plain dict of the whole contents."""
         return self.load()
 
     def _names(self) -> list[str]:
@@ -501,14 +502,14 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     # -- writing -------------------------------------------------------------------------------
 
     def __setitem__(self, key: Key, value: Any) -> None:
-        """Put a value at a key, whatever stood there before; groups are made on the way.
+        """Store a value at a key, replacing any old value; missing groups are created.
 
-        HDF5 attributes of what is replaced stay with the key.
+        HDF5 attributes of the old value stay with the key.
 
         Raises:
-            InvalidKeyError, InvalidKeyTypeError: `key` cannot be a key.
-            UnsupportedTypeError: the value cannot be kept exactly; nothing was written.
-            CheckpointerKeyError: a filter refuses the key or a part of the value; nothing was
+            InvalidKeyError, InvalidKeyTypeError: `key` is not a valid key.
+            UnsupportedTypeError: the value cannot be stored exactly. Nothing was written.
+            CheckpointerKeyError: a filter refuses the key or a part of the value. Nothing was
                 written.
             NotAGroupError: the path goes through a value that is not a dict.
         """
@@ -528,18 +529,18 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         Assignment(location, [(path, value)]).commit()
 
     def save_parameter(self, key: Key, value: Any) -> None:
-        """Put a value at a key: ``chk[key] = value`` under its older name."""
+        """Store a value at a key: the older name of ``chk[key] = value``."""
         self[key] = value
 
     def __delitem__(self, key: Key) -> None:
-        """Delete what is at a key.
+        """Delete a key.
 
         Raises:
-            CheckpointerKeyError: nothing is there, a filter refuses it, or it holds keys that a
-                filter hides.
+            CheckpointerKeyError: there is no such key, a filter refuses it, or it holds keys that
+                a filter hides.
         """
         path = self._location.path + keys.parse_for_read(key)
-        if self._lacks(key):  # a key that is not there must not open the file for writing
+        if self._lacks(key):  # a missing key must not open the file for writing
             self._location.at(path).check_visible()
             with self._location.handle.reading() as session:
                 raise self._location.missing(session, path)
@@ -549,7 +550,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         )
 
     def delete_parameter(self, key: Key) -> None:
-        """Delete what is at a key: ``del chk[key]`` under its older name."""
+        """Delete a key: the older name of ``del chk[key]``."""
         del self[key]
 
     def update(self, vals: Any = (), /, **more: Any) -> None:
@@ -560,14 +561,14 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             more: further keys and values.
 
         Raises:
-            Everything that an assignment raises; nothing was written then.
+            All errors of an assignment. Nothing was written.
         """
         self._put_all([*_pairs(vals), *more.items()], None)
 
     def _save(self, vals: Any, progress: ProgressOption) -> None:
-        """Set all keys of a mapping, which are names."""
+        """Set all keys of a mapping; they are names, not paths."""
         pairs = list(_pairs(vals))
-        if not isinstance(vals, Group):  # whose keys are names
+        if not isinstance(vals, Group):  # its keys are always names
             keys.require_names(pairs, self._location.file, self._location.path)
         self._put_all(pairs, progress)
 
@@ -578,13 +579,13 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     def merge(self, key: Key, mapping: Mapping[str, Any]) -> None:
         """Merge a mapping into the dict at a key, level by level, as one commit.
 
-        Where both have a dict, the dicts are merged; everything else is replaced. The keys of the
-        mapping are names, not paths. Live groups and arrays, of any store, are merged by their
-        values.
+        If both have a dict at a key, the dicts are merged; everything else is replaced. The keys
+        of the mapping are names, not paths. The mapping may contain live groups and arrays of any
+        store; their values are merged.
 
         Raises:
             InvalidKeyError: a key is a path; or a dict in the mapping has a key that is not a valid
-                name, and would replace a dict that is stored.
+                name, and would replace a stored dict.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -600,11 +601,11 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         merge(self._location, self._location.path + keys.parse(key), mapping)
 
     def setdefault(self, key: Key, default: Any = None) -> Any:
-        """The value at a key, which is first set to `default` if nothing is there."""
+        """Return the value at a key; if there is no such key, first set it to `default`."""
         if not self._lacks(key):
             try:
                 return self[key]
-            except CheckpointerKeyError:  # deleted just now
+            except CheckpointerKeyError:  # deleted in the meantime
                 if self._has(key):
                     raise
         with self._location.handle.writing_alone():
@@ -621,12 +622,12 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     def pop(self, key: Key, default: T) -> Any | T: ...
 
     def pop(self, key: Key, default: Any = _MISSING) -> Any:
-        """Delete a key and return what it had, dicts as plain dicts.
+        """Delete a key and return its value, dicts as plain dicts.
 
         Raises:
             CheckpointerKeyError: there is no such key and no `default` was given.
         """
-        if self._lacks(key):  # a key that is not there must not open the file for writing
+        if self._lacks(key):  # a missing key must not open the file for writing
             return self._missing(key, default)
         with self._location.handle.writing_alone():
             try:
@@ -639,7 +640,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             return value
 
     def popitem(self) -> tuple[str, Any]:
-        """Delete the key that was set last, and return it with its value, as for a `dict`.
+        """Delete the key that was added last; return it and its value, as for a `dict`.
 
         Raises:
             CheckpointerKeyError: there are no keys.
@@ -662,16 +663,16 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             return session.last_name(self._location.path)
 
     def _lacks(self, key: Key) -> bool:
-        """Whether a key is not there now, where a call looks again before it writes."""
+        """Whether a key is missing now; the caller checks again while it holds the lock."""
         with self._location.handle.looking():
             try:
                 return not self._has(key)
             except CorruptFileError as error:
                 first = error
             try:
-                self._has(key)  # or it was something else than the file
+                self._has(key)  # the first error may have been temporary
             except CorruptFileError:
-                return False  # what cannot be opened is there all the same
+                return False  # a damaged value exists, too
             raise first
 
     def _missing(self, key: Key, default: Any) -> Any:
@@ -680,21 +681,21 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return default
 
     def edit(self, key: Key) -> AbstractContextManager[Any]:
-        """A block that changes the value at a key in place, and writes it back; one commit.
+        """Context that provides the value at a key for changes in place, and writes it back.
 
-        It is a transaction from its beginning: it reads the newest commit, and nobody else writes
-        until its end. If the value is unchanged, or an exception leaves the block, nothing is
-        written. Of a dict the changed keys alone are written: others stay as they are, with their
-        attributes and layout.
+        The block is one transaction: it reads the newest commit, and nobody else can write before
+        it ends. If the value is unchanged, or an exception leaves the block, nothing is written.
+        If the value is a dict, only changed keys are written; the others keep their attributes
+        and layout.
 
         Args:
-            key: of a list, a dict, an array, an object of a registered class: of what can be
-                changed in place. The block gets it as `load` gives it.
+            key: the key of a mutable value: a list, a dict, an array, or an object of a registered
+                class. The block receives the value as returned by `load`.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
-            InvalidOptionError: the value cannot be changed in place (a number, say).
-            Everything that an assignment and a `transaction` raise.
+            InvalidOptionError: the value cannot be changed in place (for example, a number).
+            All errors of an assignment and of `transaction`.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -707,14 +708,14 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
             [1, 2, 4]
         """
         path = self._location.path + keys.parse_for_read(key)
-        if self._lacks(key):  # a key that is not there must not open the file for writing
+        if self._lacks(key):  # a missing key must not open the file for writing
             self._missing(key, _MISSING)
         from .editing import editing
 
         return editing(self._location, path)
 
     def clear(self) -> None:
-        """Delete all keys that this group or view shows, as one commit; what it hides stays."""
+        """Delete all keys that this group or view shows, as one commit; hidden keys stay."""
         with self._location.handle.looking():
             has_keys = bool(self)
         if has_keys:
@@ -736,13 +737,13 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     # -- arrays --------------------------------------------------------------------------------
 
     def array(self, key: Key) -> Array:
-        """A handle on the array at a key, which reads nothing yet.
+        """Return a handle on the array at a key. No element is read.
 
-        Masked arrays and SciPy's sparse arrays have handles, too, whose slices are such arrays.
+        Slices of a masked array, or of a SciPy sparse array, are again masked or sparse.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
-            UnsupportedStoredError: what stands there is not an array.
+            UnsupportedStoredError: the value is not an array.
         """
         return creation.array_at(self._location, self._location.path + keys.parse_for_read(key))
 
@@ -758,26 +759,27 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         compression: CompressionOption = INHERIT,
         checksum: bool | None = None,
     ) -> Array:
-        """Make an array whose elements are written later, slice by slice; one commit.
+        """Create an array whose elements are written later, slice by slice; one commit.
 
         Args:
-            key: where; what stands there is replaced.
+            key: the key of the array; an old value is replaced.
             shape: the lengths of the axes.
-            dtype: of the values: what NumPy takes, ``str`` for strings of any length.
-            chunks: the shape of a chunk. By default the array is contiguous, so that it can
-                be mapped; or, if it can grow, is compressed, has checksums or more than 16 MiB, in
-                chunks of rows, which take space when they are written.
-            maxshape: the lengths to which it can grow, None for no limit.
-            fill_value: what elements hold that nobody has written; by default zeros.
-            compression: as of the store; None for none.
-            checksum: as of the store.
+            dtype: the dtype of the values, as for NumPy; ``str`` for strings of any length.
+            chunks: the shape of a chunk. By default the array is contiguous, so that it can be
+                mapped. If it can grow, is compressed, has checksums or is larger than 16 MiB, it
+                consists of chunks of rows, which are allocated when they are written.
+            maxshape: the maximum lengths of the axes, None for no limit.
+            fill_value: the value of unwritten elements; by default zeros.
+            compression: as for the store; None for no compression.
+            checksum: as for the store.
 
         Returns:
-            A handle on it.
+            A handle on the array.
 
         Raises:
-            UnsupportedTypeError: arrays of this dtype are stored as a whole (objects, say).
-            InvalidOptionError: a shape, chunk or compression that cannot be (a `ValueError`).
+            UnsupportedTypeError: arrays of this dtype can only be stored as a whole (for example,
+                arrays of objects).
+            InvalidOptionError: the shape, chunk shape or compression is invalid (a `ValueError`).
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -801,32 +803,31 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     def append(self, key: Key, rows: Any) -> None:
         """Append a row, or a block of rows, to the array or DataFrame at a key; one commit.
 
-        The first one makes the array: what is given then is one row of it, a number for a log. An
-        array that is there is made growable. Rows of a file that has a log are committed when it
-        returns: a kill leaves them there. Of other stores small rows wait in memory inside a
-        ``with`` block: for ``sync_interval`` seconds, until anything else is done with the store,
-        until `commit` and the end of the block. Readers see whole rows only.
+        The first call creates the array; its argument is a single row (a number for a log of
+        numbers). An existing array is made resizable. If the file has a write-ahead log, the rows
+        are committed when the call returns, and survive a kill. In other stores, small rows wait
+        in memory inside a ``with`` block: for at most ``sync_interval`` seconds, until the next
+        other call, `commit`, or the end of the block. Readers see only complete rows.
 
-        The rows of a pandas DataFrame go on the DataFrame at the key, or make one, in all columns
-        and the index at once, as by `pandas.concat`; a default index goes on. They are committed
-        when it returns.
+        The rows of a pandas DataFrame are appended to the DataFrame at the key, or create it: to
+        all columns and the index at once, as by `pandas.concat`; a default index continues. They
+        are committed when the call returns.
 
-        A dict is a row of a log of several values: each value is appended to its key in the group
-        at `key`, which the first row makes. It has the keys of the group, all of them and no
-        others. After a kill all keys have the row, or none.
+        A dict is one row of a log of several values: each value is appended to its key in the
+        group at `key`, which the first row creates. The dict must have exactly the keys of the
+        group. After a kill either all keys have the row, or none.
 
         Args:
-            key: where the array is, or will be.
-            rows: an array whose shape is that of a row, or has one more axis in front; a
-                DataFrame; or a dict of rows by key. An array of Python's integers that gets a
-                float becomes one of floats, if all of them are exactly floats.
+            key: the key of the array.
+            rows: an array with the shape of a row, or with one more axis in front; a DataFrame;
+                or a dict of rows by key. If a float is appended to an array of Python integers, it
+                becomes an array of floats, provided that all of them are exact as floats.
 
         Raises:
-            InvalidOptionError: the shape, the columns, the keys or the index do not fit (a
-                `ValueError`).
-            UnsupportedTypeError: an element does not fit the stored dtype, or a column has another
-                dtype than the stored one.
-            UnsupportedStoredError: a DataFrame or a dict is appended to something else.
+            InvalidOptionError: the shape, columns, keys or index do not match (a `ValueError`).
+            UnsupportedTypeError: an element does not fit the stored dtype, or the dtype of a column
+                differs from the stored one.
+            UnsupportedStoredError: the value at the key cannot take a DataFrame or a dict.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -843,7 +844,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         with leaving_out(location, join(path)):
             if not location.filters.stack and location.handle.append_row(path, rows):
                 return
-            with defer_interrupts():  # what a handler raises in an import can be lost
+            with defer_interrupts():  # an exception of a handler in an import can be lost
                 from .tables.frames import append_frame, is_frame
 
             if is_frame(rows):
@@ -867,23 +868,23 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         progress: ProgressOption = None,
         replace: bool = False,
     ) -> None:
-        """Put a value at a key, as ``chk[key] = value`` does, with a layout of its own; one commit.
+        """Store a value at a key with a given layout; one commit. See `__setitem__`.
 
         Args:
-            key: where.
-            value: any value; the layout is that of all arrays in it.
-            compression: ``"gzip"``, ``"lzf"``, ``"auto"`` (gzip where a sample says that it is
-                worth it), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and
-                ``"bitshuffle"``; or a pair of a name and a level; None for none.
+            key: the key.
+            value: any value; the layout applies to all arrays in it.
+            compression: ``"gzip"``, ``"lzf"``, ``"auto"`` (gzip if a sample shows that it is
+                worthwhile), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and
+                ``"bitshuffle"``; or a pair of name and level; None for no compression.
             chunks: the shape of a chunk; by default whole rows, about 1 MiB.
-            checksum: whether arrays get checksums.
+            checksum: whether arrays have checksums.
             progress: True for a progress bar, or ``progress(done, total)``, in bytes.
-            replace: replace what is there even if something in the file points at it, which then
-                leads to nothing. Dimension scales are detached from it, and other names of it keep
-                what they have.
+            replace: replace the old value even if something in the file points to it. References
+                to it are then dangling, dimension scales are detached from it, and its other names
+                keep the old value.
 
         Raises:
-            Everything that an assignment raises; `InvalidOptionError` for a layout that cannot be.
+            All errors of an assignment; `InvalidOptionError` for an invalid layout.
 
         Example:
             >>> import io, numpy as np
@@ -914,28 +915,28 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         checksum: bool | None = None,
         progress: ProgressOption = None,
     ) -> None:
-        """Put an array at a key whose rows come block by block; one commit.
+        """Store an array whose rows are provided block by block; one commit.
 
-        It is never in memory as a whole, and it appears when its last block is written. The blocks
-        may be made from what is read of the same store, and it may be used meanwhile, also by other
-        threads; but what gives up changes that are not committed (an error, a transaction that is
-        left by one) gives up the array, too, which is a `TransactionError` then.
+        The array is never in memory as a whole, and appears under its key when its last block is
+        written. The blocks may be computed from data of the same store, and the store may be used
+        meanwhile, also by other threads. But a rollback in the meantime (an error, or a
+        transaction that fails) also discards the array, and raises a `TransactionError` here.
 
         Args:
-            key: where; what stands there is replaced at the end.
-            blocks: arrays of shape ``(n, *row)``; each may have another n.
-            rows: how many rows there are in all, if that is known: the array is contiguous
-                then, and can be mapped.
-            dtype: of the values; by default that of the first block.
+            key: the key of the array; an old value is replaced at the end.
+            blocks: arrays of shape ``(n, *row)``; n may differ between blocks.
+            rows: the total number of rows, if known. The array is then contiguous, and can be
+                mapped.
+            dtype: the dtype of the values; by default that of the first block.
             compression: as for `put`.
             chunks: as for `put`.
             checksum: as for `put`.
             progress: True for a progress bar, or ``progress(done, total)``, in rows; the total is
-                0 where nobody knows it.
+                0 if unknown.
 
         Raises:
-            InvalidOptionError: there are no blocks, one does not fit, or not as many rows as were
-                announced (a `ValueError`). Nothing is left of them.
+            InvalidOptionError: there are no blocks, a block does not fit, or the number of rows
+                differs from `rows` (a `ValueError`). Nothing was stored.
 
         Example:
             >>> import numpy as np
@@ -957,15 +958,15 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         )
 
     def column(self, key: Key, name: Any) -> Any:
-        """One column of the pandas DataFrame at a key, as a Series; no other one is read.
+        """Return one column of the pandas DataFrame at a key, as a Series. No other is read.
 
         Args:
-            key: where the frame is.
-            name: of the column. Where several columns have it, it is the first.
+            key: the key of the DataFrame.
+            name: the name of the column; of several with the same name, the first is returned.
 
         Raises:
             CheckpointerKeyError: there is no such key or column, or a filter refuses it.
-            UnsupportedStoredError: what stands there is not a DataFrame.
+            UnsupportedStoredError: the value is not a DataFrame.
         """
         path = self._location.path + keys.parse_for_read(key)
         self._location.at(path).check_whole()
@@ -974,14 +975,14 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         return column(self._location, path, name)
 
     def table(self, key: Key) -> Table:
-        """A handle on the table at a key, which reads nothing yet.
+        """Return a handle on the table at a key. No row is read.
 
         A table is a DataFrame, a dict of arrays of equal length, a structured array, or a table of
         PyTables or of pandas' HDFStore.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
-            UnsupportedStoredError: what stands there is not a table.
+            UnsupportedStoredError: the value is not a table.
         """
         from .tables.table import table_at
 
@@ -1067,14 +1068,14 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
         )
 
     def kwargs_for(self, func: Callable[..., Any]) -> Group:
-        """A view that holds only the keys that `func` takes as keyword arguments.
+        """Return a view with only the keys that `func` accepts as keyword arguments.
 
-        Nothing is read before it is taken: ``func(**chk.kwargs_for(func))``.
+        A value is read only when it is used: ``func(**chk.kwargs_for(func))``.
         """
         return self.view(allowed_keys=memoize.keyword_names(func))
 
     def call(self, func: Callable[..., T], **overrides: Any) -> T:
-        """Call a function with the keys that it takes; `overrides` win, and are not read.
+        """Call a function with the keys that it accepts. `overrides` are passed instead of keys.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -1090,7 +1091,7 @@ class Group(ContainsPaths, Shown, MutableMapping[str, Any]):
     # -- inside --------------------------------------------------------------------------------
 
     def _put_whole(self, key: Key, value: Any) -> None:
-        """Put a value at a key, or leave it out; never a part of it."""
+        """Store a whole value at a key, or leave it out as a whole."""
         location = self._location
         if not location.leaves_out:
             self[key] = value

@@ -16,9 +16,9 @@ class Process:
     """A process that has a file open.
 
     Args:
-        pid: its number there.
-        host: the name of its host; None for this one.
-        is_this: it is this process.
+        pid: its process ID.
+        host: the name of its host; None for this host.
+        is_this: whether it is this process.
     """
 
     pid: int
@@ -37,25 +37,24 @@ class Info:
     """The state of a store's file, as `HDF5Checkpointer.info` finds it.
 
     Args:
-        path: the file, or how messages call the store.
-        exists: whether there is a file, be it an empty one.
-        size: bytes of the file, without its journal; None for a store in memory.
-        free: bytes in it that HDF5 can use again, at the last commit; None if unknown. `compact`
-            gives them back to the file system.
-        format: the version of hdfchk's format; None for a file that other programs have written, or
-            that `compact` has, until the next commit.
+        path: the path of the file, or the name of the store in messages.
+        exists: whether the file exists; it may be empty.
+        size: the size of the file in bytes, without its journal; None for a store in memory.
+        free: the number of bytes that HDF5 can reuse, at the last commit; None if unknown.
+            `compact` returns them to the file system.
+        format: the version of hdfchk's format; None for a file that another program has written,
+            or that an earlier version has compacted, until the next commit.
         superblock: the version of HDF5's superblock.
-        needs: the oldest version of HDF5 that can open it: ``"1.8"``, say.
+        needs: the oldest version of HDF5 that can open it, for example ``"1.8"``.
         log_path: the write-ahead log; None if there is none.
-        log_bytes: its length in bytes.
-        commits: the commits in it that are not yet in the file.
-        log_problem: why it does not match the file; None if it does, or there is none.
+        log_bytes: its size in bytes.
+        commits: the number of commits in it that are not yet in the file.
+        log_problem: why it does not match the file; None if it matches, or there is none.
         is_written: whether a process has it open for writing.
-        writer: that process, as far as it is known.
-        readers: the numbers of the processes on this host that have it open for reading; None if
-            the system does not tell.
-        waiting: the number of writers that wait for their turn; None if the system does not tell.
-        problem: why HDF5 could not open it now; None if it could.
+        writer: that process, as far as known.
+        readers: the process IDs of readers on this host; None if unknown on this system.
+        waiting: the number of waiting writers; None if unknown on this system.
+        problem: why HDF5 could not open it; None if it could.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""`Keys`: the keys of a group as a live view; and what type checkers know of `in`."""
+"""`Keys`: the keys of a group as a live view; and the types of `in` for type checkers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .typing import Key
 __all__ = ["ContainsPaths", "Keys"]
 
 MOST_KEYS = 50
-"""The view shows no more of them."""
+"""The maximum number of keys in its representation."""
 
 
 class Keys(KeysView[str]):
-    """A live view of the keys; as the older checkpointer's list, it can be indexed, too.
+    """A live view of the keys. It can also be indexed, as the list of the older checkpointer.
 
     Example:
         >>> from hdfchk import HDF5Checkpointer
@@ -35,17 +35,17 @@ class Keys(KeysView[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
 
     def __getitem__(self, index: Any) -> Any:
-        """The key at a position, or a list of those of a slice."""
+        """Return the key at a position, or a list for a slice."""
         return list(self)[index]
 
     def __repr__(self) -> str:
-        """The first keys, and how many there are."""
+        """Return the first keys and their number."""
         from .display.texts import problem_of
 
         try:
             with self._group._location.glance():  # noqa: SLF001  a group of ours
                 names: list[str] = self._group._names()  # noqa: SLF001
-        except Exception as error:  # a debugger shows what is locked, damaged or gone
+        except Exception as error:  # a debugger also shows locked, damaged and removed files
             return f"Keys({problem_of(error)})"
         if len(names) <= MOST_KEYS:
             return f"Keys({names!r})"
@@ -53,9 +53,9 @@ class Keys(KeysView[str]):
 
 
 class ContainsPaths(Container[Key]):
-    """What may be asked whether it has a path: a mapping by `str` alone is asked for a `str`.
+    """Declares that `in` accepts paths: type checkers accept only a `str` for a mapping of `str`.
 
-    It is for type checkers, and comes before the mapping among the bases.
+    It precedes the mapping among the base classes.
     """
 
     __slots__ = ()

@@ -121,15 +121,15 @@ def parse(key: object, *, reading: bool = False) -> Path:
 
 
 def require_names(pairs: Iterable[tuple[object, object]], file: str, where: Path = ()) -> None:
-    """Refuse paths among the keys of a mapping that is stored as a whole: they are names.
+    """Reject paths among the keys of a mapping that is stored as a whole: its keys are names.
 
     Args:
         pairs: the keys, each with its value.
-        file: what messages call the store.
+        file: the name of the store in messages.
         where: the path at which the mapping is stored.
 
     Raises:
-        InvalidKeyError: a key is a path; the message has the nested form.
+        InvalidKeyError: a key is a path; the message shows the nested form.
 
     Example:
         >>> require_names([("m", {"s": 3})], "run.hdf5")
@@ -150,7 +150,7 @@ def require_names(pairs: Iterable[tuple[object, object]], file: str, where: Path
 
 
 def _nested(path: Path, value: object) -> str:
-    """Return the nested dicts that have a value at a path, as text."""
+    """Return nested dicts with a value at a path, as text."""
     is_short = value is None or isinstance(value, (bool, int, float, str))
     text = reprlib.repr(value) if is_short else "..."
     for name in reversed(path):
@@ -169,7 +169,7 @@ def parse_for_read(key: object) -> Path:
 
 
 def _hint_for_index(key: object) -> str | None:
-    """What to do with a key that has an index of an array in it; None for others."""
+    """Return a hint for a key that contains an array index; None for others."""
     if not isinstance(key, tuple):
         return None
     names = tuple(itertools.takewhile(lambda part: isinstance(part, str), key))

@@ -1,4 +1,4 @@
-"""Values that cannot be kept, and that a store with ``on_unsupported="warn"`` leaves out."""
+"""Values that cannot be stored, and are left out by a store with ``on_unsupported="warn"``."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _NOTHING: Any = object()
 
 
 class LeftOut:
-    """What one call leaves out: single values of nested dicts, or a whole value.
+    """The values that one call leaves out: single values of nested dicts, or a whole value.
 
-    Only a plain dict that is stored as a group is kept in part. All else (a list, a record, an
-    `OrderedDict`) would be another value then, and is left out as a whole.
+    Only plain dicts that are stored as groups can be stored in part. Anything else (a list, a
+    record, an `OrderedDict`) would become a different value, and is left out as a whole.
 
     Args:
-        location: of the group whose keys are set.
+        location: the location of the group whose keys are set.
     """
 
     def __init__(self, location: Location) -> None:
@@ -40,13 +40,13 @@ class LeftOut:
         self.paths: list[Path] = []
 
     def encode(self, value: Any, path: Path) -> Node | None:
-        """The tree of a value without what cannot be kept; None if nothing is left of it."""
+        """Encode a value without what cannot be stored; None if nothing remains."""
         kept = self._prune(value, path)
         if kept is _NOTHING:
             return None
         try:
             node: Node = self._location.encode(kept, path)
-        except UnsupportedTypeError as error:  # too many levels, say
+        except UnsupportedTypeError as error:  # for example, too many levels
             self._add(path, error)
             return None
         return node
@@ -66,13 +66,13 @@ class LeftOut:
         return {name: item for name, item in found.items() if item is not _NOTHING}
 
     def _add(self, path: Path, error: UnsupportedTypeError) -> None:
-        # What a filter refuses is an error, also if it would be left out.
+        # A key that a filter refuses is an error even if its value would be left out.
         access.check_visible(self._location.filters, path)
         self.paths.append(path)
         self._reasons[join(path)] = _reason(path, error)
 
     def warn(self) -> None:
-        """Warn of what was left out since the last warning."""
+        """Warn about the values left out since the last warning."""
         if self._reasons:
             reasons, self._reasons = self._reasons, {}
             _warn(LeftOutWarning(self._location.file, reasons))
@@ -80,11 +80,11 @@ class LeftOut:
 
 @contextmanager
 def leaving_out(location: Location, what: str) -> Iterator[None]:
-    """A block that stores one value whole: if that cannot be kept, the store may only warn.
+    """Context that stores one value as a whole; if that is impossible, the store may only warn.
 
     Args:
-        location: whether it does.
-        what: the key, or what else the value was for.
+        location: decides whether it does.
+        what: the key, or the purpose of the value.
     """
     try:
         yield
@@ -95,7 +95,7 @@ def leaving_out(location: Location, what: str) -> Iterator[None]:
 
 
 def warn_of(location: Location, path: Path, error: UnsupportedTypeError) -> None:
-    """Warn of one value that is left out, for what HDF5 has said of it."""
+    """Warn about one value that is left out because HDF5 rejected it."""
     _warn(LeftOutWarning(location.file, {join(path): _reason(path, error)}))
 
 
@@ -111,14 +111,14 @@ def _is_group(value: object) -> bool:
 
 
 def _warn(warning: LeftOutWarning) -> None:
-    """Warn in the name of the line that has called the library."""
+    """Warn at the line that called the library."""
     warnings.warn(warning, LeftOutWarning, stacklevel=caller_level())
 
 
 def caller_level() -> int:
-    """The `stacklevel` of a warning in the name of the line that has called the library.
+    """Return the `stacklevel` of a warning at the line that called the library.
 
-    It is that of a warning given by the function that asks.
+    It is for a warning that the calling function gives.
     """
     level, frame = 1, sys._getframe(1)  # noqa: SLF001  public but for its name
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, _CONTEXTS)):

@@ -1,4 +1,4 @@
-"""Where something is in a store: what groups, arrays and attributes hold."""
+"""`Location`: a path in a store, held by groups, arrays and attributes."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ __all__ = ["Codecs", "Location", "Placed"]
 
 
 GLANCE_SECONDS = 0.2
-"""So long what is shown unasked waits for others that use the file."""
+"""The maximum time, in seconds, for which a representation waits for other users of the file."""
 
 
 class Codecs(Protocol):
-    """Turns values into trees and back: a `CodecRegistry`, or what takes its place."""
+    """Converts values to trees and back: a `CodecRegistry` or a replacement."""
 
     def encode(self, value: Any, capabilities: Capabilities) -> Node:
-        """The tree of a value."""
+        """Convert a value to a tree."""
 
     def decode(self, node: Node, *, allow_pickle: bool = False) -> Any:
-        """The value of a tree."""
+        """Convert a tree to a value."""
 
 
 @attrs.define(on_setattr=attrs.setters.frozen, repr=False)
 class Location:
-    """A place in a store.
+    """A path in a store.
 
     Args:
         handle: opens and closes the storage.
-        codecs: values to trees and back.
+        codecs: convert values to trees and back.
         allow_pickle: unpickle what the older checkpointer pickled.
-        mmap: large arrays are mapped, where they can be, and not read.
-        path: the place, from the root of the store.
-        filters: what of the store may be seen.
-        leaves_out: values that cannot be kept are left out, with a warning.
-        frozen: arrays that are read cannot be written to.
+        mmap: large arrays are mapped instead of read, if possible.
+        path: the path, from the root of the store.
+        filters: determine which keys are visible.
+        leaves_out: values that cannot be stored are left out, with a warning.
+        frozen: arrays that are read are read-only.
     """
 
     handle: Handle
@@ -61,11 +61,11 @@ class Location:
     frozen: bool = False
 
     def at(self, path: Path, filters: Filters | None = None) -> Location:
-        """Another place in the store.
+        """Return another location in the store.
 
         Args:
-            path: from its root.
-            filters: what may be seen from there; by default what may be seen from here.
+            path: its path, from the root of the store.
+            filters: its filters; by default those of this location.
         """
         return Location(
             self.handle,
@@ -80,13 +80,13 @@ class Location:
 
     @property
     def file(self) -> str:
-        """How messages call the store."""
+        """The name of the store in messages."""
         return self.handle.backend.address
 
     # -- values ----------------------------------------------------------------------------------
 
     def encode(self, value: Any, path: Path) -> Any:
-        """The tree of `value`, which is to be put at `path`."""
+        """Convert a value, to be stored at `path`, to a tree."""
         __tracebackhide__ = True
         try:
             return self.codecs.encode(value, self.handle.backend.capabilities)
@@ -94,7 +94,7 @@ class Location:
             raise self._named(error, path) from error.__cause__
 
     def decode(self, node: Node, path: Path) -> Any:
-        """The value of the tree that is stored at `path`."""
+        """Convert the tree stored at `path` to a value."""
         __tracebackhide__ = True
         try:
             if not self.frozen:
@@ -116,7 +116,7 @@ class Location:
 
     @contextmanager
     def naming(self) -> Iterator[None]:
-        """A block whose errors get the key and the file."""
+        """Context whose errors name the key and the file."""
         try:
             yield
         except HdfchkError as error:
@@ -126,34 +126,26 @@ class Location:
 
     @contextmanager
     def glance(self) -> Iterator[None]:
-        """A block for what is shown unasked: it waits for nobody, and begins no new file."""
+        """Context for representations: it does not wait long, and never creates a file."""
         begins = self.handle.mode in {"w", "x"}
         with impatient(GLANCE_SECONDS), nullcontext() if begins else self.handle.held():
             yield
 
-    # -- what the filters say --------------------------------------------------------------------
+    # -- filters ---------------------------------------------------------------------------------
 
     def check_visible(self) -> None:
-        """Refuse a place that the filters hide.
-
-        Raises:
-            CheckpointerKeyError: they do.
-        """
+        """Raise an error if the filters hide this location."""
         with self.naming():
             access.check_visible(self.filters, self.path)
 
     def check_whole(self) -> None:
-        """Refuse a place at which the filters let only a dict be stored.
-
-        Raises:
-            CheckpointerKeyError: they do, or they hide it.
-        """
+        """Raise an error if the filters allow only a dict here, or hide this location."""
         with self.naming():
             if access.check_visible(self.filters, self.path) is not Verdict.FULL:
                 raise access.refused(self.path, "the key filter lets only a dict stand at this key")
 
     def has(self, path: Path) -> bool:
-        """Whether something is stored at a path that the filters let through."""
+        """Whether something is stored at a path that the filters accept."""
         if self.filters.verdict(path) is Verdict.NONE:
             return False
         with self.handle.reading() as session:
@@ -163,7 +155,7 @@ class Location:
     def suggesting(
         self, error: CheckpointerKeyError, session: Session, path: Path
     ) -> CheckpointerKeyError:
-        """The error for a key below this place that does not exist, with the nearest one."""
+        """Extend an error for a missing key by a suggestion of the nearest existing one."""
         if session.last_name(()) is None and not self.handle.backend.exists():
             error.file = self.file
             error.hint = "the file does not exist, or is empty: check its path"
@@ -171,15 +163,15 @@ class Location:
         return access.suggesting(error, session, self.filters, self.path, path)
 
     def missing(self, session: Session, path: Path) -> CheckpointerKeyError:
-        """The error for a key below this place that does not exist; it names the nearest one."""
+        """Return the error for a missing key; it suggests the nearest existing one."""
         return self.suggesting(missing(path), session, path)
 
 
 class Placed(ABC):
-    """A live object over what is stored at a place: it has the place, and never the data."""
+    """A live object: it holds a location, never data."""
 
     _location: Location
 
     @abstractmethod
     def _loaded(self) -> Any:
-        """All that is stored there, as a plain value."""
+        """Return the whole contents as a plain value."""

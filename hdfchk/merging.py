@@ -56,10 +56,10 @@ def merge(location: Location, base: Path, mapping: Mapping[str, Any]) -> None:
 
 
 def _by_value(value: Any, depth: int = 0) -> Any:
-    """A mapping with the values of the live groups and arrays in it, at any depth."""
+    """Replace live groups and arrays in a mapping, at any depth, by their values."""
     if isinstance(value, Placed):
         return value._loaded()  # noqa: SLF001  a handle of ours
-    if isinstance(value, Mapping) and depth <= MAX_DEPTH:  # what is deeper is refused
+    if isinstance(value, Mapping) and depth <= MAX_DEPTH:  # deeper values are rejected
         return {
             key: _by_value(item, depth + 1) if _is_level(item) else item
             for key, item in value.items()
@@ -77,7 +77,7 @@ def _is_stored_dict(session: ReadSession, path: Path) -> bool:
 
 
 def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Branch]]:
-    """What a merge puts: everything that is not a dict, and empty dicts."""
+    """Return what a merge stores: all values that are not dicts, and empty dicts."""
     if not is_dict(node) or not node.children:
         yield path, node
         return
@@ -86,7 +86,7 @@ def _leaves(path: Path, node: Leaf | Branch) -> Iterator[tuple[Path, Leaf | Bran
 
 
 def _is_dict_at(given: Any, base: Path, path: Path) -> bool:
-    """Whether a mapping that is merged into the dict at `base` has a dict at `path`."""
+    """Whether a mapping to be merged into the dict at `base` has a dict at `path`."""
     for name in path[len(base) :]:
         given = given[name]
     return type(given) is dict

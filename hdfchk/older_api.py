@@ -1,4 +1,4 @@
-"""Specifications of stores, as the older checkpointer knew them."""
+"""Specifications of stores, as accepted by the older checkpointer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OTHER_FORMATS = frozenset({".json", ".npz", ".npy", ".pkl", ".yml", ".yaml", ".
 
 
 def check_extension(file: Any, usual: str) -> None:
-    """Refuse a file of another format.
+    """Reject a file of another format.
 
     Args:
         file: a path, an open file, or anything else.
@@ -37,15 +37,15 @@ def check_extension(file: Any, usual: str) -> None:
 
 
 def is_specification(given: Mapping[str, Any]) -> bool:
-    """Whether a mapping names a file, and is not a dict to be used in place."""
+    """Whether a mapping specifies a file, as opposed to a dict to be used in place."""
     return "file" in given and set(given) <= {"file", "keys", "opts"}
 
 
 def options_of(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the store of a specification.
+    """Return the options of the store for a specification.
 
     Raises:
-        InvalidOptionError: the specification has other parts than these.
+        InvalidOptionError: the specification has unknown parts.
     """
     options = dict(spec.get("opts") or {})
     names = spec.get("keys")

@@ -1,4 +1,4 @@
-"""`salvage`: a new file of all that is whole in a damaged one."""
+"""`salvage`: copy everything intact in a damaged file to a new one."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from .typing import FilePath
 __all__ = ["Loss", "SalvageReport", "salvage"]
 
 _LINES = 20
-"""So many keys of each kind are in the text of a report."""
+"""The maximum number of keys of each kind in the text of a report."""
 
 
 @attrs.frozen
 class SalvageReport:
-    """What `salvage` has copied, and what it has not. Its `str` is a summary.
+    """The result of `salvage`: what was copied, and what was not. Its `str` is a summary.
 
     Args:
-        copied: the key paths of all values that are whole in the new file.
-        in_part: those that are there in part, each with what is lost. Lost elements of an array
-            have its fill value there.
-        damaged: the key paths of what is not there, as it is damaged, each with its error.
-        skipped: those of what is not there for another reason: its elements are in other files, it
-            is a link that only another program can follow, or nested too deeply.
-        unread: those of what was copied as it is, and not looked at: links to other files, arrays
-            that are put together of other files, filters and types that are not here.
-        groups: how many groups were copied, whole or in part.
-        links: how many soft and external links were copied.
+        copied: the key paths of all values that are intact in the new file.
+        in_part: the key paths of values copied in part, each with what is lost. Lost elements of an
+            array have its fill value in the new file.
+        damaged: the key paths of values not copied because they are damaged, each with its error.
+        skipped: the key paths of objects not copied for other reasons: their elements are in other
+            files, they are links that only another program can follow, or they are nested too
+            deeply.
+        unread: the key paths of objects copied without being checked: links to other files, virtual
+            datasets of other files, and values with filters or types that are not available.
+        groups: the number of groups copied, completely or in part.
+        links: the number of soft and external links copied.
         journal: what was done about a journal beside the file; empty if there was none.
-        missing: how many bytes the file lacks at its end.
+        missing: the number of bytes missing at the end of the file.
     """
 
     copied: tuple[str, ...]
@@ -50,11 +51,11 @@ class SalvageReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is damaged: all that the file holds is in the copy, but what it skips."""
+        """Whether nothing is damaged: the copy contains everything except what was skipped."""
         return not (self.damaged or self.in_part or self.missing)
 
     def __str__(self) -> str:
-        """A summary, with the first keys of each kind."""
+        """Return a summary with the first keys of each kind."""
         counts = (
             f"{len(self.copied)} whole, {len(self.in_part)} in part, {len(self.damaged)} damaged, "
             f"{len(self.skipped)} skipped, {len(self.unread)} copied unread; "
@@ -81,32 +82,32 @@ class SalvageReport:
 
 
 def salvage(path: FilePath, to: FilePath, *, progress: ProgressOption = None) -> SalvageReport:
-    """Copy all that is whole out of a damaged file into a new one.
+    """Copy everything intact in a damaged file to a new file.
 
-    Each object is read whole before it counts as whole, and is copied as HDF5 has it: types,
-    chunks, filters, attributes, order, dimension scales, hard links and references stay. Of an
-    array whose chunks are damaged the others are copied; of a group whose list of keys is damaged,
-    those that can be found. A file that is cut short is read as far as it goes. Another process
-    does the reading, so that nothing in the file can end this one.
+    Each object is read completely before it counts as intact, and is copied as an HDF5 object:
+    types, chunks, filters, attributes, order, dimension scales, hard links and references are
+    preserved. If some chunks of an array are damaged, the others are copied; if the list of keys of
+    a group is damaged, those that can be found. A truncated file is read up to its end. A child
+    process reads the file, so a crash of HDF5 does not end this process.
 
-    The file itself is not changed. Commits in the journal beside it, if that fits, are in the copy,
-    too; the report says so. The new file appears whole, and is on the disk when this returns.
+    The damaged file is not changed. Commits in a journal that matches it are included in the copy;
+    the report says so. The new file appears atomically, and is on disk when the call returns.
 
     Args:
         path: the damaged file.
-        to: the new file, which must not exist.
+        to: the path of the new file, which must not exist.
         progress: True for a progress bar, or ``progress(done, total)``, in bytes of the file.
 
     Returns:
-        What was copied, and what was not.
+        A report of what was copied, and what was not.
 
     Raises:
         FileExistsError: `to` exists. Nothing was written.
         FileNotFoundError: there is no file at `path`, or no folder for `to`.
-        CorruptFileError: nothing can be copied: HDF5 does not open the file at all (it is none, or
-            its superblock or root group is damaged).
-        LockedError: another program writes the file.
-        UnknownTargetError: one of them is not a path.
+        CorruptFileError: nothing can be copied, because HDF5 cannot open the file: it is not an
+            HDF5 file, or its superblock or root group is damaged.
+        LockedError: another program is writing the file.
+        UnknownTargetError: `path` or `to` is not a path.
 
     Example:
         >>> import os, tempfile

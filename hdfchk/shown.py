@@ -1,4 +1,4 @@
-"""`Shown`: how groups and stores look in Python, IPython and notebooks."""
+"""`Shown`: representations of groups and stores in Python, IPython and notebooks."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _ELSEWHERE = {
     "visit": "describe()",
     "visititems": "describe()",
 }
-"""By name of a method that other libraries have: what does it here."""
+"""Methods of other libraries, by name, and what to use instead."""
 NAMES = 12
-"""So many names are read for a short text."""
+"""The maximum number of names read for a short text."""
 
 
 class Shown(Placed):
-    """What a `Group` shows of itself. No array is read, and all of it is bounded."""
+    """The representations of a `Group`. They are bounded, and read no array."""
 
     if not TYPE_CHECKING:  # type checkers know what is there, and say what is not
 
         def __getattr__(self, name: str) -> Any:
-            """Raise the error for what other libraries have; it names the method to use here."""
+            """Raise an error; for methods of other libraries it names the replacement."""
             error = AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
             )
@@ -45,7 +45,7 @@ class Shown(Placed):
             raise error
 
     def __repr__(self) -> str:
-        """Place, number of keys, and the first of them; what is wrong, if something is."""
+        """Return the location, the number of keys and the first of them, or what is wrong."""
         from .display.texts import keys_of, problem_of
 
         try:
@@ -55,7 +55,7 @@ class Shown(Placed):
             count = keys_of(top.length or 0, names)
             if count == "0 keys" and not self._location.handle.backend.exists():
                 count = "no such file yet"
-        except Exception as error:  # a debugger shows a store that is locked, damaged or closed
+        except Exception as error:  # a debugger also shows locked, damaged and closed stores
             count = problem_of(error)
         return f"<{type(self).__name__} {self._place()}: {count}>"
 
@@ -67,14 +67,14 @@ class Shown(Placed):
         limit: int | None = None,
         values: bool = False,
     ) -> list[Description]:
-        """What is stored at a path below this group."""
+        """Describe what is stored at a path below this group."""
         from .description import describe
 
         whole = self._location.path + (path or ())
         return describe(self._location, whole, depth=depth, limit=limit, values=values)
 
     def _place(self, file: str | None = None) -> str:
-        """Where it is, and whether all of it is seen."""
+        """Return the location, and whether a filter applies."""
         location = self._location
         file = location.file if file is None else file
         seen = ", filtered" if location.filters.stack else ""
@@ -83,7 +83,7 @@ class Shown(Placed):
         return f"{join(location.path)!r} in {file}{seen}"
 
     def _repr_html_(self) -> str:
-        """The keys, line by line; groups fold."""
+        """Return the keys, line by line; groups can be folded."""
         from .display import html
         from .display.outline import outline_of
         from .display.texts import count_of, near, problem_of
@@ -99,22 +99,22 @@ class Shown(Placed):
             if not found.root.of.length and not self._location.handle.backend.exists():
                 notes = "no such file yet"
             return html.box(kind, place, notes, html.outline(found.root, found.count))
-        except Exception as error:  # what is wrong is shown, in place of an empty cell
+        except Exception as error:  # show the error instead of an empty cell
             return html.box(kind, place, "", html.problem(problem_of(error)))
 
     def tree(
         self, key: Key | None = None, *, depth: int | None = None, limit: int | None = 1000
     ) -> Tree:
-        """What is stored here, as a tree: types, shapes, sizes, small values. No array is read.
+        """Return the contents as a tree: types, shapes, sizes, small values. No array is read.
 
         Args:
             key: a key below this group; None for this group.
             depth: the number of levels; None for all.
-            limit: the maximum number of keys, of which one group shows at most a tenth; None for
-                all keys.
+            limit: the maximum number of keys, of which a single group shows at most a tenth; None
+                for all keys.
 
         Returns:
-            An object that prints as text, folds in a notebook, and is a tree for rich.
+            An object that prints as text, can be folded in a notebook, and is a tree for rich.
 
         Raises:
             CheckpointerKeyError: there is no such key, or a filter refuses it.
@@ -159,4 +159,4 @@ class Shown(Placed):
             with self._location.glance():
                 return keys_to_complete(self._described)
         except Exception:
-            return []  # nothing can be offered; the call that uses the key says why
+            return []  # no completions; the call that uses the key reports the error

@@ -32,7 +32,7 @@ __all__ = ["HDF5Checkpointer"]
 
 
 class _Left:
-    """A block that was left: it has no finalizer, in which a signal handler could run."""
+    """A block that was left. It has no finalizer, in which a signal handler could run."""
 
     def __init__(self, handle: Handle, name: str) -> None:
         self._handle = handle
@@ -43,7 +43,7 @@ class _Left:
 
 
 class _Entered(_Left):
-    """A ``with`` block of a store. If it was never left, it warns when the store is gone."""
+    """A ``with`` block of a store. It warns if the store is deallocated inside the block."""
 
     def __del__(self) -> None:
         """Warn; nothing is written or closed here."""
@@ -53,9 +53,9 @@ class _Entered(_Left):
 class HDF5Checkpointer(Group):
     """A dict that lives in an HDF5 file.
 
-    Outside a ``with`` block each call opens the file, works, and closes it: no lock and no
-    descriptor stays. Inside, the file is opened at the first use, for reading until the first
-    write, and closed at the end of the outermost block; blocks nest.
+    Outside a ``with`` block each call opens and closes the file, and leaves no lock and no
+    descriptor. In a block the file is opened by the first call, for reading until the first write,
+    and closed at the end of the outermost block; blocks nest.
 
     Args:
         checkpoint_file: a path (`str` or `PathLike`); an open binary file or `BytesIO`; an open
@@ -64,52 +64,52 @@ class HDF5Checkpointer(Group):
         allowed_keys: a key, an iterable of keys (paths and globs too), or a callable.
         omitted_keys: the same; omitted wins over allowed.
         mode: as in h5py. ``"a"``: read and write, create if missing; ``"r"``: read only;
-            ``"r+"``: read and write an existing file; ``"w"``: begin anew at the first use;
-            ``"x"``: create, and fail if it exists.
+            ``"r+"``: read and write an existing file; ``"w"``: start with an empty file at the
+            first use; ``"x"``: create, and fail if it exists.
         allow_pickle: unpickle what the older checkpointer pickled. Unpickling runs code that the
             file names: only for files that you trust.
-        lock_timeout: seconds to wait for another process that has the file open for writing
-            (or, to write, open at all), before a `LockedError`.
-        journal: write a file that is given by its path through a write-ahead log, which is what
-            all promises rest on; False writes straight into it.
-        durable: bring commits to the disk, so that they survive a loss of power; False leaves
-            that to the system, and calls no fsync at all.
-        sync_interval: seconds that commits inside a ``with`` may wait to be brought to the disk;
-            0 for none.
-        checksum: arrays get checksums, so that a byte that changes on the disk is an error when
-            it is read, and found by `verify`.
-        compression: how arrays are compressed: ``"gzip"`` (level 1, with shuffle; packed and
-            unpacked in threads), ``"lzf"``, ``"auto"`` (gzip where a sample says that it is worth
-            it), with the extra ``compression`` also ``"zstd"``, ``"blosc2"`` and ``"bitshuffle"``;
-            a pair of a name and a level; or a mapping of keys, paths or globs to these, of which
-            the first that fits counts. Arrays below 16 KiB are not compressed.
-        mmap: ``chk[key]`` and `load` give large contiguous arrays as
-            read-only views of the file, see `Array.map`.
-        trust: read what the file names in other files. Only for files that you trust.
-        expand_limit: bytes of memory that what is read at once may need beyond 100 times the
-            space it takes in the file; more is an `UnsafeFileError`. By default 1 GiB, for what no
-            filter bounds; what a filter can have made of the bytes in the file is read.
-        on_unsupported: what becomes of a value that cannot be kept exactly. ``"raise"``: an
-            `UnsupportedTypeError`, and nothing is written. ``"warn"``, for runs that must not end
-            there: such values alone are left out, with a `LeftOutWarning`, and what stood at their
-            keys stays. Of nested dicts the rest is stored; a list or a record is left out whole.
-        frozen: arrays that are read cannot be written to, also those in containers, so that
-            ``chk["x"][0] = 5``, which changes a copy, is an error. It does not freeze lists and
-            dicts, nor what an `Array` or `Table` gives, nor the tables of pandas.
+        lock_timeout: seconds to wait for another process that has the file open for writing (or,
+            if this store writes, open in any mode); then a `LockedError` is raised.
+        journal: write a file opened by path through a write-ahead log, on which all guarantees
+            depend; False writes directly into the file.
+        durable: sync commits to disk, so that they survive a power failure; False leaves this to
+            the system, and never calls fsync.
+        sync_interval: the maximum number of seconds that commits inside a ``with`` wait to be
+            synced; 0 syncs each commit.
+        checksum: store checksums with arrays: a changed byte on disk is then an error when it is
+            read, and is found by `verify`.
+        compression: the compression of arrays: ``"gzip"`` (level 1, with shuffle, in threads),
+            ``"lzf"``, ``"auto"`` (gzip if a sample shows that it is worthwhile), with the extra
+            ``compression`` also ``"zstd"``, ``"blosc2"`` and ``"bitshuffle"``; a pair of name and
+            level; or a mapping of keys, paths or globs to these, of which the first match applies.
+            Arrays smaller than 16 KiB are not compressed.
+        mmap: ``chk[key]`` and `load` return large contiguous arrays as read-only views of the file;
+            see `Array.map`.
+        trust: read data from other files to which this file refers. Only for files that you trust.
+        expand_limit: bytes of memory that one read may need beyond 100 times its size in the file;
+            more raises an `UnsafeFileError`. By default 1 GiB, for data whose size no filter
+            bounds; data that a filter can have compressed to their size in the file are read.
+        on_unsupported: how to treat a value that cannot be stored exactly. ``"raise"``: raise an
+            `UnsupportedTypeError`, and write nothing. ``"warn"``, for runs that must continue:
+            leave out only these values, with a `LeftOutWarning`; old values at their keys stay.
+            Nested dicts are stored without them; a list or a record is left out as a whole.
+        frozen: return read-only arrays, also in containers, so that ``chk["x"][0] = 5``, which
+            would change only a copy, raises an error. Lists, dicts, pandas objects, and the results
+            of `Array` and `Table` are not frozen.
 
     Guarantees:
         Those of `Group`. Reading never creates or changes a file: a missing file is an empty
-        mapping. A store pickles and copies as its address and its options; it works after
-        ``fork``, where the child opens the file for itself, and in many threads.
+        mapping. A store is pickled and copied as its address and its options. It works in several
+        threads, and after ``fork``, where the child opens the file for itself.
 
-        For a file that is given by its path: an assignment, a deletion, an `update` and a
-        `transaction` are one commit each, which a kill leaves whole or not there; what has
-        returned stays. At the end of a call outside a ``with``, of the outermost ``with`` and of
-        `commit`, it is on the disk. One process writes, others read beside it.
+        For a file opened by path: an assignment, a deletion, an `update` and a `transaction` are
+        one commit each. After a kill a commit is in the file completely or not at all, and those
+        of calls that had returned are. They are on disk at the end of a call outside a ``with``,
+        of the outermost ``with``, and of `commit`. One process writes while others read.
 
     Raises:
-        UnknownTargetError: `checkpoint_file` is none of these (a `TypeError`).
-        InvalidOptionError: there is no such mode or compression, or a time is negative or not a
+        UnknownTargetError: `checkpoint_file` has another type (a `TypeError`).
+        InvalidOptionError: the mode or compression does not exist, or a time is negative or not a
             number (a `ValueError`).
 
     Example:
@@ -217,7 +217,7 @@ class HDF5Checkpointer(Group):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file, at the end of the outermost block."""
+        """Close the file at the end of the outermost block."""
         if not self._inside:
             self._release(failed=kind is not None)
             return
@@ -226,22 +226,21 @@ class HDF5Checkpointer(Group):
             self._location.handle.close(failed=kind is not None)
 
     def open(self) -> Self:
-        """Keep the file open between calls, for notebooks and the like, until `close`.
+        """Keep the file open between calls until `close`, for notebooks and interactive use.
 
-        Calls that follow each other are as fast as in a ``with``, and as durable: what has
-        returned survives a kill, and is on the disk after `sync_interval` seconds. But where a
-        ``with`` that has written keeps other writers out until it ends, a store that was opened
-        gives the writer's lock back one second after its last commit, or at once if another
-        writer waits, and all that it wrote is then in the file; and what it reads is at most about
-        a second old. So others may write between any two calls: read and write in one
-        `transaction` where the one relies on the other. `stream` keeps the file open, and the
-        lock, until `close`.
+        Successive calls are as fast as in a ``with``, and as durable: the changes of a call that
+        has returned survive a kill, and are on disk after `sync_interval` seconds. But while a
+        ``with`` that has written excludes other writers until it ends, an opened store releases
+        the writer's lock one second after its last commit, or immediately if another writer
+        waits; all its commits are then in the file. Its reads are at most about one second out of
+        date. Others may write between any two calls: if a write depends on a read, do both in one
+        `transaction`. `stream` keeps the file open, and the lock, until `close`.
 
-        Opening twice is as opening once. A store that is no longer used anywhere, and the end of
-        the process, close the file as well.
+        Opening an opened store has no effect. The file is also closed when the store is
+        deallocated, and when the process ends.
 
         Returns:
-            The store itself. In a ``with`` statement, its end closes the file.
+            The store itself. In a ``with`` statement, the end of the block closes the file.
 
         Example:
             >>> import os, tempfile
@@ -273,8 +272,8 @@ class HDF5Checkpointer(Group):
     def stream(self) -> Any:
         """The open `h5py.File` (or `h5py.Group`) inside a ``with`` block; None outside.
 
-        What is done to it is not seen by the store's filters, and is a part of the next commit,
-        or of the end of the block. It stays valid until a later write has to open the file anew.
+        Changes made through it bypass the store's filters, and become part of the next commit, at
+        the latest at the end of the block. It stays valid until a later write reopens the file.
         """
         return self._location.handle.lend()
 
@@ -285,12 +284,12 @@ class HDF5Checkpointer(Group):
             chk: the store's own file, or None.
 
         Returns:
-            The open `h5py.File`, to be given to `close_checkpoint_file`.
+            The open `h5py.File`, to be passed to `close_checkpoint_file`.
         """
         if chk is not None and chk is not self.checkpoint_file and chk != self.checkpoint_file:
             raise UnknownTargetError(
                 f"this store's file is {self.checkpoint_file!r}, not {chk!r}",
-                hint="make a store of that file",
+                hint="create a store for that file",
             )
         self._hold()
         try:
@@ -300,11 +299,11 @@ class HDF5Checkpointer(Group):
             raise
 
     def close_checkpoint_file(self, stream: Any = None) -> None:
-        """Close what `open_checkpoint_file` opened."""
+        """Close the file that `open_checkpoint_file` opened."""
         self._release()
 
     def __reduce__(self) -> Any:
-        """Pickle as address and options: the file stays where it is."""
+        """Pickle the address and the options, not the file."""
         location = self._location
         options = {
             "mode": location.handle.mode,
@@ -319,7 +318,7 @@ class HDF5Checkpointer(Group):
         return (_rebuild, (args, options, self.checkpoint_file))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """A store of the same address and options. `load` gives a plain dict."""
+        """Return a store with the same address and options. `load` returns a plain dict."""
         import copy
 
         _, (args, options, target) = self.__reduce__()
@@ -327,20 +326,20 @@ class HDF5Checkpointer(Group):
         return _rebuild(args, options, target)
 
     def transaction(self, *, write: bool = True) -> AbstractContextManager[None]:
-        """A block whose changes are one commit; an exception gives them all up. Blocks nest.
+        """Context whose changes are one commit; an exception discards them all. Blocks nest.
 
-        It takes the writer's lock when it begins, and reads the newest commit: what it reads stays
-        true until it ends. It belongs to the thread, and the task of asyncio, that has begun it:
-        other threads wait for ``lock_timeout`` seconds, other tasks of the thread are refused.
+        It takes the writer's lock when it begins, and reads the newest commit, which cannot change
+        before it ends. It belongs to the thread and the asyncio task that began it: other threads
+        wait for up to ``lock_timeout`` seconds, other tasks of the thread get an error.
 
         Args:
-            write: False for a block that reads one commit, whoever writes meanwhile, and writes
-                nothing; it takes no lock.
+            write: False for a block that only reads, and sees one commit even if others write
+                meanwhile; it takes no lock.
 
         Raises:
-            LockedError: another process, thread or task writes.
-            TransactionError: the store could not give up what was done (``journal=False``, an
-                `h5py.File` or `h5py.Group`); or an error inside the block was swallowed.
+            LockedError: another process, thread or task is writing.
+            TransactionError: the store cannot discard changes (``journal=False``, an `h5py.File` or
+                `h5py.Group`); or an error inside the block was caught there.
 
         Example:
             >>> import tempfile, os
@@ -357,23 +356,23 @@ class HDF5Checkpointer(Group):
         return handle.transaction() if write else handle.snapshot()
 
     def commit(self) -> None:
-        """Bring all that was assigned to the disk, and into the file, now.
+        """Sync all commits to disk, and checkpoint them into the file.
 
-        Into the file as soon as nobody reads it. Inside a `transaction` it does nothing.
+        While the file has readers, they stay in the log. Inside a `transaction` it does nothing.
         """
         self._location.handle.sync()
 
     # -- the file as a whole -------------------------------------------------------------------
 
     def info(self) -> Info:
-        """The state of the file: size, free space, what waits in the journal, who has it open.
+        """Return the state of the file: size, free space, pending commits, who has it open.
 
-        It waits for nobody, and holds up no writer: for a moment it reads the last commit, as any
-        reader. What it tells is as of now: a writer may change it at once.
+        It neither waits nor delays a writer: like any reader, it reads the last commit. A writer
+        may change the state immediately afterwards.
 
         Returns:
-            An `Info`; ``print`` shows it as a block of lines. A file that does not exist is not
-            an error, nor is one that cannot be opened: see `Info.problem`.
+            An `Info`; ``print`` shows it as a block of lines. A missing file is not an error, nor
+            is one that cannot be opened: see `Info.problem`.
 
         Example:
             >>> import os, tempfile
@@ -388,16 +387,16 @@ class HDF5Checkpointer(Group):
         return self._location.handle.backend.info()
 
     def verify(self, progress: ProgressOption = None) -> Report:
-        """Read everything, and tell which keys are whole. Filters do not matter here.
+        """Read everything, and report which keys are intact. Filters are ignored.
 
-        HDF5 keeps checksums of its metadata and of small values always, of arrays in stores with
-        ``checksum=True``. What is read at one time is one value.
+        Metadata and small values always have checksums; arrays have them in stores with
+        ``checksum=True``. One value is in memory at a time.
 
         Args:
             progress: True for a progress bar, or ``progress(done, total)``, in values.
 
         Raises:
-            CorruptFileError: the file cannot even be opened.
+            CorruptFileError: the file cannot be opened.
 
         Example:
             >>> import io
@@ -418,20 +417,20 @@ class HDF5Checkpointer(Group):
         discard: bool = False,
         into: FilePath | None = None,
     ) -> bool:
-        """Bring in what a killed writer has left in the journal. The next write does it, too.
+        """Checkpoint the commits that a killed writer left in the journal, as the next write would.
 
         Args:
             progress: True for a progress bar, or ``progress(done, total)``, in bytes.
-            discard: set the journal aside instead, as ``FILE-journal.1`` (or the next number that
-                is free), and leave the file as it is: for a journal that does not fit it.
-            into: a path; make a copy of the file there, with the journal laid over it, whether it
-                fits or not, and change neither.
+            discard: rename the journal to ``FILE-journal.1`` (or the next free number) instead, and
+                leave the file unchanged: for a journal that does not match it.
+            into: a path; create a copy of the file there with the journal applied, whether it
+                matches or not, and change neither.
 
         Returns:
-            Whether there was anything.
+            Whether there was a journal.
 
         Raises:
-            LockedError: the writer is alive, or somebody reads the file.
+            LockedError: the writer is alive, or the file has readers.
             JournalMismatchError: the journal was made for another state of the file.
             FileExistsError: there is a file at `into`.
         """
@@ -448,35 +447,35 @@ class HDF5Checkpointer(Group):
     def compact(
         self, progress: ProgressOption = None, *, libver: Literal["earliest"] | None = None
     ) -> int:
-        """Write the file anew, without the space that it does not use.
+        """Rewrite the file without its unused space.
 
-        The new file is made beside the old one and takes its place, atomically, when it is whole:
-        there must be room for both. It is read again, and compared with the old one, before.
-        Readers that have the old one open go on with it.
+        The new file is written beside the old one, read back and compared with it, and then
+        replaces it atomically: the disk must have space for both. Readers that have the old file
+        open continue with it.
 
-        HDF5 references inside the file lead to the same objects, and regions, of the new one, as do
-        the dimension scales. One that leads to nothing any more becomes a null reference. HDF5
-        sets the times of groups, and of datasets that hold references, anew.
+        HDF5 references inside the file, and dimension scales, point to the same objects and regions
+        in the new one. Dangling references become null references. HDF5 resets the times of
+        groups, and of datasets that contain references.
 
         Args:
-            progress: True for a progress bar, or ``progress(done, total)``, in objects of HDF5.
-            libver: ``"earliest"`` writes a file that HDF5 1.8 reads (which is in MATLAB up to
-                R2021a, IDL and LabVIEW). It is so after later writes and calls of `compact`, too,
-                and keeps no table of its free space: what one session frees, no later one uses.
-                None leaves that as it is.
+            progress: True for a progress bar, or ``progress(done, total)``, in HDF5 objects.
+            libver: ``"earliest"`` writes a file that HDF5 1.8 can read (used by MATLAB up to
+                R2021a, IDL and LabVIEW). Later writes and calls of `compact` preserve this. Such a
+                file has no table of its free space: a session cannot reuse what an earlier one
+                freed. None keeps the present format.
 
         Returns:
-            How many bytes that gave back to the file system.
+            The number of bytes returned to the file system.
 
         Raises:
-            UnsupportedStoredError: the store is not one of a file by its path; or some of it cannot
-                be carried over: HDF5 references that lead to an object without a path, that h5py
-                cannot read (`H5T_STD_REF` of HDF5 1.12), or that are in another file; or what HDF5
-                1.8 does not have, as virtual datasets. Nothing was changed.
-            CorruptFileError: some of the file cannot be read, or the copy differs. Nothing was
+            UnsupportedStoredError: the store is not a file opened by path; or an object cannot be
+                copied: HDF5 references to an object without a path or in another file, or that h5py
+                cannot read (`H5T_STD_REF` of HDF5 1.12); or features that HDF5 1.8 lacks, such as
+                virtual datasets. Nothing was changed.
+            CorruptFileError: a part of the file cannot be read, or the copy differs. Nothing was
                 changed.
-            LockedError: another process writes the file.
-            InvalidOptionError: `libver` is none of these (a `ValueError`).
+            LockedError: another process is writing the file.
+            InvalidOptionError: `libver` has another value (a `ValueError`).
 
         Example:
             >>> import os, tempfile
@@ -493,7 +492,7 @@ class HDF5Checkpointer(Group):
         with self._location.handle.exclusive() as backend:
             if not isinstance(backend, SupportsCompaction):
                 raise UnsupportedStoredError(
-                    "only a file that is given by its path can be compacted",
+                    "only a file opened by path can be compacted",
                     file=self._location.file,
                     hint="use h5repack",
                 )
@@ -504,20 +503,20 @@ class HDF5Checkpointer(Group):
     # -- older names ---------------------------------------------------------------------------
 
     def check_parameter(self, key: Key) -> bool:
-        """Whether there is such a key: ``key in chk`` under its older name."""
+        """Whether there is such a key: the older name of ``key in chk``."""
         return key in self
 
     def check_allowed_key(self, key: Key) -> None:
-        """Raise if the filters refuse a key.
+        """Raise an error if the filters refuse a key.
 
         Raises:
-            CheckpointerKeyError: they do.
+            CheckpointerKeyError: they refuse it.
         """
         self._location.at(parse_for_read(key)).check_visible()
 
     @classmethod
     def from_file(cls, file: Target, **opts: Any) -> HDF5Checkpointer:
-        """The store of a file; `opts` are those of the class.
+        """Return a store for a file; `opts` are options of the class.
 
         Raises:
             InvalidOptionError: the extension is that of another format (a `ValueError`).
@@ -527,17 +526,17 @@ class HDF5Checkpointer(Group):
 
     @classmethod
     def build_canonical(cls, checkpoint: Any) -> HDF5Checkpointer:
-        """The store that a specification stands for.
+        """Return the store for a specification.
 
         Args:
-            checkpoint: a path or open file; a store, which is returned as it is; a dict, which
-                is used in place; None for a store that keeps nothing, so that a script can turn
+            checkpoint: a path or open file; a store, which is returned unchanged; a dict, which is
+                used in place; None for a store that stores nothing, so that a script can turn
                 checkpointing off; or ``{"file": …, "keys": …, "opts": …}``, where ``keys`` is a
                 list of allowed keys or a dict of ``allowed_keys`` and ``omitted_keys``, and
                 ``opts`` are options of the class.
 
         Raises:
-            InvalidOptionError: the specification has other parts than these.
+            InvalidOptionError: the specification has unknown parts.
             InvalidKeyError: a key of the dict is a path.
         """
         from .backends.plain_dict import DictBackend, NullBackend

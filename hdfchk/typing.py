@@ -36,45 +36,45 @@ __all__ = [
 ]
 
 Key = str | tuple[str, ...]
-"""A key: ``"/"`` separates levels, or a tuple has one of them each."""
+"""A key: a `str` in which ``"/"`` separates levels, or a tuple with one `str` for each level."""
 
 KeyRule = Key | Iterable[Key] | Callable[[str], object]
-"""``allowed_keys`` and ``omitted_keys``: a key, several of them, or a function of a key. Keys may
-be paths and globs."""
+"""``allowed_keys`` and ``omitted_keys``: a key, several keys, or a function of a key. Keys may be
+paths and globs."""
 
 Condition = Callable[[Key], object] | None
-"""Whether the store is used for the result of a function, by its key; None for always."""
+"""Returns, for a key, whether to use the store for the result of a function; None for always."""
 
 Mode = Literal["a", "r", "r+", "w", "x"]
-"""How a store opens its file, as in h5py."""
+"""The mode in which a store opens its file, as in h5py."""
 
 CompressionName = Literal["gzip", "lzf", "auto", "zstd", "blosc2", "bitshuffle"]
 """The name of a filter that compresses arrays."""
 
 CompressionOption = CompressionName | tuple[CompressionName, int] | None
-"""How an array is compressed: a name, a name and a level, or None for no compression."""
+"""The compression of an array: a name, a pair of name and level, or None for no compression."""
 
 CompressionRulesOption = CompressionOption | Mapping[Any, CompressionOption]
-"""How the arrays of a store are compressed: all of them alike, or by keys, paths or globs."""
+"""The compression of the arrays of a store: of all arrays, or by keys, paths or globs."""
 
 OnUnsupported = Literal["raise", "warn"]
-"""What becomes of values that cannot be stored exactly."""
+"""How values are treated that cannot be stored exactly."""
 
 Tell = Callable[[int, int], object]
 """Called with the progress: ``progress(done, total)``; a total of 0 is unknown."""
 
 ProgressOption = bool | Tell | None
-"""None or False for nothing, True for a progress bar, or a function."""
+"""None or False for no progress report, True for a progress bar, or a function."""
 
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """The path of a file."""
 
 
 class BinaryFile(Protocol):
-    """An open binary file, `io.BytesIO`, or what behaves alike (fsspec's files)."""
+    """An open binary file, `io.BytesIO`, or a similar object (for example, a file of fsspec)."""
 
     def read(self, size: int = ..., /) -> bytes:
-        """Read bytes; text files have none."""
+        """Read bytes; text files lack this method."""
 
     def seek(self, offset: int, whence: int = ..., /) -> object:
         """Move to a position."""
@@ -84,26 +84,26 @@ class H5Group(Protocol):
     """An open `h5py.File` or `h5py.Group`."""
 
     def require_group(self, name: Any, /) -> Any:
-        """Return a group, which is made if it does not exist."""
+        """Return a group, which is created if it does not exist."""
 
 
 class StorageBackend(Protocol):
-    """A backend of one's own: see `hdfchk.backends.base.Backend`."""
+    """A custom backend: see `hdfchk.backends.base.Backend`."""
 
     @property
     def capabilities(self) -> Any:
-        """What it stores natively."""
+        """The types that it stores natively."""
 
     def open_storage(self, mode: Any, /) -> Any:
-        """Open it."""
+        """Open the storage."""
 
 
 Target = FilePath | BinaryFile | H5Group | StorageBackend | None
-"""What a store may be opened on; None is a store in memory."""
+"""The targets on which a store can be opened; None is a store in memory."""
 
 
 class StoreOptions(TypedDict, total=False):
-    """Options of `HDF5Checkpointer` that `save` and `load` hand on: all but `mode`."""
+    """Options of `HDF5Checkpointer` that `save` and `load` accept: all except `mode`."""
 
     serializer: Any
     allowed_keys: KeyRule | None

@@ -1,4 +1,4 @@
-"""Reading everything, to tell which keys are whole."""
+"""Verification: reading everything, to report which keys are intact."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ __all__ = ["Report", "verify"]
 
 @attrs.frozen
 class Report:
-    """What `verify` found.
+    """The result of `verify`.
 
     Args:
-        whole: the key paths of all values that read, in the order of the file.
-        damaged: the key paths of those that do not, each with its error.
-        unread: the key paths of what was not verified: it is in another file, needs a class or
-            library that is not installed, or far more memory than the file has bytes, or is
-            nested too deeply; or its class uses the store to restore it, which is not possible
-            meanwhile; and of what is not a value (references, types without an equivalent in
-            NumPy), where HDF5 has read the bytes.
+        whole: the key paths of all intact values, in the order of the file.
+        damaged: the key paths of damaged values, each with its error.
+        unread: the key paths of values that were not verified, each with the reason: the value is
+            in another file, needs a class or library that is not available or far more memory than
+            the file has bytes, is nested too deeply, or its class uses the store to restore it,
+            which is not possible meanwhile. Also the key paths of objects that are not values
+            (references, types without an equivalent in NumPy), whose bytes HDF5 could read.
     """
 
     whole: tuple[str, ...]
@@ -49,14 +49,14 @@ class Report:
         return not self.damaged
 
     def __repr__(self) -> str:
-        """The numbers, not the keys."""
+        """Return the numbers of keys, not the keys."""
         return f"<Report: {self._counts()}>"
 
     def summary(self, most: int | None = 20) -> str:
-        """The report as text: the numbers, and what is damaged or was not read, with the reasons.
+        """Return the report as text: the numbers, and the damaged and unread keys with the reasons.
 
         Args:
-            most: the maximum number of keys of each kind that are named; None for all.
+            most: the maximum number of keys of each kind in the text; None for all.
 
         Example:
             >>> from hdfchk import HDF5Checkpointer
@@ -92,15 +92,15 @@ _NOT_READ = (
     TransactionError,
 )
 _Level = tuple[Session, Path, Iterator[str]]
-"""A session whose root is a group, its whole path, and the names that are still to be looked at."""
+"""A session whose root is a group, the path of the group, and its names not yet visited."""
 _Note = Callable[[Path, HdfchkError], None]
 
 
 def verify(location: Location, progress: Progress | None = None) -> Report:
-    """Read every value of a store, and every attribute, and look at all checksums.
+    """Read every value and every attribute of a store, and check all checksums.
 
     Args:
-        location: of the store.
+        location: the location of the store.
         progress: called with the number of values read.
     """
     with location.handle.reading() as session:
@@ -108,7 +108,7 @@ def verify(location: Location, progress: Progress | None = None) -> Report:
 
 
 MOST_LEVELS = MAX_PATH
-"""What is nested more deeply can be named by no key, and is not looked at."""
+"""The maximum number of levels: deeper objects have no valid key, and are not visited."""
 
 
 class _Verifier:
@@ -138,19 +138,19 @@ class _Verifier:
         error.file = error.file or self._location.file
         place = join(path) or "/"
         if not (error.key or "").startswith(place):
-            error.key = place  # it was told from the group where it is
+            error.key = place  # the group that contains it has reported it
         found = self._unread if isinstance(error, _NOT_READ) else self._damaged
         found[place] = error
 
     @staticmethod
     def _ignore(path: Path, error: HdfchkError) -> None:
-        """The first time all is gone through it is only counted."""
+        """The first pass only counts the values."""
 
     def _values(self, note: _Note) -> Iterator[tuple[Session, Path, Path]]:
-        """All values: a session, the path in it, and the whole path.
+        """Iterate over all values: a session, the path in it, and the path from the root.
 
-        Each group is entered once, whatever leads to it, and from the group in which it is: paths
-        from the root would be gone along once for each level of each.
+        Each group is visited once, even if several links lead to it, by a session on its parent:
+        with paths from the root, HDF5 would traverse all levels for each object.
         """
         seen: set[Any] = set()
         first = self._enter(self._session, (), (), seen, note)
@@ -174,7 +174,7 @@ class _Verifier:
     def _enter(
         self, session: Session, inner: Path, path: Path, seen: set[Any], note: _Note
     ) -> _Level | tuple[()] | None:
-        """The dict at a path, to be gone into; nothing if it need not be; None for a value."""
+        """Return the dict at a path, to be visited; nothing if it was visited; None for a value."""
         try:
             stat = session.stat(inner)
             if stat is None or not stat.is_dict:

@@ -101,8 +101,8 @@ def test_move_onto_what_is_there(chk: HDF5Checkpointer) -> None:
     [
         ("a", "a", "onto itself"),
         ("a", "a/g/x", "into itself"),
-        ("a/g/h", "a", "which it is in"),
-        ("a/g", "a", "which it is in"),
+        ("a/g/h", "a", "which contains it"),
+        ("a/g", "a", "which contains it"),
     ],
 )
 def test_moves_that_cannot_be(chk: HDF5Checkpointer, key: str, to: str, told: str) -> None:

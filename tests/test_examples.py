@@ -17,6 +17,8 @@ from hdfchk import HDF5Checkpointer
 from tests.support.exact import differs
 from tests.support.libraries import library
 
+pytestmark = pytest.mark.slow  # each script is a process or several, which compute something
+
 ROOT = Path(__file__).parents[1]
 STEPS = "12"
 

@@ -29,23 +29,24 @@ _ADVICE = "array[2:4] reads these rows alone, array[...] all; array[0] = 1 write
 
 
 class Array(Placed):
-    """A handle on one stored array: it holds a place, and reads only what is asked for.
+    """A handle on one stored array. It holds a location, and reads only what is indexed.
 
-    You get it from ``chk.array(key)`` and ``chk.create(key, shape, dtype)``. Indexing is NumPy's:
-    integers, slices, ``...``, lists and masks of any axes. Elements come back as the codec makes
-    them: datetimes as datetimes, strings as strings, rows of a tensor as tensors.
+    You get it from ``chk.array(key)`` and ``chk.create(key, shape, dtype)``. It is indexed as in
+    NumPy: by integers, slices, ``...``, lists and masks along any axes. Elements have the types of
+    the stored value: datetimes are returned as datetimes, strings as strings, rows of a tensor as
+    tensors.
 
     Guarantees:
         Each assignment to a slice and each `append` is one commit; inside a ``with`` block,
-        appended rows may wait for it for ``sync_interval`` seconds. A handle works outside a
-        ``with`` block (it opens the file for each use), threads take turns, and it pickles as
-        the address of its store and its place there.
+        appended rows may wait for it for up to ``sync_interval`` seconds. Outside a ``with`` block
+        each use opens the file. Calls from several threads run one after another. A handle is
+        pickled as the address of its store and its path.
 
-        The data and the mask of a masked array are written as one commit; appended rows do not wait
-        for it. One that was stored without a mask is written anew when the first element is masked.
+        The data and the mask of a masked array are written as one commit; appended rows do not
+        wait. An array stored without a mask is rewritten when its first element is masked.
 
-        A sparse array in CSR or CSC format has slices of its class: only rows of a CSR array, or
-        columns of a CSC array, that are asked for are read. It is written as a whole, by
+        Slices of a sparse array in CSR or CSC format have its class: only the selected rows of a
+        CSR array, or columns of a CSC array, are read. It can only be written as a whole, by
         ``chk[key] = value``.
 
         Not atomic: `blocks` and iteration outside a ``with`` block; another process may write
@@ -69,18 +70,18 @@ class Array(Placed):
         self._form = form
 
     def __repr__(self) -> str:
-        """Place, shape and dtype; what is wrong, if something is."""
+        """Return location, shape and dtype, or what is wrong."""
         from ..display.texts import problem_of
 
         try:
             with self._location.glance():
                 told = f"shape {self.shape}, dtype {self.dtype}"
-        except Exception as error:  # a debugger shows what is locked, damaged or gone
+        except Exception as error:  # a debugger also shows locked, damaged and removed files
             told = problem_of(error)
         return f"<Array {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     def _repr_html_(self) -> str:
-        """Its properties, and how it is read; no element is."""
+        """Return the properties, and how to read elements. None is read."""
         from ..display import html
         from ..display.texts import near, problem_of
 
@@ -113,7 +114,7 @@ class Array(Placed):
             found.append(("attributes", keys_of(len(names), names, "attribute")))
         return found
 
-    # -- the outside ---------------------------------------------------------------------------
+    # -- properties ----------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -124,7 +125,7 @@ class Array(Placed):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the values: a `numpy.dtype`; of a tensor a ``torch.dtype``."""
+        """The dtype of the values: a `numpy.dtype`, or a ``torch.dtype`` for a tensor."""
         from ..codecs.elements import elements_of
 
         info = self._info()
@@ -143,7 +144,7 @@ class Array(Placed):
 
     @property
     def nbytes(self) -> int:
-        """The size in bytes of all elements in memory; of a sparse array, of those it stores."""
+        """The size in memory of all elements, in bytes; for a sparse array, of the stored ones."""
         with self._location.handle.held():
             return self._stored_size() * int(self.dtype.itemsize)
 
@@ -152,7 +153,7 @@ class Array(Placed):
         """The number of stored elements of a sparse array.
 
         Raises:
-            AttributeError: it is not sparse.
+            AttributeError: the array is not sparse.
         """
         if self._form.is_dense:
             raise AttributeError("only a sparse array has nnz")
@@ -165,12 +166,12 @@ class Array(Placed):
 
     @property
     def maxshape(self) -> tuple[int | None, ...]:
-        """The lengths to which the array can grow in the file; None for no limit."""
+        """The maximum lengths of the axes; None for no limit."""
         return self._info().maxshape
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The shape of a chunk, or None if it is contiguous."""
+        """The shape of a chunk, or None if the array is contiguous."""
         return self._info().chunks
 
     @property
@@ -186,7 +187,7 @@ class Array(Placed):
         return Attributes(self._location, self._check)
 
     def __len__(self) -> int:
-        """The number of rows: the length of the first axis."""
+        """Return the number of rows: the length of the first axis."""
         shape = self.shape
         if not shape:
             raise TypeError("a 0-d array has no rows")
@@ -195,9 +196,9 @@ class Array(Placed):
     # -- reading -------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
-        """The elements at an index, as NumPy gives them; only they are read, each once.
+        """Return the elements at an index, as NumPy does. Only these are read, each once.
 
-        Names of fields in it choose these of a structured array.
+        Field names in the index select fields of a structured array.
 
         Raises:
             IndexError: the index does not fit the shape.
@@ -217,16 +218,16 @@ class Array(Placed):
             return self._form.read(session, index)
 
     def __iter__(self) -> Iterator[Any]:
-        """The rows, read in blocks."""
-        len(self)  # a 0-d array has none
+        """Iterate over the rows, which are read in blocks."""
+        len(self)  # raises an error for a 0-d array
         for block in self.blocks():
             yield from block
 
     def blocks(self, rows: int | None = None, *, progress: ProgressOption = None) -> Iterator[Any]:
-        """The array block by block, so that it is never in memory as a whole.
+        """Iterate over the array in blocks, so that it is never in memory as a whole.
 
         Args:
-            rows: how many rows a block has; None for about 16 MiB of whole chunks.
+            rows: the number of rows of a block; None for about 16 MiB of whole chunks.
             progress: True for a progress bar, or ``progress(done, total)``, in rows.
 
         Raises:
@@ -241,7 +242,7 @@ class Array(Placed):
             [np.int64(1), np.int64(5), np.int64(4)]
         """
         if rows is not None and count_of(rows, "rows") < 1:
-            raise InvalidOptionError(f"a block has at least one row, not {rows}")
+            raise InvalidOptionError(f"a block must have at least one row, not {rows}")
         total = len(self)
         with (
             self._location.handle.held(),
@@ -258,32 +259,32 @@ class Array(Placed):
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
     ) -> np.ndarray[Any, Any]:
-        """The whole array in memory, for NumPy.
+        """Return the whole array in memory, for NumPy.
 
         Raises:
-            ValueError: ``copy=False`` was asked for; the elements must be read.
+            ValueError: ``copy=False`` was passed, but the elements must be read.
             UnsupportedTypeError: the array is sparse.
         """
         if not self._form.is_dense:
             raise UnsupportedTypeError(
-                "a sparse array is not made dense unasked",
+                "a sparse array is not converted to a dense one implicitly",
                 key=join(self._location.path),
                 hint="use .toarray()",
             )
         if copy is False:
-            raise ValueError("a stored array cannot be had without a copy")
+            raise ValueError("a stored array cannot be converted without a copy")
         value = np.asarray(self[...])
         return value if dtype is None else value.astype(dtype, copy=False)
 
     def astype(self, dtype: Any) -> np.ndarray[Any, Any]:
-        """The whole array in memory, cast as by NumPy."""
+        """Return the whole array in memory, cast as by NumPy."""
         return np.asarray(self[...]).astype(dtype)
 
     def __eq__(self, other: object) -> bool:
         """Whether `other`, an array or another handle, has the same shape and elements.
 
-        Shapes are compared first, elements block by block. ``array[...] == other`` compares one
-        by one.
+        Shapes are compared first, then elements, block by block. ``array[...] == other`` compares
+        element by element.
         """
         if not self._form.is_dense:
             return self._is_same_sparse(other)  # type: ignore[no-any-return]
@@ -309,17 +310,17 @@ class Array(Placed):
         return bool(self.shape == value.shape and (self[:] != value).nnz == 0)
 
     def map(self) -> np.ndarray[Any, Any]:
-        """A read-only view of the elements in the file, for a contiguous array.
+        """Return a read-only memory map of a contiguous array.
 
-        Nothing is copied; pages are read as they are used. What the log still holds is first
-        brought into the file. While a map lives, its bytes are not given to anything else and the
-        file is not shortened: commits that would change them stay in the log (a
-        `PendingJournalWarning`). Where the system has no such locks (see ``docs/durability.md``),
-        do not overwrite, delete or grow the array meanwhile.
+        Nothing is copied; pages are read when they are accessed. Pending commits are first
+        checkpointed. While a map exists, its bytes in the file are not reused and the file is not
+        truncated: commits that would change them stay in the log (a `PendingJournalWarning`). On
+        systems without the necessary locks (see ``docs/durability.md``), do not overwrite, delete
+        or extend the array meanwhile.
 
         Raises:
-            UnsupportedStoredError: the array is in chunks, compressed, very small, or not in a
-                file: the error says which, and what to do.
+            UnsupportedStoredError: the array is chunked, compressed, very small, or not in a file;
+                the message says which, and what to do.
         """
         self._check()
         form = self._form
@@ -341,24 +342,25 @@ class Array(Placed):
                 )
             stored = session.map(form.stored)
         if elements.kind == "torch.Tensor":
-            return stored  # torch has no tensors that cannot be written
+            return stored  # torch has no read-only tensors
         value: np.ndarray[Any, Any] = elements.decode(stored)
         return value
 
     # -- writing -------------------------------------------------------------------------------
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Write elements, broadcast to the index; one commit.
+        """Write elements, broadcast to the selected shape; one commit.
 
-        Values are cast as NumPy casts them, within their kind: a float does not become an
-        integer, nor an integer one that it does not fit. A row of a structured array is a tuple,
-        a mapping of all its fields, or `numpy.void`; several are a list of these. Strings are
-        `str` or `bytes`. An item of variable length is an array or a list; several are a list.
+        Values are cast as by NumPy, but only within their kind: a float is never cast to an
+            integer, nor an integer to a type that cannot hold it. A row of a structured array is a
+            tuple, a mapping of all its fields, or `numpy.void`; several rows are a list of these.
+            Strings are `str` or `bytes`. An item of variable length is an array or a list; several
+            items are a list.
 
         Raises:
-            UnsupportedTypeError: an element does not fit the stored dtype (a longer string), there
-                are not as many as are selected, or the index names an element twice, with a value
-                for each.
+            UnsupportedTypeError: an element does not fit the stored dtype (for example, a longer
+                string), the number of values differs from that of selected elements, or the index
+                selects an element twice, with different values.
 
         Example:
             >>> import numpy as np
@@ -374,17 +376,17 @@ class Array(Placed):
             self._form.write(session, index, value)
 
     def append(self, block: Any) -> None:
-        """Append rows; one commit. The array is made growable at the first append.
+        """Append rows; one commit. The first call makes the array resizable.
 
-        An array of strings of one width is made anew, in blocks, if longer ones are appended.
+        An array of strings of fixed width is rewritten, in blocks, if longer ones are appended.
 
-        Rows of a file that has a log are committed when it returns: a kill leaves them there. Of
-        other stores small rows wait in memory inside a ``with`` block: for ``sync_interval``
-        seconds, until anything else is done with the store, until `commit` and the end of the
-        block. Readers see whole rows only.
+        If the file has a write-ahead log, the rows are committed when the call returns, and survive
+        a kill. In other stores, small rows wait in memory inside a ``with`` block: for at most
+        ``sync_interval`` seconds, until the next other call, `commit`, or the end of the block.
+        Readers see only complete rows.
 
         Args:
-            block: an array whose shape is ``(rows, *shape[1:])``, or one row of ``shape[1:]``.
+            block: an array of shape ``(rows, *shape[1:])``, or a single row of shape ``shape[1:]``.
 
         Raises:
             InvalidOptionError: the shape does not fit (a `ValueError`).

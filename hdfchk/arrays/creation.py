@@ -1,4 +1,4 @@
-"""Handles on stored arrays, and arrays that are made: empty, row by row, block by block."""
+"""Handles on stored arrays, and creation of arrays: empty, by a first row, or block by block."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FORMS = {"masked": MaskedForm, "sparse": SparseForm}
 
 
 def array_at(location: Location, path: Path) -> Array:
-    """A handle on the array at a path below a group.
+    """Return a handle on the array at a path below a group.
 
     Raises:
         CheckpointerKeyError: nothing is stored there, or a filter refuses it.
@@ -47,7 +47,7 @@ def array_at(location: Location, path: Path) -> Array:
         name = stat.mark.name if stat.is_group and stat.mark is not None else ""
         array = Array(here, _FORMS.get(name, DenseForm)(here))
         if stat.is_group:
-            _ = array.shape  # says now what is none
+            _ = array.shape  # raises an error now if it is not an array
         elif not has_elements(stat.mark):
             raise UnsupportedStoredError(
                 "the value is not an array",
@@ -69,7 +69,7 @@ def create(
     compression: Any,
     checksum: bool | None,
 ) -> Array:
-    """Make an array without its elements at a location. The options are those of `Group.create`."""
+    """Create an array without its elements at a location. See `Group.create`."""
     path = location.path
     lengths = lengths_of(shape, "shape")
     stored, mark = form_of(dtype, is_scalar=not lengths)
@@ -96,7 +96,7 @@ def create(
 
 
 def append(location: Location, rows: Any) -> None:
-    """Append a row, or a block of rows, to the array at a location; make it of its first row."""
+    """Append a row, or a block of rows, to the array at a location; the first row creates it."""
     handle, path = location.handle, location.path
     if handle.log_of(path) is not None:
         Array(location, DenseForm(location)).append(rows)
@@ -107,14 +107,14 @@ def append(location: Location, rows: Any) -> None:
         there.append(rows)
         return
     with handle.writing_alone():
-        if location.has(path):  # another one was faster
+        if location.has(path):  # another thread or process was faster
             array_at(location, path).append(rows)
         else:
             _begin_log(location, rows)
 
 
 def _begin_log(location: Location, row: Any) -> None:
-    """Make an array of its first row."""
+    """Create an array from its first row."""
     path, handle = location.path, location.handle
     first = FirstRow.of(location, row)
     location.check_whole()
@@ -140,7 +140,7 @@ class FirstRow:
 
     @classmethod
     def of(cls, location: Location, row: Any) -> FirstRow:
-        """What a row is stored as at a location.
+        """Return the stored form of a first row at a location.
 
         Raises:
             UnsupportedTypeError: such arrays can only be stored as a whole.
@@ -154,7 +154,7 @@ class FirstRow:
         return cls(elements_of(mark, stored).encode(row), mark)
 
     def draft(self, session: Session, path: Path) -> Draft:
-        """The array, which has no key yet."""
+        """Create the array, which has no key yet."""
         shape = self.data.shape
         layout = attrs.evolve(session.layout(path), maxshape=growing(shape))
         draft = session.draft(ArrayForm((0, *shape), self.data.dtype, self.mark), layout)
@@ -173,7 +173,7 @@ def write_blocks(
     checksum: bool | None = None,
     progress: ProgressOption = None,
 ) -> None:
-    """Store an array whose rows come block by block. The options are those of the `Group`'s."""
+    """Store an array whose rows are provided in blocks. See `Group.write_blocks`."""
     path, handle = location.path, location.handle
     location.check_whole()
     rows = None if rows is None else count_of(rows, "rows")
@@ -186,7 +186,7 @@ def write_blocks(
 
 
 def _place(location: Location, session: Session, draft: Draft) -> None:
-    """Put an array that was made at its path."""
+    """Place a finished draft at its path."""
     location.handle.touch([location.path])
     session.apply(access.replacements(session, location.filters, [(location.path, draft)]))
 

@@ -24,7 +24,7 @@ _NAMELESS = frozenset({int, slice, type(...), list, np.ndarray})
 
 
 class DenseForm:
-    """An array that is one dataset.
+    """An array that is stored as one dataset.
 
     Args:
         location: of the array.
@@ -34,30 +34,30 @@ class DenseForm:
     """
 
     parts: ClassVar[tuple[str, ...]] = ()
-    """The names of the datasets of which it is made, if it is stored as several."""
+    """The names of the datasets, if the array is stored as several."""
     is_dense: ClassVar[bool] = True
-    """Whether NumPy can have it as it is."""
+    """Whether its elements form a NumPy array."""
     can_stream: ClassVar[bool] = True
-    """Whether it can be copied part by part."""
+    """Whether it can be copied in parts."""
 
     def __init__(self, location: Location) -> None:
         self.location = location
         self.stored: Path = location.path
 
     def info(self, session: Session) -> ArrayInfo:
-        """The outside of the dataset with its elements."""
+        """Return the properties of the dataset with its elements."""
         return session.array_info(self.stored)
 
     def shape(self, session: Session) -> tuple[int, ...]:
-        """The lengths of the axes."""
+        """Return the lengths of the axes."""
         return self.info(session).shape
 
     def size(self, session: Session) -> int:
-        """How many elements are stored."""
+        """Return the number of stored elements."""
         return math.prod(self.shape(session))
 
     def elements(self, session: Session) -> Elements:
-        """How values become what is stored, and back.
+        """Return the conversion of values to stored elements and back.
 
         Raises:
             UnsupportedStoredError: they can only be read as a whole.
@@ -73,11 +73,11 @@ class DenseForm:
         return elements
 
     def block_rows(self, info: ArrayInfo, most: int) -> int:
-        """How many rows a block has, of whole chunks.
+        """Return the number of rows of a block of whole chunks.
 
         Args:
             info: of the array.
-            most: how many bytes it has, about.
+            most: the approximate number of bytes of a block.
         """
         row = max(1, math.prod(info.shape[1:]) * info.dtype.itemsize)
         chunk = info.chunks[0] if info.chunks else 1
@@ -97,7 +97,7 @@ class DenseForm:
         names, index = _names_in(index)
         elements = self.elements(session)
         with self.location.naming():
-            if names:  # what else the rows hold is to stay
+            if names:  # the other fields of the rows stay unchanged
                 rows = elements.decode(session.read_slice(self.stored, index)[0])
                 set_fields(rows, names, value, elements.form)
                 value = rows
@@ -107,7 +107,7 @@ class DenseForm:
     def append(self, block: Any) -> None:
         """Append a row, or a block of rows.
 
-        Strings of one width are made wider if need be, and integers floats.
+        If necessary, strings of fixed width become wider, and integers become floats.
         """
         try:
             self._append(block)
@@ -116,7 +116,7 @@ class DenseForm:
                 raise
 
     def _append_floats(self, block: Any) -> bool:
-        """Append floats to integers, all of which are floats then; whether they are such."""
+        """Append floats to an array of integers, rewriting it; return whether it was one."""
         from .widening import float_rows, floats_of
 
         location = self.location
@@ -134,7 +134,7 @@ class DenseForm:
         return True
 
     def _append_wider(self, block: Any) -> bool:
-        """Append strings that are longer than those that are there; whether they are such."""
+        """Append strings that are longer than the stored ones; return whether they are."""
         location = self.location
         with location.handle.writing_alone():
             with location.handle.reading() as session:
@@ -170,7 +170,7 @@ class DenseForm:
 
 
 class MaskedForm(DenseForm):
-    """A `numpy.ma.MaskedArray`: a dataset of its data, and one of its mask if it has one."""
+    """A `numpy.ma.MaskedArray`: a dataset for its data, and one for its mask, if it has one."""
 
     parts: ClassVar[tuple[str, ...]] = ("data", "mask", "fill_value")
     can_stream = False
@@ -181,7 +181,7 @@ class MaskedForm(DenseForm):
         self._mask: Path = (*location.path, "mask")
 
     def read(self, session: Session, index: Any) -> Any:
-        """The elements at an index, masked where they are."""
+        """Return the elements at an index, with their mask."""
         value = self._read(session, index)
         return value[()] if value.ndim == 0 and not _keeps_array(index) else value
 
@@ -206,21 +206,21 @@ class MaskedForm(DenseForm):
             self._need_mask(session)
             session.write_slice(self._mask, index, np.ones((), np.bool))
             return
-        if isinstance(value, (list, tuple)):  # some of it may be masked
+        if isinstance(value, (list, tuple)):  # some of the selected elements may be masked
             value = np.ma.array(value)
         data = elements.encode(np.ma.getdata(value))
         if any_masked(value):
             self._need_mask(session)
         there = self._read(session, index)
         if there.hardmask and there.mask is not np.ma.nomask:
-            there[...] = value  # what is masked stays as it is
+            there[...] = value  # the data under the mask stay unchanged
             value, data = there, elements.encode(np.ma.getdata(there))
         session.write_slice(self.stored, index, data)
         if session.stat(self._mask) is not None:
             session.write_slice(self._mask, index, np.ma.getmaskarray(value))
 
     def append(self, block: Any) -> None:
-        """Append rows, masked or not, to data and mask as one commit: they do not wait."""
+        """Append rows to data and mask as one commit; they do not wait."""
         path = self.location.path
         with self.location.handle.writing() as session:
             shape = self.info(session).shape
@@ -234,7 +234,7 @@ class MaskedForm(DenseForm):
                 session.append(self._mask, mask)
 
     def _need_mask(self, session: Session) -> None:
-        """Give an array that was stored without a mask one in which nothing is masked."""
+        """Add a mask, without masked elements, to an array that was stored without one."""
         if session.stat(self._mask) is not None:
             return
         node = session.read(self.location.path)
@@ -245,13 +245,13 @@ class MaskedForm(DenseForm):
 
 
 def _keeps_array(index: Any) -> bool:
-    """Whether NumPy gives an array for a single element: the index has an ellipsis."""
+    """Whether NumPy returns an array even for a single element: the index has an ellipsis."""
     parts = index if type(index) is tuple else (index,)
     return any(part is Ellipsis for part in parts)
 
 
 def _names_in(index: Any) -> tuple[list[str], Any]:
-    """The names of fields in an index, and the rest of it."""
+    """Return the field names in an index, and the rest of it."""
     if type(index) in _NAMELESS:
         return [], index
     parts = index if isinstance(index, tuple) else (index,)

@@ -1,4 +1,4 @@
-"""How arrays are to be stored: what a call asks for, else what the store says by its rules."""
+"""The layout of arrays: the options of a call, otherwise those of the store, by its rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["INHERIT", "CompressionRules", "layout_for"]
 
 
 class _Inherit:
-    """Stands for an option that is not given."""
+    """The default of an option: as for the store."""
 
     def __repr__(self) -> str:
         return "as the store says"
@@ -35,18 +35,18 @@ def layout_for(
     chunks: tuple[int, ...] | None = None,
     maxshape: tuple[int | None, ...] | None = None,
 ) -> Layout:
-    """The layout of an array.
+    """Return the layout of an array.
 
     Args:
-        session: knows what the store says.
-        path: where the array will stand.
-        compression: a name, a pair of name and level, or None for none.
-        checksum: whether it gets checksums; None for what the store says.
-        chunks: the shape of a chunk, if it is asked for.
-        maxshape: the lengths to which it can grow, if it can.
+        session: provides the options of the store.
+        path: the path of the array.
+        compression: a name, a pair of name and level, or None for no compression.
+        checksum: whether it has checksums; None for the option of the store.
+        chunks: the shape of a chunk, if requested.
+        maxshape: the maximum lengths of its axes, if it can grow.
 
     Raises:
-        InvalidOptionError: one of them cannot be (a `ValueError`).
+        InvalidOptionError: an option is invalid (a `ValueError`).
     """
     chunks = None if chunks is None else lengths_of(chunks, "chunks")
     layout = session.layout(path)
@@ -61,11 +61,11 @@ def layout_for(
 
 @attrs.frozen
 class CompressionRules:
-    """What ``compression=`` of a store says.
+    """The option ``compression`` of a store.
 
     Args:
-        rules: pairs of a rule for keys and how the arrays at them, and below, are compressed; the
-            first that lets a path through counts.
+        rules: pairs of a rule for keys and the compression of the arrays at and below them; the
+            first rule that matches a path applies.
 
     Example:
         >>> rules = CompressionRules.make({"trajectory*": "gzip", "wfn/**": ("gzip", 4)})
@@ -77,16 +77,16 @@ class CompressionRules:
 
     @classmethod
     def make(cls, given: CompressionRulesOption) -> CompressionRules | None:
-        """The rules of what a caller says; None for no compression at all.
+        """Parse the option; return None for no compression at all.
 
         Args:
-            given: a filter's name, a pair of name and level, a mapping of keys, paths or globs to
-                these, or None.
+            given: the name of a filter, a pair of name and level, a mapping of keys, paths or globs
+                to these, or None.
 
         Raises:
-            InvalidOptionError: there is no such filter or level (a `ValueError`).
-            InvalidKeyError: no file can hold one of the keys (a `ValueError`).
-            InvalidKeyTypeError: it is none of these (a `TypeError`).
+            InvalidOptionError: the filter or level does not exist (a `ValueError`).
+            InvalidKeyError: a key is not valid (a `ValueError`).
+            InvalidKeyTypeError: the option has another type (a `TypeError`).
         """
         if given is None:
             return None
@@ -100,7 +100,7 @@ class CompressionRules:
         )
 
     def at(self, path: Path) -> Compression | None:
-        """How the array at a path is compressed."""
+        """Return the compression of the array at a path."""
         for rule, compression in self.rules:
             if rule.verdict(path) is Verdict.FULL:
                 return compression

@@ -1,4 +1,4 @@
-"""Rows: what is appended to an array."""
+"""Rows that are appended to an array."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["rows_of"]
 def rows_of(
     stored: np.ndarray[Any, Any], shape: tuple[int, ...], path: Path
 ) -> np.ndarray[Any, Any]:
-    """Stored elements as rows of an array: one row, or a block of rows.
+    """Return stored elements as rows of an array: one row, or a block of rows.
 
     Args:
         stored: of shape ``shape[1:]`` or ``(rows, *shape[1:])``.
-        shape: of the array.
-        path: where it is, for messages.
+        shape: the shape of the array.
+        path: the path of the array, for messages.
 
     Raises:
         InvalidOptionError: the shape does not fit.

@@ -1,4 +1,4 @@
-"""Arrays that are stored part by part: other stored arrays, dask arrays, blocks of rows."""
+"""Arrays that are stored in parts: other stored arrays, dask arrays, blocks of rows."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Part = tuple[Any, Any]
 
 @attrs.frozen(eq=False)
 class Source:
-    """An array that is not in memory, and can be had part by part.
+    """An array that is not in memory, and is provided in parts.
 
     Args:
-        form: what it is stored as.
-        parts: an index, and the values there, for each part.
+        form: its stored form.
+        parts: the index and the values of each part.
     """
 
     form: ArrayForm
@@ -43,21 +43,21 @@ class Source:
 
     @property
     def elements(self) -> Elements:
-        """How values become what is stored."""
+        """Return the conversion of values to stored elements."""
         return elements_of(self.form.mark, self.form.dtype)
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all that is stored."""
+        """Return the number of bytes of all stored elements."""
         return math.prod(self.form.shape) * self.form.dtype.itemsize
 
 
 def source_of(value: Any) -> Source | None:
-    """The source of a large stored array or of a dask array; None for all other values.
+    """Return the source for a large stored array or a dask array; None for all other values.
 
     Raises:
-        InvalidOptionError: a dask array that does not know its shape (a `ValueError`).
-        UnsupportedTypeError: a dask array of objects, or of other arrays than those of NumPy.
+        InvalidOptionError: the shape of a dask array is unknown (a `ValueError`).
+        UnsupportedTypeError: a dask array of objects, or whose blocks are not NumPy arrays.
     """
     if isinstance(value, Array):
         if not value._form.can_stream or value.ndim == 0:  # noqa: SLF001  a handle of ours
@@ -82,7 +82,7 @@ def source_of(value: Any) -> Source | None:
             )
         if any(math.isnan(length) for length in value.shape):
             raise InvalidOptionError(
-                "a dask array that does not know its shape", hint="call compute_chunk_sizes()"
+                "the shape of the dask array is unknown", hint="call compute_chunk_sizes()"
             )
         stored, mark = form_of(value.dtype)
         return Source(ArrayForm(tuple(map(int, value.shape)), stored, mark), _dask_blocks(value))
@@ -90,7 +90,7 @@ def source_of(value: Any) -> Source | None:
 
 
 def _is_dask_array(value: Any) -> bool:
-    """Whether it is one; other objects of dask may have attributes of any name."""
+    """Whether a value is a dask array; other dask objects may have attributes of any name."""
     return type(value).__module__.partition(".")[0] == "dask" and any(
         base.__module__ == "dask.array.core" and base.__name__ == "Array"
         for base in type(value).__mro__
@@ -105,7 +105,7 @@ def _rows(array: Array) -> Generator[Part, None, None]:
 
 
 def _dask_blocks(value: Any) -> Generator[Part, None, None]:
-    """The blocks of a dask array, computed one at a time."""
+    """Iterate over the blocks of a dask array, computed one at a time."""
     if not value.numblocks:
         yield (), np.asarray(value.compute())
         return
@@ -118,15 +118,15 @@ def _dask_blocks(value: Any) -> Generator[Part, None, None]:
 
 
 def draft_of(location: Location, source: Source, layout: Layout, meter: Meter | None) -> Draft:
-    """Store a source, part by part, as an array that stands nowhere yet.
+    """Store a source, in parts, as a draft.
 
-    The storage must be held open until the array is placed. While parts are read or computed,
-    others may use it.
+    The storage must be held open until the draft is placed. Others may use it while parts are read
+    or computed.
     """
     with location.handle.writing(commit=False) as session:
         draft = session.draft(source.form, layout, whole=True)
-    with closing(source.parts) as parts:  # or it would hold its store after an error
-        for index, values in parts:  # what is read or computed here may be interrupted
+    with closing(source.parts) as parts:  # otherwise it would keep its store open after an error
+        for index, values in parts:  # reading and computing may be interrupted
             data = source.elements.encode(values)
             with location.handle.writing(commit=False):
                 draft.write(index, data)
@@ -143,18 +143,19 @@ def write_blocks(
     layout: Layout,
     tell: Tell,
 ) -> Draft:
-    """Store blocks of rows as an array that stands nowhere yet. As for `draft_of`.
+    """Store blocks of rows as a draft, as `draft_of` does.
 
     Args:
-        location: where it will be stored.
+        location: the location of the array.
         blocks: arrays of shape ``(rows, *row)``.
-        rows: how many there will be in all, if that is known.
-        dtype: of the values; None for that of the first block.
+        rows: the total number of rows, if known.
+        dtype: the dtype of the values; None for that of the first block.
         layout: its layout in the file.
-        tell: called with the number of rows that are stored.
+        tell: called with the number of rows stored so far.
 
     Raises:
-        InvalidOptionError: there are no blocks, one does not fit, or there are not as many rows.
+        InvalidOptionError: there are no blocks, a block does not fit, or the number of rows
+            differs.
     """
     path = location.path
     draft: Draft | None = None
@@ -192,5 +193,7 @@ def write_blocks(
 
 def _miscounted(path: Path, rows: int, found: str) -> InvalidOptionError:
     return InvalidOptionError(
-        f"{rows} rows were announced, and {found} came", key=join(path), hint="leave rows out"
+        f"{rows} rows were announced, but {found} were provided",
+        key=join(path),
+        hint="leave rows out",
     )

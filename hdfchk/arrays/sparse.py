@@ -1,4 +1,4 @@
-"""Sparse arrays: slices read rows of compressed rows, or columns of compressed columns."""
+"""Sparse arrays: slices read only the selected rows of CSR, or columns of CSC."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["SparseForm"]
 
 
 class SparseForm(DenseForm):
-    """A `scipy.sparse` array or matrix in CSR or CSC format: its elements, and their places.
+    """A `scipy.sparse` array or matrix in CSR or CSC format: its elements and their indices.
 
-    Of a CSR array only the rows that are asked for are read, of a CSC array only the columns; what
-    else the index says is done in memory. It is written as a whole.
+    Only the selected rows of a CSR array, or columns of a CSC array, are read; the rest of the
+    index is applied in memory. The array is written as a whole.
     """
 
     parts: ClassVar[tuple[str, ...]] = ("data", "indices", "indptr")
@@ -34,15 +34,15 @@ class SparseForm(DenseForm):
         self.stored: Path = (*location.path, "data")
 
     def shape(self, session: Session) -> tuple[int, ...]:
-        """The lengths of the axes."""
+        """Return the lengths of the axes."""
         return tuple(self._mark(session).params["shape"])
 
     def size(self, session: Session) -> int:
-        """How many elements are stored."""
+        """Return the number of stored elements."""
         return self.info(session).shape[0]
 
     def block_rows(self, info: ArrayInfo, most: int) -> int:
-        """A sixteenth of the rows: how many elements they have is not known before."""
+        """Return a sixteenth of the rows: the number of their elements is not known in advance."""
         with self.location.handle.reading() as session:
             return max(1, self.shape(session)[0] // 16)
 
@@ -65,7 +65,7 @@ class SparseForm(DenseForm):
         stat = session.stat(self.location.path)
         if stat is None or stat.mark is None:
             raise UnsupportedStoredError(
-                "it is not a sparse array any more", key=join(self.location.path)
+                "the key no longer holds a sparse array", key=join(self.location.path)
             )
         if stat.mark.params["class"][:3] not in {"csr", "csc"}:
             raise UnsupportedStoredError(
@@ -76,10 +76,10 @@ class SparseForm(DenseForm):
         return stat.mark
 
     def read(self, session: Session, index: Any) -> Any:
-        """The elements at an index, as a sparse array."""
+        """Return the elements at an index as a sparse array."""
         params = self._mark(session).params
         shape, by_rows = tuple(params["shape"]), params["class"].startswith("csr")
-        if len(shape) == 1:  # one row, which lies together
+        if len(shape) == 1:  # one row, which is contiguous
             return self.location.decode(session.read(self.location.path), self.location.path)[index]
         parts = index if isinstance(index, tuple) else (index,)
         if any(part is Ellipsis for part in parts):
@@ -97,7 +97,7 @@ class SparseForm(DenseForm):
             rest[axis] = 0
         elif np.ndim(wanted) == 1 and any(isinstance(part, slice) for part in parts):
             rest[axis] = slice(None)
-        else:  # SciPy pairs a list with what other lists there are
+        else:  # SciPy pairs a list with the other lists
             rest[axis] = np.arange(np.size(wanted)).reshape(np.shape(wanted))
         return (
             made
@@ -108,7 +108,7 @@ class SparseForm(DenseForm):
     def _lines(
         self, session: Session, name: str, wanted: Any, shape: tuple[int, ...], axis: int
     ) -> Any:
-        """A sparse array of some rows (or columns), of which alone the elements are read."""
+        """Read some rows (or columns), and no others, as a sparse array."""
         lengths, pieces = [], []
         for first, end in _runs(wanted):
             ends = session.read_slice((*self.location.path, "indptr"), slice(first, end + 1))[0]
@@ -129,7 +129,7 @@ class SparseForm(DenseForm):
 
 
 def _runs(wanted: Any) -> Iterator[tuple[int, int]]:
-    """Numbers as runs of neighbours: the first of each, and the one behind its last."""
+    """Return the runs of consecutive numbers: the first of each, and its last plus one."""
     cuts = np.flatnonzero(np.diff(wanted) != 1) + 1
     for run in np.split(wanted, cuts):
         if len(run):

@@ -1,4 +1,4 @@
-"""Arrays that are made anew for rows that do not fit: longer strings, floats behind integers."""
+"""Arrays that are rewritten for rows that do not fit: longer strings, floats after integers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..tree import Mark
 __all__ = ["float_rows", "floats_of", "wider_strings"]
 
 _EXACT = 2**53
-"""Up to this number all whole numbers are floats of 64 bits."""
+"""All integers up to this one are exact as float64."""
 
 
 def float_rows(stored: np.dtype[Any], value: Any) -> np.ndarray[Any, Any] | None:
-    """Rows that are floats of 64 bits and whose array has integers of 64 bits; else None.
+    """Return rows that are float64 while their array is int64; otherwise None.
 
     Args:
-        stored: the dtype of the array: int64, which Python's integers have.
+        stored: the dtype of the array: int64 is that of Python integers.
         value: the rows.
 
     Example:
@@ -48,23 +48,23 @@ def float_rows(stored: np.dtype[Any], value: Any) -> np.ndarray[Any, Any] | None
 
 
 def floats_of(session: Session, path: Path, info: ArrayInfo, rows: np.ndarray[Any, Any]) -> Draft:
-    """An array of floats: those that an array of integers has, and more rows.
+    """Create an array of floats from an array of integers and additional rows.
 
     Args:
-        session: reads the array, and makes the new one.
-        path: of the array.
-        info: of the array.
+        session: reads the array, and creates the new one.
+        path: the path of the array.
+        info: its properties.
         rows: the new rows, of shape ``(n, *row)``.
 
     Raises:
-        UnsupportedTypeError: one of its numbers is not exactly a float.
+        UnsupportedTypeError: one of the integers is not exact as a float.
     """
 
     def check(block: np.ndarray[Any, Any]) -> None:
         if (block > _EXACT).any() or (block < -_EXACT).any():
             raise UnsupportedTypeError(
                 "a float does not fit this array of int64, and not all of its integers are "
-                "exactly floats",
+                "exact as floats",
                 key=join(path),
                 hint="store it anew: chk[key] = chk[key].astype(float)",
             )
@@ -75,12 +75,12 @@ def floats_of(session: Session, path: Path, info: ArrayInfo, rows: np.ndarray[An
 def wider_strings(
     session: Session, path: Path, info: ArrayInfo, elements: Elements, rows: np.ndarray[Any, Any]
 ) -> Draft:
-    """An array of strings that has room for longer ones: those that it has, and more rows.
+    """Create an array of longer strings from an array of strings and additional rows.
 
     Args:
-        session: reads the array, and makes the new one.
-        path: of the array.
-        info: of the array.
+        session: reads the array, and creates the new one.
+        path: the path of the array.
+        info: its properties.
         elements: how the new one stores strings.
         rows: the new rows in that form, of shape ``(n, *row)``.
     """
@@ -96,7 +96,7 @@ def _anew(
     rows: np.ndarray[Any, Any],
     check: Callable[[np.ndarray[Any, Any]], None] | None = None,
 ) -> Draft:
-    """An array of another dtype, with its rows and more, part by part; it stays compressed."""
+    """Create an array of another dtype from all rows, in parts; its compression is preserved."""
     row = info.shape[1:]
     layout = attrs.evolve(session.layout(path), maxshape=growing(row), chunks=info.chunks)
     if info.compression in COMPRESSIONS:

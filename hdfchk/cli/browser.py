@@ -97,7 +97,7 @@ class Browser(App[None]):
         if self._first is None:
             self._show(self._store.describe(depth=0)[0])
         else:
-            self._go_to(self._first)
+            self.go_to(self._first)
         self._tree.focus()
         self.set_interval(self._every, self._follow)
 
@@ -143,7 +143,7 @@ class Browser(App[None]):
         if event.node.data is not None:
             self._show(event.node.data)
 
-    def _go_to(self, key: str) -> None:
+    def go_to(self, key: str) -> None:
         """Open the dicts above a key, and move the cursor to it."""
         node = self._tree.root
         names = key.split("/")
@@ -277,7 +277,7 @@ class Browser(App[None]):
         start = keys.index(here) + 1 if here in keys else 0
         for key in [*keys[start:], *keys[:start]]:
             if self._wanted.lower() in key.lower():
-                self._go_to(key)
+                self.go_to(key)
                 return
         self.notify(f"no key has {escaped(self._wanted)!r} in it", markup=False)
 

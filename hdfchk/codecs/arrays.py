@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 _CLASSES: dict[str, type[Any]] = {"matrix": np.matrix, "recarray": np.recarray}
 _ATTRIBUTES = ("_getitem", "_mmap", "filename", "offset", "mode")
-"""Those that `numpy.matrix` and `numpy.memmap` have by themselves."""
+"""The attributes that every `numpy.matrix` and `numpy.memmap` has."""
 _CHARARRAY = "numpy.chararray"
 """By name: NumPy 2.5 gives a warning on access to the class, and a later version removes it."""
 
@@ -113,7 +113,7 @@ def encode_as(name: str, array: Array, encoder: Encoder, /, **params: Any) -> Le
 
 
 def decode_array(node: Leaf | Sequence, decoder: Decoder) -> Array:
-    """Return an array, under whatever name its encoding has."""
+    """Decode an array of any of these encodings."""
     params = params_of(node)
     if isinstance(node, Sequence):
         value = _decode_sequence(decoder.items(node), params)

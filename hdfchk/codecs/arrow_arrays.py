@@ -1,9 +1,9 @@
 """Arrays of Arrow as plain arrays, and back.
 
-Each array becomes a dict of its parts: `data`, the elements, with zeros, empty text or NaT where
-an item is missing; `missing`, which items those are, if there are any; and for items of
-different lengths `offsets`, where each of them begins and the last one ends. The parts of a
-dictionary, list or structure are dicts of their own.
+Each array becomes a dict of its parts: `data`, the elements, with zeros, empty text or NaT for
+missing items; `missing`, a mask of the missing items, if there are any; and for items of different
+lengths `offsets`, the start of each item and the end of the last one. The parts of a dictionary,
+list or structure are dicts, too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def to_parts(array: Any) -> dict[str, Any]:
 
 
 def texts_of(array: Any) -> Array:
-    """Return the text in an array, or a chunked array, as objects, with an empty one for a missing.
+    """Return the text in an array, or a chunked array, as objects; missing items become empty.
 
     Raises:
         UnicodeError: it is not UTF-8: Arrow takes any bytes for text.
@@ -229,7 +229,7 @@ def _build_nested(kind: Any, parts: dict[str, Any], missing: Array | None) -> An
 
 
 def _validity(missing: Array | None) -> Any:
-    """Return the bits of the items that are there, or None if all are."""
+    """Return the validity bits of the items, or None if no item is missing."""
     if missing is None:
         return None
     return pyarrow().py_buffer(np.packbits(~np.asarray(missing, bool), bitorder="little"))

@@ -26,7 +26,7 @@ _CONSTRAINTS = frozenset(
         "FixCartesianParametricRelations",
     }
 )
-"""Those that a file can name: ASE itself calls what its table of names has, functions too."""
+"""The constraints that a file can name: ASE itself calls any entry of its table, even functions."""
 
 
 def _ase(module: str) -> Any:
@@ -49,7 +49,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _made(said: Any) -> Any:
-    """Return a constraint of its dict.
+    """Create a constraint from its dict.
 
     Raises:
         ValueError: it is not a constraint that a file can name.
@@ -60,7 +60,7 @@ def _made(said: Any) -> Any:
 
 
 def _constraint(value: Any, owner: Any, encoder: Encoder) -> dict[str, Any]:
-    """Return a constraint as the dict from which ASE makes the same one again."""
+    """Return a constraint as the dict from which ASE creates the same one."""
     try:
         said: dict[str, Any] = value.todict()
         same = _same(_made(said), value)
@@ -87,7 +87,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
         encoder.refuse(value, f"with the attribute {more[0]!r}", "store it in value.info")
     parts: dict[str, Any] = {"arrays": value.arrays, "cell": value.cell.array, "pbc": value.pbc}
     displaced = value.get_celldisp()
-    if displaced.any() or displaced.shape != (3, 1):  # as it is by default
+    if displaced.any() or displaced.shape != (3, 1):  # the default
         parts["celldisp"] = displaced
     if value.info:
         parts["info"] = value.info

@@ -19,14 +19,14 @@ __all__ = ["CODECS"]
 _WHAT = "an astropy object"
 _INSTEAD = "its data by chk.array(key), chk.group(key) or h5py"
 _INFO = ("name", "description", "format")
-"""What the ``info`` of a value says, besides its ``meta``."""
+"""The attributes of ``info`` of a value, besides its ``meta``."""
 _TIMES = ("delta_ut1_utc", "delta_tdb_tt")
-"""Corrections that a time may have, as private attributes of these names."""
+"""Private attributes of a time that hold corrections."""
 _OF_TIMES = {
     *("_time", "_format", "_location", "SCALES", "cache", "_id_cache", "info"),
     *(f"_{name}" for name in _TIMES),
 }
-"""Attributes that belong to every time."""
+"""Attributes that every time has."""
 
 
 def _astropy(module: str) -> Any:
@@ -37,7 +37,7 @@ def _astropy(module: str) -> Any:
 
 
 def _text_of(unit: Any, value: Any, encoder: Encoder) -> str:
-    """Return the text from which astropy makes the same unit again."""
+    """Return the text from which astropy creates the same unit."""
     text = str(unit.to_string())
     try:
         same = is_plain_text(text) and _same_unit(_unit(text), unit)

@@ -1,6 +1,6 @@
-"""Codecs of other packages, which name them in the entry-point group ``hdfchk.codecs``.
+"""Codecs of other packages, which declare them in the entry-point group ``hdfchk.codecs``.
 
-They are loaded where a type, or an encoding in a file, is met that no codec knows: never at import.
+They are loaded when a type, or an encoding in a file, is found that has no codec: never at import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["GROUP", "load"]
 GROUP = "hdfchk.codecs"
 
 SWITCH = "HDFCHK_NO_PLUGINS"
-"""The environment variable that turns them off; ``0`` and nothing leave them on."""
+"""The environment variable that disables them, unless it is ``0`` or empty."""
 
 
 def load(add: Callable[[Codec], object], known: Callable[[str], Codec | None]) -> list[Exception]:
@@ -50,10 +50,10 @@ def load(add: Callable[[Codec], object], known: Callable[[str], Codec | None]) -
 
 
 def _codecs_of(loaded: object) -> list[Codec]:
-    """Return the codecs that an entry point has: one, or an iterable of them.
+    """Return the codecs of an entry point: one, or an iterable of them.
 
     Raises:
-        TypeError: it has something else.
+        TypeError: it provides something else.
     """
     codecs = [loaded] if isinstance(loaded, Codec) else loaded
     found: list[Any] = list(codecs) if isinstance(codecs, Iterable) else [codecs]

@@ -63,15 +63,15 @@ LIBRARIES = {
     "unyt": "unyt",
     "xarray": "labelled",
 }
-"""By the package in which a type, or the name of an encoding, is: the module with its codecs.
+"""The module with the codecs of a package, by the name of the package.
 
-It is imported where a value of such a package, or such an encoding, is met.
+It is imported when a value of the package, or an encoding with its name, is found.
 """
 
 
 @functools.cache
 def codecs_of(package: str) -> tuple[Codec, ...]:
-    """Return the codecs of a package in `LIBRARIES`; of others, none."""
+    """Return the codecs of a package in `LIBRARIES`; none for others."""
     module = LIBRARIES.get(package)
     if module is None:
         return ()

@@ -26,7 +26,7 @@ def pandas() -> Any:
 
 
 def checked(encode: Callable[[Any, Encoder], Node]) -> Callable[[Any, Encoder], Node]:
-    """Return `encode`, which rejects pandas objects with attributes of the caller's."""
+    """Return `encode` that rejects pandas objects with attributes set by the user."""
     return without_attributes(encode, *_ATTRIBUTES)
 
 

@@ -1,4 +1,4 @@
-"""Columns of wide DataFrames: those of one dtype share an array, as each object takes its time."""
+"""Columns of wide DataFrames: those of one dtype share an array, since each object takes time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .optional import need
 __all__ = ["CODECS", "MOST_LONE", "blocks_of", "by_rows", "joined"]
 
 MOST_LONE = 256
-"""In a frame with more columns those of one dtype share an array."""
+"""The maximum number of columns that are stored separately."""
 _KINDS = "biufcmM"
 
 
 def blocks_of(frame: Any, encoder: Encoder) -> dict[str, tuple[list[int], Node]]:
-    """The blocks of a frame by their names: the numbers of the columns of each, and its tree."""
+    """Return the blocks of a frame by name: the numbers of the columns of each, and its tree."""
     if frame.shape[1] <= MOST_LONE:
         return {}
     found: dict[Any, list[int]] = {}
@@ -36,7 +36,7 @@ def blocks_of(frame: Any, encoder: Encoder) -> dict[str, tuple[list[int], Node]]
 
 
 def by_rows(node: Node) -> Node:
-    """The tree of a frame, or of a block, with the rows of blocks first: so that they can grow."""
+    """Return the tree of a frame, or of a block, with rows as the first axis: so it can grow."""
     if not isinstance(node, Branch):
         return node
     if node.mark is None or node.mark.name != "pandas.block":
@@ -54,18 +54,18 @@ def by_rows(node: Node) -> Node:
 
 
 def _decode_block(node: Branch, decoder: Decoder) -> tuple[Any, Any]:
-    """The numbers of the columns, and the columns one below the other."""
+    """Return the numbers of the columns, and the columns stacked."""
     parts = decoder.fields(node)
     values = parts["values"]
     return parts["places"], values.T if params_of(node).get("by_rows") else values
 
 
 def joined(blocks: list[tuple[Any, Any]], columns: dict[int, Any], index: Any, count: int) -> Any:
-    """The frame of blocks and of lone columns, with the numbers of its columns for names."""
+    """Return the frame of blocks and single columns, with the numbers of its columns as names."""
     pd = need("pandas", "a DataFrame")
     if len(blocks) == 1 and len(blocks[0][0]) == count:
         values = blocks[0][1]
-        if not values.flags.writeable:  # a map of a file
+        if not values.flags.writeable:  # a memory map
             values = values.copy()
         return pd.DataFrame(values.T, index=index, copy=False)
     frames = [pd.DataFrame(v.T, index=index, columns=places) for places, v in blocks]

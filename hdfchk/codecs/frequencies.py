@@ -1,7 +1,7 @@
 """The frequency of a pandas index: as pandas writes it, or as the class and arguments of an offset.
 
-Not every text that pandas writes means the same when pandas reads it: it says nothing of holidays,
-and of an offset of several units it cannot be read at all.
+Not every text that pandas writes has the same meaning when pandas reads it: it omits holidays, and
+that of an offset of several units cannot be read.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def put(
     Args:
         freq: the offset.
         index: the index that has it.
-        parts: gets the class and arguments of an offset that its text would not give back.
-        params: gets the text of all others.
+        parts: receives the class and arguments of an offset whose text is not sufficient.
+        params: receives the text of all others.
         encoder: rejects the index, if pandas would not set the offset.
 
     Returns:
-        The version of the encoding that has them.
+        The version of the encoding that includes them.
     """
     if _is_told_by_text(freq):
         params["freq"], version = str(freq.freqstr), 1
@@ -69,14 +69,14 @@ def bare(index: Any) -> Any:
 
 @contextlib.contextmanager
 def without_warnings() -> Iterator[None]:
-    """Hide that pandas will take a frequency of periods away: the reader cannot change it."""
+    """Suppress the deprecation of a frequency of periods: the reader cannot change it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
 def _is_fixed(freq: Any) -> bool:
-    """Whether all items are as far from each other: pandas then takes it, and it is not tried."""
+    """Whether all items are equally spaced: pandas then accepts the frequency without a test."""
     offsets = need("pandas", "a pandas object").offsets
     return isinstance(freq, (offsets.Tick, offsets.Day))
 

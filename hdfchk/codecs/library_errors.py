@@ -1,4 +1,4 @@
-"""Errors of other libraries that are raised where their values are made of damaged data."""
+"""Errors of other libraries that are raised when their values are created from damaged data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["guarded"]
 
 
 def guarded(codec: Codec, library: str) -> Codec:
-    """Return a codec whose `decode` raises no errors of the library's own classes.
+    """Return a codec whose `decode` raises none of the library's own error classes.
 
-    Libraries have their own classes of errors, and those of Rust end a call with a
-    `PanicException`, which is no `Exception`.
+    Libraries have their own error classes; those written in Rust raise a `PanicException`, which is
+    not an `Exception`.
 
     Args:
         codec: a codec of the library's values.

@@ -14,7 +14,7 @@ from .codec import Codec, Decoder, Encoder
 __all__ = ["CODECS"]
 
 WHOLE = "attributes"
-"""The only child of one with an attribute whose name no link can have."""
+"""The only child of a namespace with an attribute whose name is not a valid link name."""
 
 
 def _encode(value: Any, encoder: Encoder) -> Node:
@@ -29,7 +29,7 @@ def _encode(value: Any, encoder: Encoder) -> Node:
 
 
 def _made(name: str) -> Any:
-    """Return one without attributes."""
+    """Return a namespace without attributes."""
     if name == "SimpleNamespace":
         return types.SimpleNamespace()
     if name != "argparse.Namespace":

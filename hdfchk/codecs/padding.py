@@ -1,7 +1,7 @@
-"""The bytes of items of arrays that hold nothing: between fields, and behind long doubles.
+"""The padding bytes of array items: between fields, and after long doubles.
 
-NumPy leaves in them what was in memory before. They are stored as zeros: or the same data would
-give another file each time, and a file would have bytes of the process that nobody put there.
+NumPy leaves them uninitialized. They are stored as zeros: otherwise the same data would give a
+different file each time, and a file would contain arbitrary memory of the process.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ __all__ = ["without_padding"]
 Array = np.ndarray[Any, Any]
 _LONG = frozenset({np.longdouble, np.clongdouble})
 _X87_BYTES = 10
-"""Of a long double of 80 bits, which takes 12 or 16 bytes."""
+"""The bytes used by a long double of 80 bits, which occupies 12 or 16 bytes."""
 
 
 def without_padding(value: Array) -> Array:
-    r"""Return an array with zeros in the bytes that hold nothing: itself, if it has no such bytes.
+    r"""Return an array with zeros as padding bytes; the same array if it has no padding.
 
     Example:
         >>> item = np.dtype({"names": ["a"], "formats": ["u1"], "offsets": [1], "itemsize": 3})
@@ -37,7 +37,7 @@ def without_padding(value: Array) -> Array:
 
 @functools.lru_cache(256)
 def _used(dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[np.bool]]:
-    """Return, for each byte of an item, whether it holds something."""
+    """Return, for each byte of an item, whether it is not padding."""
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return np.tile(_used(base), int(np.prod(shape)))

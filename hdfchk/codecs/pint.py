@@ -25,7 +25,7 @@ def _pint() -> Any:
 
 
 def _text_of(value: Any, encoder: Encoder) -> str:
-    """Return the text from which the application's registry makes the same units again."""
+    """Return the text from which the application's registry creates the same units."""
     registry = _pint().get_application_registry()
     its = value._REGISTRY  # noqa: SLF001  there is no public name
     if its is not registry and its is not registry.get():
@@ -44,7 +44,7 @@ def _text_of(value: Any, encoder: Encoder) -> str:
         if not _reads(text, items):
             text = exact
         same = _reads(text, items)
-    except Exception:  # a unit of any name may raise anything
+    except Exception:  # a unit of any name may raise any error
         same = False
     if not same:
         encoder.refuse(
@@ -56,7 +56,7 @@ def _text_of(value: Any, encoder: Encoder) -> str:
 
 
 def _units(text: str) -> Any:
-    """Return the units that the application's registry makes of a text."""
+    """Return the units that the application's registry creates from a text."""
     if len(text) > _MOST_CHARACTERS:  # pint has a call for each operator
         raise ValueError(f"units of {len(text)} characters")
     if _POWER_OF_NUMBER.search(text):  # which may take all the memory

@@ -1,7 +1,7 @@
 """Codecs of polars series and data frames: plain datasets, one for each column.
 
-A dataset of booleans beside the items marks the missing ones. Lists are their lengths and their
-items, structs a group of their fields.
+A dataset of booleans beside the items marks the missing ones. Lists are stored as their lengths and
+items, structs as a group of their fields.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def _polars() -> Any:
 
 
 def _name_of(dtype: Any) -> str:
-    """Return the name of a type, which older versions of polars may tell by its class."""
+    """Return the name of a type, which in older versions of polars may be a class."""
     return dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
 
 
 def _spec(dtype: Any, series: Any, encoder: Encoder) -> Any:
-    """Return a JSON value from which `_dtype` makes the same type again."""
+    """Return a JSON value from which `_dtype` creates the same type."""
     name = _name_of(dtype)
     if name in _PLAIN or name in {"String", "Binary", "Date", "Time", "Null", "Int128", "UInt128"}:
         return name
@@ -95,7 +95,7 @@ def _dtype(spec: Any) -> Any:
 
 
 def _require_lengths(lengths: Any, total: int) -> None:
-    """Reject lengths that are negative, or that are not those of so many items."""
+    """Reject lengths that are negative, or whose sum is not the number of items."""
     if (lengths < 0).any() or int(lengths.sum()) != total:
         raise ValueError(f"lengths that are not those of {total} items")
 
@@ -114,7 +114,7 @@ def _encode_series(value: Any, encoder: Encoder) -> Node:
 
 
 def _parts(value: Any, name: str) -> dict[str, Any]:
-    """Return the items of a series, those that are missing with some value of their type."""
+    """Return the items of a series, with some value of their type for missing ones."""
     pl = _polars()
     if name == "Null":
         return {"length": len(value)}
@@ -147,7 +147,7 @@ def _parts(value: Any, name: str) -> dict[str, Any]:
 
 
 def _items(lists: Any, count: int) -> Any:
-    """Return the items of lists, or arrays, that are all there and not empty."""
+    """Return the items of lists, or arrays, of which none is missing or empty."""
     if not count:
         return _polars().Series([], dtype=lists.dtype.inner)
     return lists.explode().alias("")
@@ -179,7 +179,7 @@ def _decode_series(node: Leaf | Branch | Sequence, decoder: Decoder) -> Any:
 
 
 def _made(parts: dict[str, Any], dtype: Any, name: str) -> Any:
-    """Return a series of all items, with some value for those that are missing."""
+    """Return a series of all items, with some value for missing ones."""
     pl = _polars()
     if name == "Null":
         return _same(None, dtype, parts["length"])
@@ -207,7 +207,7 @@ def _made(parts: dict[str, Any], dtype: Any, name: str) -> Any:
 
 
 def _same(item: Any, dtype: Any, length: int) -> Any:
-    """Return a series of one item many times."""
+    """Return a series that repeats one item."""
     one = _polars().Series([item], dtype=dtype)
     return one.new_from_index(0, length) if length else one.clear()
 

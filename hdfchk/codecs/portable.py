@@ -66,7 +66,7 @@ def lower(node: Node, capabilities: Capabilities) -> Node:
 
 
 def own_mark(node: Node) -> Mark:
-    """Return the mark of a node, or, if it needs none, the one that says what it is without it."""
+    """Return the mark of a node, or, if it needs none, an explicit mark of its type."""
     if node.mark is not None:
         return node.mark
     if isinstance(node, Leaf):

@@ -32,7 +32,7 @@ def _schema_bytes(schema: Any) -> bytes:
 
 
 def _described(schema: Any, owner: Any, encoder: Encoder) -> bytes:
-    """Return a schema as Arrow writes it, if Arrow reads the same one from that."""
+    """Return the serialized schema, if Arrow reads the same schema from it."""
     raw = _schema_bytes(schema)
     if not _schema(raw).equals(schema, check_metadata=True):  # as dictionaries of dictionaries
         encoder.refuse(
@@ -50,7 +50,7 @@ def _schema(raw: bytes) -> Any:
 
 
 def _parts(array: Any, owner: Any, encoder: Encoder) -> dict[str, Any]:
-    """Return the items of an array, those that are missing with some value of their type."""
+    """Return the items of an array, with some value of their type for missing ones."""
     dtype = array.type
     if _is("null", dtype):
         return {"length": len(array)}
@@ -219,7 +219,7 @@ def _made_lists(parts: dict[str, Any], dtype: Any, bitmap: Any) -> Any:
 
 
 def _made_fixed(parts: dict[str, Any], dtype: Any, bitmap: Any) -> Any:
-    """Return lists of one length; those that are missing have items too, which say nothing."""
+    """Return lists of equal length; missing lists also have items, which are ignored."""
     pa, length, size = _arrow(), parts["length"], dtype.list_size
     items = _made(parts["values"], dtype.value_type)
     count = length if "valid" not in parts else int(parts["valid"].sum())
@@ -234,9 +234,9 @@ def _made_fixed(parts: dict[str, Any], dtype: Any, bitmap: Any) -> Any:
 
 
 def _require_lengths(lengths: Any, total: int | None) -> None:
-    """Reject lengths that are negative, or that are not those of so many items."""
+    """Reject lengths that are negative, or whose sum is not the number of items."""
     if lengths.dtype != np.int64 or (lengths < 0).any():
-        raise ValueError("the lengths are no lengths")
+        raise ValueError("a length is negative or not an integer")
     if total is not None and int(lengths.sum()) != total:
         raise ValueError(f"lengths of {int(lengths.sum())} items, but there are {total}")
 
@@ -262,7 +262,7 @@ def _whole(column: Any, owner: Any, encoder: Encoder) -> Any:
 
 
 def _require_valid(value: Any, encoder: Encoder) -> None:
-    """Reject what could not be read again: Arrow takes any bytes as text, any number as a date."""
+    """Reject values that could not be read: Arrow accepts any bytes as text, any int as a date."""
     try:
         value.validate(full=True)
     except _arrow().ArrowException as error:

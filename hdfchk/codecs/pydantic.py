@@ -23,7 +23,7 @@ def is_model(cls: type) -> bool:
 
 
 def to_state(value: Any) -> dict[str, Any]:
-    """Return the fields of an instance, and what pydantic knows beside them, if anything."""
+    """Return the fields of an instance, and additional state of pydantic, if any."""
     inside = value.__getstate__()
     state = dict(inside[_FIELDS])
     missing = [name for name in type(value).model_fields if name not in state]

@@ -1,6 +1,6 @@
 """Time zones of pytz, the time zones of pandas 2: as parameters of marks, and back.
 
-A zone of pytz is known by its name. A date in it has one of several other objects as its zone,
+A zone of pytz is identified by its name. The zone of a date in it is one of several other objects,
 one for each offset that the zone has had.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["at", "describe", "rebuild"]
 
 
 def describe(zone: Any, owner: Any) -> dict[str, Any] | None:
-    """Return the parameters of a zone, or None if they would not give it back.
+    """Return the parameters of a zone, or None if it cannot be rebuilt from them.
 
     Args:
         zone: the zone.
@@ -53,6 +53,6 @@ def rebuild(name: Any) -> dt.tzinfo:
 
 
 def at(zone: Any, moment: dt.datetime, dst: bool) -> dt.tzinfo | None:
-    """Return the zone that a date without one has in `zone`, in summer time if there are two."""
+    """Return the zone object for a naive date in `zone`; in summer time if there are two."""
     localized: dt.datetime = zone.localize(moment, is_dst=dst)
     return localized.tzinfo

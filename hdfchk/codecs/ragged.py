@@ -1,7 +1,7 @@
 """The codec of lists and tuples of many small arrays, which may have different lengths.
 
-An object of HDF5 for each would take far longer, and more space, than its elements. All elements
-are one array, and where each array of the list ends is another one.
+One HDF5 object for each would take far more time and space than its elements. All elements are
+stored as one array, and the ends of the arrays of the list as another.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ __all__ = ["CODECS", "encode_ragged"]
 
 Array = np.ndarray[Any, Any]
 FEWEST = 8
-"""Fewer arrays are stored as they are, each under a number."""
+"""Shorter lists are stored as separate arrays, each under a number."""
 MEAN_BYTES = 2**14
-"""So are larger ones: it takes no copy of them in memory."""
+"""So are larger arrays, to avoid a copy in memory."""
 _KINDS = "biufcmM"
 _CLASSES: dict[str, type[Any]] = {"list": list, "tuple": tuple}
 
 
 def encode_ragged(name: str, items: list[Any], encoder: Encoder) -> Branch | None:
-    """Return the tree of a sequence, or None if it is to be stored in another form.
+    """Return the tree of a sequence, or None if it must be stored in another form.
 
     Args:
         name: ``list`` or ``tuple``.
@@ -57,7 +57,7 @@ def encode_ragged(name: str, items: list[Any], encoder: Encoder) -> Branch | Non
 
 
 def _order(item: Array) -> str:
-    """Return the memory order that an array must come back with; nothing, if it is in both."""
+    """Return the memory order in which an array must be read back; empty if it is in both."""
     flags = item.flags
     if flags.f_contiguous:
         return "" if flags.c_contiguous else "F"
@@ -97,15 +97,15 @@ def _decode(node: Branch, decoder: Decoder) -> Any:
 
 
 def _check(values: Any, offsets: Any, shapes: Any) -> None:
-    """Refuse offsets and shapes that are not those of the values.
+    """Reject offsets and shapes that do not match the values.
 
     Raises:
-        CorruptFileError: they are not.
+        CorruptFileError: they do not match.
     """
     if type(values) is not np.ndarray or not values.ndim or values.dtype.kind not in _KINDS:
-        raise _damaged("the values are no array of numbers")
+        raise _damaged("the values are not an array of numbers")
     if type(offsets) is not np.ndarray or offsets.dtype != np.int64 or offsets.ndim != 1:
-        raise _damaged("the offsets are no integers")
+        raise _damaged("the offsets are not integers")
     if not offsets.size or offsets[0] != 0 or offsets[-1] != len(values):
         raise _damaged("the offsets do not cover the values")
     if (offsets[1:] < offsets[:-1]).any():
@@ -113,9 +113,9 @@ def _check(values: Any, offsets: Any, shapes: Any) -> None:
     if shapes is None:
         return
     if type(shapes) is not np.ndarray or shapes.dtype != np.int64 or shapes.ndim != 2:
-        raise _damaged("the shapes are no integers")
+        raise _damaged("the shapes are not integers")
     if values.ndim != 1 or len(shapes) != len(offsets) - 1 or not 1 < shapes.shape[1] <= _MAX_NDIM:
-        raise _damaged("the shapes are not those of the arrays")
+        raise _damaged("the shapes do not match the arrays")
     if (shapes < 0).any():
         raise _damaged("a shape is negative")
 
@@ -130,4 +130,4 @@ def _damaged(problem: str) -> CorruptFileError:
 
 
 CODECS = (Codec("ragged", (), no_value, _decode),)
-"""The stored form of some lists and tuples, which is not a Python type of its own."""
+"""The stored form of some lists and tuples, which has no Python type."""

@@ -1,7 +1,7 @@
 """Codecs of NumPy's random generators: their state, and the seed sequence from which they spawn.
 
-The classes that a file may name are in a table. What NumPy takes from a state without a check, an
-index into a buffer in C, is checked here.
+The classes that a file may name are in a table. Indices into C buffers, which NumPy accepts from a
+state unchecked, are checked here.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 """A class, or the default factory of a `defaultdict`."""
 Encode = Callable[[Any, Encoder], Node]
 _loading = threading.RLock()
-"""Held while codecs are loaded: registries of all threads wait for each other."""
+"""Held while codecs are loaded: all registries and threads wait for it."""
 
 
 class CodecRegistry:
@@ -56,9 +56,9 @@ class CodecRegistry:
         self._factories: dict[str, Callable[..., Any]] = {}
         self._takes_more = codecs is None
         self._packages: set[str] = set()
-        """Those whose codecs in `families.LIBRARIES` were added, or that have none there."""
+        """The packages whose codecs in `families.LIBRARIES` were added, or that have none there."""
         self._failures: list[Exception] | None = None
-        """Of entry points; None until they are loaded."""
+        """The errors of entry points; None until they are loaded."""
         for codec in CODECS if codecs is None else codecs:
             self.add(codec)
 
@@ -347,7 +347,7 @@ class CodecRegistry:
         return codec
 
     def _late_codec(self, name: str) -> Codec:
-        """Return a codec that is loaded now, as a file has its encoding."""
+        """Load and return the codec for an encoding in a file."""
         self._load_package(name.partition(".")[0])
         if name not in self._by_name:
             self._load_entry_points()

@@ -1,4 +1,4 @@
-"""What to do with a value whose type has no codec: advice that loses nothing of it."""
+"""Advice for values whose type has no codec: how to store them without loss."""
 
 from __future__ import annotations
 
@@ -180,11 +180,11 @@ _OF_PYTHON = 1 << 9
 _MORE = (
     *("unit", "units", "columns", "names", "dims", "coords", "mask", "crs", "categories", "attrs"),
 )
-"""Attributes of what is more than its elements: ``numpy.asarray`` would lose them."""
+"""Attributes of array-like objects that ``numpy.asarray`` would lose."""
 
 
 def remedy_for(cls: type, is_known: Callable[[type], bool]) -> str:
-    """Return what to do with a value whose class has no codec.
+    """Return advice for a value whose class has no codec.
 
     Args:
         cls: its class.
@@ -227,7 +227,7 @@ def remedy_for(cls: type, is_known: Callable[[type], bool]) -> str:
 
 
 def _is_its_attributes(cls: type) -> bool:
-    """Whether ``vars(value)`` is all of it: no slots, and no base that is written in C."""
+    """Whether ``vars(value)`` is the complete state: no slots, and no base class in C."""
     if not cls.__dictoffset__:
         return False
     bases = cls.__mro__[:-1]

@@ -1,7 +1,8 @@
 """Codec of the results of NumPy and SciPy functions: their fields are the children of a group.
 
 The table of classes is closed: a file names one of them by a name of this table, and nothing else
-is imported. Results with private state, which only their version of SciPy understands, are refused.
+is imported. Results with private state, which only their version of SciPy understands, are
+rejected.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..tree import Branch, Mark, Node, params_of
 from .codec import Codec, Decoder, Encoder
 from .optional import need
 
-__all__ = ["CODECS"]
+__all__ = ["CODECS", "class_of", "name_of"]
 
 
 class _Home(NamedTuple):
@@ -79,7 +80,7 @@ _HOMES = {
 _NAMES = tuple(f"{home}.{name}" for home, found in _HOMES.items() for name in found.classes.split())
 
 
-def _name_of(cls: type) -> str | None:
+def name_of(cls: type) -> str | None:
     """Return the name of a class in the table, or None."""
     for home, found in _HOMES.items():
         if cls.__name__ in found.classes.split():
@@ -90,7 +91,7 @@ def _name_of(cls: type) -> str | None:
     return None
 
 
-def _class_of(name: str) -> Any:
+def class_of(name: str) -> Any:
     """Return the class of a name in the table.
 
     Raises:
@@ -116,7 +117,7 @@ def _class_of(name: str) -> Any:
 
 def _encode(value: Any, encoder: Encoder) -> Node:
     cls = type(value)
-    name = _name_of(cls)
+    name = name_of(cls)
     if name is None:
         encoder.refuse(value, "is not a known result", "store its fields in a dict")
     attributes = dict(getattr(value, "__dict__", {}))
@@ -147,7 +148,7 @@ def _fields_of(cls: Any) -> tuple[str, ...]:
 
 def _decode(node: Branch, decoder: Decoder) -> Any:
     name = params_of(node)["class"]
-    cls = _class_of(name)
+    cls = class_of(name)
     fields = decoder.fields(node)
     if any(field.startswith("_") for field in fields):
         raise CorruptFileError(f"a {name} with private state", hint="read it with chk.group(key)")

@@ -89,7 +89,7 @@ def dtype_of(params: Mapping[str, Any]) -> Any:
 
 
 def _dtype_named(name: Any) -> Any:
-    """Return the dtype of a name. A file can name nothing else of torch, nor have it import more.
+    """Return the dtype of a name. A file cannot name anything else in torch, or cause imports.
 
     Raises:
         UnknownTypeError: torch has no dtype of this name.

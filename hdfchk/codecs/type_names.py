@@ -1,6 +1,6 @@
-"""What a person calls the type of a stored value, told from its mark and form alone.
+"""Readable names of types of stored values, determined from mark and form alone.
 
-No element of an array is read; of a packed sequence, which is a text, the beginning is.
+No element of an array is read; of a packed sequence, which is a text, only the beginning.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .packing import mark_from_text
 __all__ = ["MOST_TEXT", "Outline", "Told", "told_of_group", "told_of_leaf", "told_of_object"]
 
 MOST_TEXT = 4096
-"""So many bytes of a packed text are looked at."""
+"""The number of bytes of a packed text that are inspected."""
 
 AnyDType = np.dtype[Any]
 
 
 class Outline(NamedTuple):
-    """What is known of a stored object without its elements.
+    """The properties of a stored object without its elements.
 
     Args:
         mark: its mark.
-        shape: the lengths of the axes; None for a group, and where there are no elements.
+        shape: the lengths of the axes; None for a group, and for an empty dataset.
         dtype: the stored dtype; None for a group.
     """
 
@@ -41,14 +41,14 @@ class Outline(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a value is.
+    """The description of a value.
 
     Args:
         kind: ``group`` (a live dict), ``array`` or ``value``.
-        type: its type in Python, as a person says it.
-        length: of a sequence or mapping, if known.
-        shape: of an array or a table.
-        dtype: of an array or a scalar of NumPy.
+        type: its Python type, in words.
+        length: the length of a sequence or mapping, if known.
+        shape: the shape of an array or a table.
+        dtype: the dtype of an array or a NumPy scalar.
     """
 
     kind: Literal["group", "array", "value"]
@@ -59,18 +59,18 @@ class Told(NamedTuple):
 
 
 Part = Callable[[str], Outline | None]
-"""Gives what is known of a part of a value, by its name."""
+"""Returns the properties of a part of a value, by name."""
 Text = Callable[[], str | None]
-"""Gives the beginning of a text, `MOST_TEXT` bytes of it; None where there is none."""
+"""Returns the first `MOST_TEXT` bytes of a text; None if there is no text."""
 
 _SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
 _MAPPINGS = frozenset({"dict", "OrderedDict", "Counter", "defaultdict"})
 _BARE = ("pandas.", "xarray.", "numpy.random.")
-"""Libraries whose types are called by their names alone."""
+"""Libraries whose types are named without their module."""
 _BY_CLASS = frozenset(
     {"record", "result", "namespace", "sparse", "xarray.Variable", "numpy.random.BitGenerator"}
 )
-"""Encodings of which a parameter tells the class."""
+"""Encodings with a parameter for the class."""
 _NAMES = {
     "Path": "Path",
     "masked": "masked array",
@@ -81,15 +81,15 @@ _NAMES = {
     "astropy.MaskedQuantity": "astropy.Masked(Quantity)",
 }
 _IN_BYTES = frozenset({"item", "numpy", "bytes", "bytearray", "array.array", "memoryview"})
-"""Encodings, or parameters of them, of which the dataset has the bytes of the value."""
+"""Encodings, or their parameters, whose dataset has as many bytes as the value."""
 _ITEMS = {bool: "bool", int: "int", float: "float", str: "str", type(None): "None"}
 _WRONG = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""What parameters raise that are not those of their encoding: reading the value will tell."""
+"""The errors of invalid parameters: they are reported when the value is read."""
 _MARK_IN_TEXT = r'\{"\$":("(?:[^"\\]|\\.)*")'
 
 
 def named(mark: Mark) -> str:
-    """Return what a person calls values of an encoding, from the mark alone."""
+    """Return the name of the type of an encoding, from the mark alone."""
     name, cls = mark.name, mark.params.get("class")
     if name == "Path" and isinstance(cls, str) and cls.startswith("Pure"):
         return cls
@@ -125,7 +125,7 @@ def scalar_name(dtype: AnyDType) -> str:
 
 
 def told_of_object(value: Any) -> Told:
-    """Tell what a Python object is, which a backend keeps as it is."""
+    """Describe a Python object that a backend stores unchanged."""
     if value is None:
         return Told("value", "None")
     if isinstance(value, np.generic):
@@ -135,11 +135,11 @@ def told_of_object(value: Any) -> Told:
 
 
 def told_of_leaf(outline: Outline, text: Text) -> Told:
-    """Tell what a value is that is stored as one dataset.
+    """Describe a value that is stored as one dataset.
 
     Args:
-        outline: of the dataset, or the scalar that is stored.
-        text: gives its beginning, if it is a text.
+        outline: the outline of the dataset, or the stored scalar.
+        text: returns its beginning, if it is a text.
     """
     mark, shape, dtype = outline
     if mark is None:
@@ -183,7 +183,7 @@ def _unmarked(shape: tuple[int, ...] | None, dtype: AnyDType | None) -> Told:
 
 
 def _dtype_of(mark: Mark, dtype: AnyDType | None) -> AnyDType | None:
-    """Return the dtype that a mark gives, as far as it can be made here."""
+    """Return the dtype in a mark, if it can be created here."""
     spec = mark.params.get("dtype")
     if spec is None or spec in ("U", "S") or mark.name == "torch.Tensor":
         return dtype
@@ -202,7 +202,7 @@ def _array(mark: Mark, shape: tuple[int, ...] | None, dtype: AnyDType | None) ->
     if isinstance(named_shape, list):
         shape = tuple(named_shape)
     elif own is not None and own.kind == "U" and dtype is not None and dtype.kind == "u" and shape:
-        shape = shape[:-1]  # code points, with an axis of their own
+        shape = shape[:-1]  # code points, with an additional axis
     cls = mark.params.get("class")
     name = cls if mark.name == "ndarray" and isinstance(cls, str) else named(mark)
     return Told("array", name, shape[0] if shape else None, shape, own)
@@ -216,7 +216,7 @@ def _sequence(name: str, item: str, shape: tuple[int, ...] | None, dtype: AnyDTy
 
 
 def _packed(text: str | None) -> Told:
-    """Tell what a packed sequence is, from the beginning of its text."""
+    """Describe a packed sequence, from the beginning of its text."""
     if text is None:
         return Told("value", "list")
     try:
@@ -239,7 +239,7 @@ def _packed(text: str | None) -> Told:
 
 
 def _kind_of_item(item: Any) -> str:
-    """Return the type of an item of a packed list; nothing where that would need more words."""
+    """Return the type of an item of a packed list; empty if it is more complex."""
     if not isinstance(item, dict):
         return _ITEMS.get(type(item), "list")
     text = item.get("$", "dict")
@@ -257,13 +257,13 @@ def _of_mark_in_text(mark: Mark, count: int | None) -> Told:
 
 
 def told_of_group(mark: Mark | None, names: Sequence[str], part: Part, text: Text) -> Told:
-    """Return the type of a value that is stored as a group, and is not a live dict.
+    """Describe a value that is stored as a group, and is not a live dict.
 
     Args:
-        mark: of the group.
-        names: of its parts.
-        part: gives what is known of a part; of a part of a part as ``"index/values"``.
-        text: gives the beginning of the part ``items``, if it is a text.
+        mark: the mark of the group.
+        names: the names of its parts.
+        part: returns the properties of a part; of a part of a part by ``"index/values"``.
+        text: returns the beginning of the part ``items``, if it is a text.
     """
     if mark is None:
         return _older(names, part)
@@ -309,7 +309,7 @@ def _masked(mark: Mark, part: Part) -> Told:
 
 
 def _frame(mark: Mark, names: Sequence[str], part: Part) -> Told:
-    """Tell the rows and columns of a DataFrame."""
+    """Describe a DataFrame, with its numbers of rows and columns."""
     name = named(mark)
     if mark.name == "pandas.DataFrame":
         rows, columns = _rows(mark, "index", part), _rows(mark, "columns", part)
@@ -326,7 +326,7 @@ _FIRST_PARTS = ("values", "codes0", "codes", "data", "utc", "ordinals", "items",
 
 
 def _rows(mark: Mark, where: str, part: Part, depth: int = 0) -> int | None:
-    """Return the length of an index, a column, or what these consist of."""
+    """Return the length of an index, a column, or a part of these."""
     here = part(where) if where else Outline(mark, None, None)
     if here is None or depth > 4:
         return None
@@ -345,7 +345,7 @@ def _rows(mark: Mark, where: str, part: Part, depth: int = 0) -> int | None:
 
 
 def _older(names: Sequence[str], part: Part) -> Told:
-    """Tell what a group of the older checkpointer is."""
+    """Describe a group of the older checkpointer."""
     if "_list_numitems" in names:
         return Told("value", "list", sum(name.startswith("_list_item_") for name in names))
     if "pseudopickle_protocol" in names:
@@ -355,15 +355,15 @@ def _older(names: Sequence[str], part: Part) -> Told:
 
 
 def nbytes_of(told: Told, outline: Outline) -> int | None:
-    """Return the bytes of a value in memory, as far as its form tells.
+    """Return the size of a value in memory, if its form determines it.
 
     Args:
-        told: what it is.
-        outline: of its dataset.
+        told: its description.
+        outline: the outline of its dataset.
     """
     mark = outline.mark
     if told.kind == "value" and mark is not None and not (_IN_BYTES & {mark.name, *mark.params}):
-        return None  # it is stored as text, or in other parts than it has in memory
+        return None  # it is stored as text, or in parts that differ from those in memory
     dtype = told.dtype if told.kind == "array" else outline.dtype
     shape = told.shape if told.kind == "array" else outline.shape
     if dtype is None or shape is None or dtype.hasobject:
@@ -372,7 +372,7 @@ def nbytes_of(told: Told, outline: Outline) -> int | None:
 
 
 def leaf_outline(leaf: Leaf) -> Outline:
-    """Return what is known of a leaf in memory."""
+    """Return the outline of a leaf in memory."""
     data = leaf.data
     if isinstance(data, np.ndarray):
         return Outline(leaf.mark, data.shape, data.dtype)

@@ -28,18 +28,18 @@ _TOKEN = re.compile(
 )
 _MOST_CHARACTERS = 1000
 _SYMBOL = "(dimensionless)"
-"""The units that unyt makes of the text; those of pure numbers are others to it."""
+"""The units that unyt creates from the text; it treats those of pure numbers differently."""
 _NOT_UNITS = frozenset({"Symbol", "Integer", "Float", "Rational", *keyword.kwlist})
 
 
 def _require_product(text: str) -> None:
-    """Reject what is not a product of powers of names and numbers.
+    """Reject a text that is not a product of powers of names and numbers.
 
-    unyt has sympy read the text, which has Python evaluate it: a file could run any code, or have
-    a number raised to a number until the memory is full.
+    unyt parses the text with sympy, which evaluates it in Python: a file could run any code, or
+    compute powers until memory is exhausted.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is something else.
     """
     place = 0
     while place < len(text) <= _MOST_CHARACTERS:
@@ -68,7 +68,7 @@ def _unit(text: str) -> Any:
 
 
 def _text_of(value: Any, encoder: Encoder) -> str:
-    """Return the text from which unyt makes the same units again."""
+    """Return the text from which unyt creates the same units."""
     text = str(value.units)
     if text == "dimensionless" and value.units.is_atomic:
         text = _SYMBOL
@@ -77,7 +77,7 @@ def _text_of(value: Any, encoder: Encoder) -> str:
         same = made.expr == value.units.expr and made.base_value == value.units.base_value
         same = same and made.base_offset == value.units.base_offset
         same = same and made.dimensions == value.units.dimensions
-    except Exception:  # a unit of a registry of the user's may raise anything
+    except Exception:  # a unit of a custom registry may raise any error
         same = False
     if not same:
         encoder.refuse(

@@ -10,16 +10,17 @@ from .texts import Described
 __all__ = ["keys_to_complete"]
 
 MOST = 3000
-"""More keys are not offered."""
+"""The maximum number of keys offered."""
 PER_GROUP = 300
-"""Nor more of one group, while others have some."""
+"""The maximum number of keys of one group, if other groups have keys, too."""
 
 
 def keys_to_complete(describe: Callable[..., Sequence[Described]]) -> list[Any]:
-    """What can be written between the brackets of ``chk[…]``.
+    """Return completions for the brackets of ``chk[…]``.
 
-    IPython does not call ``chk["params"]`` to complete ``chk["params"]["st``; so the keys of the
-    second level are offered as paths, ``"params/steps"``, and as tuples, ``("params", "steps")``.
+    IPython does not call ``chk["params"]`` to complete ``chk["params"]["st``. Therefore the keys of
+    the second level are offered as paths, ``"params/steps"``, and as tuples, ``("params",
+    "steps")``.
 
     Args:
         describe: `Group.describe`.

@@ -1,8 +1,9 @@
-"""HTML for notebooks: it folds without scripts, and all styles that it needs are inline.
+"""HTML for notebooks, with foldable groups, without scripts, and with inline styles only.
 
-A notebook that its reader has not run is cleaned by the viewer: style sheets, pictures and scripts
-are gone; `details` and inline styles stay. There are no tables, which notebooks stripe and align.
-Colors are those of the page, so that dark themes work; what is less important is fainter.
+Notebook front ends sanitize notebooks that the reader has not run: they remove style sheets, images
+and scripts, but keep `details` elements and inline styles. Tables are avoided, because notebooks
+stripe and align them. Colors are those of the page, so that dark themes work; less important text
+is fainter.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ _MONO = "font-family:var(--jp-code-font-family,monospace)"
 _FAINT = "opacity:.65"
 _PROBLEM = "color:var(--jp-error-color1,#d9534f)"
 OPEN = 30
-"""An outline of no more keys has its first level of groups open."""
+"""In an outline of at most so many keys, the groups of the first level are open."""
 WIDEST = 24
-"""Longer names do not make their column wider."""
+"""The maximum width of the column of names, in characters."""
 
 
 def _text(text: str) -> str:
@@ -39,52 +40,52 @@ def _span(style: str, text: str) -> str:
 
 
 def problem(text: str) -> str:
-    """What is wrong."""
+    """Return an error message."""
     return _span(_PROBLEM, f"⚠ {text}") if text else ""
 
 
 def box(kind: str, place: str, notes: str, *bodies: str) -> str:
-    """One object: its kind, where it is, a few words, and what is in it.
+    """Return an object: its class, its location, notes, and its contents.
 
     Args:
         kind: the name of its class.
-        place: where it is.
-        notes: what else is to be said in the first line.
-        bodies: HTML.
+        place: its location.
+        notes: additional text of the first line.
+        bodies: its contents, as HTML.
     """
     head = f"<b>{_text(kind)}</b> {_span(_MONO, place)} {_span(_FAINT, notes)}"
     return f'<div style="{_BOX}"><div>{head}</div>{"".join(bodies)}</div>'
 
 
 def _row(name: str, width: float, *cells: str) -> str:
-    """One line: a name, in a column of some width, and what is behind it."""
+    """Return one line: a name, in a column of fixed width, and the cells after it."""
     column = f"display:inline-block;min-width:{width:.1f}em"
     return f"<div>{_span(column, name)} {' '.join(filter(None, cells))}</div>"
 
 
 def _width(names: Iterable[str]) -> float:
-    """The width of a column of names, in em."""
+    """Return the width of a column of names, in em."""
     return min(WIDEST, max(map(len, names), default=0)) * 0.6 + 1
 
 
 def properties(pairs: Iterable[tuple[str, str]]) -> str:
-    """A list of names and texts."""
+    """Return a list of names and texts."""
     known = list(pairs)
     width = _width(name for name, _ in known)
     return "".join(_row(name, width, _span(_MONO, text)) for name, text in known)
 
 
 def note(text: str) -> str:
-    """A line of advice."""
+    """Return a line of advice."""
     return f"<div>{_span(_FAINT, text)}</div>"
 
 
 def outline(item: Item, count: int) -> str:
-    """The keys of a dict, line by line; the dicts in it fold.
+    """Return the keys of a dict, line by line; nested dicts can be folded.
 
     Args:
         item: the dict.
-        count: how many keys are shown in all.
+        count: the total number of keys shown.
     """
     return _keys(item, is_open=count <= OPEN)
 

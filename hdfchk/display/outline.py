@@ -1,4 +1,4 @@
-"""Outlines: what is stored, as a tree of which not too much is read."""
+"""Outlines: trees of what is stored, of bounded size."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from .texts import Described
 __all__ = ["Item", "Outline", "outline_of"]
 
 PER_GROUP = 100
-"""So many keys of a group are shown,"""
+"""The maximum number of keys shown of one group."""
 IN_ALL = 1000
-"""and so many in all; of the rest the number."""
+"""The maximum number of keys shown in total."""
 MOST_LEVELS = 40
-"""Deeper levels are counted alone."""
+"""The maximum number of levels shown."""
 
 
 @attrs.define(eq=False)
 class Item:
-    """A key, and what is shown below it.
+    """A key, and the keys shown below it.
 
     Args:
         of: its description.
-        path: of the key, from what is shown.
-        children: of a dict, the first of its keys.
+        path: the path of the key, from the root of the outline.
+        children: the first keys of a dict.
 
     Attributes:
-        hidden: how many of its keys are not among them.
+        hidden: the number of its other keys.
     """
 
     of: Described
@@ -44,17 +44,17 @@ class Item:
 
     @property
     def is_group(self) -> bool:
-        """Whether it is a dict."""
+        """Whether the key holds a dict."""
         return self.of.kind == "group"
 
 
 @attrs.frozen(eq=False)
 class Outline:
-    """What is shown.
+    """An outline.
 
     Args:
-        root: the key that is shown, with what is below it.
-        count: how many keys that are.
+        root: its topmost key, with those below.
+        count: the number of keys in it.
     """
 
     root: Item
@@ -69,11 +69,11 @@ def outline_of(
     per_group: int | None = PER_GROUP,
     in_all: int | None = IN_ALL,
 ) -> Outline:
-    """An outline, level by level: each dict on a level is seen before what is below the first.
+    """Return an outline, collected level by level.
 
     Args:
         describe: `Group.describe`.
-        path: what is to be shown; empty for the group itself.
+        path: the path of its root; empty for the group itself.
         depth: the number of levels; None for all.
         per_group: the maximum number of keys of one group; None for all.
         in_all: the maximum number of keys; None for all.

@@ -21,11 +21,11 @@ __all__ = [
 ]
 
 MOST_LETTERS = 60
-"""Longer texts are cut."""
+"""The maximum length of a text."""
 
 
 class Described(Protocol):
-    """What `hdfchk.Description` tells of a key, as far as it is shown."""
+    """The parts of an `hdfchk.Description` that are shown."""
 
     @property
     def key(self) -> str: ...  # noqa: D102
@@ -56,7 +56,7 @@ class Described(Protocol):
 
 
 class _Short(reprlib.Repr):
-    """Representations of values of any size."""
+    """Bounded representations of values of any size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ _SHORT = _Short()
 
 
 def cut(text: str, most: int = MOST_LETTERS) -> str:
-    """A text in one line, and not longer than `most` letters.
+    """Return a text as one line of at most `most` characters.
 
     Example:
         >>> cut("a  b"), cut("abcdef", 4)
@@ -80,7 +80,7 @@ def cut(text: str, most: int = MOST_LETTERS) -> str:
 
 
 def short(value: Any, most: int = MOST_LETTERS) -> str:
-    """The representation of a value, in one line that is not long.
+    """Return the representation of a value as one short line.
 
     Example:
         >>> short([*range(100)]), short("x" * 100)[-4:]
@@ -88,13 +88,13 @@ def short(value: Any, most: int = MOST_LETTERS) -> str:
     """
     try:
         text = _SHORT.repr(value)
-    except Exception as error:  # of a class of somebody else's
+    except Exception as error:  # an error in a foreign class
         return f"<{type(value).__name__}: {type(error).__name__}>"
     return cut(text, most)
 
 
 def size_of(nbytes: int) -> str:
-    """A number of bytes as people say it.
+    """Return a number of bytes with a unit.
 
     Example:
         >>> size_of(999), size_of(2_400_000)
@@ -108,7 +108,7 @@ def size_of(nbytes: int) -> str:
 
 
 def near(path: str) -> str:
-    """A path as seen from the folder in which the process works, if it is below that.
+    """Return a path relative to the current folder, if it is inside.
 
     Example:
         >>> near(os.path.join(os.getcwd(), "runs", "x.h5")) == os.path.join("runs", "x.h5")
@@ -116,13 +116,13 @@ def near(path: str) -> str:
     """
     try:
         folder = os.path.join(os.getcwd(), "")
-    except OSError:  # it was removed
+    except OSError:  # the current folder was removed
         return path
     return path.removeprefix(folder)
 
 
 def count_of(number: int, what: str = "key") -> str:
-    """A number of things.
+    """Return a number and a noun.
 
     Example:
         >>> count_of(1), count_of(10_000)
@@ -132,12 +132,12 @@ def count_of(number: int, what: str = "key") -> str:
 
 
 def keys_of(count: int, names: Iterable[str], what: str = "key") -> str:
-    """A number of keys, and the first of their names.
+    """Return a number of keys and the first of them.
 
     Args:
-        count: how many there are.
-        names: some of them, in order.
-        what: what one of them is.
+        count: the number of keys.
+        names: the first of them, in order.
+        what: the noun for one of them.
 
     Example:
         >>> keys_of(3, ["a", "b", "c"])
@@ -157,7 +157,7 @@ def keys_of(count: int, names: Iterable[str], what: str = "key") -> str:
 
 
 def problem_of(error: BaseException) -> str:
-    """What is wrong, in one line.
+    """Return an error as one line.
 
     Example:
         >>> problem_of(ValueError("no such thing"))
@@ -169,7 +169,7 @@ def problem_of(error: BaseException) -> str:
 
 
 class Parts:
-    """What is shown of a key.
+    """The texts shown for a key.
 
     Args:
         of: its description.
@@ -177,9 +177,9 @@ class Parts:
     Attributes:
         name: the last level of its path.
         type: type, dtype and shape.
-        value: the value, if it is small; or how many items there are.
+        value: the value, if it is small; otherwise the number of items.
         notes: size, compression, attributes.
-        problem: what is wrong; empty if nothing is.
+        problem: what is wrong; empty if nothing is wrong.
     """
 
     __slots__ = ("name", "notes", "problem", "type", "value")
@@ -210,7 +210,7 @@ class Parts:
 
 
 def parts_of(of: Described) -> str:
-    """All that is shown of a value, as one line.
+    """Return all texts for a value as one line.
 
     Example:
         >>> from hdfchk import HDF5Checkpointer

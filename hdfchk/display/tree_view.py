@@ -1,4 +1,4 @@
-"""`Tree`: what ``chk.tree()`` gives, as text, as HTML, and for rich."""
+"""`Tree`: the result of ``chk.tree()``, as text, as HTML, and for rich."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["Tree"]
 
 
 class Tree:
-    """What is stored, as a tree: a picture of the moment at which it was made.
+    """A tree of the contents of a store at the time of the call.
 
-    You get it from ``chk.tree()``. It prints as text, folds in a notebook, and is a tree of rich
-    where rich prints it.
+    You get it from ``chk.tree()``. It prints as text, can be folded in a notebook, and is rendered
+    as a tree by rich.
 
     Args:
-        kind: the name of the class of what is shown.
-        place: where it is.
-        outline: what is shown of it.
+        kind: the class name of the group or store.
+        place: its location.
+        outline: its outline.
     """
 
     def __init__(self, kind: str, place: str, outline: Outline) -> None:
@@ -37,7 +37,7 @@ class Tree:
         return parts_of(of).partition(": ")[2]
 
     def __repr__(self) -> str:
-        """The tree as text."""
+        """Return the tree as text."""
         root = self._outline.root
         return "\n".join([f"{self._place}: {self._notes}", *_lines(root, "")])
 
@@ -48,8 +48,8 @@ class Tree:
         )
 
     def __rich__(self) -> Any:
-        """A `rich.tree.Tree`, for ``rich.print``."""
-        from rich.text import Text  # only rich calls this
+        """Return a `rich.tree.Tree`, for ``rich.print``."""
+        from rich.text import Text  # called only by rich
         from rich.tree import Tree as RichTree
 
         tree = RichTree(Text.assemble((self._place, "bold"), f": {self._notes}"))
@@ -69,7 +69,7 @@ class Tree:
 
 
 def _told(item: Item) -> str:
-    """What is said of a key behind its name."""
+    """Return the texts after the name of a key."""
     if item.is_group:
         parts = Parts(item.of)
         found = ", ".join(filter(None, (count_of(item.of.length or 0), parts.notes)))
@@ -82,7 +82,7 @@ def _rest(item: Item) -> str:
 
 
 def _lines(item: Item, indent: str) -> Iterator[str]:
-    """The lines below an item; of a group nothing of which is shown, its number says enough."""
+    """Return the lines below an item; none if no key of a group is shown, only their number."""
     rest = [_rest(item)] if item.hidden and item.children else []
     last = len(item.children) + len(rest) - 1
     for number, child in enumerate(item.children):

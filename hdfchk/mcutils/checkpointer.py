@@ -1,4 +1,4 @@
-"""`Checkpointer`: what all checkpointers of the McUtils toolbox have in common."""
+"""`Checkpointer`: the base class of the checkpointers of the McUtils toolbox."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ Rule = Callable[[Any], object]
 
 
 class Checkpointer(MutableMapping[Any, Any]):
-    """A store of named values: the base of all checkpointers.
+    """A store of named values: the base class of all checkpointers.
 
-    `hdfchk.HDF5Checkpointer` is one, too: ``isinstance(store, Checkpointer)`` is true for it. A
-    class of your own defines `open_checkpoint_file`, `close_checkpoint_file`, `save_parameter`,
-    `load_parameter` and `keys`; `delete_parameter`, if it can delete.
+    ``isinstance(store, Checkpointer)`` is also true for `hdfchk.HDF5Checkpointer`. A custom class
+    defines `open_checkpoint_file`, `close_checkpoint_file`, `save_parameter`, `load_parameter` and
+    `keys`; `delete_parameter`, if it can delete.
 
     Each call outside a ``with`` block opens the file and closes it; blocks nest.
 
     Args:
-        checkpoint_file: where the values are: a path, an open file, or what the class takes.
-        allowed_keys: the keys that may be used: an iterable of keys, a key, or a callable; None
-            for all. A tuple is allowed if it is listed itself, or its first part is.
-        omitted_keys: likewise the keys that may not be used; they win.
+        checkpoint_file: the location of the values: a path, an open file, or another object that
+            the class accepts.
+        allowed_keys: the keys that may be used: an iterable of keys, a key, or a callable; None for
+            all. A tuple is allowed if it or its first part is listed.
+        omitted_keys: likewise the keys that may not be used; they take precedence.
     """
 
     default_extension: ClassVar[str] = ""
@@ -51,14 +52,14 @@ class Checkpointer(MutableMapping[Any, Any]):
         self._stream: Any = None
 
     def __repr__(self) -> str:
-        """Class and place."""
+        """Return class and location."""
         return f"{type(self).__name__}({self.checkpoint_file!r})"
 
-    # -- making one --------------------------------------------------------------------------------
+    # -- creation ----------------------------------------------------------------------------------
 
     @classmethod
     def extension_map(cls) -> Mapping[str, Any]:
-        """The class for each extension of a file; ``_ext_map`` of a subclass replaces it."""
+        """The class for each file extension; ``_ext_map`` of a subclass replaces it."""
         if cls._ext_map is not None:
             return cls._ext_map
         from .json_checkpointer import JSONCheckpointer
@@ -69,14 +70,14 @@ class Checkpointer(MutableMapping[Any, Any]):
 
     @classmethod
     def from_file(cls, file: Any, **opts: Any) -> Any:
-        """The checkpointer of a file, by its extension: ``.hdf5``, ``.h5``, ``.json``, ``.npz``.
+        """Return the checkpointer for a file by extension: ``.hdf5``, ``.h5``, ``.json``, ``.npz``.
 
         Args:
             file: a path, or an open file with a name.
-            opts: options of the class that the extension stands for.
+            opts: options of the class for this extension.
 
         Raises:
-            InvalidOptionError: no class stands for the extension (a `ValueError`).
+            InvalidOptionError: there is no class for the extension (a `ValueError`).
         """
         name = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", None)
         if not isinstance(name, (str, os.PathLike)):
@@ -96,17 +97,17 @@ class Checkpointer(MutableMapping[Any, Any]):
 
     @classmethod
     def build_canonical(cls, checkpoint: Any) -> Any:
-        """The checkpointer that a specification stands for.
+        """Return the checkpointer for a specification.
 
         Args:
-            checkpoint: a path, or an open file with a name; a checkpointer, which is returned as it
-                is; a dict, which is used in place; None for one that keeps nothing; or
+            checkpoint: a path, or an open file with a name; a checkpointer, which is returned
+                unchanged; a dict, which is used in place; None for one that stores nothing; or
                 ``{"file": …, "keys": …, "opts": …}``, where ``keys`` is a list of allowed keys or
                 a dict of ``allowed_keys`` and ``omitted_keys``, and ``opts`` are options of the
                 class of the file.
 
         Raises:
-            UnknownTargetError: it is none of these (a `TypeError`).
+            UnknownTargetError: `checkpoint` has another type (a `TypeError`).
         """
         from .dict_checkpointer import DictCheckpointer
         from .null_checkpointer import NullCheckpointer
@@ -152,51 +153,47 @@ class Checkpointer(MutableMapping[Any, Any]):
             self.close_checkpoint_file(stream)
 
     def _call(self) -> AbstractContextManager[Any]:
-        """The block of one call: it opens and closes what is not open."""
+        """Context of one call: it opens and closes the file unless it is open."""
         return nullcontext() if self.is_open else self
 
     @property
     def is_open(self) -> bool:
-        """Whether it is inside a block."""
+        """Whether a ``with`` block is active."""
         return self._open_depth > 0
 
     @property
     def stream(self) -> Any:
-        """What `open_checkpoint_file` has opened, inside a block; else None."""
+        """The result of `open_checkpoint_file` inside a block; otherwise None."""
         return self._stream
 
     @abstractmethod
     def open_checkpoint_file(self, chk: Any) -> Any:
-        """Open the file `chk`, and return what is open."""
+        """Open the file `chk`, and return the open object."""
 
     @abstractmethod
     def close_checkpoint_file(self, stream: Any) -> None:
-        """Close what `open_checkpoint_file` returned."""
+        """Close the result of `open_checkpoint_file`."""
 
     # -- parameters --------------------------------------------------------------------------------
 
     @abstractmethod
     def save_parameter(self, key: Any, value: Any) -> None:
-        """Put a value at a key of the open file."""
+        """Store a value at a key of the open file."""
 
     @abstractmethod
     def load_parameter(self, key: Any) -> Any:
-        """The value at a key of the open file.
-
-        Raises:
-            KeyError: there is none.
-        """
+        """Return the value at a key of the open file."""
 
     @abstractmethod
     def keys(self) -> Any:
-        """The keys that may be used, as a list."""
+        """Return the keys that may be used, as a list."""
 
     def delete_parameter(self, key: Any) -> None:
-        """Delete what is at a key of the open file."""
+        """Delete a key of the open file."""
         raise NotImplementedError(f"a {type(self).__name__} cannot delete keys")
 
     def check_parameter(self, key: Any) -> bool:
-        """Whether there is such a key, which may be used."""
+        """Whether there is such a key, and it may be used."""
         try:
             self[key]
         except KeyError:
@@ -207,7 +204,7 @@ class Checkpointer(MutableMapping[Any, Any]):
         """Raise if a key may not be used.
 
         Raises:
-            CheckpointerKeyError: it may not.
+            CheckpointerKeyError: the key may not be used.
         """
         spellings = [item, item[0]] if isinstance(item, tuple) and item else [item]
         omitted = self._is_omitted is not None and any(map(self._is_omitted, spellings))
@@ -220,7 +217,7 @@ class Checkpointer(MutableMapping[Any, Any]):
             )
 
     def _visible(self, keys: Iterable[Any]) -> list[Any]:
-        """Those of some keys that may be used."""
+        """Return those of the given keys that may be used."""
         if self._is_allowed is None and self._is_omitted is None:
             return list(keys)
         return [key for key in keys if self._may_use(key)]
@@ -234,7 +231,7 @@ class Checkpointer(MutableMapping[Any, Any]):
 
     @property
     def _address(self) -> str:
-        """How messages call the file."""
+        """The name of the file in messages."""
         file = self.checkpoint_file
         is_path = isinstance(file, (str, os.PathLike))
         return os.fsdecode(file) if is_path else f"a {type(file).__name__}"
@@ -247,7 +244,7 @@ class Checkpointer(MutableMapping[Any, Any]):
     # -- the mapping -------------------------------------------------------------------------------
 
     def __contains__(self, key: object) -> bool:
-        """Whether there is such a key, which may be used."""
+        """Whether there is such a key, and it may be used."""
         with self._call():
             return self.check_parameter(key)
 

@@ -10,7 +10,7 @@ __all__ = ["DictCheckpointer"]
 
 
 class DictCheckpointer(Checkpointer):
-    """A checkpointer over a dict of the caller's, or one of its own.
+    """A checkpointer over a dict of the caller, or a new one.
 
     Values are the objects themselves. Keys are those of a dict: any hashable object, and a tuple is
     a key, not a path.
@@ -35,11 +35,11 @@ class DictCheckpointer(Checkpointer):
         """Do nothing."""
 
     def save_parameter(self, key: Any, value: Any) -> None:
-        """Put an object at a key of the dict."""
+        """Store an object at a key of the dict."""
         self.backend[key] = value
 
     def load_parameter(self, key: Any) -> Any:
-        """The object at a key of the dict."""
+        """Return the object at a key of the dict."""
         try:
             return self.backend[key]
         except KeyError as error:
@@ -53,7 +53,7 @@ class DictCheckpointer(Checkpointer):
             raise self._missing(key) from error
 
     def check_parameter(self, key: Any) -> bool:
-        """Whether there is such a key, which may be used."""
+        """Whether there is such a key, and it may be used."""
         return key in self.backend and self._may_use(key)
 
     def keys(self) -> Any:

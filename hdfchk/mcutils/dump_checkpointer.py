@@ -17,15 +17,15 @@ __all__ = ["DumpCheckpointer"]
 
 
 class DumpCheckpointer(Checkpointer):
-    """The base of checkpointers that write all their values at once.
+    """The base class of checkpointers that write all values at once.
 
-    The values are in the dict `backend`. They are written when the outermost ``with`` block ends,
-    or the call, if there is no block: a kill inside of a block loses what was set in it. The file
-    is written beside the old one and takes its place when it is whole. What only reads writes
-    nothing. One process writes at a time: nobody is kept from it.
+    The values are in the dict `backend`. They are written at the end of the outermost ``with``
+    block, or of a call outside a block: a kill inside a block loses the changes made in it. The new
+    file is written beside the old one, and replaces it when it is complete. Reading writes nothing.
+    Only one process may write at a time; this is not enforced.
 
-    A tuple is a path through nested dicts. A class of your own defines `dump`, and `load_cache` if
-    it can read.
+    A tuple is a path through nested dicts. A custom class defines `dump`, and `load_cache` if it
+    can read.
 
     Args:
         file: a path, or an open file.
@@ -62,11 +62,11 @@ class DumpCheckpointer(Checkpointer):
         """Write all of `backend` to `stream`."""
 
     def convert(self) -> Any:
-        """What `dump` is to write: `backend`, unless a subclass converts it."""
+        """Return the data for `dump`: `backend`, unless a subclass converts it."""
         return self.backend
 
     def __enter__(self) -> Self:
-        """Read the file, and keep its values until the outermost block ends."""
+        """Read the file, and hold its values until the outermost block ends."""
         if not self.is_open:
             self.load_cache()
         self._open_depth += 1
@@ -110,18 +110,18 @@ class DumpCheckpointer(Checkpointer):
             self._is_one_call = False
 
     def _must_dump(self) -> bool:
-        """Whether the file must be written; values that were read may have been changed, too."""
+        """Whether the file must be written; values that were read may have been changed."""
         return self._is_changed or (not self._is_one_call and self._differs())
 
     def _differs(self) -> bool:
-        """Whether `backend` may differ from the file, though nothing was set."""
+        """Whether `backend` may differ from the file although no key was set."""
         return True
 
     def _was_dumped(self) -> None:
-        """The file holds what `backend` does."""
+        """Record that the file has the contents of `backend`."""
 
     def open_checkpoint_file(self, chk: Any) -> Any:
-        """A new file, open for writing, which takes the place of `chk` when it is closed."""
+        """Return a new file, open for writing, which replaces `chk` when it is closed."""
         if isinstance(chk, (str, os.PathLike)):
             self._new = NewFile(chk, self.open_kwargs)
             return self._new.stream
@@ -131,7 +131,7 @@ class DumpCheckpointer(Checkpointer):
         return chk
 
     def close_checkpoint_file(self, stream: Any) -> None:
-        """Put what `open_checkpoint_file` has opened in its place."""
+        """Close the file of `open_checkpoint_file`, and move it to its place."""
         if self._new is not None and stream is self._new.stream:
             new, self._new = self._new, None
             new.take_place()
@@ -141,7 +141,7 @@ class DumpCheckpointer(Checkpointer):
     # -- parameters --------------------------------------------------------------------------------
 
     def save_parameter(self, key: Any, value: Any) -> None:
-        """Put a value at a key of the dict; dicts are made on the way."""
+        """Store a value at a key of the dict; missing dicts are created."""
         self._check_value(key, value)
         *above, name = key if isinstance(key, tuple) else (key,)
         base = self.backend
@@ -155,7 +155,7 @@ class DumpCheckpointer(Checkpointer):
         self._is_changed = True
 
     def load_parameter(self, key: Any) -> Any:
-        """The value at a key of the dict: the object itself."""
+        """Return the value at a key of the dict: the object itself."""
         base, name = self._find(key)
         return base[name]
 
@@ -166,7 +166,7 @@ class DumpCheckpointer(Checkpointer):
         self._is_changed = True
 
     def _find(self, key: Any) -> tuple[dict[Any, Any], Any]:
-        """The dict that has a key, and the last part of it."""
+        """Return the dict that contains a key, and the last part of the key."""
         found = self._look(key)
         if found is None:
             raise self._missing(key)
@@ -182,7 +182,7 @@ class DumpCheckpointer(Checkpointer):
         return (base, name) if name in base else None
 
     def check_parameter(self, key: Any) -> bool:
-        """Whether there is such a key, which may be used; no value is read."""
+        """Whether there is such a key, and it may be used; no value is read."""
         with self._call():
             return self._look(key) is not None and self._may_use(key)
 

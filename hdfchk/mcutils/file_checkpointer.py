@@ -1,4 +1,4 @@
-"""`FileCheckpointer`: a dump that a serializer writes and reads."""
+"""`FileCheckpointer`: a checkpointer whose file is written and read by a serializer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Serializer(Protocol):
         """Write all of `data`."""
 
     def deserialize(self, file: Any) -> Any:
-        """What `serialize` has written."""
+        """Read data written by `serialize`."""
 
 
 class FileCheckpointer(DumpCheckpointer):
-    """A `DumpCheckpointer` whose file is written, and read, by a serializer.
+    """A `DumpCheckpointer` whose file is written and read by a serializer.
 
-    The file is read anew if another one has written it since. Values of the older toolbox's own
-    forms stay as they are in the file until they are asked for.
+    The file is read again if it has changed. Values in the older toolbox's own forms are converted
+    only when they are requested.
 
     Args:
         file: a path, or an open file.
@@ -43,7 +43,7 @@ class FileCheckpointer(DumpCheckpointer):
     """
 
     _mode: ClassVar[str] = ""
-    """How the file is opened to be read."""
+    """The mode in which the file is opened for reading."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class FileCheckpointer(DumpCheckpointer):
         raise NotImplementedError
 
     def load_cache(self) -> None:
-        """Read the file, unless `backend` holds what it does."""
+        """Read the file, unless `backend` has its contents."""
         if self._is_given:
             return
         state = self._state()
@@ -83,7 +83,7 @@ class FileCheckpointer(DumpCheckpointer):
             self._read = state
 
     def _state(self) -> tuple[int, ...] | None:
-        """What tells one state of the file from another; None if it is missing, or empty."""
+        """Return values that identify the state of the file; None if it is missing or empty."""
         file = self.checkpoint_file
         if isinstance(file, (str, os.PathLike)):
             try:
@@ -138,7 +138,7 @@ class FileCheckpointer(DumpCheckpointer):
             raise
 
     def _check_value(self, key: Any, value: Any) -> None:
-        """Refuse a value that the file cannot hold, before it is set."""
+        """Reject a value that the file cannot hold, before it is set."""
         check = getattr(self.serializer, "check", None)
         if check is None:
             return
@@ -149,7 +149,7 @@ class FileCheckpointer(DumpCheckpointer):
             raise
 
     def load_parameter(self, key: Any) -> Any:
-        """The value at a key: the object itself, or one that is made of what the file has.
+        """Return the value at a key: the object itself, or one created from its form in the file.
 
         Raises:
             UnsupportedStoredError: it is pickled, and ``allow_pickle`` is not given.

@@ -1,4 +1,4 @@
-"""Parts of a file that are read when they are asked for, and written back as they are."""
+"""Parts of a file that are converted when they are requested, and written back unchanged."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ __all__ = ["Foreign", "decoded"]
 
 
 class Foreign:
-    """A part of a file that the older toolbox has written in a form of its own.
+    """A part of a file that the older toolbox has written in its own form.
 
     Reading it may need a registered class, or a pickle, which the caller must allow. The rest of
-    the file can be read, and the file written anew, without that.
+    the file can be read, and the file rewritten, without that.
     """
 
     @abstractmethod
     def decode(self, decoder: Decoder) -> Any:
-        """The value that it stands for.
+        """Return the value.
 
         Raises:
-            UnsupportedStoredError: it is a pickle, which the caller does not allow.
+            UnsupportedStoredError: it is a pickle, and pickles are not allowed.
             UnknownTypeError: its class is not registered.
         """
 
 
 def decoded(value: Any, decoder: Decoder) -> Any:
-    """A value whose foreign parts are read; the very object if it has none."""
+    """Convert the foreign parts of a value; return the same object if it has none."""
     if isinstance(value, Foreign):
         return value.decode(decoder)
     if type(value) is dict:

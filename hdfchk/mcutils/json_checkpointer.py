@@ -42,9 +42,9 @@ class _Object(Foreign):
 class JSONSerializer:
     """Writes and reads JSON, as the older toolbox does.
 
-    JSON has dicts with keys of text, lists, texts, numbers, booleans and None: arrays and tuples
-    become lists, numbers of NumPy become plain ones, keys that are numbers become texts. All else
-    is refused.
+    JSON has dicts with text keys, lists, texts, numbers, booleans and None. Arrays and tuples
+    become lists, NumPy numbers become Python numbers, and keys that are numbers become texts.
+    Anything else is rejected.
     """
 
     def serialize(self, file: Any, data: Any) -> None:
@@ -52,7 +52,7 @@ class JSONSerializer:
         file.write(self.dumps(data))
 
     def deserialize(self, file: Any) -> Any:
-        """The data in an open text file."""
+        """Read the data in an open text file."""
         try:
             return json.loads(file.read(), object_hook=_hook)
         except (ValueError, RecursionError) as error:
@@ -61,17 +61,17 @@ class JSONSerializer:
             ) from error
 
     def dumps(self, data: Any) -> str:
-        """`data` as JSON."""
+        """Return `data` as JSON."""
         return json.dumps(_plain(data, (), set()))
 
     def check(self, path: tuple[Any, ...], value: Any) -> None:
-        """Refuse a value that JSON cannot hold."""
+        """Reject a value that JSON cannot hold."""
         for name in path:
             _name(name, path)
         _plain(value, path, set())
 
     def same(self, left: Any, right: Any) -> bool:
-        """Whether two data are the same in JSON."""
+        """Whether two values have the same JSON."""
         return self.dumps(left) == self.dumps(right)
 
 
@@ -80,7 +80,7 @@ def _hook(found: dict[str, Any]) -> Any:
 
 
 def _plain(value: Any, path: tuple[Any, ...], above: set[int]) -> Any:
-    """What JSON has for a value."""
+    """Convert a value to JSON types."""
     if value is None or isinstance(value, _PLAIN):
         return value
     if isinstance(value, _Object):
@@ -117,7 +117,7 @@ def _plain(value: Any, path: tuple[Any, ...], above: set[int]) -> Any:
 
 
 def _name(key: Any, path: tuple[Any, ...]) -> str:
-    """The text that a key becomes in JSON."""
+    """Convert a key to text."""
     if key == _OBJECT:
         raise InvalidKeyError(
             f"{_OBJECT!r} marks an object of the older toolbox", key=_join(path), hint="rename it"
@@ -136,18 +136,19 @@ def _join(path: tuple[Any, ...]) -> str:
 
 
 class JSONCheckpointer(FileCheckpointer):
-    """A checkpointer whose values are in a JSON file.
+    """A checkpointer that stores its values in a JSON file.
 
-    JSON has dicts with keys of text, lists, texts, numbers, booleans and None: arrays and tuples
-    are read again as lists, numbers of NumPy as plain ones, keys that are numbers as texts. All
-    else is refused when it is set. The older toolbox reads the file, and this class reads its
+    JSON has dicts with text keys, lists, texts, numbers, booleans and None. Arrays and tuples are
+    read back as lists, NumPy numbers as Python numbers, and keys that are numbers as texts.
+    Anything else is rejected when it is
+    set. The older toolbox reads the file, and this class reads its
     files: objects of classes that are registered with `hdfchk.register`, and, with
     ``allow_pickle=True``, pickles.
 
     Args:
         file: a path, or an open text file.
         cache: the dict to begin with, which is used in place; the file is not read then.
-        serializer: what writes and reads the file, if not this class.
+        serializer: writes and reads the file instead of this class.
         open_kwargs: of the built-in `open`, for the file that is written.
         allowed_keys: as for `Checkpointer`.
         omitted_keys: as for `Checkpointer`.

@@ -1,4 +1,4 @@
-"""A file that is written beside an old one, and takes its place when it is whole."""
+"""A file that is written beside an old one, and replaces it when it is complete."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["NewFile"]
 
 
 class NewFile:
-    """An open file beside `path`, until it takes its place.
+    """An open file beside `path`, until it replaces the file there.
 
     Args:
-        path: the place.
+        path: the path of the old file.
         open_kwargs: of the built-in `open`.
     """
 
@@ -27,7 +27,7 @@ class NewFile:
         self.stream: Any = open(self._beside, **open_kwargs)  # noqa: SIM115  closed below
 
     def take_place(self) -> None:
-        """Bring the new file to the disk, and put it where the old one is."""
+        """Sync the new file, and replace the old one."""
         try:
             with self.stream:
                 self.stream.flush()
@@ -41,7 +41,7 @@ class NewFile:
         posix.sync_folder(self._path)
 
     def discard(self) -> None:
-        """Remove the new file; the old one stays."""
+        """Remove the new file; the old one is unchanged."""
         self.stream.close()
         with suppress(FileNotFoundError):
             os.unlink(self._beside)

@@ -1,4 +1,4 @@
-"""`NullCheckpointer`: it keeps nothing."""
+"""`NullCheckpointer`: a checkpointer that stores nothing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["NullCheckpointer"]
 
 
 class NullCheckpointer(Checkpointer):
-    """A checkpointer that keeps nothing, with which a script turns checkpointing off.
+    """A checkpointer that stores nothing, with which a script can turn checkpointing off.
 
     Args:
-        checkpoint_file: it is not used.
+        checkpoint_file: not used.
         allowed_keys: as for `Checkpointer`.
         omitted_keys: as for `Checkpointer`.
     """
@@ -30,7 +30,7 @@ class NullCheckpointer(Checkpointer):
         return "a checkpointer that keeps nothing"
 
     def open_checkpoint_file(self, chk: Any) -> Any:
-        """There is no file: a name that says so."""
+        """The name in messages, since there is no file."""
         return "no file"
 
     def close_checkpoint_file(self, stream: Any) -> None:
@@ -56,5 +56,5 @@ class NullCheckpointer(Checkpointer):
         raise self._missing(key)
 
     def keys(self) -> Any:
-        """No keys."""
+        """Return an empty list."""
         return []

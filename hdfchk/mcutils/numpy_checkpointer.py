@@ -26,7 +26,7 @@ from .foreign import Foreign
 __all__ = ["NumPyCheckpointer"]
 
 _SEPARATOR = "::>|<::"
-"""Between the levels of a key, in the name of an array."""
+"""The separator of the levels of a key in the name of an array."""
 _COUNT = "_list_numitems"
 _ITEM = "_list_item_"
 _PICKLES = re.compile(rb"'descr': [^\n]*'\|O\d*'")
@@ -49,7 +49,7 @@ class _Objects(Foreign):
             )
         try:
             return np.lib.format.read_array(io.BytesIO(self.raw), allow_pickle=True)
-        except Exception as error:  # a pickle may raise anything
+        except Exception as error:  # a pickle may raise any error
             raise CorruptFileError(
                 f"its pickle cannot be read ({type(error).__name__}: {error})",
                 hint="the modules that it names must be importable as when the file was written",
@@ -59,8 +59,8 @@ class _Objects(Foreign):
 class NumPySerializer:
     """Writes and reads NPZ files, as the older toolbox does.
 
-    Nested dicts become names with `_SEPARATOR`, lists of mixed items numbered names. All else is an
-    array. An empty dict is an empty array with the empty name below it.
+    Nested dicts become names with `_SEPARATOR`, lists of mixed items become numbered names.
+    Anything else is an array. An empty dict is an empty array with an empty name below it.
     """
 
     def serialize(self, file: Any, data: Any) -> None:
@@ -76,7 +76,7 @@ class NumPySerializer:
                         np.lib.format.write_array(member, array, allow_pickle=False)
 
     def deserialize(self, file: Any) -> Any:
-        """The dict in an open binary file."""
+        """Read the dict in an open binary file."""
         tree: dict[str, Any] = {}
         for name, array in _members(file).items():
             *above, last = name.split(_SEPARATOR)
@@ -92,13 +92,13 @@ class NumPySerializer:
         return {name: _nested(item) for name, item in tree.items()}
 
     def check(self, path: tuple[Any, ...], value: Any) -> None:
-        """Refuse a value that an NPZ file cannot hold."""
+        """Reject a value that an NPZ file cannot hold."""
         for name in path:
             _check_name(name, path)
         _flatten(value, path, {}, set())
 
     def same(self, left: Any, right: Any) -> bool:
-        """Whether two data are the same in an NPZ file."""
+        """Whether two values are the same in an NPZ file."""
         first: Flat = {}
         second: Flat = {}
         _flatten(left, (), first, set())
@@ -133,7 +133,7 @@ def _members(file: Any) -> Flat:
 
 
 def _nested(value: Any) -> Any:
-    """A dict whose lists are lists again."""
+    """Convert numbered names back to lists."""
     if not isinstance(value, dict):
         return value
     if _COUNT not in value:
@@ -147,7 +147,7 @@ def _nested(value: Any) -> Any:
 
 
 def _flatten(value: Any, path: tuple[Any, ...], flat: Flat, above: set[int]) -> None:
-    """Put the arrays of a value into `flat`, by their names."""
+    """Add the arrays of a value to `flat`, by name."""
     name = _SEPARATOR.join(map(str, path))
     if isinstance(value, _Objects):
         flat[name] = value
@@ -177,10 +177,10 @@ def _flatten(value: Any, path: tuple[Any, ...], flat: Flat, above: set[int]) -> 
 
 
 def _array(value: Any, path: tuple[Any, ...]) -> np.ndarray[Any, Any] | None:
-    """The array that a value is in the file; None for a dict, or a list of mixed items.
+    """Return the array for a value; None for a dict, or a list of mixed items.
 
     Raises:
-        UnsupportedTypeError: it is none of these.
+        UnsupportedTypeError: the value has another type.
     """
     if isinstance(value, dict):
         return None
@@ -209,7 +209,7 @@ def _array(value: Any, path: tuple[Any, ...]) -> np.ndarray[Any, Any] | None:
 
 
 def _uniform(value: list[Any] | tuple[Any, ...]) -> np.ndarray[Any, Any] | None:
-    """The array of a list of items of one kind; None if they are mixed."""
+    """Return the array for a list of items of one kind; None if they are mixed."""
     try:
         found = np.array(value)
     except (ValueError, OverflowError):  # ragged; an int beyond 64 bits
@@ -217,13 +217,13 @@ def _uniform(value: list[Any] | tuple[Any, ...]) -> np.ndarray[Any, Any] | None:
     if found.dtype.hasobject or found.dtype.kind == "T":
         return None
     if found.dtype.kind in "SU":
-        # NumPy makes texts of numbers among texts, and drops NULs at their ends.
+        # NumPy converts numbers among texts to texts, and drops trailing NULs.
         return found if found.tolist() == _lists(value) else None
     return found
 
 
 def _lists(value: Any) -> Any:
-    """Nested lists, for nested tuples and arrays."""
+    """Convert nested tuples and arrays to nested lists."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -252,16 +252,16 @@ def _same(left: np.ndarray[Any, Any] | _Objects, right: np.ndarray[Any, Any] | _
 
 
 class NumPyCheckpointer(FileCheckpointer):
-    """A checkpointer whose values are in an NPZ file.
+    """A checkpointer that stores its values in an NPZ file.
 
-    The file holds arrays: numbers, texts and lists of them are read from it as arrays, a single one
-    as one without axes; dicts as dicts, lists of mixed items as lists. What NumPy would have to
-    pickle is refused when it is set. `numpy.load` and the older toolbox read the file, and this
-    class reads its files; arrays of objects only with ``allow_pickle=True``.
+    The file holds arrays: numbers, texts and lists of them are read back as arrays, a single one as
+    a 0-d array; dicts as dicts, lists of mixed items as lists. Values that NumPy would have to
+    pickle are rejected when they are set. `numpy.load` and the older toolbox can read the file, and
+    this class reads files of the toolbox; arrays of objects only with ``allow_pickle=True``.
 
     Args:
-        file: a path, or an open binary file. Of a path without a file, ``.npz`` or ``.npy`` may be
-            missing.
+        file: a path, or an open binary file. If there is no file at the path, ``.npz`` or ``.npy``
+            is appended.
         cache: the dict to begin with, which is used in place; the file is not read then.
         serializer: what writes and reads the file, if not this class.
         open_kwargs: of the built-in `open`, for the file that is written.

@@ -18,7 +18,14 @@ from typing import Any
 
 from .stack import require_frames
 
-__all__ = ["BLOCK_BYTES", "Interrupted", "check_pending", "defer_interrupts", "run_pending"]
+__all__ = [
+    "BLOCK_BYTES",
+    "Interrupted",
+    "check_pending",
+    "defer_interrupts",
+    "is_deferring",
+    "run_pending",
+]
 
 try:  # the C functions: those of the module convert each result to an enum member
     from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
@@ -238,6 +245,11 @@ def run_pending() -> None:
     """
     if _HANDLERS.depth and get_ident() == _HANDLERS.main:
         _HANDLERS.run_pending()
+
+
+def is_deferring() -> bool:
+    """Whether signal handlers are deferred now."""
+    return _HANDLERS.depth > 0
 
 
 def check_pending() -> None:

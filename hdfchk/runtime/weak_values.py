@@ -31,6 +31,10 @@ class WeakValues(Generic[K, T]):
         """Whether there may be any."""
         return bool(self._known)
 
+    def count(self) -> int:
+        """Return the number of references held, some possibly to objects that no longer exist."""
+        return len(self._known)
+
     def __iter__(self) -> Iterator[T]:
         """Iterate over the objects that exist."""
         is_any_gone = False

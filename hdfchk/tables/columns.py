@@ -1,4 +1,4 @@
-"""The columns of a stored DataFrame: each is read without the others, and by rows if it can be."""
+"""The columns of a stored DataFrame: each is read without the others, and by rows if possible."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class FrameColumns:
             )
         self.names: Any = self._part("columns")
         self._blocks: dict[int, tuple[str, int]] = {}
-        """By the number of a column: the block that has it, and its place there."""
+        """For each column number, the block that contains it, and its index there."""
         for number in range(stat.mark.params.get("blocks", 0)):
             places = self._part(f"block{number}", "places")
             self._blocks |= {int(n): (f"block{number}", at) for at, n in enumerate(places)}
@@ -67,7 +67,7 @@ class FrameColumns:
         return self._location.decode(self._session.read(path), path)
 
     def values(self, number: int, rows: Any = ALL) -> Any:
-        """The array of a column: of NumPy, or of pandas, as pandas has it.
+        """Return the NumPy or pandas array of a column.
 
         Args:
             number: of the column.
@@ -86,13 +86,13 @@ class FrameColumns:
         return self._location.decode(node, path)
 
     def numbers_of(self, names: list[Any] | None) -> list[int]:
-        """The numbers of the columns of some names; None for all, also those of the same name."""
+        """Return the numbers of the named columns; of all, including equal names, for None."""
         if names is None:
             return list(range(len(self.names)))
         return [self.number_of(name) for name in names]
 
     def length(self) -> int:
-        """How many rows there are; nothing is read for it where the file says it."""
+        """Return the number of rows, from metadata alone if possible."""
         session, path = self._session, self._path
         params = params_at(session, (*path, "index"))
         if "range" in params and not is_open_range(params):
@@ -106,7 +106,7 @@ class FrameColumns:
         return len(self._part(name)) if found is None else found
 
     def index(self, rows: Any = ALL) -> Any:
-        """The index of some rows."""
+        """Return the index of some rows."""
         path = (*self._path, "index")
         node: Any = None
         if not _is_all(rows):
@@ -119,7 +119,7 @@ class FrameColumns:
         return self._location.decode(node, path)[rows]
 
     def number_of(self, name: Any) -> int:
-        """The number of the column of a name; of several, the first.
+        """Return the number of the column with a name; of several, the first.
 
         Raises:
             CheckpointerKeyError: there is none.
@@ -141,11 +141,11 @@ class FrameColumns:
 
 
 def column(location: Location, path: Path, name: Any) -> Any:
-    """The column `name` of the DataFrame at `path`, below the group at `location`, as a Series.
+    """Return the column `name` of the DataFrame at `path` as a Series.
 
     Raises:
         CheckpointerKeyError: there is none.
-        UnsupportedStoredError: what stands there is not a DataFrame.
+        UnsupportedStoredError: the value is not a DataFrame.
     """
     with location.handle.reading() as session:
         if session.stat(path) is None:
@@ -164,7 +164,7 @@ def column(location: Location, path: Path, name: Any) -> Any:
 
 
 def in_order(rows: Any) -> tuple[Any, Any]:
-    """Rows as HDF5 reads them, in order and each once, and where the wanted ones are among them.
+    """Return rows in ascending order, each once, and the indices of the requested ones among them.
 
     Args:
         rows: a slice, or an array of numbers of rows.
@@ -180,7 +180,7 @@ def _is_all(rows: Any) -> bool:
 
 
 def _first(place: Any) -> int:
-    """The first of several columns of one name: pandas gives a slice, or a mask."""
+    """Return the first of several columns of one name: pandas returns a slice, or a mask."""
     if isinstance(place, slice):
         return int(place.start)
     return int(place.argmax())
@@ -195,7 +195,7 @@ def _is_array(session: Session, path: Path) -> bool:
 
 
 def _rows_at(session: Session, path: Path) -> int | None:
-    """How many rows a column, or an index, has; None where only its value says that."""
+    """Return the number of rows of a column, or an index; None if only its value determines it."""
     stat = session.stat(path)
     if stat is not None and stat.is_group:
         name, params = ("", {}) if stat.mark is None else (stat.mark.name, stat.mark.params)
@@ -209,7 +209,7 @@ def _rows_at(session: Session, path: Path) -> int | None:
 
 
 def _cut(session: Session, path: Path, rows: Any) -> Node | None:
-    """The tree of some rows of a column; None where they cannot be read alone."""
+    """Return the tree of some rows of a column; None if they cannot be read separately."""
     stat = session.stat(path)
     if stat is None or not stat.is_group:
         if not _is_array(session, path):
@@ -229,5 +229,5 @@ def _cut(session: Session, path: Path, rows: Any) -> Node | None:
     if not wanted or not set(wanted) & set(children):
         return None
     if name == "pandas.Index" and stat.mark is not None and stat.mark.params:
-        return None  # a frequency is that of all rows
+        return None  # a frequency applies to all rows
     return Branch(children, stat.mark)

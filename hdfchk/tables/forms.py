@@ -1,4 +1,4 @@
-"""What a table needs of the form in which it is stored."""
+"""The interface between a table and the form in which it is stored."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ class TableForm(Protocol):
     """One form in which a table is stored.
 
     Attributes:
-        index: the names of the columns that pandas takes for the index.
+        index: the names of the columns that form the index in pandas.
     """
 
     index: tuple[Any, ...]
 
     def columns(self, session: Session) -> list[Any]:
-        """The names of the columns, in order."""
+        """Return the names of the columns, in order."""
 
     def length(self, session: Session) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
 
     def row_bytes(self, session: Session) -> int:
-        """About how many bytes a row has."""
+        """Return the approximate number of bytes of a row."""
 
     def read(self, session: Session, names: list[Any], rows: Any) -> dict[Any, Any]:
-        """Some rows of some columns.
+        """Return some rows of some columns.
 
         Args:
             session: reads them.
-            names: of the columns.
+            names: the names of the columns.
             rows: a slice, or an array of numbers of rows.
         """
 
@@ -41,5 +41,5 @@ class TableForm(Protocol):
         """Append rows, as one commit.
 
         Args:
-            data: the values of each column; all of the same length.
+            data: the values of each column, of equal lengths.
         """

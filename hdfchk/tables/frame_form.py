@@ -1,4 +1,4 @@
-"""The form of a stored DataFrame to which rows are appended again and again."""
+"""The form of a stored DataFrame to which rows are appended repeatedly."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["FrameForm"]
 
 @attrs.define(eq=False)
 class FrameForm:
-    """What new rows must look like to go on a stored frame whose index is a range, without a look.
+    """The form that new rows must have to be appended to a stored frame without reading it.
 
     Args:
         columns: the names of the columns.
-        start: of the range.
-        step: of the range.
-        name: of the range.
-        length: how many rows are stored.
+        start: the start of the index, a range.
+        step: its step.
+        name: its name.
+        length: the number of stored rows.
         arrays: the dtype and mark of each array of rows, by its place.
         rest: all other nodes, by their places.
         plain: the dtype of all columns, if each is an array of it and nothing else.
@@ -46,7 +46,7 @@ class FrameForm:
 
     @classmethod
     def of(cls, frame: Any, node: Branch, rows: RowPlaces) -> FrameForm | None:
-        """The form of a frame, which was just stored or appended; None if it has none.
+        """Return the form of a frame that was just stored or appended; None if it has none.
 
         Args:
             frame: the frame.
@@ -61,7 +61,7 @@ class FrameForm:
         leaves = _columns(node)
         arrays = {p: (leaf.data.dtype, leaf.mark) for p, leaf in leaves.items() if p in rows.arrays}
         if not arrays:
-            return None  # nothing but the index says how many rows there are
+            return None  # only the index determines the number of rows
         rest = {place: leaf for place, leaf in leaves.items() if place not in rows.arrays}
         dtypes = {made for made, _ in arrays.values()}
         is_plain = (
@@ -77,7 +77,7 @@ class FrameForm:
         return cls(*known, arrays, rest, dtype, texts)
 
     def rows_of(self, location: Location, frame: Any) -> dict[Path, Any] | None:
-        """The rows of a frame in their stored form; None if it is not of this form."""
+        """Return the rows of a frame in their stored form; None if it does not have this form."""
         if not self._takes(frame):
             return None
         path = location.path
@@ -121,7 +121,7 @@ class FrameForm:
 
 
 def _columns(node: Branch) -> dict[Place, Any]:
-    """The nodes of the columns by their places."""
+    """Return the nodes of the columns, by path."""
     found: dict[Place, Node] = {}
     for name, child in node.children.items():
         if name.startswith(("column", "block")) and name != "columns":

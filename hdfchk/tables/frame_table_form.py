@@ -18,10 +18,10 @@ __all__ = ["FrameTableForm"]
 
 
 class FrameTableForm:
-    """A DataFrame: its columns are arrays of NumPy or pandas, as in the frame.
+    """A DataFrame: its columns are NumPy or pandas arrays, as in the frame.
 
     Args:
-        location: of the frame.
+        location: the location of the frame.
     """
 
     index: tuple[Any, ...] = ()
@@ -30,15 +30,15 @@ class FrameTableForm:
         self._location = location
 
     def columns(self, session: Session) -> list[Any]:
-        """The names of the columns."""
+        """Return the names of the columns."""
         return list(FrameColumns(self._location, session).names)
 
     def length(self, session: Session) -> int:
-        """How many rows the frame has."""
+        """Return the number of rows."""
         return FrameColumns(self._location, session).length()
 
     def row_bytes(self, session: Session) -> int:
-        """About eight bytes a column."""
+        """Return about eight bytes per column."""
         return 8 * len(self.columns(session))
 
     def read(self, session: Session, names: list[Any], rows: Any) -> dict[Any, Any]:

@@ -1,4 +1,4 @@
-"""DataFrames that grow: rows go behind the stored ones, in all columns and the index at once."""
+"""DataFrames that grow: rows are appended to all columns and the index at once."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = ["append_frame", "is_frame"]
 
 
 def is_frame(value: object) -> bool:
-    """Whether a value is a pandas DataFrame; pandas is not imported to tell."""
+    """Whether a value is a pandas DataFrame; pandas is not imported for the check."""
     cls = type(value)
     return cls.__name__ == "DataFrame" and cls.__module__.partition(".")[0] == "pandas"
 
 
 def append_frame(location: Location, frame: Any) -> None:
-    """Append the rows of a DataFrame to the one at a location, or store it as one that grows.
+    """Append the rows of a DataFrame to the one at a location, or store it as a frame that grows.
 
     Raises:
-        InvalidOptionError: its columns or its index are others (a `ValueError`).
-        UnsupportedTypeError: a column has another dtype.
+        InvalidOptionError: its columns or its index differ (a `ValueError`).
+        UnsupportedTypeError: the dtype of a column differs.
         UnsupportedStoredError: what is stored there is not a DataFrame.
     """
     location.check_whole()
@@ -61,7 +61,7 @@ def append_frame(location: Location, frame: Any) -> None:
 
 
 def _append_object(location: Location, frame: Any) -> None:
-    """Append to a frame that a store holds as an object."""
+    """Append to a frame in a store that holds objects."""
     path = location.path
     with location.handle.writing() as session:
         if session.stat(path) is not None:
@@ -105,7 +105,7 @@ def _is_foreign(dtype: Any) -> bool:
 
 
 def _begin(location: Location, frame: Any) -> None:
-    """Store a frame as one that grows."""
+    """Store a frame in a form that grows."""
     path, handle = location.path, location.handle
     node, twice = _trees(location, frame)
     index, rows = frame.index, RowPlaces.of(node, twice)
@@ -194,7 +194,7 @@ class _Append:
         )
 
     def _plan(self) -> FrameForm | None:
-        """Find out what is to be done; nothing is written before all of it is known."""
+        """Determine all steps; nothing is written before."""
         if not len(self.frame):
             return None
         self._widen_categories()
@@ -227,7 +227,7 @@ class _Append:
         return grow(self.session, path, node, rows, self.stored, self.growth.puts)
 
     def _write_anew(self, name: str, node: Node, rows: RowPlaces) -> None:
-        """A column, or a block of some, whose stored form does not grow: all of it is written."""
+        """A column, or a block of columns, whose stored form cannot grow: it is rewritten."""
         if isinstance(node, Branch) and name.startswith("block"):
             self._write_block(name, node, rows)
             return
@@ -295,7 +295,7 @@ class _Append:
         self.growth.puts[path] = growable(self.session, path, node.children[part], rows)
 
     def _widen_categories(self) -> None:
-        """Give both the union of stored and new categories, the stored ones first."""
+        """Return both with the union of stored and new categories, the stored ones first."""
         for number in range(len(self.columns)):
             new = self.frame.iloc[:, number]
             path = (*self.path, f"column{number}")
@@ -339,7 +339,7 @@ class _Append:
     # -- the index -------------------------------------------------------------------------------
 
     def _index(self) -> None:
-        """Find out how the index goes on."""
+        """Determine how the index continues."""
         pd = need("pandas", "a DataFrame")
         params, new = params_at(self.session, (*self.path, "index")), self.frame.index
         if "range" in params and isinstance(new, pd.RangeIndex) and self._goes_on(params["range"]):
@@ -358,11 +358,11 @@ class _Append:
                 self.growth.add(growth)
                 return
         except DiffersError:
-            pass  # it is written anew
+            pass  # it is rewritten
         self._put("index", "index", pd.DataFrame(index=self._joined(new)))
 
     def _goes_on(self, stored: list[Any]) -> bool:
-        """Whether a range goes on the stored one: as a default one, or where that ends."""
+        """Whether a range continues the stored one: as a default index, or from its end."""
         start, stop, step = stored
         new = self.frame.index
         path = (*self.path, "index")

@@ -24,7 +24,7 @@ Rows = np.ndarray[Any, Any]
 
 @attrs.frozen(eq=False)
 class _Columns:
-    """What is known of the columns of a dict to which rows are appended.
+    """The properties of the columns of a dict to which rows are appended.
 
     Args:
         elements: of each column, how values are stored.
@@ -36,10 +36,10 @@ class _Columns:
 
 
 class GroupForm:
-    """A dict whose values are arrays of equal length: each is a column.
+    """A dict whose values are arrays of equal length; each is a column.
 
     Args:
-        location: of the dict.
+        location: the location of the dict.
     """
 
     index: tuple[Any, ...] = ()
@@ -49,7 +49,7 @@ class GroupForm:
         self._path = location.path
 
     def columns(self, session: Session) -> list[Any]:
-        """The keys of the dict."""
+        """Return the keys of the dict."""
         return list(access.visible_names(session, self._location.filters, self._path))
 
     def _known(self, session: Session) -> _Columns:
@@ -79,16 +79,16 @@ class GroupForm:
         )
 
     def length(self, session: Session) -> int:
-        """The length of all arrays.
+        """Return the length of all arrays.
 
         Raises:
-            UnsupportedStoredError: there is something else than arrays, or of other lengths.
+            UnsupportedStoredError: a value is not an array, or their lengths differ.
         """
         shapes = self._known(session).shapes
         return next(iter(shapes.values()))[0] if shapes else 0
 
     def row_bytes(self, session: Session) -> int:
-        """The bytes of a row of all columns."""
+        """Return the number of bytes of a row of all columns."""
         known = self._known(session)
         return sum(
             known.elements[name].stored.itemsize * int(np.prod(shape[1:]))
@@ -120,7 +120,7 @@ class GroupForm:
             self._extend(known, data, widens=widens)
 
     def _append_first(self, data: Mapping[Any, Any], *, widens: bool) -> None:
-        """Append rows to arrays of which nothing is known yet."""
+        """Append rows to arrays whose properties are not known yet."""
         handle = self._location.handle
         with handle.reading() as session:
             if len(self.columns(session)) != len(session.names(self._path)):
@@ -138,7 +138,7 @@ class GroupForm:
     def _encoded(
         self, known: _Columns, data: Mapping[Any, Any], *, widens: bool
     ) -> tuple[dict[Path, Rows], dict[Path, _Wider]]:
-        """The rows in their stored form; and those that their columns have no room for."""
+        """Return the rows in their stored form, and those that do not fit their columns."""
         if data.keys() != known.elements.keys():
             raise self._other_columns(known, data)
         rows: dict[Path, Rows] = {}
@@ -181,7 +181,7 @@ class GroupForm:
         )
 
     def _append_wider(self, rows: dict[Path, Rows], wide: dict[Path, _Wider]) -> None:
-        """Append rows, for some of which their columns are made anew, as one commit."""
+        """Append rows, and rewrite some columns for them, as one commit."""
         location, handle = self._location, self._location.handle
         with handle.writing_alone(), handle.writing() as session:
             puts = []
@@ -194,7 +194,7 @@ class GroupForm:
 
 @attrs.frozen(eq=False)
 class _Wider:
-    """Rows that a column has no room for.
+    """Rows that do not fit a column.
 
     Args:
         rows: strings that are longer, or floats that go behind integers, in their stored form.
@@ -205,7 +205,7 @@ class _Wider:
     elements: Elements | None
 
     def column(self, session: Session, path: Path) -> Draft:
-        """The column made anew: the rows that it has, and these."""
+        """Return the rewritten column: its rows, and these."""
         info = session.array_info(path)
         if self.elements is None:
             return floats_of(session, path, info, self.rows)
@@ -213,7 +213,7 @@ class _Wider:
 
 
 def _wider(elements: Elements, value: Any, *, widens: bool) -> _Wider | None:
-    """Rows for which a column can be made wider; else None."""
+    """Return rows for which a column can be widened; otherwise None."""
     wide = elements.widened(value)
     if wide is not None and wide != elements:
         return _Wider(wide.encode(value), wide)

@@ -39,7 +39,7 @@ class HdfStoreForm:
         self._array = Array(self._location, DenseForm(self._location))
 
     def _places(self, session: Session) -> dict[Any, tuple[str, int | None]]:
-        """By the name of a column, in the order of the frame: its field, and its place there."""
+        """For each column name, in the order of the frame: its field, and its index there."""
         found: dict[Any, tuple[str, int | None]] = {}
         dtype = self._array.dtype
         for field in dtype.names or ():
@@ -59,25 +59,25 @@ class HdfStoreForm:
         return _text_of(session, self._location.path, name)
 
     def _told(self, session: Session, field: str, name: str) -> Any:
-        """What pandas notes of a field: its time zone, or whether its categories are ordered."""
+        """Return metadata of a field: its time zone, or whether its categories are ordered."""
         notes = plain_of(_text_of(session, self._group.path, "info"))
         told = notes.get(field) if isinstance(notes, dict) else None
         return told.get(name) if isinstance(told, dict) else None
 
     def columns(self, session: Session) -> list[Any]:
-        """The names of the columns, the index first."""
+        """Return the names of the columns, the index first."""
         return list(self._places(session))
 
     def length(self, session: Session) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         return len(self._array)
 
     def row_bytes(self, session: Session) -> int:
-        """The bytes of a row."""
+        """Return the number of bytes of a row."""
         return int(self._array.dtype.itemsize)
 
     def read(self, session: Session, names: list[Any], rows: Any) -> dict[Any, Any]:
-        """Some rows of some columns."""
+        """Return some rows of some columns."""
         places, found = self._places(session), self._array[rows]
         made = {}
         for name in names:
@@ -87,7 +87,7 @@ class HdfStoreForm:
         return made
 
     def _converted(self, session: Session, field: str, values: Any) -> Any:
-        """The values of a column as pandas had them: dates, texts, booleans, categories."""
+        """Return the values of a column as in pandas: dates, texts, booleans, categories."""
         kind = self._text(session, f"{field}_kind" if field == "index" else f"{field}_dtype")
         if self._text(session, f"{field}_meta") == "category":
             return self._categorical(session, field, values)
@@ -129,7 +129,7 @@ class HdfStoreForm:
             ) from error
 
     def append(self, data: Mapping[Any, Any]) -> None:
-        """Refuse it."""
+        """Raise an error: only pandas can append."""
         raise UnsupportedStoredError(
             "a table of pandas' HDFStore is extended by pandas alone",
             file=self._location.file,
@@ -139,12 +139,12 @@ class HdfStoreForm:
 
 
 def _names_in(value: Any) -> list[Any]:
-    """The names in a list of names; none of anything else."""
+    """Return the names in a list of names; none for other values."""
     return value if isinstance(value, list) and all(map(is_name, value)) else []
 
 
 def _text_of(session: Session, path: Path, name: str) -> str:
-    """An attribute as text, a character for each byte."""
+    """Return an attribute as text, with one character per byte."""
     leaf = session.read_attribute(path, name)
     data: Any = None if leaf is None else leaf.data
     if isinstance(data, np.ndarray) and not data.ndim:

@@ -13,7 +13,7 @@ __all__ = ["concatenated", "to_arrow", "to_pandas", "to_polars"]
 
 
 def to_pandas(data: Mapping[Any, Any], index: tuple[Any, ...] = ()) -> Any:
-    """A pandas DataFrame.
+    """Return a pandas DataFrame.
 
     Args:
         data: the values of each column.
@@ -30,7 +30,7 @@ def to_pandas(data: Mapping[Any, Any], index: tuple[Any, ...] = ()) -> Any:
 
 
 def concatenated(pieces: list[Any]) -> Any:
-    """Arrays of pandas, of one dtype, one behind the other."""
+    """Concatenate pandas arrays of one dtype."""
     pd = need("pandas", "a pandas array")
     return pd.concat([pd.Series(piece) for piece in pieces], ignore_index=True).array
 
@@ -44,7 +44,7 @@ def _series(pd: Any, values: Any) -> Any:
 
 
 def to_polars(data: Mapping[Any, Any]) -> Any:
-    """A polars DataFrame.
+    """Return a polars DataFrame.
 
     Raises:
         MissingExtraError: polars is not installed.
@@ -54,7 +54,7 @@ def to_polars(data: Mapping[Any, Any]) -> Any:
 
 
 def _in_its_units(values: Any) -> Any:
-    """Dates and durations in a unit that polars has."""
+    """Convert dates and durations to a unit that polars supports."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "mM":
         unit, _ = np.datetime_data(values.dtype)
         if unit not in {"ms", "us", "ns"} and (values.dtype.kind, unit) != ("M", "D"):
@@ -63,7 +63,7 @@ def _in_its_units(values: Any) -> Any:
 
 
 def to_arrow(data: Mapping[Any, Any]) -> Any:
-    """A pyarrow Table.
+    """Return a pyarrow Table.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -82,7 +82,7 @@ def to_arrow(data: Mapping[Any, Any]) -> Any:
 
 
 def _plain(values: Any) -> Any:
-    """An array of NumPy, or a list, that every library takes."""
+    """Convert values to a NumPy array or a list, which every library accepts."""
     if isinstance(values, np.ndarray):
         return values.astype(object).tolist() if values.dtype.kind in "OT" else values
     if getattr(values.dtype, "kind", "O") in "mM" and hasattr(values, "asi8"):

@@ -18,15 +18,15 @@ __all__ = ["append_dict"]
 
 
 def append_dict(location: Location, row: Mapping[Any, Any]) -> None:
-    """Append a row, or rows, to each key of the dict at a location, or make it of a first row.
+    """Append a row, or rows, to each key of the dict at a location; the first row creates it.
 
-    At a structured array, whose rows are dicts, too, it is a row of that array.
+    If a structured array is stored there, a dict is one of its rows.
 
     Raises:
-        InvalidOptionError: there are other keys than in the dict that is stored, or the values
-            differ in their numbers of rows (a `ValueError`).
+        InvalidOptionError: the keys differ from those of the stored dict, or the values differ in
+            their numbers of rows (a `ValueError`).
         UnsupportedTypeError: a value does not fit its array, or is a dict.
-        UnsupportedStoredError: something else than arrays of equal length is stored there.
+        UnsupportedStoredError: the stored value is not a dict of arrays of equal length.
     """
     location.check_whole()
     handle, path = location.handle, location.path
@@ -48,7 +48,7 @@ def append_dict(location: Location, row: Mapping[Any, Any]) -> None:
 
 
 def _begin(location: Location, row: Mapping[Any, Any]) -> None:
-    """Make a dict of arrays, each of which has one row."""
+    """Create a dict of arrays with one row each."""
     handle, path = location.handle, location.path
     require_names(row.items(), location.file, path)
     if not row:

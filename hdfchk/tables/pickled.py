@@ -10,14 +10,14 @@ __all__ = ["OTHER", "is_name", "plain_of"]
 
 
 class _Other:
-    """What is no plain value: an instance of some class."""
+    """Stands for an instance of a class, which is not a plain value."""
 
     def __repr__(self) -> str:
         return "OTHER"
 
 
 OTHER = _Other()
-"""Stands for each object in a pickle that is not of Python's plain types."""
+"""Replaces each object in a pickle that is not of a plain Python type."""
 
 _ZONE = _Other()
 
@@ -39,7 +39,7 @@ _CALLED: dict[str, Any] = {
     "pytz _p": _name_of_zone,
     "pytz _UTC": lambda: "UTC",
 }
-"""All that a pickle can have called, by its names there; zones of the IANA database are names."""
+"""The only callables that a pickle may use, by name; time zones are returned as their names."""
 _SAME = {"PROTO", "FRAME", "STOP"}
 _TEXT = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 _NUMBER = {"INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"}
@@ -54,14 +54,14 @@ _MARK = object()
 
 
 def plain_of(pickled: str) -> Any:
-    """The value in a pickle, of texts, numbers, None, lists, tuples, dicts and time zones.
+    """Return the value in a pickle of texts, numbers, None, lists, tuples, dicts and time zones.
 
     Args:
-        pickled: the pickle, a character for each byte.
+        pickled: the pickle, with one character per byte.
 
     Returns:
-        The value, with the names of time zones, and `OTHER` in place of each other object; `OTHER`
-        if it is no pickle.
+        The value, with time zones as names, and `OTHER` in place of each other object; `OTHER` if
+        it is not a pickle.
 
     Example:
         >>> import pickle
@@ -83,7 +83,8 @@ def plain_of(pickled: str) -> Any:
 def is_name(value: Any) -> bool:
     """Whether a value can be the name of a column: a text, a number, or a tuple of such.
 
-    The hash of a deeper tuple may take for ever: its items can be the same ones, over and over.
+    The hash of a deeper tuple may take extremely long, since its items may refer to the same object
+    repeatedly.
     """
     plain = (str, int, float, type(None))
     if isinstance(value, tuple):
@@ -92,7 +93,7 @@ def is_name(value: Any) -> bool:
 
 
 def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:
-    """Do what an operation does to the stack."""
+    """Apply an operation to the stack."""
     if name in _TEXT | _NUMBER:
         stack.append(argument)
     elif name in _CONSTANTS:
@@ -122,7 +123,7 @@ def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> N
 
 
 def _gather(name: str, stack: list[Any]) -> None:
-    """Make a container of what lies on the stack, or put it into the one below."""
+    """Create a container from the items on the stack, or add them to the one below."""
     if name in _TUPLES:
         count = _TUPLES[name]
         stack[-count:] = [tuple(stack[-count:])]

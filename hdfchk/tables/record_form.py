@@ -20,7 +20,7 @@ __all__ = ["RecordForm"]
 
 
 class RecordForm:
-    """A structured array: its fields are the columns.
+    """A structured array; its fields are the columns.
 
     Args:
         location: of the array.
@@ -34,24 +34,24 @@ class RecordForm:
         self._array = Array(location, self._form)
 
     def columns(self, session: Session) -> list[Any]:
-        """The names of the fields."""
+        """Return the names of the fields."""
         return list(self._array.dtype.names or ())
 
     def length(self, session: Session) -> int:
-        """How many elements there are."""
+        """Return the number of elements."""
         return len(self._array)
 
     def row_bytes(self, session: Session) -> int:
-        """The bytes of an element."""
+        """Return the number of bytes of an element."""
         return int(self._array.dtype.itemsize)
 
     def read(self, session: Session, names: list[Any], rows: Any) -> dict[Any, Any]:
-        """Some rows of some fields."""
+        """Return some rows of some fields."""
         found = self._array[rows]
         return {name: np.ascontiguousarray(found[name]) for name in names}
 
     def append(self, data: Mapping[Any, Any]) -> None:
-        """Append rows, and note their number where PyTables does."""
+        """Append rows, and update the row count of PyTables."""
         array, path = self._array, self._location.path
         with self._location.handle.writing_alone():
             self._check_no_index(path)
@@ -84,7 +84,7 @@ class RecordForm:
         )
 
     def _check_no_index(self, path: Path) -> None:
-        """Refuse a table of which PyTables has an index: that would not find the new rows."""
+        """Reject a table with an index of PyTables, which would not contain the new rows."""
         place = (*path[:-1], f"_i_{path[-1]}")
         with self._location.handle.reading() as session:
             has_index = session.stat(place) is not None
@@ -98,5 +98,5 @@ class RecordForm:
 
 
 def _length(values: Any) -> int | None:
-    """How many values there are; None for a single one."""
+    """Return the number of values; None for a single one."""
     return None if isinstance(values, (str, bytes)) or not np.ndim(values) else len(values)

@@ -1,4 +1,4 @@
-"""`Table`: a handle on stored columns of equal length, of which only what is asked for is read."""
+"""`Table`: a handle on stored columns of equal length, which reads only what is requested."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = ["Table", "table_at"]
 
 Where = Callable[[dict[Any, Any]], Any]
 MOST_SHOWN = 100
-"""So many columns are shown."""
+"""The maximum number of columns shown."""
 _ADVICE = "[2:4] reads rows, ['name'] a column, read(columns=…, rows=…, where=…) a part"
 
 
 class _Block(dict[Any, Any]):
-    """The columns of a block of rows; one that was not read is read when it is asked for."""
+    """The columns of a block of rows; each is read when it is first used."""
 
     def __init__(self, names: list[Any], read: Callable[[list[Any]], dict[Any, Any]]) -> None:
         super().__init__()
@@ -48,15 +48,15 @@ class _Block(dict[Any, Any]):
         return name in self._names
 
     def __iter__(self) -> Iterator[Any]:
-        """The names of all columns, also of those that were not read yet."""
+        """Iterate over the names of all columns, read or not."""
         return iter(self._names)
 
     def __len__(self) -> int:
-        """The number of columns."""
+        """Return the number of columns."""
         return len(self._names)
 
     def get(self, name: Any, default: Any = None) -> Any:
-        """A column, or `default` if there is none."""
+        """Return a column, or `default` if there is none."""
         return self[name] if name in self._names else default
 
     keys = Mapping.keys  # type: ignore[assignment]
@@ -65,11 +65,11 @@ class _Block(dict[Any, Any]):
 
 
 class Table(Placed):
-    """A handle on a stored table: it holds a place, and reads only what is asked for.
+    """A handle on a stored table. It holds a location, and reads only what is requested.
 
     You get it from ``chk.table(key)``. A table is a DataFrame, a dict of arrays of equal length, a
-    structured array, or a table of PyTables or of pandas' HDFStore. Rows come as a dict of arrays,
-    by column.
+    structured array, or a table of PyTables or of pandas' HDFStore. Rows are returned as a dict of
+    arrays, by column.
 
     Guarantees:
         Each `append` is one commit, of all columns. A handle works inside and outside a ``with``
@@ -94,19 +94,19 @@ class Table(Placed):
         self._form = form
 
     def __repr__(self) -> str:
-        """Place, length and columns; what is wrong, if something is."""
+        """Return location, length and columns, or what is wrong."""
         from ..display.texts import keys_of, problem_of
 
         try:
             with self._location.glance():
                 columns = self.columns
                 told = f"{len(self)} rows of {keys_of(len(columns), columns, 'column')}"
-        except Exception as error:  # a debugger shows what is locked, damaged or gone
+        except Exception as error:  # a debugger also shows locked, damaged and removed files
             told = problem_of(error)
         return f"<Table {join(self._location.path)!r} in {self._location.file}: {told}>"
 
     def _repr_html_(self) -> str:
-        """The number of rows and the columns, and how they are read; no row is."""
+        """Return the number of rows, the columns, and how to read rows. None is read."""
         from ..display import html
         from ..display.texts import count_of, near, problem_of
 
@@ -123,12 +123,12 @@ class Table(Placed):
             return html.box("Table", place, "", html.problem(problem_of(error)))
 
     def _told(self, columns: list[Any]) -> list[tuple[str, str]]:
-        """Names of columns, and what their values are: no row is read."""
+        """Return names and types of columns; no row is read."""
         from ..display.texts import cut
 
         try:
             found = self.read(columns=columns, rows=slice(0, 0))
-        except HdfchkError:  # of a column whose library is missing: reading it will say so
+        except HdfchkError:  # the library of a column is missing: reading it reports this
             return [(cut(str(name)), "") for name in columns]
         told = []
         for name, values in found.items():
@@ -143,14 +143,14 @@ class Table(Placed):
             return self._form.columns(session)
 
     def __len__(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         with self._location.handle.reading() as session:
             return self._form.length(session)
 
     # -- reading -------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
-        """Rows as a dict of arrays, or whole columns.
+        """Return rows as a dict of arrays, or whole columns.
 
         Args:
             index: a slice, a list or mask of rows; a number, for a dict of values; the name of a
@@ -176,21 +176,21 @@ class Table(Placed):
     def read(
         self, columns: Any = None, rows: Any = None, where: Where | None = None
     ) -> dict[Any, Any]:
-        """Some rows of some columns.
+        """Read some rows of some columns.
 
         Args:
             columns: the names of the columns; None for all.
             rows: a slice, or a list or mask of rows; None for all.
-            where: ``where(block)`` is called for each block of rows with a dict of its columns,
-                each of which is read when it is asked for, and returns a mask of the rows that are
-                wanted. No more than a block, and what is wanted, is in memory.
+            where: ``where(block)`` is called for each block of rows with a mapping of its columns,
+                each of which is read when it is used, and returns a mask of the rows to select.
+                Only one block and the selected rows are in memory.
 
         Returns:
             The array of each column.
 
         Raises:
             CheckpointerKeyError: there is no such column.
-            InvalidOptionError: `where` returns something else than a mask (a `ValueError`).
+            InvalidOptionError: the result of `where` is not a mask (a `ValueError`).
         """
         with self._location.handle.held():
             if where is None:
@@ -203,7 +203,7 @@ class Table(Placed):
     def _matching(
         self, columns: Any, rows: Any, where: Where
     ) -> Iterator[tuple[dict[Any, Any], Any]]:
-        """What is wanted of each block, and the numbers of these rows; at least one block."""
+        """Iterate over the selected rows of each block, and their numbers; at least one block."""
         with self._location.handle.reading() as session:
             names = self._names(session, columns)
             known, length = self._form.columns(session), self._form.length(session)
@@ -250,17 +250,17 @@ class Table(Placed):
         return found
 
     def blocks(self, rows: int | None = None, columns: Any = None) -> Iterator[dict[Any, Any]]:
-        """The table block by block, so that it is never in memory as a whole.
+        """Iterate over the table in blocks, so that it is never in memory as a whole.
 
         Args:
-            rows: how many rows a block has; None for about 16 MiB.
+            rows: the number of rows of a block; None for about 16 MiB.
             columns: the names of the columns; None for all.
 
         Raises:
             InvalidOptionError: `rows` is less than 1 (a `ValueError`).
         """
         if rows is not None and count_of(rows, "rows") < 1:
-            raise InvalidOptionError(f"a block has at least one row, not {rows}")
+            raise InvalidOptionError(f"a block must have at least one row, not {rows}")
         with self._location.handle.held():
             with self._location.handle.reading() as session:
                 names, length = self._names(session, columns), self._form.length(session)
@@ -290,7 +290,7 @@ class Table(Placed):
 
     def _loaded(self) -> Any:
         if isinstance(self._form, GroupForm):
-            return self.read()  # without what a filter hides
+            return self.read()  # without hidden columns
         with self._location.handle.reading() as session:
             return self._location.decode(session.read(self._location.path), self._location.path)
 
@@ -303,9 +303,9 @@ class Table(Placed):
             rows: a dict of arrays, or lists, of equal length, or a pandas DataFrame.
 
         Raises:
-            InvalidOptionError: there are other columns, or they differ in length (a `ValueError`).
+            InvalidOptionError: the columns are different, or their lengths differ (a `ValueError`).
             UnsupportedTypeError: an element does not fit its column.
-            UnsupportedStoredError: the table is one that only other programs can extend.
+            UnsupportedStoredError: only another program can append to this table.
         """
         if is_frame(rows):
             if isinstance(self._form, FrameTableForm):
@@ -323,7 +323,7 @@ class Table(Placed):
     # -- other libraries -----------------------------------------------------------------------
 
     def to_pandas(self, columns: Any = None, rows: Any = None, where: Where | None = None) -> Any:
-        """A pandas DataFrame of what `read` reads, with the index of a stored DataFrame.
+        """Return the result of `read` as a pandas DataFrame, with the index of a stored DataFrame.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -344,7 +344,7 @@ class Table(Placed):
                 return form.frame(session, names, _rows(rows, form.length(session)))
 
     def to_polars(self, columns: Any = None, rows: Any = None, where: Where | None = None) -> Any:
-        """A polars DataFrame of what `read` reads.
+        """Return the result of `read` as a polars DataFrame.
 
         Raises:
             MissingExtraError: polars is not installed.
@@ -352,7 +352,7 @@ class Table(Placed):
         return libraries.to_polars(self.read(columns, rows, where))
 
     def to_arrow(self, columns: Any = None, rows: Any = None, where: Where | None = None) -> Any:
-        """A pyarrow Table of what `read` reads.
+        """Return the result of `read` as a pyarrow Table.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
@@ -361,13 +361,13 @@ class Table(Placed):
 
 
 def _listed(columns: Any) -> list[Any]:
-    """The names of columns, where a single name may be given, unless it is a tuple."""
+    """Return column names as a list; a single name, unless it is a tuple, becomes a list of one."""
     is_single = isinstance(columns, str) or not isinstance(columns, Iterable)
     return [columns] if is_single else list(columns)
 
 
 def _rows(rows: Any, length: int) -> Any:
-    """Rows as a slice with its ends, or as an array of their numbers."""
+    """Return rows as a slice with start and stop, or as an array of their numbers."""
     if rows is None:
         return slice(0, length, 1)
     if isinstance(rows, slice):
@@ -390,21 +390,21 @@ def _rows(rows: Any, length: int) -> Any:
 
 
 def _joined(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
-    """The columns of several blocks, one behind the other."""
+    """Concatenate the columns of several blocks."""
     if len(parts) == 1:
         return parts[0]
     joined: dict[Any, Any] = {}
     for name, first in parts[0].items():
         pieces = [part[name] for part in parts]
         if isinstance(first, np.ndarray):
-            joined[name] = np.concatenate(pieces, dtype=first.dtype)  # its byte order, too
+            joined[name] = np.concatenate(pieces, dtype=first.dtype)  # including its byte order
         else:
             joined[name] = libraries.concatenated(pieces)
     return joined
 
 
 def table_at(location: Location, path: Path) -> Table:
-    """A handle on the table at a path below a group.
+    """Return a handle on the table at a path below a group.
 
     Raises:
         CheckpointerKeyError: nothing is stored there, or a filter refuses it.
@@ -425,7 +425,7 @@ def table_at(location: Location, path: Path) -> Table:
                 here.check_whole()
                 return Table(here, HdfStoreForm(here))
             form = GroupForm(here)
-            form.length(session)  # says now what is none
+            form.length(session)  # raises an error now if it is not a table
             return Table(here, form)
         info = None if stat.is_group else session.array_info(path)
         if info is None or info.dtype.names is None or len(info.shape) != 1:

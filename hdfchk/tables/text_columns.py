@@ -1,7 +1,7 @@
-"""Columns of strings, some of them missing, in the form to which rows can be appended.
+"""Columns of strings, possibly with missing ones, in a form to which rows can be appended.
 
-As a list they are one text, which has no rows. The other form of such columns, `texts`, has two
-arrays: the strings, and which of them are missing.
+Stored as a list they are one text, which has no rows. Their other form, `texts`, has two arrays:
+the strings, and a mask of the missing ones.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _KIND = "pandas.array"
 
 
 def has_texts(mark: Mark | None) -> bool:
-    """Whether a mark is that of strings, held by Python, in the form that has rows."""
+    """Whether a mark is that of Python strings in the form with rows."""
     if mark is None or mark.name != _KIND:
         return False
     return mark.params.get("kind") == "texts" and mark.params.get("storage") == "python"
 
 
 def with_texts(location: Location, node: Branch, wanted: Container[str] = ()) -> Branch:
-    """The tree of a frame in which columns of strings have rows.
+    """Convert the columns of strings in the tree of a frame to the form with rows.
 
     Args:
         location: of the frame.
@@ -56,7 +56,7 @@ def _texts(location: Location, node: Node, *, is_wanted: bool) -> Node:
     found[missing] = ""
     texts = location.encode(found, location.path)
     if not isinstance(texts, Leaf) or not isinstance(texts.data, np.ndarray):
-        return node  # there are none, or such as only a list can hold
+        return node  # there are no strings, or some that only a list can hold
     parts: dict[str, Node] = {"texts": texts}
     if missing.any():
         parts["missing"] = Leaf(missing)

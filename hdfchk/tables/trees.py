@@ -1,8 +1,8 @@
-"""Trees of columns: which of their arrays are rows, and how new rows go on what is stored.
+"""Trees of columns: which of their arrays have one item per row, and how new rows are appended.
 
-A column is a tree (`hdfchk.tree`): one array, or a branch of several. Of the arrays in it some hold
-the rows; all others, and all marks, say what the rows mean. New rows go on a stored column if both
-trees are equal but for the rows: then the arrays of rows are appended to.
+A column is a tree (`hdfchk.tree`): one array, or a branch of several. Some of the arrays contain
+the rows; the other arrays, and all marks, describe them. New rows can be appended to a stored
+column if both trees are equal except for the rows.
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ __all__ = [
 ]
 
 Place = tuple[str, ...]
-"""Where a node is in a tree."""
+"""The path of a node in a tree."""
 LEAST_CHUNK, MOST_CHUNK = 2**16, 2**20
 BLOCKS = 32
-"""So many blocks as the first one are in a chunk of a column, within these limits."""
+"""A chunk of a column has room for this many blocks of the first size, within these limits."""
 MISSING = "missing"
-"""The name of the array that says which items are missing; where it is not there, none is."""
+"""The name of the mask of missing items; without it, none is missing."""
 
 
 class DiffersError(Exception):
-    """New rows do not go on what is stored: it must be written anew."""
+    """New rows cannot be appended to the stored column: it must be rewritten."""
 
 
 @attrs.define
 class Growth:
-    """What is to be done to append rows.
+    """The steps of appending rows.
 
     Attributes:
-        rows: for the path of each array, the rows that go behind its last.
-        puts: what is put at a path, instead of what is there.
+        rows: for the path of each array, the rows to append.
+        puts: for each path, the node that replaces the stored one.
     """
 
     rows: dict[Path, np.ndarray[Any, Any]] = attrs.field(factory=dict)
     puts: dict[Path, Stored] = attrs.field(factory=dict)
 
     def add(self, other: Growth) -> None:
-        """Take another one, of other paths."""
+        """Add the steps for other paths."""
         self.rows |= other.rows
         self.puts |= other.puts
 
 
 def leaves_of(node: Node, at: Place = ()) -> dict[Place, Node]:
-    """All nodes of a tree by their places, those above before those below.
+    """Return all nodes of a tree by path, parents first.
 
     Example:
         >>> list(leaves_of(Branch({"a": Leaf(1), "b": Branch({"c": Leaf(2)})})))
@@ -78,11 +78,11 @@ def leaves_of(node: Node, at: Place = ()) -> dict[Place, Node]:
 
 @attrs.frozen
 class RowPlaces:
-    """Where the rows are in a tree.
+    """The arrays of a tree that contain the rows.
 
     Args:
-        arrays: the places of the arrays that have one element, or one row, for each row.
-        others: the places of what depends on the rows in another way.
+        arrays: the paths of the arrays with one element, or one row, for each row.
+        others: the paths of nodes that depend on the rows in another way.
     """
 
     arrays: frozenset[Place]
@@ -115,7 +115,7 @@ class RowPlaces:
         return cls(frozenset(arrays), frozenset(others))
 
     def below(self, name: str) -> RowPlaces:
-        """Those in the tree of one child."""
+        """Return those in the tree of one child."""
         return RowPlaces(
             *[
                 frozenset(place[1:] for place in places if place[0] == name)
@@ -125,7 +125,7 @@ class RowPlaces:
 
 
 def is_equal(first: Node, second: Node | None) -> bool:
-    """Whether two nodes are the same, but for what is below them."""
+    """Whether two nodes are equal, apart from their children."""
     if second is None or type(first) is not type(second) or first.mark != second.mark:
         return False
     if isinstance(first, Branch) and isinstance(second, Branch):
@@ -134,7 +134,7 @@ def is_equal(first: Node, second: Node | None) -> bool:
 
 
 def params_at(session: Session, path: Path) -> Mapping[str, Any]:
-    """The parameters of the mark of what is stored at a path; empty if there is none."""
+    """Return the parameters of the mark stored at a path; empty if there is none."""
     stat = session.stat(path)
     return {} if stat is None or stat.mark is None else stat.mark.params
 
@@ -145,13 +145,13 @@ def _count(node: object) -> int:
 
 
 def growable(session: Session, path: Path, node: Node, rows: RowPlaces) -> Stored:
-    """The tree with a draft, to which rows can be appended, for each array of rows.
+    """Return the tree with a draft, to which rows can be appended, for each array of rows.
 
     Args:
-        session: makes the drafts.
-        path: where the tree will stand.
+        session: creates the drafts.
+        path: the path of the tree in the store.
         node: the tree.
-        rows: the places of its arrays of rows.
+        rows: the paths of its arrays of rows.
     """
     return _growable(session, path, node, rows, ())
 
@@ -169,7 +169,7 @@ def _growable(session: Session, path: Path, node: Any, rows: RowPlaces, at: Plac
 
 
 def _draft(session: Session, path: Path, leaf: Leaf, blocks: list[Any]) -> Draft:
-    """An array of some blocks of rows, to which more can be appended."""
+    """Create an array of blocks of rows, to which more can be appended."""
     first: np.ndarray[Any, Any] = blocks[0]
     shape = first.shape[1:]
     layout = attrs.evolve(session.layout(path), maxshape=growing(shape))
@@ -184,7 +184,7 @@ def _draft(session: Session, path: Path, leaf: Leaf, blocks: list[Any]) -> Draft
 
 
 def _chunk(shape: tuple[int, ...], row: int, itemsize: int, wanted: int) -> tuple[int, ...]:
-    """The shape of a chunk: of one column, or of some that lie side by side."""
+    """Return the shape of a chunk: of one column, or of several side by side."""
     nbytes = min(MOST_CHUNK, wanted)
     if row <= LEAST_CHUNK or len(shape) != 1:
         return (max(1, nbytes // row), *shape)
@@ -200,18 +200,18 @@ def grow(
     stored: int,
     done: Container[Path] = (),
 ) -> Growth:
-    """What is to be done so that the rows of a tree go on those at a path.
+    """Return the steps that append the rows of a tree to those at a path.
 
     Args:
-        session: reads what is stored, and makes drafts.
+        session: reads the stored tree, and creates drafts.
         path: of the stored tree.
         node: the tree of new rows.
-        rows: the places of its arrays of rows.
-        stored: how many rows are stored.
-        done: paths of nodes that need no look: they are replaced anyway.
+        rows: the paths of its arrays of rows.
+        stored: the number of stored rows.
+        done: the paths of nodes that need no comparison, because they are replaced.
 
     Raises:
-        DiffersError: they do not.
+        DiffersError: the trees differ.
     """
     growth = Growth()
     _Walk(session, rows, stored, done, growth).node(path, node, ())
@@ -220,7 +220,7 @@ def grow(
 
 @attrs.define
 class _Walk:
-    """One comparison of a tree with what is stored."""
+    """The comparison of a tree with the stored one."""
 
     session: Session
     rows: RowPlaces
@@ -276,7 +276,7 @@ class _Walk:
         if info.dtype.itemsize >= data.dtype.itemsize:
             self.growth.rows[path] = data.astype(_like(data.dtype, info.dtype.itemsize))
             return
-        # With room for longer texts to come: a column is not written anew for each.
+        # With room for longer texts: a column is not rewritten for each.
         width = data.dtype.itemsize
         dtype = _like(data.dtype, 1 << (width - 1).bit_length() if is_text else width)
         blocks = [self.session.read_slice(path, slice(None))[0], data]
@@ -285,7 +285,7 @@ class _Walk:
 
 
 def _like(dtype: np.dtype[Any], width: int) -> np.dtype[Any]:
-    """A dtype of the same kind, and another width."""
+    """Return a dtype of the same kind, with another width."""
     if dtype.kind != "S":
         return np.dtype(f"{dtype.kind}{width}")
     return utf8_dtype(width) if dtype.metadata else np.dtype(f"S{width}")

@@ -1,7 +1,7 @@
-"""The application: the page, and the endpoints that answer it from one file.
+"""The application: the page, and the endpoints that serve it from one file.
 
-Every request opens the file for reading, answers, and closes it. The token is the first part of
-every path: whoever does not know it sees nothing, and no cookie is needed.
+Every request opens the file for reading, and closes it. Every path begins with a secret token:
+without it nothing is accessible, and no cookie is needed.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Headers of every answer."""
+"""Headers of every response."""
 
 MOST_PATHS = 10_000
-"""So many paths can be searched on the page."""
+"""The maximum number of paths that can be searched on the page."""
 
 _log = logging.getLogger(__name__)
 _STATIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "static")
 _THREADS = 2
-"""Requests that read at the same time: each may take memory."""
+"""The maximum number of requests that read at the same time: each may need much memory."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -54,10 +54,10 @@ Query = Mapping[str, str]
 
 
 def need_extra() -> None:
-    """Check that the libraries of the extra ``view`` are there.
+    """Check that the libraries of the extra ``view`` are installed.
 
     Raises:
-        MissingExtraError: they are not; the message names the extra.
+        MissingExtraError: a library is missing; the message names the extra.
     """
     for library in ("starlette", "uvicorn"):
         try:
@@ -67,14 +67,14 @@ def need_extra() -> None:
 
 
 class _Guard:
-    """Answers 404 to every path that does not begin with the token, and sets `HEADERS`."""
+    """Middleware that responds with 404 to every path without the token, and sets `HEADERS`."""
 
     def __init__(self, app: App, token: str) -> None:
         self._app = app
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         from starlette.responses import PlainTextResponse
 
         async def sending(message: Any) -> None:
@@ -95,7 +95,7 @@ class _Guard:
 
 
 class Endpoints:
-    """The answers from one file.
+    """The responses from one file.
 
     Args:
         path: the file.
@@ -107,14 +107,14 @@ class Endpoints:
         self._options = options
         self._version = ""
         self._thinned: dict[str, Points] = {}
-        self._opened = ""  # the version that was opened without an error
+        self._opened = ""  # the last version that was opened without an error
 
     def answer(self, name: str, query: Query) -> tuple[int, bytes, str]:
-        """Return status, body and media type of an answer.
+        """Return status, body and media type of a response.
 
         Args:
-            name: of the endpoint: ``info``, ``meta``, ``data``, ``attr`` or ``paths``.
-            query: its parameters, as of h5grove.
+            name: the name of the endpoint: ``info``, ``meta``, ``data``, ``attr`` or ``paths``.
+            query: its parameters, as for h5grove.
         """
         try:
             if name == "info":
@@ -128,7 +128,7 @@ class Endpoints:
             return _failed(error)
 
     def _forget_if(self, version: str) -> None:
-        """Forget the thinned curves of another version of the file."""
+        """Drop the thinned curves of another version of the file."""
         if version != self._version:
             self._version, self._thinned = version, {}
 
@@ -162,7 +162,7 @@ class Endpoints:
 
 
 def _failed(error: Exception) -> tuple[int, bytes, str]:
-    """The answer to a request that failed: the page shows the message."""
+    """Return the response to a failed request: the page shows its message."""
     message = str(error)
     if isinstance(error, (CheckpointerKeyError, FileNotFoundError)):
         status = 404
@@ -170,7 +170,7 @@ def _failed(error: Exception) -> tuple[int, bytes, str]:
         status = 422
     elif isinstance(error, MemoryError):
         status, message = 422, "there is not enough memory to read this"
-    else:  # a fault of the viewer's, or of a library that makes values
+    else:  # a bug of the viewer, or of a library whose objects are decoded
         status, message = 500, f"{type(error).__name__}: {error}"
         _log.exception("a request failed")
     return status, json_text({"message": message}), "application/json"
@@ -199,7 +199,7 @@ def make_app(path: str, token: str, *, hosts: tuple[str, ...] = (), **options: A
     Args:
         path: the file. Nothing else is read, and nothing is written.
         token: the first part of every path.
-        hosts: names of this machine under which it may be asked, besides those of the loopback.
+        hosts: accepted host names of this machine, besides those of the loopback interface.
         options: of `HDF5Checkpointer`, besides ``mode``.
 
     Raises:
@@ -218,7 +218,7 @@ def make_app(path: str, token: str, *, hosts: tuple[str, ...] = (), **options: A
     limiter: list[anyio.CapacityLimiter] = []
 
     async def answer(request: Request) -> Response:
-        if not limiter:  # made in the loop in which it is used
+        if not limiter:  # created in the event loop that uses it
             limiter.append(anyio.CapacityLimiter(_THREADS))
         name, query = request.url.path.rpartition("/")[2], request.query_params
         status, body, kind = await anyio.to_thread.run_sync(

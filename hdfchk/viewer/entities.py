@@ -1,6 +1,6 @@
-"""What the page of the viewer knows: folders, and datasets that are read when they are shown.
+"""The entities of the viewer's page: folders, and datasets that are read when they are shown.
 
-These are its own, and not HDF5's: a list of dates is one dataset of texts, a DataFrame is a folder
+They differ from the HDF5 objects: a list of dates is one dataset of texts, a DataFrame is a folder
 of its columns with a table, a curve of a million points is a folder with a thinned curve.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["CONTENTS", "TEXT", "Dataset", "Entity", "Folder", "in_memory"]
 
 CONTENTS = "."
-"""The name of the dataset that a folder shows itself: no key has this name."""
+"""The name of the dataset that a folder itself shows: it is not a valid key."""
 
 TEXT = np.dtype(object)
 """The dtype of datasets of text."""
@@ -31,7 +31,7 @@ class Dataset:
         shape: the lengths of the axes; empty for a scalar.
         dtype: booleans, integers, floats, complex numbers, or `TEXT`.
         read: returns the elements at an index (a tuple of integers and slices).
-        attributes: by name, values that `values.entity_of` takes.
+        attributes: values for `values.entity_of`, by name.
         fields: the names of the columns of a table; its elements have one more axis, the last.
         chunks: the shape of a chunk in the file, if it has chunks.
     """
@@ -49,9 +49,9 @@ class Folder:
     """Named children.
 
     Args:
-        children: lists what is shown of them, in order.
-        child: returns one of them by its name, listed or not; raises `CheckpointerKeyError`.
-        attributes: as of `Dataset`.
+        children: returns the children that are listed, in order.
+        child: returns a child by its name, listed or not; raises `CheckpointerKeyError`.
+        attributes: as for `Dataset`.
     """
 
     children: Callable[[], Mapping[str, Entity]]
@@ -69,6 +69,6 @@ def in_memory(
     shape = data.shape[:-1] if fields else data.shape
 
     def read(index: tuple[Any, ...]) -> AnyArray:
-        return np.asarray(data[index], data.dtype)  # also of one text, which has no dtype
+        return np.asarray(data[index], data.dtype)  # also for a single text, which has no dtype
 
     return Dataset(shape, data.dtype, read, attributes or {}, fields)

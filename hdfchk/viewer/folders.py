@@ -1,4 +1,4 @@
-"""Folders whose children are known, and what a folder itself shows."""
+"""Folders with known children, and folders that show a dataset or plot of their own."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ __all__ = ["child_name", "folder_of", "plot_of", "showing"]
 
 
 def child_name(name: object) -> str:
-    """Return a name as that of a child: without ``/``, which separates levels."""
+    """Return a name that is valid for a child: without ``/``, which separates levels."""
     return str(name).replace("/", "\N{DIVISION SLASH}") or "''"
 
 
 def folder_of(
     children: Mapping[str, Entity], attributes: Mapping[str, Any], table: Dataset | None = None
 ) -> Folder:
-    """Return a folder of some children, whose names may be any text.
+    """Return a folder of children, whose names may be any text.
 
     Args:
         children: the children.
         attributes: of the folder.
-        table: what the folder itself shows; by default the names and shapes of its children.
+        table: the table that the folder itself shows; by default the names and shapes of its
+            children.
     """
     named = {child_name(name): child for name, child in children.items()}
 
@@ -64,9 +65,9 @@ def showing(
 
     Args:
         children: as of `Folder`.
-        child: as of `Folder`.
+        child: as for `Folder`.
         attributes: as of `Folder`.
-        contents: makes that dataset.
+        contents: returns that dataset.
     """
     if contents is None or "default" in attributes or "NX_class" in attributes:
         return Folder(children, child, attributes)
@@ -74,7 +75,7 @@ def showing(
     def find(name: str) -> Entity:
         return contents() if name == CONTENTS else child(name)
 
-    # H5Web shows what this attribute of a group leads to.
+    # H5Web shows the dataset that this attribute of a group names.
     return Folder(children, find, {**attributes, "default": CONTENTS})
 
 
@@ -84,12 +85,12 @@ def plot_of(
     axes: list[str],
     attributes: Mapping[str, Any],
 ) -> Folder:
-    """Return a folder that shows itself as a plot: in NeXus's words, an NXdata group.
+    """Return a folder that is shown as a plot: an NXdata group of NeXus.
 
     Args:
         children: returns arrays.
-        signal: the name of the one that is plotted.
-        axes: for each of its axes the name of the array along it, or ``"."``.
+        signal: the name of the plotted array.
+        axes: the name of the coordinate array of each axis, or ``"."``.
         attributes: more attributes.
     """
     nexus = {"NX_class": "NXdata", "signal": signal, "axes": axes}

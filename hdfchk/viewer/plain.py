@@ -1,4 +1,4 @@
-"""Elements of any kind as those that the page shows: booleans, numbers, text."""
+"""Conversion of elements of any kind to those that the page shows: booleans, numbers, text."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .entities import TEXT, AnyArray
 __all__ = ["MOST_LETTERS", "UNITS", "plain", "plain_dtype", "text_of", "texts"]
 
 MOST_LETTERS = 10_000
-"""Longer texts are cut."""
+"""The maximum length of a text."""
 
 _MOST_BITS = 10_000
-"""Larger integers are shown in hexadecimal form: Python limits the digits of decimal ones."""
+"""Larger integers are shown in hexadecimal, since Python limits the number of decimal digits."""
 
 UNITS = {
     "Y": "years", "M": "months", "W": "weeks", "D": "days", "h": "hours", "m": "minutes",
     "s": "s", "ms": "ms", "us": "us", "ns": "ns", "ps": "ps", "fs": "fs", "as": "as",
 }  # fmt: skip
-"""What the units of `numpy.timedelta64` are called on an axis."""
+"""The names of the units of `numpy.timedelta64` on an axis."""
 
 
 def plain_dtype(dtype: Any) -> np.dtype[Any]:
-    """Return the dtype of the elements that the page shows for those of a dtype.
+    """Return the dtype of the elements that the page shows for elements of a dtype.
 
     Args:
         dtype: of NumPy, or of torch.
     """
-    if not isinstance(dtype, np.dtype):  # torch has dtypes of its own
+    if not isinstance(dtype, np.dtype):  # torch has its own dtypes
         return _of_torch(str(dtype).removeprefix("torch."))
     if dtype.kind == "m":
         return np.dtype("f8")
@@ -55,13 +55,13 @@ def _of_torch(name: str) -> np.dtype[Any]:
 
 
 def plain(data: Any) -> AnyArray:
-    """Return elements in the dtype that `plain_dtype` gives for theirs.
+    """Convert elements to the dtype that `plain_dtype` returns for theirs.
 
-    Masked elements and missing times are NaN among numbers, and ``--`` in text.
+    Masked elements and missing times become NaN in numbers, and ``--`` in text.
     """
     if hasattr(data, "toarray"):
         data = data.toarray()
-    if hasattr(data, "to_numpy"):  # of pandas: what has no dtype of NumPy's are objects
+    if hasattr(data, "to_numpy"):  # of pandas: without a NumPy dtype, elements are objects
         data = data.to_numpy()
     if isinstance(data, list):
         data = _objects(data)
@@ -89,7 +89,7 @@ def _objects(items: list[Any]) -> AnyArray:
 
 
 def _counts(array: AnyArray) -> AnyArray:
-    """Durations as numbers in their unit."""
+    """Return durations as numbers in their unit."""
     missing = np.isnat(array)
     counts: AnyArray = array.astype("i8").astype("f8")
     return np.where(missing, np.nan, counts)
@@ -112,10 +112,10 @@ def texts(array: AnyArray) -> AnyArray:
 
 
 def _said(value: Any) -> str:
-    """What Python says of a value."""
+    """Return the `repr` of a value."""
     try:
         return str(value)
-    except ValueError:  # integers in it have too many digits for Python
+    except ValueError:  # it contains integers with too many digits for Python
         return f"a {type(value).__name__} with numbers that are too long to be shown"
 
 
@@ -128,7 +128,7 @@ def _flat(listed: Any, ndim: int) -> list[Any]:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as one text, as short as its type allows.
+    """Return a value as one text, as short as its type permits.
 
     Example:
         >>> text_of(b"ab"), text_of(0.1), text_of([1, None])

@@ -1,4 +1,4 @@
-"""The protocol of h5grove, as the app of H5Web speaks it: metadata in JSON, elements in bytes."""
+"""The protocol of h5grove, as used by H5Web: metadata as JSON, elements as bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FORMATS", "attributes_of", "elements_in", "json_text", "metadata_of"
 
 FORMATS = ("json", "bin", "npy")
 
-# The numbers of HDF5's classes of types, and of its byte orders and signs.
+# HDF5's numbers for type classes, byte orders and signs.
 _INTEGER, _FLOAT, _STRING, _COMPOUND, _ENUM = 0, 1, 3, 6, 8
 _LITTLE = 0
 _UNSIGNED, _SIGNED = 0, 1
@@ -27,12 +27,12 @@ _CELL = 17
 
 
 def metadata_of(name: str, entity: Entity, *, with_children: bool = True) -> dict[str, Any]:
-    """Return what the page learns of an entity before it reads it.
+    """Return the metadata of an entity, which the page requests before its elements.
 
     Args:
         name: its name in its folder.
         entity: the entity.
-        with_children: also of the children of a folder, without theirs.
+        with_children: include the metadata of the children of a folder, but not of theirs.
     """
     found: dict[str, Any] = {
         "name": name,
@@ -53,7 +53,7 @@ def metadata_of(name: str, entity: Entity, *, with_children: bool = True) -> dic
 
 def _form_of(dataset: Dataset) -> dict[str, Any]:
     if dataset.fields:
-        # The page makes columns as wide as their texts may be.
+        # The page makes columns as wide as the maximum width of their texts.
         text = {"class": _STRING, "size": _CELL, "cset": _UTF8, "strPad": _NULLTERM, "vlen": False}
         members = [{"name": name, **text} for name in dataset.fields]
         kind: dict[str, Any] = {"class": _COMPOUND, "size": 0, "members": members}
@@ -97,10 +97,10 @@ def attributes_of(entity: Entity) -> dict[str, Any]:
 
 
 def elements_in(dataset: Dataset, data: AnyArray, form: str, *, flatten: bool) -> tuple[bytes, str]:
-    """Return elements in one of `FORMATS`, and its media type.
+    """Encode elements in one of `FORMATS`; return the result and its media type.
 
     Args:
-        dataset: of which they are elements.
+        dataset: the dataset of the elements.
         data: the elements.
         form: the format.
         flatten: JSON without inner lists, in C order.
@@ -124,7 +124,7 @@ def elements_in(dataset: Dataset, data: AnyArray, form: str, *, flatten: bool) -
 
 
 def _safe(data: AnyArray) -> AnyArray:
-    """In a type that JavaScript has arrays of."""
+    """Convert elements to a type for which JavaScript has typed arrays."""
     if data.dtype.kind == "b":
         return data.astype("i1")
     if data.dtype.kind == "f" and data.dtype.itemsize == 2:
@@ -133,12 +133,12 @@ def _safe(data: AnyArray) -> AnyArray:
 
 
 def json_text(value: Any) -> bytes:
-    """Return a value as JSON that every browser reads."""
+    """Encode a value as JSON that every browser can parse."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _plain(data: AnyArray, nan: str | None) -> Any:
-    """What JSON can express: a complex number is a pair; of what is not finite, a text."""
+    """Convert a value for JSON: complex numbers to pairs, numbers that are not finite to texts."""
     if data.dtype.kind == "c":
         if nan is not None and data.size and np.isnan(data.reshape(-1)[0]):
             raise InvalidOptionError(

@@ -1,4 +1,4 @@
-"""The text in which a page says which elements it wants: ``"0,:,10:20"``."""
+"""The syntax of selections in requests of the page: ``"0,:,10:20"``."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def parse(text: str, shape: tuple[int, ...]) -> Index:
     """Return the index that a text describes.
 
     Args:
-        text: integers and slices with a positive step, one for each axis, separated by commas;
-            axes at the end may be left out.
+        text: integers and slices with a positive step, one for each axis, separated by commas; axes
+            at the end may be omitted.
         shape: the lengths of the axes.
 
     Returns:
-        An integer or a slice with all its parts for each axis.
+        For each axis an integer, or a slice with start, stop and step.
 
     Raises:
-        InvalidOptionError: the text is something else, or leads outside the shape.
+        InvalidOptionError: the text is invalid, or exceeds the shape.
 
     Example:
         >>> parse("0,1:3", (5, 10, 2))

@@ -1,4 +1,4 @@
-"""The server of the viewer: its socket, its address, the browser, and its end."""
+"""The server of the viewer: socket, address, start of the browser, shutdown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REDIRECT = """<!doctype html>
 class Viewer:
     """A viewer of one file, on the loopback interface of this machine.
 
-    The socket is open once it is made, so that its address is known; `run` answers.
+    The constructor opens the socket, so that the address is known; `run` serves requests.
 
     Args:
         path: the file.
@@ -50,11 +50,11 @@ class Viewer:
         port: the port.
         url: the address, with its token.
         app: the application.
-        socket: the socket, which listens.
+        socket: the listening socket.
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: it is no HDF5 file.
+        CorruptFileError: it is not an HDF5 file.
         CheckpointerKeyError: there is no such key.
         MissingExtraError: the extra ``view`` is not installed.
         InvalidOptionError: the port is taken, or not allowed (a `ValueError`).
@@ -64,7 +64,7 @@ class Viewer:
         need_extra()
         state_of(path)
         store = HDF5Checkpointer(path, mode="r")
-        with store:  # what cannot be read is said here, and not on a page alone
+        with store:  # errors are reported here, not only on the page
             len(store)
             Stored(store).find(key or "/")
         token = secrets.token_urlsafe(24)
@@ -76,7 +76,7 @@ class Viewer:
         self.url = f"http://{HOST}:{self.port}/{token}/{place}"
 
     def announce(self, say: Callable[[str], Any] = print) -> None:
-        """Say the address, and how to reach it from another machine."""
+        """Return the address, and how to reach it from another machine."""
         say(f"{self._path} is shown at\n  {self.url}")
         host = socket.gethostname()
         say(
@@ -86,10 +86,10 @@ class Viewer:
         say("Ctrl-C ends the viewer.")
 
     def run(self) -> None:
-        """Answer until the process gets SIGINT or SIGTERM.
+        """Serve requests until the process receives SIGINT or SIGTERM.
 
         Raises:
-            KeyboardInterrupt: it was SIGINT.
+            KeyboardInterrupt: the process received SIGINT.
         """
         import uvicorn
 
@@ -129,7 +129,7 @@ def _listening(port: int) -> socket.socket:
 
 
 def _has_browser() -> bool:
-    """Whether a browser can open a window here, of this machine and not over SSH."""
+    """Whether a browser can open a window on this machine, as opposed to a session over SSH."""
     if sys.platform in {"darwin", "win32"}:
         return "SSH_CONNECTION" not in os.environ
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -137,10 +137,10 @@ def _has_browser() -> bool:
 
 @contextlib.contextmanager
 def _opened_in_browser(url: str) -> Iterator[None]:
-    """Open the browser on a file that leads to the address.
+    """Open the browser on a file that redirects to the address.
 
-    The arguments of a process can be seen by all users of a machine, and the address has the token
-    in it; the file is readable by its owner alone.
+    All users of a machine can see the arguments of processes, and the address contains the token;
+    only its owner can read the file.
     """
     descriptor, name = tempfile.mkstemp(prefix="hdfchk-view-", suffix=".html")  # mode 600
     try:
@@ -155,7 +155,7 @@ def _opened_in_browser(url: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ending_at_sigterm() -> Iterator[None]:
-    """A block that SIGTERM leaves as an exception does, so that nothing is left behind."""
+    """Context in which SIGTERM raises an exception, so that everything is cleaned up."""
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -180,22 +180,22 @@ def view(
 ) -> int:
     """Show a file in the browser until Ctrl-C.
 
-    Nothing is written, and the file is open only while a request is answered, so that it can be
-    written meanwhile: the page shows the last commit of a running writer.
+    Nothing is written, and the file is open only during a request, so that others can write it: the
+    page shows the last commit of a running writer.
 
     Args:
         path: the file.
         key: the key that is shown first.
         port: the port on 127.0.0.1; 0 for a free one.
-        browser: open a browser, where there is a display.
-        say: gets lines of text for the user.
+        browser: open a browser, if there is a display.
+        say: called with lines of text for the user.
 
     Returns:
         The exit status: 130 after Ctrl-C.
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: it is no HDF5 file.
+        CorruptFileError: it is not an HDF5 file.
         CheckpointerKeyError: there is no such key.
         MissingExtraError: the extra ``view`` is not installed.
         InvalidOptionError: the port is taken, or not allowed (a `ValueError`).
@@ -206,7 +206,7 @@ def view(
         _opened_in_browser(viewer.url) if browser and _has_browser() else contextlib.nullcontext()
     )
     try:
-        # Filters belong to the process, and cannot be set for one request alone.
+        # Warning filters belong to the process, and cannot be set for a single request.
         with warnings.catch_warnings(), _ending_at_sigterm(), opened:
             warnings.simplefilter("ignore", HdfchkWarning)
             viewer.run()

@@ -1,4 +1,4 @@
-"""What stands at a path of a store, as entities of the page, which read what they show."""
+"""The contents of a store as entities of the page, which read what they show."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from .values import MOST_ROWS, entity_of, rows_of
 __all__ = ["MOST_BYTES", "MOST_CHILDREN", "Points", "Stored"]
 
 MOST_CHILDREN = 1000
-"""So many keys of a group are listed; the rest is one entry more."""
+"""The maximum number of keys listed of a group; one more entry stands for the others."""
 MOST_BYTES = 256 * 2**20
-"""One request reads no more than this at once."""
+"""The maximum number of bytes read for one request."""
 MOST_ATTRIBUTES = 200
-"""So many attributes of a key are shown."""
+"""The maximum number of attributes shown of a key."""
 MOST_VALUE_BYTES = 16 * 2**20
-"""A value that is not an array is shown up to this size."""
+"""The maximum size of a value, other than an array, that is shown."""
 
 
 Points = tuple[AnyArray, AnyArray]
-"""Places and values of a curve."""
+"""The indices and values of a curve."""
 
 
 class Stored:
-    """Entities of one store, which is open while they are used.
+    """The entities of one store, which must be open while they are used.
 
     Args:
         store: the store, or a group in it.
-        thinned: keeps thinned curves, by key, as long as the file has not changed.
+        thinned: a cache of thinned curves, by key, for the present state of the file.
     """
 
     def __init__(self, store: Group, thinned: MutableMapping[str, Points] | None = None) -> None:
@@ -56,13 +56,13 @@ class Stored:
         self._thinned: MutableMapping[str, Points] = {} if thinned is None else thinned
 
     def find(self, path: str) -> Entity:
-        """Return what is at a path of the page.
+        """Return the entity at a path of the page.
 
         Args:
-            path: as H5Web writes it: ``"/a/b"``; ``"/"`` is the store.
+            path: the path as H5Web writes it: ``"/a/b"``; ``"/"`` is the store.
 
         Raises:
-            CheckpointerKeyError: nothing is there.
+            CheckpointerKeyError: there is no such key.
         """
         entity: Entity = self._folder(self._store, "")
         for name in path.strip("/").split("/") if path.strip("/") else ():
@@ -87,7 +87,7 @@ class Stored:
         def child(name: str) -> Entity:
             try:
                 found = group.describe(name, depth=0, values=True)[0]
-            except HdfchkError:  # a link that is not followed, which is listed as such
+            except HdfchkError:  # a link that is not followed is listed as such
                 listed = [entry for entry in self._entries(group) if entry.key == name]
                 if not listed:
                     raise
@@ -105,13 +105,13 @@ class Stored:
     def _entries(self, group: Group) -> list[Description]:
         found = group.describe(depth=1, limit=MOST_CHILDREN, values=True)
         if len(found) == 1 and not found[0].key and found[0].kind != "group":
-            # The parts of a record are no keys, but can be asked for one by one.
+            # The parts of a record are not keys, but can be read one by one.
             names = islice(group, MOST_CHILDREN)
             return [group.describe(name, depth=0, values=True)[0] for name in names]
         return found
 
     def _contents(self, group: Group) -> Dataset:
-        """What a group shows itself: a line for each key."""
+        """Return the table that a group shows: a row for each key."""
         rows = [[entry.key, _glance(entry), entry.type] for entry in self._entries(group)]
         table = np.empty((len(rows), 3), object)
         for number, row in enumerate(rows):
@@ -119,7 +119,7 @@ class Stored:
         return in_memory(table, fields=("key", "value", "type"))
 
     def _listed(self, group: Group, above: str, name: str, entry: Description) -> Entity:
-        """A child of a group, of which no more than a small value has been read."""
+        """Return a child of a group; at most a small value has been read."""
         if entry.problem is not None:
             return in_memory(np.array(f"cannot be read: {entry.problem}", object))
         if entry.kind == "group":
@@ -163,7 +163,7 @@ class Stored:
         return Dataset(shape, dtype, elements, note)
 
     def _frame(self, group: Group, name: str, note: dict[str, Any]) -> Entity:
-        """A DataFrame, of which no more rows are read than are shown."""
+        """Return a DataFrame, of which only the rows that are shown are read."""
         table = group.table(name)
 
         def named() -> dict[str, Any]:
@@ -229,7 +229,7 @@ class Stored:
         return Dataset(shape, shown, source.read, attributes, chunks=chunks)
 
     def _curve(self, source: _Source) -> Folder:
-        """A long curve, as the least and largest values of its parts, over their places."""
+        """Return a long curve as the minima and maxima of its parts, over their indices."""
         length = source.shape[0]
 
         def points() -> Points:
@@ -254,7 +254,7 @@ class Stored:
 
 @attrs.frozen(eq=False)
 class _Source:
-    """An array of a store, of which parts are read.
+    """An array of a store, of which only parts are read.
 
     Args:
         key: its key.
@@ -273,7 +273,7 @@ class _Source:
     attributes: Mapping[str, Any]
 
     def read(self, index: tuple[Any, ...]) -> AnyArray:
-        """Return elements; no more than `MOST_BYTES`."""
+        """Return elements, of at most `MOST_BYTES`."""
         lengths = [
             len(range(*part.indices(length))) if isinstance(part, slice) else None
             for part, length in zip(index, self.shape, strict=True)
@@ -284,7 +284,7 @@ class _Source:
 
 
 class _Whole:
-    """An array that is stored without slices, as one of objects: it is read as a whole."""
+    """An array that can only be read as a whole, for example one of objects."""
 
     def __init__(self, group: Group, name: str, entry: Description) -> None:
         self._group = group
@@ -297,7 +297,7 @@ class _Whole:
         return self._group[self._name]
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
-        """Elements at an index."""
+        """Return the elements at an index."""
         value = self._read()
         return value.tocsr()[index] if hasattr(value, "tocsr") else np.asarray(value)[index]
 
@@ -313,7 +313,7 @@ class _Whole:
 
 
 def _records(array: Any, shape: tuple[int, ...], dtype: Any, attributes: dict[str, Any]) -> Dataset:
-    """An array of records, as a table."""
+    """Return an array of records as a table."""
     names = list(dtype.names)
 
     def rows(wanted: slice) -> list[AnyArray]:
@@ -325,7 +325,7 @@ def _records(array: Any, shape: tuple[int, ...], dtype: Any, attributes: dict[st
 
 
 def _column(values: AnyArray) -> AnyArray:
-    """A field as one text a row, if it is an array itself."""
+    """Return a field as one text per row, if its items are arrays."""
     if values.ndim == 1:
         return values
     found = np.empty(len(values), object)
@@ -336,9 +336,9 @@ def _column(values: AnyArray) -> AnyArray:
 def _lazily(
     read: Callable[[], Entity], attributes: Mapping[str, Any], *, has_children: bool
 ) -> Folder:
-    """A folder that is what `read` returns, which is called when it is selected.
+    """Return a folder for the entity that `read` returns; it is called when the folder is selected.
 
-    The page asks for the children of each folder that it lists: they are read if there are any.
+    The page requests the children of each listed folder: they are read if there are any.
     """
 
     def children() -> Mapping[str, Entity]:
@@ -359,7 +359,7 @@ def _lazily(
 
 
 def _attributes(stored: Attributes) -> dict[str, Any]:
-    """The attributes of a key by name; of one that cannot be read, a text that says why."""
+    """Return the attributes of a key by name; a text with the error for unreadable ones."""
     found: dict[str, Any] = {}
     for name in islice(stored, MOST_ATTRIBUTES):
         try:
@@ -383,7 +383,7 @@ def _check_size(nbytes: int | None, most: int, key: str) -> None:
 
 
 def _glance(entry: Description) -> str:
-    """A small value, or the shape or length of another."""
+    """Return a small value, or the shape or length of another."""
     if entry.problem is not None:
         return entry.problem
     if entry.has_value:
@@ -401,7 +401,7 @@ def _glance(entry: Description) -> str:
 
 
 def _coarse(source: _Source) -> Folder:
-    """A large image, or a stack of such: each n-th row and column, over their numbers."""
+    """Return each n-th row and column of a large image, or of a stack, over their numbers."""
     shape = source.shape
     steps = steps_of(shape)
     small = tuple(-(-length // step) for length, step in zip(shape, steps, strict=True))
@@ -432,15 +432,15 @@ _WHOLE = (
     "list", "tuple", "set", "frozenset", "deque", "dict", "Counter", "OrderedDict", "defaultdict",
     "range", *_WITH_CHILDREN,
 )  # fmt: skip
-"""Beginnings of the types of values that are shown as one; the parts of others are listed."""
+"""Prefixes of types of values that are shown as a whole; the parts of others are listed."""
 
 _ITEMS = {"int": "i8", "float": "f8", "bool": "?", "complex": "c16"}
 _PLAIN = (bool, int, float, complex, str)
-"""Types of values that need no word: the form tells them."""
+"""Types that are not named, because the form shows them."""
 
 
 def _known_form(entry: Description) -> tuple[tuple[int, ...] | None, np.dtype[Any]]:
-    """The shape of a value that has not been read, if it can be told, and its dtype."""
+    """Return the shape of a value that has not been read, if known, and its dtype."""
     kind, _, item = entry.type.partition(" of ")
     if entry.length is None or kind not in {"list", "tuple", "deque", "set", "frozenset"}:
         return None, TEXT
@@ -450,15 +450,15 @@ def _known_form(entry: Description) -> tuple[tuple[int, ...] | None, np.dtype[An
 
 
 def _array_of(found: Entity, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
-    """The elements of what has been read, in the form in which it was announced."""
+    """Return the elements of a value, in the form that was announced."""
     if isinstance(found, Folder) or found.fields or len(found.shape) != 1:
-        raise UnsupportedStoredError("the value is of another form than its description says")
+        raise UnsupportedStoredError("the value does not have the form in its description")
     data = found.read((slice(None),))
     return data.astype(dtype, copy=False)[: shape[0]]
 
 
 def _bytes_of(group: Group, name: str, entry: Description) -> int | None:
-    """The size of a value in memory, or that of its parts together, as far as it is known."""
+    """Return the size of a value in memory, or the total of its parts, as far as known."""
     if entry.nbytes is not None or entry.stored is not None:
         return max(entry.nbytes or 0, entry.stored or 0)
     try:

@@ -10,11 +10,11 @@ import numpy as np
 __all__ = ["BINS", "MOST_ELEMENTS", "MOST_POINTS", "extremes", "steps_of"]
 
 MOST_POINTS = 100_000
-"""Curves of more points are thinned."""
+"""The maximum number of points of a curve that is not thinned."""
 BINS = 10_000
-"""A thinned curve has the least and the largest value of each of so many bins."""
+"""The number of bins of a thinned curve, which has the minimum and maximum of each."""
 MOST_ELEMENTS = 4_000_000
-"""Of more elements of the last two axes, only each n-th row and column is shown."""
+"""Of larger images only each n-th row and column is shown."""
 
 AnyArray = np.ndarray[Any, Any]
 
@@ -22,18 +22,18 @@ AnyArray = np.ndarray[Any, Any]
 def extremes(
     length: int, read: Callable[[int, int], AnyArray], most_rows: int, bins: int = BINS
 ) -> tuple[AnyArray, AnyArray]:
-    """Return the least and the largest value of each bin of a curve, in the order of the curve.
+    """Return the minimum and maximum of each bin of a curve, in the order of the curve.
 
-    NaN counts only where a bin has nothing else. The first and the last value are always there.
+    NaN is used only if a bin has no other value. The first and the last value are always included.
 
     Args:
         length: the number of values.
         read: ``read(start, stop)`` returns a part of them.
-        most_rows: the most values that may be read at once.
-        bins: how many bins, at most.
+        most_rows: the maximum number of values read at once.
+        bins: the maximum number of bins.
 
     Returns:
-        The places of the values, int64, and the values: 1-d, of the same length, places ascending.
+        The indices of the values, int64, ascending, and the values: 1-d, of the same length.
 
     Example:
         >>> import numpy as np
@@ -62,7 +62,7 @@ def _blocks(
 
 
 def _of_bins(block: AnyArray, size: int) -> list[AnyArray]:
-    """The places of the least and of the largest value of each bin of a block."""
+    """Return the indices of the minimum and maximum of each bin of a block."""
     whole = len(block) // size * size
     found = []
     rest = len(block) - whole
@@ -91,7 +91,7 @@ def _with_ends(
 
 
 def steps_of(shape: tuple[int, ...], most: int = MOST_ELEMENTS) -> tuple[int, ...]:
-    """Return the step along each axis with which the last two have at most so many elements.
+    """Return the step along each axis for which the last two have at most so many elements.
 
     Example:
         >>> steps_of((7, 100, 100), most=1000)

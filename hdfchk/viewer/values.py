@@ -16,7 +16,7 @@ from .plain import plain, plain_dtype, text_of
 __all__ = ["MOST_ROWS", "entity_of", "rows_of", "table_of"]
 
 MOST_ROWS = 10_000
-"""Tables and lists of text are shown up to so many rows."""
+"""The maximum number of rows shown of tables and lists of text."""
 
 _ROWS = (list, tuple, set, frozenset, deque)
 _INT64 = range(-(2**63), 2**63)
@@ -30,9 +30,9 @@ def entity_of(value: Any, attributes: Mapping[str, Any] | None = None) -> Entity
         attributes: of the entity.
 
     Returns:
-        A number or text for a scalar, an array for what has elements of one kind, one row of text
-        for each item of another sequence, a table for a mapping, a folder for a table with columns
-        or for an array with axes of its own.
+        A number or text for a scalar, an array for elements of one kind, one row of text for each
+        item of another sequence, a table for a mapping, a folder for a table with columns or for an
+        array with coordinates.
     """
     given = attributes or {}
     if isinstance(value, (bool, np.bool_)):
@@ -57,7 +57,7 @@ def entity_of(value: Any, attributes: Mapping[str, Any] | None = None) -> Entity
 
 
 def _has_numbers(value: Any) -> bool:
-    """Whether it is a scalar of NumPy, or an array of another library, that NumPy can take."""
+    """Whether a value is a NumPy scalar, or an array of another library that NumPy can convert."""
     if isinstance(value, np.generic):
         return plain_dtype(value.dtype) != TEXT
     return type(value).__module__.partition(".")[0] in {"torch", "jax", "jaxlib", "unyt", "pint"}
@@ -72,7 +72,7 @@ def _head(items: Any) -> list[Any]:
 
 
 def _items(value: Any) -> AnyArray:
-    """The items of a sequence: numbers if all are, else a text each."""
+    """Return the items of a sequence: numbers if all are numbers, otherwise texts."""
     items = list(value)
     if items and all(type(item) in {int, float, bool, complex, list} for item in items):
         try:
@@ -94,7 +94,7 @@ def _rows(rows: list[list[str]], width: int) -> AnyArray:
 
 
 def _columns_of(value: Any) -> Mapping[str, Any] | None:
-    """The columns of a table of another library, by name; None for a value that has none."""
+    """Return the columns of a table of another library, by name; None for other values."""
     library = type(value).__module__.partition(".")[0]
     if library == "pandas":
         return _of_pandas(value)
@@ -123,7 +123,7 @@ def _of_pandas(value: Any) -> Mapping[str, Any] | None:
 
 
 def _of_xarray(value: Any, attributes: Mapping[str, Any]) -> Folder:
-    """An array with coordinates as a plot over them; a Dataset as a folder of these."""
+    """Return an array with coordinates as a plot over them; a Dataset as a folder of these."""
     coordinates: dict[str, Entity] = {
         str(name): in_memory(plain(np.asarray(along)))
         for name, along in getattr(value, "coords", {}).items()
@@ -147,7 +147,7 @@ def _is_axis(children: Mapping[str, Entity], name: object) -> bool:
 
 
 def table_of(columns: Mapping[str, Any], attributes: Mapping[str, Any]) -> Entity:
-    """Return a folder of columns, which shows them as one table if they have one length."""
+    """Return a folder of columns, which shows them as one table if their lengths are equal."""
     children = {name: in_memory(plain(column)) for name, column in columns.items()}
     lengths = {column.shape for column in children.values()}
     if len(lengths) != 1 or len(lengths.copy().pop()) != 1:

@@ -1,4 +1,4 @@
-"""When a file was last changed, from its metadata alone: that of the file and of its journal."""
+"""The time of the last change of a file, from the metadata of the file and its journal alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class FileState:
     """The state of a file and its journal.
 
     Args:
-        version: differs if either has changed. On NFS a change is seen when the system's cache of
-            metadata has been renewed.
-        changed: seconds since the epoch of the last change.
+        version: differs if either has changed. On NFS a change is visible when the cache of
+            metadata expires.
+        changed: the time of the last change, in seconds since the epoch.
         journal_bytes: the size of the journal; 0 if there is none.
     """
 
@@ -28,7 +28,7 @@ class FileState:
 
     @property
     def changed_text(self) -> str:
-        """The time of the last change, in local time."""
+        """Return the time of the last change in local time."""
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.changed))
 
 
@@ -36,7 +36,7 @@ def state_of(path: str) -> FileState:
     """Return the state of a file. It is not opened.
 
     Raises:
-        FileNotFoundError: there is no such file. A journal alone is not enough to read it.
+        FileNotFoundError: there is no such file; a journal alone is not sufficient.
     """
     found: list[os.stat_result | None] = []
     for name in (path, f"{path}-journal"):

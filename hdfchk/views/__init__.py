@@ -1,1 +1,1 @@
-"""Views: which keys of a store may be seen, and what that allows."""
+"""Views: which keys of a store are visible, and which operations that permits."""

@@ -1,4 +1,4 @@
-"""What a view may see and change: the filters applied to reads, writes and deletions."""
+"""Filters applied to reads, writes and deletions."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ __all__ = [
 
 MAX_LEVELS = 2 * MAX_DEPTH
 MAX_VISITS = 1000
-"""How often one group may come, by several links, below what is to be deleted."""
+"""The maximum number of links to one group below a key to be deleted."""
 MOST_NAMES = 200
-"""In a group with more keys none is suggested for one that is not there: a miss stays fast."""
+"""In larger groups no similar key is searched for, so that a missing key is reported quickly."""
 MOST_LETTERS = 100
-"""No longer names are compared letter by letter, which takes time by the square of their length."""
+"""The maximum length of names that are compared: the time grows with the square of the length."""
 MOST_COMPARED = 5
 
 
 def refused(path: Path, why: str = "the key filter refuses this key") -> CheckpointerKeyError:
-    """The error for a key that a filter refuses."""
+    """Return the error for a key that a filter refuses."""
     return CheckpointerKeyError(
         why, key=join(path), hint="see allowed_keys and omitted_keys of this store or view"
     )
 
 
 def check_visible(filters: Filters, path: Path) -> Verdict:
-    """What the filters say of a path.
+    """Return the verdict of the filters on a path.
 
     Raises:
         CheckpointerKeyError: they refuse it.
@@ -60,7 +60,7 @@ def check_visible(filters: Filters, path: Path) -> Verdict:
 
 
 def visible_names(session: ReadSession, filters: Filters, path: Path) -> list[str]:
-    """The names of the children of a group that the filters let through."""
+    """Return the names of the visible children of a group."""
     names = session.names(path)
     if not filters.stack:
         return names
@@ -68,7 +68,7 @@ def visible_names(session: ReadSession, filters: Filters, path: Path) -> list[st
 
 
 def is_visible(session: ReadSession, filters: Filters, path: Path) -> bool:
-    """Whether the filters let through what stands at `path`, if anything does."""
+    """Whether something visible is stored at `path`."""
     found = filters.verdict(path)
     if found is not Verdict.PART:
         return found is Verdict.FULL
@@ -77,9 +77,9 @@ def is_visible(session: ReadSession, filters: Filters, path: Path) -> bool:
 
 
 def check_read(filters: Filters, path: Path, node: Leaf | Branch) -> None:
-    """Refuse a value (a record, an `OrderedDict`) of which the filters hide a part.
+    """Raise an error for a value (a record, an `OrderedDict`) of which the filters hide a part.
 
-    Dicts inside `node` have been read through the filters and are whole as they are.
+    Dicts inside `node` were read through the filters, and need no check.
 
     Raises:
         CheckpointerKeyError: a part of a value is hidden.
@@ -105,10 +105,10 @@ def _parts(path: Path, node: Leaf | Branch) -> Iterator[Path]:
 
 
 def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
-    """Refuse a tree of which the filters refuse a part; nothing has been written.
+    """Raise an error for a tree of which the filters refuse a part; nothing has been written.
 
     Raises:
-        CheckpointerKeyError: naming the first part that is refused.
+        CheckpointerKeyError: the filters refuse a part; it names the first one.
     """
     if filters.is_whole(path):
         return
@@ -116,7 +116,7 @@ def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
     if found is Verdict.PART and not is_dict(node):
         raise refused(path, "the key filter lets only a dict stand at this key")
     for inner in _parts(path, node):
-        # A dict that is allowed in part must hold nothing but what is allowed.
+        # A dict that is allowed in part must contain only allowed keys.
         if filters.verdict(inner) is Verdict.NONE:
             raise refused(inner)
     if is_dict(node):
@@ -125,13 +125,13 @@ def check_written(filters: Filters, path: Path, node: Leaf | Branch) -> None:
 
 
 def hidden_below(session: ReadSession, filters: Filters, path: Path) -> bool:
-    """Whether something that the filters hide is stored at or below `path`.
+    """Whether a hidden key is stored at or below `path`.
 
     Raises:
-        NestingError: it is nested too deeply to tell, or groups hold themselves.
+        NestingError: the groups are nested too deeply, or contain themselves.
     """
     visits: dict[Any, int] = {}
-    todo = [(session, path, path)]  # a session, the path in it, and the whole path
+    todo = [(session, path, path)]  # a session, the path in it, and the path from the root
     while todo:
         near, inner, here = todo.pop()
         if filters.is_whole(here):
@@ -160,10 +160,10 @@ def _shows(filters: Filters, path: Path, stat: Stat) -> bool:
 
 
 def replacement(session: ReadSession, filters: Filters, path: Path, node: Stored) -> list[Change]:
-    """The changes that put `node` at `path` and keep what the filters hide.
+    """Return the changes that store `node` at `path` and keep hidden keys.
 
     Raises:
-        CheckpointerKeyError: `node` cannot stand there without deleting a hidden key.
+        CheckpointerKeyError: this would delete a hidden key.
     """
     if not hidden_below(session, filters, path):
         return [Put(path, node)]
@@ -182,19 +182,19 @@ def replacement(session: ReadSession, filters: Filters, path: Path, node: Stored
 def suggesting(
     error: CheckpointerKeyError, session: ReadSession, filters: Filters, base: Path, path: Path
 ) -> CheckpointerKeyError:
-    """The error for a key that is not there, which names the nearest key that is.
+    """Extend the error for a missing key by a suggestion of the nearest existing key.
 
     Args:
-        error: what `hdfchk.keys.missing` has made.
-        session: to look for keys.
-        filters: what of them may be seen.
-        base: the group whose key it is; what is not below it is not named.
-        path: the key that is not there.
+        error: the error from `hdfchk.keys.missing`.
+        session: for listing keys.
+        filters: determine which keys are visible.
+        base: the group of the key; only keys below it are suggested.
+        path: the path of the missing key.
     """
     try:
         near = _nearest(session, filters, base, path)
-    except Exception as failed:  # the file is damaged, say, or a caller's filter takes no such key
-        error.__cause__ = failed  # the key is missing all the same
+    except Exception as failed:  # a damaged file, or an error of a user's filter
+        error.__cause__ = failed  # the original error is still true
         return error
     if near is not None:
         error.hint = f"did you mean {join(near)!r}? If not, {error.hint}"
@@ -202,7 +202,7 @@ def suggesting(
 
 
 def _nearest(session: ReadSession, filters: Filters, base: Path, path: Path) -> Path | None:
-    """The visible key that is most like the first level of `path` that is not there."""
+    """Return the visible key that is most similar to the first missing level of `path`."""
     import heapq
 
     for depth in range(len(base), len(path)):
@@ -213,7 +213,7 @@ def _nearest(session: ReadSession, filters: Filters, base: Path, path: Path) -> 
         if not session.has(parent, wanted):
             break
     else:
-        return None  # it leads to nothing, or may not be seen
+        return None  # a dangling link, or hidden
     if session.count(parent) > MOST_NAMES or len(wanted) > MOST_LETTERS:
         return None
     names = [name for name in visible_names(session, filters, parent) if len(name) <= MOST_LETTERS]
@@ -230,10 +230,10 @@ def _nearest(session: ReadSession, filters: Filters, base: Path, path: Path) -> 
 
 
 def removal(session: ReadSession, filters: Filters, path: Path) -> list[Change]:
-    """The change that deletes what stands at `path`.
+    """Return the change that deletes `path`.
 
     Raises:
-        CheckpointerKeyError: nothing is there, or it holds keys that the filters hide.
+        CheckpointerKeyError: there is no such key, or it holds hidden keys.
     """
     check_visible(filters, path)
     try:
@@ -250,7 +250,7 @@ def removal(session: ReadSession, filters: Filters, path: Path) -> list[Change]:
 
 
 def _is_damaged(session: ReadSession, path: Path) -> bool:
-    """Whether something is at a path that cannot be opened, now as before."""
+    """Whether there is an object at a path that cannot be opened, even at a second attempt."""
     try:
         session.stat(path)
     except CorruptFileError:
@@ -261,11 +261,12 @@ def _is_damaged(session: ReadSession, path: Path) -> bool:
 def moving(
     session: ReadSession, filters: Filters, path: Path, to: Path, *, replace: bool
 ) -> list[Change]:
-    """The changes that move what stands at `path` to another key.
+    """Return the changes that move `path` to another key.
 
     Raises:
-        CheckpointerKeyError: nothing is there, or the filters hide some of it, at one of the keys.
-        InvalidKeyError: something stands at the other key, and is not to be replaced.
+        CheckpointerKeyError: there is no such key, or the filters hide a part of it, at one of the
+            keys.
+        InvalidKeyError: the other key exists, and must not be replaced.
     """
     check_visible(filters, path)
     stat = session.stat(path)
@@ -282,11 +283,7 @@ def moving(
 
 
 def require_free(session: ReadSession, path: Path, *, replace: bool) -> None:
-    """Refuse a key at which something stands that is not to be replaced.
-
-    Raises:
-        InvalidKeyError: something does.
-    """
+    """Raise an `InvalidKeyError` if a key exists that must not be replaced."""
     if replace:
         return
     above = session.stat(path[:-1])
@@ -299,7 +296,7 @@ def require_free(session: ReadSession, path: Path, *, replace: bool) -> None:
 
 
 def _check_arrival(session: ReadSession, filters: Filters, path: Path, to: Path) -> None:
-    """Refuse what the filters would hide if it were at another key."""
+    """Raise an error if the filters would hide a part of a value at another key."""
     todo: list[Path] = [()]
     while todo:
         below = todo.pop()
@@ -312,7 +309,7 @@ def _check_arrival(session: ReadSession, filters: Filters, path: Path, to: Path)
 
 
 def check_arriving(filters: Filters, path: Path, is_dict: bool) -> None:
-    """Refuse what the filters do not let stand at a path.
+    """Raise an error if the filters do not allow a value at a path.
 
     Raises:
         CheckpointerKeyError: they do not.
@@ -322,13 +319,13 @@ def check_arriving(filters: Filters, path: Path, is_dict: bool) -> None:
 
 
 def copying(filters: Filters, path: Path, onto: Filters, to: Path) -> Seen | None:
-    """What a copy takes of what stands at a path, as its filters show it; None for all of it.
+    """Return what to copy of the object at a path, as visible through its filters; None for all.
 
     Args:
-        filters: of what is copied.
-        path: where that stands.
-        onto: the filters of the copy, which may refuse a part of it.
-        to: where the copy will stand.
+        filters: the filters of the source.
+        path: the path of the source.
+        onto: the filters of the target, which may refuse a part.
+        to: the path of the copy.
     """
     if filters.is_whole(path) and onto.is_whole(to):
         return None
@@ -347,7 +344,7 @@ def copying(filters: Filters, path: Path, onto: Filters, to: Path) -> Seen | Non
 
 
 def emptying(session: ReadSession, filters: Filters, path: Path) -> list[Change]:
-    """The changes that delete all that the filters show at and below `path`."""
+    """Return the changes that delete everything visible at and below `path`."""
     changes: list[Change] = []
     todo = [path]
     while todo:
@@ -363,7 +360,7 @@ def emptying(session: ReadSession, filters: Filters, path: Path) -> list[Change]
 
 
 def standing(session: ReadSession, path: Path, below: Iterable[Path]) -> frozenset[str]:
-    """Those of some paths below `path` at which something is stored, as keys of nested dicts."""
+    """Return those of the given paths below `path` that are stored as keys of nested dicts."""
     return frozenset(
         join(inner)
         for inner in below
@@ -378,10 +375,10 @@ def standing(session: ReadSession, path: Path, below: Iterable[Path]) -> frozens
 def replacements(
     session: ReadSession, filters: Filters, puts: Iterable[tuple[Path, Stored]]
 ) -> list[Change]:
-    """The changes that put trees at paths and keep what the filters hide.
+    """Return the changes that store trees at paths and keep hidden keys.
 
     Raises:
-        CheckpointerKeyError: one of them cannot be stored without deleting a hidden key.
+        CheckpointerKeyError: this would delete a hidden key.
     """
     if not filters.stack:
         return [Put(path, node) for path, node in puts]

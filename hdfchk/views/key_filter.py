@@ -1,4 +1,4 @@
-"""Allowed and omitted keys: one rule, applied to every level and every spelling of a path."""
+"""Filters of keys: the rules for allowed and omitted keys, applied to every level of a path."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Rule = Path | Callable[[str], object]
 
 
 class Verdict(enum.IntEnum):
-    """What a filter says of a path."""
+    """The verdict of a filter on a path."""
 
     NONE = 0
-    """It is refused."""
+    """The path is hidden."""
     PART = 1
-    """It is let through if it is a dict, holding only what is allowed below it."""
+    """A dict at the path is visible, with only the allowed keys below it."""
     FULL = 2
-    """It is let through, with all below it that is not omitted."""
+    """The path is visible, with everything below it that is not omitted."""
 
 
 def _rules(given: Any, name: str) -> tuple[Rule, ...] | None:
-    """The rules of an argument: a key, an iterable of keys, or a callable."""
+    """Parse an argument: a key, an iterable of keys, or a callable."""
     if given is None:
         return None
     if isinstance(given, str):
-        return (keys.parse(given),)  # one key, never a set of characters
+        return (keys.parse(given),)  # one key, not a sequence of characters
     if callable(given):
         return (given,)
     if not isinstance(given, Iterable):
@@ -46,14 +46,14 @@ def _rules(given: Any, name: str) -> tuple[Rule, ...] | None:
 
 
 def _advance(pattern: Path, states: set[int], name: str) -> set[int]:
-    """The positions in `pattern` that are reached from `states` over one more level."""
+    """Return the positions in `pattern` reached from `states` by one more level."""
     reached: set[int] = set()
     for state in states:
         if state == len(pattern):
             continue
         part = pattern[state]
         if part == "**":
-            # At the end it stands for at least one level, elsewhere for any number.
+            # At the end it matches at least one level, elsewhere any number.
             reached.add(state)
             if state == len(pattern) - 1:
                 reached.add(state + 1)
@@ -71,7 +71,7 @@ def _skip_stars(pattern: Path, states: set[int]) -> set[int]:
 
 
 def _match(pattern: Path, path: Path) -> Verdict:
-    """FULL if `path`, or a level above it, matches; PART if something below it may."""
+    """Return FULL if `path`, or a level above it, matches; PART if a path below it may match."""
     states = _skip_stars(pattern, {0})
     for name in path:
         states = _advance(pattern, states, name)
@@ -86,15 +86,15 @@ def _ask(rule: Callable[[str], object], names: Iterable[str]) -> bool:
 
 @attrs.frozen
 class KeyFilter:
-    """The allowed/omitted rule. Omitted wins over allowed.
+    """The rules for allowed and omitted keys. Omitted takes precedence over allowed.
 
     A key may be a path (``"wfn/energies"`` or a tuple) or a glob: ``*``, ``?`` and ``[…]`` match
-    within one level, ``**`` over levels. Allowing ``a/b`` lets ``a`` through, holding only ``b``.
-    A callable that allows is asked about the key of the first level; one that omits, about the
-    path of every level (``"a"``, ``"a/b"``).
+    within one level, ``**`` across levels. If ``a/b`` is allowed, ``a`` is visible with only ``b``.
+    A callable for allowed keys is called with the key of the first level; one for omitted keys with
+    the path of every level (``"a"``, ``"a/b"``).
 
     Args:
-        allowed: the rules of which one must let a path through, or None for no such need.
+        allowed: the rules of which one must match; None to allow every path.
         omitted: the rules of which none may match.
 
     Example:
@@ -110,21 +110,21 @@ class KeyFilter:
     def make(
         cls, allowed_keys: KeyRule | None = None, omitted_keys: KeyRule | None = None
     ) -> KeyFilter:
-        """The filter of what callers pass: a key, an iterable of keys, or a callable, each.
+        """Return the filter for two arguments: each a key, an iterable of keys, or a callable.
 
         Raises:
-            InvalidKeyTypeError: something else (a `TypeError`).
-            InvalidKeyError: a key that no file can hold (a `ValueError`).
+            InvalidKeyTypeError: an argument has another type (a `TypeError`).
+            InvalidKeyError: a key is not valid (a `ValueError`).
         """
         return cls(_rules(allowed_keys, "allowed_keys"), _rules(omitted_keys, "omitted_keys") or ())
 
     @property
     def is_open(self) -> bool:
-        """Whether everything is let through."""
+        """Whether every path is visible."""
         return self.allowed is None and not self.omitted
 
     def verdict(self, path: Path) -> Verdict:
-        """What the filter says of a path; the root is always let through."""
+        """Return the verdict on a path; the root is always visible."""
         if not path or self.is_open:
             return Verdict.FULL
         for rule in self.omitted:
@@ -145,7 +145,7 @@ class KeyFilter:
         return best
 
     def is_whole(self, path: Path) -> bool:
-        """Whether everything below `path` is let through, whatever it is."""
+        """Whether every path below `path` is visible, whatever is stored there."""
         if self.is_open:
             return True
         if path and self.allowed is not None and self.verdict(path) is not Verdict.FULL:
@@ -159,30 +159,30 @@ class KeyFilter:
 
 @attrs.frozen(repr=False)
 class Filters:
-    """The filters of a view, each with the path that it counts from.
+    """The filters of a view, each with its base path.
 
     Args:
-        stack: pairs of a base path and a filter; all must let a path through.
+        stack: pairs of a base path and a filter; a path must be visible through all of them.
     """
 
     stack: tuple[tuple[Path, KeyFilter], ...] = ()
 
     def add(self, base: Path, rule: KeyFilter) -> Filters:
-        """These filters and one more."""
+        """Return these filters and an additional one."""
         return self if rule.is_open else Filters((*self.stack, (base, rule)))
 
     def verdict(self, path: Path) -> Verdict:
-        """What all filters say of an absolute path."""
+        """Return the joint verdict of all filters on an absolute path."""
         worst = Verdict.FULL
         for base, rule in self.stack:
             worst = min(worst, rule.verdict(path[len(base) :]))
         return worst
 
     def is_whole(self, path: Path) -> bool:
-        """Whether everything below `path` is let through."""
+        """Whether every path below `path` is visible."""
         return all(rule.is_whole(path[len(base) :]) for base, rule in self.stack)
 
     def wants(self, path: Path, is_dict: bool) -> bool:
-        """Whether a reader may see what stands at `path`; in part, only a dict."""
+        """Whether `path` is visible; in part only if it holds a dict."""
         found = self.verdict(path)
         return found is Verdict.FULL or (found is Verdict.PART and is_dict)

@@ -54,13 +54,13 @@ def test_keys_and_values(demo: Path) -> None:
     async def steps(app: Browser, pilot: Any) -> None:
         assert labels(app)[0].split() == ["steps", "int", "500"]
         assert not any("\x1b" in label for label in labels(app))
-        app._go_to("grid")
+        app.go_to("grid")
         await until(pilot, lambda: "grid" in text_of(app, "facts"))
         assert "float64 (3, 4)" in text_of(app, "facts") and "@units" in text_of(app, "facts")
         assert "11." in text_of(app, "elements") and "█" in text_of(app, "plot")
-        app._go_to("params/deep/y")
+        app.go_to("params/deep/y")
         await until(pilot, lambda: text_of(app, "facts").startswith("params/deep/y"))
-        app._go_to("name")
+        app.go_to("name")
         await until(pilot, lambda: "\\x1b[2J" in text_of(app, "elements"))
 
     drive(demo, steps)
@@ -134,7 +134,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(data)
 
     async def steps(app: Browser, pilot: Any) -> None:
-        app._go_to("bad")
+        app.go_to("bad")
         await until(pilot, lambda: "cannot be read" in text_of(app, "elements"))
         path.write_bytes(b"no")
         await until(pilot, lambda: "HDF5" in text_of(app, "elements"))

@@ -94,18 +94,18 @@ def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     here = 0
     for name in results._NAMES:
         try:
-            cls = results._class_of(name)
+            cls = results.class_of(name)
         except UnknownTypeError:
             continue
         here += 1
-        assert results._name_of(cls) == name
+        assert results.name_of(cls) == name
     assert here > 70
     other = type("EighResult", (tuple,), {})
-    assert results._name_of(other) is None
+    assert results.name_of(other) is None
     old = types.ModuleType("numpy.linalg.linalg")
     old.__dict__["__getattr__"] = warnings.warn  # as that of NumPy 2.0
     monkeypatch.setitem(sys.modules, old.__name__, old)
-    assert results._name_of(other) is None
+    assert results.name_of(other) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from h5py import h5f, h5o
+from h5py import h5f, h5g, h5o, h5s
 
 import hdfchk
 from hdfchk import HDF5Checkpointer
@@ -69,22 +69,33 @@ class Place:
 
 
 def walk(group: Any, model: dict[str, Any]) -> None:
-    """All objects can be read, have one link each, and none is hidden; numbers are as they were."""
-    assert set(group) == set(model)
-    for name, item in group.items():
-        assert h5o.get_info(item.id).rc == 1
-        value = model[name]
-        if isinstance(item, h5py.Group):
+    """All objects can be read, have one link each, and none is hidden; numbers are as they were.
+
+    Groups and single numbers are read by h5py's low-level calls, which take a fourth of the time.
+    """
+    gid = group.id
+    names: list[bytes] = []
+    gid.links.iterate(names.append)
+    assert {name.decode() for name in names} == set(model)
+    for name in names:
+        oid = h5o.open(gid, name)
+        assert h5o.get_info(oid).rc == 1
+        value = model[name.decode()]
+        if isinstance(oid, h5g.GroupID):
+            item = h5py.Group(oid)
             if type(value) is dict:
                 walk(item, value)
             else:
                 item.visititems(lambda _, inner: inner[()] if hasattr(inner, "dtype") else None)
         elif type(value) in {int, float}:
-            assert item[()] == value
+            found = np.empty((), np.int64 if type(value) is int else np.float64)
+            assert oid.dtype == found.dtype
+            oid.read(h5s.ALL, h5s.ALL, found)
+            assert found == value
         elif isinstance(value, np.ndarray) and value.dtype.kind in "iufV":
-            assert np.array_equal(item[()], value)
+            assert np.array_equal(h5py.Dataset(oid)[()], value)
         else:
-            item[()]
+            h5py.Dataset(oid)[()]
 
 
 @pytest.fixture(params=STORES)

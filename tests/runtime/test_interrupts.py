@@ -131,7 +131,7 @@ try:
         raise AssertionError
 except KeyError:
     pass
-assert signal.getsignal(first) is fail and not interrupts._HANDLERS.depth
+assert signal.getsignal(first) is fail and not interrupts.is_deferring()
 signal.signal(first, handler)
 """)
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer, load, save
+from hdfchk.runtime.interrupts import is_deferring
 from hdfchk.runtime.weak_values import PRUNE_FROM, WeakValues
-from tests.support.inside import is_deferring
 
 
 class Item:
@@ -32,7 +32,7 @@ def test_those_that_exist() -> None:
     assert known.get(id(kept[0])) is kept[0]
     for number in range(10 * PRUNE_FROM):
         known[-number] = Item()
-    assert len(known._known) <= 2 * PRUNE_FROM and set(known) == set(kept)
+    assert known.count() <= 2 * PRUNE_FROM and set(known) == set(kept)
     kept.clear()
     del item
     assert list(known) == [] and not known

@@ -14,7 +14,6 @@ from hdfchk.backends.resolve import backend_for
 from hdfchk.backends.settings import Options
 from hdfchk.connection.connection import Connection, connection_of
 from hdfchk.connection.handle import Handle
-from hdfchk.runtime import interrupts
 from hdfchk.runtime.scheduler import Alarm
 
 
@@ -50,8 +49,3 @@ def late_work_is_done(seconds: float = 20.0) -> bool:
     done = threading.Event()
     Alarm(lambda: done.set() is None).set(0.0)
     return done.wait(seconds)
-
-
-def is_deferring() -> bool:
-    """Whether signal handlers are deferred now."""
-    return interrupts._HANDLERS.depth > 0
