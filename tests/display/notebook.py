@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.picture_words import keep_words
+
 CELLS = [
     """\
 import numpy as np
@@ -71,10 +73,12 @@ def take(playwright: Any, page: Path, picture: Path, cells: slice) -> None:
     shown = browser.new_page(viewport={"width": 760, "height": 1200})
     shown.route("http*://**", lambda route: route.abort())
     shown.goto(page.as_uri())
-    boxes = [cell.bounding_box() for cell in shown.locator(".jp-Cell").all()[cells]]
+    taken = shown.locator(".jp-Cell").all()[cells]
+    boxes = [cell.bounding_box() for cell in taken]
     top, bottom = boxes[0]["y"], boxes[-1]["y"] + boxes[-1]["height"]
     clip = {"x": 0, "y": top, "width": 760, "height": bottom - top}
     shown.screenshot(path=str(picture), full_page=True, clip=clip)
+    keep_words(picture, " ".join(cell.inner_text() for cell in taken))
     browser.close()
 
 

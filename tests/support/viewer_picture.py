@@ -18,6 +18,7 @@ import numpy as np
 
 from hdfchk import HDF5Checkpointer
 from hdfchk.viewer.server import Viewer
+from tests.support.picture_words import keep_words
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = (
@@ -90,6 +91,8 @@ def main(target: str) -> None:
             page.goto(viewer.url)
             page.wait_for_selector("canvas")
             page.wait_for_timeout(3000)
+            while "Loading" in page.inner_text("body"):
+                page.wait_for_timeout(500)
             # The folder is one of this machine, and says nothing to a reader.
             page.evaluate(
                 """folder => { const status = document.querySelector(".status");
@@ -97,6 +100,7 @@ def main(target: str) -> None:
                 folder,
             )
             page.screenshot(path=target)
+            keep_words(Path(target), page.inner_text("body"))
             browser.close()
         program.should_exit = True
         thread.join()
