@@ -1,4 +1,4 @@
-"""The stamp of a new file, made of all that was written to make it."""
+"""The stamp of a new file, computed from everything that was written to create it."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ import numpy as np
 __all__ = ["Content"]
 
 LARGE = 2**20
-"""Of pieces from this size up, sums stand for the bytes themselves: SHA-256, or a CRC, would take
-longer than it takes to write them."""
+"""Writes of at least this many bytes are represented by sums: SHA-256, or a CRC, would take longer
+than the write itself."""
 ROW = 512
-"""The number of words in one of these sums."""
+"""The number of 8-byte words in a row of the table that is summed."""
 BESIDE = 2**20
-"""Longer pieces are looked at in another thread, while they are written."""
+"""Writes of at least this many bytes are added in another thread, while they are written."""
 
 
 class Content:
-    """Takes in each piece that is written into a file, and its place.
+    """Computes a stamp from the data and the offset of each write to a file.
 
-    Two files that were made of other pieces have other stamps: all of the bytes are part of it.
+    The stamp depends on all bytes. It differs if one byte differs, but is equal for large writes
+    whose sums are equal, such as two permutation matrices with 512 columns.
     """
 
     def __init__(self) -> None:
         self._sum = hashlib.sha256()
 
     def add(self, data: Any, start: int) -> None:
-        """Take in what is written at a place."""
+        """Add a write at an offset in the file."""
         view = memoryview(data).cast("B")
         self._sum.update(struct.pack("<2Q", start, len(view)))
         if len(view) < LARGE:
             self._sum.update(view)
             return
-        # As a table, summed along both axes: one number that differs always shows.
+        # As a table, summed along both axes: a single different number always changes the sums.
         rows = len(view) // (8 * ROW)
         table = np.frombuffer(view, np.uint64, rows * ROW).reshape(rows, ROW)
         self._sum.update(table.sum(axis=1, dtype=np.uint64).data)
@@ -47,7 +48,7 @@ class Content:
 
     @contextlib.contextmanager
     def adding(self, data: Any, start: int) -> Iterator[None]:
-        """Take it in while the block writes it; `data` stay as they are as long."""
+        """Add a write while the block performs it; `data` must not change meanwhile."""
         if memoryview(data).nbytes < BESIDE:
             self.add(data, start)
             yield
@@ -65,5 +66,5 @@ class Content:
             thread.join()
 
     def stamp(self) -> int:
-        """The stamp: a positive number of 62 bits."""
+        """Return the stamp: a positive number of 62 bits."""
         return int.from_bytes(self._sum.digest()[:8], "little") >> 2 | 1

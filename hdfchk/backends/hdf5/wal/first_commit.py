@@ -1,4 +1,4 @@
-"""HDF5 on a file in the making, until its first commit puts it in its place."""
+"""HDF5 on a file that is being created, until the first commit moves it to its place."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .writer_lock import WriterLock
 __all__ = ["FirstCommit"]
 
 MEMORY_BYTES = 2**22
-"""A tree of so many bytes or fewer is made in memory: HDF5 calls Python for each object that it
-writes into a file object. What it makes of small objects takes no more memory than they do in
-Python. Larger arrays would be copied twice, and go into the file at once."""
+"""A tree of at most this many bytes is created in memory: HDF5 calls Python for each object that it
+writes to a file object. In HDF5's form, small objects take no more memory than in Python. Larger
+arrays would be copied twice, and are written to the file immediately."""
 
 
 NO_STAMP = 1
@@ -34,16 +34,16 @@ NO_STAMP = 1
 
 
 class FirstCommit:
-    """A new file, beside its place. HDF5 makes it in memory, until `leave_memory`.
+    """A new file, beside its place. HDF5 creates it in memory, until `leave_memory`.
 
-    Its stamp is made of what is written: the same data give the same bytes.
+    Its stamp is computed from what is written: equal data produce equal bytes.
 
     Args:
-        lock: the right to write it.
-        durable: bring it to the disk before it appears.
+        lock: the lock to write the file.
+        durable: sync the file before it appears.
 
     Attributes:
-        h5: HDF5 on it.
+        h5: the file as an open `h5py.File`.
     """
 
     def __init__(self, lock: WriterLock, *, durable: bool) -> None:
@@ -60,22 +60,22 @@ class FirstCommit:
         if self._scratch is not None:
             self._scratch.content = self._content
         self.h5: Any = create_in_memory() if self._scratch is None else create_on(self._scratch)
-        # It comes first, so that it is where it is looked for: at the beginning of the root group.
+        # It is written first, so that it is where readers search: at the start of the root group.
         write_stamp(self.h5.id, NO_STAMP)
 
     @property
     def write_past(self) -> WriteAt | None:
-        """Writes arrays into it, of which HDF5 keeps no bytes that it did not write."""
+        """The function that writes arrays, or None. HDF5 buffers only its own writes."""
         return None if self._scratch is None else self._scratch.write_past
 
     def leave_memory(self, changes: Sequence[Change] | None = None) -> bool:
-        """Let HDF5 write into the file, unless that is for few bytes.
+        """Make HDF5 write to the file, unless there are only few bytes to write.
 
         Args:
-            changes: what it is about to write, if that is known.
+            changes: what HDF5 is about to write, if known.
 
         Returns:
-            Whether it was opened anew. What is in memory by now stays there.
+            Whether HDF5 was reopened. A file in memory that is not empty stays there.
         """
         if self._scratch is not None or not self._is_empty():
             return False
@@ -93,10 +93,10 @@ class FirstCommit:
         return not root.get_num_objs() and h5a.get_num_attrs(root) == 1
 
     def begin_anew(self) -> None:
-        """Give up what was written."""
+        """Discard everything that was written, and begin in memory again."""
         self._give_up()
         if self._scratch is not None:
-            # In the same file: there may be no room for another one.
+            # In the same file: there may be no space for another one.
             os.ftruncate(self._new.file.fd, 0)
             self._scratch = None
         self._begin()
@@ -107,20 +107,20 @@ class FirstCommit:
         self.h5.close()
 
     def appear(self, known: Knowledge) -> None:
-        """Close HDF5, and put the file in its place.
+        """Close HDF5, and move the file to its place.
 
         Args:
-            known: what is known of what points at its objects.
+            known: what is known of pointers to its objects.
 
         Raises:
-            OSError: it could not be written; nothing is in its place.
+            OSError: the file could not be written; it has not appeared.
         """
         self.h5.flush()
         if self._scratch is None:
             self._content.add(self.h5.id.get_file_image(), 0)
         else:
             self._scratch.flush()
-        # What is written from here on follows from what was written, and the stamp.
+        # All later writes are determined by the earlier ones and the stamp.
         write_stamp(self.h5.id, self._content.stamp())
         if self._scratch is None:
             self.h5.flush()
@@ -136,19 +136,19 @@ class FirstCommit:
         self._new.appear()
 
     def take_error(self) -> Exception | None:
-        """What a callback of HDF5's has met."""
+        """Return the first error of a callback from HDF5."""
         return None if self._scratch is None else self._scratch.take_error()
 
     def make_durable(self) -> None:
-        """Bring its name to the disk, once it has appeared."""
+        """Sync its name, after it has appeared."""
         self._new.make_durable()
 
     def close(self) -> None:
-        """Give it up, if it has not appeared."""
+        """Remove the file, unless it has appeared."""
         if self.h5:
             self._give_up()
         self._new.close()
 
     def abandon(self) -> None:
-        """Leave the file to the parent process: what HDF5 writes goes nowhere."""
+        """Leave the file to the parent process after a fork: what HDF5 writes is discarded."""
         redirect_to_scratch(self._new.file.fd)

@@ -1,4 +1,4 @@
-"""Whether a log belongs to the file beside it: it is laid only over the state it was begun on."""
+"""Whether a log matches the file beside it: it is applied only to the state it was begun for."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .log import PAGE, Base, Recovered, Sums
 __all__ = ["STAMP", "base_of", "problem_of", "samples", "stamp_of", "sums_at", "sums_of", "thinned"]
 
 STAMP = b"hdfchk:stamp"
-"""The attribute of the root group whose value, a random int64, each checkpoint renews."""
+"""The attribute of the root group with the stamp, an int64, which each checkpoint renews."""
 SECTOR = 512
 SUPERBLOCK_BYTES = 96
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WHOLE_UP_TO = 2**25
 _PARTS, _PART_BYTES = 256, 2**16
-"""Of a longer file without a stamp, so many parts are summed up, of so many bytes each."""
+"""The number and size in bytes of the parts in the checksum of a longer file without a stamp."""
 READ_PAGES = 256
-"""So many pages are read at once."""
+"""The number of pages read at once."""
 SAMPLE_PAGES = 64
-"""Of what is written straight into the file, one page in so many is summed up."""
+"""Of a long run of pages, one in this many gets checksums."""
 
 
 def sums_of(page: bytes | bytearray | memoryview, end: int = PAGE) -> Sums:
-    """The checksum of each sector of a page.
+    """Return the checksum of each sector of a page.
 
     Args:
-        page: its bytes.
-        end: how many of them count: a sector that is not whole gets no checksum.
+        page: the bytes of the page.
+        end: the number of bytes that count; an incomplete sector gets no checksum.
     """
     view = memoryview(page)
     crc = zlib.crc32
@@ -44,11 +44,11 @@ def sums_of(page: bytes | bytearray | memoryview, end: int = PAGE) -> Sums:
 
 
 def sums_at(descriptor: int, ends: Mapping[int, int]) -> list[tuple[int, Sums]]:
-    """The checksums of pages of a file.
+    """Return the checksums of pages of a file.
 
     Args:
-        descriptor: of the file.
-        ends: the number of each page, and how many of its bytes count.
+        descriptor: the descriptor of the file.
+        ends: for each page number, the number of bytes of the page that count.
     """
     numbers, found = list(ends), []
     for first in range(0, len(numbers), READ_PAGES):
@@ -59,7 +59,7 @@ def sums_at(descriptor: int, ends: Mapping[int, int]) -> list[tuple[int, Sums]]:
 
 
 def samples(start: int, end: int) -> list[int]:
-    """The numbers of the pages that stand for all between two places: the first, the last, some."""
+    """Return page numbers that represent a range of bytes: the first, the last, some between."""
     first, last = -(-start // PAGE), end // PAGE
     found = list(range(first, last, SAMPLE_PAGES))
     if last - 1 > first and (last - 1 - first) % SAMPLE_PAGES:
@@ -68,7 +68,7 @@ def samples(start: int, end: int) -> list[int]:
 
 
 def thinned(numbers: list[int]) -> Iterator[int]:
-    """Of sorted numbers of pages: all of short runs, and those that stand for long ones."""
+    """Yield, of sorted page numbers, all in short runs, and some that represent each long run."""
     start = 0
     for index in range(1, len(numbers) + 1):
         if index < len(numbers) and numbers[index] == numbers[index - 1] + 1:
@@ -83,7 +83,7 @@ def thinned(numbers: list[int]) -> Iterator[int]:
 
 
 def stamp_of(descriptor: int) -> int:
-    """The stamp of a file, or 0 if it has none, or not at its beginning."""
+    """Return the stamp of a file; 0 if it has none, or not where it is searched for."""
     root = _root_place(read_all(descriptor, SUPERBLOCK_BYTES, 0))
     header = read_all(descriptor, PAGE, root) if root else b""
     inside = _stamp_inside(header)
@@ -91,7 +91,12 @@ def stamp_of(descriptor: int) -> int:
 
 
 def base_of(descriptor: int, size: int) -> Base:
-    """The state of a file of a size, as a log has to know it again."""
+    """Return the state of a file, by which its log recognizes it.
+
+    Args:
+        descriptor: the descriptor of the file.
+        size: the length of that state in bytes.
+    """
     first = read_all(descriptor, PAGE, 0)
     stamp_at = _stamp_place(descriptor, first)
     stamp = 0
@@ -113,7 +118,7 @@ def _total(descriptor: int, size: int) -> int:
 
 
 def _stamp_place(descriptor: int, first: bytes) -> int:
-    """Where the stamp is in a file, or 0: it is looked for in the header of the root group."""
+    """Return the offset of the stamp in the object header of the root group of a file, or 0."""
     root = _root_place(first)
     if not root:
         return 0
@@ -122,14 +127,14 @@ def _stamp_place(descriptor: int, first: bytes) -> int:
 
 
 def _bytes_of(descriptor: int, first: bytes, start: int, length: int) -> bytes:
-    """Bytes of a file whose first page is known."""
+    """Return bytes of a file whose first page is known."""
     if start + length <= len(first):
         return first[start : start + length]
     return read_all(descriptor, length, start)
 
 
 def _root_place(first: bytes) -> int:
-    """Where a superblock has the root group, or 0."""
+    """Return the address of the root group according to a superblock, or 0."""
     if first[:8] != _SIGNATURE or len(first) < SUPERBLOCK_BYTES:
         return 0
     version = first[8]
@@ -143,7 +148,7 @@ def _root_place(first: bytes) -> int:
 
 
 def _stamp_inside(header: bytes) -> int:
-    """Where the stamp is in the header of the root group, or 0."""
+    """Return the position of the stamp in the object header of the root group, or 0."""
     at = header.find(STAMP + b"\0")
     if at < 9 or header[at - 9] != 3:  # the version of the message
         return 0
@@ -153,13 +158,13 @@ def _stamp_inside(header: bytes) -> int:
 
 
 def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> str | None:
-    """What says that a log was not made for the file as it is; None if nothing does.
+    """Return why a log does not match a file; None if no difference is found.
 
     Args:
-        descriptor: of the file.
-        found: what the log says.
-        thorough: look at all that the log changes, and not only at what tells one state of the
-            file from another.
+        descriptor: the descriptor of the file.
+        found: the contents of the log.
+        thorough: check all pages that the log changes, not only the length, the stamp and the
+            first page.
     """
     if found.base is None:
         return _problem_of_old(descriptor, found)
@@ -167,7 +172,7 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
     least = base.size if found.cut_to is None else min(base.size, found.cut_to)
     if size < least:
         return f"the file has {size} bytes, and had {base.size} when the log was begun"
-    # Nothing that was written straight into it is cut off, but by a checkpoint.
+    # Only a checkpoint truncates data that were written directly to the file.
     reach = max((page + 1 for page, sums in found.under.items() if all(sums)), default=0)
     if size < reach * PAGE and size < (found.size or 0) and not found.checkpoints:
         return "the file was cut short after the log was begun"
@@ -187,7 +192,7 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
         looked_at = {**found.under, **looked_at}
         if base.stamp_at and base.stamp_at // PAGE not in looked_at and found.checkpoints:
             return "the file was brought to another state after the log was begun"
-    # A checkpoint may have cut the file to its length, and a later one made it longer again.
+    # A checkpoint may have truncated the file, and a later one may have extended it again.
     end = base.size + 2**62 if found.cut_to is None else found.cut_to
     for page, sums in looked_at.items():
         data = read_all(descriptor, PAGE, page * PAGE)
@@ -198,12 +203,12 @@ def problem_of(descriptor: int, found: Recovered, *, thorough: bool = True) -> s
 
 
 def _inside(sums: Sums, end: int) -> Sums:
-    """The checksums of the sectors before a place in a page."""
+    """Return checksums with those of sectors beyond an offset in the page set to 0."""
     return tuple([old if (n + 1) * SECTOR <= end else 0 for n, old in enumerate(sums)])
 
 
 def _fits(page: bytes, before: Sums, after: Iterable[Sums]) -> bool:
-    """Whether each sector of a page is what it was, or what a checkpoint was writing."""
+    """Whether each sector of a page is unchanged, or was written by an unfinished checkpoint."""
     here = sums_of(page)
     for number, old in enumerate(before):
         if not old or here[number] == old:
@@ -214,7 +219,7 @@ def _fits(page: bytes, before: Sums, after: Iterable[Sums]) -> bool:
 
 
 def _problem_of_old(descriptor: int, found: Recovered) -> str | None:
-    """A log of an older version cannot show that it fits; some files show that it does not."""
+    """Return why a log of an older version does not match; None if that cannot be determined."""
     first = read_all(descriptor, PAGE, 0)
     if _SIGNATURE not in first and os.fstat(descriptor).st_size:
         return "the file is not an HDF5 file"
@@ -230,7 +235,7 @@ def _problem_of_old(descriptor: int, found: Recovered) -> str | None:
 
 
 def _end_of(first: bytes) -> int:
-    """The end of the file as its superblock has it, or 0."""
+    """Return the end of the file according to its superblock, or 0."""
     if first[:8] != _SIGNATURE or len(first) < 48:
         return 0
     if first[8] in {2, 3} and first[9] == 8:

@@ -1,4 +1,4 @@
-"""Who has a file open, and what waits in its log: found without taking a lock."""
+"""Who has a file open, and what its log contains, determined without taking a lock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["LogState", "Users", "log_state", "require_unflagged", "superblock_of
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAD_BYTES = 12
-"""Of a superblock: the signature, its version, two sizes, and in version 3 the flags."""
+"""The start of a superblock: the signature, its version, two sizes, and in version 3 the flags."""
 _WRITERS = 0x01 | 0x04
 """The flags of a program that writes the file, and of one that does so for SWMR readers."""
 _LOCKS = "/proc/locks"
@@ -26,10 +26,10 @@ _ATTEMPTS = 5
 
 
 class LogState:
-    """What is in the log of a file.
+    """The state of the log of a file.
 
     Args:
-        path: the log.
+        path: the path of the log.
         size: its length in bytes.
         commits: the commits in it that are not yet in the file.
         problem: why it does not match the file, if it does not.
@@ -43,13 +43,13 @@ class LogState:
 
 
 def log_state(path: str) -> LogState | None:
-    """Return what is in the log of a file; None if it has none.
+    """Return the state of the log of a file; None if it has none.
 
-    A writer may work meanwhile. A log that it is checkpointing seems not to match for a moment, so
-    that is told only of a log that stays the same.
+    A writer may be active. During its checkpoint the log briefly seems not to match. Therefore a
+    log that does not match is read again, until it has not changed, up to five times.
 
     Args:
-        path: the file: absolute, without symbolic links.
+        path: the path of the file: absolute, without symbolic links.
     """
     before: tuple[bytes, int, int | None] | None = None
     state: LogState | None = None
@@ -95,9 +95,9 @@ class Users:
 
     Args:
         is_written: a process has it open for writing.
-        writer: that process, as far as it is known.
-        readers: the numbers of the processes that read it; None if unknown.
-        waiting: the number of writers that wait.
+        writer: that process, if known.
+        readers: the IDs of the processes that read it; None if unknown.
+        waiting: the number of waiting writers; None if unknown.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ def users_of(path: str) -> Users:
     """Return who has a file open.
 
     Args:
-        path: the file: absolute, without symbolic links.
+        path: the path of the file: absolute, without symbolic links.
     """
     try:
         file = Descriptor(open_regular(path, os.O_RDONLY))
@@ -134,7 +134,7 @@ def users_of(path: str) -> Users:
 
 
 def _writer(path: str) -> Process | None:
-    """Return the owner that the log of a file names."""
+    """Return the owner recorded in the log of a file."""
     owner = None
     with contextlib.suppress(OSError):
         log = Descriptor(open_regular(log_of(path), os.O_RDONLY))
@@ -150,11 +150,11 @@ def _writer(path: str) -> Process | None:
 
 
 def _readers(descriptor: int, is_written: bool, writer: Process | None) -> tuple[int, ...] | None:
-    """Return the processes with a shared lock on a file, except its writer, which has one, too."""
+    """Return the IDs of the processes with a shared lock on a file, except its writer."""
     there = os.fstat(descriptor)
     device = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}:{there.st_ino}"
     found: set[int] = set()
-    is_known = not is_written  # the system may call the device otherwise, or hide its locks
+    is_known = not is_written  # the system may number the device differently, or hide locks
     try:
         with open(_LOCKS, encoding="ascii") as table:
             for line in table:
@@ -187,9 +187,9 @@ def superblock_of(path: str) -> int | None:
 def require_unflagged(descriptor: int, path: str) -> None:
     """Raise an error if another program writes an HDF5 file, or was killed while it did.
 
-    HDF5 sets a flag in superblocks of version 3. It looks at it only where it opens a file itself,
-    and a SWMR writer, which other programs must not write beside, holds no lock. A log with commits
-    does not match a file in which the flag was set later.
+    HDF5 sets a flag in superblocks of version 3. It checks the flag only when it opens the file
+    itself, and a SWMR writer, beside which no other program may write, holds no lock. A log with
+    commits does not match a file in which the flag was set later.
 
     Raises:
         CorruptFileError: the flag is set.
@@ -200,7 +200,7 @@ def require_unflagged(descriptor: int, path: str) -> None:
 
 
 def _superblock(descriptor: int) -> bytes:
-    """The beginning of the superblock, which may lie behind a user block; or nothing."""
+    """Return the start of the superblock, which may follow a user block; empty if there is none."""
     size, start = os.fstat(descriptor).st_size, 0
     while start + _HEAD_BYTES <= size:
         head = read_all(descriptor, _HEAD_BYTES, start)

@@ -1,4 +1,4 @@
-"""The dicts to which small values can be assigned without looking into the file."""
+"""The dicts to which small values can be assigned without reading the file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["KnownDicts"]
 
 
 class KnownDicts:
-    """The dicts known to exist, as only small assignments were made since they were seen."""
+    """The dicts known to exist, because only small assignments were made since they were found."""
 
     def __init__(self) -> None:
         self._dicts: set[Path] = set()
         self._small: set[Path] = set()
-        """The paths of small values assigned since."""
+        """The paths of small values assigned since then."""
 
     def begin(self, above: set[Path] | None) -> None:
         """Forget everything, as HDF5 is about to change the file.

@@ -472,7 +472,7 @@ class Log:
 
     @property
     def tail(self) -> tuple[int, int]:
-        """Where the next record will be: another object after each record."""
+        """The offset and checksum that the next record continues: a new tuple after each record."""
         return self._tail
 
     def append_logical(
@@ -481,9 +481,9 @@ class Log:
         """Append a small assignment, or rows; each is a commit by itself.
 
         Args:
-            payload: of the record.
-            rows: it has rows.
-            tail: append nothing if records have been written since `tail` was this.
+            payload: the payload of the record.
+            rows: it contains rows.
+            tail: append nothing if records have been written since `tail` had this value.
 
         Returns:
             Whether it was appended.
@@ -509,8 +509,8 @@ class Log:
         """Write records after the last one.
 
         A signal handler may run between any two steps and write records of its own. Then these
-        records are written again, after the handler's; or not at all, if they are to be written
-        `only_at` a place.
+        records are written again, after the handler's; or not at all, if the tail is no longer
+        `only_at`.
 
         Returns:
             Whether they were written.
@@ -549,7 +549,7 @@ class Log:
         return read_all(self.file.fd, length, offset)
 
     def forget(self) -> None:
-        """Discard what was appended since the last commit."""
+        """Discard the records that were appended since the last commit."""
         if self._tail is not self._committed:
             with self._syncing:
                 self._tail = self._committed

@@ -38,7 +38,7 @@ _FLOAT, _INT, _COMPLEX = struct.Struct("<d"), struct.Struct("<q"), struct.Struct
 _ROWS = struct.Struct("<HIs")
 _LENGTH = struct.Struct("<I")
 TABLE_BYTES = 2**20
-"""No more rows of several arrays are one record."""
+"""The maximum size in bytes of rows of several arrays in one record."""
 Rows = bytes | list[str]
 """Rows as bytes of the stored dtype, or as texts."""
 
@@ -83,10 +83,10 @@ class Pending:
         self.puts[path] = leaf
 
     def wait(self, rows: Mapping[Path, np.ndarray[Any, Any]]) -> dict[Path, int]:
-        """Take rows that are about to be written into the log.
+        """Add rows that are about to be written to the log.
 
         Returns:
-            How many blocks of rows each array had, for `give_up`.
+            The number of blocks of rows that each array had before, for `give_up`.
         """
         counts = {}
         for path, block in rows.items():
@@ -96,12 +96,12 @@ class Pending:
         return counts
 
     def restore(self, path: Path, leaf: Leaf, before: Leaf | None) -> None:
-        """Take back an assignment that is not in the log, unless a signal handler has settled it.
+        """Undo an assignment that is not in the log, unless a signal handler has settled it.
 
         Args:
-            path: of the value.
+            path: the path of the value.
             leaf: the value.
-            before: the value that waited before, which takes its place.
+            before: the value that waited before, which is restored.
         """
         if self.puts.get(path) is not leaf:
             return
@@ -145,7 +145,7 @@ class Pending:
 
 
 def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
-    """Return the bytes of rows for an array; None if they are too large.
+    """Return the bytes of rows for an array; None if there are none, or they are too large.
 
     Layout: the length of the path in bytes, uint16; the number of rows, uint32; the kind of data,
     one byte; then the path, and the data. Data are the bytes of the elements in the stored dtype,
@@ -158,10 +158,10 @@ def pack_rows(path: Path, rows: np.ndarray[Any, Any]) -> bytes | None:
 
 
 def pack_table(path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bytes | None:
-    """The bytes of rows for several arrays below a path; None where they are too many.
+    """Return the bytes of rows for several arrays below a path; None if they are too large.
 
-    Layout: as of `pack_rows`, with the number of arrays, and ``m`` for the kind; the data are, for
-    each array, the length, uint32, and the bytes of `pack_rows`.
+    Layout: as that of `pack_rows`, with the number of arrays instead of rows, and ``m`` for the
+    kind; the data are, for each array, the length, uint32, and the bytes of `pack_rows`.
     """
     if sum(block.nbytes for block in rows.values()) > TABLE_BYTES:
         return None
@@ -180,7 +180,7 @@ def pack_table(path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bytes |
 
 
 def _parts(path: Path, rows: np.ndarray[Any, Any], most: int) -> tuple[bytes, ...] | None:
-    """The bytes of rows for an array, in three parts."""
+    """Return the bytes of rows for an array, in three parts; None if this is not possible."""
     if rows.dtype.hasobject:
         if rows.dtype.kind != "O" or not all(type(text) is str for text in rows.flat):
             return None

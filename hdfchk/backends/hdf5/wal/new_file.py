@@ -39,7 +39,7 @@ class ScratchFile(FileObject):
 
     Args:
         file: the open file.
-        content: takes in all that is written, and where.
+        content: receives the data and the offset of each write.
 
     Attributes:
         error: the first error of a callback.
@@ -105,14 +105,14 @@ class ScratchFile(FileObject):
                 self._kept.append((start, bytes(data)))
 
     def write_past(self, data: Any, start: int) -> None:
-        """Write data that HDF5 does not know of, where HDF5 will not write.
+        """Write data of which HDF5 knows nothing, to a range that HDF5 will not write.
 
         Raises:
             OSError: the data were not written.
         """
         end = start + len(data)
         if start < self._buffer_end and self._buffer_end - len(self._buffer) < end:
-            self.flush()  # what waits is of an object that was there before
+            self.flush()  # the buffered bytes belong to an earlier object in this range
         with self.content.adding(data, start) if self.content else contextlib.nullcontext():
             write_all(self.file.fd, data, start, pausing=True)
         self._size = max(self._size, end)
@@ -145,8 +145,8 @@ class NewFile:
     Args:
         lock: the lock to write the file. The log of an existing file must be checkpointed.
         durable: sync the new file before it appears.
-        like: who can access this file will be able to access the new one; by default, the file
-            that it replaces.
+        like: the file whose owner and permissions the new one gets; by default, the file that it
+            replaces.
 
     Attributes:
         beside: the path where it is created.

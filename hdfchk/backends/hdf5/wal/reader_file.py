@@ -32,7 +32,7 @@ State = tuple[tuple[int, int], bytes, int]
 
 
 def state_of(descriptor: int, found: Recovered) -> State:
-    """Return which commit an open file with these contents of the log is at."""
+    """Return an identifier of the last commit of an open file and its log."""
     if not found.has_commits:
         return file_key(descriptor), b"", 0
     return file_key(descriptor), found.salt, found.end
@@ -50,7 +50,7 @@ class ReaderFile:
 
     Attributes:
         snapshot: the last commit; None if that is the file itself.
-        state: identifies the commit.
+        state: an identifier of the commit.
     """
 
     def __init__(self, path: str, timeout: float) -> None:

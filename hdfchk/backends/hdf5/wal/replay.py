@@ -176,7 +176,7 @@ def replay_logical(file: OverlayFile) -> None:
         return
     pending = Pending.of(file.records)
     stream = open_on(file, h5f.ACC_RDWR)
-    # Including close(): HDF5 calls back.
+    # This includes close(), during which HDF5 calls back.
     with defer_interrupts():
         try:
             root = h5g.open(stream.id, b".")
@@ -209,10 +209,10 @@ def replay_logical(file: OverlayFile) -> None:
 
 
 def write_stamp(fid: FileID, stamp: int | None = None) -> None:
-    """Give a file a stamp, which tells the state it comes to from all that it was in.
+    """Write a stamp to a file, which distinguishes its new state from all earlier ones.
 
     Args:
-        fid: the file.
+        fid: the identifier of the file.
         stamp: the stamp; by default a random one.
     """
     bits = secrets.randbits(62) | 1 if stamp is None else stamp
@@ -221,7 +221,7 @@ def write_stamp(fid: FileID, stamp: int | None = None) -> None:
         h5a.create(root, STAMP, INT, SCALAR).write(number)
         return
     there = h5a.open(root, STAMP)
-    if there.shape == () and there.get_type().equal(INT):  # else it is not ours
+    if there.shape == () and there.get_type().equal(INT):  # otherwise it is not ours
         there.write(number)
 
 
@@ -405,7 +405,7 @@ def _check_whole(file: OverlayFile) -> None:
 def recover(
     lock: WriterLock, found: Recovered, *, durable: bool, progress: Progress | None = None
 ) -> bool:
-    """Checkpoint the commits of a log; after a kill in between, this is repeated.
+    """Checkpoint the commits of a log; after a kill meanwhile, the next writer repeats this.
 
     Args:
         lock: the lock to write the file.

@@ -378,14 +378,14 @@ class WalFile(OverlayFile):
         """Commit a small assignment, or rows, that HDF5 applies later.
 
         Args:
-            payload: of the record.
-            rows: it has rows.
-            most: where more bytes wait for HDF5, it is to do them first.
-            tail: of the log, from before the caller looked at the file: what a signal handler has
-                written since then makes it impossible.
+            payload: the payload of the record.
+            rows: it contains rows.
+            most: if more bytes of logical records wait, HDF5 has to apply them first.
+            tail: the tail of the log before the caller examined the file; nothing is appended if a
+                signal handler has written records since then.
 
         Returns:
-            False if this is impossible.
+            Whether it was committed.
 
         Raises:
             OSError: the record was not appended.
@@ -597,7 +597,7 @@ class WalFile(OverlayFile):
 
         Args:
             make: creates the new log, locked.
-            put: replaces the log by it.
+            put: replaces the old log with it.
 
         Raises:
             OSError: the log is unchanged.
