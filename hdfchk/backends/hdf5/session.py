@@ -45,11 +45,11 @@ __all__ = ["Hdf5Session"]
 
 
 class Hdf5Session:
-    """What one store does with an open HDF5 file or group.
+    """The operations of one store on an open HDF5 file or group.
 
     Args:
-        file: the open file. Several sessions, of stores with other options, may share it.
-        options: how it is written and read.
+        file: the open file. Several sessions, of stores with different options, may share it.
+        options: how the file is written and read.
         owned: close the file with the session.
     """
 
@@ -73,7 +73,7 @@ class Hdf5Session:
 
     @property
     def _rolls_back(self) -> bool:
-        """Whether, after an error, all that was not committed is given up anyway."""
+        """Whether the caller rolls back after an error, so no step needs to be undone."""
         return self.file.transactions is not None
 
     def _use(self) -> None:
@@ -97,30 +97,30 @@ class Hdf5Session:
             self._writer = Writer(self._root, self._options, past, hidden, cache, self._guard)
 
     def refresh(self) -> None:
-        """Use what the file is now: HDF5 was opened anew, perhaps by another session."""
+        """Use the current HDF5 objects if HDF5 was reopened, perhaps by another session."""
         if self._generation != self.file.generation:
             self._use()
 
     def drop_objects(self) -> None:
-        """Drop all objects of HDF5's: the file is closed."""
+        """Drop all HDF5 objects, after the file was closed."""
         self._last = (None, None)
         self._stream = None
         for name in ("_root", "_guard", "_reader", "_writer"):
             self.__dict__.pop(name, None)
 
     def _descriptor_to_read(self) -> int:
-        # Not while HDF5 may have something left to write, or what is read may be in another file.
+        # Not while HDF5 may have unwritten data, nor if the data may be in another file.
         return -1 if self.writable or self._guard.trusts else self.file.direct_fd
 
     @telling
     def stat(self, path: Path) -> Stat | None:
-        """What stands at `path`, or None."""
+        """Return the kind of node at `path`, or None."""
         try:
             oid = self._open(path)
         except NestingError:
             return None
         except (UnsafeFileError, UnsupportedStoredError):
-            # A link that leads out is there; reading it is what will be refused.
+            # A link to another file exists; only reading it is rejected.
             there = links.is_there(self._root, path)
             return Stat(is_dict=False, is_group=False, mark=None) if there else None
         if oid is None:
@@ -131,14 +131,14 @@ class Hdf5Session:
 
     @telling
     def names(self, path: Path) -> list[str]:
-        """The names of a group's children, in insertion order."""
+        """Return the names of a group's children, in insertion order."""
         gid = self._group(path)
         self.file.metadata_cache.hold(gid.get_num_objs())
         return [to_text(name) for name, _, _ in links.entries(gid)]
 
     @telling
     def length(self, path: Path) -> int:
-        """How many keys a group has."""
+        """Return the number of keys of a group."""
         gid = self._group(path)
         total: int = gid.get_num_objs()
         if not links.is_large(gid, total):
@@ -148,19 +148,19 @@ class Hdf5Session:
         return total - hidden_links(gid)
 
     def count(self, path: Path) -> int:
-        """How many links a group has; 0 where there is none."""
+        """Return the number of links of a group; 0 if there is no group."""
         gid = self._open(path)
         if type(gid) is not h5g.GroupID:
             return 0
         return int(gid.get_num_objs())
 
     def has(self, path: Path, name: str) -> bool:
-        """Whether a group has a child, wherever it leads."""
+        """Whether a group has a child, even if it is a dangling link."""
         return links.is_there(self._root, (*path, name))
 
     @telling
     def last_name(self, path: Path) -> str | None:
-        """The name of a group's last child, or None."""
+        """Return the name of the child of a group that was added last; None if it is empty."""
         gid = self._group(path)
         name = links.last(gid)
         return None if name is None else to_text(name)
@@ -174,7 +174,7 @@ class Hdf5Session:
         mapped: bool = False,
         meter: Meter | None = None,
     ) -> Leaf | Branch:
-        """The whole tree at `path`, but for children that `select` does not want."""
+        """Return the whole tree at `path`, except children that `select` rejects."""
         require_headroom()
         oid = self._need(path)
         if meter is not None:
@@ -186,7 +186,7 @@ class Hdf5Session:
 
     @telling
     def read_value(self, path: Path, *, mapped: bool = False) -> Leaf | Branch | None:
-        """As `read`, but None for a dict."""
+        """Return the same as `read`, but None for a dict."""
         oid = self._need(path)
         with self._direct_io(mapped):
             if type(oid) is h5d.DatasetID:
@@ -197,17 +197,17 @@ class Hdf5Session:
             return self._reader.group(oid, mark, path, None)
 
     def _direct_io(self, mapped: bool, meter: Meter | None = None) -> DirectIO:
-        """Read contiguous datasets directly, bypassing HDF5, in this block.
+        """Return a context in which contiguous datasets are read directly, bypassing HDF5.
 
         Args:
-            mapped: as maps.
-            meter: is told how many bytes are read.
+            mapped: map them instead of reading them.
+            meter: receives the number of bytes read.
         """
         mapper = self.file.mapper(self._root) if mapped else None
         return DirectIO(self._reader, self._descriptor_to_read(), mapper, meter)
 
     def _size(self, path: Path, oid: ObjectID, select: Select | None) -> int:
-        """About how many bytes of the file are to be read; 0 where only reading would tell."""
+        """Return the approximate number of bytes of the file to be read; 0 if unknown."""
         size: int = 0
         if type(oid) is h5d.DatasetID:
             size = oid.get_storage_size()
@@ -217,7 +217,7 @@ class Hdf5Session:
 
     @telling
     def at(self, path: Path) -> Hdf5Session:
-        """A session to read from, whose root is the dict at `path`."""
+        """Return a read-only session whose root is the dict at `path`."""
         below = OpenFile(h5py.Group(self._need(path)), address=self._address, writable=False)
         return Hdf5Session(below, self._options, owned=False)
 
@@ -231,7 +231,7 @@ class Hdf5Session:
         select: Select | None = None,
         values: bool = False,
     ) -> list[Entry]:
-        """What is stored at and below a path, in one walk that reads no array."""
+        """List what is stored at and below a path, in one traversal that reads no array."""
         from .nodes.entries import Lister
 
         lister = Lister(self._reader, self._guard, select, values=values)
@@ -239,12 +239,12 @@ class Hdf5Session:
 
     @telling
     def identity(self, path: Path) -> tuple[int, int]:
-        """Where the object lies."""
+        """Return the number of the file, as HDF5 counts them, and the address of the object."""
         return place_of(self._need(path))
 
     @telling
     def verify(self, path: Path, *, has_value: bool = True) -> None:
-        """Look at the checksum of what HDF5 keeps none of, or at the bytes of what is no value."""
+        """Verify hdfchk's checksum of a dataset, or read its bytes if it could not be read."""
         from .h5 import checksums as sums
 
         oid = self._need(path)
@@ -256,11 +256,11 @@ class Hdf5Session:
             self._reader.look_at_bytes(oid)
 
     def layout(self, path: Path) -> Layout:
-        """How the store says that an array is to lie in the file."""
+        """Return the layout that the store's options give to an array."""
         return self._options.layout(path)
 
     def draft(self, form: ArrayForm, layout: Layout, *, whole: bool = False) -> growth.LocalDraft:
-        """Begin to make an array."""
+        """Create a draft of an array."""
         from .data import resize as growth
 
         self._check_writable()
@@ -269,24 +269,24 @@ class Hdf5Session:
         return growth.LocalDraft.of(self._writer.hidden, form, layout, self._guard, whole=whole)
 
     def origin(self, path: Path) -> Origin:
-        """What stands at a path, to be copied."""
+        """Return the object at a path, to be copied."""
         from .nodes.copying import Origin
 
         return Origin(self._need(path), self._root, path, self._guard, frozenset({STAMP}))
 
     def outer_link(self, path: Path, onto: Hidden) -> Copied | None:
-        """Copy a link to another file as one, if that stands at a path and is not followed."""
+        """Copy an external link as a link; None if it is followed, or not an external link."""
         from .nodes.copying import copy_link
 
         return None if self._options.trusts else copy_link(self._root, path, onto)
 
     @telling
     def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copied | Branch:
-        """Create a copy of what stands at a path of another session, or of this one."""
+        """Create a copy of the object at a path of another session, or of this one."""
         from .nodes.copying import copy_object
 
         self._check_writable()
-        if not isinstance(source, Hdf5Session):  # there is no file
+        if not isinstance(source, Hdf5Session):  # the file does not exist
             if path:
                 raise missing(path)
             return Branch({})
@@ -331,7 +331,7 @@ class Hdf5Session:
         try:
             self._commit(steps, replace=replace)
         except NotRemovedError as error:
-            # HDF5 may have freed a part of it. All is done again, and what is damaged is kept.
+            # HDF5 may have freed a part of the object. Repeat all steps, and keep damaged objects.
             if not self.file.begin_anew():
                 raise error.for_callers(self._root, steps) from error
             self.refresh()
@@ -340,7 +340,7 @@ class Hdf5Session:
                 is_mended = self._commit(steps, replace=replace, keeps_damaged=True)
             except NotRemovedError:
                 is_mended = False
-            if not is_mended:  # nothing shows what it was: it is for the caller to do it again
+            if not is_mended:  # no object shows the damage: the caller decides whether to retry
                 raise error.for_callers(self._root, steps) from error
         finally:
             self._writer.layout = self._writer.meter = None
@@ -365,7 +365,7 @@ class Hdf5Session:
 
     @telling
     def attribute_names(self, path: Path) -> list[str]:
-        """The names of all attributes but the library's own marks."""
+        """Return the names of all attributes except hdfchk's own marks."""
         found: list[bytes] = []
         oid = self._need(path)
         if h5a.get_num_attrs(oid):
@@ -374,7 +374,7 @@ class Hdf5Session:
 
     @telling
     def read_attribute(self, path: Path, name: str) -> Leaf | None:
-        """One attribute, or None."""
+        """Return one attribute, or None."""
         oid, raw = self._need(path), to_bytes(name)
         return read_attribute(oid, raw) if h5a.exists(oid, raw) else None
 
@@ -388,13 +388,13 @@ class Hdf5Session:
 
     @telling
     def array_info(self, path: Path) -> ArrayInfo:
-        """The outside of the array at `path`."""
+        """Return the properties of the array at `path`."""
         from .data import selection as slices
 
         return slices.info(self._dataset(path))
 
     def read_slice(self, path: Path, index: Any) -> tuple[np.ndarray[Any, Any], Mark | None]:
-        """The elements at `index`, and the array's mark."""
+        """Return the elements at `index`, and the array's mark."""
         from .data import selection as slices
 
         did = self._dataset(path)
@@ -460,7 +460,7 @@ class Hdf5Session:
             raise
 
     def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
-        """Append strings of a larger width: the array is made anew with it."""
+        """Append strings of a larger width; the array is rewritten with that width."""
         from .data import resize as growth
         from .h5.texts import in_type_of
         from .nodes.apply import Commit
@@ -482,7 +482,7 @@ class Hdf5Session:
 
     @telling
     def map(self, path: Path) -> np.ndarray[Any, Any]:
-        """A read-only view of the stored elements in the file."""
+        """Return a read-only memory map of the stored elements."""
         from .data.memory_map import require_view
 
         did = self._dataset(path)
@@ -492,11 +492,11 @@ class Hdf5Session:
         return require_view(mapper, did, problem)
 
     def stream(self) -> Any:
-        """The `h5py.File` or `h5py.Group`."""
+        """Return the `h5py.File` or `h5py.Group`."""
         return self.file.lend()
 
     def close(self) -> None:
-        """Flush and close what the session owns."""
+        """Close the file if the session owns it."""
         self._last = (None, None)
         if self._owned:
             self.file.close()
@@ -508,10 +508,10 @@ class Hdf5Session:
             )
         if self.writable or self._guard.trusts:
             return self._find(path)
-        # What was looked at last is often read next, and nothing changes under a reader. But what
-        # is opened with trust may be in another file, and is for those alone who have it.
+        # The object opened last is often read next, and nothing changes while it is read. An object
+        # opened with trust may be in another file, and must not be returned without trust.
         if path != self._last[0]:
-            self._last = None, None  # it is let go before another one is opened
+            self._last = None, None  # drop it before another one is opened
             self._last = path, self._find(path)
         return self._last[1]
 
