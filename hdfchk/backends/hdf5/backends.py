@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOCK_TIMEOUT = 10.0
 _RESOLVED: dict[str, tuple[tuple[int, int], str]] = {}
-"""By path: the inode that it last had, and the path without symbolic links."""
+"""For each path, its last known inode, and the path without symbolic links."""
 MOST_RESOLVED = 1000
 
 
@@ -115,7 +115,7 @@ class FileBackend(_Hdf5Backend):
 
     @property
     def resolved(self) -> str:
-        """The path without symbolic links: that of the file; its log is beside it."""
+        """The path of the file without symbolic links; its log is beside it."""
         return str(self.share_keys()[-1])
 
     def exists(self) -> bool:
@@ -303,8 +303,8 @@ class FileBackend(_Hdf5Backend):
                 )
 
     def info(self) -> Info:
-        """Return the state of the file, without waiting for anybody."""
-        with defer_interrupts():  # what a handler raises in an import can be lost
+        """Return the state of the file, without waiting for other processes."""
+        with defer_interrupts():  # an exception from a handler during an import can be lost
             from .file_info import file_info
 
         return file_info(self.resolved, self.path)
@@ -313,7 +313,7 @@ class FileBackend(_Hdf5Backend):
         self, progress: Progress | None = None, *, discard: bool = False, into: str | None = None
     ) -> bool:
         """Checkpoint, or set aside, the log of a killed writer; return whether there was one."""
-        with defer_interrupts():  # what a handler raises in an import can be lost
+        with defer_interrupts():  # an exception from a handler during an import can be lost
             from .wal.replay import discard_log, recover_file, recover_into
 
         path, timeout = self.resolved, self.lock_timeout
@@ -331,7 +331,7 @@ class FileBackend(_Hdf5Backend):
 
     def compact(self, progress: Progress | None = None, *, portable: bool = False) -> int:
         """Rewrite the file without unused space; return the number of bytes saved."""
-        with defer_interrupts():  # what a handler raises in an import can be lost
+        with defer_interrupts():  # an exception from a handler during an import can be lost
             from .compaction import compact_file
 
         try:
@@ -350,10 +350,10 @@ class FileBackend(_Hdf5Backend):
 
 
 def _retry_interrupted(work: Callable[..., T], path: str, timeout: float, *args: Any) -> T:
-    """Call `work`, again if a signal interrupts its wait for a lock, until `timeout` seconds.
+    """Call `work`, and again if a signal interrupts its wait for a lock, for `timeout` seconds.
 
-    Handlers run between two objects and blocks alone. h5py runs Python code where an object of it
-    is freed, and what a handler raises there is ignored.
+    Signal handlers run only between objects and blocks: h5py runs Python code when it frees one of
+    its objects, and an exception from a handler there is ignored.
     """
     end = time.monotonic() + timeout
     while True:
@@ -372,7 +372,7 @@ def _stamped(fid: FileID) -> FileID:
 
 
 def _known_of(path: str) -> Knowledge:
-    """Return what is known of pointers to objects in a file that is about to be written directly.
+    """Return what is known of pointers to objects in a file that will be written directly.
 
     The file is rejected if a process maps it: the mapped bytes would change.
 
@@ -432,7 +432,7 @@ class StreamBackend(_Hdf5Backend):
         return [("object", id(self.file))]
 
     def info(self) -> Info:
-        """Return the length of the file object, as far as it can be asked."""
+        """Return the state of the file object, which is only its size."""
         from ...info import Info
 
         try:
@@ -478,7 +478,7 @@ class ObjectBackend(_Hdf5Backend):
 
     @property
     def address(self) -> str:
-        """The name of the file, with that of the group unless it is the root."""
+        """The name of the file, and the path of the group unless it is the root."""
         if not self.group:
             return "a closed h5py object"
         inner: Path = tuple(part for part in self.group.name.split("/") if part)

@@ -57,11 +57,11 @@ __all__ = ["compact_file"]
 
 USERBLOCK_BYTES = 2**20
 ADDRESS_BYTES = 8
-"""The size of addresses in most files. With another size HDF5 (2.0 and before) does not write the
+"""The size of addresses in most files. With another size HDF5 (2.0 and earlier) does not write the
 last references of a dataset."""
 HEAP_BYTES = 2
 MAX_LEVELS = MAX_PATH
-"""The maximum nesting of groups: that of a path."""
+"""The maximum depth of nested groups: that of a path."""
 
 
 def compact_file(
@@ -75,7 +75,7 @@ def compact_file(
 ) -> int:
     """Rewrite a file beside its place, and replace it when the new file is complete.
 
-    The new file is read again, and compared with the old one, before it replaces that.
+    The new file is read again, and compared with the old one, before it replaces it.
 
     Args:
         path: the file.
@@ -149,13 +149,13 @@ def _write(
 def _file_plist(source: FileID, *, portable: bool) -> PropFCID:
     """Return the creation properties for the copy of a file.
 
-    If the file has no free-space table, nor has the copy: it may be intended for HDF5 1.8.
+    If the file has no free-space table, neither has the copy: it may be intended for HDF5 1.8.
     """
     old, root = source.get_create_plist(), h5g.open(source, b"/").get_create_plist()
     _, has_table, _ = old.get_file_space_strategy()
     plist = file_creation(keeps_free_space=has_table and not portable)
     plist.set_userblock(old.get_userblock())
-    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects between files of other sizes
+    plist.set_sizes(*old.get_sizes())  # HDF5 cannot copy objects if the sizes differ
     plist.set_obj_track_times(root.get_obj_track_times())
     plist.set_link_creation_order(root.get_link_creation_order())
     keep_attribute_form(root, plist)
@@ -216,7 +216,7 @@ class _Copy:
             self._count_all()
         root, copy = h5g.open(self._source, b"/"), h5g.open(self._target, b"/")
         if h5a.exists(root, STAMP):
-            write_stamp(self._target)  # a new one, as after each checkpoint
+            write_stamp(self._target)  # a new stamp, as after each checkpoint
         # Only groups above the present one are open: a file may have very many groups.
         todo = [self._begin(root, copy, h5o.get_info(root))]
         self._shared[h5o.get_info(root).addr] = copy
@@ -296,7 +296,7 @@ class _Copy:
         return None
 
     def _dataset(self, oid: DatasetID, info: ObjInfo, new: GroupID, name: bytes) -> None:
-        """Copy a dataset that was not copied yet."""
+        """Copy a dataset that has not been copied yet."""
         tid = oid.get_type()
         refers, is_named = has_references(tid), tid.committed()
         if refers:
@@ -455,13 +455,13 @@ def _copying(flags: int) -> PropCopyID:
 
 
 def _has_filters(did: DatasetID) -> bool:
-    """Return whether the filters of a dataset are available, so that HDF5 can create the copy."""
+    """Return whether all filters of a dataset are available, so that HDF5 can create a copy."""
     plist = did.get_create_plist()
     return all(h5z.filter_avail(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
 
 
 def _require_same_items(old: DatasetID, new: DatasetID) -> None:
-    """Reject elements that h5py has not written as it has read them.
+    """Reject a copy whose elements h5py has not written as it read them.
 
     This affects strings without space for a terminating NUL, beside variable-length ones.
     """

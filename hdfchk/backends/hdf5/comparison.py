@@ -104,7 +104,7 @@ class _Comparison:
                 _References(*files, self._pairs, swap).run(self._with_references)
 
     def _is_compared(self, old: ObjectID, new: ObjectID) -> bool:
-        """Return whether two objects were compared before; each must be the copy of one other."""
+        """Return whether two objects were compared before; each object must have its own copy."""
         place, other = info_of(old).addr, info_of(new).addr
         known = self._pairs.get(place)
         if known is None and other not in self._copies:

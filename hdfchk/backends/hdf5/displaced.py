@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _TOLD: dict[tuple[int, int], str] = {}
-"""By device and inode number: the path of a file whose commits stay in its log, as was told."""
+"""For each device and inode number, the path of a file for which a `pending_warning` was given."""
 
 
 def save_displaced(file: WalFile, path: str, where: str | None) -> FileReplacedError:
@@ -178,7 +178,7 @@ def pending_warning(path: str, there: os.stat_result, commits: int) -> PendingJo
 
 
 def not_brought_warning(path: str, failed: Exception | None) -> CheckpointWarning:
-    """Return the warning that commits stay in the log of a file, as a checkpoint has failed.
+    """Return the warning that commits stay in the log of a file because a checkpoint failed.
 
     Args:
         path: the file.
@@ -191,11 +191,11 @@ def not_brought_warning(path: str, failed: Exception | None) -> CheckpointWarnin
 
 
 def not_removed_warning(path: str, why: str) -> CheckpointWarning:
-    """Return the warning that the log of a file, which is not needed any more, still exists.
+    """Return the warning that the log of a file, which is no longer needed, still exists.
 
     Args:
         path: the file.
-        why: why it could not be removed.
+        why: the reason why it could not be removed.
     """
     return CheckpointWarning(
         f"all commits are in {path!r}, but its journal could not be removed ({why}): the next use "

@@ -1,4 +1,4 @@
-"""The state of a file as a whole, beside its writer and its readers."""
+"""The state of a file as a whole, while others may write and read it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .wal.inspection import log_state, superblock_of, users_of
 __all__ = ["file_info"]
 
 LOOK_SECONDS = 0.05
-"""How long it tries to get the lock of a reader."""
+"""The maximum time to wait for the lock of a reader, in seconds."""
 _OLDEST = {0: "1.0", 1: "1.6", 2: "1.8", 3: "1.10"}
-"""By the version of a superblock: the oldest version of HDF5 that reads it."""
+"""For each superblock version, the oldest version of HDF5 that reads it."""
 
 
 def file_info(path: str, address: str) -> Info:
     """Return the state of a file.
 
-    The one lock that is taken is that of a reader, for a moment. If the writer checkpoints just
-    now, what HDF5 knows is left out.
+    Only the lock of a reader is taken, briefly. During a checkpoint of the writer, what HDF5 knows
+    of the file is omitted.
 
     Args:
-        path: the file: absolute, without symbolic links.
+        path: the path of the file: absolute, without symbolic links.
         address: its name in messages.
     """
     with defer_interrupts():
@@ -68,15 +68,15 @@ def _seen_by_hdf5(path: str, address: str, *, is_written: bool) -> dict[str, Any
     """Open the last commit, and return what HDF5 knows of the file.
 
     Args:
-        path: the file.
+        path: the path of the file.
         address: its name in messages.
-        is_written: it has a writer, which locks it alone while it checkpoints.
+        is_written: it has a writer, which locks it exclusively during a checkpoint.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", JournalMismatchWarning)  # it is told by itself
+            warnings.simplefilter("ignore", JournalMismatchWarning)  # reported separately
             snapshot = SnapshotFile(path, lock_timeout=LOOK_SECONDS)
-    except Interrupted:  # a handler waits for its turn
+    except Interrupted:  # a signal handler is waiting to run
         return {}
     except (*RAISED, HdfchkError) as error:
         found = explain_open(error, address, writable=False) if isinstance(error, RAISED) else error

@@ -1,7 +1,7 @@
 """Open HDF5 files: written by HDF5 alone, read as of one commit, or read only.
 
-A session works on the HDF5 objects of an open file, and asks it for what depends on the kind of
-file: commits, direct I/O, maps. The file of a writer with a log is in `wal_writer`.
+A session works on the HDF5 objects of an open file. The open file provides what depends on its
+kind: commits, direct I/O, maps. The file of a writer with a log is in `wal_writer`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ would write to its files, and those that HDF5 could not close."""
 
 
 class OpenFile(Storage):
-    """An open HDF5 file, or a group of one. This one is written by HDF5 alone.
+    """An open HDF5 file, or a group of one. Files of this class itself are written by HDF5 alone.
 
     Args:
         h5: the open `h5py.File` or `h5py.Group`, whose root is the root of all paths.
@@ -47,7 +47,7 @@ class OpenFile(Storage):
         writable: it was opened for writing.
 
     Attributes:
-        generation: how often HDF5 was reopened: all earlier objects are invalid.
+        generation: the number of times HDF5 was reopened, which invalidates all earlier objects.
     """
 
     def __init__(self, h5: Any, *, address: str, writable: bool) -> None:
@@ -125,7 +125,7 @@ class OpenFile(Storage):
 
     @property
     def write_past(self) -> WriteAt | None:
-        """Writes arrays without HDF5; None if that is not possible."""
+        """The function that writes arrays bypassing HDF5; None if that is not possible."""
         return None
 
     def mapper(self, root: GroupID) -> Mapper | None:
@@ -287,7 +287,7 @@ class SnapshotFile(OpenFile):
 
     @property
     def state(self) -> State | None:
-        """Identifies the commit that is read."""
+        """An identifier of the commit that is read."""
         return self._reader.state
 
     @property

@@ -31,7 +31,7 @@ _FAILED = 3
 def copy_in_child(
     path: str, options: Mapping[str, Any], timeout: float | None = None
 ) -> Iterator[str]:
-    """Context with a copy of a file, which a child process creates from what it can read.
+    """Provide a copy of a file, which a child process creates from what it can read.
 
     Args:
         path: the file.

@@ -177,12 +177,12 @@ class WalWriter(OpenFile):
 
     @property
     def state(self) -> State | None:
-        """Identifies the commit on which the file was opened."""
+        """An identifier of the commit on which the file was opened."""
         return self._state
 
     @property
     def write_past(self) -> WriteAt | None:
-        """Writes arrays into a new file, where HDF5 buffers only what it has written itself."""
+        """The function that writes arrays into a new file. HDF5 buffers only its own writes."""
         return None if self._first is None else self._first.write_past
 
     def mapper(self, root: GroupID) -> Mapper | None:
@@ -245,7 +245,7 @@ class WalWriter(OpenFile):
         try:
             done = file.put(payload, tail=tail)
         except BaseException:
-            if file.log.tail is tail:  # else the record is there, and a handler has raised
+            if file.log.tail is tail:  # otherwise it is in the log, and a handler raised
                 pending.restore(path, leaf, before)
             raise
         if not done:
@@ -414,7 +414,7 @@ class WalWriter(OpenFile):
     # -- syncs and checkpoints -------------------------------------------------------------------
 
     def _sync_if_due(self) -> None:
-        """Sync a commit now, or schedule that."""
+        """Sync a commit now, or schedule the sync."""
         if not self.durable:
             return
         if self.sync_interval <= 0:
@@ -485,7 +485,7 @@ class WalWriter(OpenFile):
             self._sync_log()
 
     def _checkpoint(self, file: WalFile, *, last: bool = False) -> bool:
-        """Checkpoint all commits, if that is possible now."""
+        """Checkpoint all commits, if possible now; return whether it was done."""
         if self.durable and not self._name_is_synced:
             # A partial checkpoint can be repaired only by a log that has its name on disk.
             sync_folder(self.address)
@@ -577,7 +577,7 @@ class WalWriter(OpenFile):
         self.raise_deferred()
 
     def _finish(self, file: WalFile, notices: list[Callable[[], HdfchkWarning]]) -> None:
-        """Do the last commit, sync and checkpoint of a file."""
+        """Perform the last commit, sync and checkpoint of a file."""
         commits, failed = file.log.commits, None
         try:
             self.settle()
