@@ -138,7 +138,7 @@ class Hidden:
         return b"%d" % next(self._count)
 
     def keep(self, oid: ObjectID) -> None:
-        """Keep a damaged object in the file, under a name that no user sees."""
+        """Keep a damaged object in the file, under a hidden link."""
         root = self._root
         if _is_hidden(root, DAMAGED):
             gid = h5g.open(root, DAMAGED)

@@ -163,7 +163,7 @@ class Commit:
                 self._aside.close()
 
     def _keep(self, steps: dict[Path, Stored | None]) -> dict[Path, Stored | None]:
-        """Plan how pinned objects are preserved; return the steps, of which some may be split."""
+        """Plan how pinned objects are preserved; return the steps, some of which may be split."""
         if self._references is None or self._references.known.no_names:
             return steps
         planned = keep(
