@@ -94,9 +94,9 @@ def write_attribute(oid: ObjectID, name: bytes, leaf: Leaf) -> None:
 
 
 def write_attributes(oid: ObjectID, values: Mapping[bytes, Leaf | None]) -> None:
-    """Set attributes, or delete those with the value None: all of them, or after an error none.
+    """Set attributes, or delete those whose value is None; after an error, all are unchanged.
 
-    Attributes to delete come before those that replace them.
+    In `values`, attributes to delete come before those that replace them.
     """
     undo: list[Callable[[], None]] = []
     kept: list[bytes] = []
@@ -145,7 +145,7 @@ def _write(aid: AttrID, tid: TypeID, array: np.ndarray[Any, Any]) -> None:
 
 
 def _overwrite(oid: ObjectID, name: bytes, leaf: Leaf, undo: list[Callable[[], None]]) -> bool:
-    """Write into the existing attribute, if it has the shape and its type can store the value."""
+    """Write into the existing attribute; return False if its shape or type does not allow that."""
     from .texts import are_kept, are_same, stored_texts, type_to_write_texts
 
     tid, space, array = prepare(leaf.data)
@@ -208,7 +208,7 @@ def is_own(name: bytes) -> bool:
 
 
 def copy_attributes(source: ObjectID, target: ObjectID, but: Callable[[bytes], bool]) -> None:
-    """Copy all attributes for which `but` is False from one object to another.
+    """Copy all attributes for which `but` returns False from one object to another.
 
     Raises:
         UnsupportedTypeError: h5py cannot copy the type of an attribute exactly.
@@ -224,7 +224,7 @@ def copy_attributes(source: ObjectID, target: ObjectID, but: Callable[[bytes], b
 def copy_attribute(
     source: ObjectID, target: ObjectID, name: bytes, tid: TypeID | None = None
 ) -> None:
-    """Copy one attribute; `tid` is the type of the copy, if not the same.
+    """Copy one attribute; `tid` is the type of the copy, by default the same.
 
     Raises:
         UnsupportedTypeError: see `copy_attributes`.

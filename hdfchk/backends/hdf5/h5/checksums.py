@@ -26,7 +26,7 @@ SUM = b"hdfchk-crc32"
 
 
 def sum_of(data: Any) -> int:
-    """Return the CRC-32 of the data of a leaf; it is equal before writing and after reading."""
+    """Return the CRC-32 of the data of a leaf, which is equal before writing and after reading."""
     if isinstance(data, np.ndarray) and data.dtype.kind == "O":
         total = 0
         for item in data.reshape(-1):
@@ -57,7 +57,7 @@ def read(did: DatasetID) -> int | None:
 
 
 def restore(did: DatasetID, kept: int | None) -> None:
-    """Store a checksum that `read` has returned, or delete it if that was None."""
+    """Store a checksum that `read` returned, or delete the stored one if `kept` is None."""
     if kept is None:
         forget(did)
         return
@@ -78,7 +78,7 @@ def forget(did: DatasetID) -> None:
 
 @contextmanager
 def forgotten(did: DatasetID) -> Iterator[None]:
-    """Context of a partial change of the data; the checksum is deleted, but kept after an error."""
+    """Context that deletes the checksum for a partial change of the data; an error restores it."""
     kept = read(did)
     try:
         forget(did)

@@ -1,4 +1,4 @@
-"""Errors of HDF5 and the system in opening and reading a file, as errors that say what to do.
+"""Conversion of errors of HDF5 and the system to errors with a hint of what to do.
 
 A `CorruptFileError` means that bytes were read and are wrong. If the system cannot open or read a
 file, nothing is known about its bytes: the error is the system's own, with its errno.
@@ -82,7 +82,7 @@ _HINTS = {
 
 
 def errno_of(error: BaseException) -> int | None:
-    """Return the errno of an error, which HDF5 has in its message; None without one."""
+    """Return the errno of an error, which HDF5 includes in its message; None if there is none."""
     number = getattr(error, "errno", None)
     if not number:
         match = re.search(_NUMBER, str(error))
@@ -102,10 +102,10 @@ def explain_open(
 
     Args:
         error: the original error.
-        path: the file.
-        writable: the file was opened for writing.
+        path: the path of the file, or the name of a file object.
+        writable: the file was to be opened for writing.
         what: the problem, if the bytes of the file are wrong.
-        on_disk: `path` is a path, not the name of an object.
+        on_disk: `path` is a path.
     """
     if isinstance(error, (HdfchkError, FileExistsError, RecursionError)) or "\0" in path:
         return error
@@ -294,7 +294,7 @@ def is_of_hdf5(error: BaseException) -> bool:
 
 @contextmanager
 def telling_writes(what: str, key: str) -> Iterator[None]:
-    """Context of a write: errors of HDF5 are converted, and get the key.
+    """Context of a write, which converts errors of HDF5 and adds the key to errors.
 
     Args:
         what: the object that is written, in messages.
@@ -332,7 +332,8 @@ def unless_damaged(read: Callable[[], R], also: tuple[type[Exception], ...] = ()
     """Return the result of `read`, or None if the data are damaged.
 
     Args:
-        read: is called again after an error: only an error that persists counts as damage.
+        read: the function; it is called again after an error, since only an error that persists
+            counts as damage.
         also: errors that mean damage, besides those of HDF5.
     """
     caught: tuple[type[Exception], ...] = (*RAISED, *also)

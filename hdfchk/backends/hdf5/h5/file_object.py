@@ -35,13 +35,13 @@ GROWS_BY = 2**18
 
 
 class FileObject:
-    """A position and a length."""
+    """The common base class: a position and a length."""
 
     discarding = False
     """Whether writes from HDF5 are discarded: before a rollback, or because the file belongs to
     another process."""
     error: Exception | None = None
-    """The first error of a callback, for the call that has caused it."""
+    """The first error of a callback, for the call that caused it."""
     _position: int
     _size: int
 
@@ -63,11 +63,11 @@ class FileObject:
         return self._position
 
     def write(self, data: Any) -> int:
-        """Write at the position; a file that is only read has no such call."""
+        """Write at the position; not supported by a file object for reading."""
         raise io.UnsupportedOperation
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the length, likewise."""
+        """Set the length; not supported by a file object for reading."""
         raise io.UnsupportedOperation
 
     def flush(self) -> None:
@@ -77,16 +77,16 @@ class FileObject:
 def without_frames(error: Exception) -> Exception:
     """Return a copy of an error, without its traceback.
 
-    Frames lead to HDF5 objects, and through these, unseen by the garbage collector, to the file
-    object: one that keeps an error with frames is never freed. HDF5 would close it when Python is
-    gone, and the process would end by a signal.
+    Frames refer to HDF5 objects, and these to the file object, unseen by the garbage collector: a
+    file object that keeps an error with frames is never freed. HDF5 would close it after Python was
+    finalized, and a signal would end the process.
 
     Args:
         error: an error that has been caught.
     """
     try:
         return copy.copy(error)
-    except Exception:  # a class of another library's that cannot be copied
+    except Exception:  # the class, from another library, cannot be copied
         error.__context__ = error.__cause__ = None
         return error.with_traceback(None)
 
@@ -160,7 +160,7 @@ def create_in_memory() -> h5py.File:
     """Return an `h5py.File` that exists only in memory."""
     plist = file_access(metadata_cache=METADATA_CACHE)
     plist.set_fapl_core(GROWS_BY, False)
-    plist.set_meta_block_size(0)  # as on a file object; what is left of a block would be lost
+    plist.set_meta_block_size(0)  # as on a file object; the rest of a block would be lost
     plist.set_file_image(blank())
     return file_of(h5f.open(b"in memory", h5f.ACC_RDWR, plist))
 

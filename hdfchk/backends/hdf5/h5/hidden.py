@@ -27,20 +27,21 @@ __all__ = ["Hidden", "hidden_links"]
 NAME = links.HIDDEN + b"tmp"
 DAMAGED = links.HIDDEN + b"damaged"
 """The group of deleted or replaced objects that HDF5 cannot remove, because they are damaged. It
-stays in the file until that is rewritten."""
+stays in the file until the file is rewritten."""
 _IN_USE: WeakValues[tuple[int, int], Hidden] = WeakValues()
 """File number and address of each hidden group used by a session of this process: several sessions
-may have one file open, and must not take the group of another for that of a killed process."""
+may have one file open, and must not mistake each other's groups for those of killed processes."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IN_USE.after_fork)
 
 
 MOST_GAPS = 3
-"""Of several sessions with a hidden group the first may end first."""
+"""The number of unused names at which the search for hidden groups stops: of several sessions, the
+first may end first."""
 
 
 def hidden_links(gid: GroupID) -> int:
-    """How many links of a group lead to hidden groups of ours, and are nobody's keys."""
+    """Return the number of links of a group that point to hidden groups, and so are not keys."""
     found = int(_is_hidden(gid, DAMAGED))
     gaps = 0
     for name in _names():
@@ -58,7 +59,7 @@ def _is_hidden(gid: GroupID, name: bytes) -> bool:
 
 
 def _names() -> Iterator[bytes]:
-    """The names that hidden groups get, one after the other."""
+    """Yield the names of hidden groups, in the order in which they are used."""
     yield NAME
     for number in itertools.count(1):
         yield b"%s-%d" % (NAME, number)
@@ -86,7 +87,7 @@ class Hidden:
         self._dropped: deque[bytes] = deque()
 
     def reopen(self, root: GroupID) -> None:
-        """Continue after HDF5 was reopened: committed objects exist, others are gone."""
+        """Continue after HDF5 has reopened the file: only committed objects still exist."""
         self._root = root
         self._bin = self._bin_name = None
         if self._gid is None:
@@ -102,13 +103,13 @@ class Hidden:
         self._drafts = {name for name in self._drafts if gid.links.exists(name)}
 
     def draft(self, name: bytes) -> DatasetID | None:
-        """Return the draft of a name; None if it is gone."""
+        """Return the draft with a name; None if it is gone."""
         if self._gid is None or name not in self._drafts:
             return None
         return h5d.open(self._gid, name)
 
     def sweep(self) -> None:
-        """Remove what a process that was killed has left."""
+        """Remove the hidden groups of killed processes."""
         for name in _names():
             if not self._root.links.exists(name):
                 return
@@ -137,7 +138,7 @@ class Hidden:
         return b"%d" % next(self._count)
 
     def keep(self, oid: ObjectID) -> None:
-        """Keep a damaged object in the file, under a name that no user sees."""
+        """Keep a damaged object in the file, under a hidden link."""
         root = self._root
         if _is_hidden(root, DAMAGED):
             gid = h5g.open(root, DAMAGED)
@@ -187,7 +188,7 @@ class Hidden:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no hidden group, and was none since the last commit."""
+        """Whether there is no hidden group, and has been none since the last commit."""
         return self._gid is None
 
     def take_out(self, parent: GroupID, raw: bytes, name: bytes) -> None:
@@ -206,7 +207,7 @@ class Hidden:
         """Delete everything that a commit has moved to the bin, with a single call of HDF5.
 
         Raises:
-            Any error of HDF5; everything can still be moved back then.
+            Any error of HDF5. Everything can then still be moved back.
         """
         if self._gid is None:
             return

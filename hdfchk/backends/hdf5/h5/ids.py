@@ -47,4 +47,4 @@ __all__ = [
 ObjectID: TypeAlias = DatasetID | GroupID | TypeID
 """An object: what a link points to."""
 RootID: TypeAlias = FileID | GroupID
-"""Where paths begin: the root group or the file, for functions that accept both."""
+"""The start of a path: the root group or the file, for functions that accept both."""

@@ -146,7 +146,7 @@ class Places:
                 self._written[name] = None if wanted is None else dict(wanted)
 
     def _rank_renumbered(self, gid: GroupID) -> None:
-        """Give the links that were numbered again positions before all later ones."""
+        """Assign to the renumbered links positions before all later ones."""
         self._forget_all(gid)
         ranked = sorted(self._renumbered, key=self._renumbered.__getitem__)
         self._renumbered = {}

@@ -82,7 +82,7 @@ def entries(
     try:
         gid.links.iterate(add, idx_type=h5.INDEX_CRT_ORDER, info=True)
     except (RuntimeError, UnicodeDecodeError):
-        # A group without creation order; to test for that first costs more. The error message of
+        # A group without creation order; testing for that first costs more. The error message of
         # HDF5 may refer to memory that it has freed.
         found.clear()
         orders.clear()
@@ -182,11 +182,11 @@ def _note_link(
 
 
 def is_large(gid: GroupID, count: int) -> bool:
-    """Whether a group has many links, with an index of the order in which they were made.
+    """Whether a group has many links, and an index of their creation order.
 
     Args:
         gid: the group.
-        count: how many links it has.
+        count: the number of its links.
     """
     if count <= SHORT:
         return False
@@ -199,7 +199,7 @@ def _is_not_dangling(gid: GroupID, name: bytes) -> bool:
     try:
         return resolve(gid, (to_text(name),)) is not None
     except (UnsafeFileError, UnsupportedStoredError, NestingError):
-        return True  # to another file, or a link of another kind: reading it raises the error
+        return True  # in another file, or user-defined: reading it raises the error
 
 
 def is_hidden_group(gid: RootID, name: bytes) -> bool:
@@ -211,7 +211,7 @@ def is_hidden_group(gid: RootID, name: bytes) -> bool:
 
 
 def mark_hidden_group(gid: GroupID) -> None:
-    """Mark a group as hidden: its contents are no values."""
+    """Mark a group as hidden: its contents are not values."""
     h5a.create(gid, _HIDDEN_MARK, BYTE, SCALAR)
 
 
@@ -255,7 +255,7 @@ def path_of(oid: ObjectID) -> bytes:
 
 
 def open_object(root: RootID, name: bytes, path: Path) -> ObjectID:
-    """Open the object of a name that `locate` has returned.
+    """Open the object of a name that `locate` returned.
 
     Raises:
         CheckpointerKeyError: it is in another file, and cannot be opened.

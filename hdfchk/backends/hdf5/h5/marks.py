@@ -37,7 +37,7 @@ def read_mark(oid: ObjectID) -> Mark | None:
 
 
 def _with_units(oid: ObjectID, mark: Mark) -> Mark:
-    """A mark with the units that another program may have set."""
+    """Return a mark with the units of the attribute, which another program may have set."""
     units = read_attribute(oid, _UNITS).data if h5a.exists(oid, _UNITS) else None
     if not isinstance(units, str) or units == units_of(mark):
         return mark
@@ -45,7 +45,7 @@ def _with_units(oid: ObjectID, mark: Mark) -> Mark:
 
 
 def is_of_mark(old: ObjectID, new: ObjectID, name: bytes) -> bool:
-    """Whether an attribute goes with the mark of its object: what takes its place has its own."""
+    """Whether an attribute of a replaced object is not for `new`, because it belongs to a mark."""
     if name != _UNITS:
         return False
     if h5a.exists(new, name):
@@ -63,7 +63,7 @@ def is_dict(gid: ObjectID, mark: Mark | None) -> bool:
 
 
 def write_mark(oid: ObjectID, mark: Mark) -> None:
-    """Set the mark of an object, and the attribute that goes with it."""
+    """Set the mark of an object, and the attribute ``units`` that belongs to it."""
     write_attribute(oid, MARK, Leaf(mark_to_text(mark)))
     units = units_of(mark)
     if units is not None and type(oid) is h5d.DatasetID:

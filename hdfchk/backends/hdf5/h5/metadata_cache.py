@@ -11,9 +11,9 @@ __all__ = ["MetadataCache", "steady"]
 OBJECT_BYTES = 400
 """The approximate size that each object needs in the cache: headers, links, their indices."""
 MOST_BYTES = 2**25
-"""HDF5's maximum."""
+"""HDF5's default maximum."""
 FLASH_THRESHOLD = 0.1
-"""The smallest fraction of the cache that HDF5 allows an entry before it enlarges the cache."""
+"""An entry larger than this fraction of the cache enlarges it; HDF5 allows no smaller value."""
 
 
 def steady(config: CacheConfig, size: int) -> CacheConfig:

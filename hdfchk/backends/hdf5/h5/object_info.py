@@ -1,4 +1,4 @@
-"""What HDF5 knows of an object: its address, its number of links, the contents of its header."""
+"""Properties of an object in HDF5: its address, its number of links, the contents of its header."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def info_of(oid: ObjectID, rank: int | None = None) -> ObjInfo:
 
     Args:
         oid: the object.
-        rank: the number of dimensions of a dataset, if known: to ask for it takes as long as
-            the rest.
+        rank: the number of dimensions of a dataset, if known: querying it takes as long as the
+            rest.
 
     Raises:
         RuntimeError: the index is damaged.
@@ -49,8 +49,8 @@ def place_of(oid: ObjectID) -> tuple[int, int]:
 def is_open_elsewhere(did: DatasetID) -> bool:
     """Return whether a dataset has another open identifier, so that it may have been read.
 
-    HDF5 (2.0) writes past its buffers when it copies a filtered dataset of which decoded chunks are
-    cached, and they are cached as long as it is open.
+    HDF5 (2.0) writes past its buffers when it copies a filtered dataset whose decoded chunks are
+    cached. They are cached as long as it is open.
     """
     address = info_of(did).addr
     for other in h5f.get_obj_ids(h5i.get_file_id(did), h5f.OBJ_DATASET):

@@ -1,7 +1,7 @@
 """HDF5 types in the form that HDF5 1.8 can read.
 
-A type read from a file keeps the version of its message, as do types derived from it. A type that
-is created anew has the lowest version that can express it.
+A type read from a file keeps the version of its message, as do types derived from it. A newly
+created type has the lowest version that can express it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["portable_type"]
 
 
 def portable_type(tid: TypeID) -> TypeID:
-    """Return the same type, created anew.
+    """Return a newly created type that is equal to `tid`.
 
     Raises:
         UnsupportedStoredError: HDF5 1.8 does not have this type.

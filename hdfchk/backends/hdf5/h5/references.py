@@ -1,7 +1,7 @@
 """HDF5 references: finding them in elements, and replacing them.
 
-An object reference is the address of the object in the file. A region reference is the place of a
-heap object that contains the address of the object and the selection. Elements of fixed size are
+An object reference is the address of the object in the file. A region reference is the location of
+a heap object that contains the address of the object and the selection. Elements of fixed size are
 handled as bytes. Variable-length elements must be read by h5py, which creates a Python object for
 each reference.
 """
@@ -208,7 +208,7 @@ class ReferenceSwap:
     def _convert(
         self, kind: TypeID, data: Any, memory: TypeID | None, into: np.ndarray[Any, Any]
     ) -> np.ndarray[Any, Any]:
-        """Write with one memory type, and read with the other; None for that of the array."""
+        """Convert elements from the type `memory`, or, if it is None, to the type `kind`."""
         back = None if memory is not None else kind
         for start in range(0, len(data), _AT_ONCE):
             piece = np.ascontiguousarray(data[start : start + _AT_ONCE])

@@ -21,19 +21,19 @@ STACK_BYTES = 1024
 """The stack size for each level."""
 MOST_STACK_BYTES = 2**30
 LOOKED_AT = 24
-"""Looking at more objects takes longer than starting a thread."""
+"""The number of objects that are examined; for more, starting a thread is faster."""
 _STARTING = threading.Lock()
 
 
 def remove(parent: GroupID, raw: bytes) -> None:
-    """Remove a link, and everything that only it leads to, at any depth.
+    """Remove a link, and everything that can be reached only through it, at any depth.
 
     HDF5 deletes nested groups by recursion, and crashes if some 10,000 levels exceed the stack
     (seen in HDF5 1.10 to 2.0). If there may be many levels, a thread with a sufficient stack
     removes the link; this works for a million levels.
 
     Args:
-        parent: the group that has the link.
+        parent: the group that contains the link.
         raw: the name of the link.
 
     Raises:
@@ -86,7 +86,10 @@ def _unlink_in_thread(parent: GroupID, raw: bytes, levels: int) -> bool:
 
 
 def _is_shallow(parent: GroupID, raw: bytes, look: int | None) -> bool:
-    """Return whether few nested groups are below a link; False if more than `look` objects are."""
+    """Return whether the nesting below a link is shallow; False if it has more than `look` objects.
+
+    All objects are examined if `look` is None.
+    """
     todo = [(parent, raw, 0)]
     seen: set[int] = set()
     while todo:

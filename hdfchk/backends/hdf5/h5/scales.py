@@ -44,7 +44,7 @@ class Saved(NamedTuple):
 
 
 Note = Callable[[Saved], None] | None
-"""Is called with what `restore` needs before an attribute is changed; None to skip that."""
+"""Called with what `restore` needs before an attribute is changed; None to skip that."""
 
 
 def address_bytes(oid: ObjectID) -> int:
@@ -164,7 +164,7 @@ def _edit_users(scale: ObjectID, address: int, new: ObjectID | None, note: Note)
 
 
 def _scales(array: ObjectID) -> Iterator[ObjectID]:
-    """All scales that an array says to have."""
+    """Yield the scales in the ``DIMENSION_LIST`` of an array that can be opened."""
     for references in dimensions(array):
         for reference in references:
             found = _dereference(array, reference)
@@ -173,7 +173,7 @@ def _scales(array: ObjectID) -> Iterator[ObjectID]:
 
 
 def dimensions(array: ObjectID) -> list[list[Reference]]:
-    """For each axis of an array the references to its scales."""
+    """Return the references to the scales of each axis of an array."""
     if type(array) is not h5d.DatasetID or not h5a.exists(array, DIMENSIONS):
         return []
     aid = h5a.open(array, DIMENSIONS)

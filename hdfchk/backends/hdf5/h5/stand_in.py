@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["put_stand_in", "stand_in_for"]
 
 STAND_IN_BYTES = 40
-"""Almost every object header is at least this long."""
+"""The length of a stand-in; almost every object header is at least this long."""
 HEADER_BYTES = 2**13
 """The number of bytes of a header that are examined."""
 _LINKS = 2**30
@@ -31,7 +31,7 @@ def put_stand_in(file: Any, base: int, address: int) -> bool:
 
     Args:
         file: the file object under HDF5; it must be able to roll back writes.
-        base: the offset in it of HDF5's address 0.
+        base: the offset of HDF5's address 0 in the file.
         address: the address of the object.
 
     Returns:
@@ -51,7 +51,7 @@ def put_stand_in(file: Any, base: int, address: int) -> bool:
 def stand_in_for(header: bytes, address: int) -> bytes | None:
     """Return the bytes to write over a damaged object header; None if it may not be one.
 
-    The link may be damaged instead, and point to something else: so the bytes must resemble a
+    The link may be damaged instead, and point to something else, so the bytes must resemble a
     header.
 
     Args:

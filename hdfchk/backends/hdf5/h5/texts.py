@@ -30,7 +30,7 @@ _SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "deque"})
 _AS_BYTES = (STR, BYTES)
 """The marks of strings that HDF5 cannot store as strings, and of bytes."""
 _SHORT = 1024
-"""The packed text of a sequence without items is shorter."""
+"""The packed text of an empty sequence is shorter."""
 
 
 class StoredTexts(NamedTuple):

@@ -1,7 +1,7 @@
-"""Files without a time in them: the same data give the same bytes.
+"""Files without timestamps: the same data result in the same bytes.
 
-HDF5 notes no times of objects where the creation properties say so, but always the time at which it
-has made the extension of the superblock, which it does when it makes a file, and again when it
+HDF5 omits the timestamps of objects if their creation properties request that. But it always stores
+the time at which it created the superblock extension: when it creates a file, and again when it
 closes one.
 """
 
@@ -22,27 +22,27 @@ __all__ = ["blank", "clear_time"]
 _SUPERBLOCK = b"\x89HDF\r\n\x1a\n"
 _VERSIONS = {2, 3}
 _EXTENSION_AT = 20
-"""Where a superblock of these versions has the address of its extension."""
+"""The offset of the address of the extension in a superblock of these versions."""
 _NOWHERE = 2**64 - 1
 _HEAD = b"OHDR\x02"
 _HAS_TIMES = 0x20
 _TIMES = slice(6, 22)
-"""Where the four times are in an object header that has them."""
+"""The position of the four timestamps in an object header that has them."""
 _LONGEST = 512
-"""More bytes than the extension has."""
+"""More than the length of the extension in bytes."""
 
 
 class Bytes(Protocol):
-    """What has the bytes of a file, as a file object under HDF5 has."""
+    """The interface to the bytes of a file, as of a file object under HDF5."""
 
     def seek(self, offset: int, /) -> int:
         """Set the position."""
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer from there."""
+        """Fill a buffer from the position."""
 
     def write(self, data: Any, /) -> int:
-        """Write there."""
+        """Write at the position."""
 
 
 class _Image:
@@ -68,7 +68,7 @@ class _Image:
 
 @cache
 def blank() -> bytes:
-    """Return the bytes of a new file, in which nothing is yet."""
+    """Return the bytes of a new, empty file."""
     plist = file_access()
     plist.set_fapl_core(2**16, False)
     plist.set_meta_block_size(0)
@@ -83,10 +83,12 @@ def blank() -> bytes:
 
 
 def clear_time(file: Bytes) -> None:
-    """Set the times of the superblock's extension of a file of ours to zero.
+    """Set the timestamps in the superblock extension of a file to zero.
+
+    A file whose superblock or extension hdfchk would not write in this form is unchanged.
 
     Args:
-        file: its bytes. HDF5 does not have it open.
+        file: the bytes of the file. HDF5 must not have it open.
     """
     first = bytearray(48)
     file.seek(0)
@@ -97,7 +99,7 @@ def clear_time(file: Bytes) -> None:
     header = bytearray(_LONGEST)
     file.seek(at)
     file.readinto(header)
-    end = _TIMES.stop + 1 + header[_TIMES.stop]  # its length is one byte
+    end = _TIMES.stop + 1 + header[_TIMES.stop]  # the length of the messages is stored in one byte
     if header[:6] != _HEAD + bytes([_HAS_TIMES]) or end + 4 > _LONGEST:
         return
     header[_TIMES] = bytes(16)

@@ -70,7 +70,7 @@ CREATION_ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 def _group_creation() -> PropGCID:
     plist = h5p.create(h5p.GROUP_CREATE)
-    plist.set_obj_track_times(False)  # or the same data would give other bytes each time
+    plist.set_obj_track_times(False)  # otherwise the same data would result in different bytes
     plist.set_link_creation_order(CREATION_ORDER)
     return plist
 
@@ -78,8 +78,8 @@ def _group_creation() -> PropGCID:
 def group_copy_creation(gid: GroupID) -> PropGCID:
     """Return the creation properties for the copy of a group.
 
-    The group's own property list has the locations of its links in its file, where HDF5 would look
-    for those of the copy.
+    The group's own property list contains the locations of its links in its file, where HDF5 would
+    look for the links of the copy.
     """
     old, plist = gid.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
     plist.set_link_creation_order(old.get_link_creation_order())
@@ -112,10 +112,10 @@ def new_creation(*, compact: bool = False, fill: bool = False) -> PropDCID:
 
 GROUP_CREATION = _group_creation()
 COMPACT_CREATION = new_creation(compact=True)
-"""For a compact dataset."""
+"""The creation properties of a compact dataset."""
 _CONTIGUOUS = new_creation()
 PLACED_CREATION = new_creation()
-"""For a contiguous dataset whose space is allocated at creation."""
+"""The creation properties of a contiguous dataset whose space is allocated at creation."""
 PLACED_CREATION.set_alloc_time(h5d.ALLOC_TIME_EARLY)
 _VARIABLE = new_creation(fill=True)  # HDF5 needs a fill value for variable-length elements
 
@@ -141,7 +141,9 @@ def filled_creation(*, fill: bool) -> PropDCID:
 
 
 def file_creation(*, keeps_free_space: bool = True) -> PropFCID:
-    """The creation properties of a file: free space kept across opens; at the root order, no times.
+    """Return the creation properties of a file.
+
+    Free space is persistent. The root group tracks the creation order of its links, and no times.
 
     Args:
         keeps_free_space: the file stores a free-space table, which HDF5 1.10 and later can read;
@@ -269,7 +271,7 @@ def numpy_dtype(tid: TypeID) -> np.dtype[Any]:
 
 
 def unmarked(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a dtype without h5py's metadata (of an enumeration, say); fields keep theirs."""
+    """Return a dtype without h5py's metadata (such as an enumeration's); fields keep theirs."""
     return np.dtype(dtype.str) if dtype.metadata and dtype.names is None else dtype
 
 

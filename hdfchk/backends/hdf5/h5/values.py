@@ -1,4 +1,4 @@
-"""Data from h5py to the data of a tree's leaf, and the HDF5 type and dataspace of a leaf."""
+"""Conversion of data read by h5py to those of a leaf; the HDF5 type and dataspace of a leaf."""
 
 from __future__ import annotations
 

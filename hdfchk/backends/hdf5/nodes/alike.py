@@ -70,7 +70,7 @@ def alike(did: DatasetID, stored: TypeID, leaf: Leaf) -> tuple[Any, TypeID] | No
 
 
 def _is_number(leaf: Leaf, stored: TypeID) -> bool:
-    """Return whether the leaf is a NumPy scalar that a dataset of this type needs no mark for."""
+    """Return whether the leaf is a NumPy scalar that needs no mark in a dataset of this type."""
     mark = leaf.mark
     if mark is None or mark.name != "numpy" or any(stored.equal(tid) for tid in _LIKE_PYTHON):
         return False
@@ -92,7 +92,7 @@ def _converted(stored: TypeID, dtype: np.dtype[Any], array: Any) -> Any:
     raw = _converted_exactly(stored, memory, array)
     if raw is not None:
         return np.frombuffer(raw, f"V{size}")
-    # No conversion keeps strings without space for a NUL; the unconverted bytes may do.
+    # HDF5 does not convert strings without space for a NUL exactly; the given bytes may be exact.
     if size == dtype.itemsize and _is_read_back(stored, memory, given, array):
         return np.frombuffer(given, f"V{size}")
     return None
@@ -206,7 +206,7 @@ def whole_leaf(did: ObjectID, node: object) -> Leaf | None:
         node: the value to write.
 
     Returns:
-        A leaf; None if `node` is not one, and the dataset has no variable-length elements.
+        That leaf; otherwise `node` if it is a leaf, or None.
     """
     if isinstance(node, Leaf) and node.mark != PACKED:
         return node

@@ -45,35 +45,34 @@ __all__ = ["Commit"]
 
 _COUNTER = itertools.count()
 REUSE_FROM = 2**16
-"""Arrays from `REUSE_FROM` bytes up are moved into memory before they are replaced, and what is
-written over is kept there, up to `ASIDE_BYTES` a commit."""
+"""Arrays of at least this many bytes are copied to memory before they are replaced. These copies,
+and those of overwritten data, take up to `ASIDE_BYTES` in each commit."""
 FEW = 64
-"""In a commit of fewer steps each may be one on very many objects."""
+"""In a commit of fewer steps, each step may affect very many objects."""
 OPEN_GROUPS = 64
-"""So many groups stay open: HDF5 goes through all that is open whenever it moves a link."""
+"""The maximum number of open groups: HDF5 iterates over all open objects when it moves a link."""
 
 
 class Commit:
-    """One commit: steps are done one by one, and undone in reverse if one fails.
+    """One commit: its steps are applied one by one, and undone in reverse order if one fails.
 
-    What is taken out stays linked, in the hidden group, until all else is done. An undo knows
-    paths, and no open objects.
+    Removed objects stay linked, in the hidden group, until everything else is done. An undo refers
+    to paths, not to open objects.
 
     Args:
         root: the group that is the root of all paths.
-        writer: makes the objects.
-        rolls_back: after an error whoever began the commit gives up all that was not committed
-            before: what is replaced need not be kept.
-        references: what in the file points at its objects; None where nobody asks.
-        replace: replace also what something points at, if it cannot be kept.
-        put_stand_in: puts a stand-in in the place of the object at an address, whose header is
-            damaged, and says whether it could; after an error it is given up, too.
-        keeps_damaged: what is damaged is not removed, but kept in a hidden group.
+        writer: creates the objects.
+        rolls_back: the caller rolls back after an error, so replaced objects need not be kept.
+        references: what in the file points to its objects; None if that does not matter.
+        replace: also replace pinned objects that cannot be preserved.
+        put_stand_in: writes a stand-in over the damaged header of the object at an address, and
+            returns whether it could; a rollback discards the stand-in, too.
+        keeps_damaged: damaged objects are kept in a hidden group, not removed.
 
     Attributes:
-        path: of the step that is under way, or has failed.
-        free: keys at whose objects nothing points.
-        has_kept: something damaged was kept.
+        path: the path of the present step, or of the one that failed.
+        free: the keys whose objects are not pinned.
+        has_kept: a damaged object was kept.
     """
 
     def __init__(
@@ -99,10 +98,10 @@ class Commit:
         self.has_kept: bool = False
         self.free: list[Path] = []
         self._kept: dict[Path, Kept] = {}
-        """By path: how what points at an object is kept."""
+        """How pinned objects are preserved, by path."""
         self._groups: dict[Path, GroupID] = {}
         self._empty: set[Path] = set() if root.get_num_objs() else {()}
-        """Groups that had nothing in them, and have one path: each step puts another key there."""
+        """Groups that were empty, and have a single path: each step creates another key there."""
         self._places: dict[int, tuple[Path, Places]] = {}
         self._undo: list[tuple[Callable[..., None], Any]] = []
         self._aside: FileID | Any = None  # until something is copied there
@@ -113,15 +112,14 @@ class Commit:
 
     @property
     def _is_last(self) -> bool:
-        """Whether nothing will be done after this step: if its call fails, nothing is to undo."""
+        """Whether nothing follows this step: if its call fails, there is nothing to undo."""
         return not self._left and self._hidden.is_empty and self._writer.meter is None
 
     def run(self, steps: dict[Path, Stored | None]) -> None:
-        """Do all steps, or none.
+        """Apply all steps, or none.
 
         Raises:
-            Whatever the first failing step raises; the file is as it was then, or is to be given
-                up.
+            The error of the first failing step. The file is then unchanged, or must be rolled back.
         """
         self._writer.begin()
         self._writer.cache.hold(len(steps))
@@ -141,7 +139,7 @@ class Commit:
                 else:
                     self._put(path, node)
             if self._writer.meter is not None:
-                self._writer.meter.finish()  # what it raises gives the commit up
+                self._writer.meter.finish()  # an exception that it raises undoes the commit
             if not self._is_through:
                 self._write_places()
                 with removing():
@@ -165,7 +163,7 @@ class Commit:
                 self._aside.close()
 
     def _keep(self, steps: dict[Path, Stored | None]) -> dict[Path, Stored | None]:
-        """See to what points at the objects of all steps, which may become more and smaller."""
+        """Plan how pinned objects are preserved; return the steps, some of which may be split."""
         if self._references is None or self._references.known.no_names:
             return steps
         planned = keep(
@@ -181,7 +179,7 @@ class Commit:
         return planned.steps
 
     def _take_back(self, error: BaseException) -> None:
-        """Undo all that was done; what cannot be undone does not keep the rest from it."""
+        """Undo everything; if one change cannot be undone, the others still are."""
         if self._references is not None:
             self._references.forget_walk()
         self._groups.clear()
@@ -196,7 +194,7 @@ class Commit:
                 error.add_note(f"a part of it could not be undone: {problem}")
 
     def _raise_if_damaged(self, error: BaseException) -> None:
-        """Tell that what is to be replaced or deleted cannot be opened, if that is why it failed.
+        """Raise an error that says so if a step failed because its object cannot be opened.
 
         HDF5 does not unlink an object whose header it cannot read.
         """
@@ -212,13 +210,13 @@ class Commit:
                 " file of all that is whole by hdfchk.salvage(path, to)"
             )
             raise found from error
-        except Exception:  # the first error says more
+        except Exception:  # the first error is more informative
             return
 
     # -- groups ----------------------------------------------------------------------------------
 
     def _group(self, path: Path) -> GroupID:
-        """The group at `path`, made with all above it if it is not there."""
+        """Return the group at `path`; create it, and those above it, if necessary."""
         if not path:
             return self._root
         gid = self._groups.get(path)
@@ -242,13 +240,13 @@ class Commit:
         return gid
 
     def _forget_below(self, path: Path) -> None:
-        """Drop what is known of a group that is gone."""
+        """Forget the groups at and below a path, as they are gone."""
         depth = len(path)
         for known in [key for key in self._groups if key[:depth] == path]:
             del self._groups[known]
 
     def _guard_name(self, path: Path, parent: GroupID, name: str) -> None:
-        """Mark a group as a dict that gets one of the older tool's names."""
+        """Mark a group as a dict if a key in it has a name that the older tool reserves."""
         if name in RESERVED_CHILDREN and read_mark(parent) is None:
             self._undo.append((self._unmark, (path,)))
             write_mark(parent, Mark("dict"))
@@ -273,7 +271,7 @@ class Commit:
                     self._undo.append((self._unlink, (path,)))
                     self._create(parent, raw, node, path)
             else:
-                if not (above or self._rolls_back):  # all others go with the group that is new
+                if not (above or self._rolls_back):  # otherwise the new group is removed as a whole
                     self._undo.append((self._unlink, (path,)))
                 self._create(parent, raw, node, path)
         except (ValueError, RuntimeError) as error:
@@ -287,7 +285,7 @@ class Commit:
         self._guard_name(above, parent, path[-1])
 
     def _replace(self, path: Path, parent: GroupID, raw: bytes, node: Stored) -> None:
-        # What another link than a hard one leads to has a key of its own: the link is replaced.
+        # The target of a soft or external link has a key of its own: only the link is replaced.
         info = parent.links.get_info(raw)
         hard = info.type == links.HARD
         if not hard and self._leads_to(path, node):
@@ -317,20 +315,20 @@ class Commit:
         elif aside is None:
             self._hide(path, parent, raw, place)
         else:
-            old = None  # as long as it is open it keeps its space
+            old = None  # HDF5 frees the space only when the object is closed
             self._writer.take_room()
             self._undo.append((self._copy_back, (path, aside, place)))
             parent.unlink(raw)
             old = h5o.open(self._aside, aside)
         self._forget_below(path)
         new = self._create(parent, raw, node, path)
-        if old is not None and not isinstance(node, (Copied, Moved)):  # which have their own
+        if old is not None and not isinstance(node, (Copied, Moved)):  # these have attributes
             self._hand_on(old, new, kept, is_damaged=is_kept)
         if places is not None and place is not None:
             places.give(parent, parent.links.get_info(raw).corder, place)
 
     def _create(self, parent: GroupID, raw: bytes, node: Stored, path: Path) -> ObjectID:
-        """Make what a step puts under a name, or move it there."""
+        """Create the object of a step under a name, or move it there."""
         if not isinstance(node, Moved):
             return self._writer.create(parent, raw, node, path)
         above, name = self._group(node.path[:-1]), to_bytes(node.path[-1])
@@ -339,7 +337,7 @@ class Commit:
         self._undo.append((self._move_back, (path, node.path, place)))
         above.links.move(name, parent, raw)
         self._forget_below(node.path)
-        if self._references is not None:  # it knows paths
+        if self._references is not None:  # it stores paths
             self._references.forget_walk()
         return h5o.open(parent, raw) if info.type == links.HARD else parent
 
@@ -353,13 +351,13 @@ class Commit:
         self._give_back_place(above, name, place, moved=moved)
 
     def _hide(self, path: Path, parent: GroupID, raw: bytes, place: int | None) -> None:
-        """Keep what is replaced under a hidden name until the commit is through."""
+        """Move a replaced link to the hidden group until the commit is complete."""
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
         self._hidden.take_out(parent, raw, name)
 
     def _leads_to(self, path: Path, node: Stored) -> bool:
-        """Whether it is its own value that is assigned to a link that is no hard one."""
+        """Whether the value assigned to a soft or external link is the one that it points to."""
         with removing():
             return self._writer.layout is None and leads_to_value(
                 self._root, self._writer, path, node
@@ -368,7 +366,7 @@ class Commit:
     def _hand_on(
         self, old: ObjectID, new: ObjectID, kept: Kept | None, *, is_damaged: bool
     ) -> None:
-        """Give what takes the place of an object its attributes and, where it can, its scales."""
+        """Copy the attributes of a replaced object to the new one; move scales if planned."""
         if is_damaged:
             copy_readable_attributes(old, new)
             return
@@ -378,7 +376,10 @@ class Commit:
                 scales.move(old, new, self._note)
 
     def _stays(self, path: Path, old: ObjectID, node: Stored, kept: Kept | None) -> bool:
-        """Whether an object at which something may point stays; if not, scales are detached."""
+        """Whether an object stays: an unchanged one, or a pinned one, which is written into.
+
+        Otherwise, scales are detached as planned.
+        """
         if kept is not None:
             if kept.fit is not None and type(old) is h5d.DatasetID:
                 leaf = whole_leaf(old, node)
@@ -391,7 +392,7 @@ class Commit:
         return self._writer.layout is None and is_unchanged(self._root, self._writer, old, node)
 
     def _open_old(self, parent: GroupID, raw: bytes) -> ObjectID | None:
-        """What is to be replaced or deleted; None if only its link can be."""
+        """Return the object to replace or delete; None if it was replaced by a stand-in."""
         try:
             return h5o.open(parent, raw)
         except RAISED as error:
@@ -400,7 +401,7 @@ class Commit:
             first = error
         address = parent.links.get_info(raw).u
         try:
-            h5o.open(parent, raw)  # or it was something else than the file
+            h5o.open(parent, raw)  # if this succeeds, the file was not the cause
         except RAISED:
             if not self._put_stand_in(address):
                 raise
@@ -408,7 +409,7 @@ class Commit:
         raise first
 
     def _keep_if_damaged(self, old: ObjectID) -> bool:
-        """Keep an object that HDF5 cannot remove, where nobody sees it."""
+        """Keep an object in a hidden group, if HDF5 cannot remove it; return whether it is kept."""
         if not self._keeps_damaged or not is_damaged(old):
             return False
         self.has_kept = True
@@ -416,7 +417,7 @@ class Commit:
         return True
 
     def _remove(self, parent: GroupID, raw: bytes) -> None:
-        """Remove what need not be kept."""
+        """Remove a link whose object need not be kept."""
         try:
             if self._is_few:
                 self._writer.cache.hold(_objects_in(parent, raw))
@@ -427,7 +428,7 @@ class Commit:
             old = self._open_old(parent, raw)
             if old is not None and h5g.get_objinfo(parent, raw).nlink < 2:
                 raise
-            parent.unlink(raw)  # which does not go into what it leads to, as there are others
+            parent.unlink(raw)  # does not enter the object, as it has other links
 
     def _delete(self, path: Path) -> None:
         above = path[:-1]
@@ -444,7 +445,7 @@ class Commit:
         name = self._hidden.new_name()
         self._undo.append((self._bring_back, (path, name, place)))
         if not self._rolls_back:
-            self._writer.cache.hold(_objects_in(parent, raw))  # what cannot be opened stays
+            self._writer.cache.hold(_objects_in(parent, raw))  # raises if it cannot be opened
         self._forget_below(path)
         if self._rolls_back:
             if self._keeps_damaged and parent.links.get_info(raw).type == links.HARD:
@@ -462,12 +463,12 @@ class Commit:
             self._hidden.take_out(parent, raw, name)
 
     def _require_removable(self, parent: GroupID, raw: bytes) -> None:
-        """Refuse what HDF5 would remove in part, where that could not be given up."""
+        """Reject a link that HDF5 would remove in part, if that could not be rolled back."""
         if not self._rolls_back and links.has_user_link(parent, raw):
             raise user_link(None)
 
     def _overwrite(self, path: Path, old: DatasetID, target: Target, leaf: Leaf) -> bool:
-        """Write into the dataset that is there, if it can take the value."""
+        """Write into the existing dataset, if it can store the value; return whether it did."""
         fit = self._writer.fit(old, target, leaf)
         if fit is None:
             return False
@@ -484,7 +485,7 @@ class Commit:
                 return False
             before = unless_damaged(lambda: self._writer.data_of(old))
             if before is None:
-                return False  # a new one takes its place
+                return False  # a new one replaces it
             self._aside_bytes += size
             self._undo.append((self._write_back, (path, before, sums.read(old), fit)))
         self._writer.overwrite(old, leaf, fit)
@@ -492,26 +493,26 @@ class Commit:
         return True
 
     def _write_over(self, path: Path, old: DatasetID, leaf: Leaf, fit: Fit) -> None:
-        """Write into the dataset that is there, at which something points, whatever it takes."""
+        """Write into the existing dataset, which is pinned, however much memory an undo needs."""
         if not (self._rolls_back or fit.is_there):
             self._undo.append(
                 (self._write_back, (path, self._writer.data_of(old), sums.read(old), fit))
             )
-        # An earlier step may have written into it, by another name.
+        # An earlier step may have written into it under another name.
         self._writer.overwrite(old, leaf, fit._replace(target=Target.of(old)))
 
     def _detach(self, kept: Kept) -> None:
-        """Let no dimension scale lead to what goes."""
+        """Detach dimension scales and arrays from the objects that are removed."""
         for path in kept.detached:
             scales.detach(h5o.open(self._group(path[:-1]), to_bytes(path[-1])), self._note)
 
     def _note(self, saved: scales.Saved) -> None:
-        """Take a note of an attribute that is about to be changed."""
+        """Record an attribute that is about to be changed, for an undo."""
         if not self._rolls_back:
             self._undo.append((scales.restore, (self._root, saved)))
 
     def _is_one_call(self, did: DatasetID) -> bool:
-        """Whether an array is written by the last call of a commit: if it fails, it did nothing."""
+        """Whether the last call of a commit writes an array: if it fails, nothing has changed."""
         if not self._is_last or self._places or sums.has(did):
             return False
         return bool(did.get_create_plist().get_layout() != h5d.CHUNKED)
@@ -527,21 +528,21 @@ class Commit:
     def _written_or_room(
         self, path: Path, old: ObjectID, node: Stored, kept: Kept | None
     ) -> tuple[bool, bool] | None:
-        """Write into the dataset that is there; as `_room_of` where that cannot be, else None."""
+        """Write into the existing dataset and return None; otherwise, return as `_room_of` does."""
         if type(old) is not h5d.DatasetID or (leaf := whole_leaf(old, node)) is None:
             return False, False
         target = Target.of(old)
         if not target.stands_alone(old):
             return False, False
-        # A layout that is asked for needs a dataset of its own.
+        # A requested layout needs a new dataset.
         if self._writer.layout is None and self._overwrite(path, old, target, leaf):
             return None
         return (False, False) if kept is not None else self._room_of(old, target)
 
     def _room_of(self, old: DatasetID, target: Target) -> tuple[bool, bool]:
-        """Whether an array's space is taken by what replaces it, and whether nothing of it stays.
+        """Return whether a new object can take an array's space, and whether no copy is needed.
 
-        Both only where nothing points at it.
+        The array must not be pinned.
         """
         size = old.get_storage_size()
         is_kept_small = self._has_aside(old, target, size)
@@ -549,19 +550,22 @@ class Commit:
         return is_kept_small, is_dropped and all(map(is_own, attribute_names(old)))
 
     def _copy_aside(self, old: ObjectID, parent: GroupID, raw: bytes) -> bytes:
-        """Copy an array that is to be replaced into memory, so that its space is free; close it.
+        """Copy an array to memory before it is replaced, so that its space is reused; close it.
 
-        Without this an array that grows a little each time wanders through the file, and the
-        file keeps room for three of them.
+        Otherwise an array that grows a little each time would move through the file, which would
+        keep space for three of them.
+
+        Returns:
+            The name of the copy.
         """
         if self._aside is None:
             plist = h5p.create(h5p.FILE_ACCESS)
             plist.set_fapl_core(2**20, False)
             plist.set_fclose_degree(h5f.CLOSE_STRONG)
-            # HDF5 tells open files by their names, also those that are in memory alone.
+            # HDF5 distinguishes open files by name, even those that exist only in memory.
             self._aside = h5f.create(b"hdfchk-replaced-%d" % next(_COUNTER), fapl=plist)
         name = b"%d" % len(self._undo)
-        old.close()  # see is_open_elsewhere: some of it may have been read
+        old.close()  # see is_open_elsewhere: parts of it may have been read
         h5o.copy(parent, raw, self._aside, name)
         return name
 
@@ -620,9 +624,9 @@ class Commit:
     def _take_place(
         self, path: Path, parent: GroupID, info: LinkInfo
     ) -> tuple[Places | None, int | None]:
-        """The place of a key whose link is about to go, and what knows places in its group.
+        """Return the positions in a group, and that of a key whose link is about to be removed.
 
-        Both are None where the group keeps no order.
+        Both are None if the group does not track the creation order.
         """
         if not info.corder_valid:
             return None, None
@@ -638,14 +642,14 @@ class Commit:
 
 
 def _is_copied_as_it_is(did: DatasetID, target: Target) -> bool:
-    """Whether HDF5 copies a dataset's chunks packed as they are, and all its attributes say."""
+    """Whether HDF5 copies a dataset exactly: its chunks without decoding, and its attributes."""
     if target.is_filtered and (has_variable(did.get_type()) or is_open_elsewhere(did)):
         return False
-    return not has_references(did)  # which would be zeros
+    return not has_references(did)  # references in attributes would become zeros
 
 
 def _objects_in(parent: GroupID, raw: bytes) -> int:
-    """How many children a group has; 0 for what is no group."""
+    """Return the number of children of a group; 0 for other objects."""
     if parent.links.get_info(raw).type != links.HARD:
         return 0
     oid = h5o.open(parent, raw)
@@ -653,7 +657,7 @@ def _objects_in(parent: GroupID, raw: bytes) -> int:
 
 
 def _close_objects_of(error: BaseException | None) -> None:
-    """Close what the frames of an error hold open: HDF5 deletes it only when it is closed."""
+    """Close objects in the frames of an error: HDF5 deletes an object only when it is closed."""
     while error is not None:
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

@@ -1,9 +1,10 @@
-"""Copies of HDF5 objects, of the same file or of another one: no value is read, no chunk unpacked.
+"""Copies of HDF5 objects in the same file or another one: no value is read, no chunk is decoded.
 
-A copy is made in the hidden group, object by object, and moved to its key at the end. Hard links
-inside of what is copied lead to copies. References lead where they led in the same file; in
-another file they lead to the copies, and those to anything else are refused. Dimension scales that
-are copied with their arrays are attached to the copies. Links to other files are copied as links.
+A copy is created in the hidden group, object by object, and moved to its key at the end. Hard links
+among the copied objects become hard links among the copies. In the same file, references point to
+the same objects as before. In another file, they point to the copies, and references to other
+objects are rejected. Dimension scales that are copied with their arrays are attached to the copies.
+Links to other files are copied as links.
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ from .rewriting import Rewriter
 __all__ = ["Copied", "Origin", "copy_link", "copy_object"]
 
 Seen = Callable[[Path, bool, bool], bool]
-"""``seen(path, is_dict, is_part)``: whether to copy what stands at a path below what is copied.
+"""``seen(path, is_dict, is_part)``: whether to copy the object at a path below the copied one.
 
-It may be a part of a value that is no dict; then it is copied, or an error is raised."""
+The object may be a part of a value that is not a dict; then it is copied, or an error is raised."""
 _BARE = h5p.create(h5p.OBJECT_COPY)
 _BARE.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
 
 
 @attrs.frozen(eq=False)
 class Origin:
-    """What is copied.
+    """The object to copy.
 
     Args:
         oid: the object.
-        root: the group that is the root of all paths there.
-        path: where it stands.
-        guard: what its file cannot make its reader do.
-        left: attributes that are not copied.
+        root: the group that is the root of all paths in its file.
+        path: its path.
+        guard: the limits for reading its file.
+        left: the names of attributes that are not copied.
     """
 
     oid: ObjectID
@@ -59,14 +60,14 @@ class Origin:
 
 
 class Copied:
-    """A copy that waits for its key.
+    """A copy that is not yet under its key.
 
     Args:
-        hidden: the hidden group in which it is.
+        hidden: the hidden group that contains it.
 
     Attributes:
-        adds_names: it has references, or objects with several names.
-        outside: the links to other files in it: where, and the names of the files.
+        adds_names: it contains references, or objects with several names.
+        outside: the links to other files in it: their paths, and the names of the files.
     """
 
     def __init__(self, hidden: Hidden) -> None:
@@ -83,16 +84,16 @@ class Copied:
         self.outside.append((at, to_text(to[0])))
 
     def place(self, parent: GroupID, name: bytes) -> ObjectID:
-        """Move it to where it shall stand."""
+        """Move the copy to its key, and return it; for a link to another file, return `parent`."""
         assert self._hidden is not None  # noqa: S101  it is placed once
         self._hidden.place_draft(self.name, parent, name)
         self._hidden = None
-        if self.outside and not self.outside[0][0]:  # it is itself a link to another file
+        if self.outside and not self.outside[0][0]:  # the copy is a link to another file
             return parent
         return h5o.open(parent, name)
 
     def __del__(self) -> None:
-        """What was not placed is given up; it goes with the session's next commit, or its end."""
+        """Discard a copy that was not placed; the session's next commit, or its end, removes it."""
         hidden = getattr(self, "_hidden", None)
         if hidden is not None and hasattr(self, "name"):
             hidden.drop_draft(self.name)
@@ -101,16 +102,16 @@ class Copied:
 def copy_object(
     origin: Origin, hidden: Hidden, pause: Callable[[], None], seen: Seen | None
 ) -> Copied:
-    """Copy an object, and all below it.
+    """Copy an object, and everything below it.
 
     Args:
         origin: the object.
         hidden: the hidden group of the file of the copy.
-        pause: is called now and then.
-        seen: what of it is copied; None for all.
+        pause: a function that is called before each object is copied.
+        seen: which objects below it are copied; None for all.
 
     Raises:
-        UnsupportedStoredError: a part of it cannot be copied; the error names it.
+        UnsupportedStoredError: a part of it cannot be copied; the error names the part.
     """
     made = Copied(hidden)
     _Copy(origin, made, pause, seen).run()
@@ -118,7 +119,7 @@ def copy_object(
 
 
 def copy_link(root: GroupID, path: Path, hidden: Hidden) -> Copied | None:
-    """Copy a link to another file as a link; None if something else stands at the path."""
+    """Copy a link to another file as a link; return None if there is no such link at the path."""
     above = links.locate(root, path[:-1]) if len(path) > 1 else b"."
     name = None if above is None else above + b"/" + to_bytes(path[-1])
     if name is None or not root.links.exists(name):
@@ -131,12 +132,12 @@ def copy_link(root: GroupID, path: Path, hidden: Hidden) -> Copied | None:
 
 
 _Step = tuple[GroupID, GroupID, Iterator[links.Entry], Path, bool]
-"""A group, its copy, the links of it that are still to be copied, where it is below what is copied,
-and whether it is a value that is no dict, or a part of one."""
+"""A group, its copy, its links that are still to be copied, its path below the copied object, and
+whether it is a value that is not a dict, or a part of one."""
 
 
 class _Copy:
-    """The copy of one object, with all below it."""
+    """The copying of one object, and everything below it."""
 
     def __init__(
         self, origin: Origin, made: Copied, pause: Callable[[], None], seen: Seen | None
@@ -148,15 +149,15 @@ class _Copy:
         self._is_same_file = False
         self._has_same_sizes = False
         self._copies: dict[int, ObjectID] = {}
-        """The address of a group, a scale or an object with several links -> its copy."""
+        """The copies of groups, scales and objects with several links, by original address."""
         self._scaled: list[tuple[ObjectID, DatasetID]] = []
         self._referring: list[tuple[DatasetID, DatasetID]] = []
-        """Arrays of references, in another file, and their copies, which are still empty."""
+        """Arrays of references, and their copies in another file, which are still empty."""
         self._attributes_to_point: list[tuple[ObjectID, ObjectID, bytes]] = []
         self._todo: list[_Step] = []
 
     def run(self) -> None:
-        """Copy it."""
+        """Copy the object."""
         oid, parent = self._origin.oid, self._made.parent
         self._is_same_file = place_of(oid)[0] == place_of(parent)[0]
         sizes = [_sizes_of(of) for of in (oid, parent)]
@@ -176,7 +177,7 @@ class _Copy:
     def _link(
         self, old: GroupID, new: GroupID, name: bytes, kind: int, path: Path, is_part: bool
     ) -> None:
-        """Copy a link, and what it leads to if it is a hard one."""
+        """Copy a link; for a hard one, or a soft one that would lead elsewhere, copy the target."""
         whole = (*self._origin.path, *path)
         if kind == h5l.TYPE_HARD:
             self._object_if_seen(links.open_object(old, name, whole), new, name, path, is_part)
@@ -200,10 +201,10 @@ class _Copy:
             raise user_link(join(whole))
 
     def _leads_on(self, value: bytes) -> bool:
-        """Whether a soft link stays one: in the copy it leads to what it led to, or to its copy.
+        """Whether a soft link is copied as one: it then points to the same target or its copy.
 
-        A path from the group leads to what is in it: HDF5 has no way up. One from the root would
-        lead to something else in another file, and any of them past a filter.
+        A relative path leads to something in the group, since HDF5 has no ``..``. An absolute path
+        would lead to something else in another file, and either could bypass a filter.
         """
         return self._seen is None and (self._is_same_file or not value.startswith(b"/"))
 
@@ -295,7 +296,7 @@ class _Copy:
             raise _refusal(error.problem, path) from error
 
     def _point(self) -> None:
-        """Point the references in copies in another file to the copies of their objects."""
+        """Make references in copies in another file point to the copies of their objects."""
         if not (self._referring or self._attributes_to_point):
             return
         origin, root = self._origin, h5o.open(self._made.parent, self._made.name)
@@ -315,7 +316,7 @@ class _Copy:
         return error
 
     def _attach(self) -> None:
-        """Attach the copies of arrays to the copies of their scales, or to these themselves."""
+        """Attach the copies of arrays to the copies of their scales, or to the original scales."""
         for old, new in self._scaled:
             for axis, references in enumerate(scales.dimensions(old)):
                 for reference in references:
@@ -331,7 +332,7 @@ class _Copy:
 
 
 def _places(old: ObjectID, new: ObjectID) -> dict[int, int]:
-    """The address of each copy in another file, by the address of what it is a copy of."""
+    """Return the addresses of the copies in another file, by the addresses of the originals."""
     places: dict[int, int] = {}
     todo: list[tuple[ObjectID, ObjectID]] = [(old, new)]
     aliases: list[tuple[ObjectID, ObjectID]] = []
@@ -344,7 +345,7 @@ def _places(old: ObjectID, new: ObjectID) -> dict[int, int]:
                     is_alias = above.links.get_info(name).type != h5l.TYPE_HARD
                     pair = h5o.open(above, name), h5o.open(copied, name)
                     (aliases if is_alias else todo).append(pair)
-        if not todo:  # of several copies of an object it is the one by its own name
+        if not todo:  # of several copies of an object, the one under its own name comes first
             todo, aliases = aliases, []
     return places
 

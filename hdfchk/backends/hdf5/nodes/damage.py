@@ -100,7 +100,7 @@ def copy_readable_attributes(source: ObjectID, target: ObjectID) -> None:
             raw_attribute(h5a.open(source, name))
         except RAISED:
             continue
-        if not h5a.exists(target, name):  # units, say, that the new value has
+        if not h5a.exists(target, name):  # for example, the units of the new value
             copy_attributes(source, target, partial(_is_another, name))
 
 

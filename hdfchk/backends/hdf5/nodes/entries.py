@@ -47,7 +47,7 @@ _LAYOUTS = {
     h5d.VIRTUAL: "virtual",
 }
 _MOST_PARTS = 1000
-"""Of a value that is stored as more objects than these, the bytes are not added up."""
+"""The sizes of a value that consists of more objects are not added up."""
 _INT64, _FLOAT64 = np.dtype(np.int64), np.dtype(np.float64)
 
 _Link = tuple[bytes, int, int]
@@ -59,10 +59,10 @@ class _Level:
 
     Args:
         gid: its group.
-        key: its key, with a slash at the end; empty for that where the listing began.
+        key: its key, with a slash at the end; empty for the dict at which the listing began.
         path: its path.
         place: its address.
-        links: what is still to be listed.
+        links: the links that are still to be listed.
     """
 
     gid: GroupID
@@ -79,7 +79,7 @@ class Lister:
         reader: reads small values.
         guard: the limits for reading the file.
         select: which keys are listed; None for all.
-        values: small values are wanted.
+        values: include small values.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Lister:
         return _Level(gid, key, path, place, iter(listed))
 
     def _shows(self, gid: GroupID, link: _Link, path: Path) -> bool:
-        """Whether the filters let through what a link leads to."""
+        """Whether the filters accept the target of a link, or may accept keys below it."""
         select, inner = self._select, (*path, to_text(link[0]))
         if select is None or select(inner, False):
             return True
@@ -183,7 +183,7 @@ class Lister:
         return None
 
     def _of_link(self, gid: GroupID, raw: bytes, kind: int, key: str) -> Entry:
-        """The entry of a link that is not followed."""
+        """Return the entry of a link that is not followed."""
         if kind == h5l.TYPE_SOFT:
             target = to_text(gid.links.get_val(raw))
             is_there = links.resolve(gid, (to_text(raw),)) is not None
@@ -220,7 +220,7 @@ class Lister:
         )  # fmt: skip
 
     def _length(self, gid: GroupID, path: Path) -> int:
-        """How many keys a dict shows."""
+        """Return the number of keys of a dict that the filters accept."""
         total = gid.get_num_objs()
         if self._select is None and links.is_large(gid, total):
             from ..h5.hidden import hidden_links
@@ -233,7 +233,7 @@ class Lister:
 
     @staticmethod
     def _attributes(oid: ObjectID, count: int, mark: Mark | None) -> int:
-        """How many attributes are the user's."""
+        """Return the number of attributes that are not hdfchk's."""
         if count == 0 or (count == 1 and mark is not None):
             return 0
         names: list[bytes] = []
@@ -281,9 +281,9 @@ class Lister:
     def _number_of(
         self, did: DatasetID, tid: TypeID, present: int
     ) -> tuple[np.dtype[Any] | None, Told | None, Leaf | None]:
-        """Tell what an unmarked scalar is, if it is one of Python.
+        """Describe an unmarked scalar, if it is read as a Python scalar.
 
-        A float is read: None is stored as one.
+        A float is read here, since None is stored as one.
         """
         if tid.equal(FLOAT):
             if present & EXTERNAL_FILES:
@@ -309,12 +309,12 @@ class Lister:
     def _layout(
         did: DatasetID, shape: tuple[int, ...] | None, present: int, inner: tuple[int, ...]
     ) -> tuple[str | None, tuple[int, ...] | None, str | None]:
-        """Layout, chunks and compression."""
+        """Return layout, chunk shape and compression."""
         if present & EXTERNAL_FILES:
             return "external", None, None
         if not present & FILTERED and did.get_offset() is not None:
             return "contiguous", None, None
-        if shape == ():  # which has no chunks
+        if shape == ():  # a scalar has no chunks
             return "compact" if did.get_storage_size() else "contiguous", None, None
         plist: PropDCID = did.get_create_plist()
         layout = plist.get_layout()
@@ -357,7 +357,7 @@ def _sizes(gid: GroupID) -> tuple[int | None, int | None]:
 
 
 def _part(gid: GroupID, name: str) -> Outline | None:
-    """Return what is known of a part of a value; ``"index/values"`` is a part of a part."""
+    """Return the outline of a part of a value; ``"index/values"`` is a part of a part."""
     raw = to_bytes(name)
     for depth in range(1, raw.count(b"/") + 2):
         above = b"/".join(raw.split(b"/")[:depth])
@@ -372,7 +372,7 @@ def _part(gid: GroupID, name: str) -> Outline | None:
 
 
 def _text_of(gid: GroupID, name: bytes) -> str | None:
-    """Return the beginning of a part of a value that is a text."""
+    """Return the beginning of a part of a value that is a text; None for other parts."""
     if not gid.links.exists(name) or gid.links.get_info(name).type != HARD:
         return None
     oid = h5o.open(gid, name)
@@ -380,7 +380,7 @@ def _text_of(gid: GroupID, name: bytes) -> str | None:
 
 
 def _text(did: DatasetID, tid: TypeID) -> str | None:
-    """Return the beginning of a text of fixed width, as which all packed texts are stored."""
+    """Return the beginning of a fixed-width string, the form of packed texts; None for others."""
     if tid.get_class() != h5t.STRING or tid.is_variable_str() or did.shape != ():
         return None
     if info_of(did, 0).hdr.mesg.present & EXTERNAL_FILES:
@@ -392,7 +392,7 @@ def _text(did: DatasetID, tid: TypeID) -> str | None:
 
 
 def _unsupported(tid: TypeID) -> str:
-    """Return a name for an HDF5 type of which NumPy has no equivalent."""
+    """Return a name for an HDF5 type without an equivalent in NumPy."""
     kind = tid.get_class()
     names = {
         h5t.REFERENCE: "HDF5 reference",

@@ -32,12 +32,12 @@ class Fit(NamedTuple):
     """A value to write into an existing dataset.
 
     Attributes:
-        target: the dataset.
-        array: the elements; of another shape than the dataset if that can be resized.
+        target: the properties of the dataset.
+        array: the elements; their shape may differ from that of a resizable dataset.
         tid: the HDF5 memory type of the array.
         mark: the mark of the dataset.
         new_mark: the mark that it must have.
-        is_there: the dataset already contains all of it.
+        is_there: the dataset already contains the value.
         is_raw: the elements of the array are raw bytes in the stored type.
     """
 

@@ -1,4 +1,4 @@
-"""Moves of links: which of them can be."""
+"""Moves of links: which ones are possible."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ __all__ = ["require_movable"]
 
 
 def require_movable(above: GroupID, name: bytes, home: Path, parent: GroupID, to: Path) -> LinkInfo:
-    """Refuse a link that HDF5 does not move, and a move into what is moved, by whatever path.
+    """Reject a link that HDF5 cannot move, and a move of a group into itself, by any path.
 
     Args:
-        above: the group of the link.
-        name: its name there.
+        above: the group that contains the link.
+        name: the name of the link.
         home: its path.
-        parent: the group that it is moved to.
-        to: the path that it gets.
+        parent: the group to which it is moved.
+        to: its new path.
+
+    Returns:
+        HDF5's information about the link.
 
     Raises:
-        UnsupportedStoredError: another program has made it, as a kind of its own.
-        InvalidKeyError: the group is in what is moved.
+        UnsupportedStoredError: it is a user-defined link of another program.
+        InvalidKeyError: `parent` is the moved group, or below it.
     """
     info = above.links.get_info(name)
     if info.type not in {links.HARD, h5l.TYPE_SOFT, h5l.TYPE_EXTERNAL}:

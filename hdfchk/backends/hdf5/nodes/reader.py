@@ -39,8 +39,8 @@ Place = tuple[int, int]
 MAX_LEVELS = 2 * MAX_DEPTH
 """The maximum nesting of groups in reading: twice that in writing."""
 MAX_VISITS = 1000
-"""How often one group may occur, by several links, in one read. Groups that share groups that
-share groups would otherwise grow exponentially with each level."""
+"""The maximum number of times that one group may occur in a read, by several links. Otherwise, if
+groups share groups that share groups, the result would grow exponentially with each level."""
 
 
 class DirectIO:
@@ -48,9 +48,10 @@ class DirectIO:
 
     Args:
         reader: the reader.
-        descriptor: of the file, if HDF5 may be bypassed for all that is read; otherwise -1.
-        mapper: maps arrays that need not be read.
-        meter: counts the bytes that are read.
+        descriptor: the file's descriptor, if HDF5 may be bypassed for everything that is read;
+            otherwise -1.
+        mapper: maps arrays that need not be read; None to read all.
+        meter: counts the bytes that are read; None if that is not wanted.
     """
 
     __slots__ = ("_descriptor", "_mapper", "_meter", "_reader")
@@ -125,7 +126,7 @@ class Reader:
     def _dataset(self, did: DatasetID) -> Leaf:
         in_one_piece = self.descriptor >= 0 and did.get_offset() is not None
         shape = did.shape
-        if in_one_piece:  # contiguous, in this file: fewer properties to ask for
+        if in_one_piece:  # contiguous, in this file: fewer properties to query
             mark, present = read_mark(did), 0
         else:
             info = info_of(did, len(shape or ()))
@@ -165,7 +166,7 @@ class Reader:
         *,
         in_one_piece: bool = False,
     ) -> np.ndarray[Any, Any]:
-        """Return an array to read into: zeros, since HDF5 does not fill what was never written.
+        """Return an array to read into: zeros, since HDF5 does not fill elements never written.
 
         Args:
             did: the dataset.
@@ -274,7 +275,7 @@ class Reader:
         """Return a group and everything below it that `select` accepts, or a named datatype.
 
         Args:
-            gid: the group.
+            gid: the group or named datatype.
             mark: its mark.
             path: its path.
             select: decides which objects below it are read; None for all.

@@ -51,7 +51,7 @@ class Holder:
     attribute: bytes | None
 
     def __str__(self) -> str:
-        """The name of the holder in messages."""
+        """Return the name of the holder for messages."""
         name = repr(to_text(self.path.strip(b"/")) or "/")
         if self.attribute is None:
             return name

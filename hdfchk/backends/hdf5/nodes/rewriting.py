@@ -25,7 +25,7 @@ __all__ = ["Rewriter", "referring_attributes"]
 
 
 def referring_attributes(oid: ObjectID) -> Iterator[bytes]:
-    """The names of the attributes of an object that have references."""
+    """Yield the names of the attributes of an object that contain references."""
     for name in attribute_names(oid):
         if has_references(h5a.open(oid, name).get_type()):
             yield name
@@ -41,7 +41,7 @@ class Rewriter:
         guard: the limits for reading the original file.
         places: the address of the copy of each object, by the address of the original.
         swap: exchanges references.
-        uncopied: the error for a reference to an object, given here, that has no copy.
+        uncopied: returns the error for a reference to an object that has no copy.
     """
 
     source: ObjectID | FileID
@@ -52,7 +52,7 @@ class Rewriter:
     uncopied: Callable[[ObjectID], UnsupportedStoredError]
 
     def attribute(self, old: ObjectID, new: ObjectID, name: bytes) -> None:
-        """Write the references of an attribute.
+        """Write the converted references of an attribute into its copy.
 
         Raises:
             UnsupportedStoredError: the object of a reference has no copy.
@@ -70,7 +70,7 @@ class Rewriter:
             raise
 
     def elements(self, old: DatasetID, new: DatasetID) -> None:
-        """Write the elements of a dataset, which have references.
+        """Write the elements of a dataset, with converted references, into its copy.
 
         Raises:
             UnsupportedStoredError: the object of a reference has no copy.

@@ -32,7 +32,7 @@ def is_unchanged(root: GroupID, writer: Writer, oid: ObjectID, node: Any) -> boo
 
     Args:
         root: the group that is the root of all paths.
-        writer: has the limits for reading the file.
+        writer: provides the limits for reading the file.
         oid: the object.
         node: the value.
     """
@@ -54,7 +54,7 @@ def leads_to_value(root: GroupID, writer: Writer, path: Path, node: Any) -> bool
 
     Args:
         root: the group that is the root of all paths.
-        writer: has the limits for reading the file.
+        writer: provides the limits for reading the file.
         path: the path of the link, which is a soft or external one.
         node: the value.
     """

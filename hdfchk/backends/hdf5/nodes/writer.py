@@ -1,6 +1,6 @@
-"""From trees to HDF5 objects, on h5py's low-level API.
+"""Trees to HDF5 objects, with h5py's low-level API.
 
-Every object is made under a name: HDF5 loses objects that have none (see `h5.hidden`).
+Every object is created under a name: HDF5 loses objects without a link (see `h5.hidden`).
 """
 
 from __future__ import annotations
@@ -53,30 +53,29 @@ __all__ = ["Writer", "write_elements"]
 
 LOOK_AT = 64
 PAUSE_SECONDS = 0.2
-"""A long commit handles signals that have arrived each time that so many objects were made, and so
-much time has passed: a handler cannot use the store in the middle of it."""
+"""A long commit calls deferred signal handlers once `LOOK_AT` more objects were created and this
+much time has passed. A handler cannot use the store during the commit."""
 ROOM_FROM = 2**16
-"""For arrays of this many bytes room for metadata is kept before them."""
+"""Space for metadata is reserved before an array of at least this many bytes is written."""
 ROOM_BYTES = 4096
 
 
 class Writer:
-    """Makes objects in one open file.
+    """Creates objects in one open file.
 
     Args:
         root: the group that is the root of all paths.
-        options: how arrays are to lie in the file.
-        write_past: writes arrays without HDF5, if that may be.
-        hidden: where objects are that stand under no key; all writers of a file share it.
-        cache: HDF5's cache of the file's metadata.
-        guard: what the file cannot make its writer do.
+        options: the options for the layout of arrays.
+        write_past: writes arrays without HDF5; None if HDF5 must not be bypassed.
+        hidden: the hidden group of the file, which all its writers share.
+        cache: HDF5's metadata cache of the file.
+        guard: the limits for reading the file.
 
     Attributes:
-        cache: HDF5's cache of the file's metadata.
-        layout: how all arrays that are written now are to lie in the file, whatever the options
-            say.
-        meter: is told how many bytes of arrays are written.
-        at: the path of what is being written.
+        cache: HDF5's metadata cache of the file.
+        layout: the layout of all arrays that are written now; None for that of the options.
+        meter: counts the bytes of arrays that are written; None if that is not wanted.
+        at: the path of the value that is being written.
     """
 
     def __init__(
@@ -105,27 +104,27 @@ class Writer:
         self._is_plain = options.compression is None and not options.checksum
 
     def take_room(self) -> None:
-        """Keep some space for metadata until the commit ends: a large array is about to be written.
+        """Reserve space for metadata until the commit ends, before a large array is written.
 
-        HDF5 takes the space of small objects from what is free. Had it to put them behind the
-        array, they would stay there, and when the array is replaced its space could not be
-        given back, nor grow: the file would come to hold it many times.
+        HDF5 allocates small objects in free space. If it had to allocate them after the array, they
+        would stay there. When the array is replaced, its space could then neither be returned to
+        the system nor extended, and the file would grow to many times the size of the array.
         """
         if self._keeper is None:
-            # The one object without a link: it never gets one, and HDF5 frees it with its id,
-            # whatever its header says.
+            # The only object without a link: it never gets one, and HDF5 frees it when its
+            # identifier is closed, whatever its header says.
             self._keeper = h5d.create(self._root, None, *_KEEPER)
 
     def begin(self) -> None:
-        """A commit begins."""
+        """Begin a commit."""
         self._made = 0
         self._paused = time.monotonic()
 
     def pause(self) -> None:
-        """Call deferred handlers of signals, if the commit is a long one.
+        """Call deferred signal handlers if the commit takes long.
 
         Raises:
-            BaseException: what a handler raises.
+            BaseException: an exception of a handler.
         """
         now = time.monotonic()
         if now - self._paused > PAUSE_SECONDS:
@@ -133,17 +132,17 @@ class Writer:
             run_pending()
 
     def end(self) -> None:
-        """A commit is done: let metadata have the space that was kept."""
+        """End a commit: release the space reserved for metadata."""
         self._keeper = None
 
     def create(self, parent: GroupID, name: bytes, node: Stored, path: Path) -> DatasetID | GroupID:
-        """Make the objects of `node` under `name` in `parent`.
+        """Create the objects of `node` under `name` in `parent`.
 
         Args:
-            parent: a group.
-            name: of the link.
-            node: what is made. A draft is made already, and only moved.
-            path: where it will stand, which may tell how it is compressed.
+            parent: the group.
+            name: the name of the link.
+            node: the value; a draft already exists, and is only moved.
+            path: the path of the value, which may determine its compression.
         """
         self._made += 1
         if not self._made % LOOK_AT:
@@ -207,7 +206,7 @@ class Writer:
     def _laid_out(
         self, parent: GroupID, name: bytes, array: np.ndarray[Any, Any], tid: TypeID, path: Path
     ) -> DatasetID:
-        """A dataset that lies in the file as the store, or the caller, says."""
+        """Create a dataset with the layout that the caller or the store specifies."""
         layout = self.layout or self._options.layout(path)
         variable = array.dtype.kind == "O"
         compression = None if variable else resolved(layout, array)
@@ -225,16 +224,16 @@ class Writer:
         return did
 
     def fit(self, did: DatasetID, target: Target, leaf: Leaf) -> Fit | None:
-        """How `leaf` can be written into a dataset, to be read back as it is, if it can."""
+        """Return how `leaf` can be written into a dataset and read back unchanged, or None."""
         return fit_of(did, target, leaf, self.guard)
 
     def may_unpack(self, did: DatasetID, fit: Fit, *, kept: bool) -> bool:
-        """Whether the chunks are good that HDF5 unpacks to write over a dataset.
+        """Whether the chunks that HDF5 decodes to overwrite a dataset are intact.
 
         Args:
             did: the dataset.
-            fit: what is to be written over it.
-            kept: all of it is read before.
+            fit: the value to write.
+            kept: all data are read before, for an undo.
         """
         if not fit.target.is_filtered:
             return True
@@ -242,17 +241,17 @@ class Writer:
         by_chunks = by_chunks and not fit.is_raw and did.get_type().equal(fit.tid)
         pipeline = own_pipeline(did.get_create_plist(), fit.tid.get_size()) if by_chunks else None
         if pipeline is not None and not self.guard.leaves_edges(did):
-            return True  # whole chunks take the place of what is there
+            return True  # whole chunks are replaced, and not decoded
         try:
             with self.guard.unpacking(did):
                 if fit.array.dtype.kind == "O" and not kept:
-                    self.data_of(did)  # HDF5 reads where the old items are, to free their space
+                    self.data_of(did)  # HDF5 reads the locations of the old items, to free them
                 return True
         except HdfchkError:
             return False
 
     def data_of(self, did: DatasetID) -> np.ndarray[Any, Any]:
-        """All data of a dataset as they are, to be put back.
+        """Return all data of a dataset without conversion, for an undo.
 
         Raises:
             HdfchkError: they cannot be read, or need far more memory than they take in the file.
@@ -265,7 +264,7 @@ class Writer:
         return in_own_order(data)
 
     def overwrite(self, did: DatasetID, leaf: Leaf, fit: Fit) -> None:
-        """Write `leaf` into a dataset into which it fits."""
+        """Write `leaf` into a dataset that can store it."""
         if fit.is_there:
             return
         has_sum, array = fit.target.info.num_attrs and sums.has(did), fit.array
@@ -289,7 +288,7 @@ _KEEPER = (BYTE, dataspace((ROOM_BYTES,)), COMPACT_CREATION)
 def _in_chunks(
     array: np.ndarray[Any, Any], tid: TypeID, layout: Layout, compression: Compression | None
 ) -> tuple[PropDCID, SpaceID]:
-    """Creation properties and dataspace of an array in chunks, whose first axis can grow."""
+    """Return creation properties and dataspace of a chunked array; by default, rows can grow."""
     limits = layout.maxshape or (None, *array.shape[1:])
     plist = chunked_plist(array.shape, tid.get_size(), layout, compression, limits, whole=True)
     unlimited = tuple(h5s.UNLIMITED if limit is None else limit for limit in limits)
@@ -303,14 +302,14 @@ def write_elements(
     plist: PropDCID | None,
     meter: Meter | None = None,
 ) -> None:
-    """Write a whole array into a dataset; one that is not contiguous, block by block.
+    """Write a whole array into a dataset; a large or non-contiguous one block by block.
 
     Args:
         did: the dataset.
-        array: of its shape.
-        tid: the HDF5 type of the array, and of the dataset.
-        plist: the dataset's creation properties; None if it lies in one piece.
-        meter: is told how many bytes are written.
+        array: an array of its shape.
+        tid: the HDF5 memory type of the array.
+        plist: the dataset's creation properties; None to let HDF5 encode the chunks, if any.
+        meter: counts the bytes that are written.
     """
     pipeline = None
     if plist is not None and array.ndim and array.size:
