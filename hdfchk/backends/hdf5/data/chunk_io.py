@@ -271,7 +271,7 @@ def _stored_offsets(did: DatasetID) -> set[Offsets] | None:
 def _target(
     out: np.ndarray[Any, Any], offsets: Offsets, chunk: Offsets, start: int
 ) -> tuple[np.ndarray[Any, Any], tuple[slice, ...], bool]:
-    """Return the part of `out` that a chunk fills, its part in the chunk, and if that is all."""
+    """Return the part of `out` that a chunk fills, its place in the chunk, and if it is all."""
     base = (start, *[0] * (out.ndim - 1))
     where, inside = [], []
     for offset, length, origin, size in zip(offsets, chunk, base, out.shape, strict=True):

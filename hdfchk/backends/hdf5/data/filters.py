@@ -184,7 +184,7 @@ def has_filters(plist: PropDCID) -> bool:
 
 
 def own_pipeline(plist: PropDCID, itemsize: int) -> Pipeline | None:
-    """Return the filters of a dataset; None unless all are in `deflate`, and in its order.
+    """Return the filters of a dataset if `deflate` has all, in this order; otherwise None.
 
     Args:
         plist: the creation properties of the dataset.

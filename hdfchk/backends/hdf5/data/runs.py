@@ -45,7 +45,7 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 def _row(index: Any, shape: tuple[int, ...]) -> int | None:
-    """Return the non-negative index of the row if `index` selects one whole row, else None."""
+    """Return the non-negative index of the one whole row that `index` selects, or None."""
     first, *rest = index if isinstance(index, tuple) and index else (index,)
     if not shape or type(first) not in _INTEGERS or len(rest) >= len(shape):
         return None

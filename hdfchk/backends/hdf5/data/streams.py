@@ -1,4 +1,4 @@
-"""The encoded chunks of a dataset, checked before HDF5 decodes them, which checks no lengths.
+"""Checks of encoded chunks, before HDF5 decodes them: HDF5 does not check their lengths.
 
 HDF5 takes the output of the filters for a whole chunk: if that is too short, it reads and writes
 memory beyond it; if it is too long, HDF5 may exhaust memory.
