@@ -414,8 +414,8 @@ class SupportsTransactions(Protocol):
         """Make everything written since the last commit one commit.
 
         Raises:
-            NotDurableError, FileReplacedError: the commit is valid.
-            OSError: it is not.
+            NotDurableError, FileReplacedError: the commit has taken effect.
+            OSError: it has not.
         """
 
     def rollback(self) -> None:
