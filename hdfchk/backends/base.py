@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 SMALL_BYTES = 1024
-"""More bytes of path, mark or data are not a small assignment, which `Storage.put` may commit."""
+"""The maximum bytes of each of path, mark and data of a small assignment (`SupportsLog.put`)."""
 
 
 @attrs.frozen(repr=False)
@@ -120,19 +120,19 @@ class Draft(Protocol):
 
 @attrs.frozen(repr=False)
 class Moved:
-    """What stands at another path, which it leaves."""
+    """The node at another path, to be moved from there."""
 
     path: Path
 
 
 Copy = Any
-"""What `Session.copy_of` has made; it waits for its key.
+"""The result of `Session.copy_of`, which has no key yet.
 
-It has an attribute `outside`: the path in it of each link to another file, with the file's name."""
+Its attribute `outside` lists its links to other files: the path in it, and the name of the file."""
 Seen = Callable[[Path, bool, bool], bool]
-"""``seen(path, is_dict, is_part)``: whether to copy what stands at this path below what is copied.
+"""``seen(path, is_dict, is_part)``: whether to copy the node at this path relative to the copy.
 
-A part of a value that is not a dict is copied, or an error is raised."""
+For a part of a value that is not a dict (`is_part`), it returns True or raises an error."""
 Stored = Leaf | Branch | Draft | Moved
 
 
@@ -171,13 +171,16 @@ class ReadSession(Protocol):
         """Return the names of a group's children, in insertion order."""
 
     def length(self, path: Path) -> int:
-        """Return the number of `names`; of a large group, without a look at each.
+        """Return the number of `names`.
 
-        Links that lead nowhere may then be counted, too.
+        The links of a large group are not checked one by one: dangling ones may be counted, too.
         """
 
     def count(self, path: Path) -> int:
-        """Return a lower bound of the number of children; it changes if a key comes or goes."""
+        """Return the number of links of a group, some of which may not be children.
+
+        It changes if a key is added or removed, and is 0 if there is no group.
+        """
 
     def has(self, path: Path, name: str) -> bool:
         """Whether a group has a child, even if it is a dangling link."""
@@ -259,22 +262,22 @@ class WriteSession(Protocol):
         """
 
     def copy_of(self, path: Path, source: Session, seen: Seen | None) -> Copy:
-        """Create a copy of what stands at a path of a session of a backend of the same kind.
+        """Create a copy of the node at a path of a session of a backend of the same kind.
 
-        As a draft, it has no key until a `Put` places it, together with its attributes.
+        Like a draft, it has no key until a `Put` places it, together with its attributes.
 
         Args:
-            path: the path there.
+            path: the path of the node in that session.
             source: that session.
-            seen: what of it is copied; None for all.
+            seen: which nodes below it to copy; None for all.
 
         Raises:
-            CheckpointerKeyError: nothing stands there.
+            CheckpointerKeyError: there is no node at this path.
         """
 
 
 class AttributeSession(Protocol):
-    """HDF5's attributes of what is stored."""
+    """HDF5 attributes of stored objects."""
 
     def attribute_names(self, path: Path) -> list[str]:
         """Return the names of all attributes except hdfchk's own marks."""
@@ -301,18 +304,18 @@ class ArraySession(Protocol):
 
         Args:
             path: the path of the array.
-            index: what NumPy takes: integers, slices, an ellipsis, new axes, lists and masks.
+            index: an index as in NumPy: integers, slices, an ellipsis, new axes, lists and masks.
         """
 
     def write_slice(self, path: Path, index: Any, data: np.ndarray[Any, Any]) -> None:
-        """Write `data`, which broadcasts to the selected shape. One commit.
+        """Write `data`, which broadcasts to the selected shape, as one commit.
 
         Raises:
             UnsupportedTypeError: there are several values for one element.
         """
 
     def append(self, path: Path, rows: np.ndarray[Any, Any]) -> None:
-        """Append rows, and make the array resizable if necessary. One commit.
+        """Append rows as one commit, and make the array resizable if necessary.
 
         Args:
             path: the path of the array.
@@ -322,22 +325,22 @@ class ArraySession(Protocol):
     def extend(
         self, rows: Mapping[Path, np.ndarray[Any, Any]], changes: Sequence[Change] = ()
     ) -> None:
-        """Append rows to several arrays, then apply changes, as one commit: all of it or nothing.
+        """Append rows to several arrays, then apply changes, as one commit: all of it or none.
 
         Args:
             rows: for the path of each array, rows as for `append`.
             changes: the changes.
 
-        After an error as after one of `apply`.
+        After an error, see `apply`.
         """
 
     def append_wider(self, path: Path, rows: np.ndarray[Any, Any], mark: Mark | None) -> None:
-        """Append strings of one width that is larger than that of the array. One commit.
+        """Append strings of a larger fixed width than the array has, as one commit.
 
         Args:
-            path: the path of the array, which is made anew.
+            path: the path of the array, which is rewritten.
             rows: an array of rows, of the new width.
-            mark: its mark.
+            mark: the mark of the array.
         """
 
     def map(self, path: Path) -> np.ndarray[Any, Any]:
@@ -372,17 +375,17 @@ class Session(ReadSession, WriteSession, AttributeSession, ArraySession, Protoco
         select: Select | None = None,
         values: bool = False,
     ) -> list[Entry]:
-        """List what is stored at and below a path, in one walk that reads no array.
+        """List everything at and below a path, in one traversal that reads no array.
 
-        Of a dict its descendants are listed, depth first, in the order of keys; anything else is
-        one entry, whatever it is stored as. What is damaged is an entry with a problem.
+        For a dict, its descendants are listed depth first, in the order of keys. Any other value is
+        one entry, however it is stored. A damaged object is an entry with a problem.
 
         Args:
-            path: where to begin.
-            depth: the number of levels below it; None for all, 0 for what stands there itself.
+            path: the start of the listing.
+            depth: the number of levels below it; None for all, 0 for only the start itself.
             limit: the maximum number of entries.
             select: which keys to list; None for all.
-            values: small values are part of their entries.
+            values: include small values in their entries.
 
         Raises:
             CheckpointerKeyError: there is nothing at this path.
@@ -411,8 +414,8 @@ class SupportsTransactions(Protocol):
         """Make everything written since the last commit one commit.
 
         Raises:
-            NotDurableError, FileReplacedError: the commit stands.
-            OSError: it does not.
+            NotDurableError, FileReplacedError: the commit has taken effect.
+            OSError: it has not.
         """
 
     def rollback(self) -> None:
@@ -430,17 +433,17 @@ class SupportsLog(Protocol):
         """
 
     def put_rows(self, path: Path, rows: np.ndarray[Any, Any]) -> bool:
-        """Commit rows to append. Returns as `put`."""
+        """Commit rows to append; return the same as `put`."""
 
     @property
     def is_full(self) -> bool:
-        """Whether so many rows wait that the library has to append them before others."""
+        """Whether so many rows are pending that the library must append them before any others."""
 
     def put_table(self, path: Path, rows: Mapping[Path, np.ndarray[Any, Any]]) -> bool:
-        """Commit rows to append to several arrays below a path. Returns as `put`."""
+        """Commit rows to append to several arrays below a path; return the same as `put`."""
 
     def settle(self) -> None:
-        """Apply the records of `put` and the like, so that all other operations see them."""
+        """Apply all logical records (of `put` and the like), for other operations to see them."""
 
     def raise_deferred(self) -> None:
         """Raise an error that occurred after a commit had returned, once."""
@@ -455,8 +458,8 @@ class Storage:
     Attributes:
         writable: it was opened for writing.
         generation: counts how often the library's objects became invalid.
-        is_given_back: whether others wait for it, or may change it, so that a store that was
-            opened closes it where it is not used.
+        is_given_back: whether others may wait for it, or change it: a store that was opened closes
+            it while it is idle.
     """
 
     writable: bool = True
@@ -470,14 +473,14 @@ class Storage:
 
     @property
     def progress(self) -> Hashable | None:
-        """Changes with each commit; None if only calls tell."""
+        """A value that changes with each commit; None if commits are not counted."""
         return None
 
     def raise_deferred(self) -> None:
         """Raise an error that occurred after a commit had returned, once."""
 
     def sync_log(self) -> None:
-        """Sync all commits, so that they survive a power failure; only what has a log has to."""
+        """Sync all commits, so that they survive a power failure; does nothing without a log."""
 
     @property
     def transactions(self) -> SupportsTransactions | None:
@@ -491,12 +494,12 @@ class Storage:
 
     @property
     def state(self) -> Hashable | None:
-        """The commit on which it was opened; None if unknown."""
+        """Identifies the commit on which it was opened; None if unknown."""
         return None
 
     @property
     def waits(self) -> bool:
-        """Whether commits are pending in a log that reading does not change."""
+        """Whether commits may be pending in a log that has no writer to checkpoint them."""
         return False
 
     def take_error(self) -> Exception | None:
@@ -511,7 +514,7 @@ class Storage:
         return None
 
     def abandon(self) -> None:
-        """Forget the storage without writing to it: in a child process after ``fork``."""
+        """Release the storage without writing to it, in a child process after ``fork``."""
 
     def close(self) -> None:
         """Commit and close. Closing twice is allowed."""
@@ -547,7 +550,7 @@ class Backend(Protocol):
 
     @property
     def kind(self) -> str:
-        """Sessions of backends of one kind copy from each other without the codecs."""
+        """The kind: sessions of backends of the same kind copy from each other without codecs."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -559,11 +562,11 @@ class Backend(Protocol):
 
     @property
     def lock_timeout(self) -> float:
-        """Seconds to wait for another writer."""
+        """The time to wait for another writer, in seconds."""
 
     @property
     def sync_interval(self) -> float:
-        """Maximum delay of a sync, in seconds."""
+        """The maximum delay of a sync, in seconds."""
 
     @property
     def address(self) -> str:
@@ -586,7 +589,7 @@ class Backend(Protocol):
 
         Args:
             mode: ``r`` to read; otherwise to write: ``a`` creates it if it is missing, ``r+`` does
-                not, ``w`` starts anew, ``x`` fails if it exists.
+                not, ``w`` truncates it, ``x`` fails if it exists.
             lock_timeout: the remaining seconds to wait for another writer; None for the full time.
 
         Raises:
@@ -610,7 +613,7 @@ class Backend(Protocol):
         """Checkpoint pending commits in a log, if the file has no other users."""
 
     def info(self) -> Info:
-        """Return the state of the location as a whole, without waiting for anybody."""
+        """Return the state of the location as a whole, without waiting for locks."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as the address and the options, or raise `TypeError`."""

@@ -25,9 +25,9 @@ def plan(
     A later change of a commit sees the earlier ones, as in a dict.
 
     Args:
-        changes: in order.
-        stat: what is stored at a path.
-        file: as messages call the storage.
+        changes: the changes, in order.
+        stat: returns the kind of node that is stored at a path.
+        file: the name of the storage in messages.
         parts: the paths may be those of parts of values.
 
     Raises:
@@ -62,7 +62,7 @@ class _Plan:
         self._dicts: set[Path] = set()
         """Paths known to be dicts in the storage."""
         self._own: dict[int, Branch] = {}
-        """Our own copies of branches, which can be changed, by `id`."""
+        """Copies of branches made here, which can be changed, by `id`."""
         self._count = 0
 
     def steps(self) -> dict[Path, Stored | None]:
@@ -106,7 +106,7 @@ class _Plan:
                 continue
             there = self._stat(parent)
             if there is None:
-                is_stored = False  # nor is anything below it: only steps can contain the path
+                is_stored = False  # and nothing below it: only steps can contain the path
             elif there.is_dict or (self._parts and there.is_group):
                 self._dicts.add(parent)
             else:

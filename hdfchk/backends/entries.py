@@ -1,4 +1,4 @@
-"""Entries: what a listing tells of each key, and a listing by the protocol's other methods."""
+"""Entries of listings, and a listing that uses only the other methods of the protocol."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 __all__ = ["MAX_VISITS", "SMALL_VALUE", "Entry", "entries_of", "problem_of"]
 
 SMALL_VALUE = 1024
-"""A listing contains the values of at most so many bytes."""
+"""The maximum size in bytes of the values that a listing can include."""
 MAX_VISITS = 1000
-"""How often one group may occur, by several links, in one listing."""
+"""How often one group may occur in one listing, through several links."""
 
 
 @attrs.define(eq=False, repr=False)
 class Entry:
-    """What a listing tells of one key.
+    """The properties of one key in a listing.
 
     Args:
-        key: its path from where the listing began; empty for that itself.
+        key: its path relative to the start of the listing; empty for the start itself.
         kind: ``group`` (a live dict), ``array`` or ``value``.
-        type: the type in Python, as a person says it.
+        type: a readable name of its Python type.
         length: the number of keys of a dict, or the length of a value, if known.
-        shape: of an array or a table.
-        dtype: of an array or a scalar of NumPy.
-        nbytes: bytes in memory, if known.
-        stored: bytes in the storage, if known.
+        shape: the shape of an array or a table.
+        dtype: the dtype of an array or a NumPy scalar.
+        nbytes: the number of bytes in memory, if known.
+        stored: the number of bytes in the storage, if known.
         layout: HDF5's layout of a dataset.
         chunks: the shape of its chunks.
         compression: the name of the filter that compresses them.
-        attributes: the number of attributes of the user's.
-        leaf: a small value, if it was asked for.
+        attributes: the number of the user's attributes.
+        leaf: a small value, if requested.
         problem: what is wrong with it.
     """
 
@@ -84,9 +84,9 @@ def entries_of(
     select: Select | None = None,
     values: bool = False,
 ) -> list[Entry]:
-    """List what is stored at and below a path, as `Session.entries` says.
+    """List everything at and below a path; see `Session.entries`.
 
-    It asks a session for each object by itself, and is for backends without a faster way.
+    Each object is queried separately: this is for backends without a faster method.
     """
     return _Listing(session, path, depth, limit, select, values).run()
 
@@ -154,7 +154,7 @@ class _Listing:
         session = self._session
         stat = session.stat(path)
         if stat is None:
-            session.read(path)  # its error says what is missing
+            session.read(path)  # raises an error that says what is missing
             return Entry(key, "value", "unknown"), []
         count = len(session.attribute_names(path))
         if stat.is_dict:
@@ -206,7 +206,7 @@ class _Listing:
         return node if isinstance(node, Leaf) else None
 
     def _outline(self, path: Path) -> Outline | None:
-        """What is known of an array; None if it is not an array, or does not exist."""
+        """Return the known properties of a node; None if it does not exist."""
         stat = self._session.stat(path)
         if stat is None:
             return None

@@ -173,7 +173,7 @@ def said_of(error: BaseException) -> dict[str, Any]:
 
 
 def error_from(said: dict[str, Any]) -> HdfchkError:
-    """Return the error from the output of `said_of`; a foreign one as a `CorruptFileError`."""
+    """Return the error from the output of `said_of`; of a foreign class, a `CorruptFileError`."""
     kind = getattr(errors, said["type"], CorruptFileError)
     place = {name: said[name] for name in ("file", "key", "hint")}
     error: HdfchkError = kind(said["problem"], **place)

@@ -1,8 +1,8 @@
-"""NumPy's indices: which elements of an array one names, in boxes that a storage can read or write.
+"""NumPy's indices: the elements that one selects, as boxes that a storage can read or write.
 
-A storage has boxes alone: a range of each axis. So an index is taken apart. What it names along the
-axes that it picks from by integers, lists and masks is sorted, each place once, and gathered into
-boxes; and NumPy's rules say where in the result it all goes.
+A storage supports only boxes: a range of each axis. So an index is split. The places that it
+selects along axes indexed by integers, lists and masks are sorted, made unique, and grouped into
+boxes; their positions in the result follow NumPy's rules.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ..errors import UnsupportedTypeError
 __all__ = ["Box", "Pick", "Picked", "is_plain", "picked"]
 
 WASTE_BYTES = 2**16
-"""To read so many bytes that nobody wants takes no longer than another call."""
+"""Reading this many unselected bytes takes no longer than another call."""
 WASTE_FACTOR = 4
 BOX_BYTES = 2**24
-"""A box that holds what is not wanted, or is a part of what is, has no more bytes."""
+"""The maximum size of a box in bytes, unless it contains a single place."""
 _PLAIN = frozenset({int, type(Ellipsis), np.int64})
 _NOTHING = np.zeros((), "V0")
 
@@ -32,7 +32,7 @@ Box = tuple[slice, ...]
 
 
 def is_plain(index: Any) -> bool:
-    """Whether an index is made of integers, slices with positive steps and an ellipsis alone."""
+    """Whether an index consists only of integers, slices with positive steps, and ellipses."""
     parts = index if type(index) is tuple else (index,)
     for part in parts:
         if type(part) is slice:
@@ -46,12 +46,12 @@ def is_plain(index: Any) -> bool:
 
 @attrs.frozen
 class Pick:
-    """A box, and which of its elements are wanted.
+    """A box, and the places in it.
 
     Args:
         box: a range of each axis.
-        start: the number of the first place, of those in order, that is in it.
-        stop: the number behind the last one.
+        start: the number of the first place in it, in sorted order.
+        stop: the number after the last one.
     """
 
     box: Box
@@ -61,19 +61,21 @@ class Pick:
 
 @attrs.define(eq=False)
 class Picked:
-    """What an index names.
+    """The elements that an index selects.
+
+    A place is a point in the axes that are indexed by integers, lists and masks.
 
     Args:
-        shape: of what it gives.
-        slices: by axis: what of it is wanted, for those that are sliced; steps are positive.
-        axes: those from which places are picked.
-        coords: for each of these, where the places are; each place once, in order.
-        inverse: which place is where in the result; None if they are there in their order.
+        shape: the shape of the result.
+        slices: for each sliced axis, its slice, with a positive step.
+        axes: the other axes of the array, those of the places.
+        coords: for each of `axes`, the coordinates of the places: sorted, each place once.
+        inverse: the number of the place at each position of the result; None if in sorted order.
         first: a position in the result for each place; None as above.
-        broadcast: the shape in which the places come in the result.
+        broadcast: the shape of the places in the result.
         dims: the lengths of the other axes of the result.
-        backwards: those of these that go backwards.
-        at: where among them the axes of the places come.
+        backwards: those of `dims` that are reversed.
+        at: the position among `dims` at which the axes of `broadcast` are inserted.
     """
 
     shape: tuple[int, ...]
@@ -89,12 +91,12 @@ class Picked:
 
     @property
     def count(self) -> int:
-        """How many places there are, each counted once."""
+        """The number of different places."""
         return len(self.coords[0]) if self.coords else 1
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """How much is wanted of each sliced axis."""
+        """The number of selected indices of each sliced axis."""
         return tuple(len(range(of.start, of.stop, of.step)) for of in self.slices.values())
 
     # -- boxes -------------------------------------------------------------------------------------
@@ -102,12 +104,12 @@ class Picked:
     def boxes(
         self, itemsize: int, *, exact: bool = False, chunks: tuple[int, ...] | None = None
     ) -> Iterator[Pick]:
-        """Boxes in which all places are.
+        """Yield boxes that together contain all places.
 
         Args:
-            itemsize: bytes of an element.
-            exact: nothing else is in them; else a box may hold a few times as much.
-            chunks: the shape of chunks that must be unpacked: none is touched in vain.
+            itemsize: the size of an element in bytes.
+            exact: they contain no other places; otherwise a box may contain a few times as many.
+            chunks: the shape of chunks that must be decoded: no box adds an unnecessary chunk.
         """
         unit = max(1, itemsize * math.prod(self.lengths))
         todo = [(0, self.count)] if self.count else []
@@ -137,7 +139,7 @@ class Picked:
         return held * unit <= WASTE_BYTES or held <= WASTE_FACTOR * wanted
 
     def _touches_all(self, chunks: tuple[int, ...], start: int, stop: int) -> bool:
-        """Whether there is a place in each chunk of the box around some places."""
+        """Whether each chunk of the box around some places contains one of them."""
         held, numbers = 1, np.zeros(stop - start, np.int64)
         for axis, coords in zip(self.axes, self.coords, strict=True):
             number = coords[start:stop] // chunks[axis]
@@ -154,11 +156,11 @@ class Picked:
 
     @property
     def nothing(self) -> Box:
-        """A box with nothing in it."""
+        """An empty box."""
         return tuple(slice(0, 0, 1) for _ in range(len(self.slices) + len(self.axes)))
 
     def of_box(self, pick: Pick, found: Array) -> Array:
-        """The places of a box, one after the other, of all that is in it."""
+        """Return the elements at the places of a box, one row per place, from all its elements."""
         rows = np.moveaxis(np.asarray(found), self.axes, range(len(self.axes)))
         if not self.axes:
             return rows[np.newaxis]
@@ -173,7 +175,7 @@ class Picked:
         )
 
     def to_box(self, pick: Pick, rows: Array) -> Array:
-        """Places, one after the other, as the elements of a box that holds nothing else."""
+        """Return rows, one per place, in the shape of a box that contains no other places."""
         spans = [pick.box[axis].stop - pick.box[axis].start for axis in self.axes]
         return np.moveaxis(
             rows.reshape((*spans, *rows.shape[1:])), range(len(self.axes)), self.axes
@@ -182,7 +184,7 @@ class Picked:
     # -- results -----------------------------------------------------------------------------------
 
     def arranged(self, rows: Array) -> Array:
-        """What the index gives, of all its places, one after the other."""
+        """Return the result of the index, from rows, one per place in sorted order."""
         if self.inverse is not None:
             rows = rows[self.inverse]
         found = rows.reshape((*self.broadcast, *self.dims))
@@ -193,7 +195,7 @@ class Picked:
         return found if found.ndim == 0 else np.ascontiguousarray(found)
 
     def taken(self, values: Array, pick: Pick) -> Array:
-        """The values for the places of a box, of those in the shape of what the index gives."""
+        """Return the rows for the places of a box, from values in the shape of the result."""
         lead = len(self.broadcast)
         values = np.moveaxis(values, range(self.at, self.at + lead), range(lead))
         if self.backwards:
@@ -205,12 +207,12 @@ class Picked:
         return np.asarray(rows).reshape((len(order), *self.lengths))
 
     def require_single(self, shape: tuple[int, ...], key: str) -> None:
-        """Refuse to write values of a shape where the index names an element more than once.
+        """Reject values of a shape if the index selects an element more than once.
 
-        What is the same for all places may be written: it does not matter which comes last.
+        A value that is broadcast to all places is permitted: the order of writing does not matter.
 
         Raises:
-            UnsupportedTypeError: there is a value for each of them.
+            UnsupportedTypeError: there are several values for one element.
         """
         total = math.prod(self.broadcast)
         if self.count == total or 0 in shape:
@@ -227,11 +229,11 @@ class Picked:
 
 
 def picked(index: Any, shape: tuple[int, ...]) -> Picked:
-    """Take an index apart.
+    """Return the elements that an index selects.
 
     Args:
-        index: what NumPy takes: integers, slices, an ellipsis, new axes, lists and masks.
-        shape: of the array.
+        index: an index as in NumPy: integers, slices, an ellipsis, new axes, lists and masks.
+        shape: the shape of the array.
 
     Raises:
         IndexError: it does not fit the shape; NumPy says why.
@@ -257,7 +259,7 @@ def picked(index: Any, shape: tuple[int, ...]) -> Picked:
 
 
 class _Made:
-    """The parts of an index, as they come."""
+    """Collects the parts of an index, in order."""
 
     def __init__(self, shape: tuple[int, ...], *, has_lists: bool) -> None:
         self._shape = shape
@@ -271,16 +273,16 @@ class _Made:
         self._is_cut = self._is_apart = False
 
     def is_apart_from_here(self) -> None:
-        """What is picked after this does not lie beside what was picked before."""
+        """Record a gap: axes of places after it are not adjacent to those before."""
         self._is_cut = self._at is not None
 
     def new_axis(self) -> None:
-        """An axis of one element."""
+        """Add a new axis of length 1."""
         self.is_apart_from_here()
         self._dims.append(1)
 
     def slice(self, part: slice) -> None:
-        """A sliced axis."""
+        """Add a sliced axis."""
         self.is_apart_from_here()
         run = range(*part.indices(self._shape[self._axis]))
         if run.step < 0:
@@ -291,7 +293,7 @@ class _Made:
         self._axis += 1
 
     def pick(self, part: Any) -> None:
-        """An integer, a list, or a mask of one or more axes."""
+        """Add an integer, a list, or a mask of one or more axes."""
         if self._has_lists:
             self._is_apart = self._is_apart or self._is_cut
             self._at = len(self._dims) if self._at is None else self._at
@@ -302,7 +304,7 @@ class _Made:
             self._axis += 1
 
     def finish(self, result: tuple[int, ...]) -> Picked:
-        """What the index names."""
+        """Return the elements that the index selects."""
         together = np.broadcast_arrays(*self._picks.values()) if self._picks else []
         inverse = first = None
         coords = [np.ravel(places).astype(np.int64) for places in together]
@@ -329,7 +331,7 @@ class _Made:
 
 
 def _part(part: Any) -> Any:
-    """A part of an index, as an integer, slice, ellipsis, new axis or array."""
+    """Convert a part of an index to an integer, slice, ellipsis, new axis or array."""
     if part is None or part is Ellipsis or isinstance(part, slice):
         return part
     if not isinstance(part, (bool, np.bool, np.ndarray)):

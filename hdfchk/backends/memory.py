@@ -36,7 +36,7 @@ class Notes:
 
 @attrs.frozen
 class _NotesBelow:
-    """The notes below a path, for reading."""
+    """A read-only view of the notes below a path."""
 
     notes: Any
     path: Path
@@ -84,7 +84,7 @@ class MemoryDraft:
 
 @attrs.frozen(eq=False)
 class MemoryCopy:
-    """A copy of a tree, and of the attributes in it, by their paths below it."""
+    """A copy of a tree, and of the attributes in it, by their paths relative to it."""
 
     node: Leaf | Branch
     attributes: dict[Path, dict[str, Leaf]]
@@ -148,7 +148,7 @@ def _copy_of(item: Any) -> Any:
 
 
 def _find_attributes(path: Path, node: Any, found: dict[Path, dict[str, Leaf]]) -> None:
-    """Find the attributes that copies in a tree have, by their paths."""
+    """Find the attributes of all copies in a tree, by path."""
     if isinstance(node, MemoryCopy):
         found.update({path + below: values for below, values in node.attributes.items()})
     elif isinstance(node, Branch):
@@ -195,10 +195,10 @@ class MemorySession:
         return self.storage.raw
 
     def refresh(self) -> None:
-        """The storage is always the same."""
+        """Do nothing: the storage is always the same."""
 
     def drop_objects(self) -> None:
-        """There are none."""
+        """Do nothing: there are none."""
 
     def stat(self, path: Path) -> Stat | None:
         """Return the kind of node at `path`, or None."""
@@ -284,7 +284,7 @@ class MemorySession:
         select: Select | None = None,
         values: bool = False,
     ) -> list[Entry]:
-        """List what is stored at and below a path."""
+        """List everything at and below a path."""
         from .entries import entries_of
 
         return entries_of(self, path, depth=depth, limit=limit, select=select, values=values)
@@ -358,7 +358,7 @@ class MemorySession:
         self._guard_name(to)
 
     def copy_of(self, path: Path, source: Session, seen: Seen | None) -> MemoryCopy:
-        """Create a copy of what stands at a path of a session of the same kind."""
+        """Create a copy of the node at a path of a session of the same kind."""
         assert isinstance(source, MemorySession)  # noqa: S101  a backend of this kind has no other
         attributes: dict[Path, dict[str, Leaf]] = {}
         return MemoryCopy(source.copied(path, (), seen, attributes, is_part=False), attributes)
@@ -372,7 +372,7 @@ class MemorySession:
         *,
         is_part: bool,
     ) -> Leaf | Branch:
-        """A tree of what stands at a path; its attributes are added to a dict."""
+        """Return a copy of the tree at a path, and add its attributes to a dict."""
         item = self._need(path)
         if (found := self.notes.get(path, Notes()).attributes) or not below:
             attributes[below] = dict(found)

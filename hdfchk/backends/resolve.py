@@ -68,7 +68,7 @@ def backend_for(target: Target, options: Options, **of_files: Any) -> Backend:
 
 
 def _file(path: str | bytes, options: Options, of_files: dict[str, Any]) -> Backend:
-    with defer_interrupts():  # what a handler raises in the middle of an import can be lost
+    with defer_interrupts():  # an exception of a handler during an import can be lost
         from .hdf5 import FileBackend
 
     return FileBackend(require_path(path), options, **of_files)

@@ -72,7 +72,7 @@ class _Collector:
                 gc.enable()
 
     def after_fork(self) -> None:
-        """In a child process: forget the blocks of other threads."""
+        """Forget the blocks of other threads; called in a child process."""
         if self._blocks and self._was_on:
             gc.enable()
         self._lock, self._blocks = threading.RLock(), 0
@@ -105,8 +105,8 @@ class _Handlers:
     def defer(self) -> None:
         """Record signals from now on.
 
-        A handler that is not replaced yet may run between two steps, and defer, too: it completes
-        this first, and leaves it so. Nothing is restored before the outermost `resume`.
+        Between two steps, a handler that is not yet replaced may run, and defer, too: it completes
+        the replacement, which lasts until the outermost `resume`.
         """
         self._thread = get_ident()
         self.depth += 1
@@ -166,7 +166,7 @@ class _Handlers:
             raise error
 
     def after_fork(self) -> None:
-        """In a child process forked by another thread: restore the handlers."""
+        """Restore the handlers, if another thread deferred them; called in a child process."""
         self.main = threading.main_thread().ident
         if self.depth and self._thread != get_ident():
             self.is_complete = False
@@ -186,7 +186,7 @@ class _Handlers:
             self.is_complete = False
             try:
                 self._restore()
-            finally:  # what is rolled back after a handler's exception is not interrupted either
+            finally:  # a rollback after a handler's exception must not be interrupted either
                 self.defer()
                 self.depth = depth
 

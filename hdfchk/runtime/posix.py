@@ -71,7 +71,7 @@ def open_regular(path: str, flags: int, mode: int = 0o666) -> int:
         NotAFileError: it is a device, a pipe, a socket, or a symbolic link.
         IsADirectoryError: it is a folder.
     """
-    quiet = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)  # a pipe would wait
+    quiet = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)  # opening a pipe would wait
     try:
         descriptor = open_file(path, flags | quiet, mode)
     except OSError as error:
@@ -157,7 +157,7 @@ def read_all(descriptor: int, length: int, offset: int) -> bytes:
 def read_each(descriptor: int, length: int, offsets: Iterable[int]) -> list[bytes]:
     """Read `length` bytes, or up to the end of the file, at each offset.
 
-    Where one of them ends at the next offset, both are read at once.
+    Adjacent ranges are read together.
     """
     found: list[bytes] = []
     todo, start = list(offsets), 0
@@ -182,7 +182,7 @@ def redirect_to_scratch(descriptor: int) -> None:
 
 def _scratch() -> int:
     """Open an anonymous file."""
-    with contextlib.suppress(AttributeError, OSError):  # another system than Linux, or no memory
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or no memory
         return os.memfd_create("hdfchk")
     import tempfile  # large, and not to be imported in a child of `fork`
 
@@ -287,12 +287,12 @@ def is_at(descriptor: int, path: str) -> bool:
 
 
 def create_beside(path: str, source: int | None) -> int:
-    """Create a file that the same people can access as another; return its descriptor.
+    """Create a file that the same users can access as another; return its descriptor.
 
-    It has no other mode before: what somebody opens then, they could read for ever after.
+    It never has a wider mode: a user who opened it then could read it ever after.
 
     Args:
-        path: the new file.
+        path: the path of the new file.
         source: the descriptor of the other file; None if there is none.
 
     Raises:
@@ -313,7 +313,7 @@ def create_beside(path: str, source: int | None) -> int:
 def copy_owner_and_mode(source: str | int, target: int) -> None:
     """Give an open file the owner, group, mode and extended attributes of another.
 
-    A file beside another, or in its place, should be accessible to the same people. Whatever the
+    A file beside another, or in its place, should be accessible to the same users. Whatever the
     system does not permit or support is left unchanged: an ordinary user cannot change the owner
     of a file, but often its group.
 
@@ -457,7 +457,7 @@ def try_lock_range(
 
 
 def unlock_range(descriptor: int, start: int, length: int) -> None:
-    """Release a lock of `try_lock_range`."""
+    """Release a lock taken by `try_lock_range`."""
     command = getattr(fcntl, "F_OFD_SETLK", None)
     if command is not None and struct.calcsize("P") == 8:
         with contextlib.suppress(OSError):

@@ -17,10 +17,10 @@ class Hooked(Protocol):
     """An object that holds storage open."""
 
     def after_fork(self) -> None:
-        """In a child process: leave the storage to the parent."""
+        """Leave the storage to the parent; called in a child process."""
 
     def at_exit(self) -> None:
-        """When the process exits: close the storage, even if it is in use."""
+        """Close the storage, even if it is in use; called when the process exits."""
 
 
 _HOOKED: WeakValues[int, Hooked] = WeakValues()

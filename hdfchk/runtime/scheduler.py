@@ -110,7 +110,7 @@ class _Clock:
             del due, alarm, keep  # do not keep them alive while waiting
 
     def _next(self) -> tuple[Alarm, object] | None:
-        """Wait for the next due alarm and its kept object; None if there was none for long."""
+        """Wait for the next due alarm; return it and its kept object, or None if idle too long."""
         with self._changed:
             while True:
                 if not self._due:
@@ -136,7 +136,7 @@ class _Clock:
             self._wakes = -math.inf
 
     def after_fork(self) -> None:
-        """In a child process, without the thread: leave the work to the parent."""
+        """Leave the work to the parent; called in a child process, which lacks the thread."""
         for alarm in self._due:
             alarm.is_set = False
         self.__init__()  # type: ignore[misc]

@@ -28,7 +28,7 @@ class WeakValues(Generic[K, T]):
         self._prune_at = PRUNE_FROM
 
     def __bool__(self) -> bool:
-        """Whether there may be any."""
+        """Whether there may be any objects."""
         return bool(self._known)
 
     def count(self) -> int:
@@ -71,5 +71,5 @@ class WeakValues(Generic[K, T]):
             self._prune_at = max(PRUNE_FROM, 2 * len(self._known))
 
     def after_fork(self) -> None:
-        """In a child process: a thread of the parent may have held the lock."""
+        """Replace the lock, which a thread of the parent may hold; called in a child process."""
         self._lock = threading.RLock()

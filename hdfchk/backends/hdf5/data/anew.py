@@ -1,4 +1,4 @@
-"""Datasets that are created anew in another file, where HDF5's own copy is not suitable.
+"""Datasets that are recreated in another file, where HDF5's own copy is not suitable.
 
 HDF5's copy does not convert references, which are addresses in the old file, and keeps a layout
 that only newer versions of HDF5 can read.
@@ -33,10 +33,10 @@ Change = Callable[[np.ndarray[Any, Any], TypeID], None]
 
 
 def is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
-    """Whether HDF5 (2.0 and before) copies a dataset whole, and writes nothing past its buffers.
+    """Whether HDF5 (2.0 and before) copies a dataset completely, within its buffers.
 
-    It may do so where it packs chunks anew. Of a fill value of variable length it copies where that
-    lies in its file, and nothing else.
+    It may write beyond its buffers when it encodes chunks again. Of a variable-length fill value
+    it copies only the location in the old file.
     """
     filtered = bool(info.hdr.mesg.present & FILTERED)
     if not has_variable(tid):
@@ -49,7 +49,7 @@ def is_copied_by_hdf5(did: DatasetID, tid: TypeID, info: ObjInfo) -> bool:
 def make_anew(
     old: DatasetID, parent: GroupID, name: bytes, named: TypeID | None = None, *, portable: bool
 ) -> DatasetID:
-    """Create a dataset with type, shape and layout of another, without its data and attributes.
+    """Create a dataset like another: its type, shape and layout, but no data and attributes.
 
     Args:
         old: the other dataset.
@@ -100,7 +100,7 @@ class Part:
     """A part of a dataset that the file stores.
 
     Args:
-        start: its first element.
+        start: the index of its first element.
         shape: its length in each axis.
     """
 
@@ -164,7 +164,7 @@ def copy_parts(old: DatasetID, new: DatasetID, guard: Guard, change: Change | No
         old: the dataset to read.
         new: the dataset to write, created by `make_anew`.
         guard: the limits for reading the file of `old`.
-        change: is called with the elements of each part, and their type, and may change them.
+        change: called with the elements of each part, and their type; it may change them.
 
     Raises:
         UnsupportedStoredError: the data cannot be read, or written, here.

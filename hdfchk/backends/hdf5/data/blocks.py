@@ -31,8 +31,8 @@ def blocks_of(
         chunk: the chunk shape of the dataset: blocks end at chunk boundaries if possible.
 
     Yields:
-        A slice for each axis: all of the last ones, a range of one, and single elements of those
-        before it.
+        A slice for each axis: the whole of the last axes, a range of one axis, and a single element
+        of each axis before it.
     """
     axis, below = len(shape) - 1, itemsize
     while axis > 0 and below * shape[axis] <= BLOCK_BYTES:

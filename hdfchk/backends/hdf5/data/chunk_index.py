@@ -1,4 +1,4 @@
-"""What the chunk index of a dataset claims, checked before anything is allocated for it."""
+"""Checks of the claims of a chunk index, before memory is allocated for them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Chunks read and written without HDF5's filters: encoded and decoded here, in threads.
 
-HDF5 holds a global lock, also while it encodes and decodes. Here only complete encoded chunks pass
+HDF5 holds a global lock even while it encodes and decodes. Here, only complete encoded chunks pass
 through it (direct chunk reads and writes); the filters run outside of it, on all cores.
 """
 
@@ -35,7 +35,7 @@ __all__ = ["read_first", "read_packed", "write_rows"]
 T = TypeVar("T")
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 THREADS_FROM = 2**19
-"""At least this many bytes, in at least two chunks, are worth using threads."""
+"""Threads are used for at least this many bytes, in at least two chunks."""
 
 Offsets = tuple[int, ...]
 
@@ -163,7 +163,7 @@ def read_first(
         seen: the checked chunks; those that are read here are added.
 
     Returns:
-        Whether it was done; if not, the guard must check the chunks, and HDF5 read the rows.
+        Whether it was done; if not, the guard must check the chunks, and HDF5 must read the rows.
     """
     plist = did.get_create_plist()
     places = places_of(plist.get_chunk(), [box])
@@ -271,7 +271,7 @@ def _stored_offsets(did: DatasetID) -> set[Offsets] | None:
 def _target(
     out: np.ndarray[Any, Any], offsets: Offsets, chunk: Offsets, start: int
 ) -> tuple[np.ndarray[Any, Any], tuple[slice, ...], bool]:
-    """Return the part of `out` that a chunk fills, that part of the chunk, and if that is all."""
+    """Return the part of `out` that a chunk fills, its place in the chunk, and if it is all."""
     base = (start, *[0] * (out.ndim - 1))
     where, inside = [], []
     for offset, length, origin, size in zip(offsets, chunk, base, out.shape, strict=True):

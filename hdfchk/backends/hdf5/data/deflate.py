@@ -35,10 +35,10 @@ _FAST_LEVELS = 3
 """The maximum level of ISA-L."""
 _SUM_BYTES = 4
 _WORDS = 2**13
-"""How many 16-bit words are summed at once: a float64 represents their weighted sum exactly.
+"""The number of 16-bit words summed at once: a float64 represents their weighted sum exactly.
 
-They are few enough that the floats fit in memory that the process already has, and that OpenBLAS
-does not use threads (from 10,000 on): both took many times as long as the sum itself.
+It is small enough that the floats fit in memory that the process already has, and that OpenBLAS
+does not use threads (from 10,000 on): either took many times as long as the sum itself.
 """
 _WEIGHTS = np.arange(_WORDS, 0, -1, dtype=np.float64)
 
@@ -77,7 +77,7 @@ class Pipeline:
 
 @functools.cache
 def zlib_library() -> Any:
-    """ISA-L, if it is there, or zlib."""
+    """Return ISA-L's module if it is installed, otherwise zlib."""
     try:
         from isal import isal_zlib
     except ImportError:

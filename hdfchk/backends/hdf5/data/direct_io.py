@@ -47,7 +47,7 @@ def read_piece(
     """Read a contiguous dataset, or a part of it.
 
     Args:
-        descriptor: of the file; HDF5 must have no unwritten data.
+        descriptor: the file's descriptor; HDF5 must have no unwritten data.
         did: the dataset.
         data: the array to fill; contiguous, of the dataset's own dtype.
         meter: counts the bytes that are read.
@@ -81,8 +81,8 @@ def write_piece(write: WriteAt, did: DatasetID, array: np.ndarray[Any, Any]) -> 
     """Write the data of a contiguous dataset whose space is allocated.
 
     Args:
-        write: writes to the file.
+        write: writes bytes at an offset of the file.
         did: the dataset; HDF5 must have no data of it in its buffers.
-        array: contiguous, of the dataset's own shape and dtype.
+        array: the array; contiguous, of the dataset's own shape and dtype.
     """
     write(array.reshape(-1).view(np.uint8), did.get_offset())

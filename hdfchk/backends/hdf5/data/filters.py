@@ -44,7 +44,7 @@ _SERVICE = {h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _SAMPLES = 4
 _SAMPLE_BYTES = 2**16
 _WORTH_IT = 0.8
-"""``auto`` compresses arrays if their size decreases to this fraction."""
+"""``auto`` compresses arrays whose size decreases to this fraction or less."""
 
 
 def resolved(layout: Layout, array: np.ndarray[Any, Any]) -> Compression | None:
@@ -153,7 +153,7 @@ def _plugin_filter(compression: Compression) -> tuple[int, tuple[int, ...]]:
 
 
 def require_plugin(code: int) -> bool:
-    """Make ``hdf5plugin`` register a filter, if it is one that hdfchk can write.
+    """Make ``hdf5plugin`` register a filter, if hdfchk can write it.
 
     Only that library is imported, by its name; nothing is loaded from a place that a file or HDF5
     specifies.
@@ -184,7 +184,7 @@ def has_filters(plist: PropDCID) -> bool:
 
 
 def own_pipeline(plist: PropDCID, itemsize: int) -> Pipeline | None:
-    """Return the filters of a dataset if all are implemented in `deflate`, in its order, else None.
+    """Return the filters of a dataset if `deflate` has all, in this order; otherwise None.
 
     Args:
         plist: the creation properties of the dataset.

@@ -1,6 +1,6 @@
-"""Indices of arrays of which some axes are those of an HDF5 array type.
+"""Indices of arrays some of whose axes belong to an HDF5 array type.
 
-HDF5 selects only along the axes of a dataset. So an index is split: into the selection that HDF5
+HDF5 selects only along the axes of a dataset. So an index is split into the selection that HDF5
 reads, and an index of the result, by NumPy's rules.
 """
 
@@ -21,7 +21,7 @@ class Parts:
     """An index split in two.
 
     Args:
-        stored: for HDF5: a slice for each axis of the dataset; for at most one a list of rows.
+        stored: for HDF5: a slice for each axis of the dataset, or for at most one a list of rows.
         picked: for NumPy: an index of what HDF5 returns for `stored`.
         is_box: `picked` selects everything, in order.
         shape: the shape of the result.

@@ -29,7 +29,7 @@ __all__ = ["CHECK_FROM", "Guard", "is_variable"]
 CHECK_FROM = 2**20
 """Smaller sizes in bytes are not checked."""
 EXPANSION = 100
-"""How many times its size in the file anything may need in memory."""
+"""The factor by which data in memory may always exceed their size in the file."""
 _OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, h5z.FILTER_LZF})
 DEFAULT_PLUGINS = (
     b"/usr/local/lib/plugin",
@@ -73,7 +73,7 @@ class Guard:
 
     @property
     def trusts(self) -> bool:
-        """Whether the file may refer to others. HDF5 cannot find them through a journal."""
+        """Whether the file may refer to others, which HDF5 cannot find through a journal."""
         return self._options.trusts and self._stream.file.driver != "fileobj"
 
     def inside(self, did: DatasetID, present: int | None = None) -> None:

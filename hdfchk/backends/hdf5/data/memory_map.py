@@ -25,7 +25,7 @@ MAP_FROM = 2**16
 
 
 _MAPS_OFFSET = 2**61
-"""A process that maps bytes of a file holds a shared lock on the bytes this far behind them."""
+"""A process that maps bytes of a file holds a shared lock on the bytes this far beyond them."""
 
 
 def is_mapped(descriptor: int, start: int, length: int) -> bool:
@@ -39,8 +39,8 @@ class Mapper:
     Args:
         path: the path of the file.
         descriptor: the open file.
-        holds: returns whether the bytes from start to end of the file itself are current: commits
-            may still be in the journal.
+        holds: ``holds(start, end)`` returns whether these bytes of the file itself are current:
+            commits may still be in the journal.
         within: an object in the file; given if links may point out of it.
     """
 
@@ -145,7 +145,7 @@ def require_view(
     """Return a read-only view of a dataset.
 
     Args:
-        mapper: of the file; None if there is none.
+        mapper: the mapper of the file; None if there is none.
         did: the dataset.
         problem: the reason why nothing in the file can be mapped, if any.
 

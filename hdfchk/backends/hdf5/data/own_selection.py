@@ -1,6 +1,6 @@
-"""What an index selects of a dataset, as h5py selects it, by the public calls of h5py alone.
+"""Selection of elements of a dataset by an index, as in h5py, with only h5py's public calls.
 
-h5py has this in a private module, which is used while it is there (`selection.py`).
+h5py does this in a private module, which is used if it exists (`selection.py`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Selected:
 
     Args:
         id: HDF5's dataspace with the selection.
-        mshape: how many of each axis; of a mask of the whole array, how many in all.
-        array_shape: the same without the axes that integers take away.
+        mshape: the number of elements along each axis; for a mask of the whole array, in total.
+        array_shape: the same without the axes that are indexed by integers.
     """
 
     id: SpaceID
@@ -36,7 +36,7 @@ class Selected:
 
     @property
     def nselect(self) -> int:
-        """How many elements."""
+        """The number of selected elements."""
         return math.prod(self.mshape)
 
 
@@ -44,14 +44,15 @@ def select(shape: tuple[int, ...], args: tuple[Any, ...], _: object = None) -> S
     """Select elements.
 
     Args:
-        shape: of the dataset.
-        args: integers, slices with positive steps, an ellipsis, one list of rows or mask of an
-            axis; or one mask of the whole array alone.
+        shape: the shape of the dataset.
+        args: integers, slices with positive steps, an ellipsis, and one list of rows or mask of an
+            axis; or only a mask of the whole array.
 
     Raises:
         IndexError: an index is out of range, or there are too many.
-        TypeError: a part is of another kind, or a mask has another shape.
-        ValueError: a step is not positive.
+        TypeError: a part has another type, a mask has another shape, or the rows of a list are not
+            in increasing order.
+        ValueError: a step is not positive, or there are several ellipses.
     """
     space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
     if len(args) == 1 and _is_mask(args[0]) and args[0].shape == shape and shape:
@@ -84,7 +85,7 @@ def _is_integer(part: Any) -> bool:
 
 
 def _for_each_axis(args: tuple[Any, ...], axes: int) -> list[Any]:
-    """The parts of an index, one for each axis."""
+    """Return the part of an index for each axis."""
     dots = [number for number, part in enumerate(args) if part is Ellipsis]
     if len(dots) > 1:
         raise ValueError("an index has one ellipsis")
@@ -97,7 +98,7 @@ def _for_each_axis(args: tuple[Any, ...], axes: int) -> list[Any]:
 
 
 def _part(part: Any, length: int) -> Part:
-    """A part of an index as a slice with all its numbers, or as rows in their order."""
+    """Return a part of an index as a slice with start, stop and step, or as increasing rows."""
     if isinstance(part, slice):
         start, stop, step = part.indices(length)
         if step <= 0:
@@ -126,7 +127,7 @@ def _row(at: int, length: int) -> int:
 
 
 def _mark(space: SpaceID, parts: list[Part], sizes: tuple[int, ...]) -> None:
-    """Select in a dataspace what is where all parts meet."""
+    """Select the intersection of all parts in a dataspace."""
     space.select_none()
     if 0 in sizes:
         return

@@ -1,4 +1,4 @@
-"""Arrays that are created, and grow, row by row."""
+"""Arrays that are created, and extended, row by row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ are written. A contiguous one would have to be filled first: its space may conta
 
 
 class _Draft:
-    """A draft without a finalizer: that of an array that has its place needs none.
+    """A draft without a finalizer, which an array that was placed does not need.
 
     A signal handler may run in a finalizer, and Python ignores its exception there.
 
@@ -83,9 +83,9 @@ class _Draft:
         return cls(hidden, guard, form, tid, space, plist)
 
     def place(self, parent: GroupID, name: bytes) -> DatasetID:
-        """Move the draft to its key. It cannot be written, nor placed, again."""
+        """Move the draft to its key. It cannot be written or placed again."""
         self.require()
-        assert self._hidden is not None  # noqa: S101  `require` has looked
+        assert self._hidden is not None  # noqa: S101  `require` has checked it
         self._hidden.place_draft(self._name, parent, name)
         did, self._hidden = self.did, None
         del self.did, self._guard  # whoever holds the draft need not hold HDF5's objects
@@ -121,10 +121,10 @@ class _Draft:
 
 
 class LocalDraft(_Draft):
-    """An array that is being made in a file, in its hidden group."""
+    """An array that is being written in the hidden group of a file."""
 
     def __del__(self) -> None:
-        """What was not placed is given up; it goes with the session's next commit, or its end."""
+        """Discard a draft that was not placed: the next commit, or closing, removes it."""
         hidden = getattr(self, "_hidden", None)
         if hidden is not None and hasattr(self, "_name"):
             hidden.drop_draft(self._name)
@@ -174,8 +174,8 @@ def append(did: DatasetID, rows: np.ndarray[Any, Any], guard: Guard) -> bool:
         return False
     old = shape[0]
     if plist.get_nfilters() and old % plist.get_chunk()[0] and 0 not in shape:
-        # The chunk of the last row will be encoded again. Check first that it can be read, as HDF5
-        # could not undo the new length, either.
+        # The chunk of the last row will be encoded again. Check first that it can be read: HDF5
+        # could not restore the old length otherwise.
         with guard.unpacking(did, run_boxes(did, old - 1, old)):
             slices.read(did, slice(old - 1, old), guard)
     did.set_extent((end, *shape[1:]))
@@ -195,26 +195,26 @@ def growable_copy(hidden: Hidden, did: DatasetID, guard: Guard) -> LocalDraft:
     """
     tid, shape = did.get_type(), did.get_space().shape
     draft = _draft_like(hidden, did, guard, tid, log_chunk(shape, tid.get_size()), None)
-    # As they are: HDF5 would cut strings that have no room for the NUL at their end.
+    # Unconverted: HDF5 would truncate strings that have no space for a NUL at their end.
     _copy_rows(did, draft, guard, raw_type(tid) or h5t.py_create(did.dtype))
-    copy_attributes(did, draft.did, lambda name: name != MARK)  # the user's come with its place
+    copy_attributes(did, draft.did, lambda name: name != MARK)  # only the mark: placing adds others
     return draft
 
 
 def wider_copy(
     hidden: Hidden, did: DatasetID, guard: Guard, width: int, mark: Mark | None
 ) -> LocalDraft:
-    """A draft with a dataset's strings, in a type of a larger width; chunks and filters are kept.
+    """Return a draft with a dataset's strings, chunks and filters, and a type of larger width.
 
     Args:
         hidden: the hidden group.
         did: the dataset.
-        guard: of the open file.
-        width: of a string in bytes.
-        mark: of the new dataset.
+        guard: the limits for reading the file.
+        width: the width of a string in bytes.
+        mark: the mark of the new dataset.
 
     Raises:
-        UnsafeFileError, CorruptFileError: its chunks are no good.
+        UnsafeFileError, CorruptFileError: its chunks are damaged.
     """
     tid, plist = did.get_type().copy(), did.get_create_plist()
     tid.set_size(width)
@@ -233,7 +233,7 @@ def _draft_like(
     chunk: tuple[int, ...],
     mark: Mark | None,
 ) -> LocalDraft:
-    """A draft of a dataset's shape and filters, whose first axis has no limit."""
+    """Return a draft with the shape and filters of a dataset, and an unlimited first axis."""
     guard.inside(did)
     shape = did.get_space().shape
     plist = creation_copy(did, chunk)
@@ -243,7 +243,7 @@ def _draft_like(
 
 
 def _copy_rows(did: DatasetID, draft: LocalDraft, guard: Guard, memory: TypeID) -> None:
-    """Copy the rows of a dataset to a draft, block by block, by way of a type in memory."""
+    """Copy the rows of a dataset to a draft, block by block, with a given memory type."""
     space = did.get_space()
     shape = space.shape
     filtered = bool(did.get_create_plist().get_nfilters())

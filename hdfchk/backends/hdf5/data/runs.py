@@ -45,7 +45,7 @@ def row_run(index: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 def _row(index: Any, shape: tuple[int, ...]) -> int | None:
-    """Return the non-negative index of a row if `index` selects one whole row, else None."""
+    """Return the non-negative index of the one whole row that `index` selects, or None."""
     first, *rest = index if isinstance(index, tuple) and index else (index,)
     if not shape or type(first) not in _INTEGERS or len(rest) >= len(shape):
         return None
@@ -82,7 +82,7 @@ def read_run(
         did: the dataset.
         index: the index.
         guard: the limits for reading the file.
-        descriptor: of the file, if HDF5 may be bypassed; otherwise -1.
+        descriptor: the file's descriptor, if HDF5 may be bypassed; otherwise -1.
 
     Raises:
         UnsafeFileError: the data are in another file, or need far more memory than the file has.
@@ -132,7 +132,7 @@ def _rows(
 
 
 def _decode(did: DatasetID, out: np.ndarray[Any, Any], start: int, box: Box, guard: Guard) -> bool:
-    """Decode the chunks of some rows here, if the filters allow it and HDF5's cache is no gain."""
+    """Decode the chunks of some rows without HDF5, if that is possible and not slower."""
     if out.nbytes >= PACKED_FROM:
         return read_packed(did, out, start, did.shape)
     return read_first(did, out, start, box, guard.seen_chunks(did))
@@ -143,12 +143,13 @@ def write_run(did: DatasetID, rows: np.ndarray[Any, Any], start: int, guard: Gua
 
     Args:
         did: the dataset, which must already have these rows.
-        rows: of its stored dtype, or of one that HDF5 converts; with the axes of an array type.
+        rows: the rows, of its stored dtype, or of one that HDF5 converts; with the axes of an
+            array type.
         start: the index of the first row.
         guard: the limits for reading the file.
 
     Raises:
-        UnsafeFileError, CorruptFileError: a chunk that they are a part of is damaged.
+        UnsafeFileError, CorruptFileError: a chunk that contains some of them is damaged.
     """
     if not rows.size:
         return

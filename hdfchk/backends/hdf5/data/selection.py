@@ -1,4 +1,4 @@
-"""Parts of datasets: slices read and written, and growing."""
+"""Reading and writing of parts of datasets, by index; properties of datasets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .limits import CHECK_FROM, Guard
 from .runs import read_run, row_run, write_run
 from .streams import boxes_of
 
-try:  # h5py's own, so that it is asked for what it takes; private, so that it may go
+try:  # h5py's own, for exactly what h5py selects; it is private, and may be removed
     from h5py._hl.selections import select
 except ImportError:
     from .own_selection import select
@@ -37,11 +37,11 @@ except ImportError:
 __all__ = ["info", "kept", "read", "write"]
 
 KEEP_BYTES = 2**26
-"""So much of what is written over is kept in memory, to be put back after an error."""
+"""Overwritten elements of up to this size in bytes are kept in memory, to undo a failed write."""
 
 
 def info(did: DatasetID) -> ArrayInfo:
-    """The outside of a dataset."""
+    """Return the properties of a dataset."""
     space = did.get_space()
     plist = did.get_create_plist()
     chunked = plist.get_layout() == h5d.CHUNKED
@@ -67,16 +67,16 @@ def info(did: DatasetID) -> ArrayInfo:
 
 
 def read(did: DatasetID, index: Any, guard: Guard, descriptor: int = -1) -> np.ndarray[Any, Any]:
-    """The elements at `index`, as NumPy gives them.
+    """Return the elements at `index`, as NumPy does.
 
     Args:
         did: the dataset.
-        index: what is wanted of it.
-        guard: what the file cannot make the reader do.
-        descriptor: of the file, if it may be read past HDF5; else -1.
+        index: an index as in NumPy.
+        guard: the limits for reading the file.
+        descriptor: the file's descriptor, if HDF5 may be bypassed; otherwise -1.
 
     Raises:
-        UnsafeFileError: they lie in another file, or need far more memory than the file has data.
+        UnsafeFileError: they are in another file, or need far more memory than the file has data.
         CorruptFileError: they cannot be read.
     """
     guard.begin()
@@ -93,12 +93,12 @@ def read(did: DatasetID, index: Any, guard: Guard, descriptor: int = -1) -> np.n
         raise
     except (*RAISED, IndexError) as error:
         if isinstance(error, (TypeError, ValueError, IndexError)):
-            picked(index, _whole_shape(did))  # what is the caller's mistake is NumPy's error
+            picked(index, _whole_shape(did))  # a mistake of the caller's: raises NumPy's error
         raise unreadable("the data", error, key_of(did)) from error
 
 
 def _packed_chunks(did: DatasetID) -> tuple[int, ...] | None:
-    """The shape of the chunks of a dataset, with the axes of its type; None if none is packed."""
+    """Return the chunk shape of a dataset, with the axes of its type; None without filters."""
     plist = did.get_create_plist()
     if plist.get_layout() != h5d.CHUNKED or not plist.get_nfilters():
         return None
@@ -107,7 +107,7 @@ def _packed_chunks(did: DatasetID) -> tuple[int, ...] | None:
 
 
 def _whole_shape(did: DatasetID) -> tuple[int, ...]:
-    """The shape of a dataset, with the axes of its type."""
+    """Return the shape of a dataset, with the axes of its type."""
     shape = did.shape or ()
     if did.get_type().get_class() != h5t.ARRAY:
         return shape
@@ -115,13 +115,13 @@ def _whole_shape(did: DatasetID) -> tuple[int, ...]:
 
 
 def _picked(did: DatasetID, wanted: Picked, guard: Guard, descriptor: int) -> np.ndarray[Any, Any]:
-    """The elements that an index names: they are read box by box, in the order of the file."""
+    """Return the elements that an index selects, read box by box in the order of the file."""
     axes, itemsize = len(did.shape or ()), did.get_type().get_size()
 
     def read_box(box: Box) -> np.ndarray[Any, Any]:
         rows = read_run(did, box[:axes], guard, descriptor)
         found = _selected(did, box[:axes], guard) if rows is None else rows
-        # With an ellipsis it is an array, also of a single element.
+        # With an ellipsis even a single element is an array.
         return np.asarray(plain_array(found)[((slice(None),) * axes + box[axes:]) + (Ellipsis,)])
 
     found: np.ndarray[Any, Any] | None = None
@@ -139,7 +139,7 @@ def _picked(did: DatasetID, wanted: Picked, guard: Guard, descriptor: int) -> np
 
 
 def _parted(did: DatasetID, index: Any) -> Parts | None:
-    """The parts of an index of a dataset whose type has axes; None for another one."""
+    """Split an index of a dataset whose type has axes; return None for other datasets."""
     if did.get_type().get_class() != h5t.ARRAY:
         return None
     shape = did.shape or ()
@@ -148,7 +148,7 @@ def _parted(did: DatasetID, index: Any) -> Parts | None:
 
 def _selected(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
     dataset = h5py.Dataset(did)
-    numpy_dtype(did.get_type())  # refuses what is no value
+    numpy_dtype(did.get_type())  # rejects types that are not values
     guard.inside(did)
     box, boxes = None, None
     if dataset.nbytes > CHECK_FROM or info_of(did).hdr.mesg.present & FILTERED:
@@ -162,11 +162,11 @@ def _selected(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
 
 
 def _read(dataset: Any, index: Any) -> np.ndarray[Any, Any]:
-    """What h5py reads, as an array of the dataset's dtype."""
+    """Read with h5py; return an array of the dataset's dtype."""
     found = dataset[index]
     is_single = not isinstance(found, np.ndarray)
     if is_single or (dataset.dtype.kind == "O" and found.dtype.kind != "O"):
-        # h5py gives a single item as it is: a string without the zeros that fill it up.
+        # h5py returns a single item itself: a string without its padding zeros.
         item = np.empty((), dataset.dtype)
         item[()] = found
         return item
@@ -174,15 +174,15 @@ def _read(dataset: Any, index: Any) -> np.ndarray[Any, Any]:
 
 
 def _selection(dataset: Any, index: Any) -> Any:
-    """What h5py selects with an index."""
+    """Return the elements that h5py selects with an index."""
     args = index if isinstance(index, tuple) else (index,)
     return select(dataset.shape, args, dataset)
 
 
 def kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | None:
-    """The elements at `index`, to be put back after an error; None where they are too many."""
+    """Return the elements at `index`, to restore them after an error; None if too many."""
     guard.inside(did)
-    # What is wrong with the index, and a damaged chunk, are for the write to refuse.
+    # The write rejects an invalid index, or a damaged chunk.
     return unless_damaged(lambda: _kept(did, index, guard), (IndexError,))
 
 
@@ -194,12 +194,13 @@ def _kept(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any] | No
 
 
 def write(did: DatasetID, index: Any, data: np.ndarray[Any, Any], guard: Guard) -> None:
-    """Write `data` to the elements at `index`, which NumPy would select.
+    """Write `data` to the elements that NumPy would select with `index`.
 
     Raises:
-        UnsafeFileError: they lie in another file, or in chunks that are no good.
-        CorruptFileError: the chunks that they are a part of cannot be read.
-        UnsupportedTypeError: `data` have another shape, or there are several for one element.
+        UnsafeFileError: they are in another file, or in chunks that would exhaust memory.
+        CorruptFileError: the chunks that contain them cannot be read.
+        UnsupportedTypeError: the shape of `data` does not fit, or an element would get several
+            values.
     """
     guard.inside(did)
     wanted = None
@@ -219,7 +220,7 @@ def write(did: DatasetID, index: Any, data: np.ndarray[Any, Any], guard: Guard) 
             with _unpacking(did, index, guard):
                 _write(did, index, data)
         except (TypeError, ValueError, IndexError):
-            picked(index, did.shape or ())  # what is the caller's mistake is NumPy's error
+            picked(index, did.shape or ())  # a mistake of the caller's: raises NumPy's error
             raise
         return
     data = _laid_out(did, data, wanted.shape)
@@ -234,18 +235,18 @@ def write(did: DatasetID, index: Any, data: np.ndarray[Any, Any], guard: Guard) 
 
 
 def _is_whole_mask(index: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an index is a mask of all elements, which HDF5 has a selection for."""
+    """Whether an index is a mask of the whole array, which HDF5 can select directly."""
     return isinstance(index, np.ndarray) and index.dtype.kind == "b" and index.shape == shape
 
 
 def _unpacking(did: DatasetID, index: Any, guard: Guard) -> AbstractContextManager[None]:
-    """A block in which HDF5 may have to unpack the chunks of some elements."""
+    """Return a context in which HDF5 may have to decode the chunks of some elements."""
     if not info_of(did).hdr.mesg.present & FILTERED or not did.shape:
         return nullcontext()
     try:
         boxes = boxes_of(_selection(h5py.Dataset(did), index).id)
     except RAISED:
-        return nullcontext()  # the caller's mistake, for the write to tell
+        return nullcontext()  # a mistake of the caller's, which the write reports
     return nullcontext() if boxes is None else guard.unpacking(did, boxes)
 
 
@@ -281,20 +282,20 @@ def _write_selected(
     memory: TypeID | None,
     inner: tuple[int, ...] = (),
 ) -> None:
-    """Write what h5py selects.
+    """Write the elements that h5py selects with an index.
 
     Args:
         dataset: the dataset.
-        index: where.
-        data: what is written.
-        memory: the HDF5 type of it; None for numbers, for which h5py has rules of its own.
+        index: the index.
+        data: the data to write.
+        memory: their HDF5 type; None for numbers, for which h5py has its own rules.
         inner: the axes of an array type.
     """
     if memory is None:
         try:
             dataset[index] = data
         except TypeError as error:
-            chosen = _selection(dataset, index)  # what is wrong with the index is told as it is
+            chosen = _selection(dataset, index)  # an invalid index has its own error
             raise _misfit(dataset.id, data.shape, chosen.array_shape) from error
         return
     chosen = _selection(dataset, index)
@@ -306,7 +307,7 @@ def _write_selected(
 
 
 def _laid_out(did: DatasetID, data: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
-    """Data broadcast to a shape; axes of one element in front of it are passed over."""
+    """Broadcast data to a shape; surplus leading axes of length 1 are dropped."""
     given = data.shape
     while data.ndim > len(shape) and data.shape[0] == 1:
         data = data[0] if data.ndim > 1 else data.reshape(())
@@ -325,9 +326,9 @@ def _misfit(did: DatasetID, given: Any, shape: Any) -> UnsupportedTypeError:
 
 
 def _write_parts(did: DatasetID, parts: Parts, data: np.ndarray[Any, Any], guard: Guard) -> None:
-    """Write elements of an array type, some of whose axes are the type's."""
+    """Write elements of a dataset with an array type, some of whose axes belong to the type."""
     dataset, memory, inner = h5py.Dataset(did), memory_of(did, data), axes_of(did.dtype)[1]
-    if not parts.is_box:  # some of what HDF5 writes is to stay
+    if not parts.is_box:  # some of the elements that HDF5 writes must not change
         block = in_own_order(_selected(did, parts.stored, guard))
         block[(*parts.picked, Ellipsis)] = _laid_out(did, data, parts.shape)
         with _unpacking(did, parts.stored, guard):
@@ -335,7 +336,7 @@ def _write_parts(did: DatasetID, parts: Parts, data: np.ndarray[Any, Any], guard
         return
     ranges = [range(part.start, part.stop, part.step or 1) for part in parts.stored]
     axes = tuple(map(len, ranges))
-    # Integers have taken axes away, along which one element is written.
+    # Restore the axes of length 1 that integers have removed.
     laid = _laid_out(did, data, parts.shape)
     whole = laid[tuple(p if isinstance(p, slice) else np.newaxis for p in parts.picked)]
     left = whole.size
@@ -353,13 +354,13 @@ def _write_parts(did: DatasetID, parts: Parts, data: np.ndarray[Any, Any], guard
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Whether an array of a shape, and some axes, is laid out over another one as NumPy does it."""
+    """Whether an array of a shape with axes broadcasts to another shape, as in NumPy."""
     last = to[len(to) - len(shape) :]
     return 0 < len(shape) <= len(to) and all(map(lambda n, m: n in {1, m}, shape, last))
 
 
 def _box(parts: tuple[Any, ...], shape: tuple[int, ...]) -> list[range] | None:
-    """What an index of slices selects of each axis; None for another one."""
+    """Return the range that an index of slices selects in each axis; None for another index."""
     if not shape or len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
         return None
     whole = [slice(None)] * (len(shape) - len(parts))

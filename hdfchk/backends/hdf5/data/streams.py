@@ -1,4 +1,4 @@
-"""The encoded chunks of a dataset, checked before HDF5 decodes them, which checks no lengths.
+"""Checks of encoded chunks, before HDF5 decodes them: HDF5 does not check their lengths.
 
 HDF5 takes the output of the filters for a whole chunk: if that is too short, it reads and writes
 memory beyond it; if it is too long, HDF5 may exhaust memory.
@@ -30,11 +30,11 @@ _SUM_BYTES = 4
 FEW = 64
 """At most this many chunks are looked up one by one; for more, all stored chunks are listed."""
 MOST_PLACES = 2**16
-"""For more chunks all those around them are checked."""
+"""For more chunks, all in the box around the selection are checked."""
 _SAME_LENGTH = frozenset({h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
 """Filters that keep the length of a chunk, except for a checksum at its end."""
 _DECLARING = frozenset({h5z.FILTER_LZF, h5z.FILTER_SZIP, h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET})
-"""Filters that allocate the size for a chunk that the file declares."""
+"""Filters that allocate the size that the file declares for a chunk."""
 _CHECKED = _SAME_LENGTH | _DECLARING | {h5z.FILTER_DEFLATE}
 MOST_BOXES = 4096
 KEPT_BYTES = 2**22
@@ -46,7 +46,7 @@ class SeenChunks:
     """The checked chunks of a dataset, and the inflated bytes of the last one.
 
     Args:
-        is_kept: cache bytes, as nobody writes the file.
+        is_kept: the bytes can be cached, since nobody writes the file.
 
     Attributes:
         offsets: the chunks that were checked, or did not exist: chunks that are written later are
@@ -75,7 +75,7 @@ class SeenChunks:
 
 
 def boxes_of(space: SpaceID) -> list[Box] | None:
-    """Return the boxes of a selection, or one around it; None for an empty selection."""
+    """Return the boxes of a selection, or one around it; None if it is empty, or has no axes."""
     if not space.get_select_npoints() or not space.shape:
         return None
     kind = space.get_select_type()
@@ -119,7 +119,7 @@ def refuse_streams(
     Args:
         did: the dataset.
         plist: its creation properties.
-        known: the chunks that were checked before, or did not exist; others are added.
+        known: the chunks that were checked before, or did not exist; those checked are added.
         boxes: only chunks that intersect these.
 
     Raises:

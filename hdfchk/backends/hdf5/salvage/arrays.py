@@ -107,12 +107,12 @@ def _differ(first: slice, second: slice) -> bool:
 
 
 def is_read_by_item(tid: TypeID) -> bool:
-    """Return whether HDF5 must convert elements of a type, whose data are stored elsewhere."""
+    """Return whether HDF5 must convert elements of a type, as their data are elsewhere."""
     return has_variable(tid) or bool(tid.detect_class(h5t.REFERENCE))
 
 
 class StoredArray:
-    """A dataset, and how its parts are read."""
+    """A dataset that is read part by part."""
 
     def __init__(self, did: DatasetID, guard: Guard, steps: Steps) -> None:
         self.did = did
@@ -161,7 +161,7 @@ class StoredArray:
 
 
 def look_at(did: DatasetID, guard: Guard, steps: Steps) -> Damage:
-    """Read everything that is stored of a dataset, part by part.
+    """Read all stored data of a dataset, part by part.
 
     Args:
         did: the dataset, whose elements must be in the file.

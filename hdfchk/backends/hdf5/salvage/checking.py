@@ -1,4 +1,4 @@
-"""Reading the copy, before it gets its name."""
+"""Checking of the copy, before it gets its name."""
 
 from __future__ import annotations
 

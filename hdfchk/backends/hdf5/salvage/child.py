@@ -1,4 +1,4 @@
-"""The process that copies a damaged file, and the one that restarts it after a crash of HDF5."""
+"""The process that copies a damaged file, and its parent, which restarts it if HDF5 crashes."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ class _Child:
     how: str = ""
 
     def run(self, tell: Progress) -> Findings | None:
-        """Return its findings; None if it has crashed.
+        """Run it and return its findings; None if it crashed.
 
         Raises:
-            Exception: the error that it has reported.
+            Exception: the error that it reported.
         """
         child = subprocess.Popen(  # noqa: S603  our own interpreter
             [sys.executable, "-c", _MAIN],
@@ -136,7 +136,7 @@ class _Child:
 
     def _read_report(self, line: bytes, tell: Progress) -> Findings | None:
         if not line.endswith(b"\n"):
-            return None  # the process has ended while writing the line
+            return None  # the process ended while writing the line
         report = json.loads(line)
         if "at" in report:
             self.step = report["at"]

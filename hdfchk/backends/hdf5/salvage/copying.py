@@ -64,9 +64,9 @@ class _Level:
         new: its copy.
         path: its path.
         rest: the links that are not yet copied.
-        value: the value that it is, or is a part of.
+        value: the value that it is, or belongs to.
         is_value: it is marked as a value.
-        is_cut: something in it is not in the copy.
+        is_cut: a part of it is not in the copy.
     """
 
     old: GroupID
@@ -229,7 +229,7 @@ class Copy:
         return level
 
     def _end(self, level: _Level, above: _Level | None) -> None:
-        """Finish a group that was copied. An incomplete value is no value: it becomes a dict."""
+        """Finish a group that was copied. A value that is incomplete becomes a dict."""
         if level.is_cut and level.is_value:
             h5a.delete(level.new, MARK)
             write_mark(level.new, Mark("dict"))
@@ -293,7 +293,7 @@ class Copy:
         return None
 
     def _link_again(self, level: _Level, name: bytes, path: Path, address: int) -> None:
-        """Copy another link to an object; what was found of the object is recorded for it, too."""
+        """Copy another link to an object, and record the findings about the object for it, too."""
         first, found = self._places[address], self.findings
         if address not in self._made:
             kinds = found.skipped if first in found.skipped else found.damaged
@@ -452,7 +452,7 @@ class Copy:
     def _copy_data(
         self, level: _Level, oid: ObjectID, name: bytes, damage: Damage, kept: _Attributes
     ) -> bool:
-        """Copy an object; return whether its attributes have not been copied."""
+        """Copy an object; return whether its attributes have yet to be copied."""
         if damage.problem is None:
             try:
                 self._copy_whole(oid, level.new, name, kept)

@@ -1,8 +1,8 @@
 """The links of a group, and the attributes of an object, as far as they can be listed.
 
-HDF5 stops at the first one that it cannot read. Here the iteration is continued after that, and
-repeated with the other index. Groups of the older format store all names in one heap, with which
-HDF5 finds links that it could not list.
+HDF5 stops at the first one that it cannot read. Here the iteration is continued after it, and
+repeated with the other index. Groups of the older format store all names in one heap: HDF5 can look
+up by these names some links that it cannot list.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Listed:
         links: the links that can be opened, in order as far as that is known.
         lost: the names of links that exist but cannot be opened, each with its error.
         unlisted: the number of links whose names are unknown.
-        problem: the error that has prevented HDF5 from listing all; None without one.
+        problem: the error that prevented HDF5 from listing everything, if any.
     """
 
     def __init__(self) -> None:

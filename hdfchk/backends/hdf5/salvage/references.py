@@ -34,7 +34,7 @@ class Addresses:
         self._swap: ReferenceSwap | None = None
 
     def open(self, address: int) -> ObjectID:
-        """Open the object at an address: h5py has no call for that, but a reference is one."""
+        """Open the object at an address, as a reference: h5py has no call for addresses."""
         if self._swap is None:
             self._swap = ReferenceSwap()
         (reference,) = self._swap.references(np.array([address], "<u8"))

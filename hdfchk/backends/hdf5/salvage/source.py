@@ -91,7 +91,7 @@ class DamagedFile:
         start = address + int(self.h5.userblock_size)
         if self._snapshot is not None:
             return self._snapshot.read_bytes(start, length)
-        assert self._truncated is not None  # noqa: S101  one of both is open
+        assert self._truncated is not None  # noqa: S101  one of them is open
         return read_all(self._truncated.fd, length, start).ljust(length, b"\0")
 
     def _open_truncated(self, path: str, timeout: float, size: int, base: int, end: int) -> None:

@@ -29,7 +29,7 @@ class Steps:
     """The steps of one process.
 
     Args:
-        left_out: the steps in which other processes have ended, each with how.
+        left_out: the steps in which other processes ended, each with the way it ended.
         seconds: the processor time that a step may take without progress.
         total: the number of bytes to read.
     """
@@ -45,7 +45,7 @@ class Steps:
         """Begin a step: "object", "attributes", "links" or "data" of the object at a path.
 
         Raises:
-            CorruptFileError: another process has ended in this step.
+            CorruptFileError: another process ended in this step.
         """
         how = self._left_out.get((kind, *path))
         if how is not None:
@@ -92,7 +92,7 @@ class CopiedFile(ScratchFile):
     steps: Steps
 
     def write(self, data: Any) -> int:
-        """Write at the position."""
+        """Write at the current position, and restart the time limit."""
         self.steps.go_on()
         return super().write(data)
 
