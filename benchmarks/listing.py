@@ -2,8 +2,8 @@
 
     python -m benchmarks.listing
 
-It prints the ratio of the processor times, each the minimum of several rounds, for 10,000 keys in one
-group, and for 10,000 arrays in 100 groups. The goal is 0.5.
+It prints the ratio of the processor times, each the minimum of several rounds, for 10,000 keys in
+one group, and for 10,000 arrays in 100 groups. The goal is 0.5.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def save_and_load(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def array(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Measure the seconds to write one array to a new file, to read it, and to map it if possible."""
+    """Measure the seconds to write one array to a new file, read it, and map it if possible."""
     save, _ = timed(lambda: adapter.save(path, tree))
     load, loaded = timed(lambda: adapter.load(path))
     check(tree, loaded)

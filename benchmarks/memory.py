@@ -55,7 +55,7 @@ def main() -> None:
     """Do the work, and print how much memory it took in addition to that in use before."""
     name, library, path, size = sys.argv[1:]
     adapter = ADAPTERS[library]
-    adapter.save(f"{path}.first", {"x": np.ones(10)})  # load what the library imports at its first use
+    adapter.save(f"{path}.first", {"x": np.ones(10)})  # load lazy imports
     work = {"save": save, "save_compressed": save_compressed, "copy": copy}[name](
         adapter, path, int(size)
     )

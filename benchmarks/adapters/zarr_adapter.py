@@ -1,4 +1,4 @@
-"""zarr 3: arrays as folders of compressed chunks. Numbers and strings are zero-dimensional arrays."""
+"""zarr 3: arrays as folders of compressed chunks. Numbers and strings have no dimensions."""
 
 from __future__ import annotations
 
