@@ -240,7 +240,7 @@ class SnapshotChangedWarning(HdfchkWarning):
 
 
 class LeftOutWarning(HdfchkWarning):
-    """Values that cannot be stored were left out; what was at their keys before stays.
+    """Values that cannot be stored were left out; existing values at their keys are kept.
 
     Stores with ``on_unsupported="warn"`` issue it.
 
