@@ -495,7 +495,7 @@ class Handle:
         Args:
             path: the path of the table.
             rows: for the path of each array, rows in their stored form.
-            form: the form of the table, which `table_form` returns in the next call.
+            form: the form of the table, from `table_form` or new; it is kept for the next call.
         """
         with self.turn() as connection, defer_interrupts():
             is_known = connection.appends.table(path) is form and not self._snapshots
