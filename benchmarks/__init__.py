@@ -1,1 +1,1 @@
-"""Benchmarks: hdfchk beside what people would use instead, in one run."""
+"""Benchmarks: hdfchk compared with its alternatives, in one run."""

@@ -1,4 +1,4 @@
-"""The cases: what is done, what is measured, and the limits that hdfchk sets itself."""
+"""The cases: the workloads, what is measured, and the limits that hdfchk sets itself."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UNSYNCED = "hdfchk, no fsync"
 
 @attrs.frozen
 class Limit:
-    """What a figure may be at most.
+    """The upper limit of a figure.
 
     Args:
-        figure: which.
+        figure: the name of the figure.
         most: the limit.
-        unit: "ratio" to another library, or "ms" or "MB" as it is.
-        library: whose figure.
-        to: the library of a ratio.
+        unit: "ratio" to another library, or "ms" or "MB" for the figure itself.
+        library: the library whose figure is limited.
+        to: the library that a ratio refers to.
     """
 
     figure: str
@@ -43,16 +43,16 @@ class Case:
 
     Args:
         name: what is done.
-        about: how, in a sentence or two for the page.
-        make: makes the data; the argument says whether they may be smaller for a quick look.
-        measure: does it once with a library, and gives the figures: seconds or megabytes.
+        about: how it is done, in a sentence or two for the page.
+        make: makes the data, or less data for a quick look if the argument is True.
+        measure: does the work once with a library, and returns the figures in seconds or megabytes.
         needs: the methods that a library must have to take part.
-        limits: what is aimed at.
-        libraries: which take part, None for all that have the methods.
-        prepared: the data are saved beforehand, once, and the file stays between the rounds.
-        rounds: rounds at most.
-        often: how many times as many rounds the libraries of its limits have: where the system,
-            writing to the disk when it likes, disturbs single ones, or little decides.
+        limits: the limits of the figures.
+        libraries: the libraries that take part; None for all that have the methods.
+        prepared: whether the data are saved once beforehand, and the file is kept between rounds.
+        rounds: the maximum number of rounds.
+        often: the factor by which the libraries in its limits have more rounds than others: useful
+            if the system disturbs single rounds by writing to the disk, or if a limit is close.
     """
 
     name: str
@@ -68,12 +68,12 @@ class Case:
 
     @property
     def essential(self) -> set[str]:
-        """The libraries of the limits."""
+        """The libraries in the limits."""
         return {"h5py"}.union(*({limit.library, limit.to} for limit in self.limits))
 
 
 def _of_equals(figure: str, plain: float, synced: float) -> tuple[Limit, ...]:
-    """Limits for bulk data: neither waits for the disk, or both do."""
+    """Return limits for bulk data: either neither library syncs, or both do."""
     return (
         Limit(figure, plain, library=UNSYNCED),
         Limit(figure, synced, to="h5py + fsync"),

@@ -1,7 +1,7 @@
-"""What the command costs: ``python -m benchmarks.command`` prints ratios of processor time.
+"""The cost of the command: ``python -m benchmarks.command`` prints ratios of processor time.
 
-Each pair takes turns in one run, and the least time counts: what else the machine does hits both.
-Modules are compiled before.
+The programs of each pair take turns in one run, and the minimum counts: other load on the machine
+affects both. Modules are compiled beforehand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ with h5py.File(sys.argv[1], "r") as file:
     for name in file:
         print(name, file.get(name, getclass=True).__name__)
 """
-"""A script as one writes it to list the keys of a file."""
+"""A typical script that lists the keys of a file."""
 
 WALK = """
 import sys, h5py
@@ -37,11 +37,11 @@ for name in root:
         lines.append(f"{name.decode()} {len(found)}")
 print("\\n".join(lines))
 """
-"""The same on h5py's low level, with type, shape and number of attributes of each key."""
+"""The same with h5py's low-level API, with type, shape and number of attributes of each key."""
 
 
 def click_program() -> str:
-    """A bare program of click with as many commands as ours."""
+    """Return a bare click program with as many commands as hdfchk."""
     commands = "\n".join(
         f"@program.command({name!r}, short_help={text!r})\n@click.argument('file')\n"
         f"def c{number}(file): ...\n"
@@ -51,7 +51,7 @@ def click_program() -> str:
 
 
 def cost(command: list[str]) -> float:
-    """The processor time of a process, in seconds."""
+    """Return the processor time of a process in seconds."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -66,7 +66,7 @@ def compare(what: str, ours: list[str], theirs: list[str], goal: float, rounds: 
     for number in range(rounds + 1):
         for which, command in enumerate((ours, theirs)):
             seconds = cost(command)
-            if number:  # the first time compiles
+            if number:  # the first round compiles
                 least[which] = min(least[which], seconds)
     ratio = least[0] / least[1]
     print(

@@ -1,4 +1,4 @@
-"""The data of the cases, the same each time. A quick look gets less of them."""
+"""The data of the cases, the same in every run. A quick look uses less data."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ Tree = dict[str, Any]
 
 
 def number(full: int, quick: int) -> Callable[[bool], int]:
-    """How many, or how much."""
+    """Return a function that returns a number, a smaller one for a quick look."""
     return lambda is_quick: quick if is_quick else full
 
 
 def scalars(quick: bool) -> Tree:
-    """Numbers in one dict."""
+    """Return numbers in one dict."""
     return {"d": keys(quick)}
 
 
 def keys(quick: bool) -> Tree:
-    """Numbers at the root."""
+    """Return numbers at the root."""
     return {f"k{i}": float(i) for i in range(1000 if quick else 10_000)}
 
 
 def many_keys(count: int) -> Callable[[bool], Tree]:
-    """Very many numbers at the root."""
+    """Return a function that makes very many numbers at the root."""
     return lambda quick: {f"k{i}": float(i) for i in range(count // 100 if quick else count)}
 
 
 def arrays(quick: bool) -> Tree:
-    """Groups ten to a level below the root, 1 + 10 + 100 + 1,000; ten arrays in each last one."""
+    """Return nested groups, ten in each, 1 + 10 + 100 + 1,000; ten arrays in each of the last."""
 
     def level(depth: int) -> Tree:
         if depth == 0:
@@ -60,7 +60,7 @@ def arrays(quick: bool) -> Tree:
 
 
 def state_dict(quick: bool) -> Tree:
-    """Weights and biases of layers, as torch nests them: 1 to 100,000 items, log-uniform."""
+    """Return weights and biases of layers, as in torch: 1 to 100,000 items, log-uniform."""
     rng = np.random.default_rng(2)
 
     def weights() -> Any:
@@ -71,17 +71,17 @@ def state_dict(quick: bool) -> Tree:
 
 
 def noise(items: int) -> Tree:
-    """One array of random numbers, which do not compress."""
+    """Return one array of random numbers, which do not compress."""
     return {"x": np.random.default_rng(0).random(items)}
 
 
 def array(items: int) -> Callable[[bool], Tree]:
-    """One array of that many random numbers, or of a few."""
+    """Return a function that makes one array of so many random numbers, or of a few."""
     return lambda quick: noise(2**20 if quick else items)
 
 
 def table(quick: bool) -> Tree:
-    """One array of many rows, 512 MiB."""
+    """Return one array of many rows, 512 MiB."""
     shape = (32_768, 32) if quick else (65_536, 1024)
     return {"x": np.random.default_rng(0).random(shape)}
 
@@ -90,24 +90,24 @@ COMPRESSIBLE = number(50_000_000, 2_000_000)
 
 
 def compressible(quick: bool) -> Tree:
-    """One array of a smooth curve with noise upon it, as a measurement has."""
+    """Return one array of a smooth curve with noise, as in a measurement."""
     return curve(COMPRESSIBLE(quick))
 
 
 def curve(items: int) -> Tree:
-    """The same, of so many items."""
+    """Return such an array with so many items."""
     values = np.sin(np.linspace(0, items / 25_000, items))
     values += 1e-6 * np.random.default_rng(3).standard_normal(items)
     return {"x": values}
 
 
 def lists(_: bool) -> Tree:
-    """A list of short strings and one of integers."""
+    """Return a list of short strings and one of integers."""
     return {"strings": [f"string {i}" for i in range(5000)], "ints": list(range(5000))}
 
 
 def overwrites(_: bool) -> list[Tree]:
-    """What is set in turn: an array of about 1 MB, and a small one."""
+    """Return the values to set in turn: an array of about 1 MB, and a small one."""
     rng = np.random.default_rng(1)
     sizes = 125_000 + rng.integers(-2000, 2000, 200)
     numbers = rng.random(2 * max(sizes))
@@ -117,7 +117,7 @@ def overwrites(_: bool) -> list[Tree]:
 
 
 def frame(rows: int, columns: int, quick_rows: int | None = None) -> Callable[[bool], Tree]:
-    """A DataFrame of random floats, of fewer rows for a quick look."""
+    """Return a function that makes a DataFrame of random floats, shorter for a quick look."""
 
     def make(quick: bool) -> Tree:
         import pandas as pd

@@ -1,8 +1,8 @@
-"""How often the usual calls go from one module of the package to another.
+"""How often the usual operations call from one module of the package into another.
 
-A reader who follows one assignment changes between files as often as it does: the count says
-whether the way is a straight one. ``python -m benchmarks.flow`` prints a table;
-``python -m benchmarks.flow --show "an array into a dict"`` the calls of one case, in order.
+A reader who follows one assignment switches between files as often: the count shows how direct the
+path through the code is. ``python -m benchmarks.flow`` prints a table;
+``python -m benchmarks.flow --show "an array into a dict"`` prints the calls of one case, in order.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class Flow:
     """The calls of functions of the package, in order.
 
     Attributes:
-        calls: of each, the module and the function.
+        calls: the module and the function of each call.
     """
 
     calls: list[tuple[str, str]] = attrs.field(factory=list)
 
     @property
     def modules(self) -> int:
-        """How many modules take part."""
+        """The number of modules that take part."""
         return len({module for module, _ in self.calls})
 
     @property
     def changes(self) -> int:
-        """How often a call is to another module than the one before."""
+        """How often a call goes to a module other than that of the call before."""
         names = [module for module, _ in self.calls]
         return sum(first != second for first, second in itertools.pairwise(names))
 
@@ -55,7 +55,7 @@ class Flow:
 
     @contextmanager
     def seen(self) -> Iterator[None]:
-        """A block whose calls are noted."""
+        """Context whose calls are recorded."""
         sys.setprofile(self._see)
         try:
             yield
@@ -64,10 +64,10 @@ class Flow:
 
 
 def flows(path: str) -> dict[str, Flow]:
-    """The flow of each case.
+    """Return the flow of each case.
 
     Args:
-        path: where a file may be made.
+        path: the path of a file to create.
     """
     found: dict[str, Flow] = {}
 

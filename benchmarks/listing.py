@@ -1,9 +1,9 @@
-"""The time to describe many keys, as a part of that of h5py's `visititems` with the same fields.
+"""The time to describe many keys, relative to h5py's `visititems` with the same fields.
 
     python -m benchmarks.listing
 
-It prints the ratio of the processor times, the least of several rounds, for 10,000 keys in one
-group, and for 10,000 arrays in 100 groups. The goal is 0.5.
+It prints the ratio of the processor times, each the minimum of several rounds, for 10,000 keys in
+one group, and for 10,000 arrays in 100 groups. The goal is 0.5.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def with_hdfchk(path: str) -> list[Any]:
 def least(
     work: Callable[[str], Any], other: Callable[[str], Any], path: str
 ) -> tuple[float, float]:
-    """Return the least processor time of each of two functions, which take turns."""
+    """Return the minimum processor time of each of two functions, which take turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for function, taken in zip((work, other), times, strict=True):

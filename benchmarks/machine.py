@@ -1,4 +1,4 @@
-"""What the benchmarks ran on: no names and no paths of the machine."""
+"""The machine that runs the benchmarks, without its name and paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["describe", "version_of"]
 
 
 def describe() -> dict[str, str]:
-    """Processor, memory, file system and the versions that all libraries share."""
+    """Return processor, memory, file system, and the versions that all libraries share."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": _memory(),
@@ -29,7 +29,7 @@ def describe() -> dict[str, str]:
 
 
 def version_of(adapter: Adapter) -> str:
-    """The version of an adapter's library."""
+    """Return the version of an adapter's library."""
     try:
         return version(adapter.module)
     except PackageNotFoundError:
@@ -37,7 +37,7 @@ def version_of(adapter: Adapter) -> str:
 
 
 def _field(path: str, name: str) -> str:
-    """A line ``name : value`` of a file of the kernel's."""
+    """Return the value of a line ``name : value`` in a file of the kernel."""
     try:
         with open(path) as file:
             for line in file:
@@ -59,7 +59,7 @@ def _memory() -> str:
 
 
 def _file_system(folder: str) -> str:
-    """The type of the mount that is nearest above a folder."""
+    """Return the type of the file system that contains a folder."""
     real, best, kind = os.path.realpath(folder), "", "unknown"
     try:
         with open("/proc/self/mounts") as mounts:

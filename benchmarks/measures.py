@@ -1,4 +1,4 @@
-"""What is measured: each does a workload once with a library, and gives seconds or megabytes."""
+"""The measures: each does a workload once with a library, and returns seconds or megabytes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 MEGABYTES = frozenset({"file", "memory"})
-"""The figures that are no times."""
+"""The figures that are not times."""
 
 REPEATS = 20
 ROWS = (30_000, 30_010)
@@ -47,44 +47,44 @@ APPENDS = 1000
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """The seconds that something takes, and its result."""
+    """Return the seconds that a call takes, and its result."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
 
 
 def alike(stored: Any, loaded: Any) -> bool:
-    """Whether values are equal, whatever types a library makes of them."""
+    """Whether values are equal, regardless of the types that a library returns."""
     if isinstance(stored, dict):
         return stored.keys() == loaded.keys() and all(
             alike(value, loaded[key]) for key, value in stored.items()
         )
     want, got = np.asarray(stored), np.asarray(loaded)
     if want.dtype.kind == "U":
-        want, got = want.astype("S"), got.astype("S")  # h5py gives bytes
+        want, got = want.astype("S"), got.astype("S")  # h5py returns bytes
     return np.array_equal(want, got)
 
 
 def check(stored: Any, loaded: Any) -> None:
-    """Refuse the figures of a library that gives back something else."""
+    """Reject the figures of a library that returns other values."""
     if not alike(stored, loaded):
         raise CannotError("gives back other values")
 
 
 def check_smaller(path: str, nbytes: int) -> None:
-    """Refuse the figures of a library that was asked to compress, and did not."""
+    """Reject the figures of a library that was asked to compress, but did not."""
     if megabytes(path) * 1e6 > 0.99 * nbytes:
         raise CannotError("does not compress arrays")
 
 
 def megabytes(path: str) -> float:
-    """Megabytes of all files of a library, which has a folder for itself."""
+    """Return the megabytes of all files of a library, which has its own folder."""
     files = Path(path).parent.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
 def save_and_load(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to write a tree to a new file, to read it, and of both."""
+    """Measure the seconds to write a tree to a new file, to read it, and of both."""
     save, _ = timed(lambda: adapter.save(path, tree))
     load, loaded = timed(lambda: adapter.load(path))
     check(tree, loaded)
@@ -92,7 +92,7 @@ def save_and_load(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def array(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to write one array to a new file, to read it, and to map it where that is offered."""
+    """Measure the seconds to write one array to a new file, read it, and map it if possible."""
     save, _ = timed(lambda: adapter.save(path, tree))
     load, loaded = timed(lambda: adapter.load(path))
     check(tree, loaded)
@@ -105,12 +105,12 @@ def array(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def save_only(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to write a tree to a new file."""
+    """Measure the seconds to write a tree to a new file."""
     return {"save": timed(lambda: adapter.save(path, tree))[0]}
 
 
 def compressed(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to write arrays compressed and to read them, and the megabytes of the file."""
+    """Measure the seconds to write arrays compressed and to read them, and the megabytes."""
     save, _ = timed(lambda: adapter.save_compressed(path, tree))
     size = megabytes(path)
     check_smaller(path, sum(value.nbytes for value in tree.values()))
@@ -120,7 +120,7 @@ def compressed(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def read_one(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to open a file of many keys and read one in the middle."""
+    """Measure the seconds to open a file of many keys and read one in the middle."""
     key = list(tree)[len(tree) // 2]
     check(tree[key], adapter.read(path, key))
     seconds, _ = timed(lambda: [adapter.read(path, key) for _ in range(REPEATS)])
@@ -128,21 +128,21 @@ def read_one(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def read_and_count(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """As `read_one`; and seconds to open the file and get the number of its keys."""
+    """Measure as `read_one`; and the seconds to open the file and count its keys."""
     check(len(tree), adapter.count(path))
     seconds, _ = timed(lambda: [adapter.count(path) for _ in range(REPEATS)])
     return {**read_one(adapter, path, tree), "count": seconds / REPEATS}
 
 
 def read_rows(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to open a file and read a few rows of its array."""
+    """Measure the seconds to open a file and read a few rows of its array."""
     check(tree["x"][slice(*ROWS)], adapter.rows(path, "x", *ROWS))
     seconds, _ = timed(lambda: [adapter.rows(path, "x", *ROWS) for _ in range(REPEATS)])
     return {"read": seconds / REPEATS}
 
 
 def update(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to add the keys to a file that is there, and to set them all anew."""
+    """Measure the seconds to add the keys to an existing file, and to set all of them again."""
     adapter.save(path, {"there": 1})
     return {
         "add": timed(lambda: adapter.update(path, tree))[0],
@@ -151,7 +151,7 @@ def update(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def file_size(adapter: Adapter, path: str, values: Any) -> dict[str, float]:
-    """Megabytes of a file after many overwrites in one open file."""
+    """Measure the megabytes of a file after many overwrites while it is open."""
     with adapter.setter(path) as assign:
         for tree in values:
             for key, value in tree.items():
@@ -160,7 +160,7 @@ def file_size(adapter: Adapter, path: str, values: Any) -> dict[str, float]:
 
 
 def assign_all(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to assign all keys of a new file one by one."""
+    """Measure the seconds to assign all keys of a new file one by one."""
 
     def work() -> None:
         with adapter.setter(path) as assign:
@@ -171,7 +171,7 @@ def assign_all(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def assign_one(adapter: Adapter, path: str, count: Any) -> dict[str, float]:
-    """Median seconds of one small assignment to an open file: to the same key, and to new ones."""
+    """Measure the median seconds of a small assignment to an open file: to one key, to new keys."""
     with adapter.setter(path) as assign:
         assign("step", 0.0)
         same = [timed(partial(assign, "step", float(n)))[0] for n in range(count)]
@@ -180,12 +180,12 @@ def assign_one(adapter: Adapter, path: str, count: Any) -> dict[str, float]:
 
 
 def append(adapter: Adapter, path: str, count: Any) -> dict[str, float]:
-    """Seconds to append numbers one by one, with the file opened and closed."""
+    """Measure the seconds to append numbers one by one, including open and close."""
     return {"all": timed(lambda: adapter.append(path, "loss", count))[0]}
 
 
 def frame(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to write a DataFrame to a new file, and to read it."""
+    """Measure the seconds to write a DataFrame to a new file, and to read it."""
     save, _ = timed(lambda: adapter.save(path, tree))
     load, loaded = timed(lambda: adapter.frame(path, "t"))
     _check_frame(tree["t"], loaded)
@@ -193,7 +193,7 @@ def frame(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def read_columns(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to open a file and read three columns of a DataFrame."""
+    """Measure the seconds to open a file and read three columns of a DataFrame."""
     names = list(tree["t"].columns[[3, 20, -1]])
     seconds, found = timed(lambda: adapter.columns(path, "t", names))
     _check_frame(tree["t"][names], found)
@@ -201,7 +201,7 @@ def read_columns(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
 
 
 def append_frames(adapter: Adapter, path: str, tree: Any) -> dict[str, float]:
-    """Seconds to append a DataFrame 1,000 times, with the file opened and closed."""
+    """Measure the seconds to append a DataFrame 1,000 times, including open and close."""
     seconds, _ = timed(lambda: adapter.append_frames(path, "t", tree["t"], APPENDS))
     names = list(tree["t"].columns[:1])
     if len(adapter.columns(path, "t", names)) != APPENDS * len(tree["t"]):
@@ -225,18 +225,18 @@ def _memory(work: str, adapter: Adapter, path: str, size: int) -> dict[str, floa
 
 
 def save_memory(adapter: Adapter, path: str, megabytes: Any) -> dict[str, float]:
-    """Megabytes of memory that saving an array takes beyond the array."""
+    """Measure the megabytes of memory that saving an array takes in addition to the array."""
     return _memory("save", adapter, path, megabytes)
 
 
 def compressed_memory(adapter: Adapter, path: str, items: Any) -> dict[str, float]:
-    """Megabytes of memory that saving an array compressed takes beyond the array."""
+    """Measure the megabytes of memory that saving an array compressed takes in addition."""
     figures = _memory("save_compressed", adapter, path, items)
     check_smaller(path, items * 8)
     return figures
 
 
 def copy_memory(adapter: Adapter, path: str, megabytes: Any) -> dict[str, float]:
-    """Megabytes of memory that copying an array within a file takes."""
+    """Measure the megabytes of memory that copying an array within a file takes."""
     adapter.save(path, data.noise(megabytes * 2**17))
     return _memory("copy", adapter, path, 0)

@@ -1,8 +1,8 @@
-"""Memory that one piece of work takes, in a process of its own.
+"""The memory that one workload takes in a separate process.
 
-It is run by the measures, as ``python -m benchmarks.memory WORK LIBRARY PATH SIZE``, and prints
-bytes. Linux only: the peak is what the kernel says of this process; `getrusage` would count what
-the process that started this one had taken.
+The measures run it as ``python -m benchmarks.memory WORK LIBRARY PATH SIZE``; it prints bytes.
+Linux only: the peak is what the kernel reports for this process. `getrusage` would include the
+memory of the parent process.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ Work = Callable[[], None]
 
 
 def save(adapter: Adapter, path: str, megabytes: int) -> Work:
-    """Save an array of that many MiB."""
+    """Return the work of saving an array of so many MiB."""
     tree = data.noise(megabytes * 2**17)
     return lambda: adapter.save(path, tree)
 
 
 def save_compressed(adapter: Adapter, path: str, items: int) -> Work:
-    """Save an array of so many items compressed."""
+    """Return the work of saving an array of so many items compressed."""
     tree = data.curve(items)
     return lambda: adapter.save_compressed(path, tree)
 
 
 def copy(adapter: Adapter, path: str, _: int) -> Work:
-    """Copy an array of a file that is there to another key."""
+    """Return the work of copying an array of an existing file to another key."""
     return lambda: adapter.copy(path, "x", "y")
 
 
 def _peak() -> int:
-    """The most bytes that the process has had in memory since it was last asked to forget."""
+    """Return the peak of resident memory in bytes since `_forget_peak`."""
     with open("/proc/self/status") as status:
         kib = next(line.split()[1] for line in status if line.startswith("VmHWM:"))
     return int(kib) * 1024
@@ -52,10 +52,10 @@ def _forget_peak() -> None:
 
 
 def main() -> None:
-    """Do it, and print how much memory it took beyond what was there before."""
+    """Do the work, and print how much memory it took in addition to that in use before."""
     name, library, path, size = sys.argv[1:]
     adapter = ADAPTERS[library]
-    adapter.save(f"{path}.first", {"x": np.ones(10)})  # what the library loads once
+    adapter.save(f"{path}.first", {"x": np.ones(10)})  # load lazy imports
     work = {"save": save, "save_compressed": save_compressed, "copy": copy}[name](
         adapter, path, int(size)
     )

@@ -1,4 +1,4 @@
-"""What came out of a case: figures, medians, ratios, and whether the limits were met."""
+"""The results of a case: figures, medians, ratios, and whether the limits were met."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Outcome", "Verdict"]
 
 @attrs.frozen
 class Verdict:
-    """What became of a limit.
+    """Whether a limit was met.
 
     Args:
-        limit: which.
-        value: in the limit's unit; None where there is no figure.
-        without: why there is none.
+        limit: the limit.
+        value: the value in the limit's unit; None if there is no figure.
+        without: why there is no figure of the other library.
     """
 
     limit: Limit
@@ -29,7 +29,7 @@ class Verdict:
 
     @property
     def missed(self) -> bool:
-        """Whether it was missed: a figure that hdfchk could not give is a limit missed."""
+        """Whether it was missed, also if hdfchk has no figure."""
         if self.value is None:
             return not self.without
         return self.value > self.limit.most
@@ -48,11 +48,11 @@ class Outcome:
     """The figures of one case.
 
     Args:
-        case: which.
-        rounds: how many.
-        figures: library -> figure -> one value a round.
-        cannot: library -> why it could not.
-        lacking: library -> what it does not do, so that it takes no part.
+        case: the case.
+        rounds: the number of rounds.
+        figures: library -> figure -> one value per round.
+        cannot: library -> why it failed.
+        lacking: library -> what it does not support, so that it does not take part.
     """
 
     case: Case
@@ -63,38 +63,38 @@ class Outcome:
 
     @property
     def names(self) -> list[str]:
-        """The figures that any library has, in order."""
+        """The names of all figures that any library has, in order."""
         return list(dict.fromkeys(name for found in self.figures.values() for name in found))
 
     def rounds_of(self, library: str) -> int:
-        """How many rounds a library took part in."""
+        """Return the number of rounds in which a library took part."""
         return max((len(values) for values in self.figures[library].values()), default=0)
 
     def median(self, library: str, figure: str) -> float | None:
-        """Seconds or megabytes."""
+        """Return the median in seconds or megabytes."""
         values = self.figures.get(library, {}).get(figure)
         return statistics.median(values) if values else None
 
     def ratio(self, library: str, figure: str, to: str = BASELINE) -> float | None:
-        """A figure divided by that of another library."""
+        """Return a figure divided by that of another library."""
         value, base = self.median(library, figure), self.median(to, figure)
         return None if value is None or not base else value / base
 
     def shown(self, library: str, figure: str) -> str:
-        """The median with its unit."""
+        """Return the median with its unit."""
         value = self.median(library, figure)
         if value is None:
             return ""
         return f"{value:.2f} MB" if figure in MEGABYTES else f"{_digits(value * 1e3)} ms"
 
     def shown_ratio(self, library: str, figure: str) -> str:
-        """The ratio to plain h5py; there is none of memory, of which some take nothing."""
+        """Return the ratio to plain h5py; none for memory, since some libraries take none."""
         ratio = None if figure == "memory" else self.ratio(library, figure)
         return "" if ratio is None else _ratio(ratio)
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """All limits, and what became of them."""
+        """The verdicts on all limits."""
         return [self._verdict(limit) for limit in self.case.limits]
 
     def _verdict(self, limit: Limit) -> Verdict:
@@ -107,12 +107,12 @@ class Outcome:
 
 
 def _digits(value: float) -> str:
-    """Three digits, and no exponents."""
+    """Return three significant digits, without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _ratio(value: float) -> str:
-    """Two digits behind the point, and more where those would say nothing."""
+    """Return two decimal places, or more for small ratios."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"

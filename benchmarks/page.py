@@ -38,12 +38,12 @@ def write(
     """Write the page.
 
     Args:
-        path: where.
-        outcomes: of the cases.
-        command: that made them.
-        budget: seconds of a library in a case.
-        quick: less data than the names of the cases say; limits do not hold for them.
-        plot: the file of the plot, or nothing.
+        path: the path of the page.
+        outcomes: the outcomes of the cases.
+        command: the command that produced them.
+        budget: the seconds of a library in a case.
+        quick: whether there were less data than the names of the cases say, and limits do not hold.
+        plot: the file of the plot, or "".
     """
     rounds = statistics.mode([outcome.rounds for outcome in outcomes] or [0])
     less = "It is a quick look, with less data than the headings say. " if quick else ""

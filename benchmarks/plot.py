@@ -43,7 +43,7 @@ def _rows(outcomes: list[Outcome]) -> list[Row]:
 
 
 def write(path: str, outcomes: list[Outcome], *, quick: bool) -> None:
-    """Write the plot; the ending of the file says in which format."""
+    """Write the plot in the format of the file's extension."""
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "hdfchk"  # the same plot is the same file
     rows = _rows(outcomes)

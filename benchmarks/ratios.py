@@ -1,7 +1,7 @@
-"""Tables and large dicts beside others: ``python -m benchmarks.ratios [--rounds N] [--keys N]``.
+"""Tables and large dicts in comparison: ``python -m benchmarks.ratios [--rounds N] [--keys N]``.
 
-It prints ratios of processor time, of medians of rounds in turn, in one run: other programs on the
-machine change them little. Files are not synced.
+It prints ratios of median processor times. Rounds take turns in one run, so other programs on the
+machine have little effect. Files are not synced.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Line:
 
     Args:
         name: what is done.
-        limit: the ratio is not to be larger.
-        make: ``make(folder, keys)`` prepares the work, and that with which it is compared.
-        rounds: at most so many.
-        share: so much of the first work the second one does.
-        warms_up: each work is done once before it is measured.
+        limit: the upper limit of the ratio.
+        make: ``make(folder, keys)`` prepares the work, and the work to compare it with.
+        rounds: the maximum number of rounds.
+        share: the second work as a fraction of the first; the ratio is multiplied by it.
+        warms_up: whether each work is done once before it is measured.
     """
 
     name: str
@@ -58,7 +58,7 @@ def _spent(work: Work) -> float:
 
 
 def ratio(line: Line, rounds: int, keys: int) -> float:
-    """The ratio of medians, the second work taking turns with the first."""
+    """Return the ratio of medians of the two works, which take turns."""
     with tempfile.TemporaryDirectory() as folder:
         pair = line.make(folder, keys)
         for work in pair if line.warms_up else ():
@@ -118,7 +118,7 @@ def _appends(folder: str, _: int) -> tuple[Work, Work]:
 
 
 def _keys(folder: str, count: int) -> tuple[tuple[Any, Any], list[str]]:
-    """Two files of very many numbers: of hdfchk and of h5py."""
+    """Return the adapters of hdfchk and h5py, and a file of each with very many numbers."""
     pair = _pair("hdfchk", "h5py")
     paths = [os.path.join(folder, str(number)) for number in (0, 1)]
     for adapter, path in zip(pair, paths, strict=True):
@@ -146,7 +146,7 @@ PARTS = 3
 
 
 def _many_keys(folder: str, count: int) -> tuple[Work, Work]:
-    """Many keys at once, and some dicts of a tenth of them, each in a file of its own."""
+    """Return the work of saving all keys at once, and a tenth of them several times."""
     adapter = ADAPTERS["hdfchk"]
     path = os.path.join(folder, "keys")
 
@@ -156,7 +156,7 @@ def _many_keys(folder: str, count: int) -> tuple[Work, Work]:
             adapter.load(path)
             os.remove(path)
 
-    work(count // 1000)  # all is imported
+    work(count // 1000)  # import everything
     return lambda: work(count), lambda: work(count // 10, PARTS)
 
 

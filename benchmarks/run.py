@@ -1,6 +1,6 @@
 """Run the benchmarks: ``python -m benchmarks.run [--quick] [--rounds N] [--only TEXT] ...``.
 
-Libraries take turns within each round, so that what else the machine does hits all alike; the
+Libraries take turns within each round, so that other load on the machine affects all alike; the
 table shows medians, and ratios to plain h5py in the same run.
 """
 
@@ -31,7 +31,7 @@ REASON = 80
 
 
 def measure(case: Case, rounds: int, *, quick: bool, budget: float) -> Outcome:
-    """All figures of a case."""
+    """Measure all figures of a case."""
     often = 1 if quick else case.often
     outcome = Outcome(case, min(rounds, case.rounds or rounds) * often)
     adapters = _taking_part(case, outcome)
@@ -53,7 +53,7 @@ def measure(case: Case, rounds: int, *, quick: bool, budget: float) -> Outcome:
 
 
 def _taking_part(case: Case, outcome: Outcome) -> list[Adapter]:
-    """The libraries that have the methods; what others lack is kept for the table."""
+    """Return the libraries that have the methods; record for the table what others lack."""
     taking = []
     for name, adapter in ADAPTERS.items():
         if case.libraries is not None and name not in case.libraries:
@@ -69,7 +69,7 @@ def _taking_part(case: Case, outcome: Outcome) -> list[Adapter]:
 
 
 def _warm(adapter: Adapter, folder: str) -> None:
-    """Have a library import what it imports when it is first used."""
+    """Use a library once, so that its lazy imports are done."""
     os.mkdir(folder)
     with suppress(Exception):
         path = os.path.join(folder, "file")
@@ -79,7 +79,7 @@ def _warm(adapter: Adapter, folder: str) -> None:
 
 
 def _once(outcome: Outcome, adapter: Adapter, folder: str, data: Any) -> None:
-    """One round of a library, in a folder for its files alone."""
+    """Run one round of a library in its own folder."""
     name, case = adapter.name, outcome.case
     path = os.path.join(folder, "file")
     try:
@@ -88,7 +88,7 @@ def _once(outcome: Outcome, adapter: Adapter, folder: str, data: Any) -> None:
             if case.prepared:
                 adapter.save(path, data)
         gc.collect()
-        os.sync()  # what others wrote is not to be written now
+        os.sync()  # so that writes of other libraries do not happen now
         for figure, value in case.measure(adapter, path, data).items():
             outcome.figures[name][figure].append(value)
     except Exception as error:
@@ -99,7 +99,7 @@ def _once(outcome: Outcome, adapter: Adapter, folder: str, data: Any) -> None:
 
 
 def _reason(error: Exception, folder: str) -> str:
-    """A few words, without the path of the temporary folder."""
+    """Return an error as a short text, without the path of the temporary folder."""
     lines = str(error).replace(folder, "...").strip().splitlines() or [""]
     words = lines[0].replace("|", "/")
     if not isinstance(error, CannotError):
@@ -108,10 +108,10 @@ def _reason(error: Exception, folder: str) -> str:
 
 
 def rows(outcome: Outcome, *, quick: bool) -> list[list[str]]:
-    """The printed rows of a case."""
+    """Return the printed rows of a case."""
     made = []
     verdicts: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for verdict in [] if quick else outcome.verdicts:  # limits are those of the full data
+    for verdict in [] if quick else outcome.verdicts:  # limits apply to the full data
         verdicts[verdict.limit.library, verdict.limit.figure].append(str(verdict))
     for library, found in outcome.figures.items():
         for name in found:
@@ -142,7 +142,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _command() -> str:
-    """The command as it was given, without the places of files outside this folder."""
+    """Return the command as it was given, without the folders of absolute paths."""
     words = [os.path.basename(word) if os.path.isabs(word) else word for word in sys.argv[1:]]
     return shlex.join(["python", "-m", "benchmarks.run", *words])
 
@@ -150,7 +150,7 @@ def _command() -> str:
 def main() -> int:
     """Run, and print the table; the exit code is 1 if a limit was missed in a full run."""
     options = _arguments()
-    warnings.simplefilter("ignore")  # of the libraries, about themselves
+    warnings.simplefilter("ignore")  # warnings of the libraries about themselves
     print(", ".join(f"{name}: {value}" for name, value in describe().items()))
     print(f"medians of {options.rounds} interleaved rounds\n")
     print("| case | library | figure | median | ratio to h5py | limit |")

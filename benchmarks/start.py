@@ -1,8 +1,8 @@
-"""The processor time of `from hdfchk import HDF5Checkpointer`, as a part of that of `import h5py`.
+"""The processor time of `from hdfchk import HDF5Checkpointer`, relative to `import h5py`.
 
     python -m benchmarks.start
 
-It prints the ratios of the least times of several rounds, each in a new process, with compiled
+It prints the ratios of the minimum times of several rounds, each in a new process, with compiled
 byte code. The goal is 1.25.
 """
 

@@ -136,10 +136,10 @@ class Copies:
             return session.copy_of(place.path, source, seen)
 
     def tell_of_links(self, copies: Mapping[Path, Any]) -> None:
-        """Warn of links to other files in copies, which lead to others from where these are.
+        """Warn of relative links to other files in copies, which mean others in another folder.
 
         Args:
-            copies: what `nodes` has given.
+            copies: the result of `nodes`.
         """
         for path, copy in copies.items():
             names = [(path + below, file) for below, file in getattr(copy, "outside", ())]
@@ -150,7 +150,7 @@ class Copies:
                 warnings.warn(text, LinksElsewhereWarning, stacklevel=caller_level())
 
     def by_value(self, session: Session) -> dict[Path, Stored]:
-        """Return the values, by path, if existing objects must be kept."""
+        """Return the values instead of copies, by path, if existing objects must be kept."""
         found: dict[Path, Stored] = {}
         for path, value in self.values.items():
             place = _place(value)
@@ -163,7 +163,7 @@ class Copies:
 
 
 def _folder(place: Location) -> object:
-    """The folder of the file of a store, in which HDF5 looks for files that it names."""
+    """Return the folder of the file of a store: HDF5 looks there for the files of links."""
     name = place.handle.backend.share_keys()[-1]
     return os.path.dirname(name) if isinstance(name, str) else name
 

@@ -152,7 +152,7 @@ class UnknownTypeError(HdfchkError, LookupError):
 
 
 class RegistrationError(HdfchkError, ValueError):
-    """Two codecs or classes have one name, or a class cannot be registered."""
+    """Two codecs or classes have the same name, or a class cannot be registered."""
 
 
 class UnsupportedStoredError(HdfchkError, TypeError):
@@ -209,7 +209,11 @@ class FileReplacedError(HdfchkError, OSError):
 
 
 class TransactionError(HdfchkError, RuntimeError):
-    """A transaction cannot be committed, because a change in it failed, or is not possible here."""
+    """An operation conflicts with a transaction, or with another call of the same store.
+
+    A transaction cannot be committed, because a change in it failed, or is not possible here; or
+    the store is used inside one of its own calls.
+    """
 
 
 class ClosedError(HdfchkError, ValueError):
@@ -236,13 +240,13 @@ class SnapshotChangedWarning(HdfchkWarning):
 
 
 class LeftOutWarning(HdfchkWarning):
-    """Values that cannot be stored were left out; what stood in their places stays.
+    """Values that cannot be stored were left out; existing values at their keys are kept.
 
-    It is given by stores with ``on_unsupported="warn"``.
+    Stores with ``on_unsupported="warn"`` issue it.
 
     Args:
         file: the file (or other address).
-        reasons: for each key path what cannot be stored there, and why.
+        reasons: for each key path, what cannot be stored there, and why.
     """
 
     def __init__(self, file: str, reasons: Mapping[str, str]) -> None:
@@ -251,7 +255,7 @@ class LeftOutWarning(HdfchkWarning):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        """The file, the key paths and why; the first twenty of them."""
+        """Return the file, and the key paths with their reasons, at most twenty of them."""
         told = [f"{key!r}: {why}" for key, why in self.reasons.items()]
         if len(told) > 20:
             told[20:] = [f"and {len(told) - 20} more"]
@@ -259,10 +263,10 @@ class LeftOutWarning(HdfchkWarning):
 
 
 class ResultNotStoredWarning(HdfchkWarning):
-    """A computed result could not be stored: `cached_eval` returned it, and the next call computes.
+    """A computed result could not be stored: it was returned, and the next call computes it again.
 
-    Or what is stored cannot be read: it is computed, and what is stored stays as it is. The message
-    names file, key and cause. ``strict=True`` raises the cause instead.
+    Or what is stored cannot be read: the result is computed, and what is stored is not replaced.
+    The message names file, key and cause. ``strict=True`` raises the cause instead.
     """
 
 
@@ -275,7 +279,7 @@ class HardLinksLeftWarning(HdfchkWarning):
 
 
 class LinksElsewhereWarning(HdfchkWarning):
-    """Links to other files were copied to another folder, where their names may lead to nothing."""
+    """Links to other files were copied to another folder, where their names may not be found."""
 
 
 class UnclosedWarning(HdfchkWarning, ResourceWarning):

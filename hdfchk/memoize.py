@@ -1,4 +1,4 @@
-"""Functions and stores: keeping results, and passing stored values as keyword arguments."""
+"""Functions and stores: storing results, and passing stored values as keyword arguments."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _KEYWORD = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_O
 
 
 class Results(Protocol):
-    """What keeps results: a group."""
+    """The part of a group that `cached_eval` uses to look results up."""
 
     def __contains__(self, key: object, /) -> bool:
-        """Whether there is a result."""
+        """Whether there is a result at a key."""
 
     def load(self, key: Key) -> Any:
-        """A result."""
+        """Return the result at a key."""
 
 
 def cached_eval(
@@ -48,19 +48,20 @@ def cached_eval(
     *,
     strict: bool,
 ) -> T:
-    """The value at a key of `group`, computed and stored if it is not there.
+    """Return the value at a key of `group`; compute and store it if there is none.
 
     Args:
-        group: keeps it.
-        lacks: whether a key is missing now; it is asked again before anything is written.
-        location: where the group is.
-        keep: stores a result, whole.
-        key: where it is kept.
-        generator: computes it.
-        condition: whether to use the group at all.
-        args: of `generator`.
-        kwargs: likewise.
-        strict: raise what keeps it from being read or stored.
+        group: the group that holds the result.
+        lacks: a function: whether a key is missing. If the value cannot be read, it is called
+            again after the computation, before anything is written.
+        location: the location of the group.
+        keep: a function that stores a result completely or not at all.
+        key: the key of the result.
+        generator: the function that computes it.
+        condition: a function of the key: whether to use the group at all; None for always.
+        args: the positional arguments of `generator`.
+        kwargs: its keyword arguments.
+        strict: raise the error if the result cannot be read or stored, instead of a warning.
     """
     if condition is not None and not condition(key):
         return generator(*args, **kwargs)
@@ -76,15 +77,15 @@ def cached_eval(
     except Exception as error:
         if strict:
             raise
-        # Before the computation, which may take long: who reads it may want to end that.
+        # Warn before the computation: it may take long, and the user may want to stop it.
         warnings.warn(_not_read(location, key, error), ResultNotStoredWarning, stacklevel=4)
         unread = True
     value = generator(*args, **kwargs)
     try:
         if unread and not lacks(key):
-            return value  # what is there may be whole for others: it is not replaced
+            return value  # others may be able to read what is stored: keep it
         with location.handle.writing_alone():  # the one step that must be atomic
-            if key in group:  # another one was faster: all get the value that is stored
+            if key in group:  # another call stored it first: all return the stored value
                 stored: T = group.load(key)
                 return stored
             keep(key, value)
@@ -92,7 +93,7 @@ def cached_eval(
         if strict:
             raise
         text = _not_stored(location, key, error)
-        # The caller of the group's method, or of the decorated function.
+        # `stacklevel`: the caller of the group's method, or of the decorated function.
         warnings.warn(text, ResultNotStoredWarning, stacklevel=4)
     return value
 
@@ -128,13 +129,13 @@ def cached(
     *,
     strict: bool,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A decorator: `cached_eval` of a group at every call.
+    """Return a decorator that calls `cached_eval` of a group at every call.
 
     Args:
-        evaluate: that of the group.
-        key: the key, or what makes it of the arguments.
+        evaluate: `cached_eval` of the group, without its arguments `group` to `keep`.
+        key: the key, or a function that makes it from the arguments.
         condition: as for `cached_eval`.
-        strict: likewise.
+        strict: as for `cached_eval`.
     """
 
     def decorate(func: Callable[P, T]) -> Callable[P, T]:
@@ -150,7 +151,7 @@ def cached(
 
 
 def keyword_names(func: Callable[..., Any]) -> tuple[str, ...] | None:
-    """The names that a function takes as keywords; None if it takes any."""
+    """Return the names that a function accepts as keywords; None if it accepts any."""
     parameters = inspect.signature(func).parameters.values()
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return None

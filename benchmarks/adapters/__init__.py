@@ -1,4 +1,4 @@
-"""One adapter a library: how its users save and load. What one cannot do, it leaves out."""
+"""One adapter per library: how its users save and load. It omits what the library cannot do."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from .trees import CannotError
 __all__ = ["ADAPTERS", "BASELINE", "LACKS", "Adapter", "CannotError"]
 
 Adapter = Any
-"""An object with a `name`, the `module` it needs, a line `about` how it is used, and what its
-library does of this:
+"""An object with a `name`, the `module` it needs, a line `about` how it is used, and those of these
+methods that its library supports:
 
 * ``save(path, tree)``: write a nested dict to a new file or folder;
-* ``save_compressed(path, tree)``: the same with compression, said in ``compressed_with``;
-* ``load(path)``: read all as a nested dict;
+* ``save_compressed(path, tree)``: the same with compression, described in ``compressed_with``;
+* ``load(path)``: read everything as a nested dict;
 * ``read(path, key)``: open a file and read the value at one key;
-* ``count(path)``: open a file and get the number of its keys;
+* ``count(path)``: open a file and return the number of its keys;
 * ``rows(path, key, start, stop)``: open a file and read some rows of an array;
 * ``map(path, key)``: open a file and map an array into memory;
-* ``update(path, tree)``: set all keys of a dict in a file that is there;
-* ``setter(path)``: a context that gives ``set(key, value)`` on an open file;
+* ``update(path, tree)``: set all keys of a dict in an existing file;
+* ``setter(path)``: a context that returns ``set(key, value)`` for an open file;
 * ``append(path, key, count)``: in one open file, append the numbers up to a count one by one;
 * ``frame(path, key)``: open a file and read a DataFrame;
 * ``columns(path, key, names)``: open a file and read some columns of one;
-* ``append_frames(path, key, frame, count)``: in one open file, append its rows so many times;
+* ``append_frames(path, key, frame, count)``: in one open file, append its rows ``count`` times;
 * ``copy(path, source, target)``: copy an array from one key to another.
 
-A `variant` is there for the cases whose methods it has, and is not missed in others.
+A `variant` takes part in the cases whose methods it has; in others, the page does not list it.
 """
 
 LACKS = {
@@ -62,7 +62,7 @@ LACKS = {
     "append_frames": "cannot append to DataFrames",
     "copy": "copies only by way of memory",
 }
-"""What the table says of a library without a method."""
+"""The text of the table for a library without a method."""
 
 BASELINE = "h5py"
 ADAPTERS: dict[str, Adapter] = {

@@ -45,12 +45,12 @@ class Adapter:
             return read_elem(file[key])
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
-        """Set all keys of a dict in a file that is there."""
+        """Set all keys of a dict in an existing file."""
         set_each(self, path, tree)
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open file."""
+        """Context for assignments to an open file."""
         from anndata.io import write_elem
 
         with h5py.File(path, "a") as file:

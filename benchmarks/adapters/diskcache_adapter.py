@@ -8,14 +8,14 @@ from typing import Any
 
 
 def _open(path: str) -> Any:
-    """A cache that keeps what it is given: by default, it forgets beyond 1 GiB."""
+    """Return a cache without eviction: by default, it discards values beyond 1 GiB."""
     from diskcache import Cache
 
     return Cache(path, eviction_policy="none")
 
 
 class Adapter:
-    """With its default settings, but for the eviction."""
+    """With its default settings, except for the eviction."""
 
     name = module = "diskcache"
     about = '`Cache(folder, eviction_policy="none")`, `transact()`; appends to its `Deque`'
@@ -25,7 +25,7 @@ class Adapter:
         self.update(path, tree)
 
     def load(self, path: str) -> dict[str, Any]:
-        """Read all."""
+        """Read everything."""
         with _open(path) as cache:
             return {key: cache[key] for key in cache}
 
@@ -42,7 +42,7 @@ class Adapter:
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open cache: each is a commit."""
+        """Context for assignments to an open cache: each is a commit."""
         with _open(path) as cache:
             yield cache.__setitem__
 

@@ -10,7 +10,7 @@ from .trees import set_each
 
 
 class Adapter:
-    """With its default settings. A key that is set alone is a title of its own."""
+    """With its default settings. A key that is set separately has its own title."""
 
     name = module = "h5io"
     about = "`write_hdf5(path, tree)`, `read_hdf5(path)`; a key set alone is a `title`"
@@ -32,12 +32,12 @@ class Adapter:
         return loaded
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
-        """Set all keys of a dict in a file that is there."""
+        """Set all keys of a dict in an existing file."""
         set_each(self, path, tree)
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open file."""
+        """Context for assignments to an open file."""
         import h5py
         from h5io import write_hdf5
 

@@ -1,4 +1,4 @@
-"""Plain h5py, its high-level API as the documentation shows it."""
+"""Plain h5py: its high-level API as the documentation shows it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Adapter:
             return file[key][()]
 
     def count(self, path: str) -> int:
-        """Open a file and get the number of its keys."""
+        """Open a file and return the number of its keys."""
         with h5py.File(path, "r") as file:
             return len(file)
 
@@ -78,12 +78,12 @@ class Adapter:
             return file[key][start:stop]
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
-        """Set all keys of a dict in a file that is there."""
+        """Set all keys of a dict in an existing file."""
         set_each(self, path, tree)
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open file: delete, and create anew."""
+        """Context for assignments to an open file: delete, and create again."""
         with h5py.File(path, "a") as file:
 
             def assign(key: str, value: Any) -> None:
@@ -108,7 +108,7 @@ class Adapter:
 
 
 class Synced:
-    """Plain h5py whose file is brought to the disk at the end."""
+    """Plain h5py, which syncs the file at the end."""
 
     name = "h5py + fsync"
     module = "h5py"
@@ -132,7 +132,7 @@ class Synced:
 
 
 class Fast:
-    """Plain h5py with the level of gzip that hdfchk takes, so that there is like beside like."""
+    """Plain h5py with the gzip level of hdfchk, for a comparison of like with like."""
 
     name = "h5py, gzip 1"
     module = "h5py"

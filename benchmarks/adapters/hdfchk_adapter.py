@@ -13,9 +13,9 @@ class Adapter:
     """As its README shows it.
 
     Args:
-        name: how the table calls it.
+        name: its name in the table.
         about: how it is used.
-        options: of the store.
+        options: the options of the store.
     """
 
     module = "hdfchk"
@@ -47,7 +47,7 @@ class Adapter:
         return self._store(path)[key]
 
     def count(self, path: str) -> int:
-        """Open a file and get the number of its keys."""
+        """Open a file and return the number of its keys."""
         return len(self._store(path))
 
     def rows(self, path: str, key: str, start: int, stop: int) -> Any:
@@ -64,7 +64,7 @@ class Adapter:
         return self._store(path, mode="r").table(key).to_pandas(names)
 
     def append_frames(self, path: str, key: str, frame: Any, count: int) -> None:
-        """Append the rows of a DataFrame again and again in one open file."""
+        """Append the rows of a DataFrame repeatedly in one open file."""
         with self._store(path) as chk:
             for _ in range(count):
                 chk.append(key, frame)
@@ -74,12 +74,12 @@ class Adapter:
         return self._store(path).array(key).map()
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
-        """Set all keys of a dict in a file that is there."""
+        """Set all keys of a dict in an existing file."""
         self._store(path).update(tree)
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments inside a ``with``: each is a commit."""
+        """Context for assignments inside a ``with`` block: each is a commit."""
         with self._store(path) as chk:
             yield chk.__setitem__
 

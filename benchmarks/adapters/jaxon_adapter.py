@@ -1,4 +1,4 @@
-"""jaxon: pytrees in an HDF5 file. It imports jax, and needs it for nothing that is done here."""
+"""jaxon: pytrees in an HDF5 file. It imports jax, which nothing here needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""joblib: pickles whose arrays lie in the file as they are, so that they can be mapped."""
+"""joblib: pickles whose arrays are stored contiguously in the file and can be mapped."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ __all__ = ["Fixed", "Table"]
 
 
 class Fixed:
-    """A DataFrame as a whole, in the format that is the default."""
+    """A DataFrame as a whole, in the default format."""
 
     module = "tables"
     variant = True
@@ -33,7 +33,7 @@ class Fixed:
 
 
 class Table(Fixed):
-    """A table, of which columns are read and to which rows are appended."""
+    """A table: single columns can be read, and rows can be appended."""
 
     name = "HDFStore, table"
     about = '`HDFStore.append(key, frame, index=False)`, `select`: pandas with `format="table"`'
@@ -47,7 +47,7 @@ class Table(Fixed):
             return store.select(key, columns=names)
 
     def append_frames(self, path: str, key: str, frame: Any, count: int) -> None:
-        """Append the rows of a DataFrame again and again in one open file."""
+        """Append the rows of a DataFrame repeatedly in one open file."""
         import pandas as pd
 
         with pd.HDFStore(path) as store:

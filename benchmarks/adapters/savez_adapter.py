@@ -18,7 +18,7 @@ class Adapter:
     compressed_with = "`np.savez_compressed`"
 
     def save(self, path: str, tree: dict[str, Any]) -> None:
-        """Write a nested dict to a new file; what is no array becomes one."""
+        """Write a nested dict to a new file; other values are converted to arrays."""
         with open(path, "wb") as file:
             np.savez(file, **flatten(tree))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def _backend() -> str:
-    """The dbm module that a new file gets: the first that this Python has."""
+    """Return the dbm module of new files: the first one that this Python has."""
     for name in ("dbm.sqlite3", "dbm.gnu", "dbm.ndbm"):
         try:
             import_module(name)
@@ -47,12 +47,12 @@ class Adapter:
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open file."""
+        """Context for assignments to an open file."""
         with shelve.open(path) as shelf:
             yield shelf.__setitem__
 
     def append(self, path: str, key: str, count: int) -> None:
-        """Set numbers one by one, each at a key of its own."""
+        """Set numbers one by one, each at a separate key."""
         with self.setter(path) as assign:
             for number in range(count):
                 assign(f"{key}{number}", float(number))

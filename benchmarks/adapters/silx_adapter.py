@@ -1,4 +1,4 @@
-"""silx: nested dicts in HDF5 files, by ``silx.io.dictdump``; single datasets, by their address."""
+"""silx: nested dicts in HDF5 files with ``silx.io.dictdump``; single datasets by their URL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def _silx(module: str) -> Any:
-    """A module of silx, of whose functions only some have types."""
+    """Import a module of silx, as `Any`: only some of its functions have type annotations."""
     return import_module(f"silx.{module}")
 
 
@@ -44,12 +44,12 @@ class Adapter:
         return _silx("io").get_data(f"silx:{path}?path=/{key}&slice={start}:{stop}")
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
-        """Set all keys of a dict in a file that is there."""
+        """Set all keys of a dict in an existing file."""
         _silx("io.dictdump").dicttoh5(tree, path, mode="a", update_mode="modify")
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open file."""
+        """Context for assignments to an open file."""
         import h5py
 
         dicttoh5 = _silx("io.dictdump").dicttoh5

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Adapter:
-    """Single assignments with ``autocommit``, many at once with one ``commit``: as its README."""
+    """As its README shows: single assignments with ``autocommit``, many with one ``commit``."""
 
     name = module = "sqlitedict"
     about = "`SqliteDict(path)`, `update`, `commit()`; single assignments with `autocommit=True`"
@@ -41,14 +41,14 @@ class Adapter:
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open database."""
+        """Context for assignments to an open database."""
         from sqlitedict import SqliteDict
 
         with SqliteDict(path, autocommit=True) as table:
             yield table.__setitem__
 
     def append(self, path: str, key: str, count: int) -> None:
-        """Set numbers one by one, each at a key of its own."""
+        """Set numbers one by one, each at a separate key."""
         with self.setter(path) as assign:
             for number in range(count):
                 assign(f"{key}{number}", float(number))

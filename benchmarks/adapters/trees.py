@@ -1,4 +1,4 @@
-"""Help for libraries that know no nested dicts, and what a library says when it cannot."""
+"""Helpers for libraries without nested dicts, and the error for what a library cannot do."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SEPARATOR = "."
 
 
 class CannotError(Exception):
-    """What a library cannot do, in the few words that the table has room for."""
+    """A library cannot do something; the message is short enough for the table."""
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The leaves of a nested dict, under their keys joined by a dot."""
+    """Return the leaves of a nested dict, with their keys joined by dots."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
@@ -25,7 +25,7 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def nest(flat: dict[str, Any]) -> dict[str, Any]:
-    """The nested dict of joined keys."""
+    """Return the nested dict for joined keys."""
     tree: dict[str, Any] = {}
     for joined, value in flat.items():
         *groups, key = joined.split(SEPARATOR)
@@ -37,7 +37,7 @@ def nest(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_each(adapter: Any, path: str, tree: dict[str, Any]) -> None:
-    """In one open file, set the keys of a dict in turn."""
+    """Set the keys of a dict one by one in one open file."""
     with adapter.setter(path) as assign:
         for key, value in tree.items():
             assign(key, value)

@@ -1,4 +1,4 @@
-"""zarr 3: arrays as folders of compressed chunks. Numbers and strings are arrays of no axes."""
+"""zarr 3: arrays as folders of compressed chunks. Numbers and strings have no dimensions."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Adapter:
         return array[slice(*bounds) if bounds else ...]
 
     def update(self, path: str, tree: dict[str, Any]) -> None:
-        """Set all keys of a dict in a folder that is there."""
+        """Set all keys of a dict in an existing folder."""
         set_each(self, path, tree)
 
     @contextmanager
     def setter(self, path: str) -> Iterator[Callable[[str, Any], None]]:
-        """Assignments to an open group."""
+        """Context for assignments to an open group."""
         import zarr
 
         group = zarr.open_group(path, mode="a")
@@ -79,7 +79,7 @@ class Adapter:
         yield assign
 
     def append(self, path: str, key: str, count: int) -> None:
-        """Append numbers one by one to an array; a chunk holds as many as one of h5py's."""
+        """Append numbers one by one to an array whose chunks have the size of h5py's."""
         import zarr
 
         group = zarr.open_group(path, mode="a")

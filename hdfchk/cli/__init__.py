@@ -1,5 +1,5 @@
-"""The command ``hdfchk``: what is in a file, and changes to it, from a shell.
+"""The command ``hdfchk``: show and change the contents of a file from a shell.
 
-One module a command, or a family of commands; ``program`` has the table of them. They use the
-public names of hdfchk alone, which are imported when a command runs, not before.
+There is one module per command or family of commands; ``program`` contains the table of them. They
+use only the public names of hdfchk, which are imported when a command runs, not before.
 """

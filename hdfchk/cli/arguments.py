@@ -54,21 +54,21 @@ def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def as_key(text: str | None) -> str | None:
-    """A key as it is typed, ``/a/b`` too; None for the whole file."""
+    """Return the key for a text such as ``/a/b``; None for the whole file."""
     return (text or "").strip("/") or None
 
 
 class KeyType(ParamType):
-    """A key of the file that is given before it; shells complete it."""
+    """A key of the file given by the argument before it; shells complete it."""
 
     name = "key"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The key, without slashes around it."""
+        """Return the key without leading and trailing slashes."""
         return value.strip("/") if isinstance(value, str) else value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
-        """The keys of the file that begin so."""
+        """Return the keys of the file that begin with the incomplete text."""
         from .completion import completions
 
         file = ctx.params.get("file")
@@ -79,7 +79,7 @@ class Place(NamedTuple):
     """A file and a key in it.
 
     Args:
-        file: the path; empty for the file of the place before.
+        file: the path of the file; empty for the file of the place before.
         key: the key; None for the whole file.
     """
 
@@ -93,7 +93,7 @@ class PlaceType(ParamType):
     name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The place."""
+        """Return the place."""
         if isinstance(value, Place):
             return value
         if os.path.exists(value) or "::" not in value:
@@ -102,7 +102,7 @@ class PlaceType(ParamType):
         return Place(file, as_key(key))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
-        """Files, and after ``::`` keys."""
+        """Return files, or keys after ``::``."""
         from click.shell_completion import CompletionItem
 
         from .completion import completions
@@ -124,7 +124,7 @@ class SliceType(ParamType):
     name = "slice"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The index."""
+        """Return the index."""
         if not isinstance(value, str):
             return value
         text = value.strip().removeprefix("[").removesuffix("]")
@@ -146,12 +146,12 @@ def _part(text: str) -> Any:
 
 
 def file_argument(func: F) -> F:
-    """The argument ``FILE``."""
+    """Add the argument ``FILE`` to a command."""
     return click.argument("file", type=click.Path(readable=False))(func)
 
 
 def key_argument(*, required: bool = False, many: bool = False) -> Callable[[F], F]:
-    """The argument ``KEY``."""
+    """Return a decorator that adds the argument ``KEY`` to a command."""
     name, count = ("keys", -1) if many else ("key", 1)
     return click.argument(
         name,

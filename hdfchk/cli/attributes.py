@@ -13,15 +13,15 @@ __all__ = ["Unreadable", "attribute_text", "attributes_of"]
 
 
 class Unreadable(str):
-    """In place of the value of an attribute that cannot be read, why."""
+    """The reason why an attribute cannot be read, in place of its value."""
 
     __slots__ = ()
 
 
 def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
-    """All attributes of the user's at a key, by name.
+    """Return the user's attributes of a key, by name.
 
-    One that cannot be read, for example as it is a reference, is an `Unreadable`.
+    An attribute that cannot be read, for example a reference, is an `Unreadable`.
     """
     if not entry.attributes:
         return {}
@@ -38,7 +38,7 @@ def attributes_of(store: Any, entry: Description) -> dict[str, Any]:
 
 
 def attribute_text(name: str, value: Any) -> str:
-    """An attribute on a line."""
+    """Return an attribute as one line."""
     if isinstance(value, Unreadable):
         return escaped(f"@{name}: ! {value}")
     return escaped(f"@{name} = {' '.join(repr(value).split())}")

@@ -11,7 +11,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 __all__ = ["BashCompletion", "Line", "register"]
 
 _SPECIAL = r"([^\w@%+=:,./-])"
-"""What bash does not take as it is outside quotes."""
+"""The characters that bash does not take literally outside quotes."""
 _SOURCE = """\
 %(complete_func)s() {
     local line type value
@@ -40,10 +40,10 @@ class Line:
         breaks: the characters at which the editor begins a word, in addition to blanks.
 
     Attributes:
-        words: the whole words.
+        words: the complete words.
         last: the word that is being typed, without its quotes.
-        start: so many of its letters are before what the editor replaces.
-        quote: the quotation mark that is open.
+        start: the index in `last` of the part that the editor replaces.
+        quote: the open quotation mark, or an empty string.
 
     Example:
         >>> line = Line("hdfchk cp 'a b.h5'::par", ":=")
@@ -77,13 +77,13 @@ class Line:
                     self.start = len(self.last)
 
     def completed(self, word: str) -> str:
-        """What the editor puts in the place of the part of the word that it replaces."""
+        """Return the text with which the editor replaces its part of the word."""
         text = word[self.start :]
         return text if self.quote else re.sub(_SPECIAL, r"\\\1", text)
 
 
 class BashCompletion(BashComplete):
-    """The completion of click, but for words with colons, blanks and the like in them."""
+    """The completion of click, extended to words that contain colons, blanks and the like."""
 
     source_template = _SOURCE
 
@@ -93,16 +93,16 @@ class BashCompletion(BashComplete):
         self._line = Line(os.environ.get("COMP_LINE", ""), breaks)
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words of the command, and the one that is being typed."""
+        """Return the words of the command, and the one that is being typed."""
         return self._line.words[1:], self._line.last
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        """A line for the function in the shell."""
+        """Return an item as a line for the shell function."""
         if item.type != "plain":
             return f"{item.type},"
         return f"plain,{self._line.completed(item.value)}"
 
 
 def register() -> None:
-    """Use this completion for bash."""
+    """Make click use this completion for bash."""
     add_completion_class(BashCompletion)

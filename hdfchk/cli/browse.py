@@ -39,7 +39,7 @@ def browse_command(ctx: click.Context, file: str, key: str | None) -> None:
         ) from error
     if not (is_terminal(sys.stdout) and sys.stdin.isatty()):
         raise Failure("browse needs a terminal; see: hdfchk tree", USAGE)
-    read(file).describe(key or None, depth=0)  # what is wrong is one line, not full screen
+    read(file).describe(key or None, depth=0)  # report errors as one line, before the full screen
     browser = Browser(file, key or None)
     browser.run()
     ctx.exit(browser.return_code or 0)

@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["Browser"]
 
 _MOST_KEYS = 1000
-"""So many keys of a dict are in the tree."""
+"""The maximum number of keys of a dict in the tree."""
 _MOST_FOUND = 100_000
 _PLOTTED_BYTES = 64 << 20
-"""Larger arrays are plotted when it is asked for."""
+"""Larger arrays are not plotted."""
 
 
 class Browser(App[None]):
-    """A file on the screen.
+    """The application that shows one file.
 
     Args:
-        file: its path.
+        file: the path of the file.
         key: the key that is shown first.
-        every: seconds between two looks at whether it has changed.
+        every: the seconds between two checks for changes of the file.
     """
 
     CSS = """
@@ -77,7 +77,7 @@ class Browser(App[None]):
         self._store = read(file)
 
     def compose(self) -> ComposeResult:
-        """The keys, and beside them what is at one of them."""
+        """Yield the widgets: the keys, and beside them the contents of the selected one."""
         yield Input(placeholder="find a key", id="find")
         with Horizontal():
             tree: Tree[Description] = Tree(Text(escaped(self._path)), id="keys")
@@ -90,7 +90,7 @@ class Browser(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Fill the first level, and begin to look for changes."""
+        """Fill the first level, and begin to check for changes."""
         self.title = escaped(self._path)
         self._fill(self._tree.root)
         self._tree.root.expand()
@@ -108,7 +108,7 @@ class Browser(App[None]):
     # -- the tree ------------------------------------------------------------------------------
 
     def _fill(self, node: TreeNode[Description]) -> None:
-        """Bring the children of a node up to date."""
+        """Update the children of a node."""
         key = node.data.key if node.data is not None else None
         try:
             level = self._store.describe(key, depth=1, limit=_MOST_KEYS + 1, values=True)
@@ -134,17 +134,17 @@ class Browser(App[None]):
             node.add_leaf(Text("… more: find them with /", style="dim"))
 
     def on_tree_node_expanded(self, event: Tree.NodeExpanded[Description]) -> None:
-        """Read a dict when it is opened."""
+        """Read a dict when its node is expanded."""
         if event.node.data is not None and not event.node.children:
             self._fill(event.node)
 
     def on_tree_node_highlighted(self, event: Tree.NodeHighlighted[Description]) -> None:
-        """Show what is at the key under the cursor."""
+        """Show the contents of the key under the cursor."""
         if event.node.data is not None:
             self._show(event.node.data)
 
     def go_to(self, key: str) -> None:
-        """Open the dicts above a key, and move the cursor to it."""
+        """Expand the dicts above a key, and move the cursor to it."""
         node = self._tree.root
         names = key.split("/")
         for depth in range(1, len(names) + 1):
@@ -159,7 +159,7 @@ class Browser(App[None]):
             node = below[0]
         self.call_after_refresh(self._tree.move_cursor, node)
 
-    # -- what is at a key ----------------------------------------------------------------------
+    # -- the selected key ----------------------------------------------------------------------
 
     def _show(self, entry: Description) -> None:
         if not self.query("#facts"):
@@ -204,15 +204,15 @@ class Browser(App[None]):
     # -- a running job -------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        """Show what has changed, if anything has."""
+        """Reload the screen if the file has changed."""
         stamp = stamp_of(self._path)
         if stamp != self._stamp:
             self._stamp = stamp
             self.action_reload()
 
     def action_reload(self) -> None:
-        """Read again what is on the screen."""
-        if not self.query("#facts"):  # a timer may go off while the program ends
+        """Read everything on the screen again."""
+        if not self.query("#facts"):  # a timer may fire while the program ends
             return
         todo = [self._tree.root]
         while todo:
@@ -228,7 +228,7 @@ class Browser(App[None]):
             self.query_one("#elements", Static).update(Text(escaped(str(error)), style="red"))
 
     def on_resize(self) -> None:
-        """Draw a plot anew, as wide as there is room for it."""
+        """Draw the plot again in the available width."""
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
@@ -236,40 +236,40 @@ class Browser(App[None]):
             self._show(self._shown)
 
     def action_interrupt(self) -> None:
-        """End as other commands do at Ctrl-C."""
+        """End the program with the exit code of Ctrl-C, as other commands do."""
         self.exit(return_code=INTERRUPTED)
 
     def action_plot(self) -> None:
-        """Show plots, or none."""
+        """Turn plots on or off."""
         self._plots = not self._plots
         self.action_reload()
 
     def action_logarithm(self) -> None:
-        """Change the axis of values."""
+        """Switch the axis of values between linear and logarithmic."""
         self._logarithmic = not self._logarithmic
         self.action_reload()
 
     # -- finding -------------------------------------------------------------------------------
 
     def action_find(self) -> None:
-        """Ask for a part of a key."""
+        """Ask for a text to find in the keys."""
         box = self.query_one("#find", Input)
         box.display = True
         box.focus()
 
     def action_leave_find(self) -> None:
-        """Go back to the tree."""
+        """Return to the tree."""
         self.query_one("#find", Input).display = False
         self._tree.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go to the first key that has the text."""
+        """Go to the next key that contains the entered text."""
         self._wanted = event.value
         self.action_leave_find()
         self.action_find_next()
 
     def action_find_next(self) -> None:
-        """Go to the next key that has the text."""
+        """Go to the next key that contains the text."""
         if not self._wanted:
             return
         keys = [entry.key for entry in self._store.describe(limit=_MOST_FOUND)]
@@ -283,7 +283,7 @@ class Browser(App[None]):
 
 
 def _label(entry: Description) -> Text:
-    """A key, its type, and its value if it is small."""
+    """Return the label of a key: its name, its type, and its value if it is small."""
     parts: list[Any] = [
         (escaped(entry.key.rpartition("/")[2]), style_of(entry)),
         (f"  {type_text(entry)}", "dim"),

@@ -1,4 +1,4 @@
-"""Whether a file that somebody writes has changed since one looked."""
+"""Detection of changes to a file that another process writes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 def stamp_of(file: str) -> Stamp:
-    """What changes with each commit: size and time of the file and of its journal.
+    """Return what changes with each commit: size and time of the file and of its journal.
 
-    On network file systems it may lag behind by the time for which attributes are cached.
+    On network file systems, it may lag behind by the time for which attributes are cached.
     """
     return tuple(map(_stat, (file, f"{file}-journal")))
 

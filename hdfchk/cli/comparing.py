@@ -14,12 +14,12 @@ _SHOWN = 60
 
 
 class Tolerance:
-    """How far two numbers may be apart: ``rtol * |left| + atol``.
+    """The difference allowed between two numbers: ``rtol * |left| + atol``.
 
     Args:
-        rtol: relative to the number of the first file.
-        atol: absolute.
-        types: whether types count, too.
+        rtol: the relative tolerance, times the number of the first file.
+        atol: the absolute tolerance.
+        types: whether types must be equal, too.
     """
 
     def __init__(self, rtol: float, atol: float, *, types: bool) -> None:
@@ -27,7 +27,7 @@ class Tolerance:
 
 
 def difference(left: Any, right: Any, tolerance: Tolerance) -> str | None:
-    """What differs between two values; None if nothing does. NaN equals NaN."""
+    """Describe what differs between two values; return None if they are equal. NaN equals NaN."""
     import numpy as np
 
     if tolerance.types and type(left) is not type(right):
@@ -55,7 +55,7 @@ def _type(value: Any) -> str:
 
 
 def short(value: Any) -> str:
-    """A value in a few characters."""
+    """Return a value as a short text."""
     try:
         text = json_line(value)
     except Exception:
@@ -85,17 +85,17 @@ def _same(left: Any, right: Any) -> bool:
         return bool(equals(right))
     try:
         return bool(left == right or (left != left and right != right))  # noqa: PLR0124  NaT
-    except Exception:  # of many elements, it is not one answer; a class of somebody else's
+    except Exception:  # an array has no single truth value, and foreign classes may raise
         return bool(plain(left) == plain(right))
 
 
 def _is_sparse(value: Any) -> bool:
-    """Whether it is a sparse array or matrix of SciPy."""
+    """Whether a value is a sparse array or matrix of SciPy."""
     return callable(getattr(value, "tocsr", None))
 
 
 def _sparse(left: Any, right: Any, tolerance: Tolerance) -> str | None:
-    """What differs between two sparse arrays, of the elements that one of them stores."""
+    """Compare two sparse arrays by the elements that either of them stores."""
     import numpy as np
 
     if left.shape != right.shape:
@@ -113,7 +113,7 @@ def _sparse(left: Any, right: Any, tolerance: Tolerance) -> str | None:
 
 
 def _as_arrays(left: Any, right: Any) -> tuple[Any, Any] | None:
-    """Scalars of NumPy and arrays of other libraries as arrays of NumPy; None for others."""
+    """Return NumPy scalars and arrays of other libraries as NumPy arrays; None for others."""
     import numpy as np
 
     for value in (left, right):
@@ -121,7 +121,7 @@ def _as_arrays(left: Any, right: Any) -> tuple[Any, Any] | None:
             return None
     try:
         pair = np.asarray(left), np.asarray(right)
-    except Exception:  # a library's dtype that NumPy does not have
+    except Exception:  # a dtype of a library that NumPy does not have
         return None
     return None if "O" in (pair[0].dtype.kind, pair[1].dtype.kind) else pair
 
@@ -154,7 +154,7 @@ def _lists(left: Any, right: Any, tolerance: Tolerance) -> str | None:
 
 
 def _arrays(left: Any, right: Any, tolerance: Tolerance, places: Any = None) -> str | None:
-    """What differs between two arrays; `places` are the indices of their elements elsewhere."""
+    """Compare two arrays; `places` are the indices of their elements in the sparse arrays."""
     import numpy as np
 
     if left.shape != right.shape:
@@ -206,7 +206,7 @@ def _elements(left: Any, right: Any, tolerance: Tolerance) -> Any:
 
 
 def _wide(left: Any, right: Any) -> Any:
-    """A dtype in which a difference neither overflows nor wraps around."""
+    """Return a dtype in which a difference neither overflows nor wraps around."""
     import numpy as np
 
     return np.result_type(left.dtype, right.dtype, np.float64)

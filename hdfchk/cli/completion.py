@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["completions"]
 
 _MOST = 200
-"""So many whole keys are offered; where more fit, those of the next level."""
+"""The maximum number of full keys offered; if more match, only the next level is offered."""
 
 
 def completions(file: str, incomplete: str) -> list[CompletionItem]:
-    """The keys of a file that begin so; none if it cannot be read.
+    """Return the keys of a file that begin with a text; none if the file cannot be read.
 
-    Shells put a blank after what they complete: therefore whole keys are offered, and the names of
-    dicts only where there are too many keys.
+    Shells put a blank after a completion. Therefore full keys are offered, and the keys of the next
+    level, with dicts, only if there are too many.
     """
     from click.shell_completion import CompletionItem
 

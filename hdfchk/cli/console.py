@@ -1,4 +1,4 @@
-"""What the terminal can show, and long work's progress on it."""
+"""Output on the terminal: colours, lines, and the progress of long work."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = [
 ]
 
 Span = tuple[str, str]
-"""A text and its style, as rich names it; an empty one for none."""
+"""A text and the name of its style in rich; empty for no style."""
 Line = Sequence[Span]
 
 _BLOCK = 500
 _SECONDS = 0.3
-"""What takes no longer shows no progress."""
+"""Work that takes less time shows no progress bar."""
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person sees the stream, on a terminal that can move its cursor."""
+    """Whether a stream is a terminal that can move its cursor."""
     try:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
     except ValueError:  # closed
@@ -40,12 +40,12 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def can_colour(stream: TextIO) -> bool:
-    """Whether to write colours: not without a terminal, nor where ``NO_COLOR`` is set."""
+    """Whether to write colours: only to a terminal, and not if ``NO_COLOR`` is set."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
 def put_lines(lines: Sequence[Line]) -> None:
-    """Print lines; on a terminal in colours, and cut at its edge."""
+    """Print lines; on a terminal with colours, and cropped to its width."""
     if not lines:
         return
     if not is_terminal(sys.stdout):
@@ -60,13 +60,13 @@ def put_lines(lines: Sequence[Line]) -> None:
 
 
 def put_text(lines: Sequence[str]) -> None:
-    """Print lines as they are; in blocks, so that a reader that goes away is noticed."""
+    """Print lines as they are, in blocks: a closed pipe is noticed between two of them."""
     for start in range(0, len(lines), _BLOCK):
         click.echo("\n".join(lines[start : start + _BLOCK]))
 
 
 def console() -> Any:
-    """The terminal on standard output, as rich knows it."""
+    """Return rich's console on standard output."""
     from rich.console import Console
 
     return Console(highlight=False, no_color=not can_colour(sys.stdout))
@@ -74,7 +74,7 @@ def console() -> Any:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], object] | None]:
-    """A bar on standard error while a block runs, if a person sees it.
+    """Context with a progress bar on standard error, if that is a terminal.
 
     Args:
         what: the name of the work.
@@ -90,7 +90,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], object] | None]:
 
 
 class _Bar:
-    """A bar that is made when the work has taken a moment."""
+    """A progress bar that appears only when the work has taken a moment."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -98,7 +98,7 @@ class _Bar:
         self._shown: Any = None
 
     def tell(self, done: int, total: int) -> None:
-        """Show how much is done."""
+        """Show how much of the work is done."""
         if self._shown is None:
             if time.monotonic() - self._start < _SECONDS:
                 return

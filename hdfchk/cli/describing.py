@@ -1,4 +1,4 @@
-"""Descriptions of keys as a person reads them, and as JSON."""
+"""Descriptions of keys as text for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["as_record", "describe", "size_of", "style_of", "type_text", "value_text"]
 
 MOST_VALUES = 1000
-"""Values are read with up to so many keys."""
+"""Values are read only if there are at most this many keys."""
 
 
 def describe(store: Any, key: str | None, *, depth: int | None = None) -> list[Description]:
-    """All descriptions; with small values, where there are not too many keys."""
+    """Return all descriptions, with small values unless there are too many keys."""
     found: list[Description] = store.describe(key, depth=depth, limit=MOST_VALUES + 1, values=True)
     if len(found) > MOST_VALUES:
         found = store.describe(key, depth=depth)
@@ -27,7 +27,7 @@ def describe(store: Any, key: str | None, *, depth: int | None = None) -> list[D
 
 
 def type_text(entry: Description) -> str:
-    """The type, with dtype, shape and length.
+    """Return the type with dtype, shape and length.
 
     Example:
         >>> import numpy as np
@@ -62,13 +62,13 @@ def _dtype_text(dtype: Any) -> str:
 
 
 def size_of(entry: Description) -> str:
-    """The bytes in the file, else in memory."""
+    """Return the size in the file, or in memory if that is unknown."""
     count = entry.stored if entry.stored is not None else entry.nbytes
     return "" if count is None else size_text(count)
 
 
 def value_text(entry: Description, most: int = 60) -> str:
-    """A small value on a line, or what is wrong with it."""
+    """Return a small value as one line, or the problem with it."""
     if entry.problem is not None:
         return f"! {escaped(entry.problem)}"
     if not entry.has_value or entry.value is None:
@@ -81,27 +81,27 @@ def value_text(entry: Description, most: int = 60) -> str:
 
 
 def _repr(value: Any) -> str:
-    """Text and bytes with quotes, all else as it is printed."""
+    """Return text, bytes and containers as `repr`, everything else as `str`."""
     if isinstance(value, str | bytes | list | tuple | dict | set):
         return repr(value)
     return " ".join(str(value).split())
 
 
 def style_of(entry: Description) -> str:
-    """The style of a key."""
+    """Return the style of a key."""
     if entry.problem is not None:
         return "red"
     return {"group": "bold blue", "array": "cyan"}.get(entry.kind, "")
 
 
 def value_span(entry: Description, most: int = 60) -> Span:
-    """A small value with its style."""
+    """Return a small value with its style."""
     text = value_text(entry, most)
     return (text, "red" if entry.problem is not None else "green")
 
 
 def as_record(entry: Description) -> dict[str, Any]:
-    """A description for JSON; ``value`` is there if it is known."""
+    """Return a description for JSON, with ``value`` if it is known."""
     record = {
         "key": entry.key,
         "kind": entry.kind,
@@ -123,7 +123,7 @@ def as_record(entry: Description) -> dict[str, Any]:
 
 
 def json_records(entries: list[Description]) -> list[str]:
-    """Descriptions as JSON, a line each."""
+    """Return descriptions as JSON, one line each."""
     import json
 
     return [
@@ -133,7 +133,7 @@ def json_records(entries: list[Description]) -> list[str]:
 
 
 def columns(rows: list[list[Span]]) -> list[Line]:
-    """Rows as lines with the same columns; an empty column is left out."""
+    """Return rows as lines with aligned columns; empty columns are left out."""
     if not rows:
         return []
     widths = [max(len(text) for text, _ in column) for column in zip(*rows, strict=True)]

@@ -26,8 +26,8 @@ class Change(NamedTuple):
     """A difference.
 
     Args:
-        key: where.
-        what: ``"removed"`` (in the first file alone), ``"added"``, ``"type"``, ``"value"``,
+        key: the key below the place that is compared.
+        what: ``"removed"`` (only in the first file), ``"added"``, ``"type"``, ``"value"``,
             ``"attribute"`` or ``"unread"``.
         text: the difference in words.
     """
@@ -132,7 +132,7 @@ def _changes(
 
 
 def _entries(store: Any, key: str | None) -> dict[str, Any]:
-    """What is to be compared, by the key below the place."""
+    """Return the descriptions to compare, by the key below the place."""
     own = store.describe(key, depth=0)
     base = "" if key is None else f"{key}/"
     found = {} if key is None and own[0].kind == "group" else {"": own[0]}

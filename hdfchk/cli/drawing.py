@@ -27,15 +27,15 @@ def draw(
     logarithmic: bool = False,
     title: str = "",
 ) -> str:
-    """Curves, or the first picture, as text.
+    """Return curves, or the first picture, as text.
 
     Args:
-        parts: what to draw.
-        width: in columns.
-        height: in lines.
-        colours: write colours.
-        logarithmic: the axis of values.
-        title: above it.
+        parts: the curves and pictures to draw.
+        width: the width in columns.
+        height: the height in lines.
+        colours: whether to write colours.
+        logarithmic: whether the axis of values is logarithmic.
+        title: the title above the plot.
     """
     pictures = [part for part in parts if isinstance(part, Picture)]
     if len(pictures) == len(parts):
@@ -66,7 +66,7 @@ def draw(
 
 
 def _shades(values: Any, width: int, height: int) -> list[str]:
-    """An array of two axes as lines of shades, and a line with its least and largest value."""
+    """Return a two-dimensional array as lines of shades, and a line with its value range."""
     import numpy as np
 
     rows, columns = values.shape
@@ -97,7 +97,7 @@ def _plotext() -> Any:
 def save_picture(
     parts: Sequence[Curve | Picture], path: str, *, logarithmic: bool, title: str
 ) -> None:
-    """Draw to a file: .png, .svg, .pdf."""
+    """Draw to a file whose extension selects the format: .png, .svg, .pdf."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -126,12 +126,12 @@ def save_picture(
 
 
 def _literal(text: str) -> str:
-    """Text in which matplotlib sees no formulas."""
+    """Return a text that matplotlib does not take as a formula."""
     return escaped(text).replace("$", r"\$")
 
 
 def sparkline(values: Any, width: int = 24) -> str:
-    """Numbers as a line of blocks; the last ones, if there are many.
+    """Return numbers as a line of blocks; the means of equal parts if there are many.
 
     Example:
         >>> sparkline([0.0, 1.0, 2.0, 3.0])

@@ -109,7 +109,7 @@ def cp_command(source: Place, target: Place, force: bool, wait: float) -> None:
 
 
 def _target(wanted: str | None, key: str, *, whole: bool) -> str:
-    """The key of a copy: `wanted`, or one inside of it."""
+    """Return the key of a copy: `wanted`, or below it for a whole file."""
     if wanted is None:
         return key
     return f"{wanted}/{key}" if whole else wanted

@@ -12,7 +12,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        args: its arguments; None for those of the process.
+        args: the arguments; None for those of the process.
 
     Returns:
         The exit code: see `hdfchk.cli.exits`.

@@ -1,4 +1,4 @@
-"""Text of a file, such that it cannot control the terminal that shows it."""
+"""Escapes for text from a file, so that it cannot control the terminal that shows it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 __all__ = ["escaped", "escaped_json", "escaped_lines"]
 
 _CONTROLS = (
-    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1, in which 0x9b is the beginning of a sequence, too
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL and C1, of which 0x9b also begins an escape sequence
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of text
-    "\u2028\u2029"  # ends of lines
-    "\ud800-\udfff"  # what no encoding has
-    "\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations and tags, which are not seen
+    "\u2028\u2029"  # line and paragraph separators
+    "\ud800-\udfff"  # surrogates, which cannot be encoded
+    "\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations and tags, which are invisible
 )
 _CONTROL = f"[{_CONTROLS}]"
 _CONTROL_IN_LINES = f"(?![\t\n])[{_CONTROLS}]"
@@ -19,7 +19,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def escaped(text: str) -> str:
-    r"""Text on one line: control characters as in a string of Python.
+    r"""Return a text as one line, with control characters escaped as in Python strings.
 
     Example:
         >>> escaped("a\x1b[2Jb\n")
@@ -29,12 +29,12 @@ def escaped(text: str) -> str:
 
 
 def escaped_lines(text: str) -> str:
-    """The same for text of several lines: ends of lines and tabs stay."""
+    """Escape text of several lines like `escaped`, but keep line ends and tabs."""
     return text if text.isprintable() else re.sub(_CONTROL_IN_LINES, _escape, text)
 
 
 def escaped_json(text: str) -> str:
-    r"""JSON whose strings hold no control characters; they mean the same as before.
+    r"""Escape the control characters in JSON strings; the meaning of the JSON is unchanged.
 
     Example:
         >>> escaped_json('"a\x9bb"')

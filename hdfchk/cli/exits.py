@@ -1,4 +1,4 @@
-"""Exit codes, and errors as one line."""
+"""Exit codes, and errors as single lines."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _HINTS = {
     "recover()": "hdfchk recover",
     "verify()": "hdfchk verify",
 }
-"""What advice for Python is in a shell."""
+"""Advice for Python, and what replaces it in a shell."""
 
 NO, USAGE, UNREADABLE, LOCKED, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
 
 
 class Failure(click.ClickException):
-    """The end of a command, as one line on standard error.
+    """An error that ends a command, shown as one line on standard error.
 
     Args:
         message: what is wrong, where, and what to do.
@@ -67,7 +67,7 @@ class Failure(click.ClickException):
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """The line and the exit code of an error; None if it is a mistake of the program."""
+    """Return the line and the exit code for an error; None if it is a bug of the program."""
     import hdfchk
 
     if isinstance(error, hdfchk.LockedError):
@@ -84,19 +84,19 @@ def failure_of(error: BaseException) -> Failure | None:
 
 
 def _told(error: Any) -> str:
-    """What an error of hdfchk says, with advice for a shell."""
+    """Return the message of an hdfchk error, with advice for a shell."""
     advise(error)
     return str(error)
 
 
 def advise(error: Any) -> None:
-    """Turn the advice of an error of hdfchk, which is for Python, into advice for a shell."""
+    """Replace the advice in an hdfchk error, which is for Python, by advice for a shell."""
     if error.hint is not None:
         error.hint = for_a_shell(error.hint)
 
 
 def for_a_shell(text: str) -> str:
-    """A text in which advice for Python is advice for a shell.
+    """Return a text with advice for Python replaced by advice for a shell.
 
     Example:
         >>> for_a_shell("wait for it, or raise lock_timeout")
@@ -108,7 +108,7 @@ def for_a_shell(text: str) -> str:
 
 
 def _code(error: Exception) -> int:
-    """The exit code of an error of hdfchk."""
+    """Return the exit code for an hdfchk error."""
     import hdfchk
 
     if isinstance(error, (hdfchk.CheckpointerKeyError, hdfchk.ReferencedError, FileExistsError)):
@@ -124,7 +124,7 @@ def _code(error: Exception) -> int:
 
 
 def _system(error: OSError) -> str:
-    """What the system says, with the name of the file."""
+    """Return the message of the system with the name of the file."""
     text = error.strerror or str(error)
     if error.errno == errno.ENOENT:
         text = "no such file or folder"
@@ -137,7 +137,7 @@ def _system(error: OSError) -> str:
 
 
 def close_quietly() -> None:
-    """Close standard output, whose reader has gone, without a message at the end of the process."""
+    """Redirect standard output, whose reader is gone, so that the exit prints no error."""
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())

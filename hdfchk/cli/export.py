@@ -62,10 +62,10 @@ def export_command(file: str, output: str, key: str | None, force: bool) -> None
 
 
 def _export_folder(store: Any, key: str | None, folder: str) -> dict[str, Exception]:
-    """Write each value to a file of its own; each is read as it is at that moment.
+    """Write each value to a separate file; each is read in its state at that moment.
 
     Returns:
-        The keys of those that could not be read or written, each with its error.
+        The errors of the values that could not be read or written, by key.
     """
     import hdfchk
 
@@ -112,7 +112,7 @@ def _write(path: str, value: Any, key: str) -> None:
 
 
 def file_name(name: str) -> str:
-    r"""A name of a key as the name of a file, which leads nowhere else; ``%XX`` for what cannot.
+    r"""Return a name of a key as a safe file name, with unsafe characters escaped as ``%XX``.
 
     Example:
         >>> file_name("a b"), file_name(".."), file_name("x\\y:1%")

@@ -1,4 +1,4 @@
-"""Values to and from files of other kinds: NumPy, JSON, CSV, text, bytes."""
+"""Reading and writing of values in files of other formats: NumPy, JSON, CSV, text, bytes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["READERS", "WRITERS", "columns_of", "extension_of", "read_value", "wr
 
 
 def extension_of(path: str) -> str:
-    """The extension of a path, in small letters."""
+    """Return the extension of a path in lower case."""
     return os.path.splitext(path)[1].lower()
 
 
 def write_value(path: str, value: Any) -> None:
-    """Write a value to a file, in the form that its extension says.
+    """Write a value to a file in the format of its extension.
 
-    The file appears whole, or not at all.
+    The file appears complete or not at all.
 
     Raises:
-        Failure: there is no such form, or the value does not have it.
+        Failure: the format is unknown, or the value cannot be written in it.
     """
     writer = WRITERS.get(extension_of(path))
     if writer is None:
@@ -38,7 +38,7 @@ def write_value(path: str, value: Any) -> None:
             writer(stream, value)
         os.replace(beside, path)
     except OSError as error:
-        if error.filename == beside:  # a name that the caller has not given
+        if error.filename == beside:  # not the name that the caller gave
             error.filename = path
         raise
     finally:
@@ -47,10 +47,10 @@ def write_value(path: str, value: Any) -> None:
 
 
 def read_value(path: str) -> Any:
-    """The value that a file has, by its extension.
+    """Return the value in a file, read in the format of its extension.
 
     Raises:
-        Failure: no form is known for it, or it is damaged.
+        Failure: the format is unknown, or the file is damaged.
     """
     reader = READERS.get(extension_of(path))
     if reader is None:
@@ -67,7 +67,7 @@ def _write_npy(stream: Any, value: Any) -> None:
     import numpy as np
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # notes on a dtype are left out
+        warnings.simplefilter("ignore", UserWarning)  # metadata of a dtype are dropped
         np.lib.format.write_array(stream, as_array(value), allow_pickle=False)
 
 
@@ -83,7 +83,7 @@ def _write_npz(stream: Any, value: Any) -> None:
 
 
 def flat(value: Mapping[str, Any], base: str = "") -> list[tuple[str, Any]]:
-    """The values of nested dicts with their key paths."""
+    """Return the values of nested dicts with their key paths."""
     found: list[tuple[str, Any]] = []
     for key, item in value.items():
         path = f"{base}{key}"
@@ -95,10 +95,10 @@ def flat(value: Mapping[str, Any], base: str = "") -> list[tuple[str, Any]]:
 
 
 def as_array(value: Any, key: str | None = None) -> Any:
-    """A value as an array of NumPy that needs no pickle.
+    """Return a value as a NumPy array that needs no pickle.
 
     Raises:
-        Failure: there is no such array.
+        Failure: the value is not an array of numbers or text.
     """
     import numpy as np
 
@@ -143,10 +143,12 @@ def _cell(value: Any) -> Any:
 
 
 def columns_of(value: Any) -> dict[str, list[Any]]:
-    """The columns of a table: a DataFrame, a dict of columns, an array of one or two axes.
+    """Return the columns of a table: of a DataFrame, a dict of columns, or an array.
+
+    An array is structured, or has one or two dimensions.
 
     Raises:
-        Failure: it is not a table.
+        Failure: the value is not a table.
     """
     import numpy as np
 
@@ -230,7 +232,7 @@ def _read_csv(stream: Any) -> Any:
 
 
 def _typed(cells: list[str]) -> Any:
-    """A column: integers, floats with NaN for empty cells, else text."""
+    """Return a column as integers; else as floats, with NaN for empty cells; else as text."""
     import numpy as np
 
     for kind, items in ((np.int64, cells), (np.float64, [cell or "nan" for cell in cells])):

@@ -61,7 +61,9 @@ def _put_exact(value: Any) -> None:
 
 
 def value_at(store: Any, key: str | None, index: Any = None) -> Any:
-    """A value, dicts as plain dicts; with an index a part of it, of which alone is read.
+    """Return a value, dicts as plain dicts; with an index, only that part, and only it is read.
+
+    Values that are not arrays are read completely.
 
     Raises:
         Failure: the index does not fit.

@@ -60,12 +60,12 @@ def import_command(file: str, source: str, key: str | None, force: bool, wait: f
 
 
 def _goes_on(store: Any, path: str, item: dict[Any, Any]) -> bool:
-    """Whether a dict is stored key by key, as one is there already."""
+    """Whether a dict is stored key by key, because there is a dict at its key already."""
     return bool(item) and path in store and is_dict(store, path)
 
 
 def _folder(path: str) -> dict[str, Any]:
-    """What is in a folder, as nested dicts. Links are not followed out of it."""
+    """Return the contents of a folder as nested dicts. Symbolic links are not followed."""
     found: dict[str, Any] = {}
     with os.scandir(path) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):

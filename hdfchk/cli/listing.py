@@ -105,7 +105,7 @@ def _tree(store: Any, key: str | None, depth: int | None) -> list[tuple[str | No
 
 
 def _without_idle(entries: list[Description], keys: tuple[str, ...]) -> list[Description]:
-    """What is left without the dicts in which nothing matches."""
+    """Return the entries without the dicts in which nothing matches."""
     from fnmatch import fnmatchcase
 
     parents: set[str] = set()
@@ -119,7 +119,7 @@ def _without_idle(entries: list[Description], keys: tuple[str, ...]) -> list[Des
 
 
 class _Drawing:
-    """A tree as lines."""
+    """The lines of a tree."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _Drawing:
         return found
 
     def _level(self, key: str, indent: str) -> list[tuple[str, Description | str, bool]]:
-        """The keys of a level, the last one first, and a line for those that are left out."""
+        """Return the keys of a level, the last one first, and a line for those left out."""
         below: list[Description | str] = [*self._below.get(key, [])]
         if self._most is not None and len(below) > self._most:
             left = len(below) - self._most

@@ -50,7 +50,7 @@ def merge_command(target: Place, sources: tuple[Place, ...], force: bool, wait: 
 def _plan(
     goal: HDF5Checkpointer, store: HDF5Checkpointer, to: str, key: str
 ) -> list[tuple[str, str, bool]]:
-    """What is copied: its key, the key that it gets, and whether something is there."""
+    """Return what to copy: the key, the key of the copy, and whether that exists already."""
     found: list[tuple[str, str, bool]] = []
     todo = [
         (f"{key}/{name}" if key else name, f"{to}/{name}" if to else name)
@@ -68,5 +68,5 @@ def _plan(
 
 
 def is_dict(store: HDF5Checkpointer, key: str) -> bool:
-    """Whether a dict is at a key, and no value that is stored as a group."""
+    """Whether the value at a key is a dict, not another type that is stored as a group."""
     return store.describe(key, depth=0)[0].kind == "group"

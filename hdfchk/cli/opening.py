@@ -1,4 +1,4 @@
-"""Stores that commands work on. None is held: each call of a store opens and closes the file."""
+"""Stores for commands. None is held: each call of a store opens and closes the file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["change", "read", "refuse_existing"]
 
 
 def read(file: str, **options: Any) -> HDF5Checkpointer:
-    """A file to read.
+    """Return a store of a file for reading.
 
     Raises:
-        Failure: there is no such file.
+        Failure: there is no such file, or it is a folder.
     """
     _require(file)
     from hdfchk import HDF5Checkpointer
@@ -26,15 +26,15 @@ def read(file: str, **options: Any) -> HDF5Checkpointer:
 
 
 def change(file: str, wait: float, *, create: bool = False) -> HDF5Checkpointer:
-    """A file to change, or with `create` to begin.
+    """Return a store of a file for changes.
 
     Args:
-        file: its path.
+        file: the path of the file.
         wait: seconds to wait for others.
-        create: make it if it is missing.
+        create: whether the file may be missing; it is created then.
 
     Raises:
-        Failure: there is no such file, or folder.
+        Failure: there is no such file, or it is a folder.
     """
     if not create:
         _require(file)
@@ -44,10 +44,10 @@ def change(file: str, wait: float, *, create: bool = False) -> HDF5Checkpointer:
 
 
 def refuse_existing(store: Any, key: str, file: str, *, force: bool) -> None:
-    """Refuse to replace what is at a key.
+    """Refuse to replace an existing value.
 
     Raises:
-        Failure: something is there, and `force` is not given.
+        Failure: the key exists, and `force` is False.
     """
     if not force and key in store:
         raise Failure(f"there is a value already (key {key!r} in {file}); use --force", NO)

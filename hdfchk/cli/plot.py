@@ -74,7 +74,7 @@ def plot_command(
 def _over(
     parts: list[Curve | Picture], positions: list[Curve | Picture], key: str
 ) -> list[Curve | Picture]:
-    """Curves over the values of another key."""
+    """Return curves with the values of another key as positions."""
     import numpy as np
 
     found: list[Curve | Picture] = []

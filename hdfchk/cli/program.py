@@ -37,18 +37,18 @@ COMMANDS = {
     "browse": ("browse", "Browse a file, full screen."),
     "view": ("view", "Show a file in the browser."),
 }
-"""Of each command the module, in this package, and its short help."""
+"""For each command, its module in this package, and its short help."""
 
 
 class Program(click.Group):
     """The group of all commands. Its help needs none of their modules."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the table."""
+        """Return all names, in the order of the table."""
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by its name, from its module."""
+        """Import and return a command by name."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
@@ -56,12 +56,12 @@ class Program(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of commands."""
+        """Write the table of commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """The names of commands, or of files, as a file alone is shown as a tree."""
+        """Return the names of commands; files if none match: a file alone is shown as a tree."""
         from click.shell_completion import CompletionItem
 
         if incomplete.startswith("-"):
@@ -76,7 +76,7 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name; ``tree`` for a file alone."""
+        """Return the command that the arguments name; ``tree`` for a file alone."""
         first = args[0]
         if first in COMMANDS:
             return super().resolve_command(ctx, args)
@@ -89,7 +89,7 @@ class Program(click.Group):
         raise click.UsageError(f"there is no command and no file {first!r}; {hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; errors of hdfchk and the system end it with a line and a code."""
+        """Run a command; errors of hdfchk and the system end it with one line and an exit code."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -164,7 +164,7 @@ def run(args: Sequence[str] | None) -> int:
 
 
 def _wrong_usage(error: click.UsageError) -> Failure:
-    """The line of an error in the arguments; it names the help to read."""
+    """Return the line for an error in the arguments; it names the help to read."""
     text = error.format_message().removesuffix(".")
     hint = f"see: {error.ctx.command_path if error.ctx is not None else 'hdfchk'} --help"
     if hint not in text:
@@ -173,7 +173,7 @@ def _wrong_usage(error: click.UsageError) -> Failure:
 
 
 def _show_warning(message: Warning | str, *place: Any) -> None:
-    """A warning as one line."""
+    """Print a warning as one line."""
     from .escapes import escaped
 
     click.echo(f"hdfchk: warning: {escaped(for_a_shell(str(message)))}", err=True)

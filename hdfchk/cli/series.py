@@ -1,4 +1,4 @@
-"""Curves and pictures from stored arrays, thinned to what can be seen."""
+"""Curves and pictures from stored arrays, reduced to what a plot can show."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Curve(NamedTuple):
     """A curve.
 
     Args:
-        name: its key.
-        x: positions, of shape ``(n,)``.
-        y: values, of shape ``(n,)``, float64.
+        name: the key of the curve.
+        x: the positions, of shape ``(n,)``.
+        y: the values, of shape ``(n,)``, float64.
     """
 
     name: str
@@ -31,11 +31,11 @@ class Curve(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """An array of two axes.
+    """A two-dimensional array.
 
     Args:
-        name: its key.
-        values: of shape ``(rows, columns)``, float64.
+        name: the key of the array.
+        values: the values, of shape ``(rows, columns)``, float64.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Picture(NamedTuple):
 
 
 def is_plottable(entry: Description) -> bool:
-    """Whether a key has numbers along one or two axes."""
+    """Whether a key has numbers in one or two dimensions."""
     if entry.kind == "array":
         return (
             entry.dtype is not None
@@ -56,10 +56,10 @@ def is_plottable(entry: Description) -> bool:
 
 
 def to_plot(store: Any, key: str) -> list[Curve | Picture]:
-    """What is plotted of a key: a curve for each column, or a picture.
+    """Return the parts to plot for a key: a curve for each column, or a picture.
 
     Raises:
-        Failure: it has no numbers along one or two axes.
+        Failure: the key has no numbers in one or two dimensions.
     """
     entry = store.describe(key, depth=0)[0]
     if entry.kind == "group":
@@ -110,7 +110,7 @@ def _of_matrix(array: Any, entry: Description) -> list[Curve | Picture]:
 
 
 def numbers(values: Any) -> Any:
-    """Values as float64; of complex ones their absolute values."""
+    """Return values as float64; for complex numbers, their absolute values."""
     import numpy as np
 
     if np.ma.isMaskedArray(values):
@@ -120,21 +120,21 @@ def numbers(values: Any) -> Any:
 
 
 def thinned_values(values: Any) -> tuple[Any, Any]:
-    """Positions and values of a curve in memory."""
+    """Return positions and values of a curve in memory, like `thinned`."""
     values = numbers(values)
     return thinned(values, len(values))
 
 
 def thinned(array: Any, length: int, column: int | None = None) -> tuple[Any, Any]:
-    """Positions and values of a curve: of each bin the least and the largest, in their order.
+    """Return positions and values of a curve; if it is long, the extremes of each bin, in order.
 
     Args:
-        array: it is read part by part.
-        length: its length.
-        column: of an array of two axes.
+        array: the array, which is read part by part.
+        length: the length of the array.
+        column: the column of a two-dimensional array.
 
     Returns:
-        Positions and values, both of shape ``(n,)``, `n` at most some thousand.
+        Positions and values, both of shape ``(n,)``, with `n` at most a few thousand.
     """
     import numpy as np
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["excerpt", "facts", "show_command", "text_of"]
 
 _WHOLE_BYTES = 1 << 20
-"""Of larger arrays the corners are read alone."""
+"""Only the corners of larger arrays are read."""
 _MOST_CHARACTERS = 20_000
 
 
@@ -71,7 +71,7 @@ def _row(entry: Description) -> list[tuple[str, str]]:
 
 
 def facts(entry: Description) -> list[tuple[str, str]]:
-    """What is known of a key, as pairs of a name and a text."""
+    """Return the properties of a key as pairs of a name and a text."""
     found = [("type", type_text(entry))]
     if entry.kind == "array" and entry.dtype is not None:
         found.append(("dtype", escaped(str(entry.dtype))))
@@ -88,7 +88,7 @@ def facts(entry: Description) -> list[tuple[str, str]]:
 
 
 def excerpt(store: Any, entry: Description) -> Any:
-    """The value of a key, or, of a large array, its corners; NumPy prints both alike."""
+    """Return the value of a key; of a large array, only the corners, which print like the array."""
     is_large = entry.kind == "array" and (entry.nbytes or 0) > _WHOLE_BYTES
     if not is_large or not entry.shape:
         return store.load(entry.key or None)
@@ -96,7 +96,7 @@ def excerpt(store: Any, entry: Description) -> Any:
 
 
 class _Corners:
-    """The first and last elements along each axis, with one between that is not shown."""
+    """The first and last elements along each axis, with one between them that is not shown."""
 
     def __init__(self, array: Any, shape: tuple[int, ...]) -> None:
         self._array = array
@@ -127,7 +127,7 @@ class _Corners:
 
 
 def text_of(value: Any) -> str:
-    """A value as text of several lines, not too many."""
+    """Return a value as text, cut if it is long."""
     import numpy as np
 
     if isinstance(value, str):

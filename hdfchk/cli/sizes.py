@@ -10,7 +10,7 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def size_text(count: int) -> str:
-    """Bytes as text, in units of 1000.
+    """Return a number of bytes as text, in decimal units.
 
     Example:
         >>> size_text(512), size_text(1536), size_text(5_000_000_000)
@@ -27,7 +27,7 @@ def size_text(count: int) -> str:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """The lengths of axes as text, as Python and `Group.tree` write them.
+    """Return a shape as text, as Python and `Group.tree` write it.
 
     Example:
         >>> shape_text((100, 3)), shape_text([50]), shape_text(())
@@ -37,7 +37,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def count_text(count: int, what: str) -> str:
-    """A number of things.
+    """Return a number of things as text.
 
     Example:
         >>> count_text(1, "key"), count_text(2000, "key")

@@ -1,4 +1,4 @@
-"""Values as JSON, and as text that a person reads."""
+"""Values as JSON."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _BY_TEXT = {
 
 
 def json_line(value: Any, *, indent: int | None = None) -> str:
-    """A value as JSON, on one line, which cannot control a terminal.
+    """Return a value as JSON, on one line without `indent`, which cannot control a terminal.
 
-    Numbers that JSON has not are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``; a
-    complex number is ``{"real": …, "imag": …}``; bytes are ``{"base64": …}``; dates and times are
-    text of ISO 8601, durations as Python writes them. Arrays, tuples and sets are lists; a dict
-    whose keys are not all text is a list of pairs; what else there is, is its text.
+    Numbers that JSON does not have are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``;
+    a complex number is ``{"real": …, "imag": …}``; bytes are ``{"base64": …}``; dates and times
+    are ISO 8601 text, durations are text as Python writes them. Arrays, tuples and sets are lists;
+    a dict whose keys are not all text is a list of pairs; everything else is its text.
 
     Example:
         >>> json_line({"a": [1, float("nan"), 2j], "b": b"x"})
@@ -46,7 +46,7 @@ def json_line(value: Any, *, indent: int | None = None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value of the types of JSON."""
+    """Return a value made of JSON types only."""
     import base64
 
     if value is None or isinstance(value, bool | str):
@@ -82,7 +82,7 @@ def _mapping(value: Mapping[Any, Any]) -> Any:
 
 
 def _of_library(value: Any) -> Any:
-    """A value of NumPy, pandas or others."""
+    """Convert a value of NumPy, pandas or another library."""
     import numpy as np
 
     if isinstance(value, np.ma.MaskedArray):

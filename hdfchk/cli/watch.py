@@ -88,11 +88,11 @@ def watch_command(
 
 
 class _Watch:
-    """What is known of a file, and what of it has changed.
+    """The state of a file at the last look, and what has changed since the look before.
 
     Attributes:
-        entries: by key, as they were when one last looked.
-        clock: the time of that, as text.
+        entries: the descriptions at the last look, by key.
+        clock: the time of the last look, as text.
     """
 
     def __init__(self, file: str, keys: tuple[str, ...]) -> None:
@@ -106,7 +106,7 @@ class _Watch:
         self._curves: dict[str, str] = {}
 
     def waits_for(self) -> str:
-        """Why there is nothing to show, which may be a mistake in a name; empty if there is."""
+        """Return why there is nothing to show, perhaps a mistyped name; otherwise ""."""
         if self.entries:
             return ""
         if self.problem:
@@ -114,7 +114,7 @@ class _Watch:
         return f"waits for {'these keys' if self._keys else 'a key'} in {self.file}: it has none"
 
     def look(self) -> list[Description]:
-        """Look again; what is new or has changed."""
+        """Look again, and return the keys that are new or have changed."""
         self.clock = time.strftime("%H:%M:%S")
         stamp = stamp_of(self.file)
         if stamp == self._stamp:
@@ -134,7 +134,7 @@ class _Watch:
         ]
 
     def _read(self) -> dict[str, Description] | None:
-        """What there is now; None if the file cannot be read at this moment."""
+        """Return the present keys; None if the file cannot be read at this moment."""
         import hdfchk
 
         store = read(self.file, allowed_keys=list(self._keys) or None)
@@ -158,7 +158,7 @@ class _Watch:
         return found
 
     def _curves_of(self, entry: Description) -> str | None:
-        """The curve as it was, if the array has not changed its length."""
+        """Return the curve of the last look, if the array has not changed."""
         before = self.entries.get(entry.key)
         return (
             self._curves.get(entry.key)
@@ -167,7 +167,7 @@ class _Watch:
         )
 
     def line(self, entry: Description) -> Line:
-        """A line on what has changed."""
+        """Return a line about a key that has changed."""
         before = self._before.get(entry.key)
         sign = "~" if before is not None else "+" if self._before else "="
         parts = [self.clock, sign, escaped(entry.key), type_text(entry)]
@@ -177,11 +177,11 @@ class _Watch:
         return [("  ".join(filter(None, parts)), "")]
 
     def detail(self, entry: Description) -> str:
-        """A small value, or the curve of an array."""
+        """Return a small value, or the curve of an array."""
         return value_text(entry, 40) or self._curves.get(entry.key, "")
 
     def rows(self) -> list[Line]:
-        """A table of all, those that have changed in colour."""
+        """Return a table of the first keys, with those that have changed highlighted."""
         rows = []
         for key, entry in list(self.entries.items())[:_MOST_ROWS]:
             before = self._before.get(key)
@@ -206,7 +206,7 @@ def _differs(entry: Description, before: Description) -> bool:
 
 
 def _curve(store: Any, entry: Description, before: str | None) -> str:
-    """The end of an array as a line of blocks, and its last value."""
+    """Return the end of an array as a line of blocks, and its last value."""
     if before is not None:
         return before
     import hdfchk
@@ -236,7 +236,7 @@ class _Goal:
             ) from None
 
     def is_reached(self, entries: dict[str, Description]) -> bool:
-        """Whether the number at the key, or its length, is large enough."""
+        """Whether the number at the key, or the length of its value, is large enough."""
         entry = entries.get(self._key)
         if entry is None:
             return False
@@ -246,7 +246,7 @@ class _Goal:
 
 
 class _Screen:
-    """A table in place on the terminal."""
+    """A table that is updated in place on the terminal."""
 
     def __init__(self) -> None:
         from rich.live import Live
@@ -257,7 +257,7 @@ class _Screen:
         self._live.start()
 
     def show(self, watch: _Watch) -> None:
-        """Show what is known."""
+        """Show the state of a file."""
         from rich.text import Text
 
         lines = watch.rows()
@@ -272,5 +272,5 @@ class _Screen:
         self._live.update(text, refresh=True)
 
     def stop(self) -> None:
-        """Leave the table as it is."""
+        """Stop updating, and leave the table on the terminal."""
         self._live.stop()

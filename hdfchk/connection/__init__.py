@@ -1,1 +1,1 @@
-"""Opening and closing of the storage of stores, turns on it, and transactions."""
+"""Opening and closing of storage, turns of threads and tasks on it, and transactions."""

@@ -112,17 +112,17 @@ class AppendBuffers:
         return self._tables.get(path)
 
     def keep_table(self, path: Path, form: Any) -> None:
-        """Keep what is known of a table, until anything else is done with its arrays."""
+        """Keep what is known of a table, until its arrays are changed in another way."""
         self._tables[path] = form
 
     def drop_tables(self, path: Path) -> None:
-        """Drop what is known of the tables of which an array is a part: it has grown alone."""
+        """Drop what is known of the tables that contain an array: it has grown separately."""
         for known in list(self._tables):  # a copy: a signal handler may change it
             if path[: len(known)] == known:
                 self._tables.pop(known, None)
 
     def wait(self, buffer: RowBuffer, rows: np.ndarray[Any, Any]) -> None:
-        """Add rows to a buffer."""
+        """Add rows to a buffer, which is written later."""
         buffer.add(rows)
         self._waiting[buffer.path] = buffer
 

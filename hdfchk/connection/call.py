@@ -24,8 +24,8 @@ class Call:
     """Context with a session on the open storage, which is opened if necessary.
 
     In this order: signals are deferred, the connection's lock is taken, re-entrant use is rejected,
-    the storage is opened and settled. Leaving it undoes this in reverse order, so handlers of
-    signals run when the call is over.
+    the storage is opened and settled. Leaving it undoes this in reverse order, so signal handlers
+    run when the call is over.
 
     Args:
         handle: the handle of the store.
@@ -86,7 +86,7 @@ class Call:
             try:
                 self._leave(error)
             finally:
-                # Its traceback has this frame: only the garbage collector would free them.
+                # Its traceback refers to this frame: only the garbage collector would free them.
                 del error
 
     def _fail(self, error: BaseException) -> None:
@@ -95,7 +95,7 @@ class Call:
             explain(error, self._storage, self._handle.backend.address)
 
     def _begin(self, handle: Handle, connection: Connection) -> Storage:
-        """Open the storage, and keep it in ``_storage`` as soon as `_leave` has to see to it."""
+        """Open the storage, and set ``_storage`` as soon as `_leave` must end its use."""
         raise NotImplementedError
 
     def _settle(self, connection: Connection, storage: Storage) -> None:

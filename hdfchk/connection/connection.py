@@ -27,7 +27,7 @@ from .owner import Owner
 __all__ = ["Connection", "Transaction", "Watch", "connection_of", "share"]
 
 TURN_SECONDS = 0.1
-"""How long the thread of alarms waits for its turn to give storage back."""
+"""How long the alarm thread waits for its turn to give storage back."""
 EXIT_SECONDS = 5.0
 """How long the exit of the process waits for a thread that is using a store."""
 
@@ -147,7 +147,7 @@ class Connection:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a transaction is in progress, for whose end others must wait."""
+        """Whether a transaction is in progress: others must wait until it ends."""
         return self.transaction is not None
 
     @property
@@ -346,7 +346,7 @@ class Connection:
                 self.end_call()
 
     def put_table(self, path: Path, rows: Any) -> bool:
-        """Commit rows of the arrays of a table by the log; return whether it was done."""
+        """Commit rows of the arrays of a table through the log; return whether it was done."""
         storage = self.storage
         if storage is None or storage.log is None or self.holders == 0:
             return False
@@ -370,7 +370,7 @@ class Connection:
 
         Raises:
             NotDurableError, FileReplacedError: the commit stands.
-            OSError: it does not; all of it was rolled back.
+            OSError: otherwise: all changes were rolled back.
         """
         if storage.transactions is None:
             return
@@ -438,7 +438,7 @@ class Connection:
     # -- stores that were opened -----------------------------------------------------------------
 
     def look_when_idle(self) -> None:
-        """Give the open storage back when the stores that were opened do not use it."""
+        """Set the alarm that gives the storage back when the stores that were opened are idle."""
         storage = self.storage
         if storage is not None and storage.is_given_back and not self._idle_alarm.is_set:
             guard_forks()
@@ -472,7 +472,7 @@ class Connection:
             return True
         if self._arming == threading.get_ident():
             return True  # no thread can be started: the storage is being opened here
-        # It waits a little: where threads take turns all the time, the lock is never free.
+        # Wait briefly: if threads take turns all the time, the lock is never free.
         if not self.lock.acquire(timeout=TURN_SECONDS):
             return False
         try:

@@ -45,7 +45,7 @@ class Handle:
     Args:
         backend: the backend to open.
         mode: as in h5py: ``a`` read and write, create if missing; ``r`` read; ``r+`` read and
-            write an existing file; ``w`` start anew; ``x`` create, and fail if it exists.
+            write an existing file; ``w`` replace the file; ``x`` create, and fail if it exists.
 
     Guarantees:
         One lock is held during each block, so threads take turns. After ``fork``, the child
@@ -59,7 +59,7 @@ class Handle:
         self._depth = self._blocks = self._looks = 0
         self._held: Connection | None = None
         self.is_opened: bool = False
-        """Whether it holds the storage by `open`."""
+        """Whether `open` keeps the storage open."""
         self._session: tuple[Storage, Session] | None = None
         self._snapshots: dict[Owner, Connection] = {}
         self._idle: Connection | None = None
@@ -104,7 +104,7 @@ class Handle:
         """Keep the storage open, from its next use until `release`. Calls nest.
 
         Args:
-            block: it is a ``with`` block of the caller's, who relies on what was read in it.
+            block: whether it is a ``with`` block of the caller, who relies on what was read in it.
         """
         with self.turn() as connection:
             connection.guard.check(self.backend.address, writing=False)
@@ -134,11 +134,11 @@ class Handle:
         """End a `hold`; the last release of all stores closes the storage.
 
         During a transaction of another thread or task, it takes effect when that ends. It does
-        nothing when the process exits, which closes all.
+        nothing when the process exits: all connections are closed then.
 
         Args:
-            block: it is the end of a ``with`` block of the caller's.
-            failed: an exception ends it: a file that was to be started anew is left as it was.
+            failed: whether an exception ends it: a file that was to be replaced is left unchanged.
+            block: whether it ends a ``with`` block of the caller.
         """
         connection = self._held
         if connection is None or connection.is_over:
@@ -440,7 +440,7 @@ class Handle:
         """Append rows, in their stored form, to an array, and keep its row buffer.
 
         Args:
-            stored: the path of its elements.
+            stored: the path of the array's elements.
             buffer: its row buffer.
             rows: rows, of shape ``(n, *row)``.
         """
@@ -467,7 +467,7 @@ class Handle:
         if connection.transaction is None:
             log = storage.log
             if log is not None:
-                # A handler could replace the array, or its commit append rows that wait twice.
+                # A handler could replace the array, or its commit could append waiting rows twice.
                 with defer_interrupts():
                     if connection.appends.get(buffer.path) is not buffer:
                         return False
@@ -486,23 +486,23 @@ class Handle:
         return True
 
     def table_form(self, path: Path) -> Any:
-        """Return what was kept of the table at a path, if nothing has changed it since."""
+        """Return the form kept for the table at a path, unless the table has changed since."""
         return None if self._held is None else self._held.appends.table(path)
 
     def extend(self, path: Path, rows: Mapping[Path, Any], form: Any) -> None:
         """Append rows to the arrays of a table, as one commit.
 
         Args:
-            path: of the table.
+            path: the path of the table.
             rows: for the path of each array, rows in their stored form.
-            form: what `table_form` gives; it is kept for the next call.
+            form: the form of the table, from `table_form` or new; it is kept for the next call.
         """
         with self.turn() as connection, defer_interrupts():
             is_known = connection.appends.table(path) is form and not self._snapshots
             log = None if connection.storage is None else connection.storage.log
             if is_known and log is not None and log.is_full:
                 with self.writing(keeps_logs=True):
-                    pass  # HDF5 appends what waits, and that is committed
+                    pass  # HDF5 appends the waiting rows, which are committed
             if is_known and connection.put_table(path, rows):
                 if connection.storage is not None:
                     self.make_durable(connection, connection.storage)
@@ -523,7 +523,7 @@ class Handle:
 
     @property
     def _kept(self) -> AppendBuffers | None:
-        """What is kept of arrays that take rows, while the storage is open for writing."""
+        """The row buffers and forms of tables, while the storage is open for writing."""
         held = self._held
         if held is None or held.is_lent or held.storage is None or not held.storage.writable:
             return None

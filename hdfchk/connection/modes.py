@@ -1,4 +1,4 @@
-"""The modes in which stores are opened, and what callers may have meant by others."""
+"""The modes in which stores are opened, and the modes that other mode strings may mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MODES = frozenset({"a", "r", "r+", "w", "x"})
 
 
 def mode_meant(text: object) -> str | None:
-    """The mode that a text stands for, as for `open`; None if it is none.
+    """Return the mode that a mode string of `open` stands for; None if it is not one.
 
     Example:
         >>> mode_meant("rb"), mode_meant("w+"), mode_meant("json")
@@ -25,10 +25,10 @@ def mode_meant(text: object) -> str | None:
 
 
 def check_mode(mode: str) -> None:
-    """Refuse what is no mode.
+    """Reject an invalid mode.
 
     Raises:
-        InvalidOptionError: it is none.
+        InvalidOptionError: the mode is not one of `MODES`.
     """
     if mode in MODES:
         return

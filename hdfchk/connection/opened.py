@@ -1,4 +1,4 @@
-"""Stores that were opened without a ``with``: they give a file back when they do not use it."""
+"""Stores that were opened without a ``with``: they give the file back while they are idle."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..backends.base import Storage
 __all__ = ["IDLE_SECONDS", "LOOK_SECONDS", "Opened", "at_work", "guard_forks"]
 
 IDLE_SECONDS = 1.0
-"""Storage is given back when nothing was written for so long; a snapshot, when it is so old."""
+"""Storage is given back after this time without a write; a snapshot, at this age."""
 LOOK_SECONDS = 0.05
-"""How often a writer looks whether another one waits."""
+"""The interval at which a writer checks whether another one waits."""
 FORK_SECONDS = 5.0
 """How long a fork waits for storage that is being given back in another thread."""
 
@@ -32,8 +32,8 @@ class Opener(Protocol):
 class Opened:
     """The stores that hold a connection because they were opened, and when they last used it.
 
-    Nothing is done when a store that was opened ceases to exist: a finalizer could not wait for
-    its turn. It is noticed later, by `prune`.
+    Nothing is done when a store that was opened is garbage-collected: a finalizer could not wait
+    for its turn. `prune` notices it later.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Opened:
         self._since = 0.0
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any such stores."""
         return bool(self._openers)
 
     def add(self, opener: Opener) -> None:
@@ -70,17 +70,17 @@ class Opened:
         self._seen, self._since = None, time.monotonic()
 
     def are_idle(self, holders: int) -> bool:
-        """Whether all stores that hold the connection were opened, and no block of theirs does."""
+        """Whether all stores that hold the connection do so only because they were opened."""
         openers = [known[0]() for known in self._openers]
         return len(openers) >= holders and all(one is None or one.is_idle for one in openers)
 
     def is_due(self, storage: Storage, writes: int, holders: int) -> bool:
-        """Whether storage is to be given back now.
+        """Whether the storage should be given back now.
 
         Args:
             storage: the open storage.
-            writes: counts the writing calls on it.
-            holders: how many stores hold it.
+            writes: the number of writing calls on it.
+            holders: the number of stores that hold it.
         """
         if not self.are_idle(holders):
             return False
@@ -97,17 +97,17 @@ class Opened:
 
 
 at_work = threading.RLock()
-"""Held by the thread of alarms while it gives storage back."""
+"""Held by the alarm thread while it gives storage back."""
 
 
 @functools.cache
 def guard_forks() -> None:
-    """Keep the process from forking while another thread gives storage back, from now on.
+    """From now on, keep the process from forking while another thread gives storage back.
 
-    The child would have half of it, and could not close it. h5py has to be imported by now: its
-    hook takes the lock that giving back needs, and a hook that is added later runs earlier. No
-    hook is a Python function: a signal handler could run in it, and Python ignores what is raised
-    in hooks.
+    The child would have half-closed storage, and could not close it. h5py must be imported before
+    this call: its hook takes the lock that giving back needs, and hooks that are added later run
+    earlier. No hook is a Python function: a signal handler could run in it, and Python ignores
+    exceptions raised in hooks.
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(

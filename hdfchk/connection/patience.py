@@ -18,14 +18,14 @@ class _Waits(Protocol):
 
 
 def patience(backend: _Waits) -> float:
-    """The seconds for which a call waits: those of the backend, unless the caller has less time."""
+    """Return how many seconds a call waits: as the backend says, unless the caller allows less."""
     most = _MOST.get()
     return backend.lock_timeout if most is None else min(most, backend.lock_timeout)
 
 
 @contextmanager
 def impatient(seconds: float) -> Iterator[None]:
-    """Context whose calls, those of this thread and task, wait no longer than some seconds."""
+    """Context in which calls of this thread and task wait no longer than `seconds`."""
     token = _MOST.set(seconds)
     try:
         yield

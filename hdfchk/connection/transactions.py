@@ -49,7 +49,7 @@ def transaction(handle: Handle) -> Iterator[None]:
                 except BaseException as raised:
                     if left:
                         raise
-                    interrupt = raised  # of a signal handler, before it had begun
+                    interrupt = raised  # from a signal handler, before `_leave` began
             try:
                 if interrupt is not None:
                     raise interrupt
@@ -58,7 +58,7 @@ def transaction(handle: Handle) -> Iterator[None]:
 
 
 def _enter(handle: Handle, connection: Connection) -> Transaction:
-    """Begin a transaction, or join that which is in progress."""
+    """Begin a transaction, or join the one in progress."""
     storage = handle.open_to_write(connection)
     there = connection.transaction
     if there is None:

@@ -77,17 +77,17 @@ def explain(error: Exception, storage: Storage, address: str) -> None:
 
 
 def note_closing(error: BaseException | None, closing: NotDurableError) -> None:
-    """Add to the error of a call that earlier commits could not be synced at its end.
+    """Note in the error of a call that earlier commits could not be synced at its end.
 
-    The call's own error says that its changes are not committed. An error in its place that says
-    the contrary, of commits before it, would be taken for its own.
+    The call's own error says that its changes are not committed. `closing` says the contrary of
+    earlier commits: if it were raised instead, callers would apply it to this call.
 
     Args:
         error: the call's own error; None if it has succeeded.
         closing: the error of closing the storage after it.
 
     Raises:
-        NotDurableError: the call has succeeded, or its commit stands, too.
+        NotDurableError: the call has succeeded, or its commit stands as well.
     """
     if error is None or isinstance(error, STANDS):
         raise closing
@@ -95,7 +95,7 @@ def note_closing(error: BaseException | None, closing: NotDurableError) -> None:
 
 
 def swallowed(address: str) -> TransactionError:
-    """Return the error for a transaction one of whose changes has failed, unseen by its end."""
+    """Return the error for a transaction in which a change failed, but the error was swallowed."""
     return TransactionError(
         "an error in this transaction was swallowed, or the store was closed in it: its changes "
         "are lost",

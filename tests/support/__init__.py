@@ -1,1 +1,1 @@
-"""What tests of several folders share: no tests."""
+"""Helpers that tests in several folders share; no tests."""

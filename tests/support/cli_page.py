@@ -1,4 +1,4 @@
-"""The help of all commands in the docs: ``python -m tests.support.cli_page`` writes it anew."""
+"""The help of all commands in the docs: ``python -m tests.support.cli_page`` rewrites it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEGIN = "<!-- made by: python -m tests.support.cli_page -->\n"
 
 
 def helps() -> str:
-    """The help of the program, and of each command, as blocks of text."""
+    """Return the help of the program, and of each command, as blocks of text."""
     top = click.Context(program, info_name="hdfchk", terminal_width=80, **_settings())
     parts = ["## All commands\n", _block(program.get_help(top))]
     for name in COMMANDS:
@@ -34,7 +34,7 @@ def _block(text: str) -> str:
 
 
 def page() -> str:
-    """The page as it is to be."""
+    """Return the page with the present help."""
     written = PAGE.read_text(encoding="utf-8")
     return written[: written.index(BEGIN) + len(BEGIN)] + "\n" + helps()
 

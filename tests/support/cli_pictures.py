@@ -1,4 +1,4 @@
-"""The pictures of the command in the docs: ``python -m tests.support.cli_pictures`` makes them."""
+"""The pictures of the command in the docs: ``python -m tests.support.cli_pictures`` draws them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def make(path: Path) -> None:
-    """A file as a run leaves it."""
+    """Create a file such as a run writes."""
     steps = np.arange(300)
     chk = HDF5Checkpointer(path)
     chk.update(
@@ -39,7 +39,7 @@ def make(path: Path) -> None:
 
 
 def tree(path: Path) -> str:
-    """What ``tree`` prints."""
+    """Return the output of ``tree`` as SVG."""
     recorded = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
     with _replaced(recorded):
         program.main(["tree", str(path), "--attrs"], standalone_mode=False)
@@ -60,7 +60,7 @@ class _replaced:  # noqa: N801  a context
 
 
 async def browse(path: Path) -> str:
-    """What ``browse`` shows."""
+    """Return the screen of ``browse`` as SVG."""
     app = Browser(path.name, "loss")
     async with app.run_test(size=(110, 30)) as pilot:
         for part in ("facts", "plot", "elements"):
@@ -71,7 +71,7 @@ async def browse(path: Path) -> str:
 
 
 def pictures() -> dict[str, str]:
-    """All pictures by their names, without fonts of other hosts. The working directory is an empty one."""
+    """Return all pictures by name, without remote fonts. The working directory must be empty."""
     path = Path("run.h5")
     make(path)
     made = {"cli-tree.svg": tree(path), "cli-browse.svg": asyncio.run(browse(path))}

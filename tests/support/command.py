@@ -23,11 +23,11 @@ from hdfchk.cli.program import program  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
-"""Nothing takes so long, on the slowest of machines."""
+"""The timeout: nothing takes this long, even on slow machines."""
 
 
 class Result(NamedTuple):
-    """How a command has ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -35,12 +35,12 @@ class Result(NamedTuple):
 
     @property
     def json(self) -> list[Any]:
-        """The objects that it has printed, one a line."""
+        """The JSON objects that it printed, one per line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
 def invoke(*args: object, input: str | None = None) -> Result:
-    """Run a command in this process; what it does not handle is raised."""
+    """Run a command in this process; exceptions that it does not handle are raised."""
     found = CliRunner().invoke(program, [*map(str, args)], input=input, prog_name="hdfchk")
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
@@ -51,13 +51,13 @@ _UNSET = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED"}
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a child: our tree, and nothing that decides on colours."""
+    """Return the environment of a child: this source tree, and no variables that affect colours."""
     env = {k: v for k, v in os.environ.items() if k not in _UNSET}
     return env | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TERM": "xterm-256color"} | more
 
 
 def run(*args: object, cwd: Path | None = None, input: str | None = None, **env: str) -> Result:
-    """Run a command as a process of its own."""
+    """Run a command as a separate process."""
     done = subprocess.run(
         [sys.executable, "-m", "hdfchk", *map(str, args)],
         cwd=cwd, input=input, capture_output=True, text=True, timeout=SECONDS, check=False,
@@ -67,7 +67,7 @@ def run(*args: object, cwd: Path | None = None, input: str | None = None, **env:
 
 
 class Processes:
-    """Runs commands one after the other, each in a process that is forked off one with all modules."""
+    """Runs commands one after another, each in a fork of a process with all modules."""
 
     def __init__(self) -> None:
         self._server = subprocess.Popen(
@@ -96,7 +96,7 @@ class Processes:
 
 
 class Terminal:
-    """A command in a pseudo-terminal of 80 columns; it is ended at the end of the block."""
+    """A command in a pseudo-terminal, by default of 80 columns; the end of the block kills it."""
 
     def __init__(self, *args: object, rows: int = 24, columns: int = 80, **env: str) -> None:
         import fcntl
@@ -134,7 +134,7 @@ class Terminal:
         return bool(data)
 
     def wait_for(self, *texts: str) -> str:
-        """Wait until all texts were printed."""
+        """Wait until all texts have been printed."""
         end = time.monotonic() + SECONDS
         while not all(text in self.seen for text in texts):
             is_open = self._read()
@@ -144,15 +144,15 @@ class Terminal:
         return self.seen
 
     def type(self, text: str) -> None:
-        """Type."""
+        """Type a text."""
         os.write(self._main, text.encode())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, as a terminal hands it on."""
+        """Send the signal of Ctrl-C to the process group, as a terminal does."""
         os.killpg(self._process.pid, signal.SIGINT)
 
     def end(self) -> int:
-        """Wait for the end, and give the exit code."""
+        """Wait for the end of the command, and return the exit code."""
         limit = time.monotonic() + SECONDS
         while self._process.poll() is None:
             self._read()

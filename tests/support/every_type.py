@@ -1,4 +1,4 @@
-"""A file with every type of HDF5's, in every layout, as a value and as an attribute."""
+"""A file with every HDF5 datatype, in every layout, as a dataset and as an attribute."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _simple() -> dict[str, Any]:
 
 
 def types() -> dict[str, Any]:
-    """Each type alone, in arrays, of variable length, and in compounds."""
+    """Return each type by itself, in arrays, in variable-length sequences, and in compounds."""
     found = _simple()
     for name, tid in list(found.items()):
         inner = h5t.create(h5t.COMPOUND, tid.get_size() + 8)
@@ -75,7 +75,7 @@ def types() -> dict[str, Any]:
 
 
 def make(path: Path, libver: str) -> None:
-    """Make the file."""
+    """Create the file."""
     with h5py.File(path, "w", libver=libver) as file:
         file["fine"] = 1
         for name, tid in types().items():
@@ -106,7 +106,7 @@ def _make(file: Any, name: str, tid: Any, layout: str) -> None:
     try:
         did = h5d.create(file.id, name.encode(), tid, space, plist)
     except ValueError:
-        return  # HDF5 has not this filter for this type
+        return  # HDF5 does not support this filter for this type
     if layout == "null" or "items" in name or "reference" in name or "region" in name:
         return
     if name.split(",", maxsplit=1)[0].endswith(str(h5t.VARIABLE)):

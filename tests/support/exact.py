@@ -1,4 +1,4 @@
-"""Exact comparison: type, dtype, shape, memory order, bits, order of keys; at every level."""
+"""Exact comparison of type, dtype, shape, memory order, bits and order of keys, at every level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def differs(a: Any, b: Any, where: str = "value") -> str | None:
-    """Say where and how `b` differs from `a`, or None if it is the same, type and all."""
+    """Return where and how `b` differs from `a`, also in type; None if it does not."""
     if type(a) is not type(b):
         return f"{where}: {type(a)} became {type(b)}"
     if isinstance(a, (type, np.ufunc)):
@@ -81,7 +81,7 @@ def _array(a: np.ndarray, b: np.ndarray, where: str) -> str | None:
             ),
             None,
         )
-    if a.dtype.kind in "fc" and a.dtype.char in "gG":  # padding bytes are no value
+    if a.dtype.kind in "fc" and a.dtype.char in "gG":  # padding bytes are not part of the value
         return (
             None
             if np.array_equal(a, b, equal_nan=True)

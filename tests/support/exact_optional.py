@@ -10,7 +10,7 @@ from . import exact_pandas
 
 
 def differs(a: Any, b: Any, where: str) -> str | None:
-    """As `tests.support.exact.differs`; the types are equal already."""
+    """Compare as `tests.support.exact.differs` does; the types are equal."""
     package = type(a).__module__.split(".")[0]
     if package == "pandas":
         return exact_pandas.differs(a, b, where)
@@ -22,7 +22,7 @@ def _scipy(a: Any, b: Any, where: str) -> str | None:
         return _sparse(a, b, where)
     from .exact import differs as exact
 
-    # A result of a function: a tuple, a dict or fields, and sometimes fields beside a tuple.
+    # A result of a function: a tuple, a dict or fields, sometimes fields in addition to a tuple.
     left, right = ([vars(x)] if hasattr(x, "__dict__") else [] for x in (a, b))
     for kind in (tuple, dict):
         if isinstance(a, kind):
@@ -34,7 +34,7 @@ def _sparse(a: Any, b: Any, where: str) -> str | None:
     from .exact import differs as exact
 
     if a.format == "dok":
-        # Whether an index is an int or one of NumPy's depends on how it was set, and says nothing.
+        # Whether an index is an int or a NumPy integer depends on how it was set; it is irrelevant.
         left, right = ({tuple(map(int, k)): v for k, v in x.items()} for x in (a, b))
         return exact(left, right, where) or exact((a.shape, a.dtype), (b.shape, b.dtype), where)
     names = {"coo": ("coords", "data"), "dia": ("data", "offsets"), "lil": ("rows", "data")}

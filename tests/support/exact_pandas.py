@@ -1,4 +1,4 @@
-"""Exact comparison of pandas objects: pandas' own comparison, and all that it does not look at."""
+"""Exact comparison of pandas objects: pandas' own comparison, and everything that it ignores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def differs(a: Any, b: Any, where: str) -> str | None:
-    """As `tests.support.exact.differs`; the types are equal already."""
+    """Compare as `tests.support.exact.differs` does; the types are equal."""
     import pandas as pd
 
     try:
@@ -99,7 +99,7 @@ def _index(a: Any, b: Any, where: str) -> str | None:
 
 
 def _values(a: Any, b: Any, where: str) -> str | None:
-    """Say how two arrays differ; columns of NumPy dtypes are compared as NumPy's arrays."""
+    """Return how two arrays differ; columns of NumPy dtypes are compared as NumPy arrays."""
     from .exact import differs as exact
 
     if type(a).__name__ == "NumpyExtensionArray":
@@ -134,7 +134,7 @@ def _array(a: Any, b: Any, where: str) -> str | None:
 
 
 def _dtype(a: Any, b: Any, where: str) -> str | None:
-    """Say how two dtypes differ, of which pandas may say that they are equal."""
+    """Return how two dtypes differ, even if pandas considers them equal."""
     import pandas as pd
 
     if type(a) is not type(b) or a != b or repr(a) != repr(b):
@@ -153,7 +153,7 @@ def _dtype(a: Any, b: Any, where: str) -> str | None:
 
 
 def _scalar(a: Any, b: Any, where: str) -> str | None:
-    """Say how two Timestamps, Timedeltas, Periods or Intervals differ."""
+    """Return how two Timestamps, Timedeltas, Periods or Intervals differ."""
     for name in ("unit", "fold", "freq", "closed", "tz"):
         left, right = (getattr(x, name, None) for x in (a, b))
         if type(left) is not type(right) or left != right:

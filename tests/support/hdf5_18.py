@@ -1,15 +1,15 @@
-"""Read files by the library of HDF5 1.8, which MATLAB up to R2021a, IDL and LabVIEW have.
+"""Read files with the library of HDF5 1.8, which MATLAB up to R2021a, IDL and LabVIEW use.
 
 ``python -m tests.support.hdf5_18 LIBRARY FILE...`` opens every object and attribute of each file, and reads
-all data; it ends with 1 where one of them cannot be read. LIBRARY is a shared library, such as that
-in the wheel of h5py 2.7.1 (1.8.18), once it is unpacked:
+all data; its exit code is 1 if any of them cannot be read. LIBRARY is a shared library, such as the
+one in the unpacked wheel of h5py 2.7.1 (1.8.18):
 
     pip download h5py==2.7.1 --no-deps --only-binary=:all: --python-version 3.6 \
         --platform manylinux1_x86_64
     python -m zipfile -e h5py-2.7.1-*.whl unpacked
     python -m tests.support.hdf5_18 unpacked/h5py/.libs/libhdf5-*.so* run.hdf5
 
-No other HDF5 is loaded beside it: this module imports none of h5py.
+No other HDF5 is loaded in the process: this module does not import h5py.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ DATASET = 5
 
 
 class Unreadable(Exception):
-    """The library has refused a call."""
+    """A call of the library has failed."""
 
 
 class Library:
-    """HDF5 1.8, whose identifiers are C's int."""
+    """HDF5 1.8, whose identifiers are C ints."""
 
     def __init__(self, path: str) -> None:
         self._dll = ctypes.CDLL(path)
@@ -40,10 +40,10 @@ class Library:
         self.call("H5Eset_auto2", c_int(0), None, None)
 
     def call(self, name: str, *args: Any, kind: Any = c_int) -> int:
-        """Call one of its functions.
+        """Call a function of the library.
 
         Raises:
-            Unreadable: it has answered with a negative number.
+            Unreadable: it has returned a negative number.
         """
         function = getattr(self._dll, name)
         function.restype = kind
@@ -76,12 +76,13 @@ class Library:
 
 
 def read_file(library: Library, path: str) -> dict[str, str]:
-    """What the library reads: the digest of the raw data of each dataset and attribute.
+    """Read a file, and return the digest of the raw data of each dataset and attribute.
 
-    Data that lie in memory otherwise than in the file (of variable length) are read, and have none.
+    Data of variable length, whose form in memory differs from the file, are read, but the digest
+    is empty.
 
     Raises:
-        Unreadable: it cannot read some of it.
+        Unreadable: the library cannot read a part of the file.
     """
     digests: dict[str, str] = {}
     failed: list[BaseException] = []
@@ -90,7 +91,7 @@ def read_file(library: Library, path: str) -> dict[str, str]:
     def visit(_: int, name: bytes, __: Any, ___: Any) -> int:
         try:
             _read_object(library, file, name, digests)
-        except BaseException as error:  # noqa: BLE001  it is raised behind the callback
+        except BaseException as error:  # noqa: BLE001  it is raised after the callback
             failed.append(error)
             return -1
         return 0
@@ -140,7 +141,7 @@ def _read_attribute(library: Library, oid: int, index: int, key: str, digests: A
 
 
 def _room(library: Library, space: int, tid: int) -> Any:
-    """A buffer for all items of a dataspace; None if there are none."""
+    """Return a buffer for all elements of a dataspace; None if there are none."""
     count = library.call("H5Sget_simple_extent_npoints", c_int(space), kind=c_longlong)
     size = library.call("H5Tget_size", c_int(tid), kind=c_size_t)
     return ctypes.create_string_buffer(count * size) if count else None
@@ -153,7 +154,7 @@ def _note(library: Library, digests: dict[str, str], key: str, tid: int, data: A
 
 
 def _is_text(library: Library, tid: int) -> bool:
-    """Whether a type is that of strings of variable length, or has such."""
+    """Whether a type is, or contains, a variable-length string."""
     kind = library.call("H5Tget_class", c_int(tid))
     if kind == 3:
         return bool(library.call("H5Tis_variable_str", c_int(tid)))
@@ -167,7 +168,7 @@ def _is_text(library: Library, tid: int) -> bool:
 
 
 def main(path: str, *files: str) -> int:
-    """Read files; print what each holds, as one line of JSON, or why it cannot be read."""
+    """Read files; print one line of JSON for each: its digests, or why it cannot be read."""
     library, status = Library(path), 0
     for file in files:
         try:

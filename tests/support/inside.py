@@ -1,4 +1,4 @@
-"""What a process has open of a store's file, for tests of what no caller sees."""
+"""Access to what a process has open of a store's file, for tests of internals."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def _backend(chk: HDF5Checkpointer) -> Backend:
 
 
 def connection(chk: HDF5Checkpointer) -> Connection:
-    """The connection that all stores of this process on the store's file share."""
+    """Return the connection that all stores of this process on the store's file share."""
     return connection_of(_backend(chk))
 
 
 def writing(chk: HDF5Checkpointer) -> AbstractContextManager[Session]:
-    """A session to write to, by another handle on the store's file, with the same options."""
+    """Return a context with a session for writing, by another handle on the store's file."""
     return Handle(connection(chk).backend or _backend(chk), "a").writing()
 
 
 def logs_from_now_on(monkeypatch: pytest.MonkeyPatch) -> list[Log]:
-    """The logs that writers have opened since; the last one last."""
+    """Return a list to which every log that a writer opens from now on is appended."""
     found: list[Log] = []
     real = Log.__init__
 
@@ -45,7 +45,7 @@ def logs_from_now_on(monkeypatch: pytest.MonkeyPatch) -> list[Log]:
 
 
 def late_work_is_done(seconds: float = 20.0) -> bool:
-    """Whether the thread of alarms has come to the end of what it was at."""
+    """Whether the alarm thread finishes its present work in time."""
     done = threading.Event()
     Alarm(lambda: done.set() is None).set(0.0)
     return done.wait(seconds)

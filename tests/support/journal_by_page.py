@@ -1,4 +1,4 @@
-"""The journal as docs/format.md describes it, read from that page alone, with no code of hdfchk."""
+"""A reader of the journal, written from docs/format.md alone, without code of hdfchk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = (b"PART", b"DONE", b"PUTS", b"ROWS", b"UNDR", b"CKPT")
 
 @attrs.frozen
 class Record:
-    """A record: what it is, how many entries it has, the length of the file, the payload."""
+    """A record: its kind, the number of its entries, the length of the file, the payload."""
 
     kind: bytes
     count: int
@@ -22,11 +22,11 @@ class Record:
     payload: bytes
 
     def entries(self) -> list[tuple[int, ...]]:
-        """Number and eight sums of each page, of an `UNDR` or a `CKPT`."""
+        """Return the number and eight checksums of each page of an `UNDR` or a `CKPT`."""
         return [struct.unpack_from("<Q8I", self.payload, 40 * at) for at in range(self.count)]
 
     def writes(self) -> list[tuple[int, bytes]]:
-        """Offset and bytes of each write, of a `PART` or a `DONE`."""
+        """Return the offset and bytes of each write of a `PART` or a `DONE`."""
         found, at = [], 16 * self.count
         for number in range(self.count):
             offset, length = struct.unpack_from("<QQ", self.payload, 16 * number)
@@ -49,7 +49,7 @@ class Header:
 
 
 def parse(log: bytes) -> tuple[Header, list[Record]]:
-    """Header and valid records of a journal of version 3."""
+    """Return the header and the valid records of a journal of version 3."""
     assert log[:8] == b"hdfchkJ3"
     assert struct.unpack_from("<I", log, 96)[0] == zlib.crc32(log[:96])
     assert struct.unpack_from("<I", log, 172)[0] == zlib.crc32(log[100:172])
@@ -107,7 +107,7 @@ def matches(header: Header, records: list[Record], file: bytes) -> bool:
 
 
 def total(file: bytes) -> int:
-    """The total of a file."""
+    """Return the total checksum of a file."""
     crc = zlib.crc32(struct.pack("<Q", len(file)))
     if len(file) <= 32 * 2**20:
         return zlib.crc32(file, crc) or 1
@@ -117,7 +117,7 @@ def total(file: bytes) -> int:
 
 
 def overlay(records: list[Record], file: bytes) -> tuple[bytes, list[Record]]:
-    """The file with the writes of all commits, and the records that remain to be applied."""
+    """Return the file with the writes of all commits, and the records that remain to be applied."""
     length = max([len(file), *(at + len(data) for r in _pages(records) for at, data in r.writes())])
     log, is_there = np.zeros(length, np.uint8), np.zeros(length, bool)
     size, rest = len(file), []
@@ -142,7 +142,7 @@ def _pages(records: list[Record]) -> list[Record]:
 
 
 def put(record: Record) -> tuple[str, str, Any]:
-    """Path, mark and value of a small assignment."""
+    """Return the path, mark and value of a small assignment."""
     of_path, of_mark, of_data = struct.unpack_from("<HHH", record.payload)
     kind, rest = record.payload[6:7], record.payload[7:]
     assert len(rest) == of_path + of_mark + of_data
@@ -170,7 +170,7 @@ def _value(kind: bytes, data: bytes) -> Any:
 
 
 def rows(payload: bytes, above: str = "") -> list[tuple[str, int, bytes | list[str]]]:
-    """For each array that rows are appended to: its path, their number, and bytes or strings."""
+    """Return the path, number and bytes or strings of the rows appended to each array."""
     of_path, number, kind = struct.unpack_from("<HIc", payload)
     path, data, at = payload[7 : 7 + of_path].decode(), payload[7 + of_path :], 0
     if kind == b"r":

@@ -1,4 +1,4 @@
-"""Large trees, and the least cache of metadata that HDF5 allows, for tests of several kinds."""
+"""Large trees, and the smallest metadata cache that HDF5 allows, for several kinds of tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTRIBUTES = 300
 
 
 def use_least_cache(patch: pytest.MonkeyPatch) -> None:
-    """Let HDF5 have the least cache of metadata that it allows, for all files."""
+    """Make HDF5 use the smallest metadata cache that it allows, for all files."""
     real = types.file_access
 
     def tiny(**options: Any) -> Any:
@@ -30,19 +30,19 @@ def use_least_cache(patch: pytest.MonkeyPatch) -> None:
 
 
 def tree(value: Any, widths: tuple[int, ...] = WIDTHS) -> dict[str, Any]:
-    """A tree of 2,000 leaves on five levels, which all are one value."""
+    """Return a tree of five levels whose 2,000 leaves are all the same value."""
     if len(widths) == 1:
         return {f"k{i}": value for i in range(widths[0])}
     return {f"g{i}": tree(value, widths[1:]) for i in range(widths[0])}
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """So many attributes that HDF5 keeps them apart from the object, which all are one value."""
+    """Return so many attributes, all of the same value, that HDF5 stores them densely."""
     return {f"n{i}": value for i in range(ATTRIBUTES)}
 
 
 def leaves_of(found: dict[str, Any]) -> Iterator[Any]:
-    """The leaves of a tree."""
+    """Iterate over the leaves of a tree."""
     for value in found.values():
         if isinstance(value, dict):
             yield from leaves_of(value)

@@ -14,7 +14,7 @@ PROTOCOL = 1
 
 
 def write(parent: h5py.Group, name: str, value: Any) -> None:
-    """Store a value as the older tool did: a dataset each for what is no container."""
+    """Store a value as the older checkpointer did: one dataset for each value in a container."""
     if isinstance(value, Mapping):
         group = parent.create_group(name)
         for key, item in value.items():
@@ -30,7 +30,7 @@ def write(parent: h5py.Group, name: str, value: Any) -> None:
 
 
 def write_list(parent: h5py.Group, name: str, items: Iterable[Any]) -> None:
-    """Store a list that is no array as a group with one member an item, and their number."""
+    """Store a list that is not an array as a group with one member per item, and their number."""
     group = parent.create_group(name)
     count = 0
     for count, item in enumerate(items, 1):

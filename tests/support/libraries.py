@@ -1,4 +1,4 @@
-"""Types of other libraries: skipping without a library, round trips, and reading without it."""
+"""Types of other libraries: skips if a library is missing, round trips, reading without it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ POOR = Capabilities(
 
 
 def library(name: str) -> Any:
-    """Import a library of the extra `types`, or skip the tests of the module that asks for it.
+    """Import a library of the extra `types`, or skip the tests of the calling module.
 
-    One that is installed but cannot be imported is an error where ``HDFCHK_REQUIRE_LIBRARIES``
-    names it; one that is not installed ends the session there (`tests/conftest.py`).
+    If ``HDFCHK_REQUIRE_LIBRARIES`` names the library, an installed one that cannot be imported is
+    an error, and a missing one ends the session (`tests/conftest.py`).
     """
     try:
         return importlib.import_module(name)
@@ -34,7 +34,7 @@ def library(name: str) -> Any:
 
 
 def check_round_trip(path: str, value: Any, differs: Callable[[Any, Any], str | None]) -> None:
-    """A value comes back at each place, from a file, from memory and from a poor backend."""
+    """Check that a value is restored at each place, from a file, memory and a poor backend."""
     registry = CodecRegistry()
     places = {"alone": value, "dict": {"in": [1, {"deep": value}]}, "list": [value, (value,)]}
     for target in (path, None):
@@ -56,7 +56,7 @@ def check_round_trip(path: str, value: Any, differs: Callable[[Any, Any], str | 
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Let libraries be not installed."""
+    """Make libraries appear to be not installed."""
     for name in [*sys.modules]:
         if name.partition(".")[0] in names:
             monkeypatch.setitem(sys.modules, name, None)
@@ -67,7 +67,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 def check_missing(
     path: str, value: Any, monkeypatch: pytest.MonkeyPatch, name: str, *roots: str
 ) -> HDF5Checkpointer:
-    """Without a library, an error names it, and what can be read; all else is read.
+    """Check that, without a library, an error names it, and that everything else can be read.
 
     Returns:
         The store, whose key ``x`` is the value.
@@ -87,5 +87,5 @@ def check_missing(
 
 
 def is_untouched(path: str) -> bool:
-    """Whether no file was made: what was refused has left nothing."""
+    """Whether no file was created: a rejected operation leaves nothing behind."""
     return not Path(path).exists()

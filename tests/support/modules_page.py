@@ -16,7 +16,7 @@ this page. [Architecture](architecture.md) describes how they work together.
 
 
 def page() -> str:
-    """The page."""
+    """Return the page."""
     parts = [INTRODUCTION]
     for package in sorted((ROOT / "hdfchk").rglob("__init__.py")):
         modules = sorted(set(package.parent.glob("*.py")) - {package})
@@ -28,7 +28,7 @@ def page() -> str:
 
 
 def _first_line(path: Path) -> str:
-    """The summary of a module, which may be more than a line, as a table can hold it."""
+    """Return the summary of a module, which may be several lines, as one line for a table."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 

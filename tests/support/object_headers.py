@@ -1,7 +1,7 @@
-"""What is in the bytes of an HDF5 file: its superblock, and the messages of its object headers.
+"""A parser of the superblock of an HDF5 file and the messages of its object headers.
 
-Written by the specification of the format (version 3.0), beside all libraries, to see what a reader
-of an older version meets.
+It follows the specification of the format (version 3.0) and uses no library, to show what an older
+version of HDF5 has to read.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ NOTHING = 2**64 - 1
 CONTINUATION = 0x10
 SPACE, TYPE, FILL, LAYOUT, FILTERS, ATTRIBUTE = 1, 3, 5, 8, 11, 12
 FREE_SPACE = 0x17
-"""The message of HDF5 1.10 with the places of the tables of free space."""
+"""The file space information message of HDF5 1.10."""
 
 Message = tuple[int, bytes]
-"""The type of a message, and its bytes."""
+"""The type and the bytes of a message."""
 
 
 class Bytes:
-    """The bytes of a file with addresses and lengths of 8 bytes, by their addresses.
+    """The bytes of a file, by address. Its offsets and lengths must have 8 bytes.
 
     Args:
-        path: the file.
+        path: the path of the file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -36,21 +36,21 @@ class Bytes:
         start = whole.index(SIGNATURE)
         self._data = whole[start:]
         self.superblock = self._data[8]
-        """Its version."""
+        """The version of the superblock."""
         sizes = self._data[13:15] if self.superblock < 2 else self._data[9:11]
         assert sizes == b"\x08\x08"
 
     def number(self, at: int, size: int = 8) -> int:
-        """A number."""
+        """Return the number at an address."""
         return int.from_bytes(self._data[at : at + size], "little")
 
     def extension(self) -> list[Message]:
-        """The messages of the superblock's extension."""
+        """Return the messages of the superblock extension."""
         at = NOTHING if self.superblock < 2 else self.number(20)
         return [] if at == NOTHING else list(self.messages(at))
 
     def messages(self, at: int) -> Iterator[Message]:
-        """The messages of the object header at an address."""
+        """Iterate over the messages of the object header at an address."""
         if self._data[at : at + 4] == b"OHDR":
             flags = self._data[at + 5]
             begin = at + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
@@ -87,11 +87,11 @@ class Bytes:
 
 
 NEWEST = {SPACE: 2, FILL: 3, LAYOUT: 3, FILTERS: 2, ATTRIBUTE: 3}
-"""The versions of messages that HDF5 1.8 knows; that of a type is in the upper half of a byte."""
+"""The newest message versions that HDF5 1.8 knows; for a datatype, the upper half of a byte."""
 
 
 def too_new(path: str | os.PathLike[str]) -> list[str]:
-    """What HDF5 1.8 cannot read in a file, as far as messages and their versions tell."""
+    """Return what HDF5 1.8 cannot read in a file, judging by messages and their versions."""
     data = Bytes(path)
     found = [] if data.superblock <= 2 else [f"superblock {data.superblock}"]
     found += [f"extension: message {kind:#x}" for kind, _ in data.extension() if kind >= FREE_SPACE]
@@ -113,7 +113,7 @@ def _objects(path: str | os.PathLike[str]) -> list[tuple[str, int]]:
 
 
 def _attributes(path: str | os.PathLike[str]) -> list[str]:
-    """Attributes with types that are too new: they may lie elsewhere than in the header."""
+    """Return attributes with datatypes that are too new, also those outside the object header."""
     found = []
 
     def look(name: str, item: h5py.HLObject) -> None:

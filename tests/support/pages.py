@@ -1,4 +1,4 @@
-"""The code blocks of a page: found, run in order, and what they print compared with what is shown."""
+"""The code blocks of a page: they are run in order, and their output is compared with the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FENCE = re.compile(r"^( *)(`{3,})([^`\n]*)$")
 FENCED = re.compile(r"^ *(`{3,}).*?^ *\1$", re.DOTALL | re.MULTILINE)
 """A code block as a whole."""
 PROGRAMS = {"python", "sh", "r", "c", "julia", "matlab", "octave"}
-"""Languages whose blocks run, are saved as a file, or say why not. The others are data and output."""
+"""Languages whose blocks run, are saved, or say why not. Others are data and output."""
 
 
 @attrs.frozen
@@ -34,11 +34,11 @@ class Block:
         language: the first word after the fence.
         text: the code.
         line: the line of the page on which the code begins, from 1.
-        reason: why it is not run, from ``<!-- not run: … -->`` before it, or "".
+        reason: why it does not run, from ``<!-- not run: … -->`` before it, or "".
         file: the name under which it is saved and not run, from ``<!-- file: … -->``, or "".
         needs: a command that succeeds where the block can run, from ``<!-- needs: … -->``, or "".
         library: a module that it imports, from ``<!-- library: … -->``, or "".
-        shown: what it prints: the ``text`` block that follows it, or None.
+        shown: its output according to the ``text`` block that follows it, or None.
     """
 
     language: str
@@ -57,7 +57,7 @@ class Block:
 
 
 def _fenced(text: str) -> Iterator[tuple[str, str, int, str]]:
-    """Yield language, code, line, and the text since the block before, of each fenced block."""
+    """Yield language, code, line, and the text since the previous block, of each fenced block."""
     lines = text.splitlines(keepends=True)
     before: list[str] = []
     at = 0
@@ -76,14 +76,14 @@ def _fenced(text: str) -> Iterator[tuple[str, str, int, str]]:
 
 
 def blocks_of(text: str) -> list[Block]:
-    """Return the code blocks of a page, without the ``text`` blocks that show what others print."""
+    """Return the code blocks of a page, without the ``text`` blocks that show output."""
     found: list[Block] = []
     for language, code, line, before in _fenced(text):
         follows = found and not before.strip()
         if language == "text" and follows and found[-1].shown is None and not found[-1].file:
             found[-1] = attrs.evolve(found[-1], shown=code)
             continue
-        # Only notes right before the block are about it.
+        # Only notes directly before the block apply to it.
         tail = re.search(r"(?:<!--(?:(?!-->).)*-->\s*)*\Z", before, re.DOTALL)
         notes = dict(NOTE.findall(tail[0] if tail else ""))
         found.append(
@@ -102,7 +102,7 @@ def blocks_of(text: str) -> list[Block]:
 
 
 class Runner:
-    """Runs the blocks of one page in one folder: Python in one namespace, shell by bash.
+    """Runs the blocks of one page in one folder: Python in one namespace, shell code in bash.
 
     Args:
         page: the page.
@@ -115,7 +115,7 @@ class Runner:
         self.module = types.ModuleType("__main__")  # as in a script: classes have this module
 
     def run(self, block: Block) -> None:
-        """Run a block, or save it, and compare what it prints with what is shown."""
+        """Run or save a block, and compare its output with the page."""
         if block.reason:
             return
         if block.file:
@@ -164,7 +164,7 @@ def environment() -> dict[str, str]:
     """Return the environment of shell blocks: this Python first, and this tree's package."""
     own = os.path.dirname(sys.executable)
     path = os.pathsep.join([own, os.environ.get("PATH", "")])
-    # What this user has set for Python, such as output without a buffer, is not what others have.
+    # Variables that this user has set for Python, such as unbuffered output, must have no effect.
     others = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return others | {
         "PATH": path,

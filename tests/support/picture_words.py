@@ -1,4 +1,4 @@
-"""The words in a picture of a page, kept in the PNG file: two browsers draw them otherwise."""
+"""The words in a picture of a page, stored in the PNG file: browsers draw them differently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 __all__ = ["keep_words", "words_of"]
 
 _NAME = "Description"
-"""The keyword that PNG has for what a picture shows."""
+"""The PNG keyword for the description of a picture."""
 
 
 def keep_words(picture: Path, text: str) -> None:
@@ -23,6 +23,6 @@ def keep_words(picture: Path, text: str) -> None:
 
 
 def words_of(picture: Path) -> list[str]:
-    """The words that are in a PNG file."""
+    """Return the words stored in a PNG file."""
     with Image.open(picture) as image:
         return str(image.info[_NAME]).split()

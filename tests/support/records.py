@@ -82,7 +82,7 @@ hdfchk.register(Pair, name="tests.Pair")
 
 @hdfchk.register(name="tests.Holder")
 class Holder:
-    """State is a dict, and the old signature takes the serializer."""
+    """The state is a dict, and the methods take a serializer, as in the old signature."""
 
     def __init__(self, **data: Any) -> None:
         self.data = data
@@ -97,7 +97,7 @@ class Holder:
 
 @hdfchk.register(name="tests.Whole")
 class Whole:
-    """State is no dict."""
+    """The state is not a dict."""
 
     def __init__(self, items: Any) -> None:
         self.items = items

@@ -1,6 +1,6 @@
-"""The round-trip table: every kind of value, with how it is stored.
+"""The round-trip table: every kind of value, and how it is stored.
 
-`docs/types.md` is made from it: ``python -m tests.support.roundtrip > docs/types.md``.
+`docs/types.md` is generated from it: ``python -m tests.support.roundtrip > docs/types.md``.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ RECORDS = [
 
 
 def every_row() -> list[Row]:
-    """All rows, those of libraries that are not installed too."""
+    """Return all rows, including those of libraries that are not installed."""
     from . import roundtrip_optional
 
     return [
@@ -301,12 +301,12 @@ def every_row() -> list[Row]:
 
 
 def table() -> list[Row]:
-    """The rows whose cases can be made here."""
+    """Return the rows whose cases can be made here."""
     return [row for row in every_row() if row.can_be_made()]
 
 
 def cases() -> list[tuple[str, Any]]:
-    """Every case with a name that can be a key."""
+    """Return every case with a name that is a valid key."""
     return [
         (f"{row.name}:{index}".replace("/", "|"), value)
         for row in table()
@@ -315,7 +315,7 @@ def cases() -> list[tuple[str, Any]]:
 
 
 def markdown() -> str:
-    """`docs/types.md`."""
+    """Return the text of `docs/types.md`."""
     lines = [INTRODUCTION.strip(), ""]
     family = ""
     for row in every_row():

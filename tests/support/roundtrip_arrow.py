@@ -1,4 +1,4 @@
-"""Arrays of Arrow in pandas: each type that can be stored, whole, sliced, in chunks and empty."""
+"""Arrow arrays in pandas: each type that can be stored, whole, sliced, chunked and empty."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOMENT = dt.datetime(2024, 2, 29, 12, 34, 56, 789012)
 
 
 def types_and_items() -> list[tuple[Any, list[Any]]]:
-    """The types, each with some items."""
+    """Return the types, each with some items."""
     import pyarrow as pa
 
     integers = [(getattr(pa, f"{sign}int{n}")(), n) for n in (8, 16, 32, 64) for sign in ("", "u")]
@@ -44,7 +44,7 @@ def types_and_items() -> list[tuple[Any, list[Any]]]:
 
 
 def nested() -> list[tuple[Any, list[Any]]]:
-    """The types that are made of others, each with some items."""
+    """Return the nested types, each with some items."""
     import pyarrow as pa
 
     number, text = pa.int64(), pa.string()
@@ -66,7 +66,7 @@ def nested() -> list[tuple[Any, list[Any]]]:
 
 
 def _array(items: list[Any], kind: Any) -> Any:
-    """An array of Arrow; earlier versions of pyarrow make dictionaries without an order."""
+    """Return an Arrow array; older versions of pyarrow drop the order of dictionaries."""
     import pyarrow as pa
 
     made = pa.array(items, kind)
@@ -76,7 +76,7 @@ def _array(items: list[Any], kind: Any) -> Any:
 
 
 def variants(kind: Any, items: list[Any]) -> list[Any]:
-    """The same items as Arrow lays them out in several ways."""
+    """Return the same items in several layouts of Arrow."""
     import pyarrow as pa
 
     whole, there = (
@@ -87,7 +87,7 @@ def variants(kind: Any, items: list[Any]) -> list[Any]:
 
 
 def cases() -> list[Any]:
-    """Arrays of each type, an Index, a Series, and a DataFrame with a column of each type."""
+    """Return arrays of each type, an Index, a Series, and a DataFrame with a column per type."""
     import pandas as pd
 
     make = pd.arrays.ArrowExtensionArray

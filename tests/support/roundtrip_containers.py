@@ -146,7 +146,7 @@ def _dicts() -> list[Any]:
 
 
 def _with_attributes(value: Any, **attributes: Any) -> Any:
-    """As PyTorch does it: the state of a module is an `OrderedDict` with ``_metadata``."""
+    """Set attributes, as PyTorch does for ``_metadata`` of a module's state, an `OrderedDict`."""
     vars(value).update(attributes)
     return value
 

@@ -1,4 +1,4 @@
-"""The rows of NumPy's values in the round-trip table."""
+"""The rows of NumPy values in the round-trip table."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _times() -> list[Any]:
     return [
         *cases,
         np.zeros(3, "m8"),
-        # No unit: NumPy 2.5 warns whoever makes these by their classes.
+        # No unit: NumPy 2.5 warns if these are created with their classes.
         np.array([np.iinfo("i8").min]).view("M8")[0],
         np.array([3]).view("m8")[0],
         np.array("2020-01-01T00", "M8[h]"),
@@ -185,7 +185,7 @@ def _objects() -> list[Any]:
 
 
 def _texts_as_objects() -> list[Any]:
-    """Object arrays of `str`, and such as are not quite."""
+    """Return object arrays of `str`, and some that are almost such arrays."""
     table = np.array([["a", "é"], ["", "x y "], ["漢", "😀"]], object)
     return [
         *(np.array(["a", "é", ""], object), np.array([""], object), table, table[0]),

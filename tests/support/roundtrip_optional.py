@@ -56,7 +56,7 @@ def _labelled() -> list[Any]:
 
 
 def tensors() -> list[Any]:
-    """PyTorch's tensors: a library too large for the test extra."""
+    """Return tensors of PyTorch, which is too large for the test extra."""
     import torch
 
     cases: list[Any] = [
@@ -83,7 +83,7 @@ def tensors() -> list[Any]:
 
 
 def rows() -> list[Any]:
-    """The rows. Tensors are tried by `tests/codecs/test_tensors.py`, where PyTorch is."""
+    """Return the rows. `tests/codecs/test_tensors.py` tests tensors if PyTorch is installed."""
     from .roundtrip_values import results_of_scipy
 
     return [

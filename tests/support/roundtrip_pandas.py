@@ -16,11 +16,11 @@ NAMES = (
     *(None, 0, 1.5, ("a", 1), dt.date(2024, 1, 1), frozenset([1]), b"x", True, (), np.int64(3)),
     "é\0",
 )
-"""Names of all kinds that pandas takes; NaN is none that pandas 2 itself compares."""
+"""Names of all kinds that pandas accepts, except NaN: pandas 2 does not compare it."""
 
 
 def zones() -> list[dt.tzinfo]:
-    """Time zones of the standard library."""
+    """Return time zones of the standard library."""
     return [
         zoneinfo.ZoneInfo("Europe/Berlin"),
         dt.UTC,
@@ -30,7 +30,7 @@ def zones() -> list[dt.tzinfo]:
 
 
 def zoned(zone: dt.tzinfo) -> list[Any]:
-    """Objects of pandas with a time zone, some at the hour that comes twice in Berlin."""
+    """Return pandas objects with a time zone, some in the hour that occurs twice in Berlin."""
     import pandas as pd
 
     texts = ["2024-10-26 23:30", "2024-10-27 00:30", "2024-10-27 01:30", None]
@@ -51,7 +51,7 @@ def zoned(zone: dt.tzinfo) -> list[Any]:
 
 
 def texts(storage: str) -> list[Any]:
-    """Objects with text, in one of the two storages of pandas, with both missing items."""
+    """Return objects with text, in one of pandas' two storages, with both missing values."""
     import pandas as pd
 
     cases: list[Any] = []

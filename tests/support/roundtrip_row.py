@@ -11,9 +11,9 @@ import attrs
 
 @attrs.frozen
 class Row:
-    """A kind of value: `stored` says how, `make` gives the cases to try.
+    """A kind of value: `stored` describes how it is stored, `make` returns the cases to try.
 
-    A row that `needs` a library that the test extra does not have tells how many cases it has.
+    If a row `needs` a library that is not in the test extra, `count` is the number of its cases.
     """
 
     family: str

@@ -1,4 +1,4 @@
-"""The rows of arrays, views, namespaces, classes, generators and results in the round-trip table."""
+"""Rows of arrays, views, namespaces, classes, generators and results in the round-trip table."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ VALUES = [
 
 
 def of_family(family: str) -> list[Row]:
-    """The rows of a family."""
+    """Return the rows of a family."""
     return [row for row in VALUES if row.family == family]
 
 
 def results_of_scipy() -> list[Any]:
-    """Results of `scipy.optimize`, `scipy.integrate` and `scipy.stats`, of each kind of class."""
+    """Return results of `scipy.optimize`, `scipy.integrate` and `scipy.stats`, of all kinds."""
     import scipy.integrate as integrate
     import scipy.optimize as optimize
     import scipy.stats as stats
@@ -168,5 +168,5 @@ def results_of_scipy() -> list[Any]:
         *(stats.cramervonmises(x, "norm"), stats.page_trend_test([[1, 2, 3], [1, 3, 2]])),
         *(stats.mstats.kruskal(x, y), stats.contingency.crosstab([1, 2], [1, 2])),
     ]
-    # From SciPy 1.18 on some have private state, and are refused.
+    # Since SciPy 1.18, some have private state, and are rejected.
     return [value for value in made if "_xp" not in getattr(value, "__dict__", {})]

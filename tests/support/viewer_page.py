@@ -1,4 +1,4 @@
-"""What the page of the viewer does, without a browser: it asks the endpoints, and reads elements."""
+"""The requests of the viewer's page, without a browser."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ INTEGER, FLOAT, STRING, COMPOUND, ENUM = 0, 1, 3, 6, 8
 
 
 class Failed(Exception):
-    """An answer that is an error: status and message."""
+    """An error response: status and message."""
 
 
 class Page:
-    """The page of one file, as the provider of H5Web for h5grove asks for it."""
+    """The page of one file, with the requests of H5Web's provider for h5grove."""
 
     def __init__(self, path: Any, **options: Any) -> None:
         self.endpoints = Endpoints(str(path), **options)
 
     def ask(self, name: str, **query: str) -> Any:
-        """The body of an answer: JSON, or bytes."""
+        """Return the body of a response: JSON, or bytes."""
         status, body, kind = self.endpoints.answer(name, query)
         found = json.loads(body) if kind == "application/json" else body
         if status != 200:
@@ -42,7 +42,7 @@ class Page:
         return [child["name"] for child in self.meta(path)["children"]]
 
     def value(self, path: str, selection: str | None = None) -> Any:
-        """The elements of a dataset: numbers as an array in its shape, text as lists of rows."""
+        """Return the elements of a dataset: numbers as an array, text as lists of rows."""
         meta = self.meta(path)
         query = {"path": path} | ({} if selection is None else {"selection": selection})
         kind, shape = meta["type"], meta["shape"]
@@ -65,7 +65,7 @@ class Page:
         return found
 
     def shown(self, path: str) -> Any:
-        """What is shown when a folder or dataset is selected: the elements of one dataset."""
+        """Return what is shown for a selected group or dataset: the elements of one dataset."""
         meta = self.meta(path)
         if meta["kind"] == "dataset":
             return self.value(path)
@@ -82,12 +82,12 @@ def _dtype(kind: Any) -> np.dtype[Any] | None:
     if kind["class"] == INTEGER:
         return np.dtype(f"<{'i' if kind['sign'] else 'u'}{size}")
     if kind["class"] == FLOAT:
-        return np.dtype(f"<f{max(4, size)}")  # JavaScript has no arrays of two bytes
+        return np.dtype(f"<f{max(4, size)}")  # JavaScript has no float16 arrays
     return None
 
 
 class Answer(NamedTuple):
-    """An answer of an application."""
+    """A response of an application."""
 
     status: int
     headers: dict[str, str]
@@ -97,13 +97,13 @@ class Answer(NamedTuple):
 def request(
     app: Any, place: str, /, *, host: str = "127.0.0.1:8000", method: str = "GET", **query: str
 ) -> Answer:
-    """Ask an ASGI application, without a socket."""
+    """Send a request to an ASGI application, without a socket."""
     sent: list[dict[str, Any]] = []
 
     received: list[str] = []
 
     async def receive() -> dict[str, Any]:
-        if received:  # the client stays connected, and sends nothing more
+        if received:  # the client stays connected, but sends nothing more
             await asyncio.Event().wait()
         received.append("all")
         return {"type": "http.request", "body": b"", "more_body": False}

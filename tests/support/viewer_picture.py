@@ -1,6 +1,6 @@
 """The picture of the viewer in the documentation.
 
-It is made by ``python -m tests.support.viewer_picture docs/viewer.png``, with Chromium.
+``python -m tests.support.viewer_picture docs/viewer.png`` draws it, with Chromium.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHANGED = dt.datetime(2026, 1, 2, 9, 41, 7).timestamp()
 
 
 def train(path: Path, steps: int = 800) -> None:
-    """Fit a small network to a noisy spectrum, and store what a job stores: a realistic run."""
+    """Fit a small network to a noisy spectrum, and store what a real job would store."""
     rng = np.random.default_rng(7)
     x = np.linspace(-1, 1, 256)[:, None]
     y = np.exp(-30 * (x - 0.3) ** 2) + 0.6 * np.exp(-60 * (x + 0.4) ** 2)
@@ -63,7 +63,7 @@ def train(path: Path, steps: int = 800) -> None:
 
 
 def serve(viewer: Viewer) -> tuple[Any, threading.Thread]:
-    """Answer in a thread of this process; the program ends when its ``should_exit`` is True."""
+    """Serve in a thread of this process; the server ends when its ``should_exit`` is True."""
     import uvicorn
 
     config = uvicorn.Config(viewer.app, log_level="error", lifespan="off")
@@ -74,7 +74,7 @@ def serve(viewer: Viewer) -> tuple[Any, threading.Thread]:
 
 
 def main(target: str) -> None:
-    """Make the picture."""
+    """Draw the picture."""
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +93,7 @@ def main(target: str) -> None:
             page.wait_for_timeout(3000)
             while "Loading" in page.inner_text("body"):
                 page.wait_for_timeout(500)
-            # The folder is one of this machine, and says nothing to a reader.
+            # The folder is specific to this machine, and means nothing to a reader.
             page.evaluate(
                 """folder => { const status = document.querySelector(".status");
                 status.textContent = status.textContent.replace(folder + "/", ""); }""",
