@@ -177,7 +177,7 @@ class ReadSession(Protocol):
         """
 
     def count(self, path: Path) -> int:
-        """Return the number of links of a group, some of which may not be children.
+        """Return the number of children of a group, and dangling links.
 
         It changes if a key is added or removed, and is 0 if there is no group.
         """

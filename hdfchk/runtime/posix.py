@@ -36,6 +36,7 @@ __all__ = [
     "open_file",
     "open_regular",
     "read_all",
+    "read_each",
     "read_into",
     "redirect_to_scratch",
     "reserve",
@@ -418,6 +419,8 @@ def _warn_of_no_locks(error: OSError) -> None:
 
 _RANGE = struct.Struct("@hhqqi4x")
 """``struct flock`` of 64-bit Linux."""
+_KNOWS_RANGES = sys.platform.startswith("linux") and struct.calcsize("P") == 8
+"""Whether the system has this structure. That of macOS, which has such locks too, differs."""
 
 
 def try_lock_range(
@@ -440,7 +443,7 @@ def try_lock_range(
         OSError: the system call fails.
     """
     command = getattr(fcntl, "F_OFD_GETLK" if probe else "F_OFD_SETLK", None)
-    if command is None or struct.calcsize("P") != 8:
+    if command is None or not _KNOWS_RANGES:
         return True
     kind = fcntl.F_WRLCK if exclusive else fcntl.F_RDLCK
     asked = _RANGE.pack(kind, os.SEEK_SET, start, length, 0)
@@ -459,7 +462,7 @@ def try_lock_range(
 def unlock_range(descriptor: int, start: int, length: int) -> None:
     """Release a lock taken by `try_lock_range`."""
     command = getattr(fcntl, "F_OFD_SETLK", None)
-    if command is not None and struct.calcsize("P") == 8:
+    if command is not None and _KNOWS_RANGES:
         with contextlib.suppress(OSError):
             fcntl.fcntl(
                 descriptor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import mmap
 import pickle
+import zlib
 from typing import Any
 
 import h5py
@@ -16,6 +17,7 @@ from hdfchk import (
     HDF5Checkpointer,
     InvalidOptionError,
     ReferencedError,
+    UnsafeFileError,
     UnsupportedStoredError,
     UnsupportedTypeError,
 )
@@ -287,3 +289,19 @@ def test_slices_take_what_h5py_takes(
         plain["x"][where] = 3
         chk.array("x")[where] = 3
         assert np.array_equal(chk["x"], plain["x"][()])
+
+
+@pytest.mark.parametrize("index", [np.s_[0:0], np.s_[:, 0:0], np.s_[[]], np.s_[5:5, 3]])
+def test_nothing_is_read_for_no_elements(path: str, index: Any) -> None:
+    """No chunk is looked at, not even one that would decode to far more than it should."""
+    values = np.random.default_rng(1).random((1000, 20))
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset("x", data=values, chunks=(50, 20), compression="gzip")
+        info = made.id.get_chunk_info(3)
+    with open(path, "r+b") as raw:
+        raw.seek(info.byte_offset)
+        raw.write(zlib.compress(bytes(5_000_000)).ljust(info.size))
+    array = HDF5Checkpointer(path, mode="r").array("x")
+    assert array[index].shape == values[index].shape
+    with pytest.raises(UnsafeFileError):
+        array[:]

@@ -352,6 +352,21 @@ def test_what_is_known_of_an_array_is_true(path: str) -> None:
     assert chk["x"].tolist() == [0, 1, 2] and chk["y"] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("journal", [True, False])
+def test_an_iterator_of_blocks_iterates_over_the_keys(path: str, journal: bool) -> None:
+    """The hidden group of an array that is being written is no key that was added meanwhile."""
+    with HDF5Checkpointer(path, journal=journal) as chk:
+        chk.update({"a": 0, "b": 1, "c": 2})
+
+        def blocks() -> Iterator[np.ndarray]:
+            for name in chk:
+                chk["a"] = chk["a"] + 1
+                yield np.full(2, chk[name])
+
+        chk.write_blocks("w", blocks())
+        assert chk["w"].tolist() == [1, 1, 1, 1, 2, 2] and list(chk) == ["a", "b", "c", "w"]
+
+
 def test_assignments_of_an_iterator_stay(path: str) -> None:
     """What an iterator of blocks assigns, and has returned, stays when it fails later."""
     chk = HDF5Checkpointer(path)

@@ -155,7 +155,7 @@ def _selected(did: DatasetID, index: Any, guard: Guard) -> np.ndarray[Any, Any]:
         chosen = _selection(dataset, index)
         count = int(chosen.nselect)
         box = chosen.id.get_select_bounds() if count and dataset.shape else None
-        boxes = boxes_of(chosen.id)
+        boxes = boxes_of(chosen.id) if count else []
         guard.size(did, count * dataset.dtype.itemsize, box)
     with guard.decoding(did, boxes):
         return _read(dataset, index)

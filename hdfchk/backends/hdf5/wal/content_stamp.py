@@ -33,9 +33,9 @@ def _weights() -> np.ndarray:
 class Content:
     """Computes a stamp from the data and the offset of each write to a file.
 
-    The stamp depends on all bytes and on their order. A large write is represented by a weighted sum
-    of each row of 4 KiB, modulo 2 ** 64 (multilinear hashing). One different number always changes
-    it, as the weights are odd; other differences change it, except for about one in 2 ** 32.
+    The stamp depends on all bytes and on their order. A large write is represented by a weighted
+    sum of each row of 4 KiB, modulo 2 ** 64 (multilinear hashing). One different number always
+    changes it, as the weights are odd; other differences do, except for about one in 2 ** 32.
 
     References:
         D. Lemire, O. Kaser, "Strongly universal string hashing is fast", The Computer Journal 57
