@@ -8,7 +8,7 @@ import click
 
 from .arguments import FileCommand, file_argument, key_argument
 from .console import is_terminal
-from .exits import USAGE, Failure
+from .exits import INTERRUPTED, USAGE, Failure
 from .opening import read
 
 __all__ = ["browse_command"]
@@ -42,4 +42,5 @@ def browse_command(ctx: click.Context, file: str, key: str | None) -> None:
     read(file).describe(key or None, depth=0)  # report errors as one line, before the full screen
     browser = Browser(file, key or None)
     browser.run()
-    ctx.exit(browser.return_code or 0)
+    code = browser.return_code  # None: a SIGINT cancelled it, which asyncio.run did not raise
+    ctx.exit(INTERRUPTED if code is None else code)

@@ -17,7 +17,7 @@ from .changes import Stamp, stamp_of
 from .describing import style_of, type_text, value_text
 from .drawing import draw
 from .escapes import escaped, escaped_lines
-from .exits import INTERRUPTED, Failure
+from .exits import INTERRUPTED, Failure, message_of
 from .opening import read
 from .series import is_plottable, to_plot
 from .show import excerpt, facts, text_of
@@ -34,6 +34,8 @@ _MOST_KEYS = 1000
 _MOST_FOUND = 100_000
 _PLOTTED_BYTES = 64 << 20
 """Larger arrays are not plotted."""
+_PROBLEMS = (hdfchk.HdfchkError, OSError, Failure, MemoryError)
+"""What reading a file may raise: it is shown, and the program goes on."""
 
 
 class Browser(App[None]):
@@ -94,27 +96,36 @@ class Browser(App[None]):
         self.title = escaped(self._path)
         self._fill(self._tree.root)
         self._tree.root.expand()
-        if self._first is None:
-            self._show(self._store.describe(depth=0)[0])
-        else:
-            self.go_to(self._first)
+        self._show_first()
         self._tree.focus()
         self.set_interval(self._every, self._follow)
+
+    def _show_first(self) -> None:
+        if self._first is not None:
+            self.go_to(self._first)
+        elif found := self._describe(depth=0):
+            self._show(found[0])
 
     @property
     def _tree(self) -> Tree[Description]:
         return self.query_one("#keys", Tree)
 
+    def _describe(self, key: str | None = None, **options: Any) -> list[Description] | None:
+        """Return descriptions; None if the file cannot be read, which is shown."""
+        try:
+            return self._store.describe(key, **options)
+        except _PROBLEMS as error:
+            self.notify(escaped(message_of(error)), severity="error", markup=False)
+            return None
+
     # -- the tree ------------------------------------------------------------------------------
 
-    def _fill(self, node: TreeNode[Description]) -> None:
-        """Update the children of a node."""
+    def _fill(self, node: TreeNode[Description]) -> bool:
+        """Update the children of a node, and return whether they could be read."""
         key = node.data.key if node.data is not None else None
-        try:
-            level = self._store.describe(key, depth=1, limit=_MOST_KEYS + 1, values=True)
-        except (hdfchk.HdfchkError, OSError) as error:
-            self.notify(escaped(str(error)), severity="error", markup=False)
-            return
+        level = self._describe(key, depth=1, limit=_MOST_KEYS + 1, values=True)
+        if level is None:
+            return False
         known = {child.data.key: child for child in node.children if child.data is not None}
         wanted = {entry.key: entry for entry in level[:_MOST_KEYS]}
         for child in list(node.children):
@@ -132,6 +143,7 @@ class Browser(App[None]):
                 node.add_leaf(_label(entry), data=entry)
         if len(level) > _MOST_KEYS:
             node.add_leaf(Text("… more: find them with /", style="dim"))
+        return True
 
     def on_tree_node_expanded(self, event: Tree.NodeExpanded[Description]) -> None:
         """Read a dict when its node is expanded."""
@@ -149,12 +161,13 @@ class Browser(App[None]):
         names = key.split("/")
         for depth in range(1, len(names) + 1):
             path = "/".join(names[:depth])
-            if not node.children:
-                self._fill(node)
+            if not node.children and not self._fill(node):
+                return
             node.expand()
             below = [c for c in node.children if c.data is not None and c.data.key == path]
             if not below:
-                self._show(self._store.describe(key, depth=0, values=True)[0])
+                if found := self._describe(key, depth=0, values=True):
+                    self._show(found[0])
                 return
             node = below[0]
         self.call_after_refresh(self._tree.move_cursor, node)
@@ -176,8 +189,8 @@ class Browser(App[None]):
             if entry.kind != "group" and entry.problem is None:
                 elements = Text(escaped_lines(text_of(excerpt(self._store, entry))))
                 plot = self._plot(entry)
-        except (hdfchk.HdfchkError, OSError, Failure, MemoryError) as error:
-            elements = Text(escaped(str(error)), style="red")
+        except _PROBLEMS as error:
+            elements = Text(escaped(message_of(error)), style="red")
         self.query_one("#facts", Static).update(Text("\n").join(lines))
         self.query_one("#plot", Static).update(plot)
         self.query_one("#elements", Static).update(elements)
@@ -220,12 +233,15 @@ class Browser(App[None]):
             if node.is_expanded:
                 self._fill(node)
                 todo += [child for child in node.children if child.allow_expand]
-        if self._shown is None:
+        if self._shown is None:  # it could not be read at the start
+            self._show_first()
             return
         try:
             self._show(self._store.describe(self._shown.key or None, depth=0, values=True)[0])
-        except (hdfchk.HdfchkError, OSError) as error:
-            self.query_one("#elements", Static).update(Text(escaped(str(error)), style="red"))
+        except _PROBLEMS as error:
+            self.query_one("#elements", Static).update(
+                Text(escaped(message_of(error)), style="red")
+            )
 
     def on_resize(self) -> None:
         """Draw the plot again in the available width."""
@@ -272,7 +288,10 @@ class Browser(App[None]):
         """Go to the next key that contains the text."""
         if not self._wanted:
             return
-        keys = [entry.key for entry in self._store.describe(limit=_MOST_FOUND)]
+        found = self._describe(limit=_MOST_FOUND)
+        if found is None:
+            return
+        keys = [entry.key for entry in found]
         here = self._shown.key if self._shown is not None else ""
         start = keys.index(here) + 1 if here in keys else 0
         for key in [*keys[start:], *keys[:start]]:

@@ -51,7 +51,9 @@ def draw(
     curves = [part for part in parts if isinstance(part, Curve)]
     shown = 0
     for curve in curves:
-        seen = np.isfinite(curve.y) & ((curve.y > 0) if logarithmic else True)
+        seen = np.isfinite(curve.x) & np.isfinite(curve.y)
+        if logarithmic:
+            seen &= curve.y > 0
         if seen.any():
             shown += 1
             label = escaped(curve.name) if len(curves) > 1 else None

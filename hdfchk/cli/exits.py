@@ -24,6 +24,7 @@ __all__ = [
     "close_quietly",
     "failure_of",
     "for_a_shell",
+    "message_of",
 ]
 
 _HINTS = {
@@ -81,6 +82,12 @@ def failure_of(error: BaseException) -> Failure | None:
     if isinstance(error, MemoryError):
         return Failure("there is not enough memory; read a part of it, with -s", UNREADABLE)
     return None
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of an error for people, for programs that go on after it."""
+    failure = error if isinstance(error, Failure) else failure_of(error)
+    return str(error) if failure is None else failure.message
 
 
 def _told(error: Any) -> str:

@@ -10,14 +10,19 @@ from .exits import NO, UNREADABLE, Failure
 if TYPE_CHECKING:
     from hdfchk import HDF5Checkpointer
 
-__all__ = ["change", "read", "refuse_existing"]
+__all__ = ["MissingFile", "change", "read", "refuse_existing"]
+
+
+class MissingFile(Failure):
+    """There is no file at a path."""
 
 
 def read(file: str, **options: Any) -> HDF5Checkpointer:
     """Return a store of a file for reading.
 
     Raises:
-        Failure: there is no such file, or it is a folder.
+        MissingFile: there is no such file.
+        Failure: it is a folder.
     """
     _require(file)
     from hdfchk import HDF5Checkpointer
@@ -34,7 +39,8 @@ def change(file: str, wait: float, *, create: bool = False) -> HDF5Checkpointer:
         create: whether the file may be missing; it is created then.
 
     Raises:
-        Failure: there is no such file, or it is a folder.
+        MissingFile: there is no such file.
+        Failure: it is a folder.
     """
     if not create:
         _require(file)
@@ -55,6 +61,6 @@ def refuse_existing(store: Any, key: str, file: str, *, force: bool) -> None:
 
 def _require(file: str) -> None:
     if not os.path.exists(file):
-        raise Failure(f"no such file: {file}", UNREADABLE)
+        raise MissingFile(f"no such file: {file}", UNREADABLE)
     if os.path.isdir(file):
         raise Failure(f"it is a folder, not a file: {file}", UNREADABLE)

@@ -11,9 +11,9 @@ import click
 from .arguments import FileCommand, file_argument, force_option, key_argument
 from .console import can_colour, progress
 from .drawing import draw, save_picture
-from .exits import NO, USAGE, Failure
+from .exits import NO, Failure
 from .opening import read
-from .series import Curve, Picture, to_plot
+from .series import to_plot
 
 __all__ = ["plot_command"]
 
@@ -52,9 +52,7 @@ def plot_command(
         raise Failure(f"there is a file already: {output}; use --force to replace it", NO)
     store = read(file)
     with progress("read"):
-        parts = [part for key in keys for part in to_plot(store, key)]
-    if x_key is not None:
-        parts = _over(parts, to_plot(store, x_key), x_key)
+        parts = [part for key in keys for part in to_plot(store, key, over=x_key)]
     title = ", ".join(keys)
     if output is not None:
         save_picture(parts, output, logarithmic=logarithmic, title=title)
@@ -69,20 +67,3 @@ def plot_command(
         title=title,
     )
     click.echo(text)
-
-
-def _over(
-    parts: list[Curve | Picture], positions: list[Curve | Picture], key: str
-) -> list[Curve | Picture]:
-    """Return curves with the values of another key as positions."""
-    import numpy as np
-
-    found: list[Curve | Picture] = []
-    x = positions[0]
-    for part in parts:
-        if not isinstance(part, Curve) or not isinstance(x, Curve):
-            raise Failure(f"positions are for curves, of one axis (key {key!r})", USAGE)
-        if int(x.x[-1]) != int(part.x[-1]):
-            raise Failure(f"{key!r} and {part.name!r} differ in length", USAGE)
-        found.append(Curve(part.name, np.interp(part.x, x.x, x.y), part.y))
-    return found

@@ -16,8 +16,8 @@ from .console import Line, is_terminal, put_lines
 from .describing import as_record, columns, describe, style_of, type_text, value_text
 from .drawing import sparkline
 from .escapes import escaped
-from .exits import USAGE, Failure
-from .opening import read
+from .exits import USAGE, Failure, message_of
+from .opening import MissingFile, read
 from .series import is_plottable, numbers
 from .values import json_line
 
@@ -28,6 +28,7 @@ __all__ = ["watch_command"]
 
 _CURVE_POINTS = 240
 _MOST_ROWS = 30
+_NO_FILE = "there is no file yet"
 
 
 @click.command("watch", cls=FileCommand)
@@ -120,7 +121,7 @@ class _Watch:
         if stamp == self._stamp:
             return []
         if stamp[0] is None:
-            self.problem = "there is no file yet"
+            self.problem = _NO_FILE
             return []
         found = self._read()
         if found is None:
@@ -137,8 +138,8 @@ class _Watch:
         """Return the present keys; None if the file cannot be read at this moment."""
         import hdfchk
 
-        store = read(self.file, allowed_keys=list(self._keys) or None)
         try:
+            store = read(self.file, allowed_keys=list(self._keys) or None)
             found = {e.key: e for e in describe(store, None) if e.kind != "group" or e.length == 0}
             self._curves = {
                 key: curve
@@ -149,10 +150,13 @@ class _Watch:
                 and len(found) <= 200
                 and (curve := _curve(store, e, self._curves_of(e)))
             }
-        except (hdfchk.LockedError, hdfchk.CorruptFileError, FileNotFoundError) as error:
+        except (MissingFile, FileNotFoundError):  # it went after its stamp was taken
+            self.problem = _NO_FILE
+            return None
+        except (hdfchk.LockedError, hdfchk.CorruptFileError, OSError, Failure) as error:
             if not self.entries:
                 raise
-            self.problem = str(error)
+            self.problem = message_of(error)
             return None
         self.problem = ""
         return found

@@ -34,6 +34,16 @@ def test_interrupted(demo: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_signal(demo: Path) -> None:
+    """SIGINT from another process does the same as Ctrl-C."""
+    with Terminal("browse", demo, columns=80, rows=10) as terminal:
+        terminal.wait_for("steps", "Quit")
+        terminal.interrupt()
+        assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen and "\x1b[?1049l" in terminal.seen
+
+
+@pytest.mark.slow
 def test_nothing_to_browse(demo: Path) -> None:
     """What cannot be shown is one line, and no screen."""
     (demo.parent / "text.h5").write_text("no")

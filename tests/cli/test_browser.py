@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hdfchk import HDF5Checkpointer
 from tests.support.libraries import library
@@ -141,3 +142,68 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         await pilot.press("q")
 
     drive(path, steps)
+
+
+@pytest.mark.parametrize("content", [None, b"no"])
+def test_a_file_that_goes(demo: Path, content: bytes | None) -> None:
+    """Each key that reads a file that is gone or damaged shows a message; the program goes on."""
+    whole = demo.read_bytes()
+    told = "no such file" if content is None else "not an HDF5 file"
+
+    def go() -> None:
+        if content is None:
+            demo.unlink()
+        else:
+            demo.write_bytes(content)
+
+    def come_back() -> None:
+        demo.write_bytes(whole)
+
+    async def steps(app: Browser, pilot: Any) -> None:
+        async def is_told(action: Callable[[], Any]) -> None:
+            app.clear_notifications()
+            found = action()
+            if found is not None:
+                await found
+            await until(pilot, lambda: any(told in n.message for n in app._notifications))
+
+        go()
+        await is_told(lambda: pilot.press("slash", *"loss", "enter"))
+        await is_told(lambda: pilot.press("n"))
+        await is_told(lambda: app.go_to("params/deep"))
+        await is_told(lambda: app.go_to("nope"))
+        await is_told(lambda: pilot.press("r"))
+        await is_told(app.on_mount)
+        await until(pilot, lambda: told in text_of(app, "elements"))
+        come_back()
+        await pilot.press("n")
+        await until(pilot, lambda: text_of(app, "facts").startswith("loss"))
+
+    drive(demo, steps)
+
+
+@pytest.mark.parametrize("key", [None, "loss", "params/deep"])
+def test_a_file_that_goes_at_the_start(demo: Path, key: str | None) -> None:
+    """A file that vanishes while the program starts is named, and shown when it is back."""
+    whole = demo.read_bytes()
+    first = key or "/"
+
+    async def main() -> None:
+        app = Browser(str(demo), key, every=0.05)
+        go()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: any("no such file" in n.message for n in app._notifications))
+            assert text_of(app, "facts") == ""
+            come_back()
+            await until(pilot, lambda: text_of(app, "facts").startswith(f"{first}\n"))
+            assert "steps" in "".join(labels(app))
+
+    def go() -> None:
+        demo.unlink()
+
+    def come_back() -> None:
+        new = demo.with_name("new.h5")
+        new.write_bytes(whole)
+        new.rename(demo)
+
+    asyncio.run(main())

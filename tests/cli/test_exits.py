@@ -8,7 +8,7 @@ import h5py
 import pytest
 
 from hdfchk import LockedError
-from hdfchk.cli.exits import failure_of
+from hdfchk.cli.exits import Failure, failure_of, message_of
 from tests.support.command import invoke
 
 
@@ -28,6 +28,15 @@ def test_locked() -> None:
     failure = failure_of(error)
     assert failure is not None and failure.code == 4
     assert "--wait" in failure.message and "lock_timeout" not in failure.message
+
+
+def test_messages() -> None:
+    """Programs that go on after an error show what a command would end with."""
+    error = LockedError("it is being written", file="x.h5", hint="wait, or raise lock_timeout")
+    assert "--wait" in message_of(error)
+    assert message_of(FileNotFoundError(2, "gone", "x.h5")) == "no such file or folder: x.h5"
+    assert message_of(Failure("no such file: x.h5", 3)) == "no such file: x.h5"
+    assert message_of(ValueError("another")) == "another"
 
 
 def test_links_to_other_files(tmp_path: Path) -> None:

@@ -34,6 +34,38 @@ def test_to_a_file(demo: Path, tmp_path: Path) -> None:
     assert invoke("plot", demo, "loss", "-o", tmp_path / "x.what").code == 2
 
 
+def test_long_curves_over_positions(demo: Path, tmp_path: Path) -> None:
+    """A long curve over its positions; positions that are not numbers are left out."""
+    t = np.arange(10_000) * 0.25
+    t[:100] = np.nan
+    HDF5Checkpointer(demo).update({"t": t, "y": np.sin(t / 100), "more": np.arange(10_001)})
+    result = invoke("plot", demo, "y", "-x", "t")
+    assert result.code == 0 and "2499.8" in result.out
+    assert invoke("plot", demo, "y", "-x", "t", "-o", tmp_path / "x.png").code == 0
+    result = invoke("plot", demo, "y", "-x", "more")
+    assert result.code == 2 and "10,001 and 10,000" in result.err and str(demo) in result.err
+
+
+def test_nothing_to_plot(demo: Path, tmp_path: Path) -> None:
+    """Frames without numbers or rows, and numbers that are too large, are one line."""
+    pandas = library("pandas")
+    chk = HDF5Checkpointer(demo)
+    chk["text"] = pandas.DataFrame({"s": ["a", "b"]})
+    chk["short"] = pandas.DataFrame({"a": np.zeros(0)})
+    chk["big"] = [10**400, 1]
+    for key in ("text", "short", "big"):
+        for more in (
+            [key],
+            [key, "-o", tmp_path / "x.png"],
+            [key, "-x", "loss"],
+            ["loss", "-x", key],
+        ):
+            result = invoke("plot", demo, *more)
+            assert result.code == 2 and result.err.startswith("hdfchk: nothing to plot"), more
+            assert f"key {key!r} in {demo}" in result.err and result.err.count("\n") == 1
+    assert not (tmp_path / "x.png").exists()
+
+
 def test_refused(demo: Path, monkeypatch) -> None:
     """What is no number, positions of another length; a missing library is named."""
     assert invoke("plot", demo, "name").code == 2

@@ -24,6 +24,48 @@ def test_thinned() -> None:
     assert np.array_equal(thinned(y, 100)[1], y[:100])
 
 
+@pytest.mark.parametrize("length", [4_000, 4_001, 9_999, 3_000_017])
+def test_over_positions(tmp_path: Path, length: int) -> None:
+    """Each value that is left of a long curve has its own position, not one near it."""
+    rng = np.random.default_rng(1)
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    t, y = np.cumsum(rng.random(length)), rng.random(length)
+    chk.update({"t": t, "y": y, "two": np.stack([y, -y], axis=1)})
+    for part, values in zip(
+        [*to_plot(chk, "y", over="t"), *to_plot(chk, "two", over="t")], [y, y, -y], strict=True
+    ):
+        assert isinstance(part, Curve) and len(part.x) == len(part.y) <= 4_002
+        places = np.searchsorted(t, part.x)
+        assert np.array_equal(t[places], part.x) and np.array_equal(values[places], part.y)
+        assert part.y.max() == values.max() and part.y.min() == values.min()
+
+
+@pytest.mark.parametrize("length", [10, 5_000])
+def test_positions_of_another_length(tmp_path: Path, length: int) -> None:
+    """They are refused, with both lengths, also if both are long and the last extremes agree."""
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    chk.update({"y": np.zeros(length), "t": np.zeros(length + 1), "wide": np.zeros((30, 40))})
+    with pytest.raises(Failure, match=f"differ in length: {length + 1:,} and {length:,} "):
+        to_plot(chk, "y", over="t")
+    for key, over in (("wide", "t"), ("y", "wide")):
+        with pytest.raises(Failure, match="positions are for curves"):
+            to_plot(chk, key, over=over)
+
+
+def test_numbers_that_are_too_large(tmp_path: Path) -> None:
+    """An int that float64 cannot hold is refused; a longdouble is infinite."""
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    long = np.array([np.finfo("longdouble").max])
+    chk.update({"big": [10**400, 1], "y": [1, 2], "long": long})
+    with pytest.raises(Failure, match=r"too large for float64 \(key 'big' in .*x.h5"):
+        to_plot(chk, "big")
+    with pytest.raises(Failure, match="too large"):
+        to_plot(chk, "y", over="big")
+    part = to_plot(chk, "long")[0]
+    with np.errstate(over="ignore"):
+        assert isinstance(part, Curve) and np.array_equal(part.y, long.astype(float))
+
+
 def test_what_is_plotted(tmp_path: Path) -> None:
     """Curves for arrays of one axis, narrow arrays, dicts, lists; a picture for others."""
     chk = HDF5Checkpointer(tmp_path / "x.h5")
@@ -61,3 +103,34 @@ def test_tables(tmp_path: Path) -> None:
     chk = HDF5Checkpointer(tmp_path / "x.h5")
     chk["f"] = pandas.DataFrame({"a": [1, 2], "s": ["x", "y"], "b": [0.5, 1.5]})
     assert [part.name for part in to_plot(chk, "f")] == ["f/a", "f/b"]
+
+
+def test_tables_of_other_kinds(tmp_path: Path) -> None:
+    """What has no columns of numbers or no rows is refused; complex and repeated columns are not."""
+    pandas = pytest.importorskip("pandas")
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    chk["text"] = pandas.DataFrame({"s": ["x", "y"]})
+    chk["short"] = pandas.DataFrame({"a": np.zeros(0)})
+    chk["y"] = [1.0, 2.0]
+    for key, what in (("text", "columns of numbers"), ("short", "rows")):
+        for at, over in ((key, None), (key, "y"), ("y", key)):
+            with pytest.raises(Failure, match=rf"DataFrame without {what} \(key '{key}' in .*x.h5"):
+                to_plot(chk, at, over=over)
+    frame = pandas.DataFrame([[3 + 4j, 1.0], [1j, 2.0]])
+    frame.columns = ["a", "a"]
+    chk["more"] = frame
+    first, second = to_plot(chk, "more")
+    assert isinstance(first, Curve) and np.array_equal(first.y, [5, 1])
+    assert isinstance(second, Curve) and np.array_equal(second.y, [1, 2])
+
+
+def test_sparse_matrices(tmp_path: Path) -> None:
+    """They are curves and pictures, as arrays are."""
+    sparse = pytest.importorskip("scipy.sparse")
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    values = np.eye(20, 3)
+    chk.update({"wide": sparse.csr_array(np.eye(12)), "narrow": sparse.csr_array(values)})
+    picture = to_plot(chk, "wide")[0]
+    assert isinstance(picture, Picture) and np.array_equal(picture.values, np.eye(12))
+    for number, part in enumerate(to_plot(chk, "narrow")):
+        assert isinstance(part, Curve) and np.array_equal(part.y, values[:, number])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hdfchk import HDF5Checkpointer
+from hdfchk.cli import watch
+from hdfchk.cli.opening import read
 from tests.support.command import Terminal, invoke
 
 
@@ -69,6 +72,69 @@ def test_a_file_that_comes_later(tmp_path: Path) -> None:
     """It waits for a file that is not there yet."""
     result = invoke("watch", tmp_path / "x.h5", "--count", 2, "--every", 0.01)
     assert result.code == 0 and result.out == "" and "no file yet" in result.err
+
+
+@pytest.mark.parametrize("gone_at", ["read", "describe"])
+@pytest.mark.parametrize("look", [1, 2])
+def test_a_file_that_vanishes(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, gone_at: str, look: int
+) -> None:
+    """A file that goes while it is looked at is waited for, as one that is not there yet."""
+    away = demo.with_name("away.h5")
+    whole = demo.read_bytes()
+    looks = 0
+    original = getattr(watch, gone_at)
+
+    def while_it_goes(*args: Any, **options: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks == look:
+            demo.rename(away)
+        try:
+            return original(*args, **options)
+        finally:
+            if looks == look:
+                away.write_bytes(whole)
+                HDF5Checkpointer(away)["steps"] = 501
+                away.rename(demo)
+
+    monkeypatch.setattr(watch, gone_at, while_it_goes)
+    if look == 2:  # the second look is at another state of the file
+        slept = time.sleep
+
+        def sleep(seconds: float) -> None:
+            if looks == 1:
+                HDF5Checkpointer(demo)["name"] = "new"
+            slept(seconds)
+
+        monkeypatch.setattr(time, "sleep", sleep)
+    result = invoke("watch", demo, "--every", 0.01, "--until", "steps>=501")
+    assert result.code == 0
+    assert [line.split("  ")[4] for line in result.out.splitlines() if "  steps  " in line][
+        -1
+    ] == "501"
+    assert ("no file yet" in result.err) == (look == 1)
+
+
+def test_a_file_that_cannot_be_read_anymore(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is an error at the first look; later it is waited for."""
+    looks = 0
+
+    def failing(*args: Any, **options: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks == failing_at:
+            raise PermissionError(13, "Permission denied", str(demo))
+        return read(*args, **options)
+
+    monkeypatch.setattr(watch, "read", failing)
+    failing_at = 1
+    assert invoke("watch", demo, "--count", 1).code == 3
+    looks, failing_at = 0, 2
+    stamps = iter(range(10))
+    monkeypatch.setattr(watch, "stamp_of", lambda file: (next(stamps),))
+    assert invoke("watch", demo, "--count", 3, "--every", 0.01).code == 0
+    assert looks == 3
 
 
 @pytest.mark.slow
