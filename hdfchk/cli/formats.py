@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -130,8 +131,8 @@ def _write_csv(stream: Any, value: Any) -> None:
     columns = columns_of(value)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(map(_cell, column) for column in columns.values()), strict=True))
+    writer.writerow([name for name, _ in columns])
+    writer.writerows(zip(*(map(_cell, cells) for _, cells in columns), strict=True))
     text.detach()
 
 
@@ -142,10 +143,12 @@ def _cell(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else json_line(value)
 
 
-def columns_of(value: Any) -> dict[str, list[Any]]:
-    """Return the columns of a table: of a DataFrame, a dict of columns, or an array.
+def columns_of(value: Any) -> list[tuple[str, list[Any]]]:
+    """Return the columns of a table, each with its name; several can have one name.
 
-    An array is structured, or has one or two dimensions.
+    A table is a DataFrame, a dict of columns, or an array that is structured or has one or two
+    dimensions. As pandas writes it, the index of a DataFrame is its first columns, with an empty
+    name where it has none; the index that only counts the rows from 0 is left out.
 
     Raises:
         Failure: the value is not a table.
@@ -153,28 +156,56 @@ def columns_of(value: Any) -> dict[str, list[Any]]:
     import numpy as np
 
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return {str(name): list(value[name]) for name in value.columns}
+        return _columns_of_frame(value)
     if isinstance(value, Mapping):
-        found = {str(name): _column(item) for name, item in value.items()}
-        if found and len({len(column) for column in found.values()}) == 1:
+        found = [(str(name), _column(item, name)) for name, item in value.items()]
+        if found and len({len(cells) for _, cells in found}) == 1:
             return found
-    else:
-        array = np.asarray(value) if isinstance(value, list | np.ndarray) else None
-        if array is not None and array.dtype.names and array.ndim == 1:
-            return {name: list(array[name]) for name in array.dtype.names}
-        if array is not None and array.ndim in {1, 2} and array.dtype.kind != "O":
-            columns = array.reshape(len(array), -1).T
-            return {f"c{number}": list(column) for number, column in enumerate(columns)}
+    elif isinstance(value, list | np.ndarray):
+        try:
+            array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+        except ValueError:  # lists of several lengths
+            array = np.asarray(None)
+        if array.dtype.names and array.ndim == 1:
+            return [(name, list(array[name])) for name in array.dtype.names]
+        if array.ndim in {1, 2} and array.dtype.kind != "O":
+            columns = array.reshape(len(array), math.prod(array.shape[1:])).T
+            return [(f"c{number}", list(cells)) for number, cells in enumerate(columns)]
     raise Failure(
         f"a {type(value).__qualname__} is not a table; use .json, or export to a folder", USAGE
     )
 
 
-def _column(value: Any) -> list[Any]:
+def _columns_of_frame(frame: Any) -> list[tuple[str, list[Any]]]:
+    if not hasattr(frame, "iloc"):  # polars: no index, and no two columns of one name
+        return [(str(name), list(frame[name])) for name in frame.columns]
+    index, found = frame.index, []
+    if not _only_counts(index):
+        for level, name in enumerate(index.names):
+            found.append(("" if name is None else str(name), list(index.get_level_values(level))))
+    for number, name in enumerate(frame.columns):  # by position: names may coincide
+        found.append((str(name), list(frame.iloc[:, number])))
+    return found
+
+
+def _only_counts(index: Any) -> bool:
+    """Whether an index of pandas has no name, and only counts the rows from 0."""
+    if index.nlevels != 1 or index.name is not None:
+        return False
+    return len(index) == 0 or (
+        getattr(index.dtype, "kind", "O") in "iu" and list(index) == list(range(len(index)))
+    )
+
+
+def _column(value: Any, name: Any) -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
         return [value]
     if getattr(value, "ndim", 1) != 1:
         raise Failure("a column of a table has one axis; use .npz, or a folder", USAGE)
+    if hasattr(value, "iloc") and not _only_counts(value.index):
+        raise Failure(
+            f"the index of the Series {name!r} would be lost; store a DataFrame instead", USAGE
+        )
     return list(value)
 
 
@@ -222,13 +253,14 @@ def _read_csv(stream: Any) -> Any:
     text.detach()
     if not rows:
         raise ValueError("there is no row of names")
-    names, body = rows[0], [row for row in rows[1:] if row]
-    if len(set(names)) != len(names) or any(len(row) != len(names) for row in body):
-        raise ValueError("the rows differ in length, or two columns have one name")
-    return {
-        name or f"c{number}": _typed([row[number] for row in body])
-        for number, name in enumerate(names)
-    }
+    names = [name or f"c{number}" for number, name in enumerate(rows[0])]
+    body = [row for row in rows[1:] if row]
+    if any(len(row) != len(names) for row in body):
+        raise ValueError("the rows differ in length")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two columns have the name {twice!r}; rename one")
+    return {name: _typed([row[number] for row in body]) for number, name in enumerate(names)}
 
 
 def _typed(cells: list[str]) -> Any:

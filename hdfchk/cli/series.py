@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .exits import USAGE, Failure
@@ -93,8 +94,8 @@ def _curve(name: str, x: Any, y: Any) -> Curve:
 def _columns(frame: Any, key: str) -> list[Curve | Picture]:
     numbers = frame.select_dtypes(["number", "bool"])
     return [
-        _curve(f"{key}/{name}", *thinned_values(numbers[name].to_numpy(dtype=float)))
-        for name in list(numbers.columns)[:_MOST_CURVES]
+        _curve(f"{key}/{name}", *thinned_values(column.to_numpy(dtype=float)))
+        for name, column in islice(numbers.items(), _MOST_CURVES)
     ]
 
 

@@ -61,3 +61,11 @@ def test_tables(tmp_path: Path) -> None:
     chk = HDF5Checkpointer(tmp_path / "x.h5")
     chk["f"] = pandas.DataFrame({"a": [1, 2], "s": ["x", "y"], "b": [0.5, 1.5]})
     assert [part.name for part in to_plot(chk, "f")] == ["f/a", "f/b"]
+
+
+def test_columns_of_one_name(tmp_path: Path) -> None:
+    """Columns of a DataFrame are curves by position."""
+    pandas = pytest.importorskip("pandas")
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    chk["x"] = pandas.DataFrame([[1, 2.5], [3, 4.5]], columns=["a", "a"])
+    assert [part.y.tolist() for part in to_plot(chk, "x")] == [[1, 3], [2.5, 4.5]]
