@@ -7,11 +7,13 @@ import io
 import json
 import math
 import os
+import secrets
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from .exits import USAGE, Failure
+from .exits import UNREADABLE, USAGE, Failure
 from .values import json_line, plain
 
 __all__ = ["READERS", "WRITERS", "columns_of", "extension_of", "read_value", "write_value"]
@@ -33,25 +35,31 @@ def write_value(path: str, value: Any) -> None:
     writer = WRITERS.get(extension_of(path))
     if writer is None:
         raise Failure(f"no form is known for {path}; use one of {', '.join(WRITERS)}", USAGE)
-    beside = f"{path}.part"
+    # A name that no file of the user has; a mode as a new file gets it.
+    beside = os.path.join(os.path.dirname(path), f".hdfchk-{secrets.token_hex(8)}.part")
     try:
-        with open(beside, "wb") as stream:
-            writer(stream, value)
-        os.replace(beside, path)
+        with open(beside, "xb") as stream:
+            try:
+                writer(stream, value)
+                stream.close()
+                os.replace(beside, path)
+            except BaseException:
+                with suppress(OSError):  # the error before it says more
+                    os.unlink(beside)
+                raise
+    except UnicodeEncodeError as error:
+        raise Failure(f"text that is no Unicode: {error} (for {path})", USAGE) from error
     except OSError as error:
         if error.filename == beside:  # not the name that the caller gave
-            error.filename = path
+            error.filename, error.filename2 = path, None
         raise
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)
 
 
 def read_value(path: str) -> Any:
     """Return the value in a file, read in the format of its extension.
 
     Raises:
-        Failure: the format is unknown, or the file is damaged.
+        Failure: the format is unknown, the file is damaged, or memory does not suffice.
     """
     reader = READERS.get(extension_of(path))
     if reader is None:
@@ -60,8 +68,18 @@ def read_value(path: str) -> Any:
     with open(path, "rb") as stream:
         try:
             return reader(stream)
-        except (ValueError, csv.Error, KeyError) as error:
-            raise Failure(f"it cannot be read: {error} (in {path})", USAGE) from error
+        except OSError as error:
+            error.filename = error.filename or path
+            raise
+        except MemoryError as error:
+            raise Failure(
+                f"there is not enough memory to read it (in {path})", UNREADABLE
+            ) from error
+        except RecursionError as error:
+            raise Failure(f"it is nested too deeply (in {path})", USAGE) from error
+        except Exception as error:  # NumPy and zipfile raise errors of many types for damaged files
+            why = str(error) or type(error).__name__
+            raise Failure(f"it cannot be read: {why} (in {path})", USAGE) from error
 
 
 def _write_npy(stream: Any, value: Any) -> None:
@@ -73,14 +91,22 @@ def _write_npy(stream: Any, value: Any) -> None:
 
 
 def _write_npz(stream: Any, value: Any) -> None:
+    import zipfile
+
     import numpy as np
 
     if not isinstance(value, Mapping):
         raise Failure("only a dict can be written as .npz; use .npy", USAGE)
-    arrays = {key: as_array(item, key) for key, item in flat(value)}
-    with warnings.catch_warnings():
+    arrays = [(key, as_array(item, key)) for key, item in flat(value)]
+    names = {key for key, _ in arrays}
+    if len(names) < len(arrays):
+        raise Failure("two values have the same key path in an .npz; use .json", USAGE)
+    # numpy.savez takes names as keywords: it drops or refuses those of its own parameters.
+    with zipfile.ZipFile(stream, "w") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        np.savez(stream, **arrays)
+        for key, array in arrays:
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def flat(value: Mapping[str, Any], base: str = "") -> list[tuple[str, Any]]:
@@ -229,18 +255,33 @@ def _read_npy(stream: Any) -> Any:
 def _read_npz(stream: Any) -> Any:
     import numpy as np
 
+    if stream.read(2) != b"PK":
+        raise ValueError("it is no .npz archive; write it anew with numpy.savez")
+    stream.seek(0)
     tree: dict[str, Any] = {}
     with np.load(stream, allow_pickle=False) as found:
         for path in found.files:
-            *names, last = path.split("/")
-            place = tree
-            for name in names:
-                place = place.setdefault(name, {})
             value = found[path]
-            place[last] = (
-                value.item() if value.shape == () and value.dtype.kind in "biufcU" else value
-            )
+            if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "biufcU":
+                value = value.item()
+            _put(tree, path, value)
     return tree
+
+
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Put a value at a key path into nested dicts.
+
+    Raises:
+        ValueError: there is a value at this path, or at a part of it.
+    """
+    *names, last = path.split("/")
+    for name in names:
+        tree = tree.setdefault(name, {})
+        if type(tree) is not dict:
+            raise ValueError(f"the name {path!r} goes on below the name of an array; rename one")
+    if last in tree:
+        raise ValueError(f"the name {path!r} is there twice, or others go on below it; rename one")
+    tree[last] = value
 
 
 def _read_json(stream: Any) -> Any:

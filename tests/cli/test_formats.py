@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hdfchk import HDF5Checkpointer
 from tests.support.command import invoke
@@ -80,3 +82,96 @@ def test_columns_without_a_name(tmp_path: Path) -> None:
     source.write_text(",c0\n1,2\n")
     result = invoke("import", tmp_path / "y.h5", source)
     assert result.code == 2 and "'c0'" in result.err and str(source) in result.err
+
+
+def test_files_beside_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary file has a name that no other has, the mode of a new one, and is removed."""
+    file, out = tmp_path / "x.h5", tmp_path / "x.json"
+    HDF5Checkpointer(file).update({"a": 1, "b": object})
+    mine = tmp_path / "x.json.part"
+    mine.write_text("mine")
+    assert invoke("get", file, "a", "-o", out).code == 0
+    assert invoke("export", file, tmp_path / "x.npy", "-k", "a").code == 0
+    assert invoke("export", file, tmp_path / "y.npz", "-k", "a").code == 2
+    (tmp_path / "folder.csv").mkdir()
+    result = invoke("get", file, "a", "-o", tmp_path / "folder.csv", "--force")
+    assert result.code in {2, 3} and "hdfchk-" not in result.err
+    new = tmp_path / "new"
+    new.touch()
+    assert out.stat().st_mode == new.stat().st_mode
+    monkeypatch.chdir(tmp_path)
+    assert invoke("get", file, "a", "-o", "z.json").code == 0
+    result = invoke("get", file, "a", "-o", "missing/z.json")
+    assert result.code == 3 and "no such folder: missing" in result.err
+    assert "hdfchk-" not in result.err
+    assert mine.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "folder.csv", "new", "x.h5", "x.json", "x.json.part", "x.npy", "z.json",
+    ]  # fmt: skip
+
+
+def test_names_in_an_archive(tmp_path: Path) -> None:
+    """Names that NumPy has parameters of are names as others."""
+    names = {"file": 1, "allow_pickle": 2, "args": 3, "self": 4}
+    HDF5Checkpointer(tmp_path / "x.h5").update(names)
+    assert invoke("export", tmp_path / "x.h5", tmp_path / "x.npz").code == 0
+    with np.load(tmp_path / "x.npz") as found:
+        assert {name: int(found[name]) for name in found} == names
+
+
+def damaged(folder: Path) -> dict[str, bytes]:
+    """The content of files that cannot be read, by name."""
+    np.savez(folder / "whole.npz", a=np.arange(1000.0))
+    whole = (folder / "whole.npz").read_bytes()
+    np.savez(folder / "below.npz", **{"a": 1, "a/b": 2})
+    np.savez(folder / "above.npz", **{"a/b": 1, "a": 2})
+    np.save(folder / "whole.npy", np.arange(1000.0))
+    array = (folder / "whole.npy").read_bytes()
+    return {
+        "empty.npz": b"",
+        "short.npz": whole[:500],
+        "bits.npz": whole[:200] + b"\xff" * 50 + whole[250:],
+        "array.npz": array,
+        "below.npz": (folder / "below.npz").read_bytes(),
+        "above.npz": (folder / "above.npz").read_bytes(),
+        "empty.npy": b"",
+        "short.npy": array[:500],
+        "head.npy": array[:20],
+        "empty.json": b"",
+        "deep.json": b"[" * 100_000 + b"]" * 100_000,
+        "latin.json": b'"\xe9"',
+        "empty.csv": b"",
+        "latin.txt": b"\xe9",
+    }  # fmt: skip
+
+
+def test_damaged_files(tmp_path: Path) -> None:
+    """Each is one line that names the file, and nothing is stored."""
+    file = tmp_path / "x.h5"
+    for name, content in damaged(tmp_path).items():
+        source = tmp_path / name
+        source.write_bytes(content)
+        for args in (("import", file, source, "-k", "x"), ("set", file, "x", f"@{source}")):
+            result = invoke(*args)
+            assert result.code == 2 and result.err.count("\n") == 1, (name, result.err)
+            assert str(source) in result.err and len(result.err) < 500, (name, result.err)
+            assert "'a" in result.err or name not in {"below.npz", "above.npz"}
+            assert not file.exists()
+
+
+def test_an_array_that_memory_cannot_hold(tmp_path: Path) -> None:
+    """A damaged length in a file is one line, too."""
+    with (tmp_path / "x.npy").open("wb") as stream:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**15,)}
+        np.lib.format.write_array_header_1_0(stream, header)
+    result = invoke("import", tmp_path / "x.h5", tmp_path / "x.npy", "-k", "x")
+    assert result.code == 3 and "memory" in result.err and str(tmp_path / "x.npy") in result.err
+
+
+def test_other_files_in_an_archive(tmp_path: Path) -> None:
+    """What is no array in an .npz is bytes."""
+    np.savez(tmp_path / "x.npz", a=1)
+    with zipfile.ZipFile(tmp_path / "x.npz", "a") as archive:
+        archive.writestr("note.txt", "hello")
+    assert invoke("import", tmp_path / "x.h5", tmp_path / "x.npz").code == 0
+    assert HDF5Checkpointer(tmp_path / "x.h5").load() == {"a": 1, "note.txt": b"hello"}
