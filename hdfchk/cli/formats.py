@@ -163,10 +163,11 @@ def _write_csv(stream: Any, value: Any) -> None:
 
 
 def _cell(value: Any) -> Any:
-    value = plain(value)
-    if value is None:
+    cell = plain(value)
+    is_missing = cell in ("NaT", "<NA>") and not isinstance(value, str)  # of pandas and NumPy
+    if cell is None or is_missing:
         return ""
-    return value if isinstance(value, str | int | float) else json_line(value)
+    return cell if isinstance(cell, str | int | float) else json_line(cell)
 
 
 def columns_of(value: Any) -> list[tuple[str, list[Any]]]:

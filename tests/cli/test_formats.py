@@ -73,6 +73,25 @@ def test_arrays_as_tables(tmp_path: Path) -> None:
     assert result.code == 2 and "not a table" in result.err
 
 
+def test_missing_cells(tmp_path: Path) -> None:
+    """They are empty, and numbers beside them stay numbers; text that looks so stays."""
+    pandas = library("pandas")
+    frame = pandas.DataFrame(
+        {
+            "n": pandas.array([1, None], dtype="Int64"),
+            "t": pandas.to_datetime(["2026-01-01", None]),
+            "x": ["NaT", "<NA>"],
+        }
+    )
+    assert exported(tmp_path, frame) == [
+        ["n", "t", "x"],
+        ["1", "2026-01-01 00:00:00", "NaT"],
+        ["", "", "<NA>"],
+    ]
+    times = np.array(["2026-01-01", "NaT"], "M8[D]")
+    assert exported(tmp_path, times) == [["c0"], ["2026-01-01"], [""]]
+
+
 def test_columns_without_a_name(tmp_path: Path) -> None:
     """They are called by their number, and none replaces another one."""
     source = tmp_path / "x.csv"
