@@ -74,9 +74,16 @@ def _near(left: Any, right: Any, tolerance: Tolerance) -> bool:
         return False
     try:
         bound = tolerance.rtol * abs(left) + tolerance.atol
+        if isinstance(left, int) or isinstance(right, int):  # as integers they differ exactly
+            left, right = _integral(left), _integral(right)
         return bool(abs(left - right) <= bound) and math.isfinite(bound)
     except OverflowError:
         return False
+
+
+def _integral(value: Any) -> Any:
+    """Return a float without a fraction as an integer, anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -199,17 +206,55 @@ def _elements(left: Any, right: Any, tolerance: Tolerance) -> Any:
             differs &= ~((left != left) & (right != right))  # noqa: PLR0124  NaN
         are_numbers = left.dtype.kind in "iufc" and right.dtype.kind in "iufc"
         if are_numbers and (tolerance.rtol or tolerance.atol):
-            bound = tolerance.rtol * np.abs(left) + tolerance.atol
+            size = np.abs(left.astype(_wide(left, right)))
+            bound = tolerance.rtol * size + tolerance.atol
             bound = np.where(np.isfinite(bound), bound, 0)
-            differs &= ~(np.abs(np.subtract(left, right, dtype=_wide(left, right))) <= bound)
+            differs &= ~_within(_apart(left, right), bound)
+        if are_numbers and (left.dtype.kind in "iu") != (right.dtype.kind in "iu"):
+            _compare_large_integers(left, right, tolerance, differs)
     return differs
 
 
 def _wide(left: Any, right: Any) -> Any:
-    """Return a dtype in which a difference neither overflows nor wraps around."""
+    """Return a dtype of floating point numbers that holds the numbers of both."""
     import numpy as np
 
     return np.result_type(left.dtype, right.dtype, np.float64)
+
+
+def _apart(left: Any, right: Any) -> Any:
+    """Return the absolute differences; those of integers are exact, and of no float dtype."""
+    import numpy as np
+
+    if left.dtype.kind not in "iu" or right.dtype.kind not in "iu":
+        return np.abs(np.subtract(left, right, dtype=_wide(left, right)))
+    if np.result_type(left, right).kind not in "iu":  # int64 and uint64
+        return np.asarray(np.abs(left.astype(object) - right.astype(object)), object)
+    # Modulo 2**64, as the differences of signed integers need not fit their type.
+    one, two = left.astype(np.uint64), right.astype(np.uint64)
+    return np.where(left > right, one - two, two - one)
+
+
+def _within(apart: Any, bound: Any) -> Any:
+    """Whether differences are at most as large as their bounds, which are finite."""
+    import numpy as np
+
+    if apart.dtype.kind != "u":
+        return np.asarray(apart <= bound, bool)
+    # NumPy would compare integers with floats as floats, and round them.
+    is_large = bound >= 2.0**64
+    limit = np.where(is_large | (bound < 0), 0, np.floor(bound)).astype(np.uint64)
+    return is_large | ((bound >= 0) & (apart <= limit))
+
+
+def _compare_large_integers(left: Any, right: Any, tolerance: Tolerance, differs: Any) -> None:
+    """Compare integers with floats anew, one by one, where the integers have no exact float."""
+    whole = left if left.dtype.kind in "iu" else right
+    if whole.dtype.itemsize < 8:
+        return
+    is_large = (whole > 1 << 53) | (whole < -(1 << 53))
+    pairs = zip(left[is_large].tolist(), right[is_large].tolist(), strict=True)
+    differs[is_large] = [not _near(*pair, tolerance) for pair in pairs]
 
 
 def _most(left: Any, right: Any) -> str:
@@ -218,5 +263,8 @@ def _most(left: Any, right: Any) -> str:
     if left.dtype.kind not in "iufc" or right.dtype.kind not in "iufc":
         return ""
     with np.errstate(all="ignore"):
-        apart = np.abs(np.subtract(left, right, dtype=_wide(left, right)))
-        return f", by {float(np.nanmax(apart)):.3g} at most" if np.isfinite(apart).any() else ""
+        apart = _apart(left, right)
+        if apart.dtype.kind in "fc":
+            apart = apart[np.isfinite(apart)]
+        most = float(np.max(apart)) if apart.size else 0.0
+    return f", by {most:.3g} at most" if most else ""  # 0: a float is too coarse for it

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
+import secrets
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from .exits import USAGE, Failure
+from .exits import UNREADABLE, USAGE, Failure
 from .values import json_line, plain
 
 __all__ = ["READERS", "WRITERS", "columns_of", "extension_of", "read_value", "write_value"]
@@ -32,25 +35,31 @@ def write_value(path: str, value: Any) -> None:
     writer = WRITERS.get(extension_of(path))
     if writer is None:
         raise Failure(f"no form is known for {path}; use one of {', '.join(WRITERS)}", USAGE)
-    beside = f"{path}.part"
+    # A name that no file of the user has; a mode as a new file gets it.
+    beside = os.path.join(os.path.dirname(path), f".hdfchk-{secrets.token_hex(8)}.part")
     try:
-        with open(beside, "wb") as stream:
-            writer(stream, value)
-        os.replace(beside, path)
+        with open(beside, "xb") as stream:
+            try:
+                writer(stream, value)
+                stream.close()
+                os.replace(beside, path)
+            except BaseException:
+                with suppress(OSError):  # the error before it says more
+                    os.unlink(beside)
+                raise
+    except UnicodeEncodeError as error:
+        raise Failure(f"text that is no Unicode: {error} (for {path})", USAGE) from error
     except OSError as error:
         if error.filename == beside:  # not the name that the caller gave
-            error.filename = path
+            error.filename, error.filename2 = path, None
         raise
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)
 
 
 def read_value(path: str) -> Any:
     """Return the value in a file, read in the format of its extension.
 
     Raises:
-        Failure: the format is unknown, or the file is damaged.
+        Failure: the format is unknown, the file is damaged, or memory does not suffice.
     """
     reader = READERS.get(extension_of(path))
     if reader is None:
@@ -59,8 +68,18 @@ def read_value(path: str) -> Any:
     with open(path, "rb") as stream:
         try:
             return reader(stream)
-        except (ValueError, csv.Error, KeyError) as error:
-            raise Failure(f"it cannot be read: {error} (in {path})", USAGE) from error
+        except OSError as error:
+            error.filename = error.filename or path
+            raise
+        except MemoryError as error:
+            raise Failure(
+                f"there is not enough memory to read it (in {path})", UNREADABLE
+            ) from error
+        except RecursionError as error:
+            raise Failure(f"it is nested too deeply (in {path})", USAGE) from error
+        except Exception as error:  # NumPy and zipfile raise errors of many types for damaged files
+            why = str(error) or type(error).__name__
+            raise Failure(f"it cannot be read: {why} (in {path})", USAGE) from error
 
 
 def _write_npy(stream: Any, value: Any) -> None:
@@ -72,14 +91,22 @@ def _write_npy(stream: Any, value: Any) -> None:
 
 
 def _write_npz(stream: Any, value: Any) -> None:
+    import zipfile
+
     import numpy as np
 
     if not isinstance(value, Mapping):
         raise Failure("only a dict can be written as .npz; use .npy", USAGE)
-    arrays = {key: as_array(item, key) for key, item in flat(value)}
-    with warnings.catch_warnings():
+    arrays = [(key, as_array(item, key)) for key, item in flat(value)]
+    names = {key for key, _ in arrays}
+    if len(names) < len(arrays):
+        raise Failure("two values have the same key path in an .npz; use .json", USAGE)
+    # numpy.savez takes names as keywords: it drops or refuses those of its own parameters.
+    with zipfile.ZipFile(stream, "w") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        np.savez(stream, **arrays)
+        for key, array in arrays:
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def flat(value: Mapping[str, Any], base: str = "") -> list[tuple[str, Any]]:
@@ -130,22 +157,25 @@ def _write_csv(stream: Any, value: Any) -> None:
     columns = columns_of(value)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(map(_cell, column) for column in columns.values()), strict=True))
+    writer.writerow([name for name, _ in columns])
+    writer.writerows(zip(*(map(_cell, cells) for _, cells in columns), strict=True))
     text.detach()
 
 
 def _cell(value: Any) -> Any:
-    value = plain(value)
-    if value is None:
+    cell = plain(value)
+    is_missing = cell in ("NaT", "<NA>") and not isinstance(value, str)  # of pandas and NumPy
+    if cell is None or is_missing:
         return ""
-    return value if isinstance(value, str | int | float) else json_line(value)
+    return cell if isinstance(cell, str | int | float) else json_line(cell)
 
 
-def columns_of(value: Any) -> dict[str, list[Any]]:
-    """Return the columns of a table: of a DataFrame, a dict of columns, or an array.
+def columns_of(value: Any) -> list[tuple[str, list[Any]]]:
+    """Return the columns of a table, each with its name; several can have one name.
 
-    An array is structured, or has one or two dimensions.
+    A table is a DataFrame, a dict of columns, or an array that is structured or has one or two
+    dimensions. As pandas writes it, the index of a DataFrame is its first columns, with an empty
+    name where it has none; the index that only counts the rows from 0 is left out.
 
     Raises:
         Failure: the value is not a table.
@@ -153,28 +183,56 @@ def columns_of(value: Any) -> dict[str, list[Any]]:
     import numpy as np
 
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return {str(name): list(value[name]) for name in value.columns}
+        return _columns_of_frame(value)
     if isinstance(value, Mapping):
-        found = {str(name): _column(item) for name, item in value.items()}
-        if found and len({len(column) for column in found.values()}) == 1:
+        found = [(str(name), _column(item, name)) for name, item in value.items()]
+        if found and len({len(cells) for _, cells in found}) == 1:
             return found
-    else:
-        array = np.asarray(value) if isinstance(value, list | np.ndarray) else None
-        if array is not None and array.dtype.names and array.ndim == 1:
-            return {name: list(array[name]) for name in array.dtype.names}
-        if array is not None and array.ndim in {1, 2} and array.dtype.kind != "O":
-            columns = array.reshape(len(array), -1).T
-            return {f"c{number}": list(column) for number, column in enumerate(columns)}
+    elif isinstance(value, list | np.ndarray):
+        try:
+            array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+        except ValueError:  # lists of several lengths
+            array = np.asarray(None)
+        if array.dtype.names and array.ndim == 1:
+            return [(name, list(array[name])) for name in array.dtype.names]
+        if array.ndim in {1, 2} and array.dtype.kind != "O":
+            columns = array.reshape(len(array), math.prod(array.shape[1:])).T
+            return [(f"c{number}", list(cells)) for number, cells in enumerate(columns)]
     raise Failure(
         f"a {type(value).__qualname__} is not a table; use .json, or export to a folder", USAGE
     )
 
 
-def _column(value: Any) -> list[Any]:
+def _columns_of_frame(frame: Any) -> list[tuple[str, list[Any]]]:
+    if not hasattr(frame, "iloc"):  # polars: no index, and no two columns of one name
+        return [(str(name), list(frame[name])) for name in frame.columns]
+    index, found = frame.index, []
+    if not _only_counts(index):
+        for level, name in enumerate(index.names):
+            found.append(("" if name is None else str(name), list(index.get_level_values(level))))
+    for number, name in enumerate(frame.columns):  # by position: names may coincide
+        found.append((str(name), list(frame.iloc[:, number])))
+    return found
+
+
+def _only_counts(index: Any) -> bool:
+    """Whether an index of pandas has no name, and only counts the rows from 0."""
+    if index.nlevels != 1 or index.name is not None:
+        return False
+    return len(index) == 0 or (
+        getattr(index.dtype, "kind", "O") in "iu" and list(index) == list(range(len(index)))
+    )
+
+
+def _column(value: Any, name: Any) -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
         return [value]
     if getattr(value, "ndim", 1) != 1:
         raise Failure("a column of a table has one axis; use .npz, or a folder", USAGE)
+    if hasattr(value, "iloc") and not _only_counts(value.index):
+        raise Failure(
+            f"the index of the Series {name!r} would be lost; store a DataFrame instead", USAGE
+        )
     return list(value)
 
 
@@ -198,18 +256,33 @@ def _read_npy(stream: Any) -> Any:
 def _read_npz(stream: Any) -> Any:
     import numpy as np
 
+    if stream.read(2) != b"PK":
+        raise ValueError("it is no .npz archive; write it anew with numpy.savez")
+    stream.seek(0)
     tree: dict[str, Any] = {}
     with np.load(stream, allow_pickle=False) as found:
         for path in found.files:
-            *names, last = path.split("/")
-            place = tree
-            for name in names:
-                place = place.setdefault(name, {})
             value = found[path]
-            place[last] = (
-                value.item() if value.shape == () and value.dtype.kind in "biufcU" else value
-            )
+            if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "biufcU":
+                value = value.item()
+            _put(tree, path, value)
     return tree
+
+
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Put a value at a key path into nested dicts.
+
+    Raises:
+        ValueError: there is a value at this path, or at a part of it.
+    """
+    *names, last = path.split("/")
+    for name in names:
+        tree = tree.setdefault(name, {})
+        if type(tree) is not dict:
+            raise ValueError(f"the name {path!r} goes on below the name of an array; rename one")
+    if last in tree:
+        raise ValueError(f"the name {path!r} is there twice, or others go on below it; rename one")
+    tree[last] = value
 
 
 def _read_json(stream: Any) -> Any:
@@ -222,13 +295,14 @@ def _read_csv(stream: Any) -> Any:
     text.detach()
     if not rows:
         raise ValueError("there is no row of names")
-    names, body = rows[0], [row for row in rows[1:] if row]
-    if len(set(names)) != len(names) or any(len(row) != len(names) for row in body):
-        raise ValueError("the rows differ in length, or two columns have one name")
-    return {
-        name or f"c{number}": _typed([row[number] for row in body])
-        for number, name in enumerate(names)
-    }
+    names = [name or f"c{number}" for number, name in enumerate(rows[0])]
+    body = [row for row in rows[1:] if row]
+    if any(len(row) != len(names) for row in body):
+        raise ValueError("the rows differ in length")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two columns have the name {twice!r}; rename one")
+    return {name: _typed([row[number] for row in body]) for number, name in enumerate(names)}
 
 
 def _typed(cells: list[str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -63,21 +64,35 @@ def _put_exact(value: Any) -> None:
 def value_at(store: Any, key: str | None, index: Any = None) -> Any:
     """Return a value, dicts as plain dicts; with an index, only that part, and only it is read.
 
-    Values that are not arrays are read completely.
+    Without a key, or for the empty one, it is the whole file. Values that are not arrays are read
+    completely. Rows and columns of pandas go by position,
+    not by label; a dict has no positions.
 
     Raises:
         Failure: the index does not fit.
     """
     if index is None:
-        return store.load(key)
+        return store.load(key or None)
     import hdfchk
 
+    place = f"(key {key or '/'!r} in {store.checkpoint_file})"
+    value: Any = {}
     try:
-        try:
+        if key:
             return store.array(key)[index]
-        except hdfchk.UnsupportedStoredError:
-            value = store.load(key)
-            return value[index[0]] if len(index) == 1 else value[index]
-    except (IndexError, TypeError) as error:
-        place = f"(key {key!r} in {store.checkpoint_file})"
-        raise Failure(f"the slice does not fit: {error} {place}", USAGE) from error
+    except hdfchk.UnsupportedStoredError:
+        value = store.load(key)
+    except (IndexError, TypeError, ValueError) as error:
+        raise _not_fitting(error, place) from error
+    if isinstance(value, Mapping):
+        raise Failure(f"a dict has no elements to slice {place}; name a key", USAGE)
+    try:
+        value = getattr(value, "iloc", value)
+        return value[index[0]] if len(index) == 1 else value[index]
+    except Exception as error:  # each library has errors of its own for this
+        raise _not_fitting(error, place) from error
+
+
+def _not_fitting(error: Exception, place: str) -> Failure:
+    why = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+    return Failure(f"the slice does not fit: {why or type(error).__name__} {place}", USAGE)

@@ -44,7 +44,7 @@ def import_command(file: str, source: str, key: str | None, force: bool, wait: f
             path, item = todo.pop()
             if type(item) is dict and (not path or _goes_on(store, path, item)):
                 todo += [
-                    (f"{path}/{name}".strip("/"), below) for name, below in reversed(item.items())
+                    (_below(path, name, source), part) for name, part in reversed(item.items())
                 ]
             elif path not in store or force:
                 puts.append((path, item))
@@ -53,10 +53,34 @@ def import_command(file: str, source: str, key: str | None, force: bool, wait: f
                     f"there is a value already (key {path!r} in {file}); use --force to replace it",
                     NO,
                 )
+        _refuse_overlaps([path for path, _ in puts], source)
         for count, (path, item) in enumerate(puts, 1):
             store[path] = item
             if tell is not None:
                 tell(count, len(puts))
+
+
+def _below(path: str, name: str, source: str) -> str:
+    """Return the key of a name below a key."""
+    name = name.strip("/")
+    if not name:
+        raise Failure(f"a name is empty, below {path or '/'!r}; rename it (in {source})", USAGE)
+    return f"{path}/{name}" if path else name
+
+
+def _refuse_overlaps(paths: list[str], source: str) -> None:
+    """Refuse keys of which one would replace another, as names in a file may contain slashes."""
+    taken: set[str] = set()
+    for path in sorted(paths, key=lambda path: path.count("/")):
+        names = path.split("/")
+        for end in range(1, len(names) + 1):
+            if (part := "/".join(names[:end])) in taken:
+                raise Failure(
+                    f"there are two values for one key: {path!r} and {part!r}; "
+                    f"rename one (in {source})",
+                    USAGE,
+                )
+        taken.add(path)
 
 
 def _goes_on(store: Any, path: str, item: dict[Any, Any]) -> bool:

@@ -66,6 +66,8 @@ def _value(text: str, *, as_text: bool) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+    except RecursionError as error:
+        raise Failure("VALUE is nested too deeply; use --str for text", USAGE) from error
 
 
 def _array(value: Any) -> Any:

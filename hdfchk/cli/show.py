@@ -40,14 +40,15 @@ def show_command(file: str, key: str, index: Any, as_json: bool) -> None:
     """
     store, key_or_root = read(file), key or None
     entry = store.describe(key_or_root, depth=0, values=True)[0]
+    if index is not None and entry.kind == "group":
+        place = f"(key {key or '/'!r} in {file})"
+        raise Failure(f"a dict has no elements to slice {place}; name a key", USAGE)
     if as_json:
         record = as_record(entry) | {"attrs": attributes_of(store, entry)}
         if entry.kind != "group" and (index is not None or (entry.nbytes or 0) <= _WHOLE_BYTES):
             record["value"] = value_at(store, key, index)
         click.echo(json_line(record))
         return
-    if index is not None and entry.kind == "group":
-        raise Failure(f"a dict has no elements to slice (key {key!r} in {file}); name a key", USAGE)
     part = None if index is None else value_at(store, key, index)
     lines: list[Line] = [[(escaped(key) or "/", "bold")]]
     lines += [[(f"  {name:<12}", "dim"), (text, "")] for name, text in facts(entry)]

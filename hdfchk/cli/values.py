@@ -35,7 +35,8 @@ def json_line(value: Any, *, indent: int | None = None) -> str:
     Numbers that JSON does not have are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``;
     a complex number is ``{"real": …, "imag": …}``; bytes are ``{"base64": …}``; dates and times
     are ISO 8601 text, durations are text as Python writes them. Arrays, tuples and sets are lists;
-    a dict whose keys are not all text is a list of pairs; everything else is its text.
+    a dict whose keys are not all text is a list of pairs, as is a DataFrame with two columns of
+    one name; everything else is its text.
 
     Example:
         >>> json_line({"a": [1, float("nan"), 2j], "b": b"x"})
@@ -95,6 +96,8 @@ def _of_library(value: Any) -> Any:
         )
     if isinstance(value, np.ndarray):
         return _array(value)
+    if type(value).__name__ == "DataFrame" and not getattr(value.columns, "is_unique", True):
+        return [[plain(name), plain(column)] for name, column in value.items()]
     for name in ("tolist", "to_dict", "toarray"):
         method = getattr(value, name, None)
         if callable(method):

@@ -132,3 +132,55 @@ def test_objects_without_an_answer() -> None:
     """Where ``==`` has no answer, what can be shown of the values is compared."""
     assert difference(_Vague("a"), _Vague("a"), EXACT) is None
     assert difference(_Vague("a"), _Vague("b"), EXACT)
+
+
+LARGE = 2**60
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", "O"])
+def test_integers_are_compared_exactly(dtype: str) -> None:
+    """Integers without an exact float differ by what they differ, with a tolerance or without."""
+    left, right = (np.array([LARGE + more, 5], dtype) for more in (1, 0))
+    text = str(difference(left, right, EXACT))
+    assert "1 of 2 elements differ" in text
+    assert text.endswith(", by 1 at most") or dtype == "O"
+    assert difference(left, right, Tolerance(0, 0.5, types=True))
+    assert difference(left, right, Tolerance(0, 1, types=True)) is None
+    assert difference(left[0], right[0], Tolerance(0, 0.5, types=True))
+    far = np.array([LARGE + 2**53 + 1]), np.array([LARGE])
+    assert difference(*far, Tolerance(0, 2.0**53, types=True))
+    assert difference(*far, Tolerance(0, 2.0**53 + 2, types=True)) is None
+
+
+def test_the_ends_of_integer_types() -> None:
+    """No difference or tolerance overflows."""
+    for dtype in ("i1", "i2", "i4", "i8"):
+        ends = np.iinfo(dtype)
+        left, right = np.array([ends.min], dtype), np.array([ends.max], dtype)
+        size = float(ends.max) - float(ends.min)
+        assert str(difference(left, right, EXACT)).endswith(f", by {size:.3g} at most")
+        assert difference(left, left + 1, Tolerance(0.01, 1, types=True)) is None
+        assert difference(left, right, Tolerance(0, size / 2, types=True))
+        assert difference(left, right, Tolerance(0, size * 2, types=True)) is None
+        assert difference(left, left + 1, Tolerance(0, -1, types=True))
+
+
+def test_integers_of_two_types() -> None:
+    """They are compared exactly, too, and so are integers with floats."""
+    half, whole = Tolerance(0, 0.5, types=False), Tolerance(0, 1, types=False)
+    signed, unsigned = np.array([LARGE + 1, -1]), np.array([LARGE, 2**64 - 1], "u8")
+    assert "2 of 2 elements differ" in str(difference(signed, unsigned, half))
+    assert str(difference(signed, unsigned, whole)).endswith("1 of 2 elements differ, first [1] -1 → 18446744073709551615, by 1.84e+19 at most")  # fmt: skip
+    for dtype in ("i8", "u8"):
+        for left, right in (
+            (np.array([LARGE + 1, 3], dtype), np.array([float(LARGE), 3])),
+            (np.array(LARGE + 1, dtype), np.array(float(LARGE))),
+            (LARGE + 1, float(LARGE)),
+        ):
+            for one, two in ((left, right), (right, left)):
+                assert difference(one, two, LOOSE) and difference(one, two, half)
+                assert "by 0" not in str(difference(one, two, LOOSE))
+                assert difference(one, two, whole) is None
+    assert difference(np.array([LARGE]), np.array([float(LARGE)]), LOOSE) is None
+    assert difference(np.array([LARGE]), np.array([NAN]), whole)
+    assert difference(3, 2.5, half) is None

@@ -69,3 +69,19 @@ def test_refused(tmp_path: Path) -> None:
     assert invoke("import", path, tmp_path / "pickle.npy", "-k", "x").code == 2
     assert not path.exists()
     assert invoke("import", path, tmp_path / "one.npy", "-k", "x").code == 0
+
+
+def test_names_that_coincide(tmp_path: Path) -> None:
+    """Of two values for one key none is dropped: it is an error, as are empty names."""
+    source = tmp_path / "x.json"
+    for text, part in (
+        ('{"a/b": 1, "a": {"b": 2}}', "'a/b'"), ('{"a/b": 2, "a": 1}', "'a/b'"),
+        ('{"/a": 5, "a": 6}', "'a'"), ('{"": 5}', "empty"), ('{"/": {"a": 1}}', "empty"),
+    ):  # fmt: skip
+        source.write_text(text)
+        result = invoke("import", tmp_path / "x.h5", source)
+        assert result.code == 2 and part in result.err and str(source) in result.err, text
+        assert result.err.count("\n") == 1 and not (tmp_path / "x.h5").exists()
+    source.write_text('{"a/b": 1, "a/c": {"d": 2}, "ab": 3}')
+    assert invoke("import", tmp_path / "x.h5", source).code == 0
+    assert HDF5Checkpointer(tmp_path / "x.h5").load() == {"a": {"b": 1, "c": {"d": 2}}, "ab": 3}

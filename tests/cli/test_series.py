@@ -134,3 +134,11 @@ def test_sparse_matrices(tmp_path: Path) -> None:
     assert isinstance(picture, Picture) and np.array_equal(picture.values, np.eye(12))
     for number, part in enumerate(to_plot(chk, "narrow")):
         assert isinstance(part, Curve) and np.array_equal(part.y, values[:, number])
+
+
+def test_columns_of_one_name(tmp_path: Path) -> None:
+    """Columns of a DataFrame are curves by position."""
+    pandas = pytest.importorskip("pandas")
+    chk = HDF5Checkpointer(tmp_path / "x.h5")
+    chk["x"] = pandas.DataFrame([[1, 2.5], [3, 4.5]], columns=["a", "a"])
+    assert [part.y.tolist() for part in to_plot(chk, "x")] == [[1, 3], [2.5, 4.5]]

@@ -63,3 +63,12 @@ def test_refused(demo: Path) -> None:
     assert invoke("set", demo, "x", '[1, "a", [2]]', "--array").code == 2
     assert invoke("set", demo, "a/../b", "1").code == 2
     assert invoke("set", demo, "steps/x", "1").code == 1
+
+
+def test_values_that_are_too_deep(tmp_path: Path) -> None:
+    """One line, whether they are an argument or on standard input."""
+    deep = "[" * 100_000
+    for value, more in ((deep, None), ("-", deep)):
+        result = invoke("set", tmp_path / "x.h5", "a", value, input=more)
+        assert result.code == 2 and result.err.count("\n") == 1 and "deep" in result.err
+    assert not (tmp_path / "x.h5").exists()
