@@ -62,8 +62,17 @@ def draw(
         return f"{escaped(title)}\nthere is no finite value to show".lstrip()
     if logarithmic:
         plot.yscale("log")
-    text: str = plot.build()
-    plot.clear_figure()
+    try:
+        text: str = plot.build()
+    except (ArithmeticError, ValueError) as error:
+        names = ", ".join(curve.name for curve in curves)
+        raise Failure(
+            f"the values of {names} are too large, or too close together, for a plot in the "
+            "terminal; write a picture with -o plot.png",
+            USAGE,
+        ) from error
+    finally:
+        plot.clear_figure()
     return text if colours else plot.uncolorize(text)
 
 
@@ -78,8 +87,9 @@ def _shades(values: Any, width: int, height: int) -> list[str]:
     values = values[np.ix_(rows_to, columns_to)]
     seen = values[np.isfinite(values)]
     low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 0.0)
-    scale = (len(_SHADES) - 1) / ((high - low) or 1.0)
-    index = np.nan_to_num((values - low) * scale, posinf=len(_SHADES) - 1, neginf=0.0)
+    top = len(_SHADES) - 1
+    span = (high / 2 - low / 2) or 1.0  # halves do not overflow
+    index = np.nan_to_num((values / 2 - low / 2) / span * top, posinf=top, neginf=0.0)
     lines = ["".join(_SHADES[int(i)] * wide for i in row) for row in index.round()]
     return [*lines, f"{_SHADES[1]} {low:.6g} … {_SHADES[-1]} {high:.6g}"]
 
@@ -144,14 +154,15 @@ def sparkline(values: Any, width: int = 24) -> str:
     values = np.asarray(values, dtype=float)
     if len(values) > width:
         edges = np.linspace(0, len(values), width + 1).astype(int)
-        values = np.array([values[a:b].mean() for a, b in itertools.pairwise(edges)])
+        with np.errstate(over="ignore", invalid="ignore"):  # such a mean is not finite: a gap
+            values = np.array([values[a:b].mean() for a, b in itertools.pairwise(edges)])
     seen = values[np.isfinite(values)]
     if not len(seen):
         return ""
     low, high = float(seen.min()), float(seen.max())
-    span = (high - low) or 1.0
+    span = (high / 2 - low / 2) or 1.0  # halves do not overflow
     top = len(_BLOCKS) - 1
     return "".join(
-        _BLOCKS[round((value - low) / span * top)] if np.isfinite(value) else " "
+        _BLOCKS[round((value / 2 - low / 2) / span * top)] if np.isfinite(value) else " "
         for value in values
     )

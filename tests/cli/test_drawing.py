@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hdfchk.cli.drawing import draw, save_picture, sparkline
+from hdfchk.cli.exits import Failure
 from hdfchk.cli.series import Curve, Picture
 from tests.support.libraries import library
 
@@ -37,6 +38,23 @@ def test_shades() -> None:
     lines = draw([Picture("p", values)], 40, 10, colours=False).splitlines()
     assert len(lines) <= 10 and max(map(len, lines[:-1])) <= 40 and "█" in lines[-2]
     assert draw([Picture("p", np.full((2, 2), np.nan))], 40, 10, colours=False)
+
+
+def test_extreme_numbers() -> None:
+    """The largest and the smallest numbers are drawn, or refused in one line."""
+    for values in ([1e308, -1e308], [5e-324, 1e-320], [1e308] * 3):
+        curve = Curve("the/key", np.arange(len(values)), np.array(values))
+        for logarithmic in (False, True):
+            try:
+                assert draw([curve], 40, 8, colours=False, logarithmic=logarithmic)
+            except Failure as failure:  # versions of plotext differ
+                assert "the values of the/key are too large, or too close" in failure.message
+    assert draw([CURVE], 40, 8, colours=False)
+    for scale in (1.7e308, 1e-320):
+        values = np.eye(4) * scale - np.eye(4)[::-1] * scale
+        assert "██" in draw([Picture("p", values)], 40, 10, colours=False)
+    assert sparkline([-1.7e308, 0.0, 1.7e308]) == "▁▅█" and sparkline([0, 5e-324]) != ""
+    assert len(sparkline(np.full(100, 1.7e308))) in (0, 24)
 
 
 def test_pictures(tmp_path: Path) -> None:
