@@ -177,9 +177,9 @@ class ReadSession(Protocol):
         """
 
     def count(self, path: Path) -> int:
-        """Return the number of children of a group, and dangling links.
+        """Return the number of children of a group, as `length` counts them.
 
-        It changes if a key is added or removed, and is 0 if there is no group.
+        It is 0 if there is no group.
         """
 
     def has(self, path: Path, name: str) -> bool:

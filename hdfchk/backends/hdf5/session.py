@@ -148,13 +148,8 @@ class Hdf5Session:
         return total - hidden_links(gid)
 
     def count(self, path: Path) -> int:
-        """Return the number of keys and dangling links of a group; 0 if there is no group."""
-        gid = self._open(path)
-        if type(gid) is not h5g.GroupID:
-            return 0
-        from .h5.hidden import hidden_links
-
-        return int(gid.get_num_objs()) - hidden_links(gid)
+        """Return the number of keys of a group, as `length` counts them; 0 if there is no group."""
+        return self.length(path) if type(self._open(path)) is h5g.GroupID else 0
 
     def has(self, path: Path, name: str) -> bool:
         """Whether a group has a child, even if it is a dangling link."""
