@@ -201,7 +201,7 @@ def thinned(array: Any, length: int) -> tuple[Any, Any]:
     """Return positions and values of a curve; if it is long, the extremes of each bin, in order.
 
     Args:
-        array: the array, which is read part by part.
+        array: the values, float64, which are read part by part.
         length: the length of the array.
 
     Returns:
@@ -210,12 +210,12 @@ def thinned(array: Any, length: int) -> tuple[Any, Any]:
     import numpy as np
 
     if length <= _MOST_POINTS:
-        return np.arange(length), numbers(array[0:length])
+        return np.arange(length), array[0:length]
     width = -(-length // (_MOST_POINTS // 2))
     step = max(1, _BLOCK // width) * width
     positions, values = [], []
     for start in range(0, length, step):
-        part = numbers(array[start : min(start + step, length)])
+        part = array[start : min(start + step, length)]
         padded = np.full(-(-len(part) // width) * width, np.nan)
         padded[: len(part)] = part
         bins = padded.reshape(-1, width)
