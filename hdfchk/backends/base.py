@@ -177,9 +177,9 @@ class ReadSession(Protocol):
         """
 
     def count(self, path: Path) -> int:
-        """Return the number of children of a group, as `length` counts them.
+        """Return the number of children of a group, and of dangling links; 0 if there is no group.
 
-        It is 0 if there is no group.
+        They are not listed: an iteration that writes asks at each step.
         """
 
     def has(self, path: Path, name: str) -> bool:

@@ -17,8 +17,7 @@ import pytest
 from h5py import h5g
 
 from hdfchk import CheckpointerKeyError, HDF5Checkpointer, NestingError
-from hdfchk.backends.hdf5.h5.hidden import NAME
-from hdfchk.backends.hdf5.h5.links import mark_hidden_group
+from hdfchk.backends.hdf5.h5.links import NAME, mark_hidden_group
 from tests.regressions.children import outcome
 
 

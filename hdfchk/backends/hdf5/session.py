@@ -143,13 +143,14 @@ class Hdf5Session:
         total: int = gid.get_num_objs()
         if not links.is_large(gid, total):
             return len(links.entries(gid))
-        from .h5.hidden import hidden_links
-
-        return total - hidden_links(gid)
+        return total - links.hidden_links(gid)
 
     def count(self, path: Path) -> int:
-        """Return the number of keys of a group, as `length` counts them; 0 if there is no group."""
-        return self.length(path) if type(self._open(path)) is h5g.GroupID else 0
+        """Return the number of keys and dangling links of a group; 0 if there is no group."""
+        gid = self._open(path)
+        if type(gid) is not h5g.GroupID:
+            return 0
+        return int(gid.get_num_objs()) - links.hidden_links(gid)
 
     def has(self, path: Path, name: str) -> bool:
         """Whether a group has a child, even if it is a dangling link."""

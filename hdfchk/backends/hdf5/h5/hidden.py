@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterator
 
 from h5py import h5d, h5g, h5o
 
@@ -22,47 +21,13 @@ from .ids import DatasetID, GroupID, ObjectID
 from .object_info import place_of
 from .removal import remove
 
-__all__ = ["Hidden", "hidden_links"]
+__all__ = ["Hidden"]
 
-NAME = links.HIDDEN + b"tmp"
-DAMAGED = links.HIDDEN + b"damaged"
-"""The group of deleted or replaced objects that HDF5 cannot remove, because they are damaged. It
-stays in the file until the file is rewritten."""
 _IN_USE: WeakValues[tuple[int, int], Hidden] = WeakValues()
 """File number and address of each hidden group used by a session of this process: several sessions
 may have one file open, and must not mistake each other's groups for those of killed processes."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IN_USE.after_fork)
-
-
-MOST_GAPS = 3
-"""The number of unused names at which the search for hidden groups stops: of several sessions, the
-first may end first."""
-
-
-def hidden_links(gid: GroupID) -> int:
-    """Return the number of links of a group that point to hidden groups, and so are not keys."""
-    found = int(_is_hidden(gid, DAMAGED))
-    gaps = 0
-    for name in _names():
-        if _is_hidden(gid, name):
-            found += 1
-        else:
-            gaps += 1
-            if gaps == MOST_GAPS:
-                break
-    return found
-
-
-def _is_hidden(gid: GroupID, name: bytes) -> bool:
-    return bool(gid.links.exists(name)) and links.is_hidden_group(gid, name)
-
-
-def _names() -> Iterator[bytes]:
-    """Yield the names of hidden groups, in the order in which they are used."""
-    yield NAME
-    for number in itertools.count(1):
-        yield b"%s-%d" % (NAME, number)
 
 
 class Hidden:
@@ -110,7 +75,7 @@ class Hidden:
 
     def sweep(self) -> None:
         """Remove the hidden groups of killed processes."""
-        for name in _names():
+        for name in links.hidden_names():
             if not self._root.links.exists(name):
                 return
             if links.is_hidden_group(self._root, name) and not self._is_used(name):
@@ -121,7 +86,7 @@ class Hidden:
 
     def _group(self) -> GroupID:
         if self._gid is None:
-            name = next(name for name in _names() if not self._root.links.exists(name))
+            name = next(name for name in links.hidden_names() if not self._root.links.exists(name))
             gid = h5g.create(self._root, name)
             try:
                 links.mark_hidden_group(gid)
@@ -140,10 +105,10 @@ class Hidden:
     def keep(self, oid: ObjectID) -> None:
         """Keep a damaged object in the file, under a hidden link."""
         root = self._root
-        if _is_hidden(root, DAMAGED):
-            gid = h5g.open(root, DAMAGED)
+        if links.is_hidden(root, links.DAMAGED):
+            gid = h5g.open(root, links.DAMAGED)
         else:
-            gid = h5g.create(root, DAMAGED)
+            gid = h5g.create(root, links.DAMAGED)
             links.mark_hidden_group(gid)
         number = gid.get_num_objs()
         while gid.links.exists(b"%d" % number):

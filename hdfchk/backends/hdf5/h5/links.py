@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from functools import partial
 
@@ -21,12 +22,16 @@ from .key_order import read_order
 from .types import BYTE, SCALAR
 
 __all__ = [
+    "DAMAGED",
     "HARD",
     "HIDDEN",
     "below",
     "entries",
     "hard_entries",
     "has_user_link",
+    "hidden_links",
+    "hidden_names",
+    "is_hidden",
     "is_hidden_group",
     "is_large",
     "is_there",
@@ -41,6 +46,14 @@ __all__ = [
 
 HARD = h5l.TYPE_HARD
 HIDDEN = to_bytes(HIDDEN_PREFIX)
+NAME = HIDDEN + b"tmp"
+"""The name of the first hidden group (see `h5.hidden`)."""
+DAMAGED = HIDDEN + b"damaged"
+"""The group of deleted or replaced objects that HDF5 cannot remove, because they are damaged. It
+stays in the file until the file is rewritten."""
+MOST_GAPS = 3
+"""The number of unused names at which the search for hidden groups stops: of several sessions, the
+first may end first."""
 _HIDDEN_MARK = b"hdfchk:hidden"
 """The attribute that distinguishes a hidden group from a user's group of the same name."""
 _LINK_MESSAGES = 1 << 6
@@ -208,6 +221,32 @@ def is_hidden_group(gid: RootID, name: bytes) -> bool:
         return False
     oid = h5o.open(gid, name)
     return type(oid) is h5g.GroupID and bool(h5a.exists(oid, _HIDDEN_MARK))
+
+
+def is_hidden(gid: GroupID, name: bytes) -> bool:
+    """Return whether a group has a link of this name, to a hidden group of hdfchk."""
+    return bool(gid.links.exists(name)) and is_hidden_group(gid, name)
+
+
+def hidden_links(gid: GroupID) -> int:
+    """Return the number of links of a group that point to hidden groups, and so are not keys."""
+    found = int(is_hidden(gid, DAMAGED))
+    gaps = 0
+    for name in hidden_names():
+        if is_hidden(gid, name):
+            found += 1
+        else:
+            gaps += 1
+            if gaps == MOST_GAPS:
+                break
+    return found
+
+
+def hidden_names() -> Iterator[bytes]:
+    """Yield the names of hidden groups, in the order in which they are used."""
+    yield NAME
+    for number in itertools.count(1):
+        yield b"%s-%d" % (NAME, number)
 
 
 def mark_hidden_group(gid: GroupID) -> None:

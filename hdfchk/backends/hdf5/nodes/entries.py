@@ -223,9 +223,7 @@ class Lister:
         """Return the number of keys of a dict that the filters accept."""
         total = gid.get_num_objs()
         if self._select is None and links.is_large(gid, total):
-            from ..h5.hidden import hidden_links
-
-            return total - hidden_links(gid)
+            return total - links.hidden_links(gid)
         listed = links.entries(gid, damaged=True)
         if self._select is None:
             return len(listed)
