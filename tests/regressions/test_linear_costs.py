@@ -117,6 +117,23 @@ def test_writing_while_iterating_is_linear(tmp_path: Path, work: Callable, value
 
 
 @pytest.mark.slow
+@in_child
+def test_writing_while_iterating_over_a_group_of_h5py(tmp_path: Path) -> None:
+    """So does one over a group of HDF5's oldest form, which has no index of the order."""
+
+    def make(count: int) -> Callable[[], Any]:
+        path = tmp_path / f"{count}-{len(list(tmp_path.iterdir()))}.hdf5"
+        with h5py.File(path, "w") as file:
+            group = file.create_group("in")
+            for number in range(count):
+                group[f"k{number}"] = number
+        chk = HDF5Checkpointer(path, durable=False)
+        return lambda: _replacing_while_iterating(chk)
+
+    _is_linear(make)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [1, {"x": 1}], ids=["numbers", "groups"])
 @pytest.mark.parametrize("work", [_popitem, _update, _clear, _deletions, _one_by_one, _verify])
 @in_child
