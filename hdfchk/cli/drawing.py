@@ -76,6 +76,19 @@ def draw(
     return text if colours else plot.uncolorize(text)
 
 
+def _levels(values: Any, top: int) -> tuple[Any, float, float]:
+    """Return values scaled from 0 for the least to `top` for the largest, and these two.
+
+    Values that are not finite stay so.
+    """
+    import numpy as np
+
+    seen = values[np.isfinite(values)]
+    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 0.0)
+    span = (high / 2 - low / 2) or 1.0  # halves do not overflow
+    return (values / 2 - low / 2) / span * top, low, high
+
+
 def _shades(values: Any, width: int, height: int) -> list[str]:
     """Return a two-dimensional array as lines of shades, and a line with its value range."""
     import numpy as np
@@ -85,11 +98,8 @@ def _shades(values: Any, width: int, height: int) -> list[str]:
     wide = max(1, min(4, width // columns))
     columns_to = [int(i * columns / min(columns, width)) for i in range(min(columns, width))]
     values = values[np.ix_(rows_to, columns_to)]
-    seen = values[np.isfinite(values)]
-    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 0.0)
-    top = len(_SHADES) - 1
-    span = (high / 2 - low / 2) or 1.0  # halves do not overflow
-    index = np.nan_to_num((values / 2 - low / 2) / span * top, posinf=top, neginf=0.0)
+    levels, low, high = _levels(values, len(_SHADES) - 1)
+    index = np.nan_to_num(levels, posinf=len(_SHADES) - 1, neginf=0.0)
     lines = ["".join(_SHADES[int(i)] * wide for i in row) for row in index.round()]
     return [*lines, f"{_SHADES[1]} {low:.6g} … {_SHADES[-1]} {high:.6g}"]
 
@@ -156,13 +166,7 @@ def sparkline(values: Any, width: int = 24) -> str:
         edges = np.linspace(0, len(values), width + 1).astype(int)
         with np.errstate(over="ignore", invalid="ignore"):  # such a mean is not finite: a gap
             values = np.array([values[a:b].mean() for a, b in itertools.pairwise(edges)])
-    seen = values[np.isfinite(values)]
-    if not len(seen):
+    if not np.isfinite(values).any():
         return ""
-    low, high = float(seen.min()), float(seen.max())
-    span = (high / 2 - low / 2) or 1.0  # halves do not overflow
-    top = len(_BLOCKS) - 1
-    return "".join(
-        _BLOCKS[round((value / 2 - low / 2) / span * top)] if np.isfinite(value) else " "
-        for value in values
-    )
+    levels, _, _ = _levels(values, len(_BLOCKS) - 1)
+    return "".join(_BLOCKS[round(level)] if np.isfinite(level) else " " for level in levels)
